@@ -1,0 +1,87 @@
+"""elman: train, explain and ship recurrent networks.
+
+Names are imported when they are first used, so that `import elman` and the command line's help stay fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from elman._errors import (
+        ArtefactError,
+        ConfigError,
+        DataError,
+        ElmanError,
+        InputError,
+        Interrupted,
+        NonFiniteError,
+        ShapeError,
+        VocabularyError,
+    )
+    from elman.cells import GRU, LSTM, Cell, Elman
+    from elman.decoding.settings import Sampling
+    from elman.fitted import Fitted, load
+    from elman.fitting import fit
+    from elman.inspection.verify import verify
+    from elman.recurrence import unroll
+    from elman.tasks import LanguageModelling
+    from elman.training.settings import Training
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "elman._errors": (
+        "ArtefactError",
+        "ConfigError",
+        "DataError",
+        "ElmanError",
+        "InputError",
+        "Interrupted",
+        "NonFiniteError",
+        "ShapeError",
+        "VocabularyError",
+    ),
+    "elman.cells": ("Cell", "Elman", "GRU", "LSTM"),
+    "elman.decoding.settings": ("Sampling",),
+    "elman.fitted": ("Fitted", "load"),
+    "elman.fitting": ("fit",),
+    "elman.inspection.verify": ("verify",),
+    "elman.recurrence": ("unroll",),
+    "elman.tasks": ("LanguageModelling",),
+    "elman.training.settings": ("Training",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "ArtefactError",
+    "Cell",
+    "ConfigError",
+    "DataError",
+    "Elman",
+    "ElmanError",
+    "Fitted",
+    "InputError",
+    "Interrupted",
+    "LanguageModelling",
+    "NonFiniteError",
+    "Sampling",
+    "ShapeError",
+    "Training",
+    "VocabularyError",
+    "fit",
+    "load",
+    "unroll",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'elman' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,17 @@
+"""The user's cache folder: numbered texts and compiled programs, all of which can be deleted at any time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder(name: str) -> Path:
+    """`$XDG_CACHE_HOME/elman/<name>`, by default below `~/.cache`; made if it is not there.
+
+    >>> cache_folder("tokens").name
+    'tokens'
+    """
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elman" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

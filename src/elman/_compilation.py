@@ -1,0 +1,16 @@
+"""JAX's compilation cache: a program compiled once starts at once in later processes."""
+
+from __future__ import annotations
+
+import os
+
+import jax
+
+from elman._cache import cache_folder
+
+
+def use_compilation_cache() -> None:
+    """Turns the cache on, in the user's cache folder, unless it was configured already or `ELMAN_NO_CACHE` is set."""
+    if jax.config.jax_compilation_cache_dir is None and not os.environ.get("ELMAN_NO_CACHE"):
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder("jax")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

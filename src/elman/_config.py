@@ -1,0 +1,52 @@
+"""Typed, frozen settings: one class is the API, the command line's help and the saved JSON."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Self, get_type_hints
+
+import msgspec
+
+from elman._errors import ConfigError, nearest
+
+
+class _NearestName(msgspec.StructMeta):
+    """Turns an unknown keyword into an error that names the nearest option."""
+
+    def __call__(cls, *args: Any, **settings: Any) -> Any:
+        known = cls.__struct_fields__  # type: ignore[attr-defined]
+        for name in settings:
+            if name not in known:
+                raise ConfigError(f"{cls.__name__} has no option {name!r}{nearest(name, known)}")
+        return super().__call__(*args, **settings)
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, metaclass=_NearestName):
+    """Base of all settings. Ranges are part of the field types and are checked once, here.
+
+    Raises:
+        ConfigError: an unknown option (names the nearest) or a value outside its range.
+    """
+
+    def __post_init__(self) -> None:
+        for name, kind in _hints(type(self)).items():
+            value = getattr(self, name)
+            try:
+                msgspec.convert(value, kind)
+            except msgspec.ValidationError as error:
+                expected = str(error).split(" - at ")[0].replace("Expected", "expected")
+                raise ConfigError(f"{name}: {expected}; got {value!r}") from None
+
+    @classmethod
+    def from_builtins(cls, settings: dict[str, Any]) -> Self:
+        """The settings of a saved model, from the dictionary that its JSON holds."""
+        return cls(**settings)
+
+    def to_builtins(self) -> dict[str, Any]:
+        """A dictionary of plain values, ready for JSON."""
+        return msgspec.to_builtins(self)
+
+
+@cache
+def _hints(config: type[Config]) -> dict[str, Any]:
+    return get_type_hints(config, include_extras=True)

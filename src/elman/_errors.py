@@ -1,0 +1,56 @@
+"""The error tree. A message says what was expected, what came, and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ElmanError(Exception):
+    """Everything that elman raises on purpose. `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class InputError(ElmanError):
+    """What was given cannot be used; nothing was written or lost."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """An unknown option, or a value outside its range."""
+
+
+class DataError(InputError):
+    """A file or text that cannot be read, or is not enough."""
+
+
+class VocabularyError(DataError):
+    """A token that the vocabulary does not hold."""
+
+
+class ShapeError(InputError):
+    """Arrays that do not fit together."""
+
+
+class ArtefactError(InputError):
+    """A saved model that is damaged, foreign, newer than this elman, or could not be written."""
+
+
+class NonFiniteError(ElmanError):
+    """A loss or gradient became infinite or not a number; the last good state was kept."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped by Ctrl-C or SIGTERM, after its state was saved where it could be."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt name, empty when nothing is close.
+
+    >>> nearest("hiden_size", ["hidden_size", "dropout"])
+    "; did you mean 'hidden_size'?"
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

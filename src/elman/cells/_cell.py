@@ -1,0 +1,52 @@
+"""What a cell is: one step of a recurrence, without batch and without time."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from elman._types import Carry
+
+
+class Cell(eqx.Module):
+    """One recurrent step. A cell is an immutable module built as `Cell(input_size, hidden_size, key=key)`.
+
+    A new cell needs `init_carry` and `step`. `project` is worth writing where a part of the step needs the
+    input alone: it then runs once for all steps, as one large product, before the recurrence starts.
+
+    ```python
+    class Fading(elman.Cell):
+        kernel: jax.Array
+        decay: jax.Array
+
+        def __init__(self, input_size, hidden_size, *, key):
+            self.input_size, self.hidden_size = input_size, hidden_size
+            self.kernel = jax.random.normal(key, (input_size, hidden_size)) * input_size**-0.5
+            self.decay = jnp.zeros(hidden_size)
+
+        def init_carry(self):
+            return jnp.zeros(self.hidden_size)
+
+        def step(self, h, x):
+            h = jax.nn.sigmoid(self.decay) * h + jnp.tanh(x @ self.kernel)
+            return h, h
+    ```
+    """
+
+    input_size: int = eqx.field(static=True)
+    hidden_size: int = eqx.field(static=True)
+
+    @abc.abstractmethod
+    def init_carry(self) -> Carry:
+        """The state before the first step: arrays without a batch axis."""
+
+    @abc.abstractmethod
+    def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
+        """The state after one step, and the step's output. `x` is one step of what `project` returned."""
+
+    def project(self, xs: Float[Array, "time batch feature"]) -> Any:
+        """The part of every step that needs no state."""
+        return xs

@@ -1,0 +1,61 @@
+"""The simple recurrent network of Elman (1990), "Finding structure in time".
+
+    h_t = phi(x_t W + h_{t-1} U + b)          phi = tanh or relu
+
+The tanh form starts from an orthogonal U, the relu form from the identity, with which it begins as a counter that
+keeps what it saw (Le, Jaitly and Hinton, 2015).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from elman.cells._cell import Cell
+from elman.ops.initializers import glorot, orthogonal
+
+_ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
+
+class Elman(Cell):
+    """Simple recurrent cell; the carry is h.
+
+    >>> cell = Elman(3, 4, key=jr.key(0))
+    >>> h, y = cell.step(cell.init_carry(), cell.project(jnp.ones((1, 1, 3)))[0, 0])
+    >>> bool((h == y).all())
+    True
+    """
+
+    kernel: Float[Array, "feature hidden"]
+    recurrent_kernel: Float[Array, "hidden hidden"]
+    bias: Float[Array, " hidden"]
+    activation: Literal["tanh", "relu"] = eqx.field(static=True)
+
+    def __init__(
+        self, input_size: int, hidden_size: int, *, activation: Literal["tanh", "relu"] = "tanh", key: PRNGKeyArray
+    ):
+        kernel_key, recurrent_key = jr.split(key)
+        self.input_size, self.hidden_size, self.activation = input_size, hidden_size, activation
+        self.kernel = glorot(kernel_key, input_size, hidden_size)
+        self.recurrent_kernel = orthogonal(recurrent_key, hidden_size) if activation == "tanh" else jnp.eye(hidden_size)
+        self.bias = jnp.zeros(hidden_size)
+
+    def init_carry(self) -> Float[Array, " hidden"]:
+        """h = 0."""
+        return jnp.zeros(self.hidden_size, self.kernel.dtype)
+
+    def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch hidden"]:
+        """x W + b."""
+        return xs @ self.kernel + self.bias
+
+    def step(
+        self, h: Float[Array, " hidden"], a: Float[Array, " hidden"]
+    ) -> tuple[Float[Array, " hidden"], Float[Array, " hidden"]]:
+        """h = phi(a + h U)."""
+        h = _ACTIVATIONS[self.activation](a + h @ self.recurrent_kernel)
+        return h, h

@@ -1,0 +1,62 @@
+"""The gated recurrent unit of Cho et al. (2014), with the reset after the product as in cuDNN.
+
+    r = sigmoid(x W_r + h U_r + b_r)              reset
+    z = sigmoid(x W_z + h U_z + b_z)              update
+    n = tanh(x W_n + b_n + r * (h U_n + b_rn))    candidate
+    h = (1 - z) * n + z * h
+
+Kernels hold the gates side by side in the order r, z, n (PyTorch's).
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from elman.cells._cell import Cell
+from elman.ops.activations import sigmoid
+from elman.ops.initializers import gate_blocks, glorot, orthogonal
+
+
+class GRU(Cell):
+    """Gated recurrent unit; the carry is h.
+
+    >>> cell = GRU(3, 4, key=jr.key(0))
+    >>> h, y = cell.step(cell.init_carry(), cell.project(jnp.ones((1, 1, 3)))[0, 0])
+    >>> bool((h == y).all())
+    True
+    """
+
+    kernel: Float[Array, "feature gates"]
+    recurrent_kernel: Float[Array, "hidden gates"]
+    bias: Float[Array, " gates"]
+    recurrent_bias: Float[Array, " hidden"]
+
+    def __init__(self, input_size: int, hidden_size: int, *, key: PRNGKeyArray):
+        kernel_key, recurrent_key = jr.split(key)
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.kernel = gate_blocks(lambda k: glorot(k, input_size, hidden_size), kernel_key, 3)
+        self.recurrent_kernel = gate_blocks(lambda k: orthogonal(k, hidden_size), recurrent_key, 3)
+        self.bias = jnp.zeros(3 * hidden_size)
+        self.recurrent_bias = jnp.zeros(hidden_size)
+
+    def init_carry(self) -> Float[Array, " hidden"]:
+        """h = 0."""
+        return jnp.zeros(self.hidden_size, self.kernel.dtype)
+
+    def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
+        """x W + b for all gates."""
+        return xs @ self.kernel + self.bias
+
+    def step(
+        self, h: Float[Array, " hidden"], a: Float[Array, " gates"]
+    ) -> tuple[Float[Array, " hidden"], Float[Array, " hidden"]]:
+        """The four equations of the module's head."""
+        a_r, a_z, a_n = jnp.split(a, 3)
+        u_r, u_z, u_n = jnp.split(h @ self.recurrent_kernel, 3)
+        r = sigmoid(a_r + u_r)
+        z = sigmoid(a_z + u_z)
+        n = jnp.tanh(a_n + r * (u_n + self.recurrent_bias))
+        h = (1 - z) * n + z * h
+        return h, h

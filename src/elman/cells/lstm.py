@@ -1,0 +1,68 @@
+"""Long short-term memory: Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000).
+
+    i = sigmoid(x W_i + h U_i + b_i)    what to add
+    f = sigmoid(x W_f + h U_f + b_f)    what to keep
+    g = tanh   (x W_g + h U_g + b_g)    the candidate
+    o = sigmoid(x W_o + h U_o + b_o)    what to show
+    c = f * c + i * g
+    h = o * tanh(c)
+
+Kernels hold the gates side by side in the order i, f, g, o (Keras' and PyTorch's). The forget bias starts at 1, so that
+a new cell remembers before it has learnt to (Jozefowicz et al., 2015).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from elman.cells._cell import Cell
+from elman.ops.activations import sigmoid
+from elman.ops.initializers import gate_blocks, glorot, orthogonal
+
+
+class LSTMCarry(NamedTuple):
+    """h, what the cell shows, and c, what it keeps."""
+
+    h: Float[Array, "*batch hidden"]
+    c: Float[Array, "*batch hidden"]
+
+
+class LSTM(Cell):
+    """Long short-term memory; the carry is `LSTMCarry(h, c)`.
+
+    >>> cell = LSTM(3, 4, key=jr.key(0))
+    >>> carry, y = cell.step(cell.init_carry(), cell.project(jnp.ones((1, 1, 3)))[0, 0])
+    >>> bool((carry.h == y).all())
+    True
+    """
+
+    kernel: Float[Array, "feature gates"]
+    recurrent_kernel: Float[Array, "hidden gates"]
+    bias: Float[Array, " gates"]
+
+    def __init__(self, input_size: int, hidden_size: int, *, key: PRNGKeyArray):
+        kernel_key, recurrent_key = jr.split(key)
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.kernel = gate_blocks(lambda k: glorot(k, input_size, hidden_size), kernel_key, 4)
+        self.recurrent_kernel = gate_blocks(lambda k: orthogonal(k, hidden_size), recurrent_key, 4)
+        self.bias = jnp.zeros(4 * hidden_size).at[hidden_size : 2 * hidden_size].set(1.0)
+
+    def init_carry(self) -> LSTMCarry:
+        """h = c = 0."""
+        zeros = jnp.zeros(self.hidden_size, self.kernel.dtype)
+        return LSTMCarry(zeros, zeros)
+
+    def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
+        """x W + b for all gates."""
+        return xs @ self.kernel + self.bias
+
+    def step(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> tuple[LSTMCarry, Float[Array, " hidden"]]:
+        """The six equations of the module's head."""
+        i, f, g, o = jnp.split(a + carry.h @ self.recurrent_kernel, 4)
+        c = sigmoid(f) * carry.c + sigmoid(i) * jnp.tanh(g)
+        h = sigmoid(o) * jnp.tanh(c)
+        return LSTMCarry(h, c), h

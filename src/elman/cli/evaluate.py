@@ -1,0 +1,30 @@
+"""`elman evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import tyro
+
+
+def main(model: tyro.conf.Positional[Path], files: tyro.conf.Positional[tuple[str, ...]], /, json: bool = False) -> int:
+    """Measure a model on a whole text, every token but the first counted once.
+
+    Args:
+        model: A saved model.
+        files: Text files or folders; - is standard input.
+        json: Print JSON.
+    """
+    from elman.data.corpus import read_corpus
+    from elman.data.text import TextSource
+    from elman.fitted import load
+
+    fitted = load(model)
+    data = read_corpus(TextSource.open(*files), codec=fitted.codec, validation=0, test=0)
+    metrics = fitted.evaluate(data.train)
+    if json:
+        print(msgspec.json.encode(metrics.to_builtins()).decode())
+    else:
+        print(f"{metrics}, over {metrics.tokens:,} {metrics.unit}s")
+    return 0

@@ -1,0 +1,55 @@
+"""`elman info`."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import tyro
+
+
+def main(model: tyro.conf.Positional[Path | None] = None, /) -> int:
+    """Show what a saved model is, or, without one, this installation and its engines.
+
+    Args:
+        model: A saved model.
+    """
+    print("\n".join(_installation() if model is None else _model(model)))
+    return 0
+
+
+def _installation() -> list[str]:
+    import jax
+
+    import elman
+    from elman._cache import cache_folder
+    from elman.recurrence import engine_for
+
+    engines = [engine_for(kind(1, 1, key=jax.random.key(0))) for kind in (elman.Elman, elman.GRU, elman.LSTM)]
+    devices = ", ".join(str(device) for device in jax.devices())
+    return [
+        f"elman {elman.__version__}, Python {platform.python_version()}, jax {jax.__version__}",
+        f"devices: {devices}",
+        f"cache: {cache_folder('jax').parent}",
+        *[f"engine {name}: {reason}" for name, reason in engines],
+    ]
+
+
+def _model(path: Path) -> list[str]:
+    from elman.artefact import named_arrays
+    from elman.fitted import load
+    from elman.recurrence import engine_for
+
+    fitted = load(path)
+    arrays = named_arrays(fitted.model)
+    width = max(map(len, arrays))
+    rows = [f"  {name:<{width}}  {'x'.join(map(str, a.shape)):>10}  {a.size:>12,}" for name, a in arrays.items()]
+    settings = ", ".join(f"{name} {value}" for name, value in fitted.task.to_builtins().items())
+    return [
+        f"{path}: {settings}",
+        f"{fitted.codec.size} {fitted.codec.unit}s known; trained for {fitted.training.budget}",
+        f"validation: {fitted.validation or 'not yet measured'}",
+        f"engine {' because '.join(engine_for(fitted.model.layers.cells[0]))}",
+        *rows,
+        f"  {'total':<{width}}  {'':>10}  {sum(a.size for a in arrays.values()):>12,}",
+    ]

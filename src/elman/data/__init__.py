@@ -1,0 +1,18 @@
+"""From files to arrays, with NumPy and the standard library only."""
+
+from elman.data.corpus import TextData, TextPart, read_corpus
+from elman.data.streams import Batch, Streams, next_token_windows
+from elman.data.vocabulary import Bytes, Characters, Vocabulary, Words
+
+__all__ = [
+    "Batch",
+    "Bytes",
+    "Characters",
+    "Streams",
+    "TextData",
+    "TextPart",
+    "Vocabulary",
+    "Words",
+    "next_token_windows",
+    "read_corpus",
+]

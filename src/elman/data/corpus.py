@@ -1,0 +1,195 @@
+"""A text as numbers, split by place: in memory when small, else written once to a cache on disk and mapped.
+
+The cache file's name is a hash of the content and of the settings that turn it into numbers, so a changed text or setting
+makes a new file and nothing is ever stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from jaxtyping import Int
+
+from elman._cache import cache_folder
+from elman._errors import DataError
+from elman._types import VocabularyKind
+from elman.data.streams import Tokens
+from elman.data.text import TextSource
+from elman.data.vocabulary import AnyVocabulary, Bytes, Characters, Words, whole_words
+
+IN_MEMORY = 64 << 20
+"""Texts of more bytes than this are kept on disk."""
+
+LARGEST_SHARE = 250_000
+"""Tokens that a share sets aside at most: more would make an evaluation slow and no surer. A count is taken as it is."""
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """A stretch of a text as numbers."""
+
+    name: str
+    tokens: Tokens
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(frozen=True)
+class TextData:
+    """A text split by place: first the training part, then validation, then test."""
+
+    train: TextPart
+    validation: TextPart
+    test: TextPart
+    codec: AnyVocabulary
+    source: str
+    fingerprint: str
+    """Hash of the content and of the settings that turned it into numbers."""
+
+
+class MappedTokens:
+    """Ids in a file. Every slice maps and copies just what it names, so resident memory does not grow with the file."""
+
+    def __init__(self, path: Path, dtype: np.dtype, start: int, stop: int):
+        self._path, self._dtype, self._start, self._stop = path, dtype, start, stop
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    def __getitem__(self, part: slice) -> Int[np.ndarray, " time"]:
+        start, stop, _ = part.indices(len(self))
+        offset = (self._start + start) * self._dtype.itemsize
+        return np.array(np.memmap(self._path, self._dtype, "r", offset, (max(stop - start, 0),)))
+
+    def between(self, start: int, stop: int) -> MappedTokens:
+        """A stretch of these ids, without reading them."""
+        return MappedTokens(self._path, self._dtype, self._start + start, self._start + stop)
+
+
+def read_corpus(
+    source: TextSource,
+    *,
+    vocabulary: VocabularyKind = "characters",
+    lower: bool = False,
+    min_count: int = 1,
+    validation: float = 0.05,
+    test: float = 0.05,
+    codec: AnyVocabulary | None = None,
+) -> TextData:
+    """Reads, numbers and splits a text.
+
+    Args:
+        source: where the text is.
+        vocabulary: what a token is.
+        lower: lower-case first.
+        min_count: words seen less often become `<unk>`.
+        validation, test: below 1 a share of the text, of at most 250,000 tokens; from 1 on a count of tokens.
+        codec: number the text with this vocabulary instead of one made from it.
+
+    Raises:
+        DataError: a text that cannot be read, is empty or too short for the split.
+
+    >>> data = read_corpus(TextSource.of_text("abc", "abcabcabca"), validation=2, test=0)
+    >>> len(data.train), len(data.validation), data.train.tokens[:4].tolist()
+    (8, 2, [1, 2, 3, 1])
+    """
+    content, size = _hash(source)
+    if size == 0:
+        raise DataError(f"{source.name}: empty; expected text")
+    settings = {"vocabulary": vocabulary, "lower": lower, "min_count": min_count}
+    made_with = msgspec.json.encode(settings if codec is None else codec)
+    fingerprint = hashlib.sha256(content + made_with).hexdigest()
+
+    if size > IN_MEMORY:
+        codec, tokens = _mapped(source, fingerprint, codec, vocabulary, lower, min_count)
+        count, cut = len(tokens), tokens.between
+    else:
+        codec = codec or _vocabulary(source, vocabulary, lower, min_count)
+        ids = np.concatenate(list(_encoded(source, codec)))
+        count, cut = len(ids), lambda start, stop: ids[start:stop]
+
+    held_out, tested = _part(count, validation), _part(count, test)
+    train = count - held_out - tested
+    if train < 2:
+        raise DataError(
+            f"{source.name}: {count} {codec.unit}s leave {max(train, 0)} to train on beside {held_out} for validation and "
+            f"{tested} for test; use a longer text or smaller parts"
+        )
+    return TextData(
+        train=TextPart("train", cut(0, train)),
+        validation=TextPart("validation", cut(train, train + held_out)),
+        test=TextPart("test", cut(train + held_out, count)),
+        codec=codec,
+        source=source.name,
+        fingerprint=fingerprint,
+    )
+
+
+def _part(count: int, size: float) -> int:
+    return int(size) if size >= 1 else min(math.ceil(count * size), LARGEST_SHARE)
+
+
+def _hash(source: TextSource) -> tuple[bytes, int]:
+    digest, size = hashlib.sha256(), 0
+    for piece in source.bytes():
+        digest.update(piece)
+        size += len(piece)
+    return digest.digest(), size
+
+
+def _vocabulary(source: TextSource, kind: VocabularyKind, lower: bool, min_count: int) -> AnyVocabulary:
+    match kind:
+        case "characters":
+            return Characters.of(source.characters(), lower=lower)
+        case "words":
+            return Words.of(source.characters(), lower=lower, min_count=min_count)
+        case "bytes":
+            return Bytes()
+
+
+def _encoded(source: TextSource, codec: AnyVocabulary) -> Iterator[Int[np.ndarray, " time"]]:
+    dtype = np.uint8 if codec.size <= 256 else np.uint16 if codec.size <= 65536 else np.int32
+    if isinstance(codec, Bytes):
+        return (np.frombuffer(piece, np.uint8) for piece in source.bytes())
+    texts = whole_words(source.characters()) if isinstance(codec, Words) else source.characters()
+    return (codec.encode(text).astype(dtype) for text in texts)
+
+
+def _mapped(
+    source: TextSource,
+    fingerprint: str,
+    codec: AnyVocabulary | None,
+    kind: VocabularyKind,
+    lower: bool,
+    min_count: int,
+) -> tuple[AnyVocabulary, MappedTokens]:
+    """The ids in the cache, written now if they are not there; the description is written last, so a file without one
+    is unfinished and is made again."""
+    folder = cache_folder("tokens")
+    path, description = folder / f"{fingerprint}.ids", folder / f"{fingerprint}.json"
+    if not description.exists():
+        codec = codec or _vocabulary(source, kind, lower, min_count)
+        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            with open(unfinished, "wb") as file:
+                for ids in _encoded(source, codec):
+                    dtype = ids.dtype
+                    file.write(ids.tobytes())
+            os.replace(unfinished, path)
+        except OSError as error:
+            raise DataError(f"{path}: cannot keep the numbered text on disk ({error.strerror}); set XDG_CACHE_HOME") from None
+        finally:
+            unfinished.unlink(missing_ok=True)
+        saved = {"codec": msgspec.to_builtins(codec), "dtype": dtype.name}
+        description.write_bytes(msgspec.json.encode(saved))
+    saved = msgspec.json.decode(description.read_bytes())
+    dtype = np.dtype(saved["dtype"])
+    return msgspec.convert(saved["codec"], AnyVocabulary), MappedTokens(path, dtype, 0, path.stat().st_size // dtype.itemsize)

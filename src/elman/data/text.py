@@ -1,0 +1,154 @@
+"""Reading text: files, folders, .gz and .xz, or standard input, in pieces, so that size does not matter."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import lzma
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from elman._errors import DataError
+
+PIECE = 1 << 20
+"""Bytes read at a time."""
+
+_SUFFIXES = (".txt", ".text", ".md")
+_OPENERS = {".gz": gzip.open, ".xz": lzma.open}
+
+
+class TextSource:
+    """Named texts that can be read any number of times, as bytes or as characters.
+
+    >>> source = TextSource.embedded()
+    >>> next(source.characters())[:3].isprintable()
+    True
+    """
+
+    def __init__(self, name: str, files: Sequence[tuple[str, Path | BinaryIO]]):
+        self.name, self._files = name, list(files)
+
+    @classmethod
+    def open(cls, *places: str | Path) -> TextSource:
+        """Files and folders, in the order given; "-" is standard input.
+
+        Raises:
+            DataError: no such file, or a folder without text files.
+        """
+        files: list[tuple[str, Path | BinaryIO]] = []
+        for place in places:
+            files += [("standard input", _spool(sys.stdin.buffer))] if str(place) == "-" else _files_of(Path(place))
+        return cls(", ".join(str(place) for place in places), files)
+
+    @classmethod
+    def of_text(cls, name: str, text: str) -> TextSource:
+        """A text that is in memory already."""
+        return cls(name, [(name, io.BytesIO(text.encode()))])
+
+    @classmethod
+    def embedded(cls) -> TextSource:
+        """English prose that every CPython carries: the help texts of the language, about half a million characters.
+        Their length changes with the version of Python, so they serve to try things out, not to compare figures."""
+        from pydoc_data.topics import topics
+
+        return cls.of_text("the help texts of Python", "\n\n".join(topics[name] for name in sorted(topics)))
+
+    def bytes(self) -> Iterator[bytes]:
+        """The raw bytes, decompressed, in pieces; a line end is put between files that lack one."""
+        for number, (name, place) in enumerate(self._files):
+            last = b"\n"
+            for piece in _pieces(name, place):
+                yield piece
+                last = piece[-1:]
+            if number + 1 < len(self._files) and last != b"\n":
+                yield b"\n"
+
+    def characters(self) -> Iterator[str]:
+        """The text in pieces, line ends as "\\n", without a byte order mark.
+
+        Raises:
+            DataError: bytes that are not UTF-8, or a binary file.
+        """
+        for number, (name, place) in enumerate(self._files):
+            last = "\n"
+            for text in _decoded(name, _pieces(name, place)):
+                yield text
+                last = text[-1]
+            if number + 1 < len(self._files) and last != "\n":
+                yield "\n"
+
+
+def _spool(stream: BinaryIO) -> BinaryIO:
+    """A copy that can be read again: in memory when small, else in a temporary file."""
+    copy = tempfile.SpooledTemporaryFile(max_size=64 * PIECE)
+    while piece := stream.read(PIECE):
+        copy.write(piece)
+    return cast(BinaryIO, copy)
+
+
+def _files_of(place: Path) -> list[tuple[str, Path | BinaryIO]]:
+    if place.is_dir():
+        found = sorted(file for file in place.rglob("*") if file.is_file() and _is_text_name(file))
+        if not found:
+            raise DataError(f"{place}: no text in this folder; expected files ending in {', '.join(_SUFFIXES)} (or .gz, .xz)")
+        return [(str(file), file) for file in found]
+    if not place.exists():
+        raise DataError(f"{place}: no such file or folder")
+    return [(str(place), place)]
+
+
+def _is_text_name(file: Path) -> bool:
+    name = file.with_suffix("") if file.suffix in _OPENERS else file
+    return name.suffix in _SUFFIXES and not file.name.startswith(".")
+
+
+def _pieces(name: str, place: Path | BinaryIO) -> Iterator[bytes]:
+    try:
+        if isinstance(place, Path):
+            with _OPENERS.get(place.suffix, open)(place, "rb") as stream:
+                while piece := stream.read(PIECE):
+                    yield piece
+        else:
+            place.seek(0)
+            while piece := place.read(PIECE):
+                yield piece
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError) as error:
+        raise DataError(f"{name}: the compressed file is damaged or cut short ({error})") from None
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
+
+
+def _decoded(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
+    utf8 = codecs.getincrementaldecoder("utf-8")()
+    lines = io.IncrementalNewlineDecoder(utf8, translate=True)
+    offset, first = 0, True
+
+    def decode(piece: bytes, final: bool) -> str:
+        waiting = len(utf8.getstate()[0])
+        try:
+            return lines.decode(piece, final)
+        except UnicodeDecodeError as error:
+            place = offset - waiting + error.start
+            raise DataError(
+                f"{name}: not UTF-8 at byte {place} (0x{error.object[error.start]:02x}); "
+                "convert the file, or read it as raw bytes with --vocabulary bytes"
+            ) from None
+
+    for piece in pieces:
+        if (null := piece.find(b"\0")) >= 0:
+            raise DataError(
+                f"{name}: a binary file (a zero byte at {offset + null}); expected text, "
+                "or read it as raw bytes with --vocabulary bytes"
+            )
+        text = decode(piece, False)
+        offset += len(piece)
+        text = text.removeprefix("\ufeff") if first else text
+        first = first and not text
+        if text:
+            yield text
+    if text := decode(b"", True):
+        yield text

@@ -1,0 +1,256 @@
+"""What a token is: characters, bytes or words, and the way to numbers and back.
+
+A vocabulary is the codec of a text model: it is saved with the model, so that a prime is read as the training text was.
+"""
+
+from __future__ import annotations
+
+import abc
+import codecs
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import msgspec
+import numpy as np
+from jaxtyping import Int
+
+from elman._errors import DataError, VocabularyError
+from elman._types import Unknown
+
+PADDING = "\0"
+UNKNOWN_WORD = "<unk>"
+_WORD = re.compile(r" ?\w+(?:['’-]\w+)*| ?[^\w\s]|\s")
+
+
+class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind"):
+    """Tokens and their numbers."""
+
+    @property
+    @abc.abstractmethod
+    def unit(self) -> str:
+        """What one token is called: character, byte or word."""
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """How many ids there are; ids lie in [0, size)."""
+
+    @abc.abstractmethod
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Int[np.ndarray, " time"]:
+        """The ids of `text`.
+
+        Raises:
+            VocabularyError: a token that is not in the vocabulary, unless `unknown="skip"` leaves it out.
+        """
+
+    @abc.abstractmethod
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of `ids`; never a broken character."""
+
+    @abc.abstractmethod
+    def token(self, id: int) -> str:
+        """One token, readable."""
+
+    def stream(self) -> StreamDecoder:
+        """Decodes ids as they are produced."""
+        return StreamDecoder(self)
+
+
+class Characters(Vocabulary, frozen=True, tag="characters"):
+    """One id a character, sorted by code point; 0 is kept for padding.
+
+    >>> vocabulary = Characters.of(["hello"])
+    >>> vocabulary.tokens, vocabulary.encode("hole").tolist()
+    (('\\x00', 'e', 'h', 'l', 'o'), [2, 4, 3, 1])
+    >>> vocabulary.decode([2, 1, 3, 3, 4])
+    'hello'
+    """
+
+    tokens: tuple[str, ...]
+    lower: bool = False
+
+    @classmethod
+    def of(cls, texts: Iterable[str], *, lower: bool = False) -> Characters:
+        """The vocabulary of `texts`, read once and never held whole."""
+        seen = np.zeros(0x110000, bool)
+        for text in texts:
+            seen[_code_points(text.lower() if lower else text)] = True
+        seen[0] = False
+        return cls(tokens=(PADDING, *map(chr, np.flatnonzero(seen))), lower=lower)
+
+    @property
+    def unit(self) -> str:
+        """character"""
+        return "character"
+
+    @property
+    def size(self) -> int:
+        """Characters, and the padding."""
+        return len(self.tokens)
+
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Int[np.ndarray, " time"]:
+        """The ids of `text`, lower-cased first where the vocabulary is."""
+        text = text.lower() if self.lower else text
+        points, table = _code_points(text), _table(self.tokens)
+        ids = table[np.minimum(points, len(table) - 1)]
+        missing = np.flatnonzero(ids == 0)
+        if len(missing) and unknown == "error":
+            char = text[missing[0]]
+            raise VocabularyError(
+                f"the vocabulary has no {char!r} (U+{ord(char):04X}), character {missing[0] + 1} of {text[:40]!r}; "
+                "leave it out, or skip such characters with --unknown skip (unknown='skip')"
+            )
+        return ids[ids > 0].astype(np.int32)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of `ids`; padding is left out."""
+        return "".join(self.tokens[i] for i in ids if i)
+
+    def token(self, id: int) -> str:
+        """The character."""
+        return self.tokens[id]
+
+
+class Bytes(Vocabulary, frozen=True, tag="bytes"):
+    """The 256 bytes of UTF-8, whatever the text; every id is its byte.
+
+    >>> Bytes().encode("é").tolist(), Bytes().decode([104, 195, 169, 33])
+    ([195, 169], 'hé!')
+    """
+
+    @property
+    def unit(self) -> str:
+        """byte"""
+        return "byte"
+
+    @property
+    def size(self) -> int:
+        """256."""
+        return 256
+
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Int[np.ndarray, " time"]:
+        """The UTF-8 bytes of `text`; none is unknown."""
+        return np.frombuffer(text.encode(), np.uint8).astype(np.int32)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of the bytes; an unfinished last character is left out, invalid bytes become U+FFFD."""
+        return codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(ids))
+
+    def token(self, id: int) -> str:
+        """The character where the byte is ASCII, else its number such as `\\xe9`."""
+        return chr(id) if id < 128 else f"\\x{id:02x}"
+
+
+class Words(Vocabulary, frozen=True, tag="words"):
+    """Words, marks and line ends; a word keeps the space before it, so that joining the tokens gives back the text.
+    Id 0 is padding and 1 stands for every word seen fewer than `min_count` times.
+
+    >>> vocabulary = Words.of(["the cat, the dog"])
+    >>> vocabulary.tokens
+    ('\\x00', '<unk>', ' cat', ' dog', ' the', ',', 'the')
+    >>> vocabulary.decode(vocabulary.encode("the dog, the bird"))
+    'the dog, the<unk>'
+    """
+
+    tokens: tuple[str, ...]
+    lower: bool = False
+
+    @classmethod
+    def of(cls, texts: Iterable[str], *, lower: bool = False, min_count: int = 1) -> Words:
+        """The vocabulary of `texts`, most frequent word first."""
+        counts: Counter[str] = Counter()
+        for text in whole_words(texts):
+            counts.update(_WORD.findall(text.lower() if lower else text))
+        kept = sorted((word for word, n in counts.items() if n >= min_count), key=lambda word: (-counts[word], word))
+        if not kept and counts:
+            raise DataError(f"min_count {min_count} leaves no word; the most frequent appears {max(counts.values())} times")
+        return cls(tokens=(PADDING, UNKNOWN_WORD, *kept), lower=lower)
+
+    @property
+    def unit(self) -> str:
+        """word"""
+        return "word"
+
+    @property
+    def size(self) -> int:
+        """Words, the unknown word and the padding."""
+        return len(self.tokens)
+
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Int[np.ndarray, " time"]:
+        """The ids of the words; a word that was not seen is `<unk>`, or left out with `unknown="skip"`."""
+        index = _index(self.tokens)
+        ids = (index.get(word, 1) for word in _WORD.findall(text.lower() if self.lower else text))
+        return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The words joined; padding is left out."""
+        return "".join(self.tokens[i] for i in ids if i)
+
+    def token(self, id: int) -> str:
+        """The word."""
+        return self.tokens[id]
+
+
+AnyVocabulary = Characters | Bytes | Words
+
+
+class StreamDecoder:
+    """Text from ids as they come; bytes of an unfinished character wait for the rest."""
+
+    def __init__(self, vocabulary: Vocabulary):
+        self._vocabulary = vocabulary
+        self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, ids: Iterable[int]) -> str:
+        """The text that `ids` complete.
+
+        >>> decoder = Bytes().stream()
+        >>> decoder.feed([104, 195]), decoder.feed([169])
+        ('h', 'é')
+        """
+        if isinstance(self._vocabulary, Bytes):
+            return self._bytes.decode(bytes(ids))
+        return self._vocabulary.decode(ids)
+
+
+def whole_words(texts: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces that end before a space or a line end, so that no word is cut in two.
+
+    >>> list(whole_words(["the ca", "t sat"]))
+    ['the', ' cat', ' sat']
+    """
+    rest = ""
+    for text in texts:
+        rest += text
+        cut = max(rest.rfind(" "), rest.rfind("\n"))
+        if cut > 0:
+            yield rest[:cut]
+            rest = rest[cut:]
+    if rest:
+        yield rest
+
+
+def vocabulary_from_builtins(saved: Any) -> AnyVocabulary:
+    """The vocabulary that `msgspec.to_builtins` turned into plain values."""
+    return msgspec.convert(saved, AnyVocabulary)  # type: ignore[arg-type]
+
+
+def _code_points(text: str) -> Int[np.ndarray, " time"]:
+    return np.frombuffer(text.encode("utf-32-le"), np.uint32)
+
+
+@cache
+def _table(tokens: tuple[str, ...]) -> Int[np.ndarray, " code_point"]:
+    """Id of each code point, 0 where there is none; the last entry stands for all beyond."""
+    points = [ord(char) for char in tokens]
+    table = np.zeros(max(points) + 2, np.int32)
+    table[points] = np.arange(len(points))
+    return table
+
+
+@cache
+def _index(tokens: tuple[str, ...]) -> dict[str, int]:
+    return {token: i for i, token in enumerate(tokens)}

@@ -1,0 +1,1 @@
+"""From logits to tokens. Importing this package does not import jax."""

@@ -1,0 +1,101 @@
+"""Generation: one compiled loop, many tokens a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from elman._types import Carry
+from elman.decoding.sampling import sample
+from elman.decoding.settings import Sampling
+
+TOKENS_PER_CALL = 32
+"""Tokens that one call of the compiled loop makes: often enough for a terminal, seldom enough to cost nothing."""
+
+
+def prefill(
+    model: Any, ids: Int[np.ndarray, " time"], carry: Carry | None = None, *, batch: int = 1
+) -> tuple[Carry, Float[Array, "batch time vocab"]]:
+    """Reads `ids` into the state of `batch` equal texts: the carry after them and the logits after each.
+
+    Ids are padded to a power of two, so that primes of any length share a few compiled programs.
+    """
+    padded = np.zeros((batch, max(8, 1 << (len(ids) - 1).bit_length())), np.int32)
+    padded[:, : len(ids)] = ids
+    carry = model.init_carry(batch) if carry is None else carry
+    carry, logits = _read(model, padded, carry, np.full(batch, len(ids), np.int32))
+    return carry, logits[:, : len(ids)]
+
+
+def generate(
+    model: Any,
+    carry: Carry,
+    logits: Float[Array, "batch vocab"],
+    *,
+    length: int,
+    sampling: Sampling,
+    allowed: Bool[np.ndarray, " vocab"],
+) -> Iterator[Int[np.ndarray, "batch time"]]:
+    """Yields the next `length` tokens of each text, some at a time.
+
+    Args:
+        carry, logits: the state after the prime, and the logits of the first new token.
+        allowed: False for tokens that must never come, such as padding.
+
+    Row r at place t draws with a key folded from (seed, r, t): neither the number of texts nor the size of a call
+    changes a text.
+    """
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(sampling.seed), jnp.arange(logits.shape[0]))
+    for place in range(0, length, TOKENS_PER_CALL):
+        carry, logits, ids = _write(
+            model,
+            carry,
+            logits,
+            keys,
+            place,
+            allowed,
+            sampling.temperature,
+            sampling.top_k,
+            sampling.top_p,
+            greedy=sampling.temperature == 0,
+            whole=sampling.top_k == 0 and sampling.top_p == 1,
+        )
+        yield np.asarray(ids)[:, : length - place]
+
+
+@jax.jit
+def _read(model: Any, ids: Array, carry: Carry, lengths: Array) -> tuple[Carry, Array]:
+    return model(ids, carry, lengths=lengths)
+
+
+@partial(jax.jit, static_argnames=("greedy", "whole"))
+def _write(
+    model: Any,
+    carry: Carry,
+    logits: Array,
+    keys: Array,
+    place: int,
+    allowed: Array,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    *,
+    greedy: bool,
+    whole: bool,
+) -> tuple[Carry, Array, Array]:
+    def step(state: tuple, place: Array) -> tuple[tuple, Array]:
+        carry, logits = state
+        logits = jnp.where(allowed, logits, -jnp.inf)
+        now = jax.vmap(jax.random.fold_in, (0, None))(keys, place)
+        ids = sample(logits, now, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy, whole=whole)
+        carry, logits = model(ids[:, None], carry)
+        return (carry, logits[:, 0]), ids
+
+    (carry, logits), ids = jax.lax.scan(step, (carry, logits), place + jnp.arange(TOKENS_PER_CALL))
+    return carry, logits, ids.T

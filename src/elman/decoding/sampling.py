@@ -1,0 +1,52 @@
+"""Choosing a token from logits: temperature, top-k, top-p (Holtzman et al., 2020), greedy."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+
+def filtered(
+    logits: Float[Array, "batch vocab"], *, temperature: float, top_k: int, top_p: float
+) -> Float[Array, "batch vocab"]:
+    """Logits divided by `temperature`, -inf outside the `top_k` likeliest (0: all) and outside the smallest set of
+    probability `top_p`, which always holds the likeliest token.
+
+    >>> logits = jnp.log(jnp.array([[0.5, 0.3, 0.2]]))
+    >>> jnp.isfinite(filtered(logits, temperature=1.0, top_k=2, top_p=1.0)).tolist()
+    [[True, True, False]]
+    >>> jnp.isfinite(filtered(logits, temperature=1.0, top_k=0, top_p=0.6)).tolist()
+    [[True, True, False]]
+    """
+    logits = logits / temperature
+    vocab = logits.shape[-1]
+    order = jnp.argsort(-logits, axis=-1)
+    ranked = jnp.take_along_axis(logits, order, axis=-1)
+    probability = jax.nn.softmax(ranked, axis=-1)
+    before = jnp.cumsum(probability, axis=-1) - probability
+    kept = (jnp.arange(vocab) < jnp.where(top_k > 0, top_k, vocab)) & (before < top_p)
+    kept = kept.at[..., 0].set(True)
+    places = jnp.argsort(order, axis=-1)
+    return jnp.where(jnp.take_along_axis(kept, places, axis=-1), logits, -jnp.inf)
+
+
+def sample(
+    logits: Float[Array, "batch vocab"],
+    keys: PRNGKeyArray,
+    *,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    greedy: bool,
+    whole: bool,
+) -> Int[Array, " batch"]:
+    """One token for each row, by a key for each row. `greedy` and `whole` (no top-k and no top-p, which saves a sort)
+    are fixed when the loop is compiled."""
+    if greedy:
+        return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+    if whole:
+        logits = logits / temperature
+    else:
+        logits = filtered(logits, temperature=temperature, top_k=top_k, top_p=top_p)
+    return jax.vmap(jax.random.categorical)(keys, logits).astype(jnp.int32)

@@ -1,0 +1,203 @@
+"""A trained model with all that its use needs: weights, vocabulary, settings, measures."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Float
+
+import elman
+from elman import artefact
+from elman._compilation import use_compilation_cache
+from elman._errors import ArtefactError, ConfigError, VocabularyError
+from elman._types import Unknown
+from elman.data.corpus import TextPart
+from elman.data.vocabulary import AnyVocabulary, vocabulary_from_builtins
+from elman.decoding.generate import generate, prefill
+from elman.decoding.settings import Sampling
+from elman.models.language_model import LanguageModel
+from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
+from elman.training.settings import Training
+from elman.training.step import make_evaluation
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained language model.
+
+    `fit` and `load` make one; see `evaluate`, `generate`, `next` and `save`.
+    """
+
+    task: LanguageModelling
+    codec: AnyVocabulary
+    model: LanguageModel
+    training: Training = field(default_factory=Training)
+    measures: dict[str, Any] = field(default_factory=dict)
+    """What training reached: step, seconds, and the measures of the validation part."""
+
+    @property
+    def validation(self) -> LanguageMetrics | None:
+        """The validation part at the best step; None before the first evaluation."""
+        values = self.measures.get("validation")
+        return None if values is None else LanguageMetrics.from_builtins(values)
+
+    def evaluate(self, part: TextPart) -> LanguageMetrics:
+        """Measures a part of the data, every token but the first counted once.
+
+        Raises:
+            DataError: a part of fewer than 2 tokens.
+        """
+        nats, tokens = make_evaluation(self.task)(self.model, self.task.evaluation_batches(part))
+        return self.task.metrics(nats, tokens, self.codec)
+
+    def generate(
+        self, prime: str = "\n", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
+    ) -> str:
+        """What comes after `prime`.
+
+        Args:
+            prime: the text to go on from.
+            length: tokens to add: characters, bytes or words.
+            stop: end before this text.
+            unknown: "skip" leaves out characters of the prime that the vocabulary lacks.
+            sampling: `temperature`, `top_k`, `top_p`, `seed` of `Sampling`.
+
+        Raises:
+            VocabularyError: a prime that cannot be read.
+            ConfigError: an unknown or impossible option.
+        """
+        return "".join(self.stream(prime, length=length, stop=stop, unknown=unknown, **sampling))
+
+    def stream(
+        self, prime: str = "\n", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
+    ) -> Iterator[str]:
+        """As `generate`, piece by piece as it is made."""
+        pieces = self._pieces(prime, 1, length, unknown, Sampling(**sampling))
+        return _until(stop, (texts[0] for texts in pieces))
+
+    def samples(
+        self,
+        prime: str = "\n",
+        *,
+        count: int,
+        length: int = 200,
+        stop: str = "",
+        unknown: Unknown = "error",
+        **sampling: Any,
+    ) -> list[str]:
+        """Several texts that go on from `prime`, made side by side; the first equals `generate`'s."""
+        pieces = list(self._pieces(prime, count, length, unknown, Sampling(**sampling)))
+        return ["".join(_until(stop, (texts[row] for texts in pieces))) for row in range(count)]
+
+    def next(self, text: str) -> dict[str, float]:
+        """The probability of every token after `text`, likeliest first."""
+        return self.nexts(text)[-1]
+
+    def nexts(self, text: str) -> list[dict[str, float]]:
+        """The same after each token of `text`."""
+        _, logits = prefill(self.model, self._prime(text, "error"))
+        allowed = np.flatnonzero(self._allowed())
+        chances = jax.nn.softmax(logits[0][:, allowed], axis=-1)
+        return [
+            {self.codec.token(int(allowed[i])): float(row[i]) for i in np.argsort(-row, kind="stable")}
+            for row in np.asarray(chances)
+        ]
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Writes the artefact directory `path`.
+
+        Raises:
+            ArtefactError: the path exists (unless `force` and it is an artefact), or cannot be written.
+        """
+        refuse_existing(Path(path), force=force)
+        artefact.write(Path(path), self.saved())
+
+    def saved(self) -> artefact.Saved:
+        """The contents of the artefact, as plain values and arrays."""
+        versions = {"elman": elman.__version__, "jax": jax.__version__, "python": platform.python_version()}
+        return artefact.Saved(
+            model={
+                "task": self.task.to_builtins(),
+                "training": self.training.to_builtins(),
+                "measures": self.measures,
+                "versions": versions,
+            },
+            codec=msgspec.to_builtins(self.codec),
+            weights=artefact.named_arrays(self.model),
+        )
+
+    def _pieces(
+        self, prime: str, count: int, length: int, unknown: Unknown, sampling: Sampling
+    ) -> Iterator[list[str]]:
+        if count < 1 or length < 0:
+            raise ConfigError(f"expected at least 1 sample and no negative length; got {count} and {length}")
+        carry, logits = prefill(self.model, self._prime(prime, unknown), batch=count)
+        decoders = [self.codec.stream() for _ in range(count)]
+        written = generate(
+            self.model, carry, logits[:, -1], length=length, sampling=sampling, allowed=self._allowed()
+        )
+        return ([decoder.feed(row.tolist()) for decoder, row in zip(decoders, ids, strict=True)] for ids in written)
+
+    def _prime(self, text: str, unknown: Unknown) -> np.ndarray:
+        ids = self.codec.encode(text, unknown=unknown)
+        if not len(ids):
+            raise VocabularyError(f"the prime {text!r} holds no token that the model knows; give at least one")
+        return ids
+
+    def _allowed(self) -> Bool[np.ndarray, " vocab"]:
+        """All but padding and the unknown word, which stand for no text."""
+        return np.array([self.codec.unit == "byte" or self.codec.token(i) not in ("\0", "<unk>") for i in range(self.codec.size)])
+
+
+def load(path: str | Path) -> Fitted:
+    """The model saved at `path`, every file checked.
+
+    Raises:
+        ArtefactError: not an artefact, damaged, of a newer format, or of a cell that cannot be imported.
+    """
+    return from_saved(Path(path), artefact.read(Path(path)))
+
+
+def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
+    """The model of an artefact's contents; `path` is for messages."""
+    use_compilation_cache()
+    try:
+        settings = dict(saved.model["task"])
+        kind = settings.pop("type")
+        if kind != "LanguageModelling":
+            raise ArtefactError(f"{path}: holds a model for {kind}, which this elman does not know; upgrade elman")
+        task = LanguageModelling.from_builtins(settings)
+        codec = vocabulary_from_builtins(saved.codec)
+        training = Training.from_builtins(saved.model["training"])
+        shapes = jax.eval_shape(lambda: task.build(codec, key=jax.random.key(0)))
+    except (ConfigError, KeyError, msgspec.ValidationError) as error:
+        raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None
+    model = artefact.fill(shapes, saved.weights, what=str(path))
+    return Fitted(task=task, codec=codec, model=model, training=training, measures=saved.model["measures"])
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Raises `ArtefactError` where something is at `path` that was not to be overwritten."""
+    if path.exists() and not force:
+        raise ArtefactError(f"{path}: exists; overwrite it with --force (force=True), or choose another place")
+
+
+def _until(stop: str, pieces: Iterator[str]) -> Iterator[str]:
+    """The pieces up to `stop`. What could be its beginning waits for the next piece."""
+    held = ""
+    for piece in pieces:
+        held += piece
+        if stop and (at := held.find(stop)) >= 0:
+            yield held[:at]
+            return
+        keep = next((n for n in range(min(len(stop) - 1, len(held)), 0, -1) if stop.startswith(held[-n:])), 0)
+        yield held[: len(held) - keep]
+        held = held[len(held) - keep :]
+    yield held

@@ -1,0 +1,158 @@
+"""Training a task on data: events to a reporter, states to disk, and a stop that loses nothing."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import msgspec
+
+from elman import artefact
+from elman._compilation import use_compilation_cache
+from elman._errors import ArtefactError, ConfigError, Interrupted
+from elman.data.corpus import TextData
+from elman.fitted import Fitted, from_saved, refuse_existing
+from elman.tasks.language_modelling import LanguageModelling
+from elman.training.events import Checkpoint, Evaluated, Finished, Started
+from elman.training.loop import train
+from elman.training.reporters import Reporter, default_reporter
+from elman.training.settings import Training
+from elman.training.state import Progress, TrainState, start_state
+
+
+def fit(
+    task: LanguageModelling,
+    data: TextData,
+    *,
+    out: str | Path | None = None,
+    force: bool = False,
+    resume: bool = False,
+    report: Reporter | None = None,
+    **settings: Any,
+) -> Fitted:
+    """Trains `task` on `data` and returns the model of the best evaluation.
+
+    Args:
+        task: what to learn, and with which network.
+        data: what `task.read` returned.
+        out: artefact directory, kept up to date while training goes on; None keeps everything in memory.
+        force: overwrite an artefact at `out`.
+        resume: go on from the state at `out`; task, data and settings must be the same.
+        report: takes the events; by default a progress bar where there is a terminal.
+        settings: the fields of `Training`, such as `minutes=5` or `epochs=10, seed=1`.
+
+    Raises:
+        ConfigError: an unknown or impossible setting, or one that differs from the run to be resumed.
+        ArtefactError: `out` exists, cannot be written, or has nothing to resume.
+        NonFiniteError: a loss or gradient that is not finite; `out` keeps the last good state.
+        Interrupted: Ctrl-C or SIGTERM; `out` keeps the state.
+    """
+    use_compilation_cache()
+    training, place = Training(**settings), Path(out) if out is not None else None
+    if resume:
+        state, measures = _resumed(task, data, training, place)
+    else:
+        if place is not None:
+            refuse_existing(place, force=force)
+        model = task.build(data.codec, key=jax.random.key(training.seed))
+        state, measures = start_state(model, training, task.batch_size), {}
+
+    reporter = report or default_reporter()
+    try:
+        with _stop_requests() as stop:
+            for event in train(task, data, training, state, stopped=stop.is_set):
+                reporter(event)
+                if isinstance(event, Evaluated) and event.is_best:
+                    measures = {"validation": event.metrics.to_builtins(), "step": event.step}
+                if isinstance(event, Started | Checkpoint | Finished):
+                    state = event.state
+                    done = isinstance(event, Finished) and event.reason != "interrupted"
+                    fitted = _fitted(task, data, training, state, measures)
+                    if place is not None:
+                        artefact.write(place, _with_state(fitted, state, data, done=done))
+    finally:
+        reporter.close()
+    if not done:
+        where = f"resume with --resume --out {place}" if place else "nothing was saved, for want of --out"
+        raise Interrupted(f"interrupted after step {state.progress.step}; {where}")
+    return fitted
+
+
+def _fitted(task: Any, data: TextData, training: Training, state: TrainState, measures: dict[str, Any]) -> Fitted:
+    """The best model so far; before the first evaluation, the latest."""
+    best = state.model if state.progress.best_nats is None else state.best
+    measures = measures | {"seconds": round(state.progress.seconds, 1)}
+    return Fitted(task=task, codec=data.codec, model=jax.tree.map(jax.numpy.array, best), training=training, measures=measures)
+
+
+def _with_state(fitted: Fitted, state: TrainState, data: TextData, *, done: bool) -> artefact.Saved:
+    saved = fitted.saved()
+    if done:
+        return saved
+    return msgspec.structs.replace(
+        saved,
+        state={
+            "progress": msgspec.to_builtins(state.progress),
+            "source": data.source,
+            "fingerprint": data.fingerprint,
+        },
+        state_arrays=artefact.named_arrays(state.arrays()),
+    )
+
+
+def _resumed(task: LanguageModelling, data: TextData, training: Training, place: Path | None) -> tuple[TrainState, dict]:
+    if place is None:
+        raise ConfigError("resume: expected the artefact to resume in `out`")
+    saved = artefact.read(place, with_state=True)
+    if saved.state is None or saved.state_arrays is None:
+        raise ArtefactError(f"{place}: its training is complete; there is nothing to resume. Train anew with --force")
+    before = from_saved(place, saved)
+    for then, now in ((before.task, task), (before.training, training)):
+        for name, value in then.to_builtins().items():
+            if (given := now.to_builtins()[name]) != value:
+                raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
+    if saved.state["fingerprint"] != data.fingerprint:
+        raise ArtefactError(f"{data.source}: not the text that {place} was training on ({saved.state['source']})")
+    empty = jax.eval_shape(lambda: _state_arrays(task, data, training))
+    arrays = artefact.fill(empty, saved.state_arrays, what=f"{place}/training")
+    state = TrainState(
+        model=arrays["model"],
+        optimiser=arrays["optimiser"],
+        carry=arrays["carry"],
+        best=before.model,
+        progress=Progress(**saved.state["progress"]),
+    )
+    return state, before.measures
+
+
+def _state_arrays(task: LanguageModelling, data: TextData, training: Training) -> dict[str, Any]:
+    """The arrays of a state that has just begun."""
+    model = task.build(data.codec, key=jax.random.key(0))
+    return start_state(model, training, task.batch_size).arrays()
+
+
+@contextmanager
+def _stop_requests() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C stops at once. Elsewhere than in the main thread, where
+    signals cannot be caught, it is never set."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def request(number: int, frame: Any) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

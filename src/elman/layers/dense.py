@@ -1,0 +1,29 @@
+"""A dense layer, x W + b."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from elman.ops.initializers import glorot
+
+
+class Dense(eqx.Module):
+    """x W + b on the last axis; Glorot start, zero bias.
+
+    >>> import jax
+    >>> Dense(3, 2, key=jax.random.key(0))(jnp.zeros((5, 4, 3))).shape
+    (5, 4, 2)
+    """
+
+    kernel: Float[Array, "feature outputs"]
+    bias: Float[Array, " outputs"]
+
+    def __init__(self, inputs: int, outputs: int, *, key: PRNGKeyArray):
+        self.kernel = glorot(key, inputs, outputs)
+        self.bias = jnp.zeros(outputs)
+
+    def __call__(self, xs: Float[Array, "*batch feature"]) -> Float[Array, "*batch outputs"]:
+        """Applies the layer to every step."""
+        return xs @ self.kernel + self.bias

@@ -1,0 +1,32 @@
+"""A learned vector for each token."""
+
+from __future__ import annotations
+
+import equinox as eqx
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from elman.ops.initializers import embedding
+
+
+class Embedding(eqx.Module):
+    """Row `id` of a table: the same as a one-hot vector times the table, without the product.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = Embedding(10, 4, key=jax.random.key(0))
+    >>> ids = jnp.array([[3, 7]])
+    >>> bool(jnp.allclose(layer(ids), jax.nn.one_hot(ids, 10) @ layer.table))
+    True
+    """
+
+    table: Float[Array, "vocab feature"]
+
+    def __init__(self, vocab: int, size: int, *, key: PRNGKeyArray):
+        self.table = embedding(key, vocab, size)
+
+    def __call__(self, ids: Int[Array, "batch time"]) -> Float[Array, "batch time feature"]:
+        """The vectors of `ids`, which must lie in [0, vocab)."""
+        return self.table[ids]
+
+    def logits(self, hidden: Float[Array, "batch time feature"]) -> Float[Array, "batch time vocab"]:
+        """Scores of every token by its own vector: the tied output of Press and Wolf (2017)."""
+        return hidden @ self.table.T

@@ -1,0 +1,64 @@
+"""Recurrent layers on top of each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from elman._types import Carry
+from elman.cells import Cell
+from elman.layers.norm import LayerNorm
+from elman.ops.dropout import variational_dropout
+from elman.recurrence import start_carry, unroll
+
+
+class Stack(eqx.Module):
+    """Each layer is norm (optional), then a cell unrolled over time, then its input added (optional, where the widths
+    agree), then variational dropout. The carry is a tuple, one entry a layer.
+    """
+
+    cells: tuple[Cell, ...]
+    norms: tuple[LayerNorm, ...] | None
+    residual: bool = eqx.field(static=True)
+    dropout: float = eqx.field(static=True)
+
+    def __init__(
+        self, cells: tuple[Cell, ...], *, layer_norm: bool = False, residual: bool = False, dropout: float = 0.0
+    ):
+        self.cells, self.residual, self.dropout = cells, residual, dropout
+        self.norms = tuple(LayerNorm(cell.input_size) for cell in cells) if layer_norm else None
+
+    def init_carry(self, batch: int) -> tuple[Carry, ...]:
+        """The state before the first step of `batch` sequences."""
+        return tuple(start_carry(cell, batch) for cell in self.cells)
+
+    def __call__(
+        self,
+        xs: Float[Array, "batch time feature"],
+        carry: tuple[Carry, ...],
+        *,
+        lengths: Int[Array, " batch"] | None = None,
+        key: PRNGKeyArray | None = None,
+    ) -> tuple[tuple[Carry, ...], Float[Array, "batch time hidden"]]:
+        """The last carry and the top layer's output at every step; `key=None` means no dropout."""
+        carry, outputs = self.outputs(xs, carry, lengths=lengths, key=key)
+        return carry, outputs[-1]
+
+    def outputs(
+        self, xs: Any, carry: tuple[Carry, ...], *, lengths: Any = None, key: PRNGKeyArray | None = None
+    ) -> tuple[tuple[Carry, ...], list[Float[Array, "batch time hidden"]]]:
+        """The last carry and every layer's output."""
+        keys = [None] * len(self.cells) if key is None else jax.random.split(key, len(self.cells))
+        last, outputs = [], []
+        for layer, cell in enumerate(self.cells):
+            inputs = xs if self.norms is None else self.norms[layer](xs)
+            layer_carry, ys = unroll(cell, inputs, carry[layer], lengths=lengths)
+            if self.residual and ys.shape == xs.shape:
+                ys = ys + xs
+            xs = variational_dropout(ys, self.dropout, key=keys[layer])
+            last.append(layer_carry)
+            outputs.append(xs)
+        return tuple(last), outputs

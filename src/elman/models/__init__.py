@@ -1,0 +1,1 @@
+"""Arrays to arrays: the networks of the tasks."""

@@ -1,0 +1,85 @@
+"""The recurrent language model: which token comes next, given all before it."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from elman._types import Carry
+from elman.cells import Cell
+from elman.layers import Dense, Embedding, Stack
+from elman.ops.dropout import variational_dropout
+
+
+class LanguageModel(eqx.Module):
+    """embedding -> dropout -> recurrent layers -> logits of the next token.
+
+    With `tied` output the last layer has the embedding's width and tokens are scored by their own vectors.
+    """
+
+    embedding: Embedding
+    layers: Stack
+    head: Dense | None
+    output_bias: Float[Array, " vocab"] | None
+    input_dropout: float = eqx.field(static=True)
+
+    def __init__(
+        self,
+        cell: type[Cell],
+        *,
+        vocab: int,
+        embedding_size: int,
+        hidden_size: int,
+        num_layers: int,
+        input_dropout: float = 0.0,
+        dropout: float = 0.0,
+        layer_norm: bool = False,
+        residual: bool = False,
+        tied: bool = False,
+        key: PRNGKeyArray,
+    ):
+        embedding_key, head_key, *cell_keys = jr.split(key, 2 + num_layers)
+        sizes = [embedding_size, *[hidden_size] * num_layers]
+        if tied:
+            sizes[-1] = embedding_size
+        cells = tuple(
+            cell(inputs, hidden, key=cell_key)
+            for inputs, hidden, cell_key in zip(sizes[:-1], sizes[1:], cell_keys, strict=True)
+        )
+        self.embedding = Embedding(vocab, embedding_size, key=embedding_key)
+        self.layers = Stack(cells, layer_norm=layer_norm, residual=residual, dropout=dropout)
+        self.head = None if tied else Dense(sizes[-1], vocab, key=head_key)
+        self.output_bias = jnp.zeros(vocab) if tied else None
+        self.input_dropout = input_dropout
+
+    def init_carry(self, batch: int) -> tuple[Carry, ...]:
+        """The state before the first token of `batch` texts."""
+        return self.layers.init_carry(batch)
+
+    def __call__(
+        self,
+        ids: Int[Array, "batch time"],
+        carry: tuple[Carry, ...],
+        *,
+        lengths: Int[Array, " batch"] | None = None,
+        key: PRNGKeyArray | None = None,
+    ) -> tuple[tuple[Carry, ...], Float[Array, "batch time vocab"]]:
+        """The last carry, and the logits of the token after each of `ids`; `key=None` means no dropout."""
+        input_key, layers_key = (None, None) if key is None else jr.split(key)
+        xs = variational_dropout(self.embedding(ids), self.input_dropout, key=input_key)
+        carry, hidden = self.layers(xs, carry, lengths=lengths, key=layers_key)
+        return carry, self._logits(hidden)
+
+    def activations(
+        self, ids: Int[Array, "batch time"], carry: tuple[Carry, ...]
+    ) -> dict[str, Float[Array, "batch time feature"]]:
+        """What each part puts out, in the order of computation, by name."""
+        xs = self.embedding(ids)
+        _, outputs = self.layers.outputs(xs, carry)
+        layers = {f"layers.cells.{layer}": ys for layer, ys in enumerate(outputs)}
+        return {"embedding": xs, **layers, "head": self._logits(outputs[-1])}
+
+    def _logits(self, hidden: Array) -> Array:
+        return self.embedding.logits(hidden) + self.output_bias if self.head is None else self.head(hidden)

@@ -1,0 +1,42 @@
+"""Starting values of weights."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+
+def glorot(key: PRNGKeyArray, inputs: int, outputs: int) -> Float[Array, "inputs outputs"]:
+    """Uniform in +-sqrt(6 / (inputs + outputs)), which keeps the variance of activations and gradients
+    alike through a dense layer (Glorot and Bengio, 2010).
+
+    >>> bool(abs(glorot(jr.key(0), 3, 3)).max() <= 1)
+    True
+    """
+    limit = math.sqrt(6 / (inputs + outputs))
+    return jr.uniform(key, (inputs, outputs), minval=-limit, maxval=limit)
+
+
+def orthogonal(key: PRNGKeyArray, size: int) -> Float[Array, "size size"]:
+    """A random rotation: the recurrent start that neither shrinks nor grows the state (Saxe et al., 2014).
+
+    >>> w = orthogonal(jr.key(0), 5)
+    >>> bool(jnp.allclose(w @ w.T, jnp.eye(5), atol=1e-5))
+    True
+    """
+    return jr.orthogonal(key, size)
+
+
+def gate_blocks(initializer, key: PRNGKeyArray, gates: int) -> Float[Array, "inputs gates"]:
+    """One independent start for each gate, side by side, so that a gate's start does not depend on how many
+    gates the cell has. `initializer(key)` gives one block."""
+    return jnp.concatenate([initializer(k) for k in jr.split(key, gates)], axis=1)
+
+
+def embedding(key: PRNGKeyArray, vocab: int, size: int) -> Float[Array, "vocab size"]:
+    """Normal with standard deviation 0.3: large enough that tokens differ from the first step on."""
+    return 0.3 * jax.random.normal(key, (vocab, size))

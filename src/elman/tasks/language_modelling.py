@@ -1,0 +1,231 @@
+"""Language modelling: which character, byte or word comes next.
+
+The command line's help reads this module, so what takes long to import is imported by the methods that need it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from elman._config import Config
+from elman._errors import ConfigError, DataError
+from elman._types import VocabularyKind
+
+if TYPE_CHECKING:
+    from jaxtyping import PRNGKeyArray
+
+    from elman.cells import Cell
+    from elman.data.corpus import TextData, TextPart
+    from elman.data.streams import Batch, Streams
+    from elman.data.text import TextSource
+    from elman.data.vocabulary import AnyVocabulary
+    from elman.models.language_model import LanguageModel
+
+    CellName = str | type[Cell]
+else:
+    CellName = str
+
+Count = Annotated[int, Meta(ge=1)]
+Rate = Annotated[float, Meta(ge=0, lt=1)]
+
+EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 256
+"""Evaluation reads a part as 16 streams, each from a fresh state: 16 cold starts in the whole part."""
+
+
+class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
+    """Predict the next token of a text.
+
+    >>> task = LanguageModelling(hidden_size=32, validation=20, test=0)
+    >>> data = task.read_text("a rose is a rose is a rose " * 20)
+    >>> len(data.train), data.codec.size
+    (520, 7)
+    """
+
+    vocabulary: VocabularyKind = "characters"
+    """What a token is; bytes suit any language or file, words need a large text."""
+    lower: bool = False
+    """Lower-case the text, and every prime, first."""
+    min_count: Count = 1
+    """Words seen less often become <unk>."""
+    validation: Annotated[float, Meta(ge=0)] = 0.05
+    """Part that chooses the best weights: below 1 a share of the text, from 1 on a number of tokens."""
+    test: Annotated[float, Meta(ge=0)] = 0.05
+    """Part at the end that training never sees; as --validation."""
+    cell: CellName = "LSTM"
+    """Recurrent cell: Elman, GRU, LSTM, or module:Class for your own."""
+    embedding_size: Count = 64
+    """Numbers that stand for a token."""
+    hidden_size: Count = 256
+    """Units of a recurrent layer."""
+    num_layers: Count = 2
+    """Recurrent layers on top of each other."""
+    input_dropout: Rate = 0.05
+    """Share of the embedding's features dropped in training."""
+    dropout: Rate = 0.3
+    """Share of each layer's outputs dropped in training."""
+    layer_norm: bool = False
+    """Normalise the input of each layer."""
+    residual: bool = False
+    """Add each layer's input to its output, where the widths agree."""
+    tied: bool = False
+    """Score tokens by their own embeddings; the last layer then has the embedding's width."""
+    batch_size: Count = 32
+    """Streams of text read side by side."""
+    unroll_length: Count = 64
+    """Tokens that a gradient reaches back; the state is carried on for ever."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.cell, type):
+            msgspec.structs.force_setattr(self, "cell", _cell_name(self.cell))
+        Config.__post_init__(self)
+        if self.lower and self.vocabulary == "bytes":
+            raise ConfigError("lower: bytes are read as they are; use vocabulary='characters' or lower=False")
+
+    def read(self, *places: str | Path, codec: AnyVocabulary | None = None) -> TextData:
+        """Reads text from files and folders ("-" is standard input); without any, the embedded default text.
+
+        Raises:
+            DataError: no such file, not text, or too short for the split.
+        """
+        from elman.data.text import TextSource
+
+        return self._split(TextSource.open(*places) if places else TextSource.embedded(), codec)
+
+    def read_text(self, text: str, *, codec: AnyVocabulary | None = None) -> TextData:
+        """The same for a text in memory."""
+        from elman.data.text import TextSource
+
+        return self._split(TextSource.of_text("the text", text), codec)
+
+    def _split(self, source: TextSource, codec: AnyVocabulary | None) -> TextData:
+        from elman.data.corpus import read_corpus
+
+        data = read_corpus(
+            source,
+            vocabulary=self.vocabulary,
+            lower=self.lower,
+            min_count=self.min_count,
+            validation=self.validation,
+            test=self.test,
+            codec=codec,
+        )
+        for part, needed in ((data.train, self.unroll_length + 1), (data.validation, 2)):
+            if len(part) < needed:
+                raise DataError(
+                    f"{source.name}: too short: the {part.name} part needs at least {needed} {data.codec.unit}s and has "
+                    f"{len(part)}; use a longer text, a smaller --unroll-length, or another --validation and --test"
+                )
+        return data
+
+    def build(self, codec: AnyVocabulary, *, key: PRNGKeyArray) -> LanguageModel:
+        """A new model for the tokens of `codec`."""
+        from elman.cells._find import find_cell
+        from elman.models.language_model import LanguageModel
+
+        return LanguageModel(
+            find_cell(str(self.cell)),
+            vocab=codec.size,
+            embedding_size=self.embedding_size,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            input_dropout=self.input_dropout,
+            dropout=self.dropout,
+            layer_norm=self.layer_norm,
+            residual=self.residual,
+            tied=self.tied,
+            key=key,
+        )
+
+    def batches(self, part: TextPart) -> Streams:
+        """One epoch of training batches."""
+        from elman.data.streams import Streams
+
+        return Streams(part.tokens, batch_size=self.batch_size, unroll_length=self.unroll_length)
+
+    def evaluation_batches(self, part: TextPart) -> Streams:
+        """The whole of `part`, every token but the first counted once."""
+        from elman.data.streams import Streams
+
+        if len(part) < 2:
+            raise DataError(f"the {part.name} part has {len(part)} tokens, too few to evaluate; split with a larger part")
+        return Streams(part.tokens, batch_size=EVALUATION_STREAMS, unroll_length=EVALUATION_UNROLL)
+
+    def loss(self, model: LanguageModel, carry: Any, batch: Batch, *, key: PRNGKeyArray | None = None) -> tuple[Any, Any]:
+        """((nats, tokens), carry): cross-entropy summed over the batch, and the state after it."""
+        from elman.ops.losses import cross_entropy
+
+        carry, logits = model(batch.inputs, carry, key=key)
+        return cross_entropy(logits, batch.targets, batch.weights), carry
+
+    def metrics(self, nats: float, tokens: float, codec: AnyVocabulary) -> LanguageMetrics:
+        """The measures of summed losses."""
+        return LanguageMetrics(nats_per_token=nats / tokens, tokens=int(tokens), unit=codec.unit)
+
+
+@dataclass(frozen=True)
+class LanguageMetrics:
+    """How well a model predicts a part, in the units of the field.
+
+    >>> metrics = LanguageMetrics(nats_per_token=math.log(2), tokens=100, unit="character")
+    >>> metrics.bits_per_char, round(metrics.perplexity, 6), str(metrics)
+    (1.0, 2.0, '0.6931 nats per character, 1.000 bits per character')
+    """
+
+    nats_per_token: float
+    tokens: int
+    unit: str
+
+    @property
+    def bits_per_char(self) -> float:
+        """Bits per character; a model of bytes or words has none (see `bits_per_byte`, `perplexity`)."""
+        return self._bits_per("character")
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Bits per byte of UTF-8, for a model of bytes."""
+        return self._bits_per("byte")
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nats per token): the number of equally likely tokens that would be as hard to guess."""
+        return math.exp(min(self.nats_per_token, 700.0))
+
+    @classmethod
+    def from_builtins(cls, values: dict[str, Any]) -> LanguageMetrics:
+        """The measures that `to_builtins` turned into plain values."""
+        return cls(nats_per_token=values["nats_per_token"], tokens=values["tokens"], unit=values["unit"])
+
+    def to_builtins(self) -> dict[str, float | int | str]:
+        """Plain values, each with its unit in its name."""
+        values: dict[str, float | int | str] = {
+            "nats_per_token": self.nats_per_token,
+            "perplexity": self.perplexity,
+            "tokens": self.tokens,
+            "unit": self.unit,
+        }
+        if self.unit == "character":
+            values["bits_per_char"] = self.bits_per_char
+        if self.unit == "byte":
+            values["bits_per_byte"] = self.bits_per_byte
+        return values
+
+    def __str__(self) -> str:
+        nats = f"{self.nats_per_token:.4f} nats per {self.unit}"
+        if self.unit == "word":
+            return f"{nats}, perplexity {self.perplexity:.2f}"
+        return f"{nats}, {self.nats_per_token / math.log(2):.3f} bits per {self.unit}"
+
+    def _bits_per(self, unit: str) -> float:
+        if self.unit != unit:
+            raise ConfigError(f"bits per {unit}: this model predicts {self.unit}s; read nats_per_token or perplexity")
+        return self.nats_per_token / math.log(2)
+
+
+def _cell_name(cell: type) -> str:
+    return cell.__qualname__ if cell.__module__.startswith("elman.cells.") else f"{cell.__module__}:{cell.__qualname__}"

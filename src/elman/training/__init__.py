@@ -1,0 +1,1 @@
+"""From a task and data to trained weights, as a stream of events."""

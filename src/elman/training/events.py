@@ -1,0 +1,67 @@
+"""What happens in training, for reporters and for the code that saves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from elman.training.state import TrainState
+
+
+@dataclass(frozen=True)
+class Started:
+    """Training begins, or goes on after `state.progress.step` steps."""
+
+    state: TrainState
+    parameters: int
+    tokens: int
+    """Tokens of the training part."""
+    unit: str
+    budget: str
+    engine: str
+    """The engine that runs the recurrent layers, and why."""
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """One optimiser step was made."""
+
+    step: int
+    epoch: float
+    spent: float
+    """Share of the budget used up, 0 to 1."""
+    nats_per_token: float
+    gradient_norm: float
+    learning_rate: float
+    tokens_per_second: float
+    """Over the last few seconds."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The validation part was measured with a fresh carry."""
+
+    step: int
+    spent: float
+    metrics: Any
+    is_best: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A good moment to save `state`."""
+
+    state: TrainState
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Training is over: the budget is spent, patience ran out ("early"), or someone stopped it ("interrupted")."""
+
+    state: TrainState
+    reason: str
+
+
+Event = Started | Stepped | Evaluated | Checkpoint | Finished

@@ -1,0 +1,133 @@
+"""The training loop: a generator of events."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import msgspec
+import numpy as np
+
+from elman.data.corpus import TextData
+from elman.recurrence import engine_for
+from elman.training.events import Checkpoint, Evaluated, Event, Finished, Started, Stepped
+from elman.training.optimiser import make_optimiser
+from elman.training.settings import Training
+from elman.training.state import Progress, TrainState
+from elman.training.step import diagnose, make_evaluation, make_step
+
+SPEED_WINDOW = 50
+"""Steps over which the speed is measured."""
+
+
+def train(
+    task: Any, data: TextData, settings: Training, state: TrainState, *, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Event]:
+    """Trains from `state` until the budget is spent, patience runs out or `stopped()`; the last event holds the state.
+
+    The loop neither prints nor saves. Each event's state is a value that later steps do not change, except that its
+    buffers are reused: save a state before the next event is asked for.
+
+    Raises:
+        NonFiniteError: a loss or gradient that is not finite; the `Checkpoint` before it holds the last good state.
+    """
+    batches, validation = task.batches(data.train), task.evaluation_batches(data.validation)
+    step, evaluate = make_step(task, make_optimiser(settings)), make_evaluation(task)
+    run = _Clock(settings, len(batches), state.progress.seconds)
+    base_key = jax.random.key(settings.seed)
+    model, memory, carry, best, progress = state
+
+    yield Started(
+        state=state,
+        parameters=sum(leaf.size for leaf in jax.tree.leaves(model)),
+        tokens=len(data.train),
+        unit=data.codec.unit,
+        budget=settings.budget,
+        engine=" ".join(engine_for(model.layers.cells[0])),
+    )
+    reason = "done"
+    while (spent := run.spent(progress.step)) < 1:
+        index = progress.step % len(batches)
+        batch, key, is_first = batches[index], jax.random.fold_in(base_key, progress.step), np.bool_(index == 0)
+        rate = np.float32(settings.rate(step=progress.step, spent=spent))
+        model, memory, carry, result = step(model, memory, carry, batch, is_first, key, rate)
+        if not bool(result.finite):
+            yield Checkpoint(_kept(model, memory, carry, best, progress, run))
+            raise diagnose(task, model, carry, batch, is_first, key, progress.step)
+        progress = msgspec.structs.replace(progress, step=progress.step + 1)
+        run.count(float(result.tokens))
+        spent = run.spent(progress.step)
+        yield Stepped(
+            step=progress.step,
+            epoch=progress.step / len(batches),
+            spent=spent,
+            nats_per_token=float(result.nats) / float(result.tokens),
+            gradient_norm=float(result.gradient_norm),
+            learning_rate=float(rate),
+            tokens_per_second=run.speed(),
+            seconds=run.seconds(),
+        )
+        if spent * settings.evaluations >= progress.evaluations + 1:
+            nats, tokens = evaluate(model, validation)
+            metrics = task.metrics(nats, tokens, data.codec)
+            progress, is_best = _judged(progress, nats / tokens, int(spent * settings.evaluations))
+            best = jax.tree.map(np.array, model) if is_best else best
+            yield Evaluated(progress.step, spent, metrics, is_best, run.seconds())
+            run.restart_speed()
+            if settings.patience and progress.stale_evaluations >= settings.patience:
+                reason = "early"
+                break
+        if stopped():
+            reason = "interrupted"
+            break
+        if run.checkpoint_due():
+            yield Checkpoint(_kept(model, memory, carry, best, progress, run))
+    yield Finished(_kept(model, memory, carry, best, progress, run), reason)
+
+
+def _kept(model: Any, memory: Any, carry: Any, best: Any, progress: Progress, run: _Clock) -> TrainState:
+    return TrainState(model, memory, carry, best, msgspec.structs.replace(progress, seconds=run.seconds()))
+
+
+def _judged(progress: Progress, nats: float, evaluations: int) -> tuple[Progress, bool]:
+    is_best = progress.best_nats is None or nats < progress.best_nats
+    if is_best:
+        changes: dict[str, Any] = {"best_nats": nats, "best_step": progress.step, "stale_evaluations": 0}
+    else:
+        changes = {"stale_evaluations": progress.stale_evaluations + 1}
+    return msgspec.structs.replace(progress, evaluations=evaluations, **changes), is_best
+
+
+class _Clock:
+    """Time spent, over all runs of a resumed training, and the speed of late."""
+
+    def __init__(self, settings: Training, steps_per_epoch: int, seconds_before: float):
+        self._settings, self._steps_per_epoch = settings, steps_per_epoch
+        self._began = time.monotonic() - seconds_before
+        self._saved = time.monotonic()
+        self.restart_speed()
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def spent(self, step: int) -> float:
+        return self._settings.spent(step=step, seconds=self.seconds(), steps_per_epoch=self._steps_per_epoch)
+
+    def checkpoint_due(self) -> bool:
+        due = time.monotonic() - self._saved >= self._settings.checkpoint_seconds
+        if due:
+            self._saved = time.monotonic()
+        return due
+
+    def restart_speed(self) -> None:
+        self._recent: deque[tuple[float, float]] = deque([(time.monotonic(), 0.0)], maxlen=SPEED_WINDOW)
+
+    def count(self, tokens: float) -> None:
+        self._recent.append((time.monotonic(), tokens))
+
+    def speed(self) -> float:
+        began, ended = self._recent[0][0], self._recent[-1][0]
+        return sum(tokens for _, tokens in list(self._recent)[1:]) / max(ended - began, 1e-9)

@@ -1,0 +1,50 @@
+"""The optimisers of `Training`, built from optax. Their updates are for a learning rate of 1; the step scales them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import optax
+
+from elman.training.settings import Training
+
+
+def make_optimiser(settings: Training) -> optax.GradientTransformation:
+    """Clipping by global norm, then the optimiser.
+
+    AdamW's second-moment memory of 0.99 (not 0.999) suits runs of a few thousand steps.
+    """
+    match settings.optimiser:
+        case "adamw":
+            rule = optax.adamw(1.0, b1=0.9, b2=0.99, weight_decay=settings.weight_decay, mask=_matrices)
+        case "sgd":
+            decay = optax.add_decayed_weights(settings.weight_decay, mask=_matrices)
+            rule = optax.chain(decay, optax.sgd(1.0, momentum=settings.momentum or None))
+        case "muon":
+            from optax import contrib  # imported here: it loads several packages
+
+            rule = contrib.muon(
+                1.0,
+                adam_b2=0.99,
+                weight_decay=settings.weight_decay,
+                muon_weight_dimension_numbers=_muon_matrices(contrib.MuonDimensionNumbers(0, 1)),
+            )
+    return optax.chain(optax.clip_by_global_norm(settings.clip), rule) if settings.clip else rule
+
+
+def _matrices(params: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
+
+def _muon_matrices(axes: Any) -> Any:
+    """Muon is for the maps between hidden layers; embeddings and the output are left to AdamW (Jordan et al., 2024)."""
+
+    def choose(params: Any) -> Any:
+        def of(path: tuple, leaf: Any) -> Any:
+            name = jax.tree_util.keystr(path)
+            return axes if leaf.ndim == 2 and "embedding" not in name and "head" not in name else None
+
+        return jax.tree_util.tree_map_with_path(of, params)
+
+    return choose

@@ -1,0 +1,130 @@
+"""What people and programs see of training: a progress bar, plain lines, or JSON lines. None of it is needed to train."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any, Protocol, TextIO
+
+import msgspec
+
+from elman.training.events import Checkpoint, Evaluated, Event, Finished, Started, Stepped
+
+
+class Reporter(Protocol):
+    """Takes the events of a training run."""
+
+    def __call__(self, event: Event) -> None: ...
+    def close(self) -> None: ...
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def __call__(self, event: Event) -> None: ...
+    def close(self) -> None: ...
+
+
+class Lines:
+    """One plain line per evaluation."""
+
+    def __init__(self, stream: TextIO | None = None):
+        self._stream = stream or sys.stderr
+
+    def __call__(self, event: Event) -> None:
+        if text := _sentence(event):
+            print(text, file=self._stream, flush=True)
+
+    def close(self) -> None: ...
+
+
+class Json:
+    """One JSON object per event: started, stepped, evaluated, checkpoint, finished."""
+
+    def __init__(self, stream: TextIO | None = None):
+        self._stream = stream or sys.stdout
+
+    def __call__(self, event: Event) -> None:
+        print(msgspec.json.encode(_values(event)).decode(), file=self._stream, flush=True)
+
+    def close(self) -> None: ...
+
+
+class Bar:
+    """A progress bar with loss, speed and time left; evaluations stay above it as lines."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.percentage:>3.0f}%"), BarColumn(), TextColumn("{task.description}"), console=self._console
+        )
+        self._task = self._bar.add_task("compiling", total=1.0)
+        self._unit, self._loss, self._began = "token", 0.0, (0.0, 0.0)
+        self._bar.start()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self._unit, self._began = event.unit, (0.0, event.state.progress.seconds)
+        if isinstance(event, Stepped):
+            self._loss += (event.nats_per_token - self._loss) * (0.05 if self._loss else 1.0)
+            self._bar.update(self._task, completed=event.spent, description=self._description(event))
+        if text := _sentence(event):
+            self._console.print(text, highlight=False)
+
+    def close(self) -> None:
+        self._bar.stop()
+
+    def _description(self, event: Stepped) -> str:
+        if event.spent and not self._began[0]:
+            self._began = (event.spent, event.seconds)
+        share, seconds = event.spent - self._began[0], event.seconds - self._began[1]
+        left = f", {_duration(seconds / share * (1 - event.spent))} left" if share > 0 else ""
+        speed = f"{event.tokens_per_second:,.0f} {self._unit}s/s"
+        return f"epoch {event.epoch:.2f}  training {_loss(self._loss, self._unit)}  {speed}{left}"
+
+
+def default_reporter() -> Reporter:
+    """A bar where standard error is a terminal, nothing elsewhere."""
+    return Bar() if sys.stderr.isatty() else Quiet()
+
+
+def _sentence(event: Event) -> str:
+    match event:
+        case Started():
+            return (
+                f"{event.parameters:,} weights, {event.tokens:,} {event.unit}s to train on, for {event.budget}; "
+                f"engine {event.engine}"
+            )
+        case Evaluated():
+            best = ", the best so far" if event.is_best else ""
+            share = f"{event.spent:4.0%}, {_duration(event.seconds)}, step {event.step}"
+            return f"{share}: validation {event.metrics}{best}"
+        case Finished(reason="early"):
+            return f"stopped early: no better evaluation since step {event.state.progress.best_step}"
+    return ""
+
+
+def _values(event: Event) -> dict[str, Any]:
+    name = {"event": type(event).__name__.lower()}
+    match event:
+        case Evaluated():
+            measures = {"step": event.step, "spent": event.spent, "is_best": event.is_best, "seconds": event.seconds}
+            return name | measures | event.metrics.to_builtins()
+        case Checkpoint() | Finished():
+            reason = {"reason": event.reason} if isinstance(event, Finished) else {}
+            return name | msgspec.to_builtins(event.state.progress) | reason
+    return name | {field: value for field, value in vars(event).items() if field != "state"}
+
+
+def _loss(nats: float, unit: str) -> str:
+    bits = "" if unit == "word" else f", {nats / math.log(2):.3f} bits"
+    return f"{nats:.3f} nats{bits} per {unit}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

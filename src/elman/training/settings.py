@@ -1,0 +1,92 @@
+"""How to train: budget, optimiser and schedule. Importing this module does not import jax."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from elman._config import Config
+from elman._errors import ConfigError
+
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class Training(Config, frozen=True, kw_only=True):
+    """Budget, optimiser and schedule. With a budget in steps or epochs, the same seed gives the same weights on the same
+    machine; with one in minutes, the schedule follows the clock.
+
+    >>> Training(minutes=5).budget, Training().budget
+    ('5 minutes', '10 epochs')
+    """
+
+    minutes: Positive | None = None
+    """Budget by the clock."""
+    epochs: Positive | None = None
+    """Budget in passes over the training part (10, where no budget is given)."""
+    steps: Annotated[int, Meta(ge=1)] | None = None
+    """Budget in optimiser steps."""
+    optimiser: Literal["adamw", "muon", "sgd"] = "adamw"
+    """AdamW; Muon for the matrices with AdamW for the rest; SGD with momentum."""
+    learning_rate: Positive | None = None
+    """Peak rate (adamw 0.005, muon 0.02, sgd 1)."""
+    momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.9
+    """Momentum of SGD; 0 is plain gradient descent."""
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.0
+    """Share of each matrix taken off per unit of learning rate."""
+    warmup_steps: Annotated[int, Meta(ge=0)] = 50
+    """Steps in which the rate rises to its peak."""
+    decay: Literal["linear", "cosine", "none"] = "linear"
+    """How the rate falls over the budget, to zero."""
+    clip: Annotated[float, Meta(ge=0)] = 1.0
+    """Largest norm of the whole gradient; 0 does not clip."""
+    evaluations: Annotated[int, Meta(ge=1)] = 10
+    """How often the validation part is measured over the budget; the best weights are kept."""
+    patience: Annotated[int, Meta(ge=0)] = 0
+    """Stop after so many evaluations without a better one; 0 never does."""
+    checkpoint_seconds: Positive = 30.0
+    """How often the state is saved, so that a killed run can be resumed."""
+    seed: int = 0
+    """Start of all randomness."""
+
+    def __post_init__(self) -> None:
+        Config.__post_init__(self)
+        given = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ConfigError(f"one budget at a time: got {' and '.join(given)}")
+
+    @property
+    def budget(self) -> str:
+        """The budget in words."""
+        if self.minutes is not None:
+            return f"{self.minutes:g} minutes"
+        return f"{self.steps} steps" if self.steps is not None else f"{self.epochs or 10:g} epochs"
+
+    @property
+    def peak_rate(self) -> float:
+        """The learning rate after warm-up."""
+        return self.learning_rate or {"adamw": 0.005, "muon": 0.02, "sgd": 1.0}[self.optimiser]
+
+    def total_steps(self, steps_per_epoch: int) -> int | None:
+        """The budget in steps, None when it is in minutes."""
+        if self.minutes is not None:
+            return None
+        return self.steps or max(1, math.ceil((self.epochs or 10) * steps_per_epoch))
+
+    def spent(self, *, step: int, seconds: float, steps_per_epoch: int) -> float:
+        """The share of the budget used up, 0 to 1."""
+        total = self.total_steps(steps_per_epoch)
+        share = step / total if total is not None else seconds / (60 * (self.minutes or 1))
+        return min(1.0, share)
+
+    def rate(self, *, step: int, spent: float) -> float:
+        """The learning rate of a step.
+
+        >>> schedule = Training(steps=100, learning_rate=1.0, warmup_steps=10)
+        >>> [round(schedule.rate(step=s, spent=s / 100), 3) for s in (0, 9, 50, 99)]
+        [0.1, 0.91, 0.5, 0.01]
+        """
+        warmth = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        fall = {"linear": 1 - spent, "cosine": (1 + math.cos(math.pi * spent)) / 2, "none": 1.0}[self.decay]
+        return self.peak_rate * warmth * fall

@@ -1,0 +1,54 @@
+"""All that training knows between two steps: what a resumed run needs to go on bit for bit.
+
+Randomness and the place in the text are not stored: the key of a step is folded from the seed and the step's number, and
+the batch is the step's number within its epoch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import msgspec
+
+from elman.training.optimiser import make_optimiser
+from elman.training.settings import Training
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The numbers of a training state."""
+
+    step: int = 0
+    seconds: float = 0.0
+    evaluations: int = 0
+    stale_evaluations: int = 0
+    best_step: int = 0
+    best_nats: float | None = None
+    """Nats per token of the validation part at the best step, None before the first evaluation."""
+
+
+class TrainState(NamedTuple):
+    """Arrays and numbers between two steps."""
+
+    model: Any
+    optimiser: Any
+    carry: Any
+    best: Any
+    """The model of the best evaluation so far."""
+    progress: Progress
+
+    def arrays(self) -> dict[str, Any]:
+        """The part that is arrays, by name."""
+        return {"model": self.model, "optimiser": self.optimiser, "carry": self.carry}
+
+
+def start_state(model: Any, settings: Training, batch_size: int) -> TrainState:
+    """The state before the first step."""
+    return TrainState(
+        model=model,
+        optimiser=make_optimiser(settings).init(model),
+        carry=jax.tree.map(jnp.array, model.init_carry(batch_size)),
+        best=jax.tree.map(jnp.copy, model),  # a copy: the step reuses the model's buffers
+        progress=Progress(),
+    )

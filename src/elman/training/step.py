@@ -1,0 +1,98 @@
+"""One optimiser step and one evaluation batch, compiled; and the search for what made a step infinite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from elman._errors import NonFiniteError
+from elman.data.streams import Batch, Streams
+
+
+class StepResult(NamedTuple):
+    """Measures of one step; where `finite` is False, nothing was changed."""
+
+    nats: Any
+    tokens: Any
+    gradient_norm: Any
+    finite: Any
+
+
+def make_step(task: Any, optimiser: optax.GradientTransformation) -> Callable:
+    """(model, optimiser state, carry, batch, is_first, key, rate) -> (model, optimiser state, carry, StepResult).
+
+    `is_first` starts the epoch's streams anew, inside the gradient, so that a learned start state is learned.
+    A step whose loss or gradient is not finite returns what it was given.
+    """
+
+    @partial(jax.jit, donate_argnums=(0, 1, 2))
+    def step(model: Any, memory: Any, carry: Any, batch: Batch, is_first: Any, key: Any, rate: Any) -> tuple:
+        (mean, (nats, tokens, after)), gradient = jax.value_and_grad(_mean_loss, argnums=1, has_aux=True)(
+            task, model, carry, batch, is_first, key
+        )
+        norm = optax.global_norm(gradient)
+        finite = jnp.isfinite(mean) & jnp.isfinite(norm)
+        updates, new_memory = optimiser.update(gradient, memory, model)
+        new_model = jax.tree.map(lambda weight, update: weight + rate * update, model, updates)
+        kept = jax.tree.map(
+            lambda new, old: jnp.where(finite, new, old), (new_model, new_memory, after), (model, memory, carry)
+        )
+        return *kept, StepResult(nats, tokens, norm, finite)
+
+    return step
+
+
+def make_evaluation(task: Any) -> Callable[[Any, Streams], tuple[float, float]]:
+    """(model, batches) -> (nats, tokens): the loss summed over all batches from a fresh carry, without dropout."""
+
+    @partial(jax.jit, donate_argnums=1)
+    def measure(model: Any, carry: Any, batch: Batch) -> tuple:
+        (nats, tokens), carry = task.loss(model, carry, batch)
+        return nats, tokens, carry
+
+    def evaluate(model: Any, batches: Streams) -> tuple[float, float]:
+        carry = jax.tree.map(jnp.array, model.init_carry(len(batches.starts)))
+        total = count = 0.0
+        for index in range(len(batches)):
+            nats, tokens, carry = measure(model, carry, batches[index])
+            total, count = total + float(nats), count + float(tokens)
+        return total, count
+
+    return evaluate
+
+
+def diagnose(task: Any, model: Any, carry: Any, batch: Batch, is_first: bool, key: Any, step: int) -> NonFiniteError:
+    """The error for a step that was not finite, naming the first part that is to blame in the order of computation:
+    weights, activations, then gradients from the output back."""
+    cause = _first_bad(model)
+    if cause is None:
+        cause = _first_bad(model.activations(batch.inputs, carry))
+        cause = cause and f"the output of {cause}"
+    if cause is None:
+        gradient = jax.grad(_mean_loss, argnums=1, has_aux=True)(task, model, carry, batch, is_first, key)[0]
+        cause = _first_bad(gradient, backwards=True)
+        cause = f"the gradient of {cause}" if cause else "the loss"
+    return NonFiniteError(
+        f"step {step}: {cause} is infinite or not a number; the state before this step was kept. "
+        "Lower --learning-rate, or --clip the gradient closer"
+    )
+
+
+def _mean_loss(task: Any, model: Any, carry: Any, batch: Batch, is_first: Any, key: Any) -> tuple:
+    fresh = model.init_carry(batch.inputs.shape[0])
+    carry = jax.tree.map(lambda start, old: jnp.where(is_first, start, old), fresh, carry)
+    (nats, tokens), after = task.loss(model, carry, batch, key=key)
+    return nats / jnp.maximum(tokens, 1), (nats, tokens, after)
+
+
+def _first_bad(tree: Any, *, backwards: bool = False) -> str | None:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    for path, leaf in reversed(leaves) if backwards else leaves:
+        if not bool(jnp.isfinite(leaf).all()):
+            return jax.tree_util.keystr(path, simple=True, separator=".")
+    return None
