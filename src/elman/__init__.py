@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from elman.tasks import LanguageModelling
     from elman.training.settings import Training
 
-__version__ = "0.1.0"
-
 _HOMES = {
     "elman._errors": (
         "ArtefactError",
@@ -78,6 +76,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("elman")
     if name not in _HOME:
         raise AttributeError(f"module 'elman' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

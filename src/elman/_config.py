@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Self, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -37,13 +37,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 expected = str(error).split(" - at ")[0].replace("Expected", "expected")
                 raise ConfigError(f"{name}: {expected}; got {value!r}") from None
 
-    @classmethod
-    def from_builtins(cls, settings: dict[str, Any]) -> Self:
-        """The settings of a saved model, from the dictionary that its JSON holds."""
-        return cls(**settings)
-
     def to_builtins(self) -> dict[str, Any]:
-        """A dictionary of plain values, ready for JSON."""
+        """A dictionary of plain values, ready for JSON; `Config(**values)` takes it back."""
         return msgspec.to_builtins(self)
 
 

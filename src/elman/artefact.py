@@ -110,7 +110,7 @@ def check(path: Path) -> dict[str, bytes]:
         raise ArtefactError(f"{path}: not an elman artefact; expected a directory with a {_MANIFEST} of elman's")
     if version > FORMAT_VERSION:
         raise ArtefactError(
-            f"{path}: written in format {version} by a newer elman; this one reads up to {FORMAT_VERSION}: upgrade elman"
+            f"{path}: written in format {version} by a newer elman; this one reads up to {FORMAT_VERSION}; upgrade it"
         )
     files = {}
     for name, entry in listed.items():
@@ -120,7 +120,8 @@ def check(path: Path) -> dict[str, bytes]:
             raise ArtefactError(f"{path / name}: missing; restore the artefact from a copy") from None
         if len(content) != entry["bytes"]:
             raise ArtefactError(
-                f"{path / name}: damaged: {len(content):,} bytes where {entry['bytes']:,} were written; restore it from a copy"
+                f"{path / name}: damaged: {len(content):,} bytes where {entry['bytes']:,} were written; "
+                "restore it from a copy"
             )
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
             raise ArtefactError(f"{path / name}: damaged: its checksum differs; restore it from a copy")
@@ -168,7 +169,11 @@ def _named_leaves(tree: Any) -> list[tuple[str, Any]]:
 
 
 def _write_files(folder: Path, saved: Saved) -> None:
-    files = {_MODEL: _pretty(saved.model), _CODEC: msgspec.json.encode(saved.codec), _WEIGHTS: save_arrays(dict(saved.weights))}
+    files = {
+        _MODEL: _pretty(saved.model),
+        _CODEC: msgspec.json.encode(saved.codec),
+        _WEIGHTS: save_arrays(dict(saved.weights)),
+    }
     if saved.state is not None:
         files[_STATE] = _pretty(saved.state)
         files[_STATE_ARRAYS] = save_arrays(dict(saved.state_arrays or {}))

@@ -5,21 +5,21 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
-import elman
 from elman import artefact
 from elman._compilation import use_compilation_cache
 from elman._errors import ArtefactError, ConfigError, VocabularyError
 from elman._types import Unknown
 from elman.data.corpus import TextPart
-from elman.data.vocabulary import AnyVocabulary, vocabulary_from_builtins
+from elman.data.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Bytes, vocabulary_from_builtins
 from elman.decoding.generate import generate, prefill
 from elman.decoding.settings import Sampling
 from elman.models.language_model import LanguageModel
@@ -121,7 +121,7 @@ class Fitted:
 
     def saved(self) -> artefact.Saved:
         """The contents of the artefact, as plain values and arrays."""
-        versions = {"elman": elman.__version__, "jax": jax.__version__, "python": platform.python_version()}
+        versions = {"elman": version("elman"), "jax": jax.__version__, "python": platform.python_version()}
         return artefact.Saved(
             model={
                 "task": self.task.to_builtins(),
@@ -133,16 +133,12 @@ class Fitted:
             weights=artefact.named_arrays(self.model),
         )
 
-    def _pieces(
-        self, prime: str, count: int, length: int, unknown: Unknown, sampling: Sampling
-    ) -> Iterator[list[str]]:
+    def _pieces(self, prime: str, count: int, length: int, unknown: Unknown, sampling: Sampling) -> Iterator[list[str]]:
         if count < 1 or length < 0:
             raise ConfigError(f"expected at least 1 sample and no negative length; got {count} and {length}")
         carry, logits = prefill(self.model, self._prime(prime, unknown), batch=count)
         decoders = [self.codec.stream() for _ in range(count)]
-        written = generate(
-            self.model, carry, logits[:, -1], length=length, sampling=sampling, allowed=self._allowed()
-        )
+        written = generate(self.model, carry, logits[:, -1], length=length, sampling=sampling, allowed=self._allowed())
         return ([decoder.feed(row.tolist()) for decoder, row in zip(decoders, ids, strict=True)] for ids in written)
 
     def _prime(self, text: str, unknown: Unknown) -> np.ndarray:
@@ -153,7 +149,9 @@ class Fitted:
 
     def _allowed(self) -> Bool[np.ndarray, " vocab"]:
         """All but padding and the unknown word, which stand for no text."""
-        return np.array([self.codec.unit == "byte" or self.codec.token(i) not in ("\0", "<unk>") for i in range(self.codec.size)])
+        if isinstance(self.codec, Bytes):
+            return np.ones(self.codec.size, bool)
+        return np.array([token not in (PADDING, UNKNOWN_WORD) for token in self.codec.tokens])
 
 
 def load(path: str | Path) -> Fitted:
@@ -173,9 +171,9 @@ def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
         kind = settings.pop("type")
         if kind != "LanguageModelling":
             raise ArtefactError(f"{path}: holds a model for {kind}, which this elman does not know; upgrade elman")
-        task = LanguageModelling.from_builtins(settings)
+        task = LanguageModelling(**settings)
         codec = vocabulary_from_builtins(saved.codec)
-        training = Training.from_builtins(saved.model["training"])
+        training = Training(**saved.model["training"])
         shapes = jax.eval_shape(lambda: task.build(codec, key=jax.random.key(0)))
     except (ConfigError, KeyError, msgspec.ValidationError) as error:
         raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None

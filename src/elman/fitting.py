@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,9 @@ def _fitted(task: Any, data: TextData, training: Training, state: TrainState, me
     """The best model so far; before the first evaluation, the latest."""
     best = state.model if state.progress.best_nats is None else state.best
     measures = measures | {"seconds": round(state.progress.seconds, 1)}
-    return Fitted(task=task, codec=data.codec, model=jax.tree.map(jax.numpy.array, best), training=training, measures=measures)
+    return Fitted(
+        task=task, codec=data.codec, model=jax.tree.map(jax.numpy.array, best), training=training, measures=measures
+    )
 
 
 def _with_state(fitted: Fitted, state: TrainState, data: TextData, *, done: bool) -> artefact.Saved:
@@ -105,7 +107,9 @@ def _with_state(fitted: Fitted, state: TrainState, data: TextData, *, done: bool
     )
 
 
-def _resumed(task: LanguageModelling, data: TextData, training: Training, place: Path | None) -> tuple[TrainState, dict]:
+def _resumed(
+    task: LanguageModelling, data: TextData, training: Training, place: Path | None
+) -> tuple[TrainState, dict]:
     if place is None:
         raise ConfigError("resume: expected the artefact to resume in `out`")
     saved = artefact.read(place, with_state=True)
@@ -114,7 +118,7 @@ def _resumed(task: LanguageModelling, data: TextData, training: Training, place:
     before = from_saved(place, saved)
     for then, now in ((before.task, task), (before.training, training)):
         for name, value in then.to_builtins().items():
-            if (given := now.to_builtins()[name]) != value:
+            if (given := now.to_builtins()[name]) != value and name != "checkpoint_seconds":
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
     if saved.state["fingerprint"] != data.fingerprint:
         raise ArtefactError(f"{data.source}: not the text that {place} was training on ({saved.state['source']})")
@@ -137,7 +141,7 @@ def _state_arrays(task: LanguageModelling, data: TextData, training: Training) -
 
 
 @contextmanager
-def _stop_requests() -> Iterator[threading.Event]:
+def _stop_requests() -> Generator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set; a second Ctrl-C stops at once. Elsewhere than in the main thread, where
     signals cannot be caught, it is never set."""
     stop = threading.Event()

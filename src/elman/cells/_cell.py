@@ -44,7 +44,7 @@ class Cell(eqx.Module):
         """The state before the first step: arrays without a batch axis."""
 
     @abc.abstractmethod
-    def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
+    def step(self, carry: Any, x: Any, /) -> tuple[Carry, Float[Array, " hidden"]]:
         """The state after one step, and the step's output. `x` is one step of what `project` returned."""
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Any:

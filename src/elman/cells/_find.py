@@ -23,15 +23,16 @@ def find_cell(name: str) -> type[Cell]:
         try:
             module = importlib.import_module(module_name)
         except ImportError as error:
-            raise ConfigError(f"cell {name!r}: cannot import {module_name!r} ({error}); expected module:Class") from None
+            raise ConfigError(
+                f"cell {name!r}: cannot import {module_name!r} ({error}); expected module:Class"
+            ) from None
     else:
         module = cells
     found = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, Cell) and found is not Cell):
         known = [n for n, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, Cell)]
-        known = [n for n in known if n != "Cell"]
-        raise ConfigError(
-            f"no cell {name!r}{nearest(class_name, known)}; expected {', '.join(sorted(known)) or 'a subclass of elman.Cell'}"
-            f"{'' if module_name else ', or module:Class for your own'}"
-        )
+        known = sorted(n for n in known if n != "Cell")
+        expected = ", ".join(known) or "a subclass of elman.Cell"
+        own = "" if module_name else ", or module:Class for your own"
+        raise ConfigError(f"no cell {name!r}{nearest(class_name, known)}; expected {expected}{own}")
     return found

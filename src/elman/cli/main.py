@@ -32,9 +32,9 @@ def run(arguments: list[str]) -> int:
         return 0 if arguments else 2
     name, *rest = arguments
     if name == "--version":
-        import elman
+        from importlib.metadata import version
 
-        print(f"elman {elman.__version__}")
+        print(f"elman {version('elman')}")
         return 0
     if name not in COMMANDS:
         print(f"elman: no command {name!r}{nearest(name, COMMANDS)}; see elman --help", file=sys.stderr)
@@ -46,7 +46,15 @@ def run(arguments: list[str]) -> int:
     if os.getcwd() not in sys.path:  # a user's own cells are found beside where the command is run
         sys.path.insert(0, os.getcwd())
     try:
-        return tyro.cli(command.main, prog=f"elman {name}", args=rest, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)) or 0
+        return (
+            tyro.cli(
+                command.main,
+                prog=f"elman {name}",
+                args=rest,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+            )
+            or 0
+        )
     except ElmanError as error:
         print(f"elman {name}: {error}", file=sys.stderr)
         return error.exit_code

@@ -37,7 +37,9 @@ def main(
     """
     place = out or _default_place(files)
     if place.exists() and not (force or resume):
-        raise ArtefactError(f"{place}: exists; --resume goes on with it, --force overwrites it, --out names another place")
+        raise ArtefactError(
+            f"{place}: exists; --resume goes on with it, --force overwrites it, --out names another place"
+        )
 
     from elman.fitting import fit
     from elman.training import reporters

@@ -1,7 +1,7 @@
 """A text as numbers, split by place: in memory when small, else written once to a cache on disk and mapped.
 
-The cache file's name is a hash of the content and of the settings that turn it into numbers, so a changed text or setting
-makes a new file and nothing is ever stale.
+The cache file's name is a hash of the content and of the settings that turn it into numbers, so a changed text or
+setting makes a new file and nothing is ever stale.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Integer
 
 from elman._cache import cache_folder
 from elman._errors import DataError
 from elman._types import VocabularyKind
 from elman.data.streams import Tokens
 from elman.data.text import TextSource
-from elman.data.vocabulary import AnyVocabulary, Bytes, Characters, Words, whole_words
+from elman.data.vocabulary import AnyVocabulary, Bytes, Characters, Words, vocabulary_from_builtins, whole_words
 
 IN_MEMORY = 64 << 20
 """Texts of more bytes than this are kept on disk."""
 
 LARGEST_SHARE = 250_000
-"""Tokens that a share sets aside at most: more would make an evaluation slow and no surer. A count is taken as it is."""
+"""Tokens that a share sets aside at most: more would make an evaluation slow and no surer. A count has no limit."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class MappedTokens:
     def __len__(self) -> int:
         return self._stop - self._start
 
-    def __getitem__(self, part: slice) -> Int[np.ndarray, " time"]:
+    def __getitem__(self, part: slice) -> Integer[np.ndarray, " time"]:
         start, stop, _ = part.indices(len(self))
         offset = (self._start + start) * self._dtype.itemsize
         return np.array(np.memmap(self._path, self._dtype, "r", offset, (max(stop - start, 0),)))
@@ -120,8 +120,8 @@ def read_corpus(
     train = count - held_out - tested
     if train < 2:
         raise DataError(
-            f"{source.name}: {count} {codec.unit}s leave {max(train, 0)} to train on beside {held_out} for validation and "
-            f"{tested} for test; use a longer text or smaller parts"
+            f"{source.name}: {count} {codec.unit}s leave {max(train, 0)} to train on beside {held_out} for validation "
+            f"and {tested} for test; use a longer text or smaller parts"
         )
     return TextData(
         train=TextPart("train", cut(0, train)),
@@ -139,7 +139,7 @@ def _part(count: int, size: float) -> int:
 
 def _hash(source: TextSource) -> tuple[bytes, int]:
     digest, size = hashlib.sha256(), 0
-    for piece in source.bytes():
+    for piece in source.raw():
         digest.update(piece)
         size += len(piece)
     return digest.digest(), size
@@ -155,10 +155,10 @@ def _vocabulary(source: TextSource, kind: VocabularyKind, lower: bool, min_count
             return Bytes()
 
 
-def _encoded(source: TextSource, codec: AnyVocabulary) -> Iterator[Int[np.ndarray, " time"]]:
+def _encoded(source: TextSource, codec: AnyVocabulary) -> Iterator[Integer[np.ndarray, " time"]]:
     dtype = np.uint8 if codec.size <= 256 else np.uint16 if codec.size <= 65536 else np.int32
     if isinstance(codec, Bytes):
-        return (np.frombuffer(piece, np.uint8) for piece in source.bytes())
+        return (np.frombuffer(piece, np.uint8) for piece in source.raw())
     texts = whole_words(source.characters()) if isinstance(codec, Words) else source.characters()
     return (codec.encode(text).astype(dtype) for text in texts)
 
@@ -185,11 +185,13 @@ def _mapped(
                     file.write(ids.tobytes())
             os.replace(unfinished, path)
         except OSError as error:
-            raise DataError(f"{path}: cannot keep the numbered text on disk ({error.strerror}); set XDG_CACHE_HOME") from None
+            raise DataError(
+                f"{path}: cannot keep the numbered text on disk ({error.strerror}); free some, or set XDG_CACHE_HOME"
+            ) from None
         finally:
             unfinished.unlink(missing_ok=True)
         saved = {"codec": msgspec.to_builtins(codec), "dtype": dtype.name}
         description.write_bytes(msgspec.json.encode(saved))
     saved = msgspec.json.decode(description.read_bytes())
     dtype = np.dtype(saved["dtype"])
-    return msgspec.convert(saved["codec"], AnyVocabulary), MappedTokens(path, dtype, 0, path.stat().st_size // dtype.itemsize)
+    return vocabulary_from_builtins(saved["codec"]), MappedTokens(path, dtype, 0, path.stat().st_size // dtype.itemsize)

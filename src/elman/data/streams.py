@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from elman._errors import DataError
 
 
+@runtime_checkable
 class Tokens(Protocol):
     """A text as numbers, in memory or on disk: slices give arrays."""
 
@@ -20,9 +21,9 @@ class Tokens(Protocol):
 class Batch(NamedTuple):
     """Arrays of one training step; `weights` is 0 where there is no token."""
 
-    inputs: Int[np.ndarray, "batch time"]
-    targets: Int[np.ndarray, "batch time"]
-    lengths: Int[np.ndarray, " batch"]
+    inputs: Integer[np.ndarray, "batch time"]
+    targets: Integer[np.ndarray, "batch time"]
+    lengths: Integer[np.ndarray, " batch"]
     weights: Float[np.ndarray, "batch time"]
 
 
@@ -71,8 +72,8 @@ class Streams:
 
 
 def next_token_windows(
-    ids: Int[np.ndarray, " text"], length: int
-) -> tuple[Int[np.ndarray, "window time"], Int[np.ndarray, "window time"]]:
+    ids: Integer[np.ndarray, " text"], length: int
+) -> tuple[Integer[np.ndarray, "window time"], Integer[np.ndarray, "window time"]]:
     """Windows of `length` tokens that follow each other, and the token after each of theirs: the `xs` and `ys` columns
     of fast.ai's lesson 6 (2017), whose last target is the single answer of its first models.
 

@@ -8,9 +8,10 @@ import io
 import lzma
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Protocol, cast, runtime_checkable
 
 from elman._errors import DataError
 
@@ -21,6 +22,15 @@ _SUFFIXES = (".txt", ".text", ".md")
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 
+@runtime_checkable
+class ByteStream(Protocol):
+    """An open file, a pipe kept aside, or bytes in memory."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def seek(self, place: int, /) -> int: ...
+    def close(self) -> None: ...
+
+
 class TextSource:
     """Named texts that can be read any number of times, as bytes or as characters.
 
@@ -29,8 +39,11 @@ class TextSource:
     True
     """
 
-    def __init__(self, name: str, files: Sequence[tuple[str, Path | BinaryIO]]):
+    def __init__(self, name: str, files: Sequence[tuple[str, Path | ByteStream]]):
         self.name, self._files = name, list(files)
+        for _, place in files:
+            if not isinstance(place, Path):
+                weakref.finalize(self, place.close)
 
     @classmethod
     def open(cls, *places: str | Path) -> TextSource:
@@ -39,7 +52,7 @@ class TextSource:
         Raises:
             DataError: no such file, or a folder without text files.
         """
-        files: list[tuple[str, Path | BinaryIO]] = []
+        files: list[tuple[str, Path | ByteStream]] = []
         for place in places:
             files += [("standard input", _spool(sys.stdin.buffer))] if str(place) == "-" else _files_of(Path(place))
         return cls(", ".join(str(place) for place in places), files)
@@ -57,7 +70,7 @@ class TextSource:
 
         return cls.of_text("the help texts of Python", "\n\n".join(topics[name] for name in sorted(topics)))
 
-    def bytes(self) -> Iterator[bytes]:
+    def raw(self) -> Iterator[bytes]:
         """The raw bytes, decompressed, in pieces; a line end is put between files that lack one."""
         for number, (name, place) in enumerate(self._files):
             last = b"\n"
@@ -82,19 +95,20 @@ class TextSource:
                 yield "\n"
 
 
-def _spool(stream: BinaryIO) -> BinaryIO:
+def _spool(stream: ByteStream) -> ByteStream:
     """A copy that can be read again: in memory when small, else in a temporary file."""
-    copy = tempfile.SpooledTemporaryFile(max_size=64 * PIECE)
+    copy = tempfile.SpooledTemporaryFile(max_size=64 * PIECE)  # noqa: SIM115 - lives as long as the source
     while piece := stream.read(PIECE):
         copy.write(piece)
-    return cast(BinaryIO, copy)
+    return cast(ByteStream, copy)
 
 
-def _files_of(place: Path) -> list[tuple[str, Path | BinaryIO]]:
+def _files_of(place: Path) -> list[tuple[str, Path | ByteStream]]:
     if place.is_dir():
         found = sorted(file for file in place.rglob("*") if file.is_file() and _is_text_name(file))
         if not found:
-            raise DataError(f"{place}: no text in this folder; expected files ending in {', '.join(_SUFFIXES)} (or .gz, .xz)")
+            suffixes = ", ".join(_SUFFIXES)
+            raise DataError(f"{place}: no text in this folder; expected files ending in {suffixes} (or .gz, .xz)")
         return [(str(file), file) for file in found]
     if not place.exists():
         raise DataError(f"{place}: no such file or folder")
@@ -106,7 +120,7 @@ def _is_text_name(file: Path) -> bool:
     return name.suffix in _SUFFIXES and not file.name.startswith(".")
 
 
-def _pieces(name: str, place: Path | BinaryIO) -> Iterator[bytes]:
+def _pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
     try:
         if isinstance(place, Path):
             with _OPENERS.get(place.suffix, open)(place, "rb") as stream:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Integer
 
 from elman._errors import DataError, VocabularyError
 from elman._types import Unknown
@@ -39,7 +39,7 @@ class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind"):
         """How many ids there are; ids lie in [0, size)."""
 
     @abc.abstractmethod
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Int[np.ndarray, " time"]:
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
         """The ids of `text`.
 
         Raises:
@@ -91,7 +91,7 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
         """Characters, and the padding."""
         return len(self.tokens)
 
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Int[np.ndarray, " time"]:
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
         """The ids of `text`, lower-cased first where the vocabulary is."""
         text = text.lower() if self.lower else text
         points, table = _code_points(text), _table(self.tokens)
@@ -131,7 +131,7 @@ class Bytes(Vocabulary, frozen=True, tag="bytes"):
         """256."""
         return 256
 
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Int[np.ndarray, " time"]:
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
         """The UTF-8 bytes of `text`; none is unknown."""
         return np.frombuffer(text.encode(), np.uint8).astype(np.int32)
 
@@ -166,7 +166,9 @@ class Words(Vocabulary, frozen=True, tag="words"):
             counts.update(_WORD.findall(text.lower() if lower else text))
         kept = sorted((word for word, n in counts.items() if n >= min_count), key=lambda word: (-counts[word], word))
         if not kept and counts:
-            raise DataError(f"min_count {min_count} leaves no word; the most frequent appears {max(counts.values())} times")
+            raise DataError(
+                f"min_count {min_count} leaves no word; the most frequent appears {max(counts.values())} times"
+            )
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept), lower=lower)
 
     @property
@@ -179,7 +181,7 @@ class Words(Vocabulary, frozen=True, tag="words"):
         """Words, the unknown word and the padding."""
         return len(self.tokens)
 
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Int[np.ndarray, " time"]:
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
         """The ids of the words; a word that was not seen is `<unk>`, or left out with `unknown="skip"`."""
         index = _index(self.tokens)
         ids = (index.get(word, 1) for word in _WORD.findall(text.lower() if self.lower else text))
@@ -238,12 +240,12 @@ def vocabulary_from_builtins(saved: Any) -> AnyVocabulary:
     return msgspec.convert(saved, AnyVocabulary)  # type: ignore[arg-type]
 
 
-def _code_points(text: str) -> Int[np.ndarray, " time"]:
+def _code_points(text: str) -> Integer[np.ndarray, " time"]:
     return np.frombuffer(text.encode("utf-32-le"), np.uint32)
 
 
 @cache
-def _table(tokens: tuple[str, ...]) -> Int[np.ndarray, " code_point"]:
+def _table(tokens: tuple[str, ...]) -> Integer[np.ndarray, " code_point"]:
     """Id of each code point, 0 where there is none; the last entry stands for all beyond."""
     points = [ord(char) for char in tokens]
     table = np.zeros(max(points) + 2, np.int32)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key
 
 
-def filtered(
-    logits: Float[Array, "batch vocab"], *, temperature: float, top_k: int, top_p: float
-) -> Float[Array, "batch vocab"]:
-    """Logits divided by `temperature`, -inf outside the `top_k` likeliest (0: all) and outside the smallest set of
-    probability `top_p`, which always holds the likeliest token.
+def filtered(logits: Float[Array, "batch vocab"], *, top_k: int, top_p: float) -> Float[Array, "batch vocab"]:
+    """The logits, -inf outside the `top_k` likeliest tokens (0: all) and outside the smallest set of tokens that has
+    the probability `top_p`, which always holds the likeliest.
 
     >>> logits = jnp.log(jnp.array([[0.5, 0.3, 0.2]]))
-    >>> jnp.isfinite(filtered(logits, temperature=1.0, top_k=2, top_p=1.0)).tolist()
+    >>> jnp.isfinite(filtered(logits, top_k=2, top_p=1.0)).tolist()
     [[True, True, False]]
-    >>> jnp.isfinite(filtered(logits, temperature=1.0, top_k=0, top_p=0.6)).tolist()
+    >>> jnp.isfinite(filtered(logits, top_k=0, top_p=0.6)).tolist()
     [[True, True, False]]
     """
-    logits = logits / temperature
     vocab = logits.shape[-1]
     order = jnp.argsort(-logits, axis=-1)
     ranked = jnp.take_along_axis(logits, order, axis=-1)
@@ -33,7 +30,7 @@ def filtered(
 
 def sample(
     logits: Float[Array, "batch vocab"],
-    keys: PRNGKeyArray,
+    keys: Key[Array, " batch"],
     *,
     temperature: float,
     top_k: int,
@@ -45,8 +42,7 @@ def sample(
     are fixed when the loop is compiled."""
     if greedy:
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-    if whole:
-        logits = logits / temperature
-    else:
-        logits = filtered(logits, temperature=temperature, top_k=top_k, top_p=top_p)
+    logits = logits / temperature
+    if not whole:
+        logits = filtered(logits, top_k=top_k, top_p=top_p)
     return jax.vmap(jax.random.categorical)(keys, logits).astype(jnp.int32)

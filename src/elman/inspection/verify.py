@@ -12,7 +12,7 @@ from elman import artefact
 from elman.fitted import Fitted, from_saved
 
 TOLERANCE = 1e-4
-"""Largest difference allowed between log-probabilities: float32 rounding over a few hundred steps stays far below it."""
+"""Largest difference allowed between log-probabilities: float32 rounding over a hundred steps stays far below."""
 
 _STEPS, _CHUNK = 96, 7
 

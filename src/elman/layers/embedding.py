@@ -26,7 +26,3 @@ class Embedding(eqx.Module):
     def __call__(self, ids: Int[Array, "batch time"]) -> Float[Array, "batch time feature"]:
         """The vectors of `ids`, which must lie in [0, vocab)."""
         return self.table[ids]
-
-    def logits(self, hidden: Float[Array, "batch time feature"]) -> Float[Array, "batch time vocab"]:
-        """Scores of every token by its own vector: the tied output of Press and Wolf (2017)."""
-        return hidden @ self.table.T

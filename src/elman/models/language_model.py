@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
@@ -13,6 +15,21 @@ from elman.layers import Dense, Embedding, Stack
 from elman.ops.dropout import variational_dropout
 
 
+class TiedHead(eqx.Module):
+    """Scores tokens by their own embeddings (Press and Wolf, 2017); only a bias is its own."""
+
+    bias: Float[Array, " vocab"]
+
+    def __init__(self, vocab: int):
+        self.bias = jnp.zeros(vocab)
+
+    def __call__(
+        self, hidden: Float[Array, "batch time feature"], table: Float[Array, "vocab feature"]
+    ) -> Float[Array, "batch time vocab"]:
+        """hidden table^T + b."""
+        return hidden @ table.T + self.bias
+
+
 class LanguageModel(eqx.Module):
     """embedding -> dropout -> recurrent layers -> logits of the next token.
 
@@ -21,13 +38,12 @@ class LanguageModel(eqx.Module):
 
     embedding: Embedding
     layers: Stack
-    head: Dense | None
-    output_bias: Float[Array, " vocab"] | None
+    head: Dense | TiedHead
     input_dropout: float = eqx.field(static=True)
 
     def __init__(
         self,
-        cell: type[Cell],
+        cell: Callable[..., Cell],
         *,
         vocab: int,
         embedding_size: int,
@@ -50,8 +66,7 @@ class LanguageModel(eqx.Module):
         )
         self.embedding = Embedding(vocab, embedding_size, key=embedding_key)
         self.layers = Stack(cells, layer_norm=layer_norm, residual=residual, dropout=dropout)
-        self.head = None if tied else Dense(sizes[-1], vocab, key=head_key)
-        self.output_bias = jnp.zeros(vocab) if tied else None
+        self.head = TiedHead(vocab) if tied else Dense(sizes[-1], vocab, key=head_key)
         self.input_dropout = input_dropout
 
     def init_carry(self, batch: int) -> tuple[Carry, ...]:
@@ -82,4 +97,4 @@ class LanguageModel(eqx.Module):
         return {"embedding": xs, **layers, "head": self._logits(outputs[-1])}
 
     def _logits(self, hidden: Array) -> Array:
-        return self.embedding.logits(hidden) + self.output_bias if self.head is None else self.head(hidden)
+        return self.head(hidden, self.embedding.table) if isinstance(self.head, TiedHead) else self.head(hidden)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
-def sigmoid(x: Float[Array, "..."]) -> Float[Array, "..."]:
+def sigmoid(x: Float[Array, ...]) -> Float[Array, ...]:
     """The logistic function 1 / (1 + exp(-x)), through tanh, which XLA vectorises better.
 
     >>> float(sigmoid(jnp.array(0.0)))

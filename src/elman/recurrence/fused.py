@@ -2,11 +2,11 @@
 
 Automatic differentiation of a scan adds to the gradient of the recurrent kernel U at every step: T products and T sums
 the size of U. Here the backward loop carries only the state's gradient and stores each step's gradient dz before the
-non-linearity; one product over all steps then gives dU = sum_t h_{t-1}^T dz_t. The gates are kept from the forward pass,
-so nothing is computed twice.
+non-linearity; one product over all steps then gives dU = sum_t h_{t-1}^T dz_t. The gates are kept from the forward
+pass, so nothing is computed twice.
 
-In the backward loops, `dh` and `dc` are gradients of the loss by the state after step t, and d<gate> the gradient before
-the gate's non-linearity: sigmoid' = s (1 - s), tanh' = 1 - t^2.
+In the backward loops, `dh` and `dc` are gradients of the loss by the state after step t, and d<gate> the gradient
+before the gate's non-linearity: sigmoid' = s (1 - s), tanh' = 1 - t^2.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from elman._types import Carry
 from elman.cells import GRU, LSTM, Cell, Elman, LSTMCarry
 from elman.ops.activations import sigmoid
 
-TimeMajor = Float[Array, "time batch feature"]
+Gates = Float[Array, "time batch gates"]
+Outputs = Float[Array, "time batch hidden"]
 
 
 def serves(cell: Cell) -> bool:
@@ -31,7 +32,7 @@ def serves(cell: Cell) -> bool:
     return type(cell) in (Elman, GRU, LSTM)
 
 
-def fused(cell: Cell, projected: TimeMajor, carry: Carry, *, reverse: bool) -> tuple[Carry, TimeMajor]:
+def fused(cell: Cell, projected: Gates, carry: Carry, *, reverse: bool) -> tuple[Carry, Outputs]:
     """Runs `cell` over time-major `projected`, all steps valid and without resets."""
     a = jnp.flip(projected, 0) if reverse else projected
     match cell:
@@ -48,26 +49,26 @@ def _hand_derived(forward: Callable, backward: Callable) -> Callable:
     """A function (weights, carry, a) -> (carry, ys) that is differentiated by `backward`."""
 
     @jax.custom_vjp
-    def layer(weights: tuple, carry: Carry, a: TimeMajor) -> tuple[Carry, TimeMajor]:
+    def layer(weights: tuple, carry: Carry, a: Gates) -> tuple[Carry, Outputs]:
         return forward(weights, carry, a)[0]
 
     layer.defvjp(forward, backward)
     return layer
 
 
-def _before(first: Array, states: TimeMajor) -> TimeMajor:
+def _before(first: Float[Array, "batch hidden"], states: Outputs) -> Outputs:
     """The states that steps started from."""
     return jnp.concatenate([first[None], states[:-1]])
 
 
-def _kernel_gradient(h_before: TimeMajor, dz: TimeMajor) -> Float[Array, "hidden gates"]:
+def _kernel_gradient(h_before: Outputs, dz: Gates) -> Float[Array, "hidden gates"]:
     return jnp.einsum("tbh,tbg->hg", h_before, dz)
 
 
 # LSTM
 
 
-def _lstm_forward(weights: tuple, carry: LSTMCarry, a: TimeMajor) -> tuple[Any, Any]:
+def _lstm_forward(weights: tuple, carry: LSTMCarry, a: Gates) -> tuple[Any, Any]:
     (U,) = weights
 
     def step(carry: LSTMCarry, a: Array) -> tuple[LSTMCarry, tuple]:
@@ -91,7 +92,12 @@ def _lstm_backward(residuals: tuple, gradients: tuple) -> tuple:
         dh = dh + dy
         shown = jnp.tanh(c)
         dc = dc + dh * o * (1 - shown * shown)
-        di, df, dg, do = dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g * g), dh * shown * o * (1 - o)
+        di, df, dg, do = (
+            dc * g * i * (1 - i),
+            dc * c_before * f * (1 - f),
+            dc * i * (1 - g * g),
+            dh * shown * o * (1 - o),
+        )
         dz = jnp.concatenate([di, df, dg, do], axis=-1)
         return (dz @ U.T, dc * f), dz
 
@@ -106,7 +112,7 @@ _lstm = _hand_derived(_lstm_forward, _lstm_backward)
 # GRU
 
 
-def _gru_forward(weights: tuple, h: Array, a: TimeMajor) -> tuple[Any, Any]:
+def _gru_forward(weights: tuple, h: Array, a: Gates) -> tuple[Any, Any]:
     U, recurrent_bias = weights
 
     def step(h: Array, a: Array) -> tuple[Array, tuple]:
@@ -146,7 +152,7 @@ _gru = _hand_derived(_gru_forward, _gru_backward)
 # Elman
 
 
-def _elman_forward(activation: Callable, weights: tuple, h: Array, a: TimeMajor) -> tuple[Any, Any]:
+def _elman_forward(activation: Callable, weights: tuple, h: Array, a: Gates) -> tuple[Any, Any]:
     (U,) = weights
 
     def step(h: Array, a: Array) -> tuple[Array, Array]:

@@ -111,13 +111,10 @@ def _check_shapes(cell: Cell, xs: Array, lengths: Array | None, resets: Array | 
 
 
 def _check_carry(cell: Cell, carry: Carry, start: Carry) -> None:
-    if jax.tree.structure(carry) != jax.tree.structure(start):
-        raise ShapeError(f"carry: expected that of {type(cell).__name__}, {start_names(start)}; got {start_names(carry)}")
-    for got, expected in zip(jax.tree.leaves(carry), jax.tree.leaves(start), strict=True):
-        if got.shape != expected.shape:
-            raise ShapeError(f"carry: expected arrays of shape {expected.shape} (batch, hidden); got {got.shape}")
+    got, expected = _shapes(carry), _shapes(start)
+    if jax.tree.structure(carry) != jax.tree.structure(start) or got != expected:
+        raise ShapeError(f"carry: expected that of {type(cell).__name__}, {expected} (batch, hidden); got {got}")
 
 
-def start_names(carry: Carry) -> str:
-    """The shape of a carry in words, for messages."""
+def _shapes(carry: Carry) -> str:
     return str(jax.tree.map(lambda leaf: tuple(leaf.shape), carry))

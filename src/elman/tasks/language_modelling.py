@@ -44,7 +44,7 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
     >>> task = LanguageModelling(hidden_size=32, validation=20, test=0)
     >>> data = task.read_text("a rose is a rose is a rose " * 20)
     >>> len(data.train), data.codec.size
-    (520, 7)
+    (520, 8)
     """
 
     vocabulary: VocabularyKind = "characters"
@@ -118,8 +118,8 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
         for part, needed in ((data.train, self.unroll_length + 1), (data.validation, 2)):
             if len(part) < needed:
                 raise DataError(
-                    f"{source.name}: too short: the {part.name} part needs at least {needed} {data.codec.unit}s and has "
-                    f"{len(part)}; use a longer text, a smaller --unroll-length, or another --validation and --test"
+                    f"{source.name}: too short: the {part.name} part needs at least {needed} {data.codec.unit}s and "
+                    f"has {len(part)}; use a longer text, a smaller --unroll-length, or other --validation and --test"
                 )
         return data
 
@@ -153,15 +153,22 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
         from elman.data.streams import Streams
 
         if len(part) < 2:
-            raise DataError(f"the {part.name} part has {len(part)} tokens, too few to evaluate; split with a larger part")
+            raise DataError(
+                f"the {part.name} part has {len(part)} tokens, too few to evaluate; split with a larger part"
+            )
         return Streams(part.tokens, batch_size=EVALUATION_STREAMS, unroll_length=EVALUATION_UNROLL)
 
-    def loss(self, model: LanguageModel, carry: Any, batch: Batch, *, key: PRNGKeyArray | None = None) -> tuple[Any, Any]:
+    def loss(
+        self, model: LanguageModel, carry: Any, batch: Batch, *, key: PRNGKeyArray | None = None
+    ) -> tuple[Any, Any]:
         """((nats, tokens), carry): cross-entropy summed over the batch, and the state after it."""
+        import jax.numpy as jnp
+
         from elman.ops.losses import cross_entropy
 
-        carry, logits = model(batch.inputs, carry, key=key)
-        return cross_entropy(logits, batch.targets, batch.weights), carry
+        inputs, targets, _, weights = map(jnp.asarray, batch)
+        carry, logits = model(inputs, carry, key=key)
+        return cross_entropy(logits, targets, weights), carry
 
     def metrics(self, nats: float, tokens: float, codec: AnyVocabulary) -> LanguageMetrics:
         """The measures of summed losses."""

@@ -56,7 +56,7 @@ def train(
         model, memory, carry, result = step(model, memory, carry, batch, is_first, key, rate)
         if not bool(result.finite):
             yield Checkpoint(_kept(model, memory, carry, best, progress, run))
-            raise diagnose(task, model, carry, batch, is_first, key, progress.step)
+            raise diagnose(task, model, carry, batch, bool(is_first), key, progress.step)
         progress = msgspec.structs.replace(progress, step=progress.step + 1)
         run.count(float(result.tokens))
         spent = run.spent(progress.step)

@@ -1,4 +1,4 @@
-"""What people and programs see of training: a progress bar, plain lines, or JSON lines. None of it is needed to train."""
+"""What people and programs see of training: a progress bar, plain lines, or JSON lines."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ Positive = Annotated[float, Meta(gt=0)]
 
 
 class Training(Config, frozen=True, kw_only=True):
-    """Budget, optimiser and schedule. With a budget in steps or epochs, the same seed gives the same weights on the same
-    machine; with one in minutes, the schedule follows the clock.
+    """Budget, optimiser and schedule. With a budget in steps or epochs, the same seed gives the same weights on the
+    same machine; with one in minutes, the schedule follows the clock.
 
     >>> Training(minutes=5).budget, Training().budget
     ('5 minutes', '10 epochs')

@@ -1,7 +1,7 @@
 """All that training knows between two steps: what a resumed run needs to go on bit for bit.
 
-Randomness and the place in the text are not stored: the key of a step is folded from the seed and the step's number, and
-the batch is the step's number within its epoch.
+Randomness and the place in the text are not stored: the key of a step is folded from the seed and the step's number,
+and the batch is the step's number within its epoch.
 """
 
 from __future__ import annotations

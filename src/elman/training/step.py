@@ -35,7 +35,7 @@ def make_step(task: Any, optimiser: optax.GradientTransformation) -> Callable:
         (mean, (nats, tokens, after)), gradient = jax.value_and_grad(_mean_loss, argnums=1, has_aux=True)(
             task, model, carry, batch, is_first, key
         )
-        norm = optax.global_norm(gradient)
+        norm = optax.tree.norm(gradient)
         finite = jnp.isfinite(mean) & jnp.isfinite(norm)
         updates, new_memory = optimiser.update(gradient, memory, model)
         new_model = jax.tree.map(lambda weight, update: weight + rate * update, model, updates)
@@ -69,6 +69,7 @@ def make_evaluation(task: Any) -> Callable[[Any, Streams], tuple[float, float]]:
 def diagnose(task: Any, model: Any, carry: Any, batch: Batch, is_first: bool, key: Any, step: int) -> NonFiniteError:
     """The error for a step that was not finite, naming the first part that is to blame in the order of computation:
     weights, activations, then gradients from the output back."""
+    batch = Batch(*map(jnp.asarray, batch))
     cause = _first_bad(model)
     if cause is None:
         cause = _first_bad(model.activations(batch.inputs, carry))

@@ -1,0 +1,52 @@
+"""Run-time shape checks for the whole suite, real data where there is some, and small texts."""
+
+import os
+from pathlib import Path
+
+import jaxtyping
+import pytest
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+import tests.typechecker  # noqa: F401 - named below
+
+settings.register_profile("elman", deadline=None, derandomize=True)
+settings.load_profile("elman")
+
+ARRAY_CODE = [f"elman.{part}" for part in ("ops", "cells", "recurrence", "layers", "models", "data")]
+install_import_hook(ARRAY_CODE, "tests.typechecker.check")
+
+SMALL_TEXT = "the cat sat on the mat. the dog ate the cat's hat, and that was that.\n" * 40
+
+
+@pytest.fixture
+def unchecked():
+    """Without the suite's shape checks, to see the errors that users see."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def small_text() -> str:
+    return SMALL_TEXT
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real data that `ELMAN_DATA` names."""
+    folder = Path(os.environ.get("ELMAN_DATA", ""))
+    if not os.environ.get("ELMAN_DATA") or not folder.is_dir():
+        pytest.skip("needs real data: set ELMAN_DATA to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_fitted(tmp_path_factory):
+    """A small model trained for a few steps, and its data."""
+    import elman
+    from elman.training.reporters import Quiet
+
+    task = elman.LanguageModelling(hidden_size=16, embedding_size=8, batch_size=4, unroll_length=16, dropout=0.1)
+    data = task.read_text(SMALL_TEXT)
+    return elman.fit(task, data, steps=30, evaluations=2, report=Quiet()), data

@@ -1,0 +1,228 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import elman
+from elman.cells import GRU, LSTM, Elman
+from elman.recurrence import engine_for, unroll
+from tests.recurrence.oracle import loop
+
+BATCH, TIME, INPUT, HIDDEN = 3, 7, 4, 5
+
+
+def relu_elman(inputs, hidden, *, key):
+    return Elman(inputs, hidden, activation="relu", key=key)
+
+
+CELLS = pytest.mark.parametrize("kind", [Elman, relu_elman, GRU, LSTM], ids=["elman", "elman-relu", "gru", "lstm"])
+ENGINES = pytest.mark.parametrize("engine", ["scan", "fused"])
+
+
+def shaken(kind, key=0):
+    """A cell whose every weight is random, so that no term of an equation is zero."""
+    cell = kind(INPUT, HIDDEN, key=jr.key(key))
+    leaves, structure = jax.tree.flatten(cell)
+    keys = jr.split(jr.key(key + 1), len(leaves))
+    return structure.unflatten([w + 0.3 * jr.normal(k, w.shape) for w, k in zip(leaves, keys, strict=True)])
+
+
+@pytest.fixture
+def xs():
+    return jr.normal(jr.key(9), (BATCH, TIME, INPUT))
+
+
+def names(carry):
+    return {"h": carry.h, "c": carry.c} if hasattr(carry, "c") else {"h": carry}
+
+
+@CELLS
+@ENGINES
+@pytest.mark.parametrize("reverse", [False, True])
+def test_values_are_those_of_the_numpy_loop(kind, engine, reverse, xs):
+    cell = shaken(kind)
+    expected_carry, expected = loop(cell, np.asarray(xs), reverse=reverse)
+    carry, ys = unroll(cell, xs, reverse=reverse, engine=engine)
+    np.testing.assert_allclose(ys, expected, atol=2e-6)
+    for name, value in names(carry).items():
+        np.testing.assert_allclose(value, expected_carry[name], atol=2e-6)
+
+
+@CELLS
+@pytest.mark.parametrize("reverse", [False, True])
+def test_lengths_give_the_values_of_the_shorter_sequences(kind, reverse, xs):
+    cell, lengths = shaken(kind), np.array([7, 3, 0])
+    expected_carry, expected = loop(cell, np.asarray(xs), lengths=lengths, reverse=reverse)
+    padded = jnp.where((jnp.arange(TIME) < lengths[:, None])[..., None], xs, jnp.nan)
+    carry, ys = unroll(cell, padded, lengths=jnp.asarray(lengths), reverse=reverse)
+    np.testing.assert_allclose(ys, expected, atol=2e-6)
+    for name, value in names(carry).items():
+        np.testing.assert_allclose(value, expected_carry[name], atol=2e-6)
+
+
+@CELLS
+def test_padding_that_holds_anything_leaves_gradients_finite(kind, xs):
+    padded = xs.at[1, 3:].set(jnp.inf)
+    gradient = eqx.filter_grad(lambda cell: unroll(cell, padded, lengths=jnp.array([7, 3, 0]))[1].sum())(shaken(kind))
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(gradient))
+
+
+@CELLS
+def test_resets_restart_the_state(kind, xs):
+    cell = shaken(kind)
+    resets = np.zeros((BATCH, TIME), bool)
+    resets[0, 3] = resets[1, 0] = resets[1, 6] = True
+    _, expected = loop(cell, np.asarray(xs), resets=resets)
+    _, ys = unroll(cell, xs, resets=jnp.asarray(resets))
+    np.testing.assert_allclose(ys, expected, atol=2e-6)
+
+
+@CELLS
+def test_resets_cut_the_gradient(kind, xs):
+    cell, resets = shaken(kind), jnp.zeros((BATCH, TIME), bool).at[:, 4].set(True)
+    by_input = jax.grad(lambda xs: unroll(cell, xs, resets=resets)[1][:, 4:].sum())(xs)
+    assert float(jnp.abs(by_input[:, :4]).max()) == 0
+    assert float(jnp.abs(by_input[:, 4:]).min()) > 0
+
+
+@CELLS
+@ENGINES
+def test_chunks_equal_the_whole(kind, engine, xs):
+    cell = shaken(kind)
+    whole_carry, whole = unroll(cell, xs, engine=engine)
+    carry, first = unroll(cell, xs[:, :3], engine=engine)
+    carry, second = unroll(cell, xs[:, 3:], carry, engine=engine)
+    np.testing.assert_allclose(jnp.concatenate([first, second], 1), whole, atol=1e-6)
+    for a, b in zip(jax.tree.leaves(carry), jax.tree.leaves(whole_carry), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def loss(cell, xs, carry, engine, reverse=False):
+    """Depends on every output and on the last carry, each with its own weight."""
+    carry, ys = unroll(cell, xs, carry, engine=engine, reverse=reverse)
+    weigh = lambda a: jnp.sum(a * jnp.cos(jnp.arange(a.size, dtype=a.dtype)).reshape(a.shape))  # noqa: E731
+    return weigh(ys) + sum(weigh(leaf) for leaf in jax.tree.leaves(carry))
+
+
+@CELLS
+@ENGINES
+@pytest.mark.parametrize("reverse", [False, True])
+def test_gradients_are_those_of_float64_finite_differences(kind, engine, reverse, xs):
+    with jax.enable_x64(True):
+        cell = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float64), shaken(kind))
+        xs = jnp.asarray(np.asarray(xs), jnp.float64)
+        start = jax.tree.map(lambda leaf: jnp.full((BATCH, HIDDEN), 0.2, jnp.float64), cell.init_carry())
+        arguments = (cell, xs, start)
+        gradients = jax.grad(loss, argnums=(0, 1, 2))(*arguments, engine, reverse)
+        leaves, structure = jax.tree.flatten(arguments)
+        function = jax.jit(lambda *leaves: loss(*structure.unflatten(leaves), "scan", reverse))
+        rng = np.random.default_rng(0)
+        for place, gradient in enumerate(jax.tree.leaves(gradients)):
+            direction = rng.normal(size=gradient.shape)
+            moved = [
+                function(*[leaf + sign * 1e-6 * direction if i == place else leaf for i, leaf in enumerate(leaves)])
+                for sign in (1, -1)
+            ]
+            slope = (moved[0] - moved[1]) / 2e-6
+            assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=1e-6, abs=1e-7)
+
+
+@CELLS
+def test_second_derivatives_agree_between_engines(kind, xs):
+    cell = shaken(kind)
+
+    def curvature(engine):
+        slope = lambda x: jnp.sum(jax.grad(loss, argnums=1)(cell, x, cell_start(cell), engine) ** 2)  # noqa: E731
+        return jax.grad(slope)(xs)
+
+    np.testing.assert_allclose(curvature("fused"), curvature("scan"), rtol=1e-3, atol=1e-4)
+
+
+def cell_start(cell):
+    return jax.tree.map(lambda leaf: jnp.zeros((BATCH, HIDDEN)), cell.init_carry())
+
+
+class Fading(elman.Cell):
+    """A user's cell without `project`."""
+
+    kernel: jax.Array
+    decay: jax.Array
+
+    def __init__(self, input_size, hidden_size, *, key):
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.kernel = jr.normal(key, (input_size, hidden_size)) * input_size**-0.5
+        self.decay = jnp.zeros(hidden_size)
+
+    def init_carry(self):
+        return jnp.zeros(self.hidden_size)
+
+    def step(self, h, x):
+        h = jax.nn.sigmoid(self.decay) * h + jnp.tanh(x @ self.kernel)
+        return h, h
+
+
+def test_a_cell_of_ones_own_runs_and_says_why_by_scan(xs):
+    cell = Fading(INPUT, HIDDEN, key=jr.key(0))
+    h, expected = np.zeros((BATCH, HIDDEN)), []
+    for t in range(TIME):
+        h = 0.5 * h + np.tanh(np.asarray(xs)[:, t] @ np.asarray(cell.kernel))
+        expected.append(h)
+    np.testing.assert_allclose(unroll(cell, xs)[1], np.stack(expected, 1), atol=1e-6)
+    assert engine_for(cell) == ("scan", "Fading has no hand-derived backward pass")
+
+
+class StrangeLSTM(LSTM):
+    """Steps otherwise than its parent."""
+
+    def step(self, carry, a):
+        carry, y = super().step(carry, a)
+        return carry, 2 * y
+
+
+def test_a_subclass_is_not_given_its_parents_backward_pass(xs):
+    cell = StrangeLSTM(INPUT, HIDDEN, key=jr.key(0))
+    assert engine_for(cell)[0] == "scan"
+    plain = LSTM(INPUT, HIDDEN, key=jr.key(0))
+    np.testing.assert_allclose(unroll(cell, xs)[1], 2 * unroll(plain, xs)[1], atol=1e-6)
+
+
+@CELLS
+def test_jit_and_eager_agree_with_one_trace(kind, xs):
+    traces = []
+
+    @jax.jit
+    def run(cell, xs):
+        traces.append(1)
+        return unroll(cell, xs)[1]
+
+    cell = shaken(kind)
+    np.testing.assert_allclose(run(cell, xs), unroll(cell, xs)[1], atol=1e-6)
+    run(shaken(kind, key=5), xs)
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(xs=np.zeros((2, 3, 9), "f")), "expected 4 features"),
+        (dict(xs=np.zeros((0, 3, 4), "f")), "at least one sequence"),
+        (dict(lengths=np.zeros(5, int)), "lengths: expected one per sequence"),
+        (dict(resets=np.zeros((2, 2), bool)), "resets: expected one per step"),
+        (dict(carry=jnp.zeros((2, 5))), "carry: expected that of LSTM"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_shapes_that_do_not_fit_are_named(change, message):
+    arguments = {"xs": np.zeros((2, 3, 4), "f")} | change
+    arguments = {name: jax.tree.map(jnp.asarray, value) for name, value in arguments.items()}
+    with pytest.raises(elman.ShapeError, match=message):
+        unroll(LSTM(4, 5, key=jr.key(0)), **arguments)
+
+
+def test_an_engine_that_cannot_serve_says_why(xs):
+    with pytest.raises(elman.ConfigError, match="takes no lengths"):
+        unroll(shaken(GRU), xs, lengths=jnp.array([1, 2, 3]), engine="fused")
+    with pytest.raises(elman.ConfigError, match="has no hand-derived"):
+        unroll(Fading(INPUT, HIDDEN, key=jr.key(0)), xs, engine="fused")

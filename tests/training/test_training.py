@@ -1,0 +1,287 @@
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import elman
+from elman.training.events import Checkpoint, Evaluated, Finished, Started, Stepped
+from elman.training.loop import train
+from elman.training.reporters import Quiet
+from elman.training.settings import Training
+from elman.training.state import start_state
+
+SMALL = dict(hidden_size=12, embedding_size=6, batch_size=4, unroll_length=16)
+
+
+def begun(text, *, codec=None, task=None, **settings):
+    task = task or elman.LanguageModelling(**SMALL)
+    training = Training(**({"steps": 12} | settings))
+    data = task.read_text(text)
+    model = task.build(data.codec, key=jax.random.key(training.seed))
+    return task, data, training, start_state(model, training, task.batch_size)
+
+
+def leaves(tree):
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
+
+
+def assert_same(a, b):
+    for x, y in zip(leaves(a), leaves(b), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_events_tell_the_story_in_order(small_text):
+    events = list(train(*begun(small_text, evaluations=3, checkpoint_seconds=1e9)))
+    kinds = [type(event) for event in events]
+    assert kinds[0] is Started
+    assert kinds[-1] is Finished
+    assert kinds.count(Stepped) == 12
+    assert [event.step for event in events if isinstance(event, Evaluated)] == [4, 8, 12]
+    assert events[-1].reason == "done"
+    assert events[-1].state.progress.step == 12
+
+
+def test_one_step_of_sgd_is_the_gradient_of_the_mean_loss(small_text):
+    task = elman.LanguageModelling(**SMALL, dropout=0, input_dropout=0)
+    settings = dict(steps=1, optimiser="sgd", momentum=0, learning_rate=0.5, warmup_steps=0, decay="none", clip=0)
+    task, data, training, state = begun(small_text, task=task, **settings)
+    start = jax.tree.map(jnp.copy, state.model)
+    batch = task.batches(data.train)[0]
+
+    def mean_loss(model):
+        _, logits = model(jnp.asarray(batch.inputs), model.init_carry(4))
+        return optax.softmax_cross_entropy_with_integer_labels(logits, batch.targets).mean()
+
+    gradient = jax.grad(mean_loss)(start)
+    *_, finished = train(task, data, training, state)
+    for old, slope, new in zip(leaves(start), leaves(gradient), leaves(finished.state.model), strict=True):
+        np.testing.assert_allclose(new, old - 0.5 * slope, atol=1e-6)
+
+
+def test_clipping_bounds_the_step(small_text):
+    settings = dict(steps=1, optimiser="sgd", momentum=0, learning_rate=1.0, warmup_steps=0, decay="none", clip=1e-3)
+    task, data, training, state = begun(small_text, **settings)
+    start = leaves(state.model)
+    *_, finished = train(task, data, training, state)
+    moved = [new - old for new, old in zip(leaves(finished.state.model), start, strict=True)]
+    assert np.sqrt(sum((m.astype(np.float64) ** 2).sum() for m in moved)) == pytest.approx(1e-3, rel=1e-2)
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "muon", "sgd"])
+@pytest.mark.parametrize("kind", ["Elman", "GRU", "LSTM"])
+def test_every_optimiser_and_cell_learns(small_text, optimiser, kind):
+    task = elman.LanguageModelling(**SMALL | {"hidden_size": 32}, cell=kind, num_layers=1, dropout=0)
+    data = task.read_text(small_text)
+    rate = {"learning_rate": 0.02} if optimiser == "adamw" else {}
+    fitted = elman.fit(task, data, steps=200, optimiser=optimiser, report=Quiet(), **rate)
+    assert fitted.validation.nats_per_token < (2.4 if optimiser == "sgd" else 1.2) < np.log(data.codec.size)
+
+
+@pytest.mark.parametrize(
+    "options", [dict(tied=True, embedding_size=24), dict(residual=True, layer_norm=True), dict(embedding_size=12)]
+)
+def test_options_of_the_network_learn_too(small_text, options):
+    task = elman.LanguageModelling(**SMALL | {"hidden_size": 24} | options, dropout=0.1)
+    fitted = elman.fit(task, task.read_text(small_text), steps=200, learning_rate=0.02, report=Quiet())
+    assert fitted.validation.nats_per_token < 2.0
+
+
+def test_evaluation_counts_every_token_once_from_a_fresh_state(small_fitted):
+    fitted, data = small_fitted
+    ids = data.validation.tokens[:]
+    targets = len(ids) - 1
+    bounds = [row * targets // 16 for row in range(17)]
+    nats = 0.0
+    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        if stop == start:
+            continue
+        _, logits = fitted.model(jnp.asarray(ids[None, start:stop], jnp.int32), fitted.model.init_carry(1))
+        logits = np.asarray(logits[0], np.float64)
+        chosen = logits[np.arange(stop - start), ids[start + 1 : stop + 1]]
+        nats += (np.log(np.exp(logits).sum(1)) - chosen).sum()
+    metrics = fitted.evaluate(data.validation)
+    assert metrics.tokens == targets
+    assert metrics.nats_per_token == pytest.approx(nats / targets, rel=1e-5)
+    assert metrics.bits_per_char == pytest.approx(nats / targets / np.log(2), rel=1e-5)
+    assert metrics.nats_per_token == pytest.approx(fitted.validation.nats_per_token, rel=1e-6)
+
+
+def test_evaluation_does_not_touch_training(small_text):
+    finals = [list(train(*begun(small_text, evaluations=n)))[-1].state.model for n in (1, 12)]
+    assert_same(*finals)
+
+
+def test_the_same_seed_gives_the_same_weights(small_text):
+    finals = [list(train(*begun(small_text, seed=seed)))[-1].state.model for seed in (1, 1, 2)]
+    assert_same(finals[0], finals[1])
+    assert not np.array_equal(leaves(finals[0])[0], leaves(finals[2])[0])
+
+
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(small_text, tmp_path):
+    task = elman.LanguageModelling(**SMALL)
+    data = task.read_text(small_text)
+    options = dict(steps=40, evaluations=5, report=Quiet())
+    whole = elman.fit(task, data, out=tmp_path / "whole", **options)
+
+    class StopAt:
+        def __init__(self, step):
+            self.step = step
+
+        def __call__(self, event):
+            if isinstance(event, Stepped) and event.step == self.step:
+                import os
+                import signal
+
+                os.kill(os.getpid(), signal.SIGINT)
+
+        def close(self): ...
+
+    out = tmp_path / "parts"
+    with pytest.raises(elman.Interrupted, match="after step 13; resume with --resume"):
+        elman.fit(task, data, out=out, **options | {"report": StopAt(13)})
+    assert elman.load(out).task == task
+    with pytest.raises(elman.Interrupted, match="after step 29"):
+        elman.fit(task, data, out=out, resume=True, **options | {"report": StopAt(29)})
+    resumed = elman.fit(task, data, out=out, resume=True, **options)
+    assert_same(resumed.model, whole.model)
+    assert resumed.measures["validation"] == whole.measures["validation"]
+    assert_same(elman.load(out).model, whole.model)
+    assert not (out / "training").exists()
+    with pytest.raises(elman.ArtefactError, match="complete; there is nothing to resume"):
+        elman.fit(task, data, out=out, resume=True, **options)
+
+
+def test_a_run_is_resumed_only_as_it_began(small_text, tmp_path):
+    task = elman.LanguageModelling(**SMALL)
+    data = task.read_text(small_text)
+
+    def crash(event):
+        if isinstance(event, Stepped) and event.step == 3:
+            raise RuntimeError("crash")
+
+    crash.close = lambda: None
+    with pytest.raises(RuntimeError):
+        elman.fit(task, data, out=tmp_path / "m", steps=9, checkpoint_seconds=1e-9, report=crash)
+    other = elman.LanguageModelling(**SMALL | {"hidden_size": 13})
+    with pytest.raises(elman.ConfigError, match="hidden_size: the run at .* has 12; it cannot be resumed with 13"):
+        elman.fit(other, data, out=tmp_path / "m", resume=True, steps=9)
+    with pytest.raises(elman.ConfigError, match="steps: the run at .* has 9; it cannot be resumed with 10"):
+        elman.fit(task, data, out=tmp_path / "m", resume=True, steps=10)
+    with pytest.raises(elman.ArtefactError, match="not the text that .* was training on"):
+        elman.fit(task, task.read_text(small_text + "x"), out=tmp_path / "m", resume=True, steps=9)
+    elman.fit(task, data, out=tmp_path / "m", resume=True, steps=9, report=Quiet())
+
+
+def test_the_best_evaluation_is_kept_and_patience_ends_the_run(small_text):
+    task = elman.LanguageModelling(**SMALL, dropout=0)
+    data = task.read_text(small_text[:600] + "zq" * 20)
+    history = []
+
+    class Watch(Quiet):
+        def __call__(self, event):
+            if isinstance(event, Evaluated):
+                history.append(event)
+
+    settings = dict(steps=2000, evaluations=200, patience=3, decay="none", learning_rate=0.02, report=Watch())
+    fitted = elman.fit(task, data, **settings)
+    best = min(history, key=lambda event: event.metrics.nats_per_token)
+    assert history[-1].step < 2000
+    assert history.index(best) == len(history) - 4
+    assert fitted.measures["step"] == best.step
+    assert fitted.evaluate(data.validation).nats_per_token == pytest.approx(best.metrics.nats_per_token, rel=1e-6)
+
+
+def poisoned(state, path, value):
+    return state._replace(model=eqx.tree_at(path, state.model, value))
+
+
+def test_a_weight_that_is_not_finite_is_named(small_text):
+    task, data, training, state = begun(small_text)
+    kernel = state.model.layers.cells[1].recurrent_kernel.at[0, 0].set(jnp.nan)
+    state = poisoned(state, lambda m: m.layers.cells[1].recurrent_kernel, kernel)
+    with pytest.raises(elman.NonFiniteError, match=r"step 0: layers\.cells\.1\.recurrent_kernel is infinite"):
+        list(train(task, data, training, state))
+
+
+def test_a_layer_whose_output_overflows_is_named(small_text):
+    task, data, training, state = begun(small_text, task=elman.LanguageModelling(**SMALL, cell="Elman"))
+    huge = jnp.full_like(state.model.head.kernel, 3e38)
+    state = poisoned(state, lambda m: m.head.kernel, huge)
+    with pytest.raises(elman.NonFiniteError, match=r"step 0: the output of head is infinite"):
+        list(train(task, data, training, state))
+
+
+def test_the_last_good_state_is_kept_when_training_diverges(small_text, tmp_path):
+    task = elman.LanguageModelling(**SMALL, cell="tests.training.test_training:Growing")
+    data = task.read_text(small_text)
+    with pytest.raises(elman.NonFiniteError, match="step "):
+        elman.fit(
+            task,
+            data,
+            out=tmp_path / "m",
+            steps=500,
+            optimiser="sgd",
+            learning_rate=1e30,
+            clip=0,
+            report=Quiet(),
+        )
+    kept = elman.load(tmp_path / "m")
+    assert all(np.isfinite(leaf).all() for leaf in leaves(kept.model))
+    assert (tmp_path / "m" / "training" / "state.json").exists()
+
+
+class Growing(elman.Elman):
+    """A cell without a bound, which a huge learning rate makes overflow."""
+
+    def step(self, h, a):
+        h = a + h @ self.recurrent_kernel
+        return h, h
+
+
+def test_a_learned_start_state_gets_a_gradient(small_text):
+    task = elman.LanguageModelling(**SMALL, cell="tests.training.test_training:LearnedStart", num_layers=1)
+    task, data, training, state = begun(small_text, task=task, steps=5)
+    *_, finished = train(task, data, training, state)
+    assert np.abs(leaves(finished.state.model.layers.cells[0].start)).max() > 0
+
+
+class LearnedStart(elman.Elman):
+    """Elman cell whose start state is a weight."""
+
+    start: jax.Array
+
+    def __init__(self, input_size, hidden_size, *, key):
+        super().__init__(input_size, hidden_size, key=key)
+        self.start = jnp.zeros(hidden_size)
+
+    def init_carry(self):
+        return self.start
+
+
+def test_a_budget_in_minutes_ends_on_time(small_text):
+    events = list(train(*begun(small_text, steps=None, minutes=0.02)))
+    assert events[-1].reason == "done"
+    assert events[-2].spent == 1
+    seconds = [event.seconds for event in events if isinstance(event, Stepped)]
+    assert 1.0 < seconds[-1] < 20
+
+
+def test_fit_outside_the_main_thread(small_text):
+    from concurrent.futures import ThreadPoolExecutor
+
+    task = elman.LanguageModelling(**SMALL)
+    data = task.read_text(small_text)
+    with ThreadPoolExecutor(1) as pool:
+        fitted = pool.submit(elman.fit, task, data, steps=3, report=Quiet()).result()
+    assert dataclasses.is_dataclass(fitted)
+
+
+def test_checkpoints_hold_the_state_of_their_step(small_text):
+    seen = [
+        e.state.progress.step for e in train(*begun(small_text, checkpoint_seconds=1e-9)) if isinstance(e, Checkpoint)
+    ]
+    assert seen == list(range(1, 13))
