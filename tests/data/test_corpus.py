@@ -61,7 +61,7 @@ def test_an_unfinished_cache_file_is_made_again(tmp_path, monkeypatch):
 def test_splits_are_by_place():
     text = "".join(chr(ord("a") + i % 26) for i in range(1000))
     data = read_corpus(TextSource.of_text("t", text), validation=0.1, test=50)
-    decode = lambda part: data.codec.decode(part.tokens[:].tolist())  # noqa: E731
+    decode = lambda part: data.codec.decode(part.tokens[:].tolist())
     assert decode(data.train) == text[:850]
     assert decode(data.validation) == text[850:950]
     assert decode(data.test) == text[950:]

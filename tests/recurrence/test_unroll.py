@@ -102,7 +102,7 @@ def test_chunks_equal_the_whole(kind, engine, xs):
 def loss(cell, xs, carry, engine, reverse=False):
     """Depends on every output and on the last carry, each with its own weight."""
     carry, ys = unroll(cell, xs, carry, engine=engine, reverse=reverse)
-    weigh = lambda a: jnp.sum(a * jnp.cos(jnp.arange(a.size, dtype=a.dtype)).reshape(a.shape))  # noqa: E731
+    weigh = lambda a: jnp.sum(a * jnp.cos(jnp.arange(a.size, dtype=a.dtype)).reshape(a.shape))
     return weigh(ys) + sum(weigh(leaf) for leaf in jax.tree.leaves(carry))
 
 
@@ -134,7 +134,7 @@ def test_second_derivatives_agree_between_engines(kind, xs):
     cell = shaken(kind)
 
     def curvature(engine):
-        slope = lambda x: jnp.sum(jax.grad(loss, argnums=1)(cell, x, cell_start(cell), engine) ** 2)  # noqa: E731
+        slope = lambda x: jnp.sum(jax.grad(loss, argnums=1)(cell, x, cell_start(cell), engine) ** 2)
         return jax.grad(slope)(xs)
 
     np.testing.assert_allclose(curvature("fused"), curvature("scan"), rtol=1e-3, atol=1e-4)

@@ -1,0 +1,259 @@
+"""The command line as people use it: real processes, real files."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import elman
+from elman import artefact
+
+ELMAN = [sys.executable, "-c", "from elman.cli.main import main; main()"]
+SMALL = [
+    "--hidden-size", "12", "--embedding-size", "6", "--batch-size", "4", "--unroll-length", "16", "--evaluations", "4",
+]  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path, small_text):
+    (tmp_path / "cats.txt").write_text(small_text)
+    return tmp_path
+
+
+def run(folder, *arguments, stdin=None, code=0):
+    done = subprocess.run(
+        [*ELMAN, *map(str, arguments)], cwd=folder, capture_output=True, text=True, input=stdin, timeout=300
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_from_a_text_to_a_talking_model(folder):
+    trained = run(folder, "train", "cats.txt", "--steps", "40", *SMALL)
+    assert "cats.elman: validation" in trained.stdout
+    assert trained.stderr == ""  # quiet where there is no terminal
+    first = run(folder, "generate", "cats.elman", "--prime", "the cat", "--length", "50", "--seed", "1")
+    assert (
+        first.stdout
+        == run(folder, "generate", "cats.elman", "--prime", "the cat", "--length", "50", "--seed", "1").stdout
+    )
+    assert first.stdout.startswith("the cat")
+    assert len(first.stdout) == len("the cat") + 50 + 1
+    samples = run(folder, "generate", "cats.elman", "--samples", "2", "--length", "10").stdout
+    assert samples.count("--- ") == 2
+    verified = run(folder, "verify", "cats.elman")
+    assert "3 files whole" in verified.stdout
+    shown = run(folder, "info", "cats.elman").stdout
+    assert "layers.cells.1.recurrent_kernel" in shown
+    assert "12x48" in shown
+    measured = json.loads(run(folder, "evaluate", "cats.elman", "cats.txt", "--json").stdout)
+    assert measured["tokens"] == len((folder / "cats.txt").read_text()) - 1
+    piped = json.loads(
+        run(folder, "evaluate", "cats.elman", "-", "--json", stdin=(folder / "cats.txt").read_text()).stdout
+    )
+    assert piped == measured
+
+
+def test_flipping_a_byte_of_the_weights_is_found(folder):
+    run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
+    weights = folder / "cats.elman" / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-5] ^= 1
+    weights.write_bytes(data)
+    assert "weights.safetensors: damaged: its checksum differs" in run(folder, "verify", "cats.elman", code=2).stderr
+
+
+def test_json_lines_tell_every_event(folder):
+    out = run(folder, "train", "cats.txt", "--steps", "8", "--json", *SMALL).stdout
+    events = [json.loads(line) for line in out.splitlines()]
+    assert events[0]["event"] == "started"
+    assert [e["step"] for e in events if e["event"] == "stepped"] == list(range(1, 9))
+    assert [e["step"] for e in events if e["event"] == "evaluated"] == [2, 4, 6, 8]
+    assert all(
+        e["bits_per_char"] == pytest.approx(e["nats_per_token"] / np.log(2)) for e in events if "bits_per_char" in e
+    )
+    assert events[-1]["event"] == "finished"
+    assert events[-1]["reason"] == "done"
+
+
+def started(folder, *arguments):
+    return subprocess.Popen(
+        [*ELMAN, "train", "cats.txt", "--json", "--checkpoint-seconds", "0.05", *arguments, *SMALL],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def stop_after(process, step, how):
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "stepped" and event["step"] >= step:
+            process.send_signal(how)
+            break
+    process.stdout.read()
+    return process.wait(), process.stderr.read()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=["kill -9", "SIGTERM", "Ctrl-C"])
+def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(folder, how):
+    """171 steps make an epoch and a half, so both stops are in the middle of one."""
+    budget = ["--steps", "250"]
+    run(folder, "train", "cats.txt", *budget, *SMALL, "--out", "whole.elman")
+    killed = started(folder, *budget, "--out", "parts.elman")
+    code, message = stop_after(killed, 60, how)
+    if how == signal.SIGKILL:
+        assert code == -signal.SIGKILL
+    else:
+        assert code == 1
+        assert "resume with --resume --out parts.elman" in message
+    usable = elman.load(folder / "parts.elman")
+    assert usable.generate("the", length=5)
+    step = json.loads((folder / "parts.elman" / "training" / "state.json").read_text())["progress"]["step"]
+    assert 0 < step < 250
+    again = started(folder, *budget, "--out", "parts.elman", "--resume")
+    stop_after(again, step + 40, how)
+    run(folder, "train", "cats.txt", *budget, *SMALL, "--out", "parts.elman", "--resume", "--checkpoint-seconds", "30")
+    whole, parts = (artefact.read(folder / name) for name in ("whole.elman", "parts.elman"))
+    assert whole.weights.keys() == parts.weights.keys()
+    for name in whole.weights:
+        np.testing.assert_array_equal(whole.weights[name], parts.weights[name])
+    assert whole.model["measures"]["validation"] == parts.model["measures"]["validation"]
+
+
+def test_a_bar_is_shown_on_a_terminal(folder):
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*ELMAN, "train", "cats.txt", "--steps", "60", *SMALL], cwd=folder, stdout=follower, stderr=follower
+    )
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(leader, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    assert process.wait() == 0
+    text = shown.decode()
+    for expected in ("100%", "nats", "bits per character", "characters/s", "left", "validation", "engine fused"):
+        assert expected in text
+
+
+class TestHelp:
+    @pytest.mark.parametrize("command", ["", "train", "generate", "evaluate", "info", "verify"])
+    def test_is_complete_and_imports_no_jax(self, command):
+        program = (
+            "import sys\nfrom elman.cli.main import run\n"
+            "try: run([a for a in sys.argv[1:] if a] + ['--help'])\nexcept SystemExit: pass\n"
+            "sys.exit(any(name in sys.modules for name in ('jax', 'numpy', 'equinox')))"
+        )
+        done = subprocess.run([sys.executable, "-c", program, command], capture_output=True, text=True)
+        assert done.returncode == 0, "jax or numpy was imported"
+        assert "usage: elman" in done.stdout
+
+    def test_says_what_every_option_means(self):
+        text = " ".join(run(Path.cwd(), "train", "--help").stdout.replace("│", " ").split())
+        assert "Tokens that a gradient reaches back" in text
+        assert "--learning-rate" in text
+
+
+BAD_INPUT = {
+    "missing": (["train", "no.txt"], "no.txt: no such file or folder"),
+    "folder without text": (["train", "empty"], "empty: no text in this folder"),
+    "empty": (["train", "empty.txt"], "empty.txt: empty"),
+    "too short": (["train", "short.txt"], "the train part needs at least 65 characters and has"),
+    "not UTF-8": (["train", "latin.txt"], "latin.txt: not UTF-8 at byte 3 (0xe9)"),
+    "binary": (["train", "binary.txt"], "binary.txt: a binary file"),
+    "unknown option": (["train", "cats.txt", "--hiden-size", "3"], "--hidden-size"),
+    "hidden size 0": (["train", "cats.txt", "--hidden-size", "0"], "hidden_size: expected `int` >= 1; got 0"),
+    "dropout 1.5": (["train", "cats.txt", "--dropout", "1.5"], "dropout: expected `float` < 1.0; got 1.5"),
+    "nothing left": (["train", "cats.txt", "--validation", "0.6", "--test", "0.6"], "leave 0 to train on"),
+    "no validation": (["train", "cats.txt", "--validation", "0"], "the validation part needs at least 2"),
+    "two budgets": (["train", "cats.txt", "--steps", "1", "--minutes", "1"], "one budget at a time"),
+    "exists": (["train", "cats.txt", "--out", "taken"], "taken: exists"),
+    "no cell": (["train", "cats.txt", "--cell", "LTSM"], "did you mean 'LSTM'"),
+    "nothing to resume": (["train", "cats.txt", "--resume"], "cats.elman: no such artefact"),
+    "unknown command": (["trian"], "did you mean 'train'"),
+    "no artefact": (["generate", "no.elman"], "no.elman: no such artefact"),
+    "foreign": (["verify", "taken"], "taken: not an elman artefact"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_is_a_clear_error_and_writes_nothing(folder, case):
+    (folder / "empty").mkdir()
+    (folder / "taken").mkdir()
+    (folder / "empty.txt").write_text("")
+    (folder / "short.txt").write_text("too short a text")
+    (folder / "latin.txt").write_bytes("caf\xe9 ".encode("latin-1") * 100)
+    (folder / "binary.txt").write_bytes(b"\0\1\2" * 100)
+    before = sorted(folder.rglob("*"))
+    arguments, message = BAD_INPUT[case]
+    done = run(folder, *arguments, code=2)
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_an_artefact_is_not_overwritten_unless_forced(folder):
+    run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
+    weights = (folder / "cats.elman" / "weights.safetensors").read_bytes()
+    assert "go on with --resume, overwrite with --force" in run(folder, "train", "cats.txt", code=2).stderr
+    assert (folder / "cats.elman" / "weights.safetensors").read_bytes() == weights
+    run(folder, "train", "cats.txt", "--steps", "3", *SMALL, "--force")
+    assert (folder / "cats.elman" / "weights.safetensors").read_bytes() != weights
+
+
+def test_a_prime_that_the_model_cannot_read(folder):
+    run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
+    assert "no '€' (U+20AC)" in run(folder, "generate", "cats.elman", "--prime", "€5", code=2).stderr
+    skipped = run(folder, "generate", "cats.elman", "--prime", "c€t", "--unknown", "skip", "--length", "3")
+    assert skipped.stdout.startswith("c€t")
+
+
+def test_a_cell_of_ones_own_is_found_beside_the_command(folder):
+    (folder / "mycells.py").write_text(
+        "import jax, jax.numpy as jnp, elman\n"
+        "class Fading(elman.Cell):\n"
+        "    kernel: jax.Array\n"
+        "    def __init__(self, input_size, hidden_size, *, key):\n"
+        "        self.input_size, self.hidden_size = input_size, hidden_size\n"
+        "        self.kernel = jax.random.normal(key, (input_size, hidden_size))\n"
+        "    def init_carry(self): return jnp.zeros(self.hidden_size)\n"
+        "    def step(self, h, x):\n"
+        "        h = 0.9 * h + jnp.tanh(x @ self.kernel)\n"
+        "        return h, h\n"
+    )
+    run(folder, "train", "cats.txt", "--cell", "mycells:Fading", "--steps", "5", *SMALL)
+    assert run(folder, "generate", "cats.elman", "--length", "5").stdout
+    assert "Fading has no hand-derived backward pass" in run(folder, "info", "cats.elman").stdout
+
+
+def test_output_that_nobody_reads_is_no_error(folder):
+    run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
+    command = " ".join(f"'{part}'" for part in [*ELMAN, "generate", "cats.elman", "--length", "5000"])
+    done = subprocess.run(f"{command} | head -c 10", shell=True, cwd=folder, capture_output=True, text=True)
+    assert len(done.stdout) == 10
+    assert "Traceback" not in done.stderr
+
+
+def test_text_streams_to_the_reader_as_it_is_made(folder):
+    run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
+    process = subprocess.Popen(
+        [*ELMAN, "generate", "cats.elman", "--length", "400000"], cwd=folder, stdout=subprocess.PIPE
+    )
+    begun = time.monotonic()
+    assert len(process.stdout.read(10)) == 10
+    early = time.monotonic() - begun
+    rest = process.stdout.read()
+    assert process.wait() == 0
+    assert len(rest) > 300_000
+    assert early < time.monotonic() - begun

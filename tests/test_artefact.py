@@ -1,0 +1,203 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import elman
+from elman import artefact
+
+
+@pytest.fixture
+def saved(small_fitted, tmp_path):
+    fitted, _ = small_fitted
+    fitted.save(tmp_path / "m.elman")
+    return tmp_path / "m.elman"
+
+
+def test_a_loaded_model_is_the_saved_one(small_fitted, saved):
+    fitted, data = small_fitted
+    loaded = elman.load(saved)
+    assert loaded.task == fitted.task
+    assert loaded.codec == fitted.codec
+    assert loaded.training == fitted.training
+    assert loaded.measures == fitted.measures
+    for a, b in zip(jax.tree.leaves(loaded.model), jax.tree.leaves(fitted.model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert loaded.generate("the", length=30, seed=1) == fitted.generate("the", length=30, seed=1)
+    assert loaded.evaluate(data.validation) == fitted.evaluate(data.validation)
+
+
+def test_an_artefact_is_plain_files(saved):
+    assert sorted(file.name for file in saved.iterdir()) == [
+        "codec.json",
+        "manifest.json",
+        "model.json",
+        "weights.safetensors",
+    ]
+    model = json.loads((saved / "model.json").read_text())
+    assert model["task"]["hidden_size"] == 16
+    assert model["versions"]["jax"] == jax.__version__
+    assert json.loads((saved / "codec.json").read_text())["kind"] == "characters"
+
+
+def test_strided_arrays_are_saved_as_they_read():
+    array = np.arange(12, dtype=np.float32).reshape(3, 4).T
+    assert artefact.named_arrays({"a": array})["a"].flags.c_contiguous
+    np.testing.assert_array_equal(artefact.named_arrays({"a": array})["a"], array)
+
+
+@pytest.mark.parametrize("name", ["model.json", "codec.json", "weights.safetensors"])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: data[:50] + bytes([data[50] ^ 1]) + data[51:], "damaged: its checksum differs"),
+        (lambda data: data[:-7], "damaged: .* bytes where"),
+        (lambda data: None, "missing"),
+    ],
+    ids=["flipped", "cut", "gone"],
+)
+def test_damage_is_found_and_the_file_named(saved, name, damage, message):
+    content = damage((saved / name).read_bytes())
+    (saved / name).unlink() if content is None else (saved / name).write_bytes(content)
+    for use in (elman.load, elman.verify):
+        with pytest.raises(elman.ArtefactError, match=rf"m\.elman/{name}: {message}"):
+            use(saved)
+
+
+def test_foreign_and_newer_and_missing_artefacts(saved, tmp_path):
+    (tmp_path / "foreign").mkdir()
+    with pytest.raises(elman.ArtefactError, match="not an elman artefact"):
+        elman.load(tmp_path / "foreign")
+    with pytest.raises(elman.ArtefactError, match="no such artefact"):
+        elman.load(tmp_path / "missing")
+    (tmp_path / "file").write_text("text")
+    with pytest.raises(elman.ArtefactError, match="not an elman artefact"):
+        elman.load(tmp_path / "file")
+    manifest = json.loads((saved / "manifest.json").read_text())
+    (saved / "manifest.json").write_text(json.dumps(manifest | {"format_version": 2}))
+    with pytest.raises(elman.ArtefactError, match="format 2 by a newer elman; this one reads up to 1"):
+        elman.load(saved)
+    (saved / "manifest.json").write_text("{}")
+    with pytest.raises(elman.ArtefactError, match="not an elman artefact"):
+        elman.load(saved)
+    (saved / "manifest.json").write_text("[1")
+    with pytest.raises(elman.ArtefactError, match="not an elman artefact"):
+        elman.load(saved)
+
+
+def rewritten(saved, **changes):
+    """The artefact with other contents and right checksums, as another program could have written it."""
+    contents = artefact.read(saved)
+    for name, change in changes.items():
+        value = json.loads(json.dumps(getattr(contents, name))) if name != "weights" else dict(contents.weights)
+        change(value)
+        contents = artefact.Saved(**{f: getattr(contents, f) for f in contents.__struct_fields__} | {name: value})
+    artefact.write(saved, contents)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(model=lambda m: m["task"].update(kr=0.01)), "no option 'kr'"),
+        (dict(model=lambda m: m["task"].update(hidden_sise=1)), "did you mean 'hidden_size'"),
+        (dict(model=lambda m: m["task"].update(hidden_size=0)), "hidden_size: expected `int` >= 1; got 0"),
+        (dict(model=lambda m: m["task"].update(hidden_size=17)), r"expected layers\.cells\.0\.kernel.* got"),
+        (dict(model=lambda m: m["task"].update(cell="nowhere:Cell")), "cannot import 'nowhere'"),
+        (dict(model=lambda m: m["task"].update(type="Dreaming")), "a model for Dreaming"),
+        (dict(model=lambda m: m.pop("task")), "'task'"),
+        (dict(codec=lambda c: c.update(kind="runes")), "runes"),
+        (dict(weights=lambda w: w.pop("head.bias")), "expected head.bias.* got nothing"),
+        (dict(weights=lambda w: w.update(tail=np.zeros(1))), "holds tail, which this model does not have"),
+    ],
+)
+def test_contents_that_make_no_model(saved, changes, message):
+    rewritten(saved, **changes)
+    with pytest.raises(elman.ArtefactError, match=message):
+        elman.load(saved)
+
+
+def test_nothing_is_overwritten_without_being_asked(small_fitted, saved, tmp_path):
+    fitted, _ = small_fitted
+    with pytest.raises(elman.ArtefactError, match="exists; overwrite it with --force"):
+        fitted.save(saved)
+    fitted.save(saved, force=True)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "thesis.txt").write_text("years of work")
+    with pytest.raises(elman.ArtefactError, match="is no elman artefact"):
+        fitted.save(tmp_path / "notes", force=True)
+    assert (tmp_path / "notes" / "thesis.txt").read_text() == "years of work"
+
+
+FILL_THE_DISK = """
+import resource, signal, sys
+import elman
+fitted = elman.load(sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+try:
+    fitted.save(sys.argv[2], force=True)
+except elman.ArtefactError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on file sizes")
+def test_a_disk_that_fills_leaves_the_artefact_before_it_whole(saved, tmp_path):
+    before = {file.name: file.read_bytes() for file in saved.iterdir()}
+    for place, kept in ((saved, "the artefact saved before is whole"), (tmp_path / "new", "nothing was written")):
+        done = subprocess.run([sys.executable, "-c", FILL_THE_DISK, saved, place], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "cannot be saved (File too large)" in done.stdout
+        assert kept in done.stdout
+    assert {file.name: file.read_bytes() for file in saved.iterdir()} == before
+    assert [file.name for file in tmp_path.iterdir()] == ["m.elman"]
+    elman.verify(saved)
+
+
+def test_a_stop_between_the_two_moves_loses_nothing(small_fitted, saved):
+    fitted, _ = small_fitted
+    aside = saved.with_name(".m.elman.old")
+    os.rename(saved, aside)
+    assert elman.load(saved).codec == fitted.codec
+    fitted.save(saved)
+    assert not aside.exists()
+    elman.verify(saved)
+
+
+def test_a_write_that_was_cut_off_before_is_cleared_away(small_fitted, saved):
+    fitted, _ = small_fitted
+    left = saved.with_name(".m.elman.new")
+    left.mkdir()
+    (left / "weights.safetensors").write_bytes(b"half")
+    fitted.save(saved, force=True)
+    assert [file.name for file in Path(saved).parent.iterdir()] == ["m.elman"]
+
+
+def test_verify_finds_agreement(saved):
+    found = elman.verify(saved)
+    assert found.files == 3
+    assert found.agrees
+    assert 0 <= found.chunked < 1e-5
+    assert 0 <= found.stepwise < 1e-5
+
+
+def test_verify_finds_a_cell_that_depends_on_how_time_is_cut(tmp_path, small_text):
+    from elman.training.reporters import Quiet
+
+    task = elman.LanguageModelling(hidden_size=8, batch_size=2, unroll_length=8, cell="tests.test_artefact:Forgetful")
+    elman.fit(task, task.read_text(small_text), steps=2, out=tmp_path / "m", report=Quiet())
+    found = elman.verify(tmp_path / "m")
+    assert not found.agrees
+    assert found.chunked > 1e-3
+
+
+class Forgetful(elman.Elman):
+    """A wrong cell: its projection looks across time."""
+
+    def project(self, xs):
+        return super().project(xs - xs.mean(0, keepdims=True))

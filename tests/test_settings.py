@@ -1,0 +1,63 @@
+import pytest
+
+import elman
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: elman.LanguageModelling(kr=0.01), "LanguageModelling has no option 'kr'"),
+        (lambda: elman.LanguageModelling(hiden_size=1), "did you mean 'hidden_size'"),
+        (lambda: elman.LanguageModelling(hidden_size=0), "hidden_size: expected `int` >= 1; got 0"),
+        (lambda: elman.LanguageModelling(hidden_size="256"), "hidden_size: expected `int`, got `str`; got '256'"),
+        (lambda: elman.LanguageModelling(dropout=1.5), "dropout: expected `float` < 1.0; got 1.5"),
+        (lambda: elman.LanguageModelling(vocabulary="runes"), "vocabulary: .*'runes'"),
+        (lambda: elman.LanguageModelling(vocabulary="bytes", lower=True), "bytes are read as they are"),
+        (lambda: elman.Training(minutes=1, steps=5), "one budget at a time: got minutes and steps"),
+        (lambda: elman.Training(learning_rate=0), "learning_rate"),
+        (lambda: elman.Training(optimiser="adam"), "optimiser"),
+        (lambda: elman.Training(seed=1.5), "seed"),
+    ],
+)
+def test_settings_that_cannot_be_are_named_with_their_range(make, message):
+    with pytest.raises(elman.ConfigError, match=message):
+        make()
+
+
+def test_a_cell_is_named_by_its_class_or_its_import_path():
+    assert elman.LanguageModelling(cell=elman.GRU).cell == "GRU"
+    assert elman.LanguageModelling(cell=Own).cell == "tests.test_settings:Own"
+    task = elman.LanguageModelling(cell="LTSM")
+    with pytest.raises(elman.ConfigError, match="no cell 'LTSM'; did you mean 'LSTM'.*module:Class"):
+        task.build(task.read_text("ab" * 2000).codec, key=None)
+
+
+class Own(elman.Elman):
+    """A user's cell."""
+
+
+@pytest.mark.parametrize(("decay", "expected"), [("linear", 0.5), ("cosine", 0.5), ("none", 1.0)])
+def test_the_rate_warms_up_and_falls(decay, expected):
+    schedule = elman.Training(steps=1000, learning_rate=1.0, warmup_steps=100, decay=decay)
+    assert schedule.rate(step=0, spent=0.0) == pytest.approx(0.01)
+    assert schedule.rate(step=500, spent=0.5) == pytest.approx(expected)
+    assert schedule.rate(step=999, spent=1.0) == pytest.approx(0 if decay != "none" else 1)
+
+
+def test_budgets():
+    spent = dict(step=50, seconds=30.0, steps_per_epoch=20)
+    assert elman.Training(steps=100).spent(**spent) == 0.5
+    assert elman.Training(epochs=5).spent(**spent) == 0.5
+    assert elman.Training(minutes=1).spent(**spent) == 0.5
+    assert elman.Training(epochs=0.1).total_steps(20) == 2
+    assert elman.Training().total_steps(20) == 200
+
+
+def test_metrics_refuse_a_unit_they_do_not_have():
+    from elman.tasks import LanguageMetrics
+
+    words = LanguageMetrics(nats_per_token=2.0, tokens=10, unit="word")
+    with pytest.raises(elman.ConfigError, match="this model predicts words"):
+        words.bits_per_char  # noqa: B018
+    assert LanguageMetrics.from_builtins(words.to_builtins()) == words
+    assert LanguageMetrics(nats_per_token=0.6931471805599453, tokens=8, unit="byte").bits_per_byte == pytest.approx(1)
