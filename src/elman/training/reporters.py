@@ -59,7 +59,10 @@ class Bar:
 
         self._console = Console(stderr=True)
         self._bar = Progress(
-            TextColumn("{task.percentage:>3.0f}%"), BarColumn(), TextColumn("{task.description}"), console=self._console
+            TextColumn("{task.percentage:>3.0f}%"),
+            BarColumn(bar_width=10),
+            TextColumn("{task.description}"),
+            console=self._console,
         )
         self._task = self._bar.add_task("compiling", total=1.0)
         self._unit, self._loss, self._began = "token", 0.0, (0.0, 0.0)
@@ -81,9 +84,11 @@ class Bar:
         if event.spent and not self._began[0]:
             self._began = (event.spent, event.seconds)
         share, seconds = event.spent - self._began[0], event.seconds - self._began[1]
-        left = f", {_duration(seconds / share * (1 - event.spent))} left" if share > 0 else ""
-        speed = f"{event.tokens_per_second:,.0f} {self._unit}s/s"
-        return f"epoch {event.epoch:.2f}  training {_loss(self._loss, self._unit)}  {speed}{left}"
+        left = f"  {_duration(seconds / share * (1 - event.spent))} left" if share > 0 else ""
+        unit = "char" if self._unit == "character" else self._unit
+        bits = "" if unit == "word" else f"  {self._loss / math.log(2):.3f} bits/{unit}"
+        speed = f"  {event.tokens_per_second:,.0f} {unit}/s"
+        return f"epoch {event.epoch:.1f}  {self._loss:.3f} nats{bits}{speed}{left}"
 
 
 def default_reporter() -> Reporter:
@@ -117,11 +122,6 @@ def _values(event: Event) -> dict[str, Any]:
             reason = {"reason": event.reason} if isinstance(event, Finished) else {}
             return name | msgspec.to_builtins(event.state.progress) | reason
     return name | {field: value for field, value in vars(event).items() if field != "state"}
-
-
-def _loss(nats: float, unit: str) -> str:
-    bits = "" if unit == "word" else f", {nats / math.log(2):.3f} bits"
-    return f"{nats:.3f} nats{bits} per {unit}"
 
 
 def _duration(seconds: float) -> str:
