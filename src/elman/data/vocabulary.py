@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, SupportsIndex
 
 import msgspec
 import numpy as np
@@ -47,7 +47,7 @@ class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind"):
         """
 
     @abc.abstractmethod
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The text of `ids`; never a broken character."""
 
     @abc.abstractmethod
@@ -105,9 +105,9 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
             )
         return ids[ids > 0].astype(np.int32)
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The text of `ids`; padding is left out."""
-        return "".join(self.tokens[i] for i in ids if i)
+        return "".join(self.tokens[i] for i in ids if i != 0)
 
     def token(self, id: int) -> str:
         """The character."""
@@ -135,9 +135,9 @@ class Bytes(Vocabulary, frozen=True, tag="bytes"):
         """The UTF-8 bytes of `text`; none is unknown."""
         return np.frombuffer(text.encode(), np.uint8).astype(np.int32)
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The text of the bytes; an unfinished last character is left out, invalid bytes become U+FFFD."""
-        return codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(ids))
+        return codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(map(int, ids)))
 
     def token(self, id: int) -> str:
         """The character where the byte is ASCII, else its number such as `\\xe9`."""
@@ -187,9 +187,9 @@ class Words(Vocabulary, frozen=True, tag="words"):
         ids = (index.get(word, 1) for word in _WORD.findall(text.lower() if self.lower else text))
         return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The words joined; padding is left out."""
-        return "".join(self.tokens[i] for i in ids if i)
+        return "".join(self.tokens[i] for i in ids if i != 0)
 
     def token(self, id: int) -> str:
         """The word."""
@@ -206,7 +206,7 @@ class StreamDecoder:
         self._vocabulary = vocabulary
         self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
 
-    def feed(self, ids: Iterable[int]) -> str:
+    def feed(self, ids: Iterable[SupportsIndex]) -> str:
         """The text that `ids` complete.
 
         >>> decoder = Bytes().stream()
@@ -214,7 +214,7 @@ class StreamDecoder:
         ('h', 'é')
         """
         if isinstance(self._vocabulary, Bytes):
-            return self._bytes.decode(bytes(ids))
+            return self._bytes.decode(bytes(map(int, ids)))
         return self._vocabulary.decode(ids)
 
 

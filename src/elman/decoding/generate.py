@@ -63,6 +63,7 @@ def generate(
             sampling.temperature,
             sampling.top_k,
             sampling.top_p,
+            count=TOKENS_PER_CALL,
             greedy=sampling.temperature == 0,
             whole=sampling.top_k == 0 and sampling.top_p == 1,
         )
@@ -74,7 +75,7 @@ def _read(model: Any, ids: Array, carry: Carry, lengths: Array) -> tuple[Carry, 
     return model(ids, carry, lengths=lengths)
 
 
-@partial(jax.jit, static_argnames=("greedy", "whole"))
+@partial(jax.jit, static_argnames=("count", "greedy", "whole"))
 def _write(
     model: Any,
     carry: Carry,
@@ -86,6 +87,7 @@ def _write(
     top_k: int,
     top_p: float,
     *,
+    count: int,
     greedy: bool,
     whole: bool,
 ) -> tuple[Carry, Array, Array]:
@@ -97,5 +99,5 @@ def _write(
         carry, logits = model(ids[:, None], carry)
         return (carry, logits[:, 0]), ids
 
-    (carry, logits), ids = jax.lax.scan(step, (carry, logits), place + jnp.arange(TOKENS_PER_CALL))
+    (carry, logits), ids = jax.lax.scan(step, (carry, logits), place + jnp.arange(count))
     return carry, logits, ids.T

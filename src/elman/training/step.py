@@ -69,7 +69,7 @@ def make_evaluation(task: Any) -> Callable[[Any, Streams], tuple[float, float]]:
 def diagnose(task: Any, model: Any, carry: Any, batch: Batch, is_first: bool, key: Any, step: int) -> NonFiniteError:
     """The error for a step that was not finite, naming the first part that is to blame in the order of computation:
     weights, activations, then gradients from the output back."""
-    batch = Batch(*map(jnp.asarray, batch))
+    batch = jax.tree.map(jnp.asarray, batch)
     cause = _first_bad(model)
     if cause is None:
         cause = _first_bad(model.activations(batch.inputs, carry))
