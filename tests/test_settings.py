@@ -37,10 +37,11 @@ class Own(elman.Elman):
 
 
 @pytest.mark.parametrize(("decay", "expected"), [("linear", 0.5), ("cosine", 0.5), ("none", 1.0)])
-def test_the_rate_warms_up_and_falls(decay, expected):
-    schedule = elman.Training(steps=1000, learning_rate=1.0, warmup_steps=100, decay=decay)
+def test_the_rate_warms_up_holds_and_falls(decay, expected):
+    schedule = elman.Training(steps=1000, learning_rate=1.0, warmup_steps=100, hold=0.4, decay=decay)
     assert schedule.rate(step=0, spent=0.0) == pytest.approx(0.01)
-    assert schedule.rate(step=500, spent=0.5) == pytest.approx(expected)
+    assert schedule.rate(step=400, spent=0.4) == pytest.approx(1.0)
+    assert schedule.rate(step=700, spent=0.7) == pytest.approx(expected)
     assert schedule.rate(step=999, spent=1.0) == pytest.approx(0 if decay != "none" else 1)
 
 

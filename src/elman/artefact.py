@@ -38,14 +38,20 @@ _STATE, _STATE_ARRAYS = "training/state.json", "training/state.safetensors"
 Arrays = Mapping[str, np.ndarray]
 
 
+class State(msgspec.Struct, frozen=True):
+    """A state of training to resume from."""
+
+    values: dict[str, Any]
+    arrays: Arrays
+
+
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of an artefact, as plain values and arrays."""
 
     model: dict[str, Any]
     codec: dict[str, Any]
     weights: Arrays
-    state: dict[str, Any] | None = None
-    state_arrays: Arrays | None = None
+    state: State | None = None
 
 
 def write(path: Path, saved: Saved) -> None:
@@ -78,15 +84,14 @@ def read(path: Path, *, with_state: bool = False) -> Saved:
     """
     files = check(path)
     model = _json(path, _MODEL, files)
-    state = state_arrays = None
+    state = None
     if with_state and _STATE in files:
-        state, state_arrays = _json(path, _STATE, files), _arrays(path, _STATE_ARRAYS, files)
+        state = State(_json(path, _STATE, files), _arrays(path, _STATE_ARRAYS, files))
     return Saved(
         model=model,
         codec=_json(path, _CODEC, files),
         weights=_arrays(path, _WEIGHTS, files),
         state=state,
-        state_arrays=state_arrays,
     )
 
 
@@ -175,8 +180,8 @@ def _write_files(folder: Path, saved: Saved) -> None:
         _WEIGHTS: save_arrays(dict(saved.weights)),
     }
     if saved.state is not None:
-        files[_STATE] = _pretty(saved.state)
-        files[_STATE_ARRAYS] = save_arrays(dict(saved.state_arrays or {}))
+        files[_STATE] = _pretty(saved.state.values)
+        files[_STATE_ARRAYS] = save_arrays(dict(saved.state.arrays))
     listed = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()}
     manifest = {"format": FORMAT, "format_version": FORMAT_VERSION, "files": listed}
     shutil.rmtree(folder, ignore_errors=True)

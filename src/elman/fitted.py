@@ -166,19 +166,26 @@ def load(path: str | Path) -> Fitted:
 def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
     """The model of an artefact's contents; `path` is for messages."""
     use_compilation_cache()
+    task, training = settings_of(path, saved)
+    try:
+        codec = vocabulary_from_builtins(saved.codec)
+        shapes = jax.eval_shape(lambda: task.build(codec, key=jax.random.key(0)))
+    except (ConfigError, msgspec.ValidationError) as error:
+        raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None
+    model = artefact.fill(shapes, saved.weights, what=str(path))
+    return Fitted(task=task, codec=codec, model=model, training=training, measures=saved.model["measures"])
+
+
+def settings_of(path: Path, saved: artefact.Saved) -> tuple[LanguageModelling, Training]:
+    """The settings in an artefact's contents; `path` is for messages."""
     try:
         settings = dict(saved.model["task"])
         kind = settings.pop("type")
         if kind != "LanguageModelling":
             raise ArtefactError(f"{path}: holds a model for {kind}, which this elman does not know; upgrade elman")
-        task = LanguageModelling(**settings)
-        codec = vocabulary_from_builtins(saved.codec)
-        training = Training(**saved.model["training"])
-        shapes = jax.eval_shape(lambda: task.build(codec, key=jax.random.key(0)))
-    except (ConfigError, KeyError, msgspec.ValidationError) as error:
+        return LanguageModelling(**settings), Training(**saved.model["training"])
+    except (ConfigError, KeyError, TypeError) as error:
         raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None
-    model = artefact.fill(shapes, saved.weights, what=str(path))
-    return Fitted(task=task, codec=codec, model=model, training=training, measures=saved.model["measures"])
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:

@@ -16,7 +16,7 @@ from elman import artefact
 from elman._compilation import use_compilation_cache
 from elman._errors import ArtefactError, ConfigError, Interrupted
 from elman.data.corpus import TextData
-from elman.fitted import Fitted, from_saved, refuse_existing
+from elman.fitted import Fitted, from_saved, refuse_existing, settings_of
 from elman.tasks.language_modelling import LanguageModelling
 from elman.training.events import Checkpoint, Evaluated, Finished, Started
 from elman.training.loop import train
@@ -83,6 +83,16 @@ def fit(
     return fitted
 
 
+def unfinished(place: Path) -> tuple[dict[str, Any], LanguageModelling, Training]:
+    """The state, task and settings of the run to be resumed at `place`.
+
+    Raises:
+        ArtefactError: no artefact, or one whose training is complete.
+    """
+    saved, state = _read_unfinished(place)
+    return state.values, *settings_of(place, saved)
+
+
 def _fitted(task: Any, data: TextData, training: Training, state: TrainState, measures: dict[str, Any]) -> Fitted:
     """The best model so far; before the first evaluation, the latest."""
     best = state.model if state.progress.best_nats is None else state.best
@@ -96,15 +106,13 @@ def _with_state(fitted: Fitted, state: TrainState, data: TextData, *, done: bool
     saved = fitted.saved()
     if done:
         return saved
-    return msgspec.structs.replace(
-        saved,
-        state={
-            "progress": msgspec.to_builtins(state.progress),
-            "source": data.source,
-            "fingerprint": data.fingerprint,
-        },
-        state_arrays=artefact.named_arrays(state.arrays()),
-    )
+    values = {
+        "progress": msgspec.to_builtins(state.progress),
+        "source": data.source,
+        "places": data.places,
+        "fingerprint": data.fingerprint,
+    }
+    return msgspec.structs.replace(saved, state=artefact.State(values, artefact.named_arrays(state.arrays())))
 
 
 def _resumed(
@@ -112,26 +120,30 @@ def _resumed(
 ) -> tuple[TrainState, dict]:
     if place is None:
         raise ConfigError("resume: expected the artefact to resume in `out`")
-    saved = artefact.read(place, with_state=True)
-    if saved.state is None or saved.state_arrays is None:
-        raise ArtefactError(f"{place}: its training is complete; there is nothing to resume. Train anew with --force")
+    saved, state = _read_unfinished(place)
     before = from_saved(place, saved)
     for then, now in ((before.task, task), (before.training, training)):
         for name, value in then.to_builtins().items():
             if (given := now.to_builtins()[name]) != value and name != "checkpoint_seconds":
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
-    if saved.state["fingerprint"] != data.fingerprint:
-        raise ArtefactError(f"{data.source}: not the text that {place} was training on ({saved.state['source']})")
+    if state.values["fingerprint"] != data.fingerprint:
+        raise ArtefactError(f"{data.source}: not the text that {place} was training on ({state.values['source']})")
     empty = jax.eval_shape(lambda: _state_arrays(task, data, training))
-    arrays = artefact.fill(empty, saved.state_arrays, what=f"{place}/training")
-    state = TrainState(
+    arrays = artefact.fill(empty, state.arrays, what=f"{place}/training")
+    return TrainState(
         model=arrays["model"],
         optimiser=arrays["optimiser"],
         carry=arrays["carry"],
         best=before.model,
-        progress=Progress(**saved.state["progress"]),
-    )
-    return state, before.measures
+        progress=Progress(**state.values["progress"]),
+    ), before.measures
+
+
+def _read_unfinished(place: Path) -> tuple[artefact.Saved, artefact.State]:
+    saved = artefact.read(place, with_state=True)
+    if saved.state is None:
+        raise ArtefactError(f"{place}: its training is complete; there is nothing to resume. Train anew with --force")
+    return saved, saved.state
 
 
 def _state_arrays(task: LanguageModelling, data: TextData, training: Training) -> dict[str, Any]:

@@ -7,6 +7,13 @@ from pathlib import Path
 import msgspec
 import tyro
 
+from elman.cli._parse import call
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command; returns the exit code."""
+    return call(main, "evaluate", arguments)
+
 
 def main(model: tyro.conf.Positional[Path], files: tyro.conf.Positional[tuple[str, ...]], /, json: bool = False) -> int:
     """Measure a model on a whole text, every token but the first counted once.

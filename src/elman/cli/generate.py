@@ -9,7 +9,13 @@ import tyro
 
 from elman._errors import ConfigError
 from elman._types import Unknown
+from elman.cli._parse import call
 from elman.decoding.settings import Sampling
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command; returns the exit code."""
+    return call(main, "generate", arguments)
 
 
 def main(

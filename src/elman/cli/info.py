@@ -7,6 +7,13 @@ from pathlib import Path
 
 import tyro
 
+from elman.cli._parse import call
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command; returns the exit code."""
+    return call(main, "info", arguments)
+
 
 def main(model: tyro.conf.Positional[Path | None] = None, /) -> int:
     """Show what a saved model is, or, without one, this installation and its engines.

@@ -40,21 +40,11 @@ def run(arguments: list[str]) -> int:
         print(f"elman: no command {name!r}{nearest(name, COMMANDS)}; see elman --help", file=sys.stderr)
         return 2
 
-    import tyro
-
     command = import_module(f"elman.cli.{name}")
     if os.getcwd() not in sys.path:  # a user's own cells are found beside where the command is run
         sys.path.insert(0, os.getcwd())
     try:
-        return (
-            tyro.cli(
-                command.main,
-                prog=f"elman {name}",
-                args=rest,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-            )
-            or 0
-        )
+        return command.run(rest)
     except ElmanError as error:
         print(f"elman {name}: {error}", file=sys.stderr)
         return error.exit_code

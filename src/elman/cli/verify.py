@@ -7,6 +7,13 @@ from pathlib import Path
 
 import tyro
 
+from elman.cli._parse import call
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command; returns the exit code."""
+    return call(main, "verify", arguments)
+
 
 def main(model: tyro.conf.Positional[Path], /) -> int:
     """Check a saved model: every file's checksum, and that reading whole, in chunks and step by step agree.

@@ -51,6 +51,8 @@ class TextData:
     test: TextPart
     codec: AnyVocabulary
     source: str
+    places: tuple[str, ...]
+    """Where the text can be read again: absolute paths, or "-"; none for a text in memory."""
     fingerprint: str
     """Hash of the content and of the settings that turned it into numbers."""
 
@@ -129,6 +131,7 @@ def read_corpus(
         test=TextPart("test", cut(train + held_out, count)),
         codec=codec,
         source=source.name,
+        places=source.places,
         fingerprint=fingerprint,
     )
 

@@ -39,8 +39,8 @@ class TextSource:
     True
     """
 
-    def __init__(self, name: str, files: Sequence[tuple[str, Path | ByteStream]]):
-        self.name, self._files = name, list(files)
+    def __init__(self, name: str, files: Sequence[tuple[str, Path | ByteStream]], *, places: Sequence[str] = ()):
+        self.name, self.places, self._files = name, tuple(places), list(files)
         for _, place in files:
             if not isinstance(place, Path):
                 weakref.finalize(self, place.close)
@@ -55,7 +55,8 @@ class TextSource:
         files: list[tuple[str, Path | ByteStream]] = []
         for place in places:
             files += [("standard input", _spool(sys.stdin.buffer))] if str(place) == "-" else _files_of(Path(place))
-        return cls(", ".join(str(place) for place in places), files)
+        kept = ["-" if str(place) == "-" else str(Path(place).absolute()) for place in places]
+        return cls(", ".join(str(place) for place in places), files, places=kept)
 
     @classmethod
     def of_text(cls, name: str, text: str) -> TextSource:

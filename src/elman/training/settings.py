@@ -37,8 +37,10 @@ class Training(Config, frozen=True, kw_only=True):
     """Share of each matrix taken off per unit of learning rate."""
     warmup_steps: Annotated[int, Meta(ge=0)] = 50
     """Steps in which the rate rises to its peak."""
+    hold: Annotated[float, Meta(ge=0, lt=1)] = 0.5
+    """Share of the budget at the peak rate before it falls."""
     decay: Literal["linear", "cosine", "none"] = "linear"
-    """How the rate falls over the budget, to zero."""
+    """How the rate falls over the rest of the budget, to zero."""
     clip: Annotated[float, Meta(ge=0)] = 1.0
     """Largest norm of the whole gradient; 0 does not clip."""
     evaluations: Annotated[int, Meta(ge=1)] = 10
@@ -84,9 +86,10 @@ class Training(Config, frozen=True, kw_only=True):
         """The learning rate of a step.
 
         >>> schedule = Training(steps=100, learning_rate=1.0, warmup_steps=10)
-        >>> [round(schedule.rate(step=s, spent=s / 100), 3) for s in (0, 9, 50, 99)]
-        [0.1, 0.91, 0.5, 0.01]
+        >>> [round(schedule.rate(step=s, spent=s / 100), 3) for s in (0, 9, 50, 75, 99)]
+        [0.1, 1.0, 1.0, 0.5, 0.02]
         """
         warmth = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
-        fall = {"linear": 1 - spent, "cosine": (1 + math.cos(math.pi * spent)) / 2, "none": 1.0}[self.decay]
-        return self.peak_rate * warmth * fall
+        fallen = max(0.0, spent - self.hold) / (1 - self.hold)
+        left = {"linear": 1 - fallen, "cosine": (1 + math.cos(math.pi * fallen)) / 2, "none": 1.0}[self.decay]
+        return self.peak_rate * warmth * left

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -47,6 +47,7 @@ def make_step(task: Any, optimiser: optax.GradientTransformation) -> Callable:
     return step
 
 
+@cache
 def make_evaluation(task: Any) -> Callable[[Any, Streams], tuple[float, float]]:
     """(model, batches) -> (nats, tokens): the loss summed over all batches from a fresh carry, without dropout."""
 
