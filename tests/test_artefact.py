@@ -123,7 +123,7 @@ def test_contents_that_make_no_model(saved, changes, message):
 
 def test_nothing_is_overwritten_without_being_asked(small_fitted, saved, tmp_path):
     fitted, _ = small_fitted
-    with pytest.raises(elman.ArtefactError, match="exists; overwrite it with --force"):
+    with pytest.raises(elman.ArtefactError, match=r"exists; --resume goes on with it, --force"):
         fitted.save(saved)
     fitted.save(saved, force=True)
     (tmp_path / "notes").mkdir()
@@ -164,9 +164,64 @@ def test_a_stop_between_the_two_moves_loses_nothing(small_fitted, saved):
     aside = saved.with_name(".m.elman.old")
     os.rename(saved, aside)
     assert elman.load(saved).codec == fitted.codec
-    fitted.save(saved)
+    with pytest.raises(elman.ArtefactError, match="exists"):
+        fitted.save(saved)
+    fitted.save(saved, force=True)
     assert not aside.exists()
     elman.verify(saved)
+
+
+def test_a_link_is_followed_and_kept(small_fitted, saved, tmp_path):
+    fitted, _ = small_fitted
+    link = tmp_path / "link.elman"
+    link.symlink_to(saved)
+    for _ in range(2):
+        fitted.save(link, force=True)
+    assert link.is_symlink()
+    elman.verify(link)
+
+
+def test_the_current_folder_is_not_replaced(small_fitted, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(elman.ArtefactError, match="is no elman artefact"):
+        small_fitted[0].save(".", force=True)
+
+
+def test_when_the_new_one_cannot_be_moved_in_the_old_one_comes_back(small_fitted, saved, monkeypatch):
+    move = os.rename
+
+    def fail(source, target):
+        if str(source).endswith(".new"):
+            raise OSError(5, "Input/output error")
+        move(source, target)
+
+    monkeypatch.setattr(os, "rename", fail)
+    with pytest.raises(elman.ArtefactError, match="Input/output error.*the artefact saved before is whole"):
+        small_fitted[0].save(saved, force=True)
+    elman.verify(saved)
+
+
+def test_reading_while_another_writes_finds_no_damage(small_fitted, saved):
+    from threading import Event, Thread
+
+    fitted, _ = small_fitted
+    stop, failures = Event(), []
+
+    def write():
+        while not stop.is_set():
+            fitted.save(saved, force=True)
+
+    writer = Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(500):
+            artefact.read(saved)
+    except elman.ArtefactError as error:
+        failures.append(error)
+    finally:
+        stop.set()
+        writer.join()
+    assert not failures
 
 
 def test_a_write_that_was_cut_off_before_is_cleared_away(small_fitted, saved):

@@ -12,5 +12,9 @@ from elman._cache import cache_folder
 def use_compilation_cache() -> None:
     """Turns the cache on, in the user's cache folder, unless it was configured already or `ELMAN_NO_CACHE` is set."""
     if jax.config.values["jax_compilation_cache_dir"] is None and not os.environ.get("ELMAN_NO_CACHE"):
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder("jax")))
+        try:
+            folder = cache_folder("jax")
+        except OSError:  # no home to write to: every process compiles anew
+            return
+        jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

@@ -43,7 +43,12 @@ class NonFiniteError(ElmanError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped by Ctrl-C or SIGTERM, after its state was saved where it could be."""
+    """Training was stopped by Ctrl-C or SIGTERM, after its state was saved where it could be.
+    `fitted` is the model so far."""
+
+    def __init__(self, message: str, fitted: object = None):
+        super().__init__(message)
+        self.fitted = fitted
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

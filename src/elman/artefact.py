@@ -54,26 +54,51 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     state: State | None = None
 
 
+class _Entry(msgspec.Struct, frozen=True):
+    sha256: str
+    bytes: int
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    format: str
+    format_version: int
+    files: dict[str, _Entry]
+
+
 def write(path: Path, saved: Saved) -> None:
     """Writes `saved` to the directory `path`, in place of an artefact that is there.
 
     Raises:
         ArtefactError: the directory holds something else, or could not be written; what was there stays whole.
     """
-    _recover(path)
-    if path.exists() and not (path / _MANIFEST).exists():
-        raise ArtefactError(f"{path}: exists and is no elman artefact; choose another place")
+    path = path.resolve()
     beside = path.with_name(f".{path.name}.new")
     try:
+        _recover(path)
+        if path.exists() and not (path / _MANIFEST).exists():
+            raise ArtefactError(f"{path}: exists and is no elman artefact; choose another place")
         _write_files(beside, saved)
         _replace(path, beside)
     except OSError as error:
         raise ArtefactError(
             f"{path}: cannot be saved ({error.strerror or error}); "
-            + ("the artefact saved before is whole" if path.exists() else "nothing was written")
+            + ("the artefact saved before is whole" if exists(path) else "nothing was written")
         ) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything at `path`, or an artefact that was moved aside from there when the machine stopped."""
+    return path.exists() or _aside(path.resolve()).exists()
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Raises `ArtefactError` where something is at `path` that was not to be overwritten."""
+    if exists(path) and not force:
+        raise ArtefactError(
+            f"{path}: exists; --resume goes on with it, --force (force=True) overwrites it, or name another place"
+        )
 
 
 def read(path: Path, *, with_state: bool = False) -> Saved:
@@ -82,53 +107,73 @@ def read(path: Path, *, with_state: bool = False) -> Saved:
     Raises:
         ArtefactError: not an artefact, a newer format, or a damaged file, named.
     """
-    files = check(path)
-    model = _json(path, _MODEL, files)
+    return parse(path, check(path), with_state=with_state)
+
+
+def check(path: Path) -> dict[str, bytes]:
+    """The files of the artefact by name, after their hashes were found right. One that is replaced while it is read is
+    read again.
+
+    Raises:
+        ArtefactError: as `read`.
+    """
+    while True:
+        place = path.resolve()
+        place = place if place.exists() else _aside(place)
+        before = _manifest_bytes(place)
+        try:
+            return _checked(path, place, before)
+        except ArtefactError:
+            if before == _manifest_bytes(path.resolve()):
+                raise
+
+
+def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> Saved:
+    """The contents of files that `check` returned; `path` is for messages."""
     state = None
     if with_state and _STATE in files:
         state = State(_json(path, _STATE, files), _arrays(path, _STATE_ARRAYS, files))
     return Saved(
-        model=model,
+        model=_json(path, _MODEL, files),
         codec=_json(path, _CODEC, files),
         weights=_arrays(path, _WEIGHTS, files),
         state=state,
     )
 
 
-def check(path: Path) -> dict[str, bytes]:
-    """The files of the artefact by name, after their hashes were found right.
+def _manifest_bytes(place: Path) -> bytes | None:
+    try:
+        return (place / _MANIFEST).read_bytes()
+    except OSError:
+        return None
 
-    Raises:
-        ArtefactError: as `read`.
-    """
-    if not path.exists() and _aside(path).exists():
-        path = _aside(path)
-    if not path.exists():
+
+def _checked(path: Path, place: Path, manifest_bytes: bytes | None) -> dict[str, bytes]:
+    if not place.exists():
         raise ArtefactError(f"{path}: no such artefact")
     try:
-        manifest = msgspec.json.decode((path / _MANIFEST).read_bytes())
-        version, listed = manifest["format_version"], manifest["files"]
-        foreign = manifest["format"] != FORMAT
-    except (OSError, msgspec.DecodeError, KeyError, TypeError):
-        foreign, version, listed = True, 0, {}
-    if foreign:
+        manifest = msgspec.json.decode(manifest_bytes or b"", type=_Manifest)
+    except msgspec.MsgspecError:
+        manifest = None
+    if manifest is None or manifest.format != FORMAT:
         raise ArtefactError(f"{path}: not an elman artefact; expected a directory with a {_MANIFEST} of elman's")
-    if version > FORMAT_VERSION:
+    if manifest.format_version > FORMAT_VERSION:
         raise ArtefactError(
-            f"{path}: written in format {version} by a newer elman; this one reads up to {FORMAT_VERSION}; upgrade it"
+            f"{path}: written in format {manifest.format_version} by a newer elman; this one reads up to "
+            f"{FORMAT_VERSION}; upgrade it"
         )
     files = {}
-    for name, entry in listed.items():
+    for name, entry in manifest.files.items():
         try:
-            content = (path / name).read_bytes()
+            content = (place / name).read_bytes()
         except OSError:
             raise ArtefactError(f"{path / name}: missing; restore the artefact from a copy") from None
-        if len(content) != entry["bytes"]:
+        if len(content) != entry.bytes:
             raise ArtefactError(
-                f"{path / name}: damaged: {len(content):,} bytes where {entry['bytes']:,} were written; "
+                f"{path / name}: damaged: {len(content):,} bytes where {entry.bytes:,} were written; "
                 "restore it from a copy"
             )
-        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
             raise ArtefactError(f"{path / name}: damaged: its checksum differs; restore it from a copy")
         files[name] = content
     return files
@@ -182,8 +227,8 @@ def _write_files(folder: Path, saved: Saved) -> None:
     if saved.state is not None:
         files[_STATE] = _pretty(saved.state.values)
         files[_STATE_ARRAYS] = save_arrays(dict(saved.state.arrays))
-    listed = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()}
-    manifest = {"format": FORMAT, "format_version": FORMAT_VERSION, "files": listed}
+    listed = {name: _Entry(hashlib.sha256(data).hexdigest(), len(data)) for name, data in files.items()}
+    manifest = _Manifest(FORMAT, FORMAT_VERSION, listed)
     shutil.rmtree(folder, ignore_errors=True)
     for name, data in (files | {_MANIFEST: _pretty(manifest)}).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -208,7 +253,12 @@ def _replace(path: Path, beside: Path) -> None:
     aside = _aside(path)
     if path.exists():
         os.rename(path, aside)
-    os.rename(beside, path)
+    try:
+        os.rename(beside, path)
+    except OSError:
+        if aside.exists():
+            os.rename(aside, path)
+        raise
     _sync(path.parent)
     shutil.rmtree(aside, ignore_errors=True)
 

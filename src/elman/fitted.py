@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import msgspec
 import numpy as np
 from jaxtyping import Bool
@@ -18,6 +19,7 @@ from elman import artefact
 from elman._compilation import use_compilation_cache
 from elman._errors import ArtefactError, ConfigError, VocabularyError
 from elman._types import Unknown
+from elman.artefact import refuse_existing
 from elman.data.corpus import TextPart
 from elman.data.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Bytes, vocabulary_from_builtins
 from elman.decoding.generate import generate, prefill
@@ -58,12 +60,12 @@ class Fitted:
         return self.task.metrics(nats, tokens, self.codec)
 
     def generate(
-        self, prime: str = "\n", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
+        self, prime: str = "", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
     ) -> str:
         """What comes after `prime`.
 
         Args:
-            prime: the text to go on from.
+            prime: the text to go on from; when empty, as after a line end.
             length: tokens to add: characters, bytes or words.
             stop: end before this text.
             unknown: "skip" leaves out characters of the prime that the vocabulary lacks.
@@ -76,7 +78,7 @@ class Fitted:
         return "".join(self.stream(prime, length=length, stop=stop, unknown=unknown, **sampling))
 
     def stream(
-        self, prime: str = "\n", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
+        self, prime: str = "", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
     ) -> Iterator[str]:
         """As `generate`, piece by piece as it is made."""
         pieces = self._pieces(prime, 1, length, unknown, Sampling(**sampling))
@@ -84,7 +86,7 @@ class Fitted:
 
     def samples(
         self,
-        prime: str = "\n",
+        prime: str = "",
         *,
         count: int,
         length: int = 200,
@@ -92,7 +94,7 @@ class Fitted:
         unknown: Unknown = "error",
         **sampling: Any,
     ) -> list[str]:
-        """Several texts that go on from `prime`, made side by side; the first equals `generate`'s."""
+        """Several texts that go on from `prime`, made side by side; the first is `generate`'s, up to rounding."""
         pieces = list(self._pieces(prime, count, length, unknown, Sampling(**sampling)))
         return ["".join(_until(stop, (texts[row] for texts in pieces))) for row in range(count)]
 
@@ -136,16 +138,24 @@ class Fitted:
     def _pieces(self, prime: str, count: int, length: int, unknown: Unknown, sampling: Sampling) -> Iterator[list[str]]:
         if count < 1 or length < 0:
             raise ConfigError(f"expected at least 1 sample and no negative length; got {count} and {length}")
-        carry, logits = prefill(self.model, self._prime(prime, unknown), batch=count)
+        carry, logits = prefill(self.model, self._prime(prime, unknown))
+        carry, logits = jax.tree.map(lambda leaf: jnp.repeat(leaf, count, axis=0), (carry, logits[:, -1]))
         decoders = [self.codec.stream() for _ in range(count)]
-        written = generate(self.model, carry, logits[:, -1], length=length, sampling=sampling, allowed=self._allowed())
+        written = generate(self.model, carry, logits, length=length, sampling=sampling, allowed=self._allowed())
         return ([decoder.feed(row.tolist()) for decoder, row in zip(decoders, ids, strict=True)] for ids in written)
 
     def _prime(self, text: str, unknown: Unknown) -> np.ndarray:
+        if not text:
+            return np.array([self._start()])
         ids = self.codec.encode(text, unknown=unknown)
         if not len(ids):
             raise VocabularyError(f"the prime {text!r} holds no token that the model knows; give at least one")
         return ids
+
+    def _start(self) -> int:
+        """A line end, or the first token where the text had none."""
+        known = self.codec.encode("\n", unknown="skip")
+        return int(known[0] if len(known) else np.flatnonzero(self._allowed())[0])
 
     def _allowed(self) -> Bool[np.ndarray, " vocab"]:
         """All but padding and the unknown word, which stand for no text."""
@@ -186,12 +196,6 @@ def settings_of(path: Path, saved: artefact.Saved) -> tuple[LanguageModelling, T
         return LanguageModelling(**settings), Training(**saved.model["training"])
     except (ConfigError, KeyError, TypeError) as error:
         raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None
-
-
-def refuse_existing(path: Path, *, force: bool) -> None:
-    """Raises `ArtefactError` where something is at `path` that was not to be overwritten."""
-    if path.exists() and not force:
-        raise ArtefactError(f"{path}: exists; overwrite it with --force (force=True), or choose another place")
 
 
 def _until(stop: str, pieces: Iterator[str]) -> Iterator[str]:

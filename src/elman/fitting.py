@@ -16,13 +16,16 @@ from elman import artefact
 from elman._compilation import use_compilation_cache
 from elman._errors import ArtefactError, ConfigError, Interrupted
 from elman.data.corpus import TextData
-from elman.fitted import Fitted, from_saved, refuse_existing, settings_of
+from elman.fitted import Fitted, from_saved, settings_of
 from elman.tasks.language_modelling import LanguageModelling
-from elman.training.events import Checkpoint, Evaluated, Finished, Started
+from elman.training.events import Checkpoint, Evaluated, Finished
 from elman.training.loop import train
 from elman.training.reporters import Reporter, default_reporter
 from elman.training.settings import Training
 from elman.training.state import Progress, TrainState, start_state
+
+CHANGEABLE = ("checkpoint_seconds", "learning_rate", "clip")
+"""Settings that a resumed run may change: how often it is saved, and the mends of a run that diverged."""
 
 
 def fit(
@@ -50,15 +53,17 @@ def fit(
         ConfigError: an unknown or impossible setting, or one that differs from the run to be resumed.
         ArtefactError: `out` exists, cannot be written, or has nothing to resume.
         NonFiniteError: a loss or gradient that is not finite; `out` keeps the last good state.
-        Interrupted: Ctrl-C or SIGTERM; `out` keeps the state.
+        Interrupted: Ctrl-C or SIGTERM; `out` keeps the state, and the exception the model.
     """
     use_compilation_cache()
     training, place = Training(**settings), Path(out) if out is not None else None
+    if resume and force:
+        raise ConfigError("resume goes on with the artefact, force overwrites it; choose one")
     if resume:
         state, measures = _resumed(task, data, training, place)
     else:
         if place is not None:
-            refuse_existing(place, force=force)
+            artefact.refuse_existing(place, force=force)
         model = task.build(data.codec, key=jax.random.key(training.seed))
         state, measures = start_state(model, training, task.batch_size), {}
 
@@ -69,7 +74,7 @@ def fit(
                 reporter(event)
                 if isinstance(event, Evaluated) and event.is_best:
                     measures = {"validation": event.metrics.to_builtins(), "step": event.step}
-                if isinstance(event, Started | Checkpoint | Finished):
+                if isinstance(event, Checkpoint | Finished):
                     state = event.state
                     done = isinstance(event, Finished) and event.reason != "interrupted"
                     fitted = _fitted(task, data, training, state, measures)
@@ -78,8 +83,8 @@ def fit(
     finally:
         reporter.close()
     if not done:
-        where = f"resume with --resume --out {place}" if place else "nothing was saved, for want of --out"
-        raise Interrupted(f"interrupted after step {state.progress.step}; {where}")
+        where = f"resume with --resume --out {place}" if place else "the exception's `fitted` is the model so far"
+        raise Interrupted(f"interrupted after step {state.progress.step}; {where}", fitted)
     return fitted
 
 
@@ -124,7 +129,7 @@ def _resumed(
     before = from_saved(place, saved)
     for then, now in ((before.task, task), (before.training, training)):
         for name, value in then.to_builtins().items():
-            if (given := now.to_builtins()[name]) != value and name != "checkpoint_seconds":
+            if (given := now.to_builtins()[name]) != value and name not in CHANGEABLE:
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
     if state.values["fingerprint"] != data.fingerprint:
         raise ArtefactError(f"{data.source}: not the text that {place} was training on ({state.values['source']})")

@@ -15,7 +15,7 @@ import pytest
 import elman
 from elman import artefact
 
-ELMAN = [sys.executable, "-c", "from elman.cli.main import main; main()"]
+ELMAN = [sys.executable, "-P", "-c", "from elman.cli.main import main; main()"]
 SMALL = [
     "--hidden-size", "12", "--embedding-size", "6", "--batch-size", "4", "--unroll-length", "16", "--evaluations", "4",
 ]  # fmt: skip
@@ -179,19 +179,22 @@ BAD_INPUT = {
     "missing": (["train", "no.txt"], "no.txt: no such file or folder"),
     "folder without text": (["train", "empty"], "empty: no text in this folder"),
     "empty": (["train", "empty.txt"], "empty.txt: empty"),
-    "too short": (["train", "short.txt"], "the train part needs at least 65 characters and has"),
+    "too short": (["train", "short.txt"], "16 characters of text; expected at least 73"),
     "not UTF-8": (["train", "latin.txt"], "latin.txt: not UTF-8 at byte 3 (0xe9)"),
     "binary": (["train", "binary.txt"], "binary.txt: a binary file"),
     "unknown option": (["train", "cats.txt", "--hiden-size", "3"], "--hidden-size"),
     "hidden size 0": (["train", "cats.txt", "--hidden-size", "0"], "hidden_size: expected `int` >= 1; got 0"),
     "dropout 1.5": (["train", "cats.txt", "--dropout", "1.5"], "dropout: expected `float` < 1.0; got 1.5"),
-    "nothing left": (["train", "cats.txt", "--validation", "0.6", "--test", "0.6"], "leave 0 to train on"),
-    "no validation": (["train", "cats.txt", "--validation", "0"], "the validation part needs at least 2"),
+    "nothing left": (["train", "cats.txt", "--validation", "0.6", "--test", "0.6"], "leave nothing to train on"),
+    "no validation": (["train", "cats.txt", "--validation", "0"], "validation: expected a share or at least 2 tokens"),
     "two budgets": (["train", "cats.txt", "--steps", "1", "--minutes", "1"], "one budget at a time"),
     "exists": (["train", "cats.txt", "--out", "taken"], "taken: exists"),
     "no cell": (["train", "cats.txt", "--cell", "LTSM"], "did you mean 'LSTM'"),
     "nothing to resume": (["train", "cats.txt", "--resume"], "cats.elman: no such artefact"),
     "unknown command": (["trian"], "did you mean 'train'"),
+    "resume and force": (["train", "cats.txt", "--resume", "--force"], "cats.elman: no such artefact"),
+    "evaluate on nothing": (["evaluate", "no.elman"], "expected the text to measure on"),
+    "rate without end": (["train", "cats.txt", "--learning-rate", "inf"], "learning_rate: expected a finite number"),
     "no artefact": (["generate", "no.elman"], "no.elman: no such artefact"),
     "foreign": (["verify", "taken"], "taken: not an elman artefact"),
 }
@@ -216,7 +219,7 @@ def test_bad_input_is_a_clear_error_and_writes_nothing(folder, case):
 def test_an_artefact_is_not_overwritten_unless_forced(folder):
     run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
     weights = (folder / "cats.elman" / "weights.safetensors").read_bytes()
-    assert "--resume goes on with it, --force overwrites it" in run(folder, "train", "cats.txt", code=2).stderr
+    assert "--resume goes on with it, --force" in run(folder, "train", "cats.txt", code=2).stderr
     assert (folder / "cats.elman" / "weights.safetensors").read_bytes() == weights
     run(folder, "train", "cats.txt", "--steps", "3", *SMALL, "--force")
     assert (folder / "cats.elman" / "weights.safetensors").read_bytes() != weights
@@ -227,6 +230,25 @@ def test_a_prime_that_the_model_cannot_read(folder):
     assert "no '€' (U+20AC)" in run(folder, "generate", "cats.elman", "--prime", "€5", code=2).stderr
     skipped = run(folder, "generate", "cats.elman", "--prime", "c€t", "--unknown", "skip", "--length", "3")
     assert skipped.stdout.startswith("c€t")
+
+
+def test_a_text_with_characters_that_the_model_does_not_know(folder):
+    run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
+    (folder / "new.txt").write_text("the cat is 5 € rich\n")
+    message = run(folder, "evaluate", "cats.elman", "new.txt", code=2).stderr
+    assert "new.txt, after 0 characters: the vocabulary has no" in message
+    assert "tokens" in run(folder, "evaluate", "cats.elman", "new.txt", "--unknown", "skip", "--json").stdout
+
+
+def test_files_beside_the_command_do_not_stand_in_for_libraries(folder):
+    (folder / "optax.py").write_text("raise SystemError('not the library')")
+    run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
+
+
+def test_the_default_place_is_the_files_name(folder, small_text):
+    (folder / "war.and.peace.txt").write_text(small_text)
+    run(folder, "train", "war.and.peace.txt", "--steps", "2", *SMALL)
+    assert (folder / "war.and.peace.elman").is_dir()
 
 
 def test_a_cell_of_ones_own_is_found_beside_the_command(folder):

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from elman import DataError
+from elman import DataError, VocabularyError
 from elman.data import corpus
 from elman.data.corpus import read_corpus
 from elman.data.text import TextSource
@@ -47,14 +47,23 @@ def test_the_cache_is_keyed_by_content_and_settings(tmp_path, monkeypatch):
     assert len(prints) == len(list((tmp_path / "elman" / "tokens").glob("*.ids"))) == 8
 
 
-def test_an_unfinished_cache_file_is_made_again(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda ids, description: (ids.write_bytes(ids.read_bytes()[:7]), description.unlink()),
+        lambda ids, description: ids.write_bytes(ids.read_bytes()[:7]),
+        lambda ids, description: ids.unlink(),
+        lambda ids, description: description.write_bytes(description.read_bytes()[:9]),
+    ],
+    ids=["unfinished", "cut", "deleted", "description cut"],
+)
+def test_a_spoilt_cache_is_made_again(tmp_path, monkeypatch, spoil):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(corpus, "IN_MEMORY", 10)
     source = TextSource.of_text("t", "abcd " * 20)
     whole = read_corpus(source).train.tokens[:]
     (ids,) = (tmp_path / "elman" / "tokens").glob("*.ids")
-    ids.write_bytes(ids.read_bytes()[:7])
-    ids.with_suffix(".json").unlink()
+    spoil(ids, ids.with_suffix(".json"))
     np.testing.assert_array_equal(read_corpus(source).train.tokens[:], whole)
 
 
@@ -77,14 +86,18 @@ def test_a_codec_that_is_given_is_used():
     codec = Characters.of(["abc"])
     data = read_corpus(TextSource.of_text("t", "cab"), codec=codec, validation=0, test=0)
     assert data.train.tokens[:].tolist() == [3, 1, 2]
-    with pytest.raises(DataError, match="no 'z'"):
+    with pytest.raises(VocabularyError, match=r"t, after 0 characters: the vocabulary has no 'z'"):
         read_corpus(TextSource.of_text("t", "caz"), codec=codec)
+    data = read_corpus(TextSource.of_text("t", "cazb"), codec=codec, unknown="skip", validation=0, test=0)
+    assert data.train.tokens[:].tolist() == [3, 1, 2]
 
 
 @pytest.mark.parametrize(
     ("text", "settings", "message"),
     [
-        ("", {}, "empty"),
+        ("", {}, "empty; expected text of at least 2 tokens"),
+        ("\ufeff", {}, "0 characters of text; expected at least 2"),
+        ("abc", dict(at_least=500), "3 characters of text; expected at least 500"),
         ("abc", dict(validation=2, test=2), "3 characters leave 0 to train on"),
         ("a b c d", dict(vocabulary="words", min_count=5), "min_count 5 leaves no word"),
     ],

@@ -39,6 +39,17 @@ def test_standard_input_can_be_read_twice(monkeypatch):
     assert "".join(source.characters()) == "".join(source.characters()) == WORDS
 
 
+def test_a_pipe_is_read_once_and_can_be_read_again(tmp_path):
+    from threading import Thread
+
+    os.mkfifo(tmp_path / "pipe")
+    writer = Thread(target=(tmp_path / "pipe").write_text, args=(WORDS,))
+    writer.start()
+    source = TextSource.open(tmp_path / "pipe")
+    writer.join()
+    assert "".join(source.characters()) == "".join(source.characters()) == WORDS
+
+
 def test_line_ends_and_byte_order_mark_are_normal(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\rc\n")
     assert read(tmp_path / "a.txt") == "a\nb\nc\n"
@@ -70,12 +81,16 @@ def test_errors_name_the_file_and_the_mend(tmp_path):
     (tmp_path / "binary.txt").write_bytes(b"ELF\0\1\2")
     (tmp_path / "cut.gz").write_bytes(gzip.compress(os.urandom(4000))[:2000])
     (tmp_path / "not.xz").write_bytes(b"plain text")
+    spoilt = bytearray(gzip.compress(b"some text that is long enough" * 50))
+    spoilt[15:25] = bytes(10)
+    (tmp_path / "spoilt.gz").write_bytes(spoilt)
     for place, message in {
         "missing.txt": "no such file",
         "empty": "no text in this folder; expected files ending in .txt",
         "binary.txt": "a binary file .a zero byte at 3.*--vocabulary bytes",
         "cut.gz": "damaged or cut short",
         "not.xz": "damaged or cut short",
+        "spoilt.gz": "damaged or cut short",
     }.items():
         with pytest.raises(DataError, match=message) as caught:
             read(tmp_path / place)

@@ -97,7 +97,8 @@ def test_primes_of_any_length_leave_the_same_state_as_reading_step_by_step(small
 
 def test_tokens_that_are_not_allowed_never_come(small_fitted):
     fitted, _ = small_fitted
-    carry, logits = prefill(fitted.model, fitted.codec.encode("the"), batch=4)
+    carry, logits = prefill(fitted.model, fitted.codec.encode("the"))
+    carry, logits = jax.tree.map(lambda leaf: jnp.repeat(leaf, 4, axis=0), (carry, logits))
     allowed = np.zeros(fitted.codec.size, bool)
     allowed[[2, 5]] = True
     for sampling in (Sampling(), Sampling(temperature=0), Sampling(top_k=3), Sampling(top_p=0.9)):
@@ -136,9 +137,21 @@ def test_a_prime_that_the_model_cannot_read(small_fitted):
     with pytest.raises(elman.VocabularyError, match="no 'é'"):
         fitted.generate("thé")
     assert fitted.generate("thé", unknown="skip", length=5, seed=0) == fitted.generate("th", length=5, seed=0)
-    for prime in ("", "éé"):
-        with pytest.raises(elman.VocabularyError, match="no token that the model knows"):
-            fitted.generate(prime, unknown="skip")
+    with pytest.raises(elman.VocabularyError, match="no token that the model knows"):
+        fitted.generate("éé", unknown="skip")
+
+
+def test_an_empty_prime_begins_as_after_a_line_end(small_fitted):
+    fitted, _ = small_fitted
+    assert fitted.generate(length=30, seed=2) == fitted.generate("\n", length=30, seed=2)
+
+
+def test_an_empty_prime_of_a_model_that_knows_no_line_end():
+    from elman.training.reporters import Quiet
+
+    task = elman.LanguageModelling(hidden_size=8, embedding_size=4, batch_size=2, unroll_length=8)
+    fitted = elman.fit(task, task.read_text("abc" * 200), steps=2, report=Quiet())
+    assert set(fitted.generate(length=20)) <= set("abc")
 
 
 @pytest.mark.parametrize(

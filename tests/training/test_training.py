@@ -1,4 +1,7 @@
 import dataclasses
+import os
+import signal
+import time
 
 import equinox as eqx
 import jax
@@ -133,9 +136,6 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(small_text, tmp_
 
         def __call__(self, event):
             if isinstance(event, Stepped) and event.step == self.step:
-                import os
-                import signal
-
                 os.kill(os.getpid(), signal.SIGINT)
 
         def close(self): ...
@@ -173,7 +173,9 @@ def test_a_run_is_resumed_only_as_it_began(small_text, tmp_path):
         elman.fit(task, data, out=tmp_path / "m", resume=True, steps=10)
     with pytest.raises(elman.ArtefactError, match="not the text that .* was training on"):
         elman.fit(task, task.read_text(small_text + "x"), out=tmp_path / "m", resume=True, steps=9)
-    elman.fit(task, data, out=tmp_path / "m", resume=True, steps=9, report=Quiet())
+    elman.fit(task, data, out=tmp_path / "m", resume=True, steps=9, learning_rate=0.001, report=Quiet())
+    with pytest.raises(elman.ConfigError, match="choose one"):
+        elman.fit(task, data, out=tmp_path / "m", resume=True, force=True, steps=9)
 
 
 def test_the_best_evaluation_is_kept_and_patience_ends_the_run(small_text):
@@ -268,6 +270,41 @@ def test_a_budget_in_minutes_ends_on_time(small_text):
     assert events[-2].spent == 1
     seconds = [event.seconds for event in events if isinstance(event, Stepped)]
     assert 1.0 < seconds[-1] < 20
+
+
+def test_a_slow_reader_of_events_does_not_cost_the_last_evaluation(small_text):
+    events = []
+    for event in train(*begun(small_text, steps=None, minutes=0.01, evaluations=3)):
+        time.sleep(0.05)
+        events.append(event)
+    evaluated = [event for event in events if isinstance(event, Evaluated)]
+    assert evaluated[-1].spent == 1
+    assert evaluated[-1].step == events[-1].state.progress.step
+
+
+def test_an_infinite_rate_is_refused_and_an_infinite_update_kept_out(small_text):
+    with pytest.raises(elman.ConfigError, match="learning_rate: expected a finite number"):
+        elman.Training(learning_rate=float("inf"))
+    settings = dict(optimiser="sgd", momentum=0, learning_rate=3e38, warmup_steps=0, clip=0)
+    task, data, training, state = begun(small_text, **settings)
+    events = []
+    with pytest.raises(elman.NonFiniteError):
+        for event in train(task, data, training, state):
+            events.append(event)
+    assert all(np.isfinite(leaf).all() for leaf in leaves(events[-1].state.model))
+
+
+def test_an_interrupted_fit_without_a_place_hands_over_the_model(small_text):
+    task = elman.LanguageModelling(**SMALL)
+
+    class Stop(Quiet):
+        def __call__(self, event):
+            if isinstance(event, Stepped) and event.step == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(elman.Interrupted, match="the exception's `fitted`") as caught:
+        elman.fit(task, task.read_text(small_text), steps=20, report=Stop())
+    assert caught.value.fitted.generate("the", length=5)
 
 
 def test_fit_outside_the_main_thread(small_text):

@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 import tyro
 
+from elman._errors import ConfigError
+from elman._types import Unknown
 from elman.cli._parse import call
 
 
@@ -15,20 +17,30 @@ def run(arguments: list[str]) -> int:
     return call(main, "evaluate", arguments)
 
 
-def main(model: tyro.conf.Positional[Path], files: tyro.conf.Positional[tuple[str, ...]], /, json: bool = False) -> int:
+def main(
+    model: tyro.conf.Positional[Path],
+    files: tyro.conf.Positional[tuple[str, ...]],
+    /,
+    unknown: Unknown = "error",
+    json: bool = False,
+) -> int:
     """Measure a model on a whole text, every token but the first counted once.
 
     Args:
         model: A saved model.
         files: Text files or folders; - is standard input.
+        unknown: skip leaves out characters that the model does not know.
         json: Print JSON.
     """
+    if not files:
+        raise ConfigError("expected the text to measure on: a file, a folder, or - for standard input")
+
     from elman.data.corpus import read_corpus
     from elman.data.text import TextSource
     from elman.fitted import load
 
     fitted = load(model)
-    data = read_corpus(TextSource.open(*files), codec=fitted.codec, validation=0, test=0)
+    data = read_corpus(TextSource.open(*files), codec=fitted.codec, unknown=unknown, validation=0, test=0)
     metrics = fitted.evaluate(data.train)
     if json:
         print(msgspec.json.encode(metrics.to_builtins()).decode())

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import tyro
 
-from elman._errors import ConfigError
 from elman._types import Unknown
 from elman.cli._parse import call
 from elman.decoding.settings import Sampling
@@ -21,7 +20,7 @@ def run(arguments: list[str]) -> int:
 def main(
     model: tyro.conf.Positional[Path],
     /,
-    prime: str = "\n",
+    prime: str = "",
     length: int = 500,
     stop: str = "",
     samples: int = 1,
@@ -32,29 +31,25 @@ def main(
 
     Args:
         model: A saved model.
-        prime: The text to go on from; it is printed first.
+        prime: The text to go on from; it is printed first. When empty, as after a line end.
         length: Tokens to write: characters, bytes or words.
         stop: End before this text.
         samples: Texts to write, side by side.
         unknown: skip leaves out characters of the prime that the model does not know.
         sampling: How to choose.
     """
-    if samples < 1 or length < 0:
-        raise ConfigError(f"expected at least 1 sample and no negative length; got {samples} and {length}")
-
     from elman.fitted import load
 
     fitted = load(model)
     options = {"length": length, "stop": stop, "unknown": unknown, **sampling.to_builtins()}
-    shown = prime.removeprefix("\n")
     if samples == 1:
         pieces = fitted.stream(prime, **options)
-        sys.stdout.write(shown)
+        sys.stdout.write(prime)
         for piece in pieces:
             sys.stdout.write(piece)
             sys.stdout.flush()
         sys.stdout.write("\n")
         return 0
     for number, text in enumerate(fitted.samples(prime, count=samples, **options), start=1):
-        print(f"--- {number}\n{shown}{text}")
+        print(f"--- {number}\n{prime}{text}")
     return 0

@@ -42,7 +42,7 @@ def run(arguments: list[str]) -> int:
 
     command = import_module(f"elman.cli.{name}")
     if os.getcwd() not in sys.path:  # a user's own cells are found beside where the command is run
-        sys.path.insert(0, os.getcwd())
+        sys.path.append(os.getcwd())
     try:
         return command.run(rest)
     except ElmanError as error:
@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> int:
         return 1
     except BrokenPipeError:  # the reader of our output has gone, as in `elman generate ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1 if name == "train" else 0
 
 
 def _overview() -> str:

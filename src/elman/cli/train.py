@@ -8,7 +8,6 @@ from typing import Annotated, NamedTuple
 
 import tyro
 
-from elman._errors import ArtefactError
 from elman.cli._parse import call
 from elman.tasks.language_modelling import LanguageModelling
 from elman.training.settings import Training
@@ -32,10 +31,10 @@ def run(arguments: list[str]) -> int:
     options = call(read, "train", arguments)
     if options.resume:
         options = _as_saved(options, arguments)
-    elif options.place.exists() and not options.force:
-        raise ArtefactError(
-            f"{options.place}: exists; --resume goes on with it, --force overwrites it, --out names another place"
-        )
+    else:
+        from elman.artefact import refuse_existing
+
+        refuse_existing(options.place, force=options.force)
 
     from elman.fitting import fit
     from elman.training import reporters
@@ -93,5 +92,7 @@ def _as_saved(options: Options, arguments: list[str]) -> Options:
 
 
 def _default_place(files: tuple[str, ...]) -> Path:
-    name = Path(files[0]).name.split(".")[0] if files and files[0] != "-" else ""
-    return Path(f"{name or 'model'}.elman")
+    if not files or files[0] == "-":
+        return Path("model.elman")
+    name = Path(files[0]).resolve().name
+    return Path(Path(name.removesuffix(".gz").removesuffix(".xz")).stem + ".elman")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +18,17 @@ import numpy as np
 from jaxtyping import Integer
 
 from elman._cache import cache_folder
-from elman._errors import DataError
-from elman._types import VocabularyKind
+from elman._errors import DataError, VocabularyError
+from elman._types import Unknown, VocabularyKind
 from elman.data.streams import Tokens
 from elman.data.text import TextSource
-from elman.data.vocabulary import AnyVocabulary, Bytes, Characters, Words, vocabulary_from_builtins, whole_words
+from elman.data.vocabulary import AnyVocabulary, Bytes, Characters, Words, whole_words
 
 IN_MEMORY = 64 << 20
 """Texts of more bytes than this are kept on disk."""
+
+CACHE_VERSION = 1
+"""Raised when the way from text to ids changes."""
 
 LARGEST_SHARE = 250_000
 """Tokens that a share sets aside at most: more would make an evaluation slow and no surer. A count has no limit."""
@@ -67,9 +70,11 @@ class MappedTokens:
         return self._stop - self._start
 
     def __getitem__(self, part: slice) -> Integer[np.ndarray, " time"]:
-        start, stop, _ = part.indices(len(self))
+        start, stop, step = part.indices(len(self))
+        if step != 1 or stop <= start:
+            return np.array([self[place : place + 1][0] for place in range(start, stop, step)], self._dtype)
         offset = (self._start + start) * self._dtype.itemsize
-        return np.array(np.memmap(self._path, self._dtype, "r", offset, (max(stop - start, 0),)))
+        return np.array(np.memmap(self._path, self._dtype, "r", offset, (stop - start,)))
 
     def between(self, start: int, stop: int) -> MappedTokens:
         """A stretch of these ids, without reading them."""
@@ -85,6 +90,8 @@ def read_corpus(
     validation: float = 0.05,
     test: float = 0.05,
     codec: AnyVocabulary | None = None,
+    unknown: Unknown = "error",
+    at_least: int = 2,
 ) -> TextData:
     """Reads, numbers and splits a text.
 
@@ -95,9 +102,12 @@ def read_corpus(
         min_count: words seen less often become `<unk>`.
         validation, test: below 1 a share of the text, of at most 250,000 tokens; from 1 on a count of tokens.
         codec: number the text with this vocabulary instead of one made from it.
+        unknown: "skip" leaves out what `codec` does not hold.
+        at_least: tokens that the text must have.
 
     Raises:
-        DataError: a text that cannot be read, is empty or too short for the split.
+        DataError: a text that cannot be read, is empty or too short.
+        VocabularyError: a token that `codec` does not hold.
 
     >>> data = read_corpus(TextSource.of_text("abc", "abcabcabca"), validation=2, test=0)
     >>> len(data.train), len(data.validation), data.train.tokens[:4].tolist()
@@ -105,31 +115,36 @@ def read_corpus(
     """
     content, size = _hash(source)
     if size == 0:
-        raise DataError(f"{source.name}: empty; expected text")
-    settings = {"vocabulary": vocabulary, "lower": lower, "min_count": min_count}
-    made_with = msgspec.json.encode(settings if codec is None else codec)
-    fingerprint = hashlib.sha256(content + made_with).hexdigest()
+        raise DataError(f"{source.name}: empty; expected text of at least {at_least:,} tokens")
+    made_with = codec or {"vocabulary": vocabulary, "lower": lower, "min_count": min_count}
+    settings = msgspec.json.encode([CACHE_VERSION, made_with, unknown])
+    fingerprint = hashlib.sha256(content + settings).hexdigest()
+
+    def make_codec() -> AnyVocabulary:
+        return codec or _vocabulary(source, vocabulary, lower, min_count)
 
     if size > IN_MEMORY:
-        codec, tokens = _mapped(source, fingerprint, codec, vocabulary, lower, min_count)
+        used, tokens = _mapped(source, fingerprint, make_codec, unknown)
         count, cut = len(tokens), tokens.between
     else:
-        codec = codec or _vocabulary(source, vocabulary, lower, min_count)
-        ids = np.concatenate(list(_encoded(source, codec)))
+        used = make_codec()
+        ids = np.concatenate([np.zeros(0, _dtype(used)), *_encoded(source, used, unknown)])
         count, cut = len(ids), lambda start, stop: ids[start:stop]
+    if count < at_least:
+        raise DataError(f"{source.name}: {count:,} {used.unit}s of text; expected at least {at_least:,}")
 
     held_out, tested = _part(count, validation), _part(count, test)
     train = count - held_out - tested
     if train < 2:
         raise DataError(
-            f"{source.name}: {count} {codec.unit}s leave {max(train, 0)} to train on beside {held_out} for validation "
+            f"{source.name}: {count} {used.unit}s leave {max(train, 0)} to train on beside {held_out} for validation "
             f"and {tested} for test; use a longer text or smaller parts"
         )
     return TextData(
         train=TextPart("train", cut(0, train)),
         validation=TextPart("validation", cut(train, train + held_out)),
         test=TextPart("test", cut(train + held_out, count)),
-        codec=codec,
+        codec=used,
         source=source.name,
         places=source.places,
         fingerprint=fingerprint,
@@ -158,43 +173,64 @@ def _vocabulary(source: TextSource, kind: VocabularyKind, lower: bool, min_count
             return Bytes()
 
 
-def _encoded(source: TextSource, codec: AnyVocabulary) -> Iterator[Integer[np.ndarray, " time"]]:
-    dtype = np.uint8 if codec.size <= 256 else np.uint16 if codec.size <= 65536 else np.int32
+def _encoded(source: TextSource, codec: AnyVocabulary, unknown: Unknown) -> Iterator[Integer[np.ndarray, " time"]]:
     if isinstance(codec, Bytes):
-        return (np.frombuffer(piece, np.uint8) for piece in source.raw())
+        yield from (np.frombuffer(piece, np.uint8) for piece in source.raw())
+        return
     texts = whole_words(source.characters()) if isinstance(codec, Words) else source.characters()
-    return (codec.encode(text).astype(dtype) for text in texts)
+    place = 0
+    for text in texts:
+        try:
+            yield codec.encode(text, unknown=unknown).astype(_dtype(codec))
+        except VocabularyError as error:
+            raise VocabularyError(f"{source.name}, after {place:,} characters: {error}") from None
+        place += len(text)
+
+
+def _dtype(codec: AnyVocabulary) -> np.dtype:
+    return np.dtype(np.uint8 if codec.size <= 256 else np.uint16 if codec.size <= 65536 else np.int32)
+
+
+class _CacheEntry(msgspec.Struct, frozen=True):
+    """What a file of ids holds; written last, so that ids without it are unfinished and are made again."""
+
+    count: int
+    codec: AnyVocabulary
 
 
 def _mapped(
-    source: TextSource,
-    fingerprint: str,
-    codec: AnyVocabulary | None,
-    kind: VocabularyKind,
-    lower: bool,
-    min_count: int,
+    source: TextSource, fingerprint: str, make_codec: Callable[[], AnyVocabulary], unknown: Unknown
 ) -> tuple[AnyVocabulary, MappedTokens]:
-    """The ids in the cache, written now if they are not there; the description is written last, so a file without one
-    is unfinished and is made again."""
     folder = cache_folder("tokens")
     path, description = folder / f"{fingerprint}.ids", folder / f"{fingerprint}.json"
-    if not description.exists():
-        codec = codec or _vocabulary(source, kind, lower, min_count)
+    entry = _cached(path, description)
+    if entry is None:
+        codec, count = make_codec(), 0
         unfinished = path.with_suffix(f".{os.getpid()}.tmp")
         try:
             with open(unfinished, "wb") as file:
-                for ids in _encoded(source, codec):
-                    dtype = ids.dtype
+                for ids in _encoded(source, codec, unknown):
                     file.write(ids.tobytes())
+                    count += len(ids)
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(unfinished, path)
+            entry = _CacheEntry(count, codec)
+            unfinished.write_bytes(msgspec.json.encode(entry))
+            os.replace(unfinished, description)
         except OSError as error:
             raise DataError(
                 f"{path}: cannot keep the numbered text on disk ({error.strerror}); free some, or set XDG_CACHE_HOME"
             ) from None
         finally:
             unfinished.unlink(missing_ok=True)
-        saved = {"codec": msgspec.to_builtins(codec), "dtype": dtype.name}
-        description.write_bytes(msgspec.json.encode(saved))
-    saved = msgspec.json.decode(description.read_bytes())
-    dtype = np.dtype(saved["dtype"])
-    return vocabulary_from_builtins(saved["codec"]), MappedTokens(path, dtype, 0, path.stat().st_size // dtype.itemsize)
+    return entry.codec, MappedTokens(path, _dtype(entry.codec), 0, entry.count)
+
+
+def _cached(path: Path, description: Path) -> _CacheEntry | None:
+    try:
+        entry = msgspec.json.decode(description.read_bytes(), type=_CacheEntry)
+        whole = path.stat().st_size == entry.count * _dtype(entry.codec).itemsize
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return entry if whole else None

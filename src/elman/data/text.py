@@ -9,6 +9,7 @@ import lzma
 import sys
 import tempfile
 import weakref
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
@@ -113,6 +114,9 @@ def _files_of(place: Path) -> list[tuple[str, Path | ByteStream]]:
         return [(str(file), file) for file in found]
     if not place.exists():
         raise DataError(f"{place}: no such file or folder")
+    if not place.is_file():  # a pipe or a device, which can be read only once
+        with open(place, "rb") as stream:
+            return [(str(place), _spool(stream))]
     return [(str(place), place)]
 
 
@@ -131,7 +135,7 @@ def _pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
             place.seek(0)
             while piece := place.read(PIECE):
                 yield piece
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError) as error:
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"{name}: the compressed file is damaged or cut short ({error})") from None
     except OSError as error:
         raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None

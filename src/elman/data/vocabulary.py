@@ -10,7 +10,7 @@ import codecs
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any, SupportsIndex
 
 import msgspec
@@ -22,10 +22,17 @@ from elman._types import Unknown
 
 PADDING = "\0"
 UNKNOWN_WORD = "<unk>"
+LONGEST_WORD = 1 << 22
+"""Characters after which a text without spaces is cut all the same, to bound memory."""
+
 _WORD = re.compile(r" ?\w+(?:['’-]\w+)*| ?[^\w\s]|\s")
 
 
-class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind"):
+class _AbstractStruct(msgspec.StructMeta, abc.ABCMeta):
+    """Structs with abstract methods."""
+
+
+class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_AbstractStruct):
     """Tokens and their numbers."""
 
     @property
@@ -228,6 +235,7 @@ def whole_words(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         rest += text
         cut = max(rest.rfind(" "), rest.rfind("\n"))
+        cut = len(rest) if cut <= 0 and len(rest) > LONGEST_WORD else cut
         if cut > 0:
             yield rest[:cut]
             rest = rest[cut:]
@@ -241,10 +249,10 @@ def vocabulary_from_builtins(saved: Any) -> AnyVocabulary:
 
 
 def _code_points(text: str) -> Integer[np.ndarray, " time"]:
-    return np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-@cache
+@lru_cache(maxsize=8)
 def _table(tokens: tuple[str, ...]) -> Integer[np.ndarray, " code_point"]:
     """Id of each code point, 0 where there is none; the last entry stands for all beyond."""
     points = [ord(char) for char in tokens]
@@ -253,6 +261,6 @@ def _table(tokens: tuple[str, ...]) -> Integer[np.ndarray, " code_point"]:
     return table
 
 
-@cache
+@lru_cache(maxsize=8)
 def _index(tokens: tuple[str, ...]) -> dict[str, int]:
     return {token: i for i, token in enumerate(tokens)}

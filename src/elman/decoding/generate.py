@@ -19,17 +19,14 @@ TOKENS_PER_CALL = 32
 """Tokens that one call of the compiled loop makes: often enough for a terminal, seldom enough to cost nothing."""
 
 
-def prefill(
-    model: Any, ids: Int[np.ndarray, " time"], carry: Carry | None = None, *, batch: int = 1
-) -> tuple[Carry, Float[Array, "batch time vocab"]]:
-    """Reads `ids` into the state of `batch` equal texts: the carry after them and the logits after each.
+def prefill(model: Any, ids: Int[np.ndarray, " time"]) -> tuple[Carry, Float[Array, "1 time vocab"]]:
+    """Reads `ids` from a fresh state: the carry after them and the logits after each.
 
     Ids are padded to a power of two, so that primes of any length share a few compiled programs.
     """
-    padded = np.zeros((batch, max(8, 1 << (len(ids) - 1).bit_length())), np.int32)
+    padded = np.zeros((1, max(8, 1 << (len(ids) - 1).bit_length())), np.int32)
     padded[:, : len(ids)] = ids
-    carry = model.init_carry(batch) if carry is None else carry
-    carry, logits = _read(model, padded, carry, np.full(batch, len(ids), np.int32))
+    carry, logits = _read(model, padded, model.init_carry(1), np.array([len(ids)], np.int32))
     return carry, logits[:, : len(ids)]
 
 
@@ -49,7 +46,7 @@ def generate(
         allowed: False for tokens that must never come, such as padding.
 
     Row r at place t draws with a key folded from (seed, r, t): neither the number of texts nor the size of a call
-    changes a text.
+    changes a text, but for the rounding of sums.
     """
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(sampling.seed), jnp.arange(logits.shape[0]))
     for place in range(0, length, TOKENS_PER_CALL):

@@ -42,7 +42,7 @@ def sample(
     are fixed when the loop is compiled."""
     if greedy:
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-    logits = logits / temperature
+    logits = (logits - logits.max(axis=-1, keepdims=True)) / temperature
     if not whole:
         logits = filtered(logits, top_k=top_k, top_p=top_p)
     return jax.vmap(jax.random.categorical)(keys, logits).astype(jnp.int32)

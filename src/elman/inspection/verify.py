@@ -42,7 +42,7 @@ def verify(path: str | Path) -> Verification:
         ArtefactError: a damaged file, named.
     """
     files = artefact.check(Path(path))
-    fitted = from_saved(Path(path), artefact.read(Path(path)))
+    fitted = from_saved(Path(path), artefact.parse(Path(path), files))
     ids = np.random.default_rng(0).integers(1, fitted.codec.size, (2, _STEPS)).astype(np.int32)
     whole = _log_probabilities(fitted, ids, _STEPS)
     return Verification(

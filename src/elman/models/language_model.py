@@ -57,16 +57,14 @@ class LanguageModel(eqx.Module):
         key: PRNGKeyArray,
     ):
         embedding_key, head_key, *cell_keys = jr.split(key, 2 + num_layers)
-        sizes = [embedding_size, *[hidden_size] * num_layers]
-        if tied:
-            sizes[-1] = embedding_size
-        cells = tuple(
-            cell(inputs, hidden, key=cell_key)
-            for inputs, hidden, cell_key in zip(sizes[:-1], sizes[1:], cell_keys, strict=True)
-        )
+        cells, size = [], embedding_size
+        for layer, cell_key in enumerate(cell_keys, start=1):
+            wanted = embedding_size if tied and layer == num_layers else hidden_size
+            cells.append(cell(size, wanted, key=cell_key))
+            size = cells[-1].hidden_size
         self.embedding = Embedding(vocab, embedding_size, key=embedding_key)
-        self.layers = Stack(cells, layer_norm=layer_norm, residual=residual, dropout=dropout)
-        self.head = TiedHead(vocab) if tied else Dense(sizes[-1], vocab, key=head_key)
+        self.layers = Stack(tuple(cells), layer_norm=layer_norm, residual=residual, dropout=dropout)
+        self.head = TiedHead(vocab) if tied else Dense(size, vocab, key=head_key)
         self.input_dropout = input_dropout
 
     def init_carry(self, batch: int) -> tuple[Carry, ...]:

@@ -34,7 +34,7 @@ else:
 Count = Annotated[int, Meta(ge=1)]
 Rate = Annotated[float, Meta(ge=0, lt=1)]
 
-EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 256
+EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 64
 """Evaluation reads a part as 16 streams, each from a fresh state: 16 cold starts in the whole part."""
 
 
@@ -54,7 +54,7 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
     min_count: Count = 1
     """Words seen less often become <unk>."""
     validation: Annotated[float, Meta(ge=0)] = 0.05
-    """Part that chooses the best weights: below 1 a share of the text, from 1 on a number of tokens."""
+    """Part that chooses the best weights: a share (of 250,000 tokens at most), or from 1 on a number of tokens."""
     test: Annotated[float, Meta(ge=0)] = 0.05
     """Part at the end that training never sees; as --validation."""
     cell: CellName = "LSTM"
@@ -84,10 +84,14 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
         if isinstance(self.cell, type):
             msgspec.structs.force_setattr(self, "cell", _cell_name(self.cell))
         Config.__post_init__(self)
+        if sum(part for part in (self.validation, self.test) if part < 1) >= 1:
+            raise ConfigError(f"validation {self.validation} and test {self.test} leave nothing to train on")
+        if self.validation in (0, 1):
+            raise ConfigError("validation: expected a share or at least 2 tokens; the best weights are chosen by it")
         if self.lower and self.vocabulary == "bytes":
             raise ConfigError("lower: bytes are read as they are; use vocabulary='characters' or lower=False")
 
-    def read(self, *places: str | Path, codec: AnyVocabulary | None = None) -> TextData:
+    def read(self, *places: str | Path) -> TextData:
         """Reads text from files and folders ("-" is standard input); without any, the embedded default text.
 
         Raises:
@@ -95,37 +99,37 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
         """
         from elman.data.text import TextSource
 
-        return self._split(TextSource.open(*places) if places else TextSource.embedded(), codec)
+        return self._split(TextSource.open(*places) if places else TextSource.embedded())
 
-    def read_text(self, text: str, *, codec: AnyVocabulary | None = None) -> TextData:
+    def read_text(self, text: str) -> TextData:
         """The same for a text in memory."""
         from elman.data.text import TextSource
 
-        return self._split(TextSource.of_text("the text", text), codec)
+        return self._split(TextSource.of_text("the text", text))
 
-    def _split(self, source: TextSource, codec: AnyVocabulary | None) -> TextData:
+    def _split(self, source: TextSource) -> TextData:
         from elman.data.corpus import read_corpus
 
-        data = read_corpus(
+        return read_corpus(
             source,
             vocabulary=self.vocabulary,
             lower=self.lower,
             min_count=self.min_count,
             validation=self.validation,
             test=self.test,
-            codec=codec,
+            at_least=self._tokens_needed(),
         )
-        for part, needed in ((data.train, self.unroll_length + 1), (data.validation, 2)):
-            if len(part) < needed:
-                raise DataError(
-                    f"{source.name}: too short: the {part.name} part needs at least {needed} {data.codec.unit}s and "
-                    f"has {len(part)}; use a longer text, a smaller --unroll-length, or other --validation and --test"
-                )
-        return data
+
+    def _tokens_needed(self) -> int:
+        """The shortest text that leaves one unrolled piece to train on and two tokens to validate with."""
+        parts = (self.validation, self.test)
+        shares, counts = sum(part for part in parts if part < 1), sum(part for part in parts if part >= 1)
+        needed = (self.unroll_length + 1 + counts) / (1 - shares)
+        return math.ceil(max(needed, 2 / self.validation) if self.validation < 1 else needed)
 
     def build(self, codec: AnyVocabulary, *, key: PRNGKeyArray) -> LanguageModel:
         """A new model for the tokens of `codec`."""
-        from elman.cells._find import find_cell
+        from elman.cells.find import find_cell
         from elman.models.language_model import LanguageModel
 
         return LanguageModel(
@@ -235,4 +239,8 @@ class LanguageMetrics:
 
 
 def _cell_name(cell: type) -> str:
+    if "<locals>" in cell.__qualname__:
+        raise ConfigError(
+            f"cell {cell.__qualname__}: a class inside a function cannot be found again; move it to a module"
+        )
     return cell.__qualname__ if cell.__module__.startswith("elman.cells.") else f"{cell.__module__}:{cell.__qualname__}"

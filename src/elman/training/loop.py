@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import jax
 import msgspec
 import numpy as np
 
+from elman._errors import NonFiniteError
 from elman.data.corpus import TextData
 from elman.recurrence import engine_for
 from elman.training.events import Checkpoint, Evaluated, Event, Finished, Started, Stepped
@@ -48,8 +50,8 @@ def train(
         budget=settings.budget,
         engine=" ".join(engine_for(model.layers.cells[0])),
     )
-    reason = "done"
-    while (spent := run.spent(progress.step)) < 1:
+    reason, spent = "done", run.spent(progress.step)
+    while spent < 1:
         index = progress.step % len(batches)
         batch, key, is_first = batches[index], jax.random.fold_in(base_key, progress.step), np.bool_(index == 0)
         rate = np.float32(settings.rate(step=progress.step, spent=spent))
@@ -73,6 +75,9 @@ def train(
         if spent * settings.evaluations >= progress.evaluations + 1:
             nats, tokens = evaluate(model, validation)
             metrics = task.metrics(nats, tokens, data.codec)
+            if not math.isfinite(nats):
+                yield Checkpoint(_kept(model, memory, carry, best, progress, run))
+                raise NonFiniteError(f"step {progress.step}: the validation loss is infinite or not a number")
             progress, is_best = _judged(progress, nats / tokens, int(spent * settings.evaluations))
             best = jax.tree.map(np.array, model) if is_best else best
             yield Evaluated(progress.step, spent, metrics, is_best, run.seconds())
@@ -85,6 +90,7 @@ def train(
             break
         if run.checkpoint_due():
             yield Checkpoint(_kept(model, memory, carry, best, progress, run))
+            run.checkpoint_made()
     yield Finished(_kept(model, memory, carry, best, progress, run), reason)
 
 
@@ -107,7 +113,7 @@ class _Clock:
     def __init__(self, settings: Training, steps_per_epoch: int, seconds_before: float):
         self._settings, self._steps_per_epoch = settings, steps_per_epoch
         self._began = time.monotonic() - seconds_before
-        self._saved = time.monotonic()
+        self._saved = -math.inf
         self.restart_speed()
 
     def seconds(self) -> float:
@@ -117,10 +123,11 @@ class _Clock:
         return self._settings.spent(step=step, seconds=self.seconds(), steps_per_epoch=self._steps_per_epoch)
 
     def checkpoint_due(self) -> bool:
-        due = time.monotonic() - self._saved >= self._settings.checkpoint_seconds
-        if due:
-            self._saved = time.monotonic()
-        return due
+        """At once after the first step, so that a place that cannot be written is found early; then by the clock."""
+        return time.monotonic() - self._saved >= self._settings.checkpoint_seconds
+
+    def checkpoint_made(self) -> None:
+        self._saved = time.monotonic()
 
     def restart_speed(self) -> None:
         self._recent: deque[tuple[float, float]] = deque([(time.monotonic(), 0.0)], maxlen=SPEED_WINDOW)

@@ -27,7 +27,10 @@ def make_optimiser(settings: Training) -> optax.GradientTransformation:
             rule = contrib.muon(
                 1.0,
                 adam_b2=0.99,
+                adam_learning_rate=0.25,  # 0.005, AdamW's own default, where Muon's is 0.02
                 weight_decay=settings.weight_decay,
+                adam_weight_decay=settings.weight_decay,
+                weight_decay_mask=_matrices,
                 muon_weight_dimension_numbers=_muon_matrices(contrib.MuonDimensionNumbers(0, 1)),
             )
     return optax.chain(optax.clip_by_global_norm(settings.clip), rule) if settings.clip else rule

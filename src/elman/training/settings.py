@@ -49,7 +49,7 @@ class Training(Config, frozen=True, kw_only=True):
     """Stop after so many evaluations without a better one; 0 never does."""
     checkpoint_seconds: Positive = 30.0
     """How often the state is saved, so that a killed run can be resumed."""
-    seed: int = 0
+    seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
     """Start of all randomness."""
 
     def __post_init__(self) -> None:

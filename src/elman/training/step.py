@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -36,9 +36,9 @@ def make_step(task: Any, optimiser: optax.GradientTransformation) -> Callable:
             task, model, carry, batch, is_first, key
         )
         norm = optax.tree.norm(gradient)
-        finite = jnp.isfinite(mean) & jnp.isfinite(norm)
         updates, new_memory = optimiser.update(gradient, memory, model)
         new_model = jax.tree.map(lambda weight, update: weight + rate * update, model, updates)
+        finite = jnp.isfinite(mean) & jnp.isfinite(norm) & jnp.isfinite(optax.tree.norm(new_model))
         kept = jax.tree.map(
             lambda new, old: jnp.where(finite, new, old), (new_model, new_memory, after), (model, memory, carry)
         )
@@ -47,7 +47,7 @@ def make_step(task: Any, optimiser: optax.GradientTransformation) -> Callable:
     return step
 
 
-@cache
+@lru_cache(maxsize=8)
 def make_evaluation(task: Any) -> Callable[[Any, Streams], tuple[float, float]]:
     """(model, batches) -> (nats, tokens): the loss summed over all batches from a fresh carry, without dropout."""
 
@@ -71,6 +71,7 @@ def diagnose(task: Any, model: Any, carry: Any, batch: Batch, is_first: bool, ke
     """The error for a step that was not finite, naming the first part that is to blame in the order of computation:
     weights, activations, then gradients from the output back."""
     batch = jax.tree.map(jnp.asarray, batch)
+    carry = jax.tree.map(jnp.asarray, model.init_carry(len(batch.inputs))) if is_first else carry
     cause = _first_bad(model)
     if cause is None:
         cause = _first_bad(model.activations(batch.inputs, carry))
@@ -78,10 +79,10 @@ def diagnose(task: Any, model: Any, carry: Any, batch: Batch, is_first: bool, ke
     if cause is None:
         gradient = jax.grad(_mean_loss, argnums=1, has_aux=True)(task, model, carry, batch, is_first, key)[0]
         cause = _first_bad(gradient, backwards=True)
-        cause = f"the gradient of {cause}" if cause else "the loss"
+        cause = f"the gradient of {cause}" if cause else "the update of the weights"
     return NonFiniteError(
         f"step {step}: {cause} is infinite or not a number; the state before this step was kept. "
-        "Lower --learning-rate, or --clip the gradient closer"
+        "Go on with --resume and a lower --learning-rate, or a smaller --clip"
     )
 
 

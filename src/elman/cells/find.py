@@ -33,6 +33,8 @@ def find_cell(name: str) -> type[Cell]:
         known = [n for n, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, Cell)]
         known = sorted(n for n in known if n != "Cell")
         expected = ", ".join(known) or "a subclass of elman.Cell"
+        if module_name == "__main__":
+            expected = "the class to be defined before the model is loaded, or kept in a module of its own"
         own = "" if module_name else ", or module:Class for your own"
         raise ConfigError(f"no cell {name!r}{nearest(class_name, known)}; expected {expected}{own}")
     return found
