@@ -109,7 +109,9 @@ def rewritten(saved, **changes):
         (dict(model=lambda m: m["task"].update(hidden_size=17)), r"expected layers\.cells\.0\.kernel.* got"),
         (dict(model=lambda m: m["task"].update(cell="nowhere:Cell")), "cannot import 'nowhere'"),
         (dict(model=lambda m: m["task"].update(type="Dreaming")), "a model for Dreaming"),
+        (dict(model=lambda m: m["task"].update(hidden_size=10**12)), "hidden_size"),
         (dict(model=lambda m: m.pop("task")), "'task'"),
+        (dict(codec=lambda c: c["tokens"].append("two")), "single characters"),
         (dict(codec=lambda c: c.update(kind="runes")), "runes"),
         (dict(weights=lambda w: w.pop("head.bias")), "expected head.bias.* got nothing"),
         (dict(weights=lambda w: w.update(tail=np.zeros(1))), "holds tail, which this model does not have"),
@@ -169,6 +171,55 @@ def test_a_stop_between_the_two_moves_loses_nothing(small_fitted, saved):
     fitted.save(saved, force=True)
     assert not aside.exists()
     elman.verify(saved)
+
+
+def test_files_that_are_not_elmans_are_never_deleted(small_fitted, saved, tmp_path):
+    fitted, _ = small_fitted
+    (saved / "NOTES.md").write_text("what I found")
+    with pytest.raises(elman.ArtefactError, match=r"holds NOTES\.md, which is not elman's"):
+        fitted.save(saved, force=True)
+    assert (saved / "NOTES.md").read_text() == "what I found"
+    (tmp_path / "extension").mkdir()
+    (tmp_path / "extension" / "manifest.json").write_text('{"name": "x"}')
+    with pytest.raises(elman.ArtefactError, match="is no elman artefact"):
+        fitted.save(tmp_path / "extension", force=True)
+    with pytest.raises(elman.ArtefactError, match="no place for an artefact"):
+        fitted.save("/", force=True)
+
+
+def test_the_folder_one_stands_in_is_not_replaced(small_fitted, saved, monkeypatch):
+    monkeypatch.chdir(saved)
+    with pytest.raises(elman.ArtefactError, match="is the current folder"):
+        small_fitted[0].save(".", force=True)
+
+
+def test_only_a_damaged_one_moved_aside_is_an_error(saved):
+    (saved / "weights.safetensors").unlink()
+    os.rename(saved, saved.with_name(".m.elman.old"))
+    with pytest.raises(elman.ArtefactError, match=r"weights\.safetensors: missing"):
+        elman.load(saved)
+
+
+@pytest.mark.parametrize("name", ["/etc/hostname", "../secret", "\0"])
+def test_a_manifest_names_only_files_of_an_artefact(saved, name):
+    manifest = json.loads((saved / "manifest.json").read_text())
+    manifest["files"][name] = {"sha256": "", "bytes": 1}
+    (saved / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(elman.ArtefactError, match="which is no file of an artefact"):
+        elman.load(saved)
+
+
+def test_a_json_file_that_is_none_is_an_error(saved):
+    contents = artefact.check(saved)
+    (saved / "model.json").write_bytes(b"[1]")
+    manifest = json.loads((saved / "manifest.json").read_text())
+    import hashlib
+
+    manifest["files"]["model.json"] = {"sha256": hashlib.sha256(b"[1]").hexdigest(), "bytes": 3}
+    (saved / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(elman.ArtefactError, match=r"model\.json: not what elman writes"):
+        elman.load(saved)
+    assert len(contents) == 3
 
 
 def test_a_link_is_followed_and_kept(small_fitted, saved, tmp_path):

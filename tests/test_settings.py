@@ -17,6 +17,10 @@ import elman
         (lambda: elman.Training(learning_rate=0), "learning_rate"),
         (lambda: elman.Training(optimiser="adam"), "optimiser"),
         (lambda: elman.Training(seed=1.5), "seed"),
+        (lambda: elman.Training(momentum=0.5), "momentum: belongs to sgd"),
+        (lambda: elman.LanguageModelling(min_count=7), "min_count: belongs to words"),
+        (lambda: elman.LanguageModelling(validation=2.7), "validation: expected a share below 1 or a whole number"),
+        (lambda: elman.LanguageModelling(batch_size=10**11), "batch_size: expected `int` <= 1048575"),
     ],
 )
 def test_settings_that_cannot_be_are_named_with_their_range(make, message):
@@ -32,6 +36,66 @@ def test_a_cell_is_named_by_its_class_or_its_import_path():
         task.build(task.read_text("ab" * 2000).codec, key=None)
 
 
+class NoConstructor(elman.Elman):
+    """Takes no sizes."""
+
+    def __init__(self):
+        pass
+
+
+class FloatField(elman.Elman):
+    """Holds a number that is no array."""
+
+    leak: float = 0.5
+
+
+class WrongOutput(elman.Elman):
+    """Puts out too little."""
+
+    def step(self, h, a):
+        h, y = super().step(h, a)
+        return h, y[:3]
+
+
+class WrongCarry(elman.Elman):
+    """Changes its carry."""
+
+    def step(self, h, a):
+        h, y = super().step(h, a)
+        return (h, h), y
+
+
+class NoStep(elman.Cell):
+    """Has nothing."""
+
+
+class Failing(elman.Elman):
+    """Fails in its step."""
+
+    def step(self, h, a):
+        return h @ a[:2], a
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (NoConstructor, "NoConstructor: cannot be made as NoConstructor.input_size, hidden_size, key=key"),
+        (FloatField, "FloatField: leak is 0.5; expected an array of decimals"),
+        (WrongOutput, r"WrongOutput: step puts out .*expected shape \(256,\)"),
+        (WrongCarry, "WrongCarry: step gives the carry"),
+        (NoStep, "NoStep: cannot be made"),
+        (Failing, "Failing: its step cannot run"),
+    ],
+)
+def test_a_cell_that_breaks_the_contract_is_told_how(cell, message):
+    task = elman.LanguageModelling(cell=cell)
+    data = task.read_text("ab" * 2000)
+    import jax
+
+    with pytest.raises(elman.ConfigError, match=message):
+        task.build(data.codec, key=jax.random.key(0))
+
+
 class Own(elman.Elman):
     """A user's cell."""
 
@@ -43,6 +107,15 @@ def test_the_rate_warms_up_holds_and_falls(decay, expected):
     assert schedule.rate(step=400, spent=0.4) == pytest.approx(1.0)
     assert schedule.rate(step=700, spent=0.7) == pytest.approx(expected)
     assert schedule.rate(step=999, spent=1.0) == pytest.approx(0 if decay != "none" else 1)
+
+
+def test_dropout_grows_with_the_weights_per_token():
+    task = elman.LanguageModelling(hidden_size=8, embedding_size=4, num_layers=1, validation=100, test=0)
+    data = task.read_text("abcd" * 2025)
+    weights = 5 * 4 + 4 * 32 + 8 * 32 + 32 + 8 * 5 + 5
+    assert task.settled(data).dropout == pytest.approx(0.17 * weights / 8000, abs=5e-4)
+    assert elman.LanguageModelling(hidden_size=64, validation=100, test=0).settled(data).dropout == 0.5
+    assert elman.LanguageModelling(dropout=0.2).settled(data).dropout == 0.2
 
 
 def test_budgets():

@@ -1,4 +1,4 @@
-"""The user's cache folder: numbered texts and compiled programs, all of which can be deleted at any time."""
+"""The user's cache folder: numbered texts and compiled programs, which can be deleted whenever no training runs."""
 
 from __future__ import annotations
 

@@ -27,7 +27,20 @@ class DataError(InputError):
 
 
 class VocabularyError(DataError):
-    """A token that the vocabulary does not hold."""
+    """A token that the vocabulary does not hold: `token`, at `place` of the text."""
+
+    token: str = ""
+    place: int = 0
+
+    @classmethod
+    def at(cls, token: str, place: int, text: str) -> VocabularyError:
+        """The error for the character `token`, counted from 0, of the text that is called `text`."""
+        error = cls(
+            f"{text}: the vocabulary has no {token!r} (U+{ord(token):04X}), character {place + 1:,}; leave it out, "
+            "or skip such characters with --unknown skip (unknown='skip')"
+        )
+        error.token, error.place = token, place
+        return error
 
 
 class ShapeError(InputError):

@@ -35,6 +35,11 @@ FORMAT_VERSION = 1
 _MANIFEST, _MODEL, _CODEC, _WEIGHTS = "manifest.json", "model.json", "codec.json", "weights.safetensors"
 _STATE, _STATE_ARRAYS = "training/state.json", "training/state.safetensors"
 
+_FILES = (_MODEL, _CODEC, _WEIGHTS, _STATE, _STATE_ARRAYS)
+
+ATTEMPTS = 5
+"""How often an artefact that is replaced while it is read is read again."""
+
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -71,12 +76,11 @@ def write(path: Path, saved: Saved) -> None:
     Raises:
         ArtefactError: the directory holds something else, or could not be written; what was there stays whole.
     """
-    path = path.resolve()
+    path = _resolved(path)
     beside = path.with_name(f".{path.name}.new")
     try:
         _recover(path)
-        if path.exists() and not (path / _MANIFEST).exists():
-            raise ArtefactError(f"{path}: exists and is no elman artefact; choose another place")
+        _refuse_foreign(path)
         _write_files(beside, saved)
         _replace(path, beside)
     except OSError as error:
@@ -90,14 +94,17 @@ def write(path: Path, saved: Saved) -> None:
 
 def exists(path: Path) -> bool:
     """Whether there is anything at `path`, or an artefact that was moved aside from there when the machine stopped."""
-    return path.exists() or _aside(path.resolve()).exists()
+    return _found(path) is not None
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
     """Raises `ArtefactError` where something is at `path` that was not to be overwritten."""
-    if exists(path) and not force:
+    found = _found(path)
+    if found is not None and not force:
+        moved = f" as {found}, moved aside when a save was cut off" if found == _aside(_resolved(path)) else ""
         raise ArtefactError(
-            f"{path}: exists; --resume goes on with it, --force (force=True) overwrites it, or name another place"
+            f"{path}: exists{moved}; --resume goes on with it, --force (force=True) overwrites it, "
+            "or name another place"
         )
 
 
@@ -117,15 +124,15 @@ def check(path: Path) -> dict[str, bytes]:
     Raises:
         ArtefactError: as `read`.
     """
-    while True:
-        place = path.resolve()
-        place = place if place.exists() else _aside(place)
+    for _ in range(ATTEMPTS):
+        place = _found(path)
         before = _manifest_bytes(place)
         try:
             return _checked(path, place, before)
         except ArtefactError:
-            if before == _manifest_bytes(path.resolve()):
+            if before == _manifest_bytes(_found(path)):
                 raise
+    raise ArtefactError(f"{path}: is being written too often to be read; try again")
 
 
 def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> Saved:
@@ -141,42 +148,83 @@ def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> S
     )
 
 
-def _manifest_bytes(place: Path) -> bytes | None:
+def _resolved(path: Path) -> Path:
     try:
-        return (place / _MANIFEST).read_bytes()
+        resolved = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise ArtefactError(f"{path}: cannot be followed ({error})") from None
+    if not resolved.name:
+        raise ArtefactError(f"{path}: is no place for an artefact; name a new folder")
+    return resolved
+
+
+def _found(path: Path) -> Path | None:
+    """Where the artefact of `path` lies: there, or moved aside."""
+    resolved = _resolved(path)
+    try:
+        return next((place for place in (resolved, _aside(resolved)) if place.exists()), None)
+    except OSError as error:
+        raise ArtefactError(f"{path}: cannot be reached ({error.strerror})") from None
+
+
+def _manifest_bytes(place: Path | None) -> bytes | None:
+    try:
+        return None if place is None else (place / _MANIFEST).read_bytes()
     except OSError:
         return None
 
 
-def _checked(path: Path, place: Path, manifest_bytes: bytes | None) -> dict[str, bytes]:
-    if not place.exists():
-        raise ArtefactError(f"{path}: no such artefact")
+def _manifest(content: bytes | None) -> _Manifest | None:
     try:
-        manifest = msgspec.json.decode(manifest_bytes or b"", type=_Manifest)
+        manifest = msgspec.json.decode(content or b"", type=_Manifest)
     except msgspec.MsgspecError:
-        manifest = None
-    if manifest is None or manifest.format != FORMAT:
+        return None
+    return manifest if manifest.format == FORMAT else None
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Raises where `path` holds anything that no artefact holds, which replacing it would delete."""
+    if not path.exists():
+        return
+    if _manifest(_manifest_bytes(path)) is None:
+        raise ArtefactError(f"{path}: exists and is no elman artefact; choose another place")
+    if Path.cwd().is_relative_to(path):
+        raise ArtefactError(f"{path}: is the current folder, which cannot be replaced; run from elsewhere")
+    for file in path.rglob("*"):
+        if file.relative_to(path).as_posix() not in (*_FILES, _MANIFEST, "training"):
+            raise ArtefactError(f"{path}: holds {file.name}, which is not elman's; move it away first")
+
+
+def _checked(path: Path, place: Path | None, manifest_bytes: bytes | None) -> dict[str, bytes]:
+    if place is None:
+        raise ArtefactError(f"{path}: no such artefact")
+    manifest = _manifest(manifest_bytes)
+    if manifest is None:
         raise ArtefactError(f"{path}: not an elman artefact; expected a directory with a {_MANIFEST} of elman's")
     if manifest.format_version > FORMAT_VERSION:
         raise ArtefactError(
             f"{path}: written in format {manifest.format_version} by a newer elman; this one reads up to "
             f"{FORMAT_VERSION}; upgrade it"
         )
-    files = {}
-    for name, entry in manifest.files.items():
-        try:
-            content = (place / name).read_bytes()
-        except OSError:
-            raise ArtefactError(f"{path / name}: missing; restore the artefact from a copy") from None
-        if len(content) != entry.bytes:
-            raise ArtefactError(
-                f"{path / name}: damaged: {len(content):,} bytes where {entry.bytes:,} were written; "
-                "restore it from a copy"
-            )
-        if hashlib.sha256(content).hexdigest() != entry.sha256:
-            raise ArtefactError(f"{path / name}: damaged: its checksum differs; restore it from a copy")
-        files[name] = content
-    return files
+    if unknown := set(manifest.files) - set(_FILES):
+        raise ArtefactError(f"{path}: its manifest lists {min(unknown)!r}, which is no file of an artefact")
+    return {name: _content(path / name, place / name, entry) for name, entry in manifest.files.items()}
+
+
+def _content(name: Path, place: Path, entry: _Entry) -> bytes:
+    try:
+        content = place.read_bytes()
+    except FileNotFoundError:
+        raise ArtefactError(f"{name}: missing; restore the artefact from a copy") from None
+    except OSError as error:
+        raise ArtefactError(f"{name}: cannot be read ({error.strerror})") from None
+    if len(content) != entry.bytes:
+        raise ArtefactError(
+            f"{name}: damaged: {len(content):,} bytes where {entry.bytes:,} were written; restore it from a copy"
+        )
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise ArtefactError(f"{name}: damaged: its checksum differs; restore it from a copy")
+    return content
 
 
 def named_arrays(tree: Any) -> dict[str, np.ndarray]:
@@ -284,7 +332,10 @@ def _pretty(value: Any) -> bytes:
 def _json(path: Path, name: str, files: dict[str, bytes]) -> dict[str, Any]:
     if name not in files:
         raise ArtefactError(f"{path}: its manifest lists no {name}; restore the artefact from a copy")
-    return msgspec.json.decode(files[name])
+    try:
+        return msgspec.json.decode(files[name], type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise ArtefactError(f"{path / name}: not what elman writes ({error})") from None
 
 
 def _arrays(path: Path, name: str, files: dict[str, bytes]) -> Arrays:

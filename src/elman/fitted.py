@@ -17,10 +17,11 @@ from jaxtyping import Bool
 
 from elman import artefact
 from elman._compilation import use_compilation_cache
-from elman._errors import ArtefactError, ConfigError, VocabularyError
+from elman._errors import ArtefactError, ConfigError, DataError, VocabularyError
 from elman._types import Unknown
 from elman.artefact import refuse_existing
-from elman.data.corpus import TextPart
+from elman.data.corpus import TextPart, read_corpus
+from elman.data.text import TextSource
 from elman.data.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Bytes, vocabulary_from_builtins
 from elman.decoding.generate import generate, prefill
 from elman.decoding.settings import Sampling
@@ -50,12 +51,28 @@ class Fitted:
         values = self.measures.get("validation")
         return None if values is None else LanguageMetrics.from_builtins(values)
 
+    def read(self, *places: str | Path, unknown: Unknown = "error") -> TextPart:
+        """A text in this model's vocabulary, whole, for `evaluate`.
+
+        Raises:
+            DataError: no such file, not text, or too short.
+            VocabularyError: a character that the model does not know, unless `unknown="skip"` leaves it out.
+        """
+        source = TextSource.open(*places)
+        return read_corpus(source, codec=self.codec, unknown=unknown, validation=0, test=0).train
+
     def evaluate(self, part: TextPart) -> LanguageMetrics:
         """Measures a part of the data, every token but the first counted once.
 
         Raises:
-            DataError: a part of fewer than 2 tokens.
+            DataError: a part of fewer than 2 tokens, or numbered with another vocabulary.
         """
+        if not isinstance(part, TextPart):
+            raise DataError(
+                f"expected a part of a text, such as data.test or fitted.read(path); got {type(part).__name__}"
+            )
+        if part.codec != self.codec:
+            raise DataError("the part was numbered with another vocabulary; read the text with fitted.read(path)")
         nats, tokens = make_evaluation(self.task)(self.model, self.task.evaluation_batches(part))
         return self.task.metrics(nats, tokens, self.codec)
 
@@ -183,7 +200,7 @@ def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
     except (ConfigError, msgspec.ValidationError) as error:
         raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None
     model = artefact.fill(shapes, saved.weights, what=str(path))
-    return Fitted(task=task, codec=codec, model=model, training=training, measures=saved.model["measures"])
+    return Fitted(task=task, codec=codec, model=model, training=training, measures=saved.model.get("measures", {}))
 
 
 def settings_of(path: Path, saved: artefact.Saved) -> tuple[LanguageModelling, Training]:

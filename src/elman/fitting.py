@@ -18,7 +18,7 @@ from elman._errors import ArtefactError, ConfigError, Interrupted
 from elman.data.corpus import TextData
 from elman.fitted import Fitted, from_saved, settings_of
 from elman.tasks.language_modelling import LanguageModelling
-from elman.training.events import Checkpoint, Evaluated, Finished
+from elman.training.events import Checkpoint, Evaluated, Event, Finished, SaveFailed
 from elman.training.loop import train
 from elman.training.reporters import Reporter, default_reporter
 from elman.training.settings import Training
@@ -56,16 +56,13 @@ def fit(
         Interrupted: Ctrl-C or SIGTERM; `out` keeps the state, and the exception the model.
     """
     use_compilation_cache()
-    training, place = Training(**settings), Path(out) if out is not None else None
+    task = task.settled(data)
+    training, place = Training(**settings), Path(out).absolute() if out is not None else None
     if resume and force:
         raise ConfigError("resume goes on with the artefact, force overwrites it; choose one")
-    if resume:
-        state, measures = _resumed(task, data, training, place)
-    else:
-        if place is not None:
-            artefact.refuse_existing(place, force=force)
-        model = task.build(data.codec, key=jax.random.key(training.seed))
-        state, measures = start_state(model, training, task.batch_size), {}
+    if place is not None and not resume:
+        artefact.refuse_existing(place, force=force)
+    state, measures = _resumed(task, data, training, place) if resume else _begun(task, data, training)
 
     reporter = report or default_reporter()
     try:
@@ -79,13 +76,29 @@ def fit(
                     done = isinstance(event, Finished) and event.reason != "interrupted"
                     fitted = _fitted(task, data, training, state, measures)
                     if place is not None:
-                        artefact.write(place, _with_state(fitted, state, data, done=done))
+                        _save(place, _with_state(fitted, state, data, done=done), event, reporter)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        smaller = "a smaller batch_size, unroll_length or hidden_size"
+        raise ConfigError(f"not enough memory for this network and batch; choose {smaller}") from None
     finally:
         reporter.close()
     if not done:
-        where = f"resume with --resume --out {place}" if place else "the exception's `fitted` is the model so far"
+        where = f"resume with --resume --out {out}" if place else "the exception's `fitted` is the model so far"
         raise Interrupted(f"interrupted after step {state.progress.step}; {where}", fitted)
     return fitted
+
+
+def _save(place: Path, saved: artefact.Saved, event: Event, reporter: Reporter) -> None:
+    """Writes the artefact. A checkpoint that cannot be written is reported and tried again by the next, unless it is
+    the first: then the place is wrong."""
+    try:
+        artefact.write(place, saved)
+    except ArtefactError as error:
+        if isinstance(event, Finished) or not artefact.exists(place):
+            raise
+        reporter(SaveFailed(str(error)))
 
 
 def unfinished(place: Path) -> tuple[dict[str, Any], LanguageModelling, Training]:
@@ -120,6 +133,11 @@ def _with_state(fitted: Fitted, state: TrainState, data: TextData, *, done: bool
     return msgspec.structs.replace(saved, state=artefact.State(values, artefact.named_arrays(state.arrays())))
 
 
+def _begun(task: LanguageModelling, data: TextData, training: Training) -> tuple[TrainState, dict[str, Any]]:
+    model = task.build(data.codec, key=jax.random.key(training.seed))
+    return start_state(model, training, task.batch_size), {}
+
+
 def _resumed(
     task: LanguageModelling, data: TextData, training: Training, place: Path | None
 ) -> tuple[TrainState, dict]:
@@ -133,7 +151,7 @@ def _resumed(
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
     if state.values["fingerprint"] != data.fingerprint:
         raise ArtefactError(f"{data.source}: not the text that {place} was training on ({state.values['source']})")
-    empty = jax.eval_shape(lambda: _state_arrays(task, data, training))
+    empty = jax.eval_shape(lambda: _begun(task, data, training)[0].arrays())
     arrays = artefact.fill(empty, state.arrays, what=f"{place}/training")
     return TrainState(
         model=arrays["model"],
@@ -149,12 +167,6 @@ def _read_unfinished(place: Path) -> tuple[artefact.Saved, artefact.State]:
     if saved.state is None:
         raise ArtefactError(f"{place}: its training is complete; there is nothing to resume. Train anew with --force")
     return saved, saved.state
-
-
-def _state_arrays(task: LanguageModelling, data: TextData, training: Training) -> dict[str, Any]:
-    """The arrays of a state that has just begun."""
-    model = task.build(data.codec, key=jax.random.key(0))
-    return start_state(model, training, task.batch_size).arrays()
 
 
 @contextmanager

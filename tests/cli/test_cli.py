@@ -195,6 +195,10 @@ BAD_INPUT = {
     "resume and force": (["train", "cats.txt", "--resume", "--force"], "cats.elman: no such artefact"),
     "evaluate on nothing": (["evaluate", "no.elman"], "expected the text to measure on"),
     "rate without end": (["train", "cats.txt", "--learning-rate", "inf"], "learning_rate: expected a finite number"),
+    "min count of characters": (["train", "cats.txt", "--min-count", "7"], "min_count: belongs to words"),
+    "two reports": (["train", "cats.txt", "--json", "--lines"], "choose one"),
+    "no place": (["train", "cats.txt", "--out", "/", "--force"], "no place for an artefact"),
+    "name too long": (["train", "cats.txt", "--steps", "1", *SMALL, "--out", "n" * 300], "File name too long"),
     "no artefact": (["generate", "no.elman"], "no.elman: no such artefact"),
     "foreign": (["verify", "taken"], "taken: not an elman artefact"),
 }
@@ -234,9 +238,9 @@ def test_a_prime_that_the_model_cannot_read(folder):
 
 def test_a_text_with_characters_that_the_model_does_not_know(folder):
     run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
-    (folder / "new.txt").write_text("the cat is 5 € rich\n")
+    (folder / "new.txt").write_text("the cat that €\n")
     message = run(folder, "evaluate", "cats.elman", "new.txt", code=2).stderr
-    assert "new.txt, after 0 characters: the vocabulary has no" in message
+    assert "new.txt: the vocabulary has no '€' (U+20AC), character 14" in message
     assert "tokens" in run(folder, "evaluate", "cats.elman", "new.txt", "--unknown", "skip", "--json").stdout
 
 

@@ -38,7 +38,9 @@ def test_words_do_not_depend_on_where_the_text_is_cut_into_pieces(text, size):
 
 def test_an_unknown_character_is_shown_or_skipped():
     vocabulary = Characters.of(["abc"])
-    with pytest.raises(VocabularyError, match=r"no '€' \(U\+20AC\), character 3 of 'ab€c'.*--unknown skip"):
+    with pytest.raises(
+        VocabularyError, match=r"'ab€c': the vocabulary has no '€' \(U\+20AC\), character 3;.*--unknown skip"
+    ):
         vocabulary.encode("ab€c")
     assert vocabulary.encode("ab€c", unknown="skip").tolist() == [1, 2, 3]
     assert vocabulary.encode("\0a", unknown="skip").tolist() == [1]

@@ -143,7 +143,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(small_text, tmp_
     out = tmp_path / "parts"
     with pytest.raises(elman.Interrupted, match="after step 13; resume with --resume"):
         elman.fit(task, data, out=out, **options | {"report": StopAt(13)})
-    assert elman.load(out).task == task
+    assert elman.load(out).task == task.settled(data)
     with pytest.raises(elman.Interrupted, match="after step 29"):
         elman.fit(task, data, out=out, resume=True, **options | {"report": StopAt(29)})
     resumed = elman.fit(task, data, out=out, resume=True, **options)
@@ -207,6 +207,87 @@ def test_a_weight_that_is_not_finite_is_named(small_text):
     state = poisoned(state, lambda m: m.layers.cells[1].recurrent_kernel, kernel)
     with pytest.raises(elman.NonFiniteError, match=r"step 0: layers\.cells\.1\.recurrent_kernel is infinite"):
         list(train(task, data, training, state))
+
+
+class Poisonous(elman.Elman):
+    """Puts out what is not a number."""
+
+    def step(self, h, a):
+        h, y = super().step(h, a)
+        return h, y + jnp.nan
+
+
+def test_the_first_layer_that_puts_out_nan_is_named(small_text):
+    task = elman.LanguageModelling(**SMALL, cell="tests.training.test_training:Poisonous")
+    with pytest.raises(elman.NonFiniteError, match=r"the output of layers\.cells\.0 is infinite"):
+        list(train(*begun(small_text, task=task)))
+
+
+class Half(elman.Elman):
+    """Weights of half the precision."""
+
+    def __init__(self, input_size, hidden_size, *, key):
+        super().__init__(input_size, hidden_size, key=key)
+        self.recurrent_kernel = self.recurrent_kernel.astype(jnp.bfloat16)
+
+    def step(self, h, a):
+        h = jnp.tanh(a + (h @ self.recurrent_kernel).astype(a.dtype))
+        return h, h
+
+
+def test_weights_keep_their_type(small_text, tmp_path):
+    task = elman.LanguageModelling(**SMALL, cell="tests.training.test_training:Half")
+    fitted = elman.fit(task, task.read_text(small_text), steps=3, out=tmp_path / "m", report=Quiet())
+    assert_same(elman.load(tmp_path / "m").model, fitted.model)
+    assert fitted.model.layers.cells[0].recurrent_kernel.dtype == jnp.bfloat16
+
+
+def test_every_evaluation_is_made(small_text):
+    events = list(train(*begun(small_text, steps=29, evaluations=29)))
+    assert [event.step for event in events if isinstance(event, Evaluated)] == list(range(1, 30))
+
+
+def test_a_budget_too_short_for_a_step_makes_one(small_text):
+    events = list(train(*begun(small_text, steps=None, minutes=1e-9)))
+    assert [event.step for event in events if isinstance(event, Evaluated)] == [1]
+
+
+def test_data_of_another_vocabulary_is_refused(small_fitted, small_text):
+    fitted, data = small_fitted
+    words = elman.LanguageModelling(vocabulary="words").read_text(small_text)
+    with pytest.raises(elman.DataError, match="read as words by another task"):
+        elman.fit(fitted.task, words, steps=1)
+    with pytest.raises(elman.DataError, match="expected what task.read returns; got str"):
+        elman.fit(fitted.task, "text.txt", steps=1)
+    shifted = fitted.task.read_text("".join(chr(ord(char) + 1) for char in small_text))
+    with pytest.raises(elman.DataError, match="numbered with another vocabulary; read the text with fitted.read"):
+        fitted.evaluate(shifted.train)
+    with pytest.raises(elman.DataError, match="expected a part of a text"):
+        fitted.evaluate(data)
+
+
+def test_a_text_read_with_the_models_vocabulary_can_be_measured(small_fitted, small_text, tmp_path):
+    fitted, _ = small_fitted
+    (tmp_path / "t.txt").write_text(small_text)
+    assert fitted.evaluate(fitted.read(tmp_path / "t.txt")).tokens == len(small_text) - 1
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(small_text, tmp_path, capsys, monkeypatch):
+    from elman import artefact
+
+    task, writes, write = elman.LanguageModelling(**SMALL), [], artefact.write
+
+    def fails_once(path, saved):
+        writes.append(path)
+        if len(writes) == 2:
+            raise elman.ArtefactError("the disk is full")
+        write(path, saved)
+
+    monkeypatch.setattr(artefact, "write", fails_once)
+    data = task.read_text(small_text)
+    elman.fit(task, data, steps=5, out=tmp_path / "m", checkpoint_seconds=1e-9, report=Quiet())
+    assert capsys.readouterr().err == "the disk is full\n"
+    assert elman.load(tmp_path / "m").measures["step"] == 5
 
 
 def test_a_layer_whose_output_overflows_is_named(small_text):
@@ -289,8 +370,7 @@ def test_an_infinite_rate_is_refused_and_an_infinite_update_kept_out(small_text)
     task, data, training, state = begun(small_text, **settings)
     events = []
     with pytest.raises(elman.NonFiniteError):
-        for event in train(task, data, training, state):
-            events.append(event)
+        events.extend(train(task, data, training, state))
     assert all(np.isfinite(leaf).all() for leaf in leaves(events[-1].state.model))
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import PRNGKeyArray
 
 from elman import cells
 from elman._errors import ConfigError, nearest
@@ -22,7 +27,7 @@ def find_cell(name: str) -> type[Cell]:
     if module_name:
         try:
             module = importlib.import_module(module_name)
-        except ImportError as error:
+        except Exception as error:  # whatever a user's module raises
             raise ConfigError(
                 f"cell {name!r}: cannot import {module_name!r} ({error}); expected module:Class"
             ) from None
@@ -38,3 +43,37 @@ def find_cell(name: str) -> type[Cell]:
         own = "" if module_name else ", or module:Class for your own"
         raise ConfigError(f"no cell {name!r}{nearest(class_name, known)}; expected {expected}{own}")
     return found
+
+
+def build_cell(kind: Callable[..., Cell], input_size: int, hidden_size: int, *, key: PRNGKeyArray) -> Cell:
+    """`kind(input_size, hidden_size, key=key)`, after a trial step.
+
+    Raises:
+        ConfigError: a cell that cannot be made, holds what is no weight, or whose step breaks the contract.
+    """
+    name = getattr(kind, "__name__", "given")
+    try:
+        cell = kind(input_size, hidden_size, key=key)
+    except (TypeError, AttributeError) as error:
+        raise ConfigError(f"cell {name}: cannot be made as {name}(input_size, hidden_size, key=key): {error}") from None
+    for path, leaf in jax.tree_util.tree_leaves_with_path(cell):
+        if not (isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jnp.floating)):
+            field = jax.tree_util.keystr(path, simple=True, separator=".")
+            raise ConfigError(
+                f"cell {name}: {field} is {leaf!r:.60}; expected an array of decimals, or equinox.field(static=True)"
+            )
+
+    def trial(cell: Cell) -> tuple:
+        carry = cell.init_carry()
+        projected = cell.project(jnp.zeros((1, 1, cell.input_size)))
+        return carry, cell.step(carry, jax.tree.map(lambda leaf: leaf[0, 0], projected))
+
+    try:
+        before, (after, output) = jax.eval_shape(trial, cell)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(f"cell {name}: its step cannot run: {error}") from None
+    if jax.tree.structure(before) != jax.tree.structure(after) or str(before) != str(after):
+        raise ConfigError(f"cell {name}: step gives the carry {after}; expected {before}, as init_carry does")
+    if getattr(output, "shape", None) != (cell.hidden_size,):
+        raise ConfigError(f"cell {name}: step puts out {output}; expected shape ({cell.hidden_size},), its hidden_size")
+    return cell

@@ -35,13 +35,10 @@ def main(
     if not files:
         raise ConfigError("expected the text to measure on: a file, a folder, or - for standard input")
 
-    from elman.data.corpus import read_corpus
-    from elman.data.text import TextSource
     from elman.fitted import load
 
     fitted = load(model)
-    data = read_corpus(TextSource.open(*files), codec=fitted.codec, unknown=unknown, validation=0, test=0)
-    metrics = fitted.evaluate(data.train)
+    metrics = fitted.evaluate(fitted.read(*files, unknown=unknown))
     if json:
         print(msgspec.json.encode(metrics.to_builtins()).decode())
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tyro
 
+from elman._cache import cache_folder
 from elman.cli._parse import call
 
 
@@ -29,7 +30,6 @@ def _installation() -> list[str]:
     import jax
 
     import elman
-    from elman._cache import cache_folder
     from elman.recurrence import engine_for
 
     engines = [engine_for(kind(1, 1, key=jax.random.key(0))) for kind in (elman.Elman, elman.GRU, elman.LSTM)]
@@ -37,9 +37,16 @@ def _installation() -> list[str]:
     return [
         f"elman {elman.__version__}, Python {platform.python_version()}, jax {jax.__version__}",
         f"devices: {devices}",
-        f"cache: {cache_folder('jax').parent}",
+        f"cache: {_cache()}",
         *[f"engine {name}: {reason}" for name, reason in engines],
     ]
+
+
+def _cache() -> str:
+    try:
+        return str(cache_folder("jax").parent)
+    except OSError as error:
+        return f"none: {error.filename} cannot be made ({error.strerror})"
 
 
 def _model(path: Path) -> list[str]:

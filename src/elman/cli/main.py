@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -40,23 +41,28 @@ def run(arguments: list[str]) -> int:
         print(f"elman: no command {name!r}{nearest(name, COMMANDS)}; see elman --help", file=sys.stderr)
         return 2
 
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show a character gets its code
+        sys.stdout.reconfigure(errors="backslashreplace")
     command = import_module(f"elman.cli.{name}")
-    if os.getcwd() not in sys.path:  # a user's own cells are found beside where the command is run
-        sys.path.append(os.getcwd())
     try:
+        if os.getcwd() not in sys.path:  # a user's own cells are found beside where the command is run
+            sys.path.append(os.getcwd())
         return command.run(rest)
     except ElmanError as error:
         print(f"elman {name}: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # the reader of our output has gone, as in `elman generate ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1 if name == "train" else 0
+    except OSError as error:
+        print(f"elman {name}: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        return 2
     except Interrupted as error:
         print(f"elman {name}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"elman {name}: interrupted", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # the reader of our output has gone, as in `elman generate ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1 if name == "train" else 0
 
 
 def _overview() -> str:

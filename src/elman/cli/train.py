@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 
 import tyro
 
+from elman._errors import ConfigError
 from elman.cli._parse import call
 from elman.tasks.language_modelling import LanguageModelling
 from elman.training.settings import Training
@@ -29,6 +30,8 @@ class Options(NamedTuple):
 def run(arguments: list[str]) -> int:
     """Trains and saves; returns the exit code."""
     options = call(read, "train", arguments)
+    if options.json and options.lines:
+        raise ConfigError("json and lines both say how to report; choose one")
     if options.resume:
         options = _as_saved(options, arguments)
     else:

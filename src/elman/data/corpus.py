@@ -40,6 +40,7 @@ class TextPart:
 
     name: str
     tokens: Tokens
+    codec: AnyVocabulary
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -131,7 +132,7 @@ def read_corpus(
         ids = np.concatenate([np.zeros(0, _dtype(used)), *_encoded(source, used, unknown)])
         count, cut = len(ids), lambda start, stop: ids[start:stop]
     if count < at_least:
-        raise DataError(f"{source.name}: {count:,} {used.unit}s of text; expected at least {at_least:,}")
+        raise DataError(f"{source.name}: {count:,} {used.unit}s of text; expected at least {at_least:,} for this split")
 
     held_out, tested = _part(count, validation), _part(count, test)
     train = count - held_out - tested
@@ -141,9 +142,9 @@ def read_corpus(
             f"and {tested} for test; use a longer text or smaller parts"
         )
     return TextData(
-        train=TextPart("train", cut(0, train)),
-        validation=TextPart("validation", cut(train, train + held_out)),
-        test=TextPart("test", cut(train + held_out, count)),
+        train=TextPart("train", cut(0, train), used),
+        validation=TextPart("validation", cut(train, train + held_out), used),
+        test=TextPart("test", cut(train + held_out, count), used),
         codec=used,
         source=source.name,
         places=source.places,
@@ -183,7 +184,7 @@ def _encoded(source: TextSource, codec: AnyVocabulary, unknown: Unknown) -> Iter
         try:
             yield codec.encode(text, unknown=unknown).astype(_dtype(codec))
         except VocabularyError as error:
-            raise VocabularyError(f"{source.name}, after {place:,} characters: {error}") from None
+            raise VocabularyError.at(error.token, place + error.place, source.name) from None
         place += len(text)
 
 
@@ -201,7 +202,10 @@ class _CacheEntry(msgspec.Struct, frozen=True):
 def _mapped(
     source: TextSource, fingerprint: str, make_codec: Callable[[], AnyVocabulary], unknown: Unknown
 ) -> tuple[AnyVocabulary, MappedTokens]:
-    folder = cache_folder("tokens")
+    try:
+        folder = cache_folder("tokens")
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be made ({error.strerror}); set XDG_CACHE_HOME") from None
     path, description = folder / f"{fingerprint}.ids", folder / f"{fingerprint}.json"
     entry = _cached(path, description)
     if entry is None:

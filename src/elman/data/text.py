@@ -6,6 +6,7 @@ import codecs
 import gzip
 import io
 import lzma
+import os
 import sys
 import tempfile
 import weakref
@@ -55,14 +56,14 @@ class TextSource:
         """
         files: list[tuple[str, Path | ByteStream]] = []
         for place in places:
-            files += [("standard input", _spool(sys.stdin.buffer))] if str(place) == "-" else _files_of(Path(place))
-        kept = ["-" if str(place) == "-" else str(Path(place).absolute()) for place in places]
-        return cls(", ".join(str(place) for place in places), files, places=kept)
+            files += [("standard input", _spool(_standard_input()))] if str(place) == "-" else _files_of(Path(place))
+        kept = ["-" if str(place) == "-" else _printable(Path(place).absolute()) for place in places]
+        return cls(", ".join(_printable(place) for place in places), files, places=kept)
 
     @classmethod
     def of_text(cls, name: str, text: str) -> TextSource:
         """A text that is in memory already."""
-        return cls(name, [(name, io.BytesIO(text.encode()))])
+        return cls(name, [(name, io.BytesIO(text.encode("utf-8", "surrogatepass")))])
 
     @classmethod
     def embedded(cls) -> TextSource:
@@ -97,6 +98,16 @@ class TextSource:
                 yield "\n"
 
 
+def _standard_input() -> ByteStream:
+    if sys.stdin is None:
+        raise DataError("standard input: closed; pipe a text in, or name a file")
+    return sys.stdin.buffer
+
+
+def _printable(place: str | Path) -> str:
+    return os.fsencode(place).decode("utf-8", "backslashreplace")
+
+
 def _spool(stream: ByteStream) -> ByteStream:
     """A copy that can be read again: in memory when small, else in a temporary file."""
     copy = tempfile.SpooledTemporaryFile(max_size=64 * PIECE)  # noqa: SIM115 - lives as long as the source
@@ -107,7 +118,7 @@ def _spool(stream: ByteStream) -> ByteStream:
 
 def _files_of(place: Path) -> list[tuple[str, Path | ByteStream]]:
     if place.is_dir():
-        found = sorted(file for file in place.rglob("*") if file.is_file() and _is_text_name(file))
+        found = sorted(file for file in _walk(place) if file.is_file() and _is_text_name(file))
         if not found:
             suffixes = ", ".join(_SUFFIXES)
             raise DataError(f"{place}: no text in this folder; expected files ending in {suffixes} (or .gz, .xz)")
@@ -118,6 +129,14 @@ def _files_of(place: Path) -> list[tuple[str, Path | ByteStream]]:
         with open(place, "rb") as stream:
             return [(str(place), _spool(stream))]
     return [(str(place), place)]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror})")
+
+    for parent, _, names in os.walk(folder, onerror=unreadable):
+        yield from (Path(parent) / name for name in names)
 
 
 def _is_text_name(file: Path) -> bool:

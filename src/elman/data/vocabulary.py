@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Integer
 
-from elman._errors import DataError, VocabularyError
+from elman._errors import ConfigError, DataError, VocabularyError
 from elman._types import Unknown
 
 PADDING = "\0"
@@ -79,6 +79,10 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
     tokens: tuple[str, ...]
     lower: bool = False
 
+    def __post_init__(self) -> None:
+        if self.tokens[:1] != (PADDING,) or any(len(token) != 1 for token in self.tokens):
+            raise ValueError("expected the padding, then single characters")
+
     @classmethod
     def of(cls, texts: Iterable[str], *, lower: bool = False) -> Characters:
         """The vocabulary of `texts`, read once and never held whole."""
@@ -100,16 +104,13 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
         """The ids of `text`, lower-cased first where the vocabulary is."""
+        _check_unknown(unknown)
         text = text.lower() if self.lower else text
         points, table = _code_points(text), _table(self.tokens)
         ids = table[np.minimum(points, len(table) - 1)]
         missing = np.flatnonzero(ids == 0)
         if len(missing) and unknown == "error":
-            char = text[missing[0]]
-            raise VocabularyError(
-                f"the vocabulary has no {char!r} (U+{ord(char):04X}), character {missing[0] + 1} of {text[:40]!r}; "
-                "leave it out, or skip such characters with --unknown skip (unknown='skip')"
-            )
+            raise VocabularyError.at(text[missing[0]], int(missing[0]), repr(text[:40]))
         return ids[ids > 0].astype(np.int32)
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
@@ -190,6 +191,7 @@ class Words(Vocabulary, frozen=True, tag="words"):
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
         """The ids of the words; a word that was not seen is `<unk>`, or left out with `unknown="skip"`."""
+        _check_unknown(unknown)
         index = _index(self.tokens)
         ids = (index.get(word, 1) for word in _WORD.findall(text.lower() if self.lower else text))
         return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
@@ -246,6 +248,11 @@ def whole_words(texts: Iterable[str]) -> Iterator[str]:
 def vocabulary_from_builtins(saved: Any) -> AnyVocabulary:
     """The vocabulary that `msgspec.to_builtins` turned into plain values."""
     return msgspec.convert(saved, AnyVocabulary)  # type: ignore[arg-type]
+
+
+def _check_unknown(unknown: Unknown) -> None:
+    if unknown not in ("error", "skip"):
+        raise ConfigError(f"unknown: expected 'error' or 'skip'; got {unknown!r}")
 
 
 def _code_points(text: str) -> Integer[np.ndarray, " time"]:

@@ -87,12 +87,12 @@ class LanguageModel(eqx.Module):
 
     def activations(
         self, ids: Int[Array, "batch time"], carry: tuple[Carry, ...]
-    ) -> dict[str, Float[Array, "batch time feature"]]:
-        """What each part puts out, in the order of computation, by name."""
+    ) -> list[tuple[str, Float[Array, "batch time _"]]]:
+        """What each part puts out, by name, in the order of computation."""
         xs = self.embedding(ids)
         _, outputs = self.layers.outputs(xs, carry)
-        layers = {f"layers.cells.{layer}": ys for layer, ys in enumerate(outputs)}
-        return {"embedding": xs, **layers, "head": self._logits(outputs[-1])}
+        layers = [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]
+        return [("embedding", xs), *layers, ("head", self._logits(outputs[-1]))]
 
     def _logits(self, hidden: Array) -> Array:
         return self.head(hidden, self.embedding.table) if isinstance(self.head, TiedHead) else self.head(hidden)

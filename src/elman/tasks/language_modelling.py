@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 else:
     CellName = str
 
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, lt=2**20)]
 Rate = Annotated[float, Meta(ge=0, lt=1)]
 
 EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 64
@@ -67,8 +68,8 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
     """Recurrent layers on top of each other."""
     input_dropout: Rate = 0.05
     """Share of the embedding's features dropped in training."""
-    dropout: Rate = 0.3
-    """Share of each layer's outputs dropped in training."""
+    dropout: Rate | None = None
+    """Share of each layer's outputs dropped in training (0.17 for each weight per token to train on, at most 0.5)."""
     layer_norm: bool = False
     """Normalise the input of each layer."""
     residual: bool = False
@@ -86,6 +87,11 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
         Config.__post_init__(self)
         if sum(part for part in (self.validation, self.test) if part < 1) >= 1:
             raise ConfigError(f"validation {self.validation} and test {self.test} leave nothing to train on")
+        for name, part in (("validation", self.validation), ("test", self.test)):
+            if part > 1 and part != int(part):
+                raise ConfigError(f"{name}: expected a share below 1 or a whole number of tokens; got {part}")
+        if self.min_count > 1 and self.vocabulary != "words":
+            raise ConfigError(f"min_count: belongs to words; {self.vocabulary} are all kept")
         if self.validation in (0, 1):
             raise ConfigError("validation: expected a share or at least 2 tokens; the best weights are chosen by it")
         if self.lower and self.vocabulary == "bytes":
@@ -127,19 +133,41 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
         needed = (self.unroll_length + 1 + counts) / (1 - shares)
         return math.ceil(max(needed, 2 / self.validation) if self.validation < 1 else needed)
 
+    def settled(self, data: TextData) -> LanguageModelling:
+        """This task with the settings that depend on the data filled in: a network with many weights for little text
+        overfits, and needs more dropout.
+
+        Raises:
+            DataError: something else than `read` returns, or other tokens than this task's.
+        """
+        from elman.data.corpus import TextData
+
+        if not isinstance(data, TextData):
+            raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
+        kind = f"{data.codec.unit}s"
+        if kind != self.vocabulary or getattr(data.codec, "lower", False) != self.lower:
+            raise DataError(f"data: read as {kind} by another task; read it with this one")
+        if self.dropout is not None:
+            return self
+        import jax
+
+        model = jax.eval_shape(lambda: self.build(data.codec, key=jax.random.key(0)))
+        weights = sum(leaf.size for leaf in jax.tree.leaves(model))
+        return msgspec.structs.replace(self, dropout=round(min(0.5, 0.17 * weights / len(data.train)), 3))
+
     def build(self, codec: AnyVocabulary, *, key: PRNGKeyArray) -> LanguageModel:
         """A new model for the tokens of `codec`."""
-        from elman.cells.find import find_cell
+        from elman.cells.find import build_cell, find_cell
         from elman.models.language_model import LanguageModel
 
         return LanguageModel(
-            find_cell(str(self.cell)),
+            partial(build_cell, find_cell(str(self.cell))),
             vocab=codec.size,
             embedding_size=self.embedding_size,
             hidden_size=self.hidden_size,
             num_layers=self.num_layers,
             input_dropout=self.input_dropout,
-            dropout=self.dropout,
+            dropout=self.dropout or 0.0,
             layer_norm=self.layer_norm,
             residual=self.residual,
             tied=self.tied,

@@ -57,6 +57,13 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class SaveFailed:
+    """A state could not be saved; training goes on, and the next checkpoint tries again."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Finished:
     """Training is over: the budget is spent, patience ran out ("early"), or someone stopped it ("interrupted")."""
 
@@ -64,4 +71,4 @@ class Finished:
     reason: str
 
 
-Event = Started | Stepped | Evaluated | Checkpoint | Finished
+Event = Started | Stepped | Evaluated | Checkpoint | SaveFailed | Finished

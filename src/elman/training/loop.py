@@ -51,7 +51,7 @@ def train(
         engine=" ".join(engine_for(model.layers.cells[0])),
     )
     reason, spent = "done", run.spent(progress.step)
-    while spent < 1:
+    while spent < 1 or progress.step == 0:
         index = progress.step % len(batches)
         batch, key, is_first = batches[index], jax.random.fold_in(base_key, progress.step), np.bool_(index == 0)
         rate = np.float32(settings.rate(step=progress.step, spent=spent))
@@ -72,13 +72,14 @@ def train(
             tokens_per_second=run.speed(),
             seconds=run.seconds(),
         )
-        if spent * settings.evaluations >= progress.evaluations + 1:
+        due = math.floor(spent * settings.evaluations + 1e-9)  # a third times three is one
+        if due > progress.evaluations:
             nats, tokens = evaluate(model, validation)
             metrics = task.metrics(nats, tokens, data.codec)
             if not math.isfinite(nats):
                 yield Checkpoint(_kept(model, memory, carry, best, progress, run))
                 raise NonFiniteError(f"step {progress.step}: the validation loss is infinite or not a number")
-            progress, is_best = _judged(progress, nats / tokens, int(spent * settings.evaluations))
+            progress, is_best = _judged(progress, nats / tokens, due)
             best = jax.tree.map(np.array, model) if is_best else best
             yield Evaluated(progress.step, spent, metrics, is_best, run.seconds())
             run.restart_speed()

@@ -19,8 +19,9 @@ def make_optimiser(settings: Training) -> optax.GradientTransformation:
         case "adamw":
             rule = optax.adamw(1.0, b1=0.9, b2=0.99, weight_decay=settings.weight_decay, mask=_matrices)
         case "sgd":
+            momentum = 0.9 if settings.momentum is None else settings.momentum
             decay = optax.add_decayed_weights(settings.weight_decay, mask=_matrices)
-            rule = optax.chain(decay, optax.sgd(1.0, momentum=settings.momentum or None))
+            rule = optax.chain(decay, optax.sgd(1.0, momentum=momentum or None))
         case "muon":
             from optax import contrib  # imported here: it loads several packages
 

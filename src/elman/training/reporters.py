@@ -8,7 +8,7 @@ from typing import Any, Protocol, TextIO
 
 import msgspec
 
-from elman.training.events import Checkpoint, Evaluated, Event, Finished, Started, Stepped
+from elman.training.events import Checkpoint, Evaluated, Event, Finished, SaveFailed, Started, Stepped
 
 
 class Reporter(Protocol):
@@ -19,9 +19,12 @@ class Reporter(Protocol):
 
 
 class Quiet:
-    """Shows nothing."""
+    """Shows nothing but what goes wrong."""
 
-    def __call__(self, event: Event) -> None: ...
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, SaveFailed):
+            print(event.message, file=sys.stderr, flush=True)
+
     def close(self) -> None: ...
 
 
@@ -107,6 +110,8 @@ def _sentence(event: Event) -> str:
             best = ", the best so far" if event.is_best else ""
             share = f"{event.spent:4.0%}, {_duration(event.seconds)}, step {event.step}"
             return f"{share}: validation {event.metrics}{best}"
+        case SaveFailed():
+            return event.message
         case Finished(reason="early"):
             return f"stopped early: no better evaluation since step {event.state.progress.best_step}"
     return ""

@@ -31,8 +31,8 @@ class Training(Config, frozen=True, kw_only=True):
     """AdamW; Muon for the matrices with AdamW for the rest; SGD with momentum."""
     learning_rate: Positive | None = None
     """Peak rate (adamw 0.005, muon 0.02, sgd 1)."""
-    momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.9
-    """Momentum of SGD; 0 is plain gradient descent."""
+    momentum: Annotated[float, Meta(ge=0, lt=1)] | None = None
+    """Momentum of SGD (0.9); 0 is plain gradient descent."""
     weight_decay: Annotated[float, Meta(ge=0)] = 0.0
     """Share of each matrix taken off per unit of learning rate."""
     warmup_steps: Annotated[int, Meta(ge=0)] = 50
@@ -57,6 +57,8 @@ class Training(Config, frozen=True, kw_only=True):
         given = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
         if len(given) > 1:
             raise ConfigError(f"one budget at a time: got {' and '.join(given)}")
+        if self.momentum is not None and self.optimiser != "sgd":
+            raise ConfigError(f"momentum: belongs to sgd; {self.optimiser} has its own")
 
     @property
     def budget(self) -> str:

@@ -46,9 +46,9 @@ class TrainState(NamedTuple):
 def start_state(model: Any, settings: Training, batch_size: int) -> TrainState:
     """The state before the first step."""
     return TrainState(
-        model=model,
+        model=jax.tree.map(jnp.copy, model),  # buffers of its own, which the step reuses
         optimiser=make_optimiser(settings).init(model),
         carry=jax.tree.map(jnp.array, model.init_carry(batch_size)),
-        best=jax.tree.map(jnp.copy, model),  # a copy: the step reuses the model's buffers
+        best=model,
         progress=Progress(),
     )

@@ -37,7 +37,7 @@ def make_step(task: Any, optimiser: optax.GradientTransformation) -> Callable:
         )
         norm = optax.tree.norm(gradient)
         updates, new_memory = optimiser.update(gradient, memory, model)
-        new_model = jax.tree.map(lambda weight, update: weight + rate * update, model, updates)
+        new_model = jax.tree.map(lambda weight, update: (weight + rate * update).astype(weight.dtype), model, updates)
         finite = jnp.isfinite(mean) & jnp.isfinite(norm) & jnp.isfinite(optax.tree.norm(new_model))
         kept = jax.tree.map(
             lambda new, old: jnp.where(finite, new, old), (new_model, new_memory, after), (model, memory, carry)
@@ -74,8 +74,8 @@ def diagnose(task: Any, model: Any, carry: Any, batch: Batch, is_first: bool, ke
     carry = jax.tree.map(jnp.asarray, model.init_carry(len(batch.inputs))) if is_first else carry
     cause = _first_bad(model)
     if cause is None:
-        cause = _first_bad(model.activations(batch.inputs, carry))
-        cause = cause and f"the output of {cause}"
+        outputs = model.activations(batch.inputs, carry)
+        cause = next((f"the output of {name}" for name, output in outputs if _first_bad(output) is not None), None)
     if cause is None:
         gradient = jax.grad(_mean_loss, argnums=1, has_aux=True)(task, model, carry, batch, is_first, key)[0]
         cause = _first_bad(gradient, backwards=True)
