@@ -46,7 +46,19 @@ class NoConstructor(elman.Elman):
 class FloatField(elman.Elman):
     """Holds a number that is no array."""
 
-    leak: float = 0.5
+    leak: float
+
+    def __init__(self, input_size, hidden_size, *, key):
+        super().__init__(input_size, hidden_size, key=key)
+        self.leak = 0.5
+
+
+class Bfloat(elman.Elman):
+    """Weights of a type that cannot be saved."""
+
+    def __init__(self, input_size, hidden_size, *, key):
+        super().__init__(input_size, hidden_size, key=key)
+        self.bias = self.bias.astype("bfloat16")
 
 
 class WrongOutput(elman.Elman):
@@ -80,7 +92,8 @@ class Failing(elman.Elman):
     ("cell", "message"),
     [
         (NoConstructor, "NoConstructor: cannot be made as NoConstructor.input_size, hidden_size, key=key"),
-        (FloatField, "FloatField: leak is 0.5; expected an array of decimals"),
+        (FloatField, "FloatField: leak is 0.5; expected an array of float16"),
+        (Bfloat, "Bfloat: bias is bfloat16; expected an array"),
         (WrongOutput, r"WrongOutput: step puts out .*expected shape \(256,\)"),
         (WrongCarry, "WrongCarry: step gives the carry"),
         (NoStep, "NoStep: cannot be made"),

@@ -126,11 +126,11 @@ def check(path: Path) -> dict[str, bytes]:
     """
     for _ in range(ATTEMPTS):
         place = _found(path)
-        before = _manifest_bytes(place)
+        before = _identity(place)
         try:
-            return _checked(path, place, before)
+            return _checked(path, place)
         except ArtefactError:
-            if before == _manifest_bytes(_found(path)):
+            if before == _identity(_found(path)):
                 raise
     raise ArtefactError(f"{path}: is being written too often to be read; try again")
 
@@ -167,17 +167,10 @@ def _found(path: Path) -> Path | None:
         raise ArtefactError(f"{path}: cannot be reached ({error.strerror})") from None
 
 
-def _manifest_bytes(place: Path | None) -> bytes | None:
+def _manifest(place: Path) -> _Manifest | None:
     try:
-        return None if place is None else (place / _MANIFEST).read_bytes()
-    except OSError:
-        return None
-
-
-def _manifest(content: bytes | None) -> _Manifest | None:
-    try:
-        manifest = msgspec.json.decode(content or b"", type=_Manifest)
-    except msgspec.MsgspecError:
+        manifest = msgspec.json.decode((place / _MANIFEST).read_bytes(), type=_Manifest)
+    except (OSError, msgspec.MsgspecError):
         return None
     return manifest if manifest.format == FORMAT else None
 
@@ -186,7 +179,7 @@ def _refuse_foreign(path: Path) -> None:
     """Raises where `path` holds anything that no artefact holds, which replacing it would delete."""
     if not path.exists():
         return
-    if _manifest(_manifest_bytes(path)) is None:
+    if _manifest(path) is None:
         raise ArtefactError(f"{path}: exists and is no elman artefact; choose another place")
     if Path.cwd().is_relative_to(path):
         raise ArtefactError(f"{path}: is the current folder, which cannot be replaced; run from elsewhere")
@@ -195,10 +188,18 @@ def _refuse_foreign(path: Path) -> None:
             raise ArtefactError(f"{path}: holds {file.name}, which is not elman's; move it away first")
 
 
-def _checked(path: Path, place: Path | None, manifest_bytes: bytes | None) -> dict[str, bytes]:
+def _identity(place: Path | None) -> tuple[Path, int] | None:
+    """What changes when an artefact is replaced: where it lies, and its folder's number in the file system."""
+    try:
+        return None if place is None else (place, place.stat().st_ino)
+    except OSError:
+        return None
+
+
+def _checked(path: Path, place: Path | None) -> dict[str, bytes]:
     if place is None:
         raise ArtefactError(f"{path}: no such artefact")
-    manifest = _manifest(manifest_bytes)
+    manifest = _manifest(place)
     if manifest is None:
         raise ArtefactError(f"{path}: not an elman artefact; expected a directory with a {_MANIFEST} of elman's")
     if manifest.format_version > FORMAT_VERSION:

@@ -36,6 +36,16 @@ class Fitted:
     """A trained language model.
 
     `fit` and `load` make one; see `evaluate`, `generate`, `next` and `save`.
+
+    >>> task = elman.LanguageModelling(hidden_size=16, embedding_size=8, batch_size=4, unroll_length=16)
+    >>> data = task.read_text("hello world. " * 200)
+    >>> fitted = elman.fit(task, data, steps=200, learning_rate=0.02)
+    >>> fitted.generate("hello", length=7, temperature=0)
+    ' world.'
+    >>> list(fitted.next("hell"))[0]
+    'o'
+    >>> fitted.evaluate(data.test).bits_per_char < 0.5
+    True
     """
 
     task: LanguageModelling
@@ -186,6 +196,15 @@ def load(path: str | Path) -> Fitted:
 
     Raises:
         ArtefactError: not an artefact, damaged, of a newer format, or of a cell that cannot be imported.
+
+    >>> import tempfile
+    >>> task = elman.LanguageModelling(hidden_size=8, batch_size=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fitted = elman.fit(task, task.read_text("hello world. " * 200), steps=2)
+    ...     fitted.save(folder + "/hello.elman")
+    ...     again = elman.load(folder + "/hello.elman")
+    >>> again.generate("hello", length=9, seed=1) == fitted.generate("hello", length=9, seed=1)
+    True
     """
     return from_saved(Path(path), artefact.read(Path(path)))
 

@@ -54,15 +54,23 @@ def fit(
         ArtefactError: `out` exists, cannot be written, or has nothing to resume.
         NonFiniteError: a loss or gradient that is not finite; `out` keeps the last good state.
         Interrupted: Ctrl-C or SIGTERM; `out` keeps the state, and the exception the model.
+
+    >>> task = elman.LanguageModelling(cell=elman.GRU, hidden_size=8, batch_size=4)
+    >>> fitted = elman.fit(task, task.read_text("hello world. " * 200), steps=5, evaluations=1)
+    >>> fitted.measures["step"], fitted.task.cell
+    (5, 'GRU')
     """
     use_compilation_cache()
-    task = task.settled(data)
     training, place = Training(**settings), Path(out).absolute() if out is not None else None
     if resume and force:
         raise ConfigError("resume goes on with the artefact, force overwrites it; choose one")
     if place is not None and not resume:
         artefact.refuse_existing(place, force=force)
-    state, measures = _resumed(task, data, training, place) if resume else _begun(task, data, training)
+    if resume:
+        task, state, measures = _resumed(task, data, training, place)
+    else:
+        task, measures = task.settled(data), {}
+        state = _begun(task, data, training)
 
     reporter = report or default_reporter()
     try:
@@ -133,33 +141,36 @@ def _with_state(fitted: Fitted, state: TrainState, data: TextData, *, done: bool
     return msgspec.structs.replace(saved, state=artefact.State(values, artefact.named_arrays(state.arrays())))
 
 
-def _begun(task: LanguageModelling, data: TextData, training: Training) -> tuple[TrainState, dict[str, Any]]:
+def _begun(task: LanguageModelling, data: TextData, training: Training) -> TrainState:
     model = task.build(data.codec, key=jax.random.key(training.seed))
-    return start_state(model, training, task.batch_size), {}
+    return start_state(model, training, task.batch_size)
 
 
 def _resumed(
     task: LanguageModelling, data: TextData, training: Training, place: Path | None
-) -> tuple[TrainState, dict]:
+) -> tuple[LanguageModelling, TrainState, dict[str, Any]]:
     if place is None:
         raise ConfigError("resume: expected the artefact to resume in `out`")
-    saved, state = _read_unfinished(place)
+    saved, kept = _read_unfinished(place)
     before = from_saved(place, saved)
     for then, now in ((before.task, task), (before.training, training)):
         for name, value in then.to_builtins().items():
-            if (given := now.to_builtins()[name]) != value and name not in CHANGEABLE:
+            given = now.to_builtins()[name]
+            chosen = name == "dropout" and given is None
+            if given != value and not chosen and name not in CHANGEABLE:
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
-    if state.values["fingerprint"] != data.fingerprint:
-        raise ArtefactError(f"{data.source}: not the text that {place} was training on ({state.values['source']})")
-    empty = jax.eval_shape(lambda: _begun(task, data, training)[0].arrays())
-    arrays = artefact.fill(empty, state.arrays, what=f"{place}/training")
-    return TrainState(
+    if kept.values["fingerprint"] != data.fingerprint:
+        raise ArtefactError(f"{data.source}: not the text that {place} was training on ({kept.values['source']})")
+    empty = jax.eval_shape(lambda: _begun(before.task, data, training).arrays())
+    arrays = artefact.fill(empty, kept.arrays, what=f"{place}/training")
+    state = TrainState(
         model=arrays["model"],
         optimiser=arrays["optimiser"],
         carry=arrays["carry"],
         best=before.model,
-        progress=Progress(**state.values["progress"]),
-    ), before.measures
+        progress=Progress(**kept.values["progress"]),
+    )
+    return before.task, state, before.measures
 
 
 def _read_unfinished(place: Path) -> tuple[artefact.Saved, artefact.State]:

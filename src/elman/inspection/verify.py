@@ -40,6 +40,13 @@ def verify(path: str | Path) -> Verification:
 
     Raises:
         ArtefactError: a damaged file, named.
+
+    >>> import tempfile
+    >>> task = elman.LanguageModelling(hidden_size=8, batch_size=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     elman.fit(task, task.read_text("hello world. " * 200), steps=2).save(folder + "/hello.elman")
+    ...     verify(folder + "/hello.elman").agrees
+    True
     """
     files = artefact.check(Path(path))
     fitted = from_saved(Path(path), artefact.parse(Path(path), files))

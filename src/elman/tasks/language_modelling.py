@@ -36,7 +36,8 @@ Count = Annotated[int, Meta(ge=1, lt=2**20)]
 Rate = Annotated[float, Meta(ge=0, lt=1)]
 
 EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 64
-"""Evaluation reads a part as 16 streams, each from a fresh state: 16 cold starts in the whole part."""
+"""Evaluation reads a part as up to 16 streams, each from a fresh state and of 1,000 tokens at least, so that cold
+starts hardly count."""
 
 
 class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
@@ -188,7 +189,9 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
             raise DataError(
                 f"the {part.name} part has {len(part)} tokens, too few to evaluate; split with a larger part"
             )
-        return Streams(part.tokens, batch_size=EVALUATION_STREAMS, unroll_length=EVALUATION_UNROLL)
+        return Streams(
+            part.tokens, batch_size=max(1, min(EVALUATION_STREAMS, len(part) // 1000)), unroll_length=EVALUATION_UNROLL
+        )
 
     def loss(
         self, model: LanguageModel, carry: Any, batch: Batch, *, key: PRNGKeyArray | None = None
