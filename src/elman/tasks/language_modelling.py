@@ -70,7 +70,7 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
     input_dropout: Rate = 0.05
     """Share of the embedding's features dropped in training."""
     dropout: Rate | None = None
-    """Share of each layer's outputs dropped in training (0.17 for each weight per token to train on, at most 0.5)."""
+    """Share of each layer's outputs dropped in training (0.13 (weights / training tokens)^1.5, at most 0.5)."""
     layer_norm: bool = False
     """Normalise the input of each layer."""
     residual: bool = False
@@ -154,7 +154,7 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
 
         model = jax.eval_shape(lambda: self.build(data.codec, key=jax.random.key(0)))
         weights = sum(leaf.size for leaf in jax.tree.leaves(model))
-        return msgspec.structs.replace(self, dropout=round(min(0.5, 0.17 * weights / len(data.train)), 3))
+        return msgspec.structs.replace(self, dropout=round(min(0.5, 0.13 * (weights / len(data.train)) ** 1.5), 3))
 
     def build(self, codec: AnyVocabulary, *, key: PRNGKeyArray) -> LanguageModel:
         """A new model for the tokens of `codec`."""
@@ -189,9 +189,8 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
             raise DataError(
                 f"the {part.name} part has {len(part)} tokens, too few to evaluate; split with a larger part"
             )
-        return Streams(
-            part.tokens, batch_size=max(1, min(EVALUATION_STREAMS, len(part) // 1000)), unroll_length=EVALUATION_UNROLL
-        )
+        streams = max(1, min(EVALUATION_STREAMS, len(part) // 1000))
+        return Streams(part.tokens, batch_size=streams, unroll_length=EVALUATION_UNROLL)
 
     def loss(
         self, model: LanguageModel, carry: Any, batch: Batch, *, key: PRNGKeyArray | None = None
