@@ -37,7 +37,7 @@ class Training(Config, frozen=True, kw_only=True):
     """Share of each matrix taken off per unit of learning rate."""
     warmup_steps: Annotated[int, Meta(ge=0)] = 50
     """Steps in which the rate rises to its peak."""
-    hold: Annotated[float, Meta(ge=0, lt=1)] = 0.5
+    hold: Annotated[float, Meta(ge=0, lt=1)] = 0.2
     """Share of the budget at the peak rate before it falls."""
     decay: Literal["linear", "cosine", "none"] = "linear"
     """How the rate falls over the rest of the budget, to zero."""
@@ -88,8 +88,8 @@ class Training(Config, frozen=True, kw_only=True):
         """The learning rate of a step.
 
         >>> schedule = Training(steps=100, learning_rate=1.0, warmup_steps=10)
-        >>> [round(schedule.rate(step=s, spent=s / 100), 3) for s in (0, 9, 50, 75, 99)]
-        [0.1, 1.0, 1.0, 0.5, 0.02]
+        >>> [round(schedule.rate(step=s, spent=s / 100), 3) for s in (0, 9, 20, 60, 100)]
+        [0.1, 1.0, 1.0, 0.5, 0.0]
         """
         warmth = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
         fallen = max(0.0, spent - self.hold) / (1 - self.hold)
