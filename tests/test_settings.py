@@ -92,7 +92,7 @@ class Failing(elman.Elman):
     ("cell", "message"),
     [
         (NoConstructor, "NoConstructor: cannot be made as NoConstructor.input_size, hidden_size, key=key"),
-        (FloatField, "FloatField: leak is 0.5; expected an array of float16"),
+        (FloatField, "FloatField: leak is 0.5; expected an array of float32"),
         (Bfloat, "Bfloat: bias is bfloat16; expected an array"),
         (WrongOutput, r"WrongOutput: step puts out .*expected shape \(256,\)"),
         (WrongCarry, "WrongCarry: step gives the carry"),

@@ -223,25 +223,6 @@ def test_the_first_layer_that_puts_out_nan_is_named(small_text):
         list(train(*begun(small_text, task=task)))
 
 
-class Half(elman.Elman):
-    """Weights of half the precision."""
-
-    def __init__(self, input_size, hidden_size, *, key):
-        super().__init__(input_size, hidden_size, key=key)
-        self.recurrent_kernel = self.recurrent_kernel.astype(jnp.float16)
-
-    def step(self, h, a):
-        h = jnp.tanh(a + (h @ self.recurrent_kernel).astype(a.dtype))
-        return h, h
-
-
-def test_weights_keep_their_type(small_text, tmp_path):
-    task = elman.LanguageModelling(**SMALL, cell="tests.training.test_training:Half")
-    fitted = elman.fit(task, task.read_text(small_text), steps=3, out=tmp_path / "m", report=Quiet())
-    assert_same(elman.load(tmp_path / "m").model, fitted.model)
-    assert fitted.model.layers.cells[0].recurrent_kernel.dtype == jnp.float16
-
-
 def test_every_evaluation_is_made(small_text):
     events = list(train(*begun(small_text, steps=29, evaluations=29)))
     assert [event.step for event in events if isinstance(event, Evaluated)] == list(range(1, 30))

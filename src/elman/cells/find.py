@@ -57,12 +57,11 @@ def build_cell(kind: Callable[..., Cell], input_size: int, hidden_size: int, *, 
     except (TypeError, AttributeError) as error:
         raise ConfigError(f"cell {name}: cannot be made as {name}(input_size, hidden_size, key=key): {error}") from None
     for path, leaf in jax.tree_util.tree_leaves_with_path(cell):
-        if not (isinstance(leaf, jax.Array) and leaf.dtype in (jnp.float16, jnp.float32, jnp.float64)):
+        if not (isinstance(leaf, jax.Array) and leaf.dtype in (jnp.float32, jnp.float64)):
             field = jax.tree_util.keystr(path, simple=True, separator=".")
             came = leaf.dtype if isinstance(leaf, jax.Array) else repr(leaf)
             raise ConfigError(
-                f"cell {name}: {field} is {came}; expected an array of float16, float32 or float64, "
-                "or equinox.field(static=True)"
+                f"cell {name}: {field} is {came}; expected an array of float32 or float64, or equinox.field(static=True)"
             )
 
     def trial(cell: Cell) -> tuple:
