@@ -61,7 +61,7 @@ def build_cell(kind: Callable[..., Cell], input_size: int, hidden_size: int, *, 
             field = jax.tree_util.keystr(path, simple=True, separator=".")
             came = leaf.dtype if isinstance(leaf, jax.Array) else repr(leaf)
             raise ConfigError(
-                f"cell {name}: {field} is {came}; expected an array of float32 or float64, or equinox.field(static=True)"
+                f"cell {name}: {field} is {came}; expected an array of float32 or float64, or a static equinox.field"
             )
 
     def trial(cell: Cell) -> tuple:

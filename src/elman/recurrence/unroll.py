@@ -36,8 +36,8 @@ def unroll(
         lengths: valid steps of each sequence, the padding behind them. Padded steps hold the carry and put out zeros.
         resets: True restarts the state from `cell.init_carry()` before that step and cuts the gradient there.
         reverse: from the last step to the first; outputs keep their places.
-        engine: "scan" runs any cell; "fused" is faster for Elman, GRU and LSTM without lengths and resets;
-            "auto" takes the fastest that fits.
+        engine: "scan" runs any cell; "fused" serves Elman, GRU and LSTM without lengths and resets, with a backward
+            pass derived by hand; "auto" takes it where it fits.
 
     Raises:
         ShapeError: arrays that do not fit the cell or each other.
