@@ -24,3 +24,6 @@ VocabularyKind = Literal["characters", "bytes", "words"]
 
 Unknown = Literal["error", "skip"]
 """What to do with a token that a vocabulary does not hold."""
+
+Padding = Literal["right", "left"]
+"""The side of a sequence that its padding is on."""

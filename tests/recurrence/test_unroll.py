@@ -208,8 +208,8 @@ def test_jit_and_eager_agree_with_one_trace(kind, xs):
     [
         (dict(xs=np.zeros((2, 3, 9), "f")), "expected 4 features"),
         (dict(xs=np.zeros((0, 3, 4), "f")), "at least one sequence"),
-        (dict(lengths=np.zeros(5, int)), "lengths: expected one per sequence"),
-        (dict(resets=np.zeros((2, 2), bool)), "resets: expected one per step"),
+        (dict(lengths=np.zeros(5, int)), "lengths: expected one whole number per sequence"),
+        (dict(resets=np.zeros((2, 2), bool)), "resets: expected one bool per step"),
         (dict(carry=jnp.zeros((2, 5))), "carry: expected that of LSTM"),
     ],
 )

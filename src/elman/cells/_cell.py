@@ -6,7 +6,7 @@ import abc
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from elman._types import Carry
 
@@ -15,7 +15,8 @@ class Cell(eqx.Module):
     """One recurrent step. A cell is an immutable module built as `Cell(input_size, hidden_size, key=key)`.
 
     A new cell needs `init_carry` and `step`. `project` is worth writing where a part of the step needs the
-    input alone: it then runs once for all steps, as one large product, before the recurrence starts.
+    input alone: it then runs once for all steps, as one large product, before the recurrence starts. `gates` names
+    what `unroll(..., taps=...)` can look at.
 
     ```python
     class Fading(elman.Cell):
@@ -50,3 +51,16 @@ class Cell(eqx.Module):
     def project(self, xs: Float[Array, "time batch feature"]) -> Any:
         """The part of every step that needs no state."""
         return xs
+
+    def gates(self, carry: Any, x: Any, /) -> Any:
+        """What goes on inside `step`: a NamedTuple of arrays, which `step` best computes through this method."""
+        return ()
+
+    def sample(self, key: PRNGKeyArray | None) -> Cell:
+        """This cell for one pass: its noise drawn from `key` for training, or without noise for None."""
+        return self
+
+    @property
+    def core(self) -> Cell:
+        """The cell that projects and steps: itself, but for a wrapper that changes neither. Engines go by its class."""
+        return self

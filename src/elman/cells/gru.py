@@ -10,6 +10,8 @@ Kernels hold the gates side by side in the order r, z, n (PyTorch's).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -17,6 +19,14 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from elman.cells._cell import Cell
 from elman.ops.activations import sigmoid
 from elman.ops.initializers import gate_blocks, glorot, orthogonal
+
+
+class GRUGates(NamedTuple):
+    """The gates of one step: reset, update, candidate."""
+
+    r: Float[Array, "*batch hidden"]
+    z: Float[Array, "*batch hidden"]
+    n: Float[Array, "*batch hidden"]
 
 
 class GRU(Cell):
@@ -49,14 +59,17 @@ class GRU(Cell):
         """x W + b for all gates."""
         return xs @ self.kernel + self.bias
 
+    def gates(self, h: Float[Array, " hidden"], a: Float[Array, " gates"]) -> GRUGates:
+        """The first three equations of the module's head."""
+        a_r, a_z, a_n = jnp.split(a, 3)
+        u_r, u_z, u_n = jnp.split(h @ self.recurrent_kernel, 3)
+        r, z = sigmoid(a_r + u_r), sigmoid(a_z + u_z)
+        return GRUGates(r, z, jnp.tanh(a_n + r * (u_n + self.recurrent_bias)))
+
     def step(
         self, h: Float[Array, " hidden"], a: Float[Array, " gates"]
     ) -> tuple[Float[Array, " hidden"], Float[Array, " hidden"]]:
-        """The four equations of the module's head."""
-        a_r, a_z, a_n = jnp.split(a, 3)
-        u_r, u_z, u_n = jnp.split(h @ self.recurrent_kernel, 3)
-        r = sigmoid(a_r + u_r)
-        z = sigmoid(a_z + u_z)
-        n = jnp.tanh(a_n + r * (u_n + self.recurrent_bias))
+        """h = (1 - z) n + z h."""
+        _, z, n = self.gates(h, a)
         h = (1 - z) * n + z * h
         return h, h

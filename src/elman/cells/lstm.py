@@ -31,6 +31,15 @@ class LSTMCarry(NamedTuple):
     c: Float[Array, "*batch hidden"]
 
 
+class LSTMGates(NamedTuple):
+    """The gates of one step: input, forget, candidate, output."""
+
+    i: Float[Array, "*batch hidden"]
+    f: Float[Array, "*batch hidden"]
+    g: Float[Array, "*batch hidden"]
+    o: Float[Array, "*batch hidden"]
+
+
 class LSTM(Cell):
     """Long short-term memory; the carry is `LSTMCarry(h, c)`.
 
@@ -60,9 +69,14 @@ class LSTM(Cell):
         """x W + b for all gates."""
         return xs @ self.kernel + self.bias
 
-    def step(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> tuple[LSTMCarry, Float[Array, " hidden"]]:
-        """The six equations of the module's head."""
+    def gates(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> LSTMGates:
+        """The first four equations of the module's head."""
         i, f, g, o = jnp.split(a + carry.h @ self.recurrent_kernel, 4)
-        c = sigmoid(f) * carry.c + sigmoid(i) * jnp.tanh(g)
-        h = sigmoid(o) * jnp.tanh(c)
+        return LSTMGates(sigmoid(i), sigmoid(f), jnp.tanh(g), sigmoid(o))
+
+    def step(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> tuple[LSTMCarry, Float[Array, " hidden"]]:
+        """c = f c + i g, h = o tanh(c)."""
+        i, f, g, o = self.gates(carry, a)
+        c = f * carry.c + i * g
+        h = o * jnp.tanh(c)
         return LSTMCarry(h, c), h

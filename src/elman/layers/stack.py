@@ -54,11 +54,12 @@ class Stack(eqx.Module):
         keys = [None] * len(self.cells) if key is None else jax.random.split(key, len(self.cells))
         last, outputs = [], []
         for layer, cell in enumerate(self.cells):
+            noise, dropout = (None, None) if keys[layer] is None else jax.random.split(keys[layer])
             inputs = xs if self.norms is None else self.norms[layer](xs)
-            layer_carry, ys = unroll(cell, inputs, carry[layer], lengths=lengths)
+            layer_carry, ys = unroll(cell.sample(noise), inputs, carry[layer], lengths=lengths)
             if self.residual and ys.shape == xs.shape:
                 ys = ys + xs
-            xs = variational_dropout(ys, self.dropout, key=keys[layer])
+            xs = variational_dropout(ys, self.dropout, key=dropout)
             last.append(layer_carry)
             outputs.append(xs)
         return tuple(last), outputs

@@ -27,12 +27,16 @@ Gates = Float[Array, "time batch gates"]
 Outputs = Float[Array, "time batch hidden"]
 
 
-def serves(cell: Cell) -> bool:
-    """Whether there is a hand-derived backward pass for this very class (a subclass may step differently)."""
-    return type(cell) in (Elman, GRU, LSTM)
+def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
+    """Why this engine cannot serve a call; None where it can."""
+    if type(cell) not in (Elman, GRU, LSTM):  # this very class: a subclass may step differently
+        return f"{type(cell).__name__} has no hand-derived backward pass"
+    if masked:
+        return "the hand-derived backward pass takes no lengths and no resets"
+    return "the hand-derived backward pass has no taps" if tapped else None
 
 
-def fused(cell: Cell, projected: Gates, carry: Carry, *, reverse: bool) -> tuple[Carry, Outputs]:
+def run(cell: Cell, projected: Gates, carry: Carry, *, reverse: bool) -> tuple[Carry, Outputs]:
     """Runs `cell` over time-major `projected`, all steps valid and without resets."""
     a = jnp.flip(projected, 0) if reverse else projected
     match cell:

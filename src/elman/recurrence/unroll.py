@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from elman._errors import ConfigError, ShapeError
-from elman._types import Carry
+from elman._errors import ConfigError, ShapeError, nearest
+from elman._types import Carry, Padding
 from elman.cells import Cell
-from elman.recurrence.fused import fused, serves
+from elman.recurrence import fused
 from elman.recurrence.scan import scan
+from elman.recurrence.steps import Steps
 
-Engine = Literal["auto", "scan", "fused"]
+Engine = Literal["auto", "fused", "scan"]
+
+Taps = Sequence[str] | Literal["all"]
 
 
 def unroll(
@@ -23,25 +28,30 @@ def unroll(
     carry: Carry | None = None,
     *,
     lengths: Int[Array, " batch"] | None = None,
+    padding: Padding = "right",
     resets: Bool[Array, "batch time"] | None = None,
     reverse: bool = False,
+    taps: Taps = (),
     engine: Engine = "auto",
-) -> tuple[Carry, Float[Array, "batch time hidden"]]:
-    """Runs `cell` along time and returns the last carry and every step's output.
+) -> tuple[Carry, Float[Array, "batch time hidden"]] | tuple[Carry, Float[Array, "batch time hidden"], dict[str, Any]]:
+    """Runs `cell` along time; returns the last carry and every step's output, and the taps where some are asked for.
 
     Args:
         cell: any `Cell`.
         xs: inputs, of `cell.input_size` features.
         carry: the state to go on from, each leaf with a leading batch axis; None starts from `cell.init_carry()`.
-        lengths: valid steps of each sequence, the padding behind them. Padded steps hold the carry and put out zeros.
+        lengths: valid steps of each sequence, 0 to time. Padded steps hold the carry and put out zeros, whatever the
+            padding holds; gradients stay finite.
+        padding: the side of a sequence that its padding is on.
         resets: True restarts the state from `cell.init_carry()` before that step and cuts the gradient there.
         reverse: from the last step to the first; outputs keep their places.
-        engine: "scan" runs any cell; "fused" serves Elman, GRU and LSTM without lengths and resets, with a backward
-            pass derived by hand; "auto" takes it where it fits.
+        taps: what to look at: "carry" for the state after each step, and the names of the cell's gates; "all" for all
+            of them. The third value is then a dict of them, each with leading axes batch and time.
+        engine: who computes; "auto" takes the fastest that serves the call (`engine_for` tells which and why).
 
     Raises:
-        ShapeError: arrays that do not fit the cell or each other.
-        ConfigError: an engine that cannot serve this call.
+        ShapeError: arrays that do not fit the cell or each other, or lengths outside 0 to time.
+        ConfigError: an engine or a tap that cannot serve this call.
 
     >>> from elman.cells import LSTM
     >>> cell, xs = LSTM(3, 4, key=jax.random.key(0)), jnp.ones((2, 5, 3))
@@ -50,45 +60,48 @@ def unroll(
     >>> again, _ = unroll(cell, xs[:, 2:], half)
     >>> bool(jnp.allclose(carry.c, again.c, atol=1e-6)), ys.shape
     (True, (2, 5, 4))
+    >>> _, _, seen = unroll(cell, xs, taps=("carry", "f"))
+    >>> seen["f"].shape, bool((seen["carry"].h == ys).all())
+    ((2, 5, 4), True)
     """
-    _check_shapes(cell, xs, lengths, resets)
+    _check_inputs(cell, xs)
+    _check_lengths(xs, lengths, padding)
+    _check_resets(xs, resets)
     batch, time = xs.shape[:2]
     start = start_carry(cell, batch)
     carry = start if carry is None else carry
     _check_carry(cell, carry, start)
+    wanted = _tap_names(cell, taps)
+    chosen = _choose(engine, cell, masked=lengths is not None or resets is not None, tapped=bool(wanted))
 
-    chosen, reason = engine_for(cell, lengths=lengths is not None, resets=resets is not None)
-    if engine == "fused" and chosen != "fused":
-        raise ConfigError(f"engine 'fused' cannot serve this call: {reason}; use engine='scan' or 'auto'")
-    if engine not in ("auto", "scan", "fused"):
-        raise ConfigError(f"unknown engine {engine!r}; expected 'auto', 'scan' or 'fused'")
-
-    valid = None if lengths is None else (jnp.arange(time)[:, None] < lengths[None, :])
-    xs = jnp.swapaxes(xs, 0, 1)
+    steps = Steps(lengths, padding, resets, reverse)
+    valid = steps.valid(time)
     if valid is not None:  # padding may hold anything; zeros keep the masked steps' gradients finite
         xs = jnp.where(valid[..., None], xs, 0)
-    projected = cell.project(xs)
-    if chosen == "fused" and engine != "scan":
-        carry, ys = fused(cell, projected, carry, reverse=reverse)
+    projected = cell.core.project(jnp.swapaxes(xs, 0, 1))
+    if chosen == "fused":
+        carry, ys = fused.run(cell.core, projected, carry, reverse=reverse)
+        tapped: dict[str, Any] = {}
     else:
-        resets = None if resets is None else jnp.swapaxes(resets, 0, 1)
-        carry, ys = scan(cell, projected, carry, start=start, valid=valid, resets=resets, reverse=reverse)
-    return carry, jnp.swapaxes(ys, 0, 1)
+        carry, ys, tapped = scan(cell.core, projected, carry, start=start, steps=steps, wanted=wanted)
+    ys, tapped = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), (ys, tapped))
+    return (carry, ys, tapped) if wanted else (carry, ys)
 
 
-def engine_for(cell: Cell, *, lengths: bool = False, resets: bool = False) -> tuple[Engine, str]:
-    """The engine that `engine="auto"` takes, and why.
+def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False) -> tuple[str, str]:
+    """The engine that `engine="auto"` takes, and why. `masked` means with lengths or resets.
 
     >>> from elman.cells import GRU
     >>> engine_for(GRU(3, 4, key=jax.random.key(0)))
     ('fused', 'GRU has a hand-derived backward pass')
     """
-    name = type(cell).__name__
-    if not serves(cell):
-        return "scan", f"{name} has no hand-derived backward pass"
-    if lengths or resets:
-        return "scan", "the hand-derived backward pass takes no lengths and no resets"
-    return "fused", f"{name} has a hand-derived backward pass"
+    refusals = []
+    for engine in _PREFERRED:
+        refusal = _refusal(engine, cell, masked=masked, tapped=tapped)
+        if refusal is None:
+            return engine, "; ".join(refusals) or _MERITS[engine].format(type(cell.core).__name__)
+        refusals.append(refusal)
+    raise AssertionError("scan refuses no cell")
 
 
 def start_carry(cell: Cell, batch: int) -> Carry:
@@ -96,7 +109,49 @@ def start_carry(cell: Cell, batch: int) -> Carry:
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *jnp.shape(leaf))), cell.init_carry())
 
 
-def _check_shapes(cell: Cell, xs: Array, lengths: Array | None, resets: Array | None) -> None:
+_PREFERRED = ("fused", "scan")
+_MERITS = {"fused": "{} has a hand-derived backward pass", "scan": "it runs any cell"}
+
+
+def _refusal(engine: str, cell: Cell, *, masked: bool, tapped: bool) -> str | None:
+    """Why `engine` cannot serve this call; None where it can."""
+    if engine == "fused":
+        return fused.refusal(cell.core, masked=masked, tapped=tapped)
+    return None
+
+
+def _choose(engine: str, cell: Cell, *, masked: bool, tapped: bool) -> str:
+    if engine == "auto":
+        return engine_for(cell, masked=masked, tapped=tapped)[0]
+    if engine not in _PREFERRED:
+        known = ("auto", *_PREFERRED)
+        raise ConfigError(f"no engine {engine!r}{nearest(engine, known)}; expected one of {', '.join(known)}")
+    if refusal := _refusal(engine, cell, masked=masked, tapped=tapped):
+        able = [e for e in _PREFERRED if _refusal(e, cell, masked=masked, tapped=tapped) is None]
+        raise ConfigError(f"engine {engine!r} cannot serve this call: {refusal}; {', '.join(able)} can")
+    return engine
+
+
+def _tap_names(cell: Cell, taps: Taps) -> tuple[str, ...]:
+    if not taps:
+        return ()
+    gates = jax.eval_shape(
+        lambda cell: cell.gates(
+            cell.init_carry(), jax.tree.map(lambda a: a[0, 0], cell.project(jnp.zeros((1, 1, cell.input_size))))
+        ),
+        cell.core,
+    )
+    known = ("carry", *getattr(gates, "_fields", ()))
+    names = known if taps == "all" else (taps,) if isinstance(taps, str) else tuple(taps)
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"no tap {name!r}{nearest(name, known)}; {type(cell).__name__} has {', '.join(known)}, and 'all'"
+            )
+    return names
+
+
+def _check_inputs(cell: Cell, xs: Array) -> None:
     if xs.ndim != 3:
         raise ShapeError(f"inputs: expected three axes (batch, time, feature); got shape {xs.shape}")
     batch, time, feature = xs.shape
@@ -104,10 +159,35 @@ def _check_shapes(cell: Cell, xs: Array, lengths: Array | None, resets: Array | 
         raise ShapeError(f"inputs: expected {cell.input_size} features, the cell's input_size; got shape {xs.shape}")
     if batch == 0 or time == 0:
         raise ShapeError(f"inputs: expected at least one sequence and one step; got shape {xs.shape}")
-    if lengths is not None and lengths.shape != (batch,):
-        raise ShapeError(f"lengths: expected one per sequence, shape {(batch,)}; got {lengths.shape}")
-    if resets is not None and resets.shape != (batch, time):
-        raise ShapeError(f"resets: expected one per step, shape {(batch, time)}; got {resets.shape}")
+    weights = [leaf.dtype for leaf in jax.tree.leaves(cell) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    if not jnp.issubdtype(xs.dtype, jnp.floating) or (weights and xs.dtype != weights[0]):
+        expected = weights[0] if weights else "a floating type"
+        raise ShapeError(f"inputs: expected {expected}, as the cell's weights; got {xs.dtype} (xs.astype mends it)")
+
+
+def _check_lengths(xs: Array, lengths: Array | None, padding: str) -> None:
+    if padding not in ("right", "left"):
+        raise ConfigError(f"padding: expected 'right' or 'left'; got {padding!r}")
+    if lengths is None:
+        return
+    batch, time = xs.shape[:2]
+    if lengths.shape != (batch,) or not jnp.issubdtype(lengths.dtype, jnp.integer):
+        raise ShapeError(
+            f"lengths: expected one whole number per sequence, shape {(batch,)}; got {lengths.shape} of {lengths.dtype}"
+        )
+    if isinstance(lengths, jax.core.Tracer):  # inside jit the values are not known yet; there they are clipped
+        return
+    values = np.asarray(lengths)
+    if values.min() < 0 or values.max() > time:
+        worst = int(values.min() if values.min() < 0 else values.max())
+        raise ShapeError(f"lengths: expected 0 to {time}, the steps of the inputs {xs.shape}; got {worst}")
+
+
+def _check_resets(xs: Array, resets: Array | None) -> None:
+    if resets is not None and (resets.shape != xs.shape[:2] or resets.dtype != jnp.bool_):
+        raise ShapeError(
+            f"resets: expected one bool per step, shape {xs.shape[:2]}; got {resets.shape} of {resets.dtype}"
+        )
 
 
 def _check_carry(cell: Cell, carry: Carry, start: Carry) -> None:
