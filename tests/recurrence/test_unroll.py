@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import elman
-from elman.cells import GRU, LSTM, Elman
+from elman.cells import GRU, LSTM, Elman, LSTMCarry
 from elman.recurrence import engine_for, unroll
+from tests.recurrence.kernels import needs_kernels
 from tests.recurrence.oracle import loop
 
 BATCH, TIME, INPUT, HIDDEN = 3, 7, 4, 5
@@ -18,7 +19,9 @@ def relu_elman(inputs, hidden, *, key):
 
 
 CELLS = pytest.mark.parametrize("kind", [Elman, relu_elman, GRU, LSTM], ids=["elman", "elman-relu", "gru", "lstm"])
-ENGINES = pytest.mark.parametrize("engine", ["scan", "fused"])
+NATIVE = pytest.param("native", marks=needs_kernels)
+ENGINES = pytest.mark.parametrize("engine", ["scan", "fused", NATIVE])
+MASKED_ENGINES = pytest.mark.parametrize("engine", ["scan", NATIVE])
 
 
 def shaken(kind, key=0):
@@ -51,38 +54,47 @@ def test_values_are_those_of_the_numpy_loop(kind, engine, reverse, xs):
 
 
 @CELLS
+@MASKED_ENGINES
 @pytest.mark.parametrize("reverse", [False, True])
-def test_lengths_give_the_values_of_the_shorter_sequences(kind, reverse, xs):
+@pytest.mark.parametrize("padding", ["right", "left"])
+def test_lengths_give_the_values_of_the_shorter_sequences(kind, engine, reverse, padding, xs):
     cell, lengths = shaken(kind), np.array([7, 3, 0])
     expected_carry, expected = loop(cell, np.asarray(xs), lengths=lengths, reverse=reverse)
     padded = jnp.where((jnp.arange(TIME) < lengths[:, None])[..., None], xs, jnp.nan)
-    carry, ys = unroll(cell, padded, lengths=jnp.asarray(lengths), reverse=reverse)
+    if padding == "left":
+        turn = lambda a: np.stack([np.roll(row, TIME - n, 0) for row, n in zip(a, lengths, strict=True)])
+        padded, expected = jnp.asarray(turn(padded)), turn(expected)
+    carry, ys = unroll(cell, padded, lengths=jnp.asarray(lengths), padding=padding, reverse=reverse, engine=engine)
     np.testing.assert_allclose(ys, expected, atol=2e-6)
     for name, value in names(carry).items():
         np.testing.assert_allclose(value, expected_carry[name], atol=2e-6)
 
 
 @CELLS
-def test_padding_that_holds_anything_leaves_gradients_finite(kind, xs):
-    padded = xs.at[1, 3:].set(jnp.inf)
-    gradient = eqx.filter_grad(lambda cell: unroll(cell, padded, lengths=jnp.array([7, 3, 0]))[1].sum())(shaken(kind))
+@MASKED_ENGINES
+def test_padding_that_holds_anything_leaves_gradients_finite(kind, engine, xs):
+    padded, lengths = xs.at[1, 3:].set(jnp.inf), jnp.array([7, 3, 0])
+    total = lambda cell: unroll(cell, padded, lengths=lengths, engine=engine)[1].sum()
+    gradient = eqx.filter_grad(total)(shaken(kind))
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(gradient))
 
 
 @CELLS
-def test_resets_restart_the_state(kind, xs):
+@MASKED_ENGINES
+def test_resets_restart_the_state(kind, engine, xs):
     cell = shaken(kind)
     resets = np.zeros((BATCH, TIME), bool)
     resets[0, 3] = resets[1, 0] = resets[1, 6] = True
     _, expected = loop(cell, np.asarray(xs), resets=resets)
-    _, ys = unroll(cell, xs, resets=jnp.asarray(resets))
+    _, ys = unroll(cell, xs, resets=jnp.asarray(resets), engine=engine)
     np.testing.assert_allclose(ys, expected, atol=2e-6)
 
 
 @CELLS
-def test_resets_cut_the_gradient(kind, xs):
+@MASKED_ENGINES
+def test_resets_cut_the_gradient(kind, engine, xs):
     cell, resets = shaken(kind), jnp.zeros((BATCH, TIME), bool).at[:, 4].set(True)
-    by_input = jax.grad(lambda xs: unroll(cell, xs, resets=resets)[1][:, 4:].sum())(xs)
+    by_input = jax.grad(lambda xs: unroll(cell, xs, resets=resets, engine=engine)[1][:, 4:].sum())(xs)
     assert float(jnp.abs(by_input[:, :4]).max()) == 0
     assert float(jnp.abs(by_input[:, 4:]).min()) > 0
 
@@ -130,14 +142,15 @@ def test_gradients_are_those_of_float64_finite_differences(kind, engine, reverse
 
 
 @CELLS
-def test_second_derivatives_agree_between_engines(kind, xs):
+@pytest.mark.parametrize("engine", ["fused", NATIVE])
+def test_second_derivatives_agree_between_engines(kind, engine, xs):
     cell = shaken(kind)
 
     def curvature(engine):
         slope = lambda x: jnp.sum(jax.grad(loss, argnums=1)(cell, x, cell_start(cell), engine) ** 2)
         return jax.grad(slope)(xs)
 
-    np.testing.assert_allclose(curvature("fused"), curvature("scan"), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(curvature(engine), curvature("scan"), rtol=1e-3, atol=1e-4)
 
 
 def cell_start(cell):
@@ -170,7 +183,7 @@ def test_a_cell_of_ones_own_runs_and_says_why_by_scan(xs):
         h = 0.5 * h + np.tanh(np.asarray(xs)[:, t] @ np.asarray(cell.kernel))
         expected.append(h)
     np.testing.assert_allclose(unroll(cell, xs)[1], np.stack(expected, 1), atol=1e-6)
-    assert engine_for(cell) == ("scan", "Fading has no hand-derived backward pass")
+    assert engine_for(cell) == ("scan", "Fading has no native kernel; Fading has no hand-derived backward pass")
 
 
 class StrangeLSTM(LSTM):
@@ -211,6 +224,13 @@ def test_jit_and_eager_agree_with_one_trace(kind, xs):
         (dict(lengths=np.zeros(5, int)), "lengths: expected one whole number per sequence"),
         (dict(resets=np.zeros((2, 2), bool)), "resets: expected one bool per step"),
         (dict(carry=jnp.zeros((2, 5))), "carry: expected that of LSTM"),
+        (dict(carry=LSTMCarry(jnp.zeros((2, 5)), jnp.zeros((2, 4)))), "carry: expected that of LSTM"),
+        (dict(lengths=np.array([1, 4])), "lengths: expected 0 to 3, .* got 4"),
+        (dict(lengths=np.array([-1, 3])), "lengths: expected 0 to 3, .* got -1"),
+        (dict(lengths=np.ones(2, "f")), "lengths: expected one whole number per sequence"),
+        (dict(resets=np.zeros((2, 3), int)), "resets: expected one bool per step"),
+        (dict(xs=np.zeros((2, 3, 4), np.int32)), "inputs: expected float32"),
+        (dict(xs=np.zeros((2, 3, 4), np.float16)), "inputs: expected float32"),
     ],
 )
 @pytest.mark.usefixtures("unchecked")
@@ -226,3 +246,35 @@ def test_an_engine_that_cannot_serve_says_why(xs):
         unroll(shaken(GRU), xs, lengths=jnp.array([1, 2, 3]), engine="fused")
     with pytest.raises(elman.ConfigError, match="has no hand-derived"):
         unroll(Fading(INPUT, HIDDEN, key=jr.key(0)), xs, engine="fused")
+    with pytest.raises(elman.ConfigError, match="no engine 'scna'; did you mean 'scan'"):
+        unroll(shaken(GRU), xs, engine="scna")
+    with pytest.raises(elman.ConfigError, match="padding: expected 'right' or 'left'"):
+        unroll(shaken(GRU), xs, lengths=jnp.array([1, 2, 3]), padding="both")
+    with pytest.raises(elman.ConfigError, match="no tap 'zz'; .*GRU has carry, r, z, n"):
+        unroll(shaken(GRU), xs, taps=("zz",))
+
+
+@CELLS
+@MASKED_ENGINES
+@pytest.mark.parametrize(("padding", "reverse"), [("right", False), ("left", False), ("right", True)])
+def test_taps_are_the_states_and_gates_of_a_loop_over_steps(kind, engine, padding, reverse, xs):
+    cell, lengths = shaken(kind), np.array([7, 3, 0])
+    first = jax.tree.map(lambda leaf: jnp.full((BATCH, HIDDEN), 0.2), cell.init_carry())
+    how = dict(lengths=jnp.asarray(lengths), padding=padding, reverse=reverse)
+    plain = unroll(cell, xs, first, engine=engine, **how)
+    *same, seen = unroll(cell, xs, first, taps="all", engine=engine, **how)
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b), tuple(same), plain)
+    gate_names = getattr(cell.gates(cell.init_carry(), cell.project(xs[:, :1])[0, 0]), "_fields", ())
+    assert set(seen) == {"carry", *gate_names}
+    for row, length in enumerate(lengths):
+        carry = jax.tree.map(lambda leaf, row=row: leaf[row], first)
+        begin = 0 if padding == "right" else TIME - length
+        for t in reversed(range(TIME)) if reverse else range(TIME):
+            x = cell.project(xs[row, t][None, None])[0, 0]
+            valid = begin <= t < begin + length
+            gates = cell.gates(carry, x)
+            carry = cell.step(carry, x)[0] if valid else carry
+            for states, state in zip(jax.tree.leaves(seen["carry"]), jax.tree.leaves(carry), strict=True):
+                np.testing.assert_allclose(states[row, t], state, atol=2e-6)
+            for name in gate_names:
+                np.testing.assert_allclose(seen[name][row, t], getattr(gates, name) if valid else 0, atol=2e-6)

@@ -22,6 +22,7 @@ from jaxtyping import Array, Float
 from elman._types import Carry
 from elman.cells import GRU, LSTM, Cell, Elman, LSTMCarry
 from elman.ops.activations import sigmoid
+from elman.recurrence.steps import Steps
 
 Gates = Float[Array, "time batch gates"]
 Outputs = Float[Array, "time batch hidden"]
@@ -36,9 +37,12 @@ def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
     return "the hand-derived backward pass has no taps" if tapped else None
 
 
-def run(cell: Cell, projected: Gates, carry: Carry, *, reverse: bool) -> tuple[Carry, Outputs]:
-    """Runs `cell` over time-major `projected`, all steps valid and without resets."""
-    a = jnp.flip(projected, 0) if reverse else projected
+def run(
+    cell: Cell, xs: Float[Array, "batch time feature"], carry: Carry, *, start: Carry, steps: Steps, wanted: tuple = ()
+) -> tuple[Carry, Float[Array, "batch time hidden"], dict[str, Any]]:
+    """Runs a layer; see `recurrence.scan.run` for the arguments."""
+    a = cell.project(jnp.swapaxes(xs, 0, 1))
+    a = jnp.flip(a, 0) if steps.reverse else a
     match cell:
         case LSTM():
             carry, ys = _lstm((cell.recurrent_kernel,), carry, a)
@@ -46,7 +50,7 @@ def run(cell: Cell, projected: Gates, carry: Carry, *, reverse: bool) -> tuple[C
             carry, ys = _gru((cell.recurrent_kernel, cell.recurrent_bias), carry, a)
         case Elman():
             carry, ys = (_elman_tanh if cell.activation == "tanh" else _elman_relu)((cell.recurrent_kernel,), carry, a)
-    return carry, jnp.flip(ys, 0) if reverse else ys
+    return carry, jnp.swapaxes(jnp.flip(ys, 0) if steps.reverse else ys, 0, 1), {}
 
 
 def _hand_derived(forward: Callable, backward: Callable) -> Callable:

@@ -3,7 +3,8 @@
 It stands for this loop over one sequence:
 
     for x, valid, reset in zip(xs, valids, resets):
-        carry = cell.init_carry() if reset else carry
+        if valid and reset:
+            carry = cell.init_carry()
         new, y = cell.step(carry, x)
         carry, y = (new, y) if valid else (carry, 0)
 """
@@ -21,15 +22,27 @@ from elman.cells import Cell
 from elman.recurrence.steps import Steps
 
 
-def scan(
-    cell: Cell, projected: Any, carry: Carry, *, start: Carry, steps: Steps, wanted: tuple[str, ...] = ()
-) -> tuple[Carry, Float[Array, "time batch hidden"], dict[str, Any]]:
-    """Runs `cell` over time-major `projected`. `start` is the batched carry that a reset returns to; `wanted` names
-    what is returned of each step besides its output: "carry", and gates of the cell.
+def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
+    """Why this engine cannot serve a call: it always can."""
+    return None
+
+
+def run(
+    cell: Cell,
+    xs: Float[Array, "batch time feature"],
+    carry: Carry,
+    *,
+    start: Carry,
+    steps: Steps,
+    wanted: tuple[str, ...] = (),
+) -> tuple[Carry, Float[Array, "batch time hidden"], dict[str, Any]]:
+    """The last carry, every step's output, and what else is `wanted` of each step: "carry" and gates of the cell.
+
+    `start` is the batched carry that a reset returns to.
     """
-    time = jax.tree.leaves(projected)[0].shape[0]
-    valid = _time_first(steps.valid(time))
-    resets = _time_first(steps.resets)
+    valid = steps.valid(xs.shape[1])
+    if valid is not None:  # padding may hold anything; zeros keep the masked steps' gradients finite
+        xs = jnp.where(valid[..., None], xs, 0)
 
     def step(carry: Carry, x: Any) -> tuple[Carry, Array, dict[str, Array]]:
         new, y = cell.step(carry, x)
@@ -37,13 +50,11 @@ def scan(
         gates = cell.gates(carry, x) if wanted else ()
         return new, y, {name: getattr(gates, name) for name in wanted if name != "carry"}
 
-    step = jax.vmap(step)
-
     def body(carry: Carry, now: tuple) -> tuple[Carry, Any]:
         x, valid_now, reset_now = now
         if reset_now is not None:
-            carry = _select(reset_now, start, carry)
-        new, y, tapped = step(carry, x)
+            carry = _select(reset_now if valid_now is None else reset_now & valid_now, start, carry)
+        new, y, tapped = jax.vmap(step)(carry, x)
         if valid_now is not None:
             new = _select(valid_now, new, carry)
             y, tapped = _select(valid_now, (y, tapped), jax.tree.map(jnp.zeros_like, (y, tapped)))
@@ -51,12 +62,11 @@ def scan(
             tapped["carry"] = new
         return new, (y, tapped)
 
-    carry, (ys, tapped) = jax.lax.scan(body, carry, (projected, valid, resets), reverse=steps.reverse)
+    time_first = jax.tree.map(lambda mask: jnp.swapaxes(mask, 0, 1), (valid, steps.resets))
+    projected = cell.project(jnp.swapaxes(xs, 0, 1))
+    carry, (ys, tapped) = jax.lax.scan(body, carry, (projected, *time_first), reverse=steps.reverse)
+    ys, tapped = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), (ys, tapped))
     return carry, ys, tapped
-
-
-def _time_first(mask: Bool[Array, "batch time"] | None) -> Bool[Array, "time batch"] | None:
-    return None if mask is None else jnp.swapaxes(mask, 0, 1)
 
 
 def _select(rows: Bool[Array, " batch"], chosen: Carry, other: Carry) -> Carry:

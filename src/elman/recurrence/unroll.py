@@ -13,11 +13,10 @@ from jaxtyping import Array, Bool, Float, Int
 from elman._errors import ConfigError, ShapeError, nearest
 from elman._types import Carry, Padding
 from elman.cells import Cell
-from elman.recurrence import fused
-from elman.recurrence.scan import scan
+from elman.recurrence import fused, native, scan
 from elman.recurrence.steps import Steps
 
-Engine = Literal["auto", "fused", "scan"]
+Engine = Literal["auto", "native", "fused", "scan"]
 
 Taps = Sequence[str] | Literal["all"]
 
@@ -67,24 +66,14 @@ def unroll(
     _check_inputs(cell, xs)
     _check_lengths(xs, lengths, padding)
     _check_resets(xs, resets)
-    batch, time = xs.shape[:2]
-    start = start_carry(cell, batch)
+    start = start_carry(cell, xs.shape[0])
     carry = start if carry is None else carry
     _check_carry(cell, carry, start)
     wanted = _tap_names(cell, taps)
     chosen = _choose(engine, cell, masked=lengths is not None or resets is not None, tapped=bool(wanted))
 
     steps = Steps(lengths, padding, resets, reverse)
-    valid = steps.valid(time)
-    if valid is not None:  # padding may hold anything; zeros keep the masked steps' gradients finite
-        xs = jnp.where(valid[..., None], xs, 0)
-    projected = cell.core.project(jnp.swapaxes(xs, 0, 1))
-    if chosen == "fused":
-        carry, ys = fused.run(cell.core, projected, carry, reverse=reverse)
-        tapped: dict[str, Any] = {}
-    else:
-        carry, ys, tapped = scan(cell.core, projected, carry, start=start, steps=steps, wanted=wanted)
-    ys, tapped = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), (ys, tapped))
+    carry, ys, tapped = _ENGINES[chosen].run(cell.core, xs, carry, start=start, steps=steps, wanted=wanted)
     return (carry, ys, tapped) if wanted else (carry, ys)
 
 
@@ -92,16 +81,20 @@ def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False) -> tup
     """The engine that `engine="auto"` takes, and why. `masked` means with lengths or resets.
 
     >>> from elman.cells import GRU
-    >>> engine_for(GRU(3, 4, key=jax.random.key(0)))
-    ('fused', 'GRU has a hand-derived backward pass')
+    >>> class MyGRU(GRU):
+    ...     pass
+    >>> engine_for(MyGRU(3, 4, key=jax.random.key(0)))
+    ('scan', 'MyGRU has no native kernel; MyGRU has no hand-derived backward pass')
     """
     refusals = []
-    for engine in _PREFERRED:
-        refusal = _refusal(engine, cell, masked=masked, tapped=tapped)
+    for engine, module in _ENGINES.items():
+        refusal = module.refusal(cell.core, masked=masked, tapped=tapped)
         if refusal is None:
-            return engine, "; ".join(refusals) or _MERITS[engine].format(type(cell.core).__name__)
+            return engine, "; ".join(
+                refusals
+            ) or f"{type(cell.core).__name__} has kernels for {native.instruction_set()}"
         refusals.append(refusal)
-    raise AssertionError("scan refuses no cell")
+    raise AssertionError("scan refuses no call")
 
 
 def start_carry(cell: Cell, batch: int) -> Carry:
@@ -109,25 +102,18 @@ def start_carry(cell: Cell, batch: int) -> Carry:
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *jnp.shape(leaf))), cell.init_carry())
 
 
-_PREFERRED = ("fused", "scan")
-_MERITS = {"fused": "{} has a hand-derived backward pass", "scan": "it runs any cell"}
+# The fastest first. Each has `refusal` and `run`.
+_ENGINES: dict[str, Any] = {"native": native, "fused": fused, "scan": scan}
 
 
-def _refusal(engine: str, cell: Cell, *, masked: bool, tapped: bool) -> str | None:
-    """Why `engine` cannot serve this call; None where it can."""
-    if engine == "fused":
-        return fused.refusal(cell.core, masked=masked, tapped=tapped)
-    return None
-
-
-def _choose(engine: str, cell: Cell, *, masked: bool, tapped: bool) -> str:
+def _choose(engine: str, cell: Cell, **call: bool) -> str:
     if engine == "auto":
-        return engine_for(cell, masked=masked, tapped=tapped)[0]
-    if engine not in _PREFERRED:
-        known = ("auto", *_PREFERRED)
+        return engine_for(cell, **call)[0]
+    if engine not in _ENGINES:
+        known = ("auto", *_ENGINES)
         raise ConfigError(f"no engine {engine!r}{nearest(engine, known)}; expected one of {', '.join(known)}")
-    if refusal := _refusal(engine, cell, masked=masked, tapped=tapped):
-        able = [e for e in _PREFERRED if _refusal(e, cell, masked=masked, tapped=tapped) is None]
+    if refusal := _ENGINES[engine].refusal(cell.core, **call):
+        able = [name for name, module in _ENGINES.items() if module.refusal(cell.core, **call) is None]
         raise ConfigError(f"engine {engine!r} cannot serve this call: {refusal}; {', '.join(able)} can")
     return engine
 
@@ -175,9 +161,10 @@ def _check_lengths(xs: Array, lengths: Array | None, padding: str) -> None:
         raise ShapeError(
             f"lengths: expected one whole number per sequence, shape {(batch,)}; got {lengths.shape} of {lengths.dtype}"
         )
-    if isinstance(lengths, jax.core.Tracer):  # inside jit the values are not known yet; there they are clipped
+    try:
+        values = np.asarray(lengths)
+    except jax.errors.TracerArrayConversionError:  # inside jit the values are not known yet; there they are clipped
         return
-    values = np.asarray(lengths)
     if values.min() < 0 or values.max() > time:
         worst = int(values.min() if values.min() < 0 else values.max())
         raise ShapeError(f"lengths: expected 0 to {time}, the steps of the inputs {xs.shape}; got {worst}")

@@ -1,0 +1,31 @@
+"""Builds the native kernels while elman is installed or a wheel is made; without a compiler, elman does without."""
+
+import importlib.util
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+BUILD = Path("src/elman/recurrence/native/build.py")
+
+
+class KernelHook(BuildHookInterface):
+    """Adds `_kernels.so` to what is built."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called by hatchling before it gathers the files."""
+        spec = importlib.util.spec_from_file_location("build_kernels", Path(self.root) / BUILD)
+        assert spec
+        assert spec.loader
+        kernels = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(kernels)
+        kernels.LIBRARY.unlink(missing_ok=True)  # a library of other sources is worse than none
+        try:
+            kernels.build()
+        except kernels.BuildError as error:
+            self.app.display_warning(f"elman goes without native kernels: {error}")
+            return
+        tag = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data.update(pure_python=False, tag=f"py3-none-{tag}")
+        build_data["artifacts"].append(str(kernels.LIBRARY.relative_to(self.root)))

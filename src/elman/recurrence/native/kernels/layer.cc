@@ -1,0 +1,477 @@
+// A whole recurrent layer, forward and back through time: the input's product, the steps, the weights' gradients.
+// Compiled once for each instruction set ELMAN_ISA and number type ELMAN_REAL.
+//
+// A thread takes its slice of the batch through all steps and needs no other. Only where the recurrent kernel is large
+// and rows are few do the threads take hidden units instead, and meet after each step. The recurrent kernel is packed so
+// that the gates of the same hidden units lie side by side: a tile's sums are what the non-linearity needs, and the
+// gates go from registers to memory once.
+#include "layer.h"
+
+#include <cstring>
+
+#include "product.h"
+#include "cells.h"
+#include "scratch.h"
+
+namespace {
+
+using elman::Barrier;
+using elman::Layer;
+
+template <class T> class Scratch {
+ public:
+  explicit Scratch(long count) : at_(static_cast<T*>(elman::scratch_take(static_cast<size_t>(count) * sizeof(T)))) {}
+  ~Scratch() { elman::scratch_give(const_cast<void*>(static_cast<const void*>(at_))); }
+  Scratch(const Scratch&) = delete;
+  operator T*() const { return at_; }
+
+ private:
+  T* at_;
+};
+
+ELMAN_INLINE Range share(long total, int id, int count) { return {total * id / count, total * (id + 1) / count}; }
+
+// Calls tile with a number of vectors, 1 to `most`, as a constant.
+template <int most, class Tile> ELMAN_INLINE void with_vectors(long vectors, Tile&& tile) {
+  if (vectors >= most) tile.template operator()<most>();
+  else if constexpr (most > 1) with_vectors<most - 1>(vectors, tile);
+}
+
+// Sizes and rows that both passes use.
+template <class T, class Cell> struct Pass {
+  using V = Vector<T>;
+  static constexpr long lanes = kLanes<T>, gates = Cell::gates, kept = Cell::kept;
+
+  const Layer<T>& layer;
+  const long hidden = layer.hidden, features = layer.features, columns = gates * hidden;
+  const long padded = ceil_div(hidden, lanes) * lanes;
+
+  T* kept_at(long place) const { return layer.gates + place * kept * hidden; }
+  Rows<const T> inputs() const { return {layer.xs, features, layer.places}; }
+  Rows<T> all_kept() const { return {layer.gates, kept * hidden, layer.places}; }
+  Unit<T> unit(long place, long j) const {
+    return {kept_at(place) + j, hidden, hidden - j, layer.kind == Kind::kElmanRelu};
+  }
+  long place(long row, long step) const { return layer.row_first[row] + step * layer.direction; }
+  bool resets_at(long place) const { return layer.resets && layer.resets[place]; }
+  long longest(int part) const {
+    long row = layer.part_begin[part];
+    return row < layer.part_begin[part + 1] ? layer.row_count[row] : 0;
+  }
+  // The rows of a part that run at `step` are its first ones; `running` is what ran at an earlier step.
+  long still_running(int part, long step, long running) const {
+    while (running > layer.part_begin[part] && layer.row_count[running - 1] <= step) running--;
+    return running;
+  }
+  void clear_padding(long row, T* array, long width) const {
+    long sequence = layer.row_batch[row], count = layer.row_count[row], time = layer.time;
+    T* from = array + sequence * time * width;
+    long first = count ? layer.row_first[row] - sequence * time : 0;
+    long begin = layer.direction > 0 || !count ? first : first - count + 1;
+    memset(from, 0, begin * width * sizeof(T));
+    memset(from + (begin + count) * width, 0, (time - begin - count) * width * sizeof(T));
+  }
+};
+
+// Forward ---------------------------------------------------------------------------------------------------------------
+
+template <class T, class Cell> class Forward : Pass<T, Cell> {
+  using Base = Pass<T, Cell>;
+  using Base::columns, Base::features, Base::gates, Base::hidden, Base::kept, Base::lanes, Base::layer, Base::padded;
+  using V = Vector<T>;
+  static constexpr long panel = Cell::units * lanes;  // hidden units of a packed panel
+
+ public:
+  Forward(const Layer<T>& layer, int threads)
+      : Base{layer},
+        threads_(threads),
+        panels_(ceil_div(hidden, panel)),
+        stride_(padded + 16),
+        packed_(panels_ * panel * gates * hidden),
+        states_{Scratch<T>(layer.batch * stride_), Scratch<T>(layer.batch * stride_)},
+        cells_(Cell::has_cell_state ? layer.batch * padded : 0),
+        product_(threads * kProductScratch<T>) {}
+
+  bool run() {
+    if (!packed_ || !states_[0] || !states_[1] || !cells_ || !product_) return false;
+    elman::team_run(threads_, [](void* self, int id, int count) { static_cast<Forward*>(self)->work(id, count); }, this);
+    return true;
+  }
+
+ private:
+  void work(int id, int count) {
+    Range panels = share(panels_, id, count), rows = share(layer.batch, id, count);
+    for (long p = panels.begin; p < panels.end; p++) pack(p);
+    for (long row = rows.begin; row < rows.end; row++) start(row);
+    barrier_.wait(count);
+    if (layer.split_hidden) {
+      long begin = panels.begin * panel, end = least(hidden, panels.end * panel);
+      for (long gate = 0; gate < gates && begin < end; gate++) project(0, {gate * hidden + begin, gate * hidden + end}, id);
+      steps(0, panels, count);
+    } else {
+      for (int part = id; part < layer.parts; part += count) {
+        project(part, {0, columns}, id);
+        steps(part, {0, panels_}, 1);
+      }
+    }
+  }
+
+  // Panel p of the recurrent kernel: for every k, the vectors of each unit's gates side by side.
+  void pack(long p) {
+    long first = p * panel, units = least(Cell::units, ceil_div(hidden - first, lanes));
+    T* to = packed_ + first * gates * hidden;
+    for (long k = 0; k < hidden; k++)
+      for (long unit = 0; unit < units; unit++)
+        for (long gate = 0; gate < gates; gate++, to += lanes) {
+          long at = first + unit * lanes;
+          whole(to) = load(layer.recurrent_kernel + k * columns + gate * hidden + at, hidden - at);
+        }
+  }
+
+  void start(long row) {
+    long sequence = layer.row_batch[row], count = layer.row_count[row];
+    bool resets = count && this->resets_at(this->place(row, 0));
+    copy((resets ? layer.h_start : layer.h_first) + sequence * hidden, states_[0] + row * stride_);
+    if (!count) memcpy(layer.h_last + sequence * hidden, layer.h_first + sequence * hidden, hidden * sizeof(T));
+    if constexpr (Cell::has_cell_state) {
+      copy((resets ? layer.c_start : layer.c_first) + sequence * hidden, cells_ + row * padded);
+      if (!count) memcpy(layer.c_last + sequence * hidden, layer.c_first + sequence * hidden, hidden * sizeof(T));
+    }
+    this->clear_padding(row, layer.ys, hidden);
+  }
+
+  void copy(const T* from, T* to) {
+    memcpy(to, from, hidden * sizeof(T));
+    memset(to + hidden, 0, (padded - hidden) * sizeof(T));
+  }
+
+  // x W + b of a part's steps, to where the gates will be.
+  void project(int part, Range some, int id) {
+    multiply<false, false, T>(this->inputs(), {layer.kernel, columns}, this->all_kept(),
+                              {layer.part_place[part], layer.part_place[part + 1]}, some, {0, features}, layer.bias,
+                              product_ + id * kProductScratch<T>);
+  }
+
+  void steps(int part, Range panels, int meeting) {
+    long begin = layer.part_begin[part], running = layer.part_begin[part + 1];
+    for (long step = 0; step < this->longest(part); step++) {
+      running = this->still_running(part, step, running);
+      for (long p = panels.begin; p < panels.end; p++)
+        with_vectors<Cell::units>(ceil_div(hidden - p * panel, lanes), [&]<int units>() {
+          for_row_blocks<Cell::rows>(begin, running, [&]<int rows>(long row) { tile<rows, units>(step, row, p * panel); });
+        });
+      barrier_.wait(meeting);
+    }
+  }
+
+  template <int rows, int units> __attribute__((noinline)) void tile(long step, long first_row, long first_unit) {
+    const T* before = states_[step & 1] + first_row * stride_;
+    T* after = states_[(step + 1) & 1] + first_row * stride_;
+    long places[rows];
+    for (int m = 0; m < rows; m++) {
+      places[m] = this->place(first_row + m, step);
+      for (long gate = 0; gate < gates; gate++)
+        for (int unit = 0; unit < units; unit++)
+          __builtin_prefetch(this->kept_at(places[m]) + gate * hidden + first_unit + unit * lanes);
+    }
+    V sums[rows][units * gates] = {};
+    multiply_tile<rows, units * gates, T>(before, stride_, 1, packed_ + first_unit * gates * hidden, hidden, sums);
+
+    for (int unit = 0; unit < units; unit++) {
+      const long j = first_unit + unit * lanes, n = hidden - j;
+      V recurrent_bias{};
+      if constexpr (Cell::bias_gradients > Cell::gates) recurrent_bias = load(layer.recurrent_bias + j, n);
+      ELMAN_UNROLL for (int m = 0; m < rows; m++) {
+        const long row = first_row + m, sequence = layer.row_batch[row] * hidden + j, at = places[m] * hidden + j;
+        V c{};
+        if constexpr (Cell::has_cell_state) c = whole(cells_ + row * padded + j);
+        V h = Cell::forward(&sums[m][unit * gates], this->unit(places[m], j),
+                            whole(before + m * stride_ + j), c, recurrent_bias);
+        store(layer.ys + at, h, n);
+        if constexpr (Cell::has_cell_state) store(layer.cs + at, c, n);
+        if (step + 1 == layer.row_count[row]) {
+          store(layer.h_last + sequence, h, n);
+          if constexpr (Cell::has_cell_state) store(layer.c_last + sequence, c, n);
+        } else if (this->resets_at(places[m] + layer.direction)) {
+          h = load(layer.h_start + sequence, n);
+          if constexpr (Cell::has_cell_state) c = load(layer.c_start + sequence, n);
+        }
+        whole(after + m * stride_ + j) = h;
+        if constexpr (Cell::has_cell_state) whole(cells_ + row * padded + j) = c;
+      }
+    }
+  }
+
+  const int threads_;
+  const long panels_, stride_;
+  Scratch<T> packed_, states_[2], cells_, product_;
+  Barrier barrier_;
+};
+
+// Backward --------------------------------------------------------------------------------------------------------------
+
+// Weights up to this size get a gradient from each part, added up at the end; for larger ones threads share columns.
+constexpr long kSmallWeights = 1 << 18;
+
+template <class T, class Cell> class Backward : Pass<T, Cell> {
+  using Base = Pass<T, Cell>;
+  using Base::columns, Base::features, Base::gates, Base::hidden, Base::kept, Base::lanes, Base::layer, Base::padded;
+  using V = Vector<T>;
+  static constexpr long panel = kPanel<T>, bias_gradients = Cell::bias_gradients;
+
+ public:
+  Backward(const Layer<T>& layer, int threads)
+      : Base{layer},
+        threads_(threads),
+        panels_(ceil_div(hidden, panel)),
+        depth_(gates * padded),
+        stride_(depth_ + 16),
+        bias_stride_(bias_gradients * panels_ * panel),
+        weights_((features + hidden) * columns),
+        by_part_(!layer.split_hidden && weights_ <= kSmallWeights),
+        packed_(panels_ * panel * depth_),
+        gradients_{Scratch<T>(layer.batch * stride_), Scratch<T>(layer.batch * stride_)},
+        d_state_(layer.batch * padded),
+        d_cell_(Cell::has_cell_state ? layer.batch * padded : 0),
+        d_bias_(layer.parts * bias_stride_),
+        d_weights_(by_part_ ? layer.parts * weights_ : 0),
+        before_(layer.part_place[layer.parts]),
+        product_(threads * kProductScratch<T>) {}
+
+  bool run() {
+    if (!packed_ || !gradients_[0] || !gradients_[1] || !d_state_ || !d_cell_ || !d_bias_ || !d_weights_ || !before_ ||
+        !product_)
+      return false;
+    elman::team_run(threads_, [](void* self, int id, int count) { static_cast<Backward*>(self)->work(id, count); }, this);
+    return true;
+  }
+
+ private:
+  void work(int id, int count) {
+    T* product = product_ + id * kProductScratch<T>;
+    Range panels = share(panels_, id, count), rows = share(layer.batch, id, count);
+    for (long p = panels.begin; p < panels.end; p++) pack(p);
+    for (long row = rows.begin; row < rows.end; row++) start(row);
+    if (layer.split_hidden && id == 0) gather_states_before(0);
+    barrier_.wait(count);
+    if (layer.split_hidden) {
+      steps(0, panels, count);
+      Range places = share(layer.part_place[1], id, count);
+      input_gradient(places, product);
+    } else {
+      for (int part = id; part < layer.parts; part += count) {
+        gather_states_before(part);
+        steps(part, {0, panels_}, 1);
+        Range places{layer.part_place[part], layer.part_place[part + 1]};
+        input_gradient(places, product);
+        if (by_part_) {
+          T* to = d_weights_ + part * weights_;
+          kernel_gradients(to, to + features * columns, {0, columns}, places, product);
+        }
+      }
+      barrier_.wait(count);
+    }
+    if (by_part_) {
+      add_parts(share(weights_, id, count));
+    } else {
+      Range shared = share(ceil_div(columns, panel), id, count);
+      kernel_gradients(layer.d_kernel, layer.d_recurrent_kernel,
+                       {least(columns, shared.begin * panel), least(columns, shared.end * panel)},
+                       {0, layer.part_place[layer.parts]}, product);
+    }
+    if (id == 0) bias_gradient();
+  }
+
+  // Panel p of the recurrent kernel transposed: its rows are the gates' units, gate after gate, filled up with zeros.
+  void pack(long p) {
+    long first = p * panel, vectors = least(kPanelVectors, ceil_div(hidden - first, lanes)), width = vectors * lanes;
+    long valid = least(width, hidden - first);
+    T* to = packed_ + first * depth_;
+    memset(to, 0, width * depth_ * sizeof(T));
+    for (long gate = 0; gate < gates; gate++) {
+      T* block = to + gate * padded * width;
+      long c = 0;
+      for (; c + 16 <= valid; c += 16) {
+        const T* sources[16];
+        for (int i = 0; i < 16; i++) sources[i] = layer.recurrent_kernel + (first + c + i) * columns + gate * hidden;
+        long k = 0;
+        for (; k + 16 <= hidden; k += 16) transpose_16(sources, k, block + k * width + c, width);
+        for (; k < hidden; k++)
+          for (int i = 0; i < 16; i++) block[k * width + c + i] = sources[i][k];
+      }
+      for (; c < valid; c++) {
+        const T* source = layer.recurrent_kernel + (first + c) * columns + gate * hidden;
+        for (long k = 0; k < hidden; k++) block[k * width + c] = source[k];
+      }
+    }
+  }
+
+  void start(long row) {
+    long sequence = layer.row_batch[row] * hidden;
+    memset(gradients_[0] + row * stride_, 0, stride_ * sizeof(T));
+    memset(gradients_[1] + row * stride_, 0, stride_ * sizeof(T));
+    memcpy(d_state_ + row * padded, layer.d_h_last + sequence, hidden * sizeof(T));
+    memset(d_state_ + row * padded + hidden, 0, (padded - hidden) * sizeof(T));
+    memset(layer.d_h_start + sequence, 0, hidden * sizeof(T));
+    if constexpr (Cell::has_cell_state) {
+      memcpy(d_cell_ + row * padded, layer.d_c_last + sequence, hidden * sizeof(T));
+      memset(d_cell_ + row * padded + hidden, 0, (padded - hidden) * sizeof(T));
+      memset(layer.d_c_start + sequence, 0, hidden * sizeof(T));
+    }
+    this->clear_padding(row, layer.d_xs, features);
+  }
+
+  // Where the state is that a step began with: `states` is ys or cs.
+  const T* before(long row, long step, const T* first, const T* start, const T* states) const {
+    long place = this->place(row, step), sequence = layer.row_batch[row] * hidden;
+    if (this->resets_at(place)) return start + sequence;
+    return step == 0 ? first + sequence : states + (place - layer.direction) * hidden;
+  }
+
+  void gather_states_before(int part) {
+    const T** to = before_ + layer.part_place[part];
+    for (long row = layer.part_begin[part]; row < layer.part_begin[part + 1]; row++)
+      for (long step = 0; step < layer.row_count[row]; step++)
+        *to++ = before(row, step, layer.h_first, layer.h_start, layer.ys);
+  }
+
+  void steps(int part, Range panels, int meeting) {
+    const long begin = layer.part_begin[part], end = layer.part_begin[part + 1], longest = this->longest(part);
+    T* d_bias = d_bias_ + part * bias_stride_;
+    for (long p = panels.begin; p < panels.end; p++)
+      for (long i = 0; i < bias_gradients; i++) memset(d_bias + (i * panels_ + p) * panel, 0, panel * sizeof(T));
+    long running = begin;
+    for (long step = longest - 1; step >= -1; step--) {
+      while (running < end && layer.row_count[running] > step) running++;
+      for (long p = panels.begin; p < panels.end; p++)
+        with_vectors<kPanelVectors>(ceil_div(hidden - p * panel, lanes), [&]<int vectors>() {
+          for_row_blocks<kTileRows>(begin, running, [&]<int rows>(long row) {
+            tile<rows, vectors>(step, row, p * panel, step + 1 < longest, d_bias);
+          });
+        });
+      barrier_.wait(meeting);
+    }
+  }
+
+  // The gradient by the state after `step`, then by that step's gates; for step -1 the gradient by the first state.
+  template <int rows, int vectors>
+  __attribute__((noinline)) void tile(long step, long first_row, long first_unit, bool followed, T* d_bias) {
+    const T* from = gradients_[(step + 1) & 1] + first_row * stride_;
+    long places[rows];
+    for (int m = 0; m < rows; m++) {
+      places[m] = this->place(first_row + m, step);
+      if (step < 0) continue;
+      for (int v = 0; v < vectors; v++) {
+        __builtin_prefetch(layer.d_ys + places[m] * hidden + first_unit + v * lanes);
+        if constexpr (kept > 1)
+          for (long i = 0; i < kept; i++)
+            __builtin_prefetch(this->kept_at(places[m]) + i * hidden + first_unit + v * lanes);
+      }
+    }
+    V sums[rows][vectors] = {};
+    if (followed) multiply_tile<rows, vectors, T>(from, stride_, 1, packed_ + first_unit * depth_, depth_, sums);
+
+    for (int v = 0; v < vectors; v++) {
+      const long j = first_unit + v * lanes, n = hidden - j;
+      V db[bias_gradients] = {};
+      for (int m = 0; m < rows; m++) {
+        const long row = first_row + m, sequence = layer.row_batch[row] * hidden + j;
+        V& d_state = whole(d_state_ + row * padded + j);
+        V dh = sums[m][v] + d_state, dc{};
+        if constexpr (Cell::has_cell_state) dc = whole(d_cell_ + row * padded + j);
+        if (step + 1 < layer.row_count[row] && this->resets_at(places[m] + layer.direction)) {
+          store(layer.d_h_start + sequence, load(layer.d_h_start + sequence, n) + dh, n);
+          dh = V{};
+          if constexpr (Cell::has_cell_state) {
+            store(layer.d_c_start + sequence, load(layer.d_c_start + sequence, n) + dc, n);
+            dc = V{};
+          }
+        }
+        if (step < 0) {
+          store(layer.d_h_first + sequence, dh, n);
+          if constexpr (Cell::has_cell_state) store(layer.d_c_first + sequence, dc, n);
+          continue;
+        }
+        const long at = places[m] * hidden + j;
+        V h = load(layer.ys + at, n), h_before{}, c{}, c_before{};
+        if constexpr (kept > 1 && !Cell::has_cell_state)
+          h_before = load(before(row, step, layer.h_first, layer.h_start, layer.ys) + j, n);
+        if constexpr (Cell::has_cell_state) {
+          c = load(layer.cs + at, n);
+          c_before = load(before(row, step, layer.c_first, layer.c_start, layer.cs) + j, n);
+        }
+        V d[gates];
+        Cell::backward(this->unit(places[m], j), dh + load(layer.d_ys + at, n), dc, h, h_before, c,
+                       c_before, d, db, d_state);
+        if constexpr (Cell::has_cell_state) whole(d_cell_ + row * padded + j) = dc;
+        T* to = gradients_[step & 1] + row * stride_ + j;
+        for (long gate = 0; gate < gates; gate++) whole(to + gate * padded) = d[gate];
+      }
+      for (long i = 0; i < bias_gradients; i++) whole(d_bias + i * panels_ * panel + j) += db[i];
+    }
+  }
+
+  void input_gradient(Range places, T* product) {
+    Rows<T> d_gates = this->all_kept();
+    multiply<false, true, T>({d_gates.base, d_gates.stride, d_gates.places}, {layer.kernel, columns},
+                             {layer.d_xs, features, layer.places}, places, {0, features}, {0, columns}, nullptr, product);
+  }
+
+  // dW = sum x^T d, dU = sum h_before^T d over the steps, for some columns. A GRU's candidate takes the gradient by its
+  // own product with U, kept in block 3, for dU.
+  void kernel_gradients(T* d_kernel, T* d_recurrent_kernel, Range some, Range places, T* product) {
+    Rows<const T> d_gates{layer.gates, kept * hidden, layer.places}, states{nullptr, 0, nullptr, before_};
+    multiply<true, false, T>(this->inputs(), d_gates, {d_kernel, columns}, {0, features}, some, places, nullptr, product);
+    const long own = kept > gates ? (gates - 1) * hidden : columns;
+    multiply<true, false, T>(states, d_gates, {d_recurrent_kernel, columns}, {0, hidden},
+                             {some.begin, least(own, some.end)}, places, nullptr, product);
+    d_gates.base += hidden;
+    multiply<true, false, T>(states, d_gates, {d_recurrent_kernel, columns}, {0, hidden},
+                             {some.begin > own ? some.begin : own, some.end}, places, nullptr, product);
+  }
+
+  void add_parts(Range some) {
+    for (long i = some.begin; i < some.end; i++) {
+      T sum = 0;
+      for (int part = 0; part < layer.parts; part++) sum += d_weights_[part * weights_ + i];
+      long in_kernel = features * columns;
+      (i < in_kernel ? layer.d_kernel[i] : layer.d_recurrent_kernel[i - in_kernel]) = sum;
+    }
+  }
+
+  void bias_gradient() {
+    for (long i = 0; i < bias_gradients; i++) {
+      T* to = i < gates ? layer.d_bias + i * hidden : layer.d_recurrent_bias;
+      for (long j = 0; j < hidden; j++) {
+        T sum = 0;
+        for (int part = 0; part < layer.parts; part++) sum += d_bias_[part * bias_stride_ + i * panels_ * panel + j];
+        to[j] = sum;
+      }
+    }
+  }
+
+  const int threads_;
+  const long panels_, depth_, stride_, bias_stride_, weights_;
+  const bool by_part_;
+  Scratch<T> packed_, gradients_[2], d_state_, d_cell_, d_bias_, d_weights_;
+  Scratch<const T*> before_;
+  Scratch<T> product_;
+  Barrier barrier_;
+};
+
+template <template <class, class> class PassOf, class T> bool run(const Layer<T>& layer, int threads) {
+  switch (layer.kind) {
+    case Kind::kGru: return PassOf<T, Gru<T>>(layer, threads).run();
+    case Kind::kLstm: return PassOf<T, Lstm<T>>(layer, threads).run();
+    default: return PassOf<T, Elman<T>>(layer, threads).run();
+  }
+}
+
+}  // namespace
+
+namespace elman::ELMAN_ISA {
+
+bool forward(const Layer<ELMAN_REAL>& layer, int threads) { return run<Forward>(layer, threads); }
+bool backward(const Layer<ELMAN_REAL>& layer, int threads) { return run<Backward>(layer, threads); }
+
+}  // namespace elman::ELMAN_ISA

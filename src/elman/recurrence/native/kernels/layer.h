@@ -1,0 +1,61 @@
+// A recurrent layer over a batch, as the kernels see it: plain pointers, so that code compiled for one instruction set
+// shares no inline function with code compiled for another.
+//
+// Axes: batch time feature hidden. A place is a step of a sequence, batch * time + t. `G` gates of `hidden` units:
+//   Elman  1  h                       kept for the backward pass: nothing but ys
+//   GRU    3  r z n                   kept, at each place: r, z, n and h U_n + b_rn
+//   LSTM   4  i f g o                 kept, at each place: i, f, g, o, and apart from these c
+#pragma once
+#include "team.h"
+
+namespace elman {
+
+enum class Kind { kElmanTanh, kElmanRelu, kGru, kLstm };
+
+constexpr int kMaxParts = 1024;
+
+template <class T> struct Layer {
+  Kind kind;
+  long batch, time, features, hidden;
+
+  // Which steps are run, in which order. Rows are sequences in the order that threads take them: part by part, and
+  // within a part the longest first, so that the sequences still running at any step are the first ones.
+  int parts;               // slices of the batch that need nothing of each other
+  bool split_hidden;       // one part; threads take hidden units instead and meet after every step
+  long direction;          // +1, or -1 from the last step to the first
+  const long* part_begin;  // [parts + 1] rows
+  const long* row_batch;   // [batch] which sequence
+  const long* row_first;   // [batch] the place of its first step
+  const long* row_count;   // [batch] its number of steps
+  const long* part_place;  // [parts + 1] into `places`
+  const long* places;      // every step that is run, part by part
+
+  const T *xs, *kernel, *recurrent_kernel, *bias, *recurrent_bias;  // [batch time feature] [feature G*hidden] ...
+  const T *h_first, *c_first;                                       // [batch hidden]
+  const T *h_start, *c_start;                                       // [batch hidden], where resets return to
+  const unsigned char* resets;                                      // [batch time], or null
+
+  T *ys, *gates, *cs;   // [batch time hidden], [batch time kept * hidden], [batch time hidden]
+  T *h_last, *c_last;   // [batch hidden]
+
+  // Backward only. `gates` comes with what was kept and leaves with the gradients before the non-linearities.
+  const T *d_ys, *d_h_last, *d_c_last;
+  T *d_xs, *d_kernel, *d_recurrent_kernel, *d_bias, *d_recurrent_bias;
+  T *d_h_first, *d_c_first, *d_h_start, *d_c_start;
+};
+
+constexpr int gate_count(Kind kind) { return kind == Kind::kLstm ? 4 : kind == Kind::kGru ? 3 : 1; }
+constexpr int kept_count(Kind kind) { return kind == Kind::kLstm || kind == Kind::kGru ? 4 : 1; }
+
+// One set of kernels for each instruction set; the binding takes the best that the processor has. False: no memory.
+#define ELMAN_DECLARE_KERNELS(isa, real)             \
+  namespace isa {                                    \
+  bool forward(const Layer<real>&, int threads);     \
+  bool backward(const Layer<real>&, int threads);    \
+  }
+ELMAN_DECLARE_KERNELS(baseline, float)
+ELMAN_DECLARE_KERNELS(baseline, double)
+ELMAN_DECLARE_KERNELS(avx2, float)
+ELMAN_DECLARE_KERNELS(avx512, float)
+
+}  // namespace elman

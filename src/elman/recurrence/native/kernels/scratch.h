@@ -1,0 +1,11 @@
+// Working memory of a call, kept for the next one: fresh pages would cost as much as the arithmetic of a small layer.
+#pragma once
+#include <cstddef>
+
+namespace elman {
+
+// Aligned to a cache line, not cleared; null when there is no memory. Up to 64 MB that nobody uses are kept.
+void* scratch_take(std::size_t bytes);
+void scratch_give(void* memory);
+
+}  // namespace elman

@@ -1,0 +1,113 @@
+// Vectors as wide as the instruction set that this file is compiled for, and the functions that gates are made of.
+#pragma once
+#include <cmath>
+
+#define ELMAN_INLINE inline __attribute__((always_inline))
+#define ELMAN_UNROLL _Pragma("GCC unroll 16")
+
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64, kRegisters = 32;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32, kRegisters = 16;
+#elif defined(__aarch64__)
+constexpr int kVectorBytes = 16, kRegisters = 32;
+#else
+constexpr int kVectorBytes = 16, kRegisters = 16;
+#endif
+
+template <class T> struct Lanes;
+
+template <> struct Lanes<float> {
+  typedef float vector __attribute__((vector_size(kVectorBytes)));
+  typedef float unaligned __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+  typedef int bits __attribute__((vector_size(kVectorBytes)));
+};
+
+template <> struct Lanes<double> {
+  typedef double vector __attribute__((vector_size(kVectorBytes)));
+  typedef double unaligned __attribute__((vector_size(kVectorBytes), aligned(8), may_alias));
+  typedef long long bits __attribute__((vector_size(kVectorBytes)));
+};
+
+template <class T> using Vector = typename Lanes<T>::vector;
+template <class T> using Bits = typename Lanes<T>::bits;
+template <class T> constexpr long kLanes = kVectorBytes / static_cast<long>(sizeof(T));
+
+template <class T> ELMAN_INLINE Vector<T> fill(T value) { return value - Vector<T>{}; }
+
+// The first `count` numbers at `from`; the other lanes are zero. Part of a vector goes by memory: to index lanes of a
+// register would keep the compiler from holding a tile's sums in registers.
+template <class T> ELMAN_INLINE Vector<T> load(const T* from, long count) {
+  if (__builtin_expect(count >= kLanes<T>, 1)) return *reinterpret_cast<const typename Lanes<T>::unaligned*>(from);
+  alignas(kVectorBytes) T lanes[kLanes<T>] = {};
+  for (long lane = 0; lane < count; lane++) lanes[lane] = from[lane];
+  return *reinterpret_cast<const typename Lanes<T>::unaligned*>(lanes);
+}
+
+template <class T> ELMAN_INLINE void store(T* to, Vector<T> value, long count) {
+  if (__builtin_expect(count >= kLanes<T>, 1)) {
+    *reinterpret_cast<typename Lanes<T>::unaligned*>(to) = value;
+  } else {
+    alignas(kVectorBytes) T lanes[kLanes<T>];
+    *reinterpret_cast<typename Lanes<T>::unaligned*>(lanes) = value;
+    for (long lane = 0; lane < count; lane++) to[lane] = lanes[lane];
+  }
+}
+
+// Whole vectors in scratch memory, whose rows are padded and aligned.
+template <class T> ELMAN_INLINE Vector<T>& whole(T* at) { return *reinterpret_cast<Vector<T>*>(at); }
+template <class T> ELMAN_INLINE const Vector<T>& whole(const T* at) { return *reinterpret_cast<const Vector<T>*>(at); }
+
+// e^x, the argument clamped to where float is normal; a NaN stays one. x = n ln 2 + r, and e^r is a polynomial of
+// degree 6 on |r| <= ln 2 / 2 (Cephes, Moshier 1992), right to 1.2e-7 relative. ln 2 is split in two so that n ln 2
+// is exact.
+ELMAN_INLINE Vector<float> exponential(Vector<float> x) {
+  using V = Vector<float>;
+  x = x > 88.0f ? fill(88.0f) : x;
+  x = x < -87.0f ? fill(-87.0f) : x;
+  V shifted = x * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: the low bits now hold round(x / ln 2)
+  V scale = (V)(((Bits<float>)shifted + 127) << 23);
+  V n = shifted - 12582912.0f;
+  V r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  return (p * (r * r) + r + 1.0f) * scale;
+}
+
+ELMAN_INLINE Vector<double> exponential(Vector<double> x) {
+  for (long lane = 0; lane < kLanes<double>; lane++) x[lane] = std::exp(x[lane]);
+  return x;
+}
+
+template <class V> ELMAN_INLINE V sigmoid(V x) { return 1 / (1 + exponential(-x)); }
+
+// For |x| < 0.625 an odd polynomial (Cephes), else 1 - 2 / (e^2|x| + 1): right to 1e-7 everywhere.
+ELMAN_INLINE Vector<float> hyperbolic_tangent(Vector<float> x) {
+  using V = Vector<float>;
+  Bits<float> sign = (Bits<float>)x & static_cast<int>(0x80000000);
+  V magnitude = (V)((Bits<float>)x ^ sign);
+  V z = x * x;
+  V p = z * -5.70498872745e-3f + 2.06390887954e-2f;
+  p = p * z - 5.37397155531e-2f;
+  p = p * z + 1.33314422036e-1f;
+  p = p * z - 3.33332819422e-1f;
+  V near = p * z * x + x;
+  V far = 1 - 2 / (exponential(magnitude + magnitude) + 1);
+  far = (V)((Bits<float>)far | sign);
+  return magnitude < 0.625f ? near : far;
+}
+
+ELMAN_INLINE Vector<double> hyperbolic_tangent(Vector<double> x) {
+  for (long lane = 0; lane < kLanes<double>; lane++) x[lane] = std::tanh(x[lane]);
+  return x;
+}
+
+constexpr long ceil_div(long a, long b) { return (a + b - 1) / b; }
+ELMAN_INLINE long least(long a, long b) { return a < b ? a : b; }
+
+}  // namespace

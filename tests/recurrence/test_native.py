@@ -1,0 +1,210 @@
+"""The native kernels, at the edges: odd sizes, special values, threads, processes, derivatives of every kind."""
+
+import os
+import subprocess
+import sys
+import threading
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from elman.cells import GRU, LSTM, Elman
+from elman.recurrence import engine_for, native, unroll
+from tests.recurrence.kernels import needs_kernels
+
+pytestmark = needs_kernels
+
+KINDS = {"elman": Elman, "relu": partial(Elman, activation="relu"), "gru": GRU, "lstm": LSTM}
+ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+def layer(kind, batch, time, inputs, hidden, dtype=jnp.float32, seed=0):
+    """A cell with no zero weight, inputs, and a carry."""
+    keys = iter(jr.split(jr.key(seed), 20))
+    draw = lambda shape, scale: jnp.asarray(np.asarray(jr.normal(next(keys), shape)) * scale, dtype)
+    cell = kind(inputs, hidden, key=next(keys))
+    cell = jax.tree.map(lambda w: jnp.asarray(np.asarray(w), dtype) + draw(w.shape, 0.1 * hidden**-0.5), cell)
+    return cell, draw((batch, time, inputs), 1.0), jax.tree.map(lambda _: draw((batch, hidden), 0.5), cell.init_carry())
+
+
+def weigh(tree):
+    """A number that depends on every element."""
+    return sum(jnp.sum(a * jnp.cos(jnp.arange(a.size, dtype=a.dtype)).reshape(a.shape)) for a in jax.tree.leaves(tree))
+
+
+def outputs_and_gradients(arguments, engine, **how):
+    def loss(cell, xs, carry):
+        outputs = unroll(cell, xs, carry, engine=engine, **how)
+        return weigh(outputs), outputs
+
+    (_, outputs), gradients = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))(*arguments)
+    return outputs, gradients
+
+
+def assert_same(got, expected, tolerance):
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * max(1.0, float(jnp.abs(b).max(initial=0))))
+
+
+SINGLE = [(1, 1, 1, 1), (5, 4, 3, 3), (2, 6, 17, 17), (7, 2, 1, 255), (1, 9, 100, 256)]
+DOUBLE = [(9, 3, 2, 33), (37, 5, 12, 70)]
+SIZES = [(size, jnp.float32) for size in SINGLE] + [(size, jnp.float64) for size in DOUBLE]
+
+
+@ALL
+@pytest.mark.parametrize(("size", "dtype"), SIZES, ids=str)
+def test_odd_sizes_equal_scan(kind, size, dtype):
+    """Each size comes with its own mix of lengths, padding side, resets and direction."""
+    batch, time = size[:2]
+    rng = np.random.default_rng(sum(size))
+    how = dict(
+        lengths=jnp.asarray(rng.integers(0, time + 1, batch)) if batch > 2 else None,
+        padding="left" if batch > 8 else "right",
+        resets=jnp.asarray(rng.random((batch, time)) < 0.3) if time > 3 else None,
+        reverse=size[3] % 2 == 1,
+    )
+    with jax.enable_x64(dtype == jnp.float64):
+        arguments = layer(kind, *size, dtype)
+        results = [outputs_and_gradients(arguments, engine, **how) for engine in ("native", "scan")]
+        assert_same(*results, 2e-5 if dtype == jnp.float32 else 1e-11)
+
+
+@ALL
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers_pass_as_in_scan(kind, value):
+    cell, xs, carry = layer(kind, 3, 5, 4, 20)
+    xs = xs.at[1, 2, 0].set(value)
+    results = [unroll(cell, xs, carry, engine=engine)[1] for engine in ("native", "scan")]
+    np.testing.assert_array_equal(jnp.isnan(results[0]), jnp.isnan(results[1]))
+    np.testing.assert_allclose(results[0], results[1], atol=2e-6)
+
+
+def test_gates_are_right_to_float_rounding():
+    """tanh and sigmoid through the kernels, over their whole range: U = 0, W = 1."""
+    xs = jnp.linspace(-100, 100, 200_001).reshape(-1, 1, 1)
+    cell = Elman(1, 1, key=jr.key(0))
+    cell = jax.tree.map(jnp.zeros_like, cell)
+    object.__setattr__(cell, "kernel", jnp.ones((1, 1)))
+    _, ys = unroll(cell, xs, engine="native")
+    exact = np.tanh(np.asarray(xs, np.float64))
+    assert np.abs(np.asarray(ys) - exact).max() < 1e-7
+    _, _, seen = unroll(_lstm_of_ones(), xs, taps=("i",), engine="native")
+    exact = 1 / (1 + np.exp(-np.asarray(xs, np.float64)))
+    assert np.abs(np.asarray(seen["i"]) - exact).max() < 1e-7
+
+
+def _lstm_of_ones():
+    cell = jax.tree.map(jnp.zeros_like, LSTM(1, 1, key=jr.key(0)))
+    object.__setattr__(cell, "kernel", jnp.ones((1, 4)))
+    return cell
+
+
+@ALL
+def test_the_start_state_has_a_gradient_where_resets_return_to_it(kind):
+    from elman.recurrence import scan
+    from elman.recurrence.steps import Steps
+
+    cell, xs, carry = layer(kind, 4, 6, 3, 18)
+    start = jax.tree.map(lambda leaf: leaf[::-1] * 0.7, carry)
+    resets = jnp.asarray(np.random.default_rng(0).random((4, 6)) < 0.4)
+
+    def loss(start, engine):
+        return weigh(engine.run(cell, xs, carry, start=start, steps=Steps(resets=resets))[:2])
+
+    assert_same(jax.grad(loss)(start, native), jax.grad(loss)(start, scan), 1e-5)
+
+
+@ALL
+def test_gradients_come_by_taps_too(kind):
+    cell, xs, carry = layer(kind, 3, 5, 4, 6)
+
+    def loss(cell, xs, carry, engine):
+        _, _, seen = unroll(cell, xs, carry, taps="all", engine=engine, lengths=jnp.array([5, 2, 0]))
+        return weigh(seen)
+
+    gradients = [jax.grad(loss, argnums=(0, 1, 2))(cell, xs, carry, engine) for engine in ("native", "scan")]
+    assert_same(*gradients, 1e-5)
+
+
+@ALL
+def test_vmap_over_inputs_and_over_weights(kind):
+    cell, xs, carry = layer(kind, 3, 5, 4, 6)
+    many_xs, cells = jnp.stack([xs, 2 * xs, -xs]), jax.tree.map(lambda w: jnp.stack([w, w / 2, -w]), cell)
+    slope = jax.grad(lambda cell, xs: weigh(unroll(cell, xs, carry, engine="native")))
+    expected = [slope(jax.tree.map(lambda w, n=n: w[n], cells), many_xs[n]) for n in range(3)]
+    got = jax.vmap(slope)(cells, many_xs)
+    assert_same(got, jax.tree.map(lambda *leaves: jnp.stack(leaves), *expected), 1e-6)
+
+
+def test_two_threads_at_once_get_the_values_of_one():
+    arguments = [layer(LSTM, 16, 12, 8, 64, seed=seed) for seed in range(4)]
+    run = jax.jit(lambda cell, xs, carry: unroll(cell, xs, carry, engine="native"))
+    expected = [run(*a) for a in arguments]
+    wrong = []
+
+    def work(number):
+        for _ in range(50):
+            got = run(*arguments[number])
+            if not all(
+                bool((a == b).all())
+                for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected[number]), strict=True)
+            ):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert wrong == []
+
+
+PRINT_SUMS = """
+import sys, numpy as np, jax, jax.numpy as jnp, jax.random as jr
+from elman.cells import GRU, LSTM, Elman
+from elman.recurrence import native, unroll
+print(native.instruction_set(), file=sys.stderr)
+for kind in (Elman, GRU, LSTM):
+    cell = kind(20, 70, key=jr.key(0))
+    xs, lengths = jr.normal(jr.key(1), (9, 11, 20)), jnp.array([11, 3, 0, 5, 7, 1, 2, 10, 11])
+    loss = lambda cell, xs: jnp.sum(unroll(cell, xs, lengths=lengths, engine="native")[1] ** 2)
+    for leaf in jax.tree.leaves(jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))(cell, xs)):
+        print(float(jnp.sum(leaf)), float(jnp.abs(leaf).max()))
+"""
+
+
+def test_instruction_sets_and_teams_of_any_size_agree():
+    def run(**environment):
+        done = subprocess.run(
+            [sys.executable, "-c", PRINT_SUMS], env=os.environ | environment, capture_output=True, text=True, check=True
+        )
+        return np.array(done.stdout.split(), float), done.stderr.strip()
+
+    here, best = run()
+    for environment in ({"ELMAN_ISA": "avx2"}, {"ELMAN_ISA": "baseline"}, {"ELMAN_NUM_THREADS": "1"}):
+        sums, isa = run(**environment)
+        assert isa != best or "ELMAN_NUM_THREADS" in environment or best == "SSE2"
+        np.testing.assert_allclose(sums, here, rtol=1e-4, atol=1e-4)
+
+
+def test_info_names_the_kernels():
+    assert engine_for(LSTM(2, 3, key=jr.key(0)), masked=True, tapped=True) == (
+        "native",
+        f"LSTM has kernels for {native.instruction_set()}",
+    )
+
+
+def test_the_library_may_be_missing(monkeypatch, tmp_path):
+    from elman.recurrence.native import engine
+
+    engine._library.cache_clear()
+    monkeypatch.setattr(engine, "_LIBRARY", tmp_path / "none.so")
+    try:
+        name, reason = engine_for(LSTM(2, 3, key=jr.key(0)))
+        assert name == "fused"
+        assert "no native kernels were built when elman was installed" in reason
+        assert unroll(LSTM(2, 3, key=jr.key(0)), jnp.ones((1, 2, 2)))[1].shape == (1, 2, 3)
+    finally:
+        engine._library.cache_clear()
