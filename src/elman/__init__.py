@@ -18,7 +18,17 @@ if TYPE_CHECKING:
         ShapeError,
         VocabularyError,
     )
-    from elman.cells import GRU, LSTM, Cell, Elman
+    from elman.cells import (
+        GRU,
+        LSTM,
+        Cell,
+        Elman,
+        OutputElman,
+        PeepholeLSTM,
+        ProjectedLSTM,
+        ResetBeforeGRU,
+        SummedElman,
+    )
     from elman.decoding.settings import Sampling
     from elman.fitted import Fitted, load
     from elman.fitting import fit
@@ -39,7 +49,17 @@ _HOMES = {
         "ShapeError",
         "VocabularyError",
     ),
-    "elman.cells": ("Cell", "Elman", "GRU", "LSTM"),
+    "elman.cells": (
+        "Cell",
+        "Elman",
+        "GRU",
+        "LSTM",
+        "OutputElman",
+        "ResetBeforeGRU",
+        "PeepholeLSTM",
+        "ProjectedLSTM",
+        "SummedElman",
+    ),
     "elman.decoding.settings": ("Sampling",),
     "elman.fitted": ("Fitted", "load"),
     "elman.fitting": ("fit",),
@@ -64,8 +84,13 @@ __all__ = [
     "Interrupted",
     "LanguageModelling",
     "NonFiniteError",
+    "OutputElman",
+    "PeepholeLSTM",
+    "ProjectedLSTM",
+    "ResetBeforeGRU",
     "Sampling",
     "ShapeError",
+    "SummedElman",
     "Training",
     "VocabularyError",
     "fit",
