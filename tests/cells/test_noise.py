@@ -65,6 +65,24 @@ def test_gradients_with_noise_are_central_differences(wrap):
 
 
 @WRAPPERS
+@pytest.mark.parametrize("reverse", [False, True])
+def test_noise_meets_lengths_resets_and_direction(wrap, reverse):
+    """The same key draws the same masks for arrays of the same shape."""
+    cell, xs = wrap(made(LSTM), rate=0.5).sample(jr.key(1)), inputs()
+    lengths = jnp.array([6, 2, 0])
+    _, whole = unroll(cell, xs, reverse=reverse)
+    padded = jnp.where((jnp.arange(TIME) < lengths[:, None])[..., None], xs, jnp.nan)
+    carry, ys = unroll(cell, padded, lengths=lengths, reverse=reverse)
+    np.testing.assert_allclose(ys[0], whole[0], atol=1e-6)
+    assert float(jnp.abs(ys[1, 2:]).max()) == float(jnp.abs(ys[2]).max()) == float(jnp.abs(carry.c[2]).max()) == 0
+    np.testing.assert_array_equal(carry.h[1], ys[1, 0 if reverse else 1])
+    _, again = unroll(cell, xs, resets=jnp.zeros((BATCH, TIME), bool).at[:, 3].set(True), reverse=reverse)
+    same = slice(4, None) if reverse else slice(None, 3)
+    np.testing.assert_allclose(again[:, same], whole[:, same], atol=1e-6)
+    assert not np.allclose(again[:, 3], whole[:, 3])
+
+
+@WRAPPERS
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5])
 def test_rates_outside_their_range_are_refused(wrap, rate):
     with pytest.raises(elman.ConfigError, match="rate: expected a share"):

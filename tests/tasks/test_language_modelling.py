@@ -12,7 +12,7 @@ import pytest
 
 import elman
 from elman import artefact
-from elman.training.events import Stepped
+from elman.training.events import Started, Stepped
 from elman.training.reporters import Quiet
 
 SMALL = dict(hidden_size=24, embedding_size=8, num_layers=2, batch_size=4, unroll_length=16, dropout=0.0)
@@ -22,6 +22,11 @@ NOISY = dict(zoneout=0.1, weight_dropout=0.2, learned_start=True)
 def steady(input_size, hidden_size, *, key):
     """A wrapped cell by name."""
     return elman.Zoneout(elman.RecurrentDropout(elman.GRU(input_size, hidden_size, key=key), rate=0.1), rate=0.1)
+
+
+def masked(input_size, hidden_size, *, key):
+    """Runs by other engines in training than after it."""
+    return elman.RecurrentDropout(elman.GRU(input_size, hidden_size, key=key), rate=0.1)
 
 
 def nothing(input_size, hidden_size, *, key):
@@ -89,6 +94,20 @@ def test_a_run_with_noise_resumes_bit_for_bit(small_text, tmp_path):
     with pytest.raises(elman.Interrupted, match="after step 7"):
         trained(small_text, steps=20, out=tmp_path / "m", report=Stop(), **NOISY)
     assert same(trained(small_text, steps=20, out=tmp_path / "m", resume=True, **NOISY).model, whole.model)
+
+
+@pytest.mark.parametrize(
+    ("settings", "by_scan"), [(dict(weight_dropout=0.1), False), (dict(zoneout=0.1), True), (dict(cell=masked), True)]
+)
+def test_the_engine_that_is_told_is_the_one_that_trains(settings, by_scan, small_text):
+    class Keep(Quiet):
+        def __call__(self, event):
+            if isinstance(event, Started):
+                engines.append(event.engine)
+
+    engines = []
+    trained(small_text, steps=1, report=Keep(), **settings)
+    assert [engine.startswith("scan") for engine in engines] == [by_scan]
 
 
 def test_artefacts_from_before_these_settings_load(small_fitted, tmp_path):
