@@ -24,6 +24,11 @@ def steady(input_size, hidden_size, *, key):
     return elman.Zoneout(elman.RecurrentDropout(elman.GRU(input_size, hidden_size, key=key), rate=0.1), rate=0.1)
 
 
+def normed(input_size, hidden_size, *, key):
+    """Wrappers without noise."""
+    return elman.Residual(elman.Normalised(elman.LSTM(input_size, hidden_size, key=key)))
+
+
 def masked(input_size, hidden_size, *, key):
     """Runs by other engines in training than after it."""
     return elman.RecurrentDropout(elman.GRU(input_size, hidden_size, key=key), rate=0.1)
@@ -47,7 +52,15 @@ def same(one, other):
 CELLS = ["OutputElman", "ResetBeforeGRU", "PeepholeLSTM", "ProjectedLSTM", "SummedElman"]
 
 
-@pytest.mark.parametrize("settings", [NOISY, dict(cell=steady), *[dict(cell=cell, num_layers=1) for cell in CELLS]])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        NOISY,
+        dict(cell=steady),
+        dict(cell=normed, embedding_size=24),
+        *[dict(cell=cell, num_layers=1) for cell in CELLS],
+    ],
+)
 def test_each_cell_and_setting_learns_and_is_the_same_when_loaded(settings, small_text, tmp_path):
     fitted = trained(small_text, **settings)
     assert fitted.validation.nats_per_token < 2.0 < np.log(fitted.codec.size)
