@@ -72,3 +72,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def one_of(option: str, value: str, known: Iterable[str]) -> None:
+    """Refuses a `value` of `option` that is not in `known`.
+
+    >>> one_of("activation", "tanh", ["tanh", "relu"])
+
+    Raises:
+        ConfigError: names what there is, and the nearest.
+    """
+    known = list(known)
+    if value not in known:
+        raise ConfigError(f"{option}: expected {', '.join(known)}; got {value!r}{nearest(str(value), known)}")

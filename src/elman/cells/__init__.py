@@ -1,8 +1,37 @@
 """Recurrent cells, one family per file."""
 
 from elman.cells._cell import Cell
+from elman.cells._wrapper import Wrapper
 from elman.cells.elman import Elman
+from elman.cells.elman_output import OutputElman
 from elman.cells.gru import GRU
+from elman.cells.gru_before import ResetBeforeGRU
 from elman.cells.lstm import LSTM, LSTMCarry
+from elman.cells.lstm_peephole import PeepholeLSTM
+from elman.cells.lstm_projected import ProjectedLSTM
+from elman.cells.noise import RecurrentDropout, WeightDropout, Zoneout
+from elman.cells.unrolled import SummedElman, Unrolled, eight_characters, three_characters
+from elman.cells.wrappers import LearnedStart, Normalised, Residual
 
-__all__ = ["GRU", "LSTM", "Cell", "Elman", "LSTMCarry"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "Cell",
+    "Elman",
+    "LSTMCarry",
+    "LearnedStart",
+    "Normalised",
+    "OutputElman",
+    "PeepholeLSTM",
+    "ProjectedLSTM",
+    "RecurrentDropout",
+    "ResetBeforeGRU",
+    "Residual",
+    "SummedElman",
+    "Unrolled",
+    "WeightDropout",
+    "Wrapper",
+    "Zoneout",
+    "eight_characters",
+    "three_characters",
+]

@@ -2,8 +2,8 @@
 
     h_t = phi(x_t W + h_{t-1} U + b)          phi = tanh or relu
 
-The tanh form starts from an orthogonal U, the relu form from the identity, with which it begins as a counter that
-keeps what it saw (Le, Jaitly and Hinton, 2015).
+By default the tanh form starts from an orthogonal U, the relu form from the identity, with which it begins as a counter
+that keeps what it saw (Le, Jaitly and Hinton, 2015).
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from elman._errors import one_of
 from elman.cells._cell import Cell
-from elman.ops.initializers import glorot, orthogonal
+from elman.ops.initializers import RecurrentStart, glorot, recurrent
 
 _ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
@@ -29,6 +30,8 @@ class Elman(Cell):
     >>> h, y = cell.step(cell.init_carry(), cell.project(jnp.ones((1, 1, 3)))[0, 0])
     >>> bool((h == y).all())
     True
+    >>> Elman(3, 2, activation="relu", key=jr.key(0)).recurrent_kernel.tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
 
     kernel: Float[Array, "feature hidden"]
@@ -37,12 +40,25 @@ class Elman(Cell):
     activation: Literal["tanh", "relu"] = eqx.field(static=True)
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, activation: Literal["tanh", "relu"] = "tanh", key: PRNGKeyArray
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        activation: Literal["tanh", "relu"] = "tanh",
+        recurrent_start: RecurrentStart | None = None,
+        key: PRNGKeyArray,
     ):
+        """`recurrent_start` says what U starts from; None takes what suits the activation.
+
+        Raises:
+            ConfigError: an activation or a start of another name.
+        """
+        one_of("activation", activation, _ACTIVATIONS)
         kernel_key, recurrent_key = jr.split(key)
         self.input_size, self.hidden_size, self.activation = input_size, hidden_size, activation
         self.kernel = glorot(kernel_key, input_size, hidden_size)
-        self.recurrent_kernel = orthogonal(recurrent_key, hidden_size) if activation == "tanh" else jnp.eye(hidden_size)
+        start = recurrent_start or ("orthogonal" if activation == "tanh" else "identity")
+        self.recurrent_kernel = recurrent(recurrent_key, hidden_size, start)
         self.bias = jnp.zeros(hidden_size)
 
     def init_carry(self) -> Float[Array, " hidden"]:

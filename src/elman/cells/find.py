@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +13,18 @@ from jaxtyping import PRNGKeyArray
 from elman import cells
 from elman._errors import ConfigError, nearest
 from elman.cells._cell import Cell
+from elman.cells._wrapper import Wrapper
 
 
-def find_cell(name: str) -> type[Cell]:
-    """A cell of elman by its class name, or anyone's by `module:Class`.
+def find_cell(name: str) -> Callable[..., Cell]:
+    """A cell of elman by its class name, or anyone's by `module:Class`, or by `module:function` for a function that
+    builds one, such as a wrapped cell.
 
     >>> find_cell("LSTM").__name__
     'LSTM'
 
     Raises:
-        ConfigError: no such module or class, or a class that is no `Cell`.
+        ConfigError: no such module, class or function, or a class that is no `Cell`.
     """
     module_name, _, class_name = name.rpartition(":")
     if module_name:
@@ -29,18 +32,18 @@ def find_cell(name: str) -> type[Cell]:
             module = importlib.import_module(module_name)
         except Exception as error:  # whatever a user's module raises
             raise ConfigError(
-                f"cell {name!r}: cannot import {module_name!r} ({error}); expected module:Class"
+                f"cell {name!r}: cannot import {module_name!r} ({error}); expected module:Class or module:function"
             ) from None
     else:
         module = cells
-    found = getattr(module, class_name, None)
-    if not (isinstance(found, type) and issubclass(found, Cell) and found is not Cell):
-        known = [n for n, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, Cell)]
-        known = sorted(n for n in known if n != "Cell")
-        expected = ", ".join(known) or "a subclass of elman.Cell"
+    found: Any = getattr(module, class_name, None)
+    builds = bool(module_name) and callable(found) and not isinstance(found, type)
+    if not (builds or _is_cell(found)):
+        known = sorted(n for n, kind in vars(module).items() if _is_cell(kind))
+        expected = ", ".join(known) or "a subclass of elman.Cell, or a function that builds one"
         if module_name == "__main__":
             expected = "the class to be defined before the model is loaded, or kept in a module of its own"
-        own = "" if module_name else ", or module:Class for your own"
+        own = "" if module_name else ", or module:Class (or module:function) for your own"
         raise ConfigError(f"no cell {name!r}{nearest(class_name, known)}; expected {expected}{own}")
     return found
 
@@ -56,6 +59,8 @@ def build_cell(kind: Callable[..., Cell], input_size: int, hidden_size: int, *, 
         cell = kind(input_size, hidden_size, key=key)
     except (TypeError, AttributeError) as error:
         raise ConfigError(f"cell {name}: cannot be made as {name}(input_size, hidden_size, key=key): {error}") from None
+    if not isinstance(cell, Cell):
+        raise ConfigError(f"cell {name}: builds a {type(cell).__name__}; expected an elman.Cell")
     for path, leaf in jax.tree_util.tree_leaves_with_path(cell):
         if not (isinstance(leaf, jax.Array) and leaf.dtype in (jnp.float32, jnp.float64)):
             field = jax.tree_util.keystr(path, simple=True, separator=".")
@@ -78,3 +83,10 @@ def build_cell(kind: Callable[..., Cell], input_size: int, hidden_size: int, *, 
     if getattr(output, "shape", None) != (cell.hidden_size,):
         raise ConfigError(f"cell {name}: step puts out {output}; expected shape ({cell.hidden_size},), its hidden_size")
     return cell
+
+
+def _is_cell(kind: object) -> bool:
+    """Whether `kind` is a class that is built from sizes; elman's wrappers are built from a cell."""
+    if not (isinstance(kind, type) and issubclass(kind, Cell)):
+        return False
+    return kind is not Cell and not (issubclass(kind, Wrapper) and kind.__module__.startswith("elman.cells."))

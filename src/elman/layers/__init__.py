@@ -1,8 +1,10 @@
 """Parts that models are made of."""
 
+from elman.layers.bidirectional import Bidirectional, BidirectionalCarry
 from elman.layers.dense import Dense
 from elman.layers.embedding import Embedding
+from elman.layers.hierarchical import Hierarchical
 from elman.layers.norm import LayerNorm
 from elman.layers.stack import Stack
 
-__all__ = ["Dense", "Embedding", "LayerNorm", "Stack"]
+__all__ = ["Bidirectional", "BidirectionalCarry", "Dense", "Embedding", "Hierarchical", "LayerNorm", "Stack"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from elman.ops.normalisation import layer_norm
 
 
 class LayerNorm(eqx.Module):
@@ -23,6 +24,5 @@ class LayerNorm(eqx.Module):
         self.scale, self.shift = jnp.ones(size), jnp.zeros(size)
 
     def __call__(self, xs: Float[Array, "*batch feature"]) -> Float[Array, "*batch feature"]:
-        """Normalises the last axis; 1e-6 keeps a constant step finite."""
-        centred = xs - xs.mean(-1, keepdims=True)
-        return centred * jax.lax.rsqrt(jnp.mean(centred**2, -1, keepdims=True) + 1e-6) * self.scale + self.shift
+        """Normalises the last axis."""
+        return layer_norm(xs, self.scale, self.shift)

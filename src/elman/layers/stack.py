@@ -9,31 +9,30 @@ import jax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from elman._types import Carry
-from elman.cells import Cell
 from elman.layers.norm import LayerNorm
+from elman.layers.recurrent import Recurrent, run, start
 from elman.ops.dropout import variational_dropout
-from elman.recurrence import start_carry, unroll
 
 
 class Stack(eqx.Module):
-    """Each layer is norm (optional), then a cell unrolled over time, then its input added (optional, where the widths
-    agree), then variational dropout. The carry is a tuple, one entry a layer.
+    """Each layer is norm (optional), then a cell unrolled over time or a `Bidirectional`, then its input added
+    (optional, where the widths agree), then variational dropout. The carry is a tuple, one entry a layer.
     """
 
-    cells: tuple[Cell, ...]
+    cells: tuple[Any, ...]  # each a Recurrent
     norms: tuple[LayerNorm, ...] | None
     residual: bool = eqx.field(static=True)
     dropout: float = eqx.field(static=True)
 
     def __init__(
-        self, cells: tuple[Cell, ...], *, layer_norm: bool = False, residual: bool = False, dropout: float = 0.0
+        self, cells: tuple[Recurrent, ...], *, layer_norm: bool = False, residual: bool = False, dropout: float = 0.0
     ):
         self.cells, self.residual, self.dropout = cells, residual, dropout
         self.norms = tuple(LayerNorm(cell.input_size) for cell in cells) if layer_norm else None
 
     def init_carry(self, batch: int) -> tuple[Carry, ...]:
         """The state before the first step of `batch` sequences."""
-        return tuple(start_carry(cell, batch) for cell in self.cells)
+        return tuple(start(cell, batch) for cell in self.cells)
 
     def __call__(
         self,
@@ -51,12 +50,13 @@ class Stack(eqx.Module):
         self, xs: Any, carry: tuple[Carry, ...], *, lengths: Any = None, key: PRNGKeyArray | None = None
     ) -> tuple[tuple[Carry, ...], list[Float[Array, "batch time hidden"]]]:
         """The last carry and every layer's output."""
-        keys = [None] * len(self.cells) if key is None else jax.random.split(key, len(self.cells))
+        keys = [None] * len(self.cells) if key is None else list(jax.random.split(key, len(self.cells)))
         last, outputs = [], []
         for layer, cell in enumerate(self.cells):
-            noise, dropout = (None, None) if keys[layer] is None else jax.random.split(keys[layer])
+            layer_key = keys[layer]
+            noise, dropout = (None, None) if layer_key is None else jax.random.split(layer_key)
             inputs = xs if self.norms is None else self.norms[layer](xs)
-            layer_carry, ys = unroll(cell.sample(noise), inputs, carry[layer], lengths=lengths)
+            layer_carry, ys = run(cell, inputs, carry[layer], lengths=lengths, key=noise)
             if self.residual and ys.shape == xs.shape:
                 ys = ys + xs
             xs = variational_dropout(ys, self.dropout, key=dropout)

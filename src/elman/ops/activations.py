@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -13,3 +16,9 @@ def sigmoid(x: Float[Array, ...]) -> Float[Array, ...]:
     0.5
     """
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
+
+
+ActivationName = Literal["tanh", "relu", "sigmoid", "linear"]
+
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu, "sigmoid": sigmoid, "linear": lambda x: x}
+"""The activations that a cell's option can name; linear is none."""

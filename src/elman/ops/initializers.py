@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
+
+from elman._errors import one_of
 
 
 def glorot(key: PRNGKeyArray, inputs: int, outputs: int) -> Float[Array, "inputs outputs"]:
@@ -29,6 +32,29 @@ def orthogonal(key: PRNGKeyArray, size: int) -> Float[Array, "size size"]:
     True
     """
     return jr.orthogonal(key, size)
+
+
+RecurrentStart = Literal["orthogonal", "identity", "glorot"]
+
+
+def recurrent(key: PRNGKeyArray, size: int, start: RecurrentStart) -> Float[Array, "size size"]:
+    """A recurrent kernel by the name of its start: a random rotation, the identity (a state that keeps what it saw; Le,
+    Jaitly and Hinton, 2015), or Glorot's, with which a state fades.
+
+    >>> recurrent(jr.key(0), 2, "identity").tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+
+    Raises:
+        ConfigError: another name.
+    """
+    one_of("recurrent_start", start, get_args(RecurrentStart))
+    match start:
+        case "orthogonal":
+            return orthogonal(key, size)
+        case "identity":
+            return jnp.eye(size)
+        case "glorot":
+            return glorot(key, size, size)
 
 
 def gate_blocks(initializer, key: PRNGKeyArray, gates: int) -> Float[Array, "inputs gates"]:

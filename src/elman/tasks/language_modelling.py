@@ -19,6 +19,8 @@ from elman._errors import ConfigError, DataError
 from elman._types import VocabularyKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jaxtyping import PRNGKeyArray
 
     from elman.cells import Cell
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from elman.data.vocabulary import AnyVocabulary
     from elman.models.language_model import LanguageModel
 
-    CellName = str | type[Cell]
+    CellName = str | Callable[..., Cell]
 else:
     CellName = str
 
@@ -60,7 +62,7 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
     test: Annotated[float, Meta(ge=0)] = 0.05
     """Part at the end that training never sees; as --validation."""
     cell: CellName = "LSTM"
-    """Recurrent cell: Elman, GRU, LSTM, or module:Class for your own."""
+    """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     embedding_size: Count = 64
     """Numbers that stand for a token."""
     hidden_size: Count = 256
@@ -71,6 +73,12 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
     """Share of the embedding's features dropped in training."""
     dropout: Rate | None = None
     """Share of each layer's outputs dropped in training (0.13 (weights / training tokens)^1.5, at most 0.5)."""
+    zoneout: Rate = 0.0
+    """Probability that a unit keeps its old state at a step of training (Krueger et al., 2017)."""
+    weight_dropout: Rate = 0.0
+    """Share of the recurrent weights dropped in each step of training (Merity et al., 2018)."""
+    learned_start: bool = False
+    """Learn the state before the first token."""
     layer_norm: bool = False
     """Normalise the input of each layer."""
     residual: bool = False
@@ -83,7 +91,7 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
     """Tokens that a gradient reaches back; the state is carried on for ever."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.cell, type):
+        if callable(self.cell):
             msgspec.structs.force_setattr(self, "cell", _cell_name(self.cell))
         Config.__post_init__(self)
         if sum(part for part in (self.validation, self.test) if part < 1) >= 1:
@@ -158,11 +166,11 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
 
     def build(self, codec: AnyVocabulary, *, key: PRNGKeyArray) -> LanguageModel:
         """A new model for the tokens of `codec`."""
-        from elman.cells.find import build_cell, find_cell
+        from elman.cells.find import find_cell
         from elman.models.language_model import LanguageModel
 
         return LanguageModel(
-            partial(build_cell, find_cell(str(self.cell))),
+            partial(self._cell, find_cell(str(self.cell))),
             vocab=codec.size,
             embedding_size=self.embedding_size,
             hidden_size=self.hidden_size,
@@ -174,6 +182,17 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
             tied=self.tied,
             key=key,
         )
+
+    def _cell(self, kind: Callable[..., Cell], input_size: int, hidden_size: int, *, key: PRNGKeyArray) -> Cell:
+        from elman.cells import LearnedStart, WeightDropout, Zoneout
+        from elman.cells.find import build_cell
+
+        cell = build_cell(kind, input_size, hidden_size, key=key)
+        if self.weight_dropout:
+            cell = WeightDropout(cell, rate=self.weight_dropout)
+        if self.zoneout:
+            cell = Zoneout(cell, rate=self.zoneout)
+        return LearnedStart(cell) if self.learned_start else cell
 
     def batches(self, part: TextPart) -> Streams:
         """One epoch of training batches."""
@@ -268,9 +287,11 @@ class LanguageMetrics:
         return self.nats_per_token / math.log(2)
 
 
-def _cell_name(cell: type) -> str:
-    if "<locals>" in cell.__qualname__:
+def _cell_name(cell: Any) -> str:
+    name = getattr(cell, "__qualname__", None)
+    if name is None or "<" in name:
         raise ConfigError(
-            f"cell {cell.__qualname__}: a class inside a function cannot be found again; move it to a module"
+            f"cell {name or cell!r}: cannot be found again when the model is loaded; give a class or a function of a "
+            "module"
         )
-    return cell.__qualname__ if cell.__module__.startswith("elman.cells.") else f"{cell.__module__}:{cell.__qualname__}"
+    return name if cell.__module__.startswith("elman.cells.") else f"{cell.__module__}:{name}"

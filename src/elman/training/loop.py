@@ -48,7 +48,7 @@ def train(
         tokens=len(data.train),
         unit=data.codec.unit,
         budget=settings.budget,
-        engine=" ".join(engine_for(model.layers.cells[0])),
+        engine=" ".join(engine_for(model.layers.cells[0].sample(base_key))),
     )
     reason, spent = "done", run.spent(progress.step)
     while spent < 1 or progress.step == 0:

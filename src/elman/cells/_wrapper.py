@@ -1,0 +1,92 @@
+"""What wrappers share: they are cells around a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import equinox as eqx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from elman._errors import ConfigError
+from elman._types import Carry
+from elman.cells._cell import Cell
+
+Wrapped = TypeVar("Wrapped", bound="Wrapper")
+
+
+class Wrapper(Cell):
+    """The inner cell, but for what a subclass changes.
+
+    A wrapper that changes neither `project` nor `step` says so by `core`, and its cell keeps the fast engines. One with
+    noise holds the key of a pass in a field that is None until `sample`, so that all its leaves are weights; it draws
+    in `project`, which sees time and batch, and hands the noise to `step` beside the inner cell's input.
+    """
+
+    inner: Cell
+
+    def __init__(self, inner: Cell):
+        self.inner = inner
+        self.input_size, self.hidden_size = inner.input_size, inner.hidden_size
+
+    def init_carry(self) -> Carry:
+        """The inner cell's."""
+        return self.inner.init_carry()
+
+    def project(self, xs: Float[Array, "time batch feature"]) -> Any:
+        """The inner cell's."""
+        return self.inner.project(xs)
+
+    def gates(self, carry: Any, x: Any) -> Any:
+        """The inner cell's."""
+        return self.inner.gates(carry, x)
+
+    def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
+        """The inner cell's."""
+        return self.inner.step(carry, x)
+
+    def sample(self, key: PRNGKeyArray | None) -> Cell:
+        """This wrapper around a sample of the inner cell."""
+        return around(self, self.inner.sample(key))
+
+
+def around(wrapper: Wrapped, inner: Cell) -> Wrapped:
+    """`wrapper` with another inner cell."""
+    return eqx.tree_at(lambda wrapper: wrapper.inner, wrapper, inner)
+
+
+def with_key(wrapper: Wrapped, key: PRNGKeyArray | None) -> Wrapped:
+    """`wrapper` with noise from `key`, or without for None."""
+    return eqx.tree_at(lambda wrapper: wrapper.key, wrapper, key, is_leaf=lambda node: node is None)
+
+
+def check_rate(rate: float) -> None:
+    """Refuses a rate outside [0, 1)."""
+    if not 0 <= rate < 1:
+        raise ConfigError(f"rate: expected a share of at least 0 and below 1; got {rate!r}")
+
+
+def check_recurrent_kernel(wrapper: str, cell: Cell) -> None:
+    """Refuses a cell without the recurrent kernel that `wrapper` is about."""
+    innermost = _innermost(cell)
+    if not eqx.is_array(getattr(innermost, "recurrent_kernel", None)):
+        raise ConfigError(
+            f"{wrapper}: expected a cell whose step multiplies by its field recurrent_kernel; "
+            f"{type(innermost).__name__} has none"
+        )
+
+
+def recurrent_kernel(cell: Any) -> Any:
+    """That of a cell, or of the cell that it wraps."""
+    return _innermost(cell).recurrent_kernel
+
+
+def change_recurrent_kernel(cell: Cell, change: Callable[[Any], Any]) -> Cell:
+    """`cell` with another recurrent kernel."""
+    return eqx.tree_at(recurrent_kernel, cell, replace_fn=change)
+
+
+def _innermost(cell: Any) -> Any:
+    while isinstance(cell, Wrapper):
+        cell = cell.inner
+    return cell

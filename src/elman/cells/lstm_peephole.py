@@ -1,0 +1,69 @@
+"""The LSTM whose gates see the memory (Gers and Schmidhuber, 2000), as it learns exact intervals.
+
+    i = sigmoid(x W_i + h U_i + p_i * c_{t-1} + b_i)    what to add
+    f = sigmoid(x W_f + h U_f + p_f * c_{t-1} + b_f)    what to keep
+    g = tanh   (x W_g + h U_g + b_g)                    the candidate
+    c = f * c_{t-1} + i * g
+    o = sigmoid(x W_o + h U_o + p_o * c + b_o)          what to show, from the new memory
+    h = o * tanh(c)
+
+Kernels hold the gates in the order i, f, g, o, and `peepholes` p_i, p_f, p_o (ONNX has i, o, f). The peepholes start at
+0, so that the cell begins as a plain LSTM; the forget bias at 1, as there.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from elman.cells._cell import Cell
+from elman.cells.lstm import LSTMCarry, LSTMGates
+from elman.ops.activations import sigmoid
+from elman.ops.initializers import gate_blocks, glorot, orthogonal
+
+
+class PeepholeLSTM(Cell):
+    """Long short-term memory with peephole connections; the carry is `LSTMCarry(h, c)`.
+
+    >>> cell = PeepholeLSTM(3, 4, key=jr.key(0))
+    >>> carry, y = cell.step(cell.init_carry(), cell.project(jnp.ones((1, 1, 3)))[0, 0])
+    >>> bool((carry.h == y).all())
+    True
+    """
+
+    kernel: Float[Array, "feature gates"]
+    recurrent_kernel: Float[Array, "hidden gates"]
+    peepholes: Float[Array, " peepholes"]
+    bias: Float[Array, " gates"]
+
+    def __init__(self, input_size: int, hidden_size: int, *, key: PRNGKeyArray):
+        kernel_key, recurrent_key = jr.split(key)
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.kernel = gate_blocks(lambda k: glorot(k, input_size, hidden_size), kernel_key, 4)
+        self.recurrent_kernel = gate_blocks(lambda k: orthogonal(k, hidden_size), recurrent_key, 4)
+        self.peepholes = jnp.zeros(3 * hidden_size)
+        self.bias = jnp.zeros(4 * hidden_size).at[hidden_size : 2 * hidden_size].set(1.0)
+
+    def init_carry(self) -> LSTMCarry:
+        """h = c = 0."""
+        zeros = jnp.zeros(self.hidden_size, self.kernel.dtype)
+        return LSTMCarry(zeros, zeros)
+
+    def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
+        """x W + b for all gates."""
+        return xs @ self.kernel + self.bias
+
+    def gates(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> LSTMGates:
+        """The first five equations of the module's head."""
+        i, f, g, o = jnp.split(a + carry.h @ self.recurrent_kernel, 4)
+        p_i, p_f, p_o = jnp.split(self.peepholes, 3)
+        i, f, g = sigmoid(i + p_i * carry.c), sigmoid(f + p_f * carry.c), jnp.tanh(g)
+        return LSTMGates(i, f, g, sigmoid(o + p_o * (f * carry.c + i * g)))
+
+    def step(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> tuple[LSTMCarry, Float[Array, " hidden"]]:
+        """c = f c + i g, h = o tanh(c)."""
+        i, f, g, o = self.gates(carry, a)
+        c = f * carry.c + i * g
+        h = o * jnp.tanh(c)
+        return LSTMCarry(h, c), h

@@ -1,0 +1,221 @@
+"""Cells around a cell that add noise while they train. `sample(key)` gives the cell for one pass; unsampled, and after
+`sample(None)`, a cell computes what it is used for after training, without noise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from elman._errors import ConfigError
+from elman._types import Carry
+from elman.cells._cell import Cell
+from elman.cells._wrapper import (
+    Wrapper,
+    around,
+    change_recurrent_kernel,
+    check_rate,
+    check_recurrent_kernel,
+    recurrent_kernel,
+    with_key,
+)
+
+
+class Zoneout(Wrapper):
+    """Units that now and then keep their old value (Krueger et al., 2017).
+
+    In training each number of the carry stays what it was with probability `rate`, drawn anew for every step; after
+    training it is the mean of that, rate * old + (1 - rate) * new. Where the output is a part of the carry, as h is, it
+    is the part after the noise: put `Residual` outside.
+
+    Args:
+        inner: any cell.
+        rate: at least 0 and below 1: one for the whole carry, or a carry of rates, such as the paper's
+            `LSTMCarry(h=0.05, c=0.5)`.
+
+    Raises:
+        ConfigError: a rate outside its range, or rates that do not fit the carry.
+
+    >>> from elman.cells import GRU
+    >>> cell = Zoneout(GRU(3, 4, key=jr.key(0)), rate=0.25)
+    >>> old, a = jnp.ones(4), jnp.zeros(12)
+    >>> new, _ = cell.inner.step(old, a)
+    >>> mixed, y = cell.step(old, a)
+    >>> bool(jnp.allclose(mixed, 0.25 * old + 0.75 * new)), bool((y == mixed).all())
+    (True, True)
+    """
+
+    rate: Any = eqx.field(static=True)
+    key: PRNGKeyArray | None
+
+    def __init__(self, inner: Cell, *, rate: float | Carry):
+        super().__init__(inner)
+        for one in jax.tree.leaves(rate):
+            check_rate(one)
+        start = jax.eval_shape(inner.init_carry)
+        if not isinstance(rate, float | int) and jax.tree.structure(rate) != jax.tree.structure(start):
+            raise ConfigError(f"rate: expected a number, or one for each part of the carry {start}; got {rate!r}")
+        self.rate, self.key = rate, None
+
+    def sample(self, key: PRNGKeyArray | None) -> Cell:
+        """With units to keep drawn from `key`; None is the mean."""
+        own, inner = (None, None) if key is None else jr.split(key)
+        return with_key(around(self, self.inner.sample(inner)), own)
+
+    def project(self, xs: Float[Array, "time batch feature"]) -> Any:
+        """The inner cell's; sampled, with True where a unit keeps its value, for each part of the carry."""
+        projected = self.inner.project(xs)
+        if self.key is None:
+            return projected
+        parts, structure = jax.tree.flatten(jax.eval_shape(self.inner.init_carry))
+        keys = jr.split(self.key, len(parts))
+        kept = [
+            jr.bernoulli(key, rate, (*xs.shape[:2], *part.shape))
+            for key, rate, part in zip(keys, self._rates(len(parts)), parts, strict=True)
+        ]
+        return projected, structure.unflatten(kept)
+
+    def gates(self, carry: Any, x: Any) -> Any:
+        """The inner cell's."""
+        return self.inner.gates(carry, x if self.key is None else x[0])
+
+    def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
+        """The inner step, a part of which is kept from coming about."""
+        projected, kept = (x, None) if self.key is None else x
+        after, y = self.inner.step(carry, projected)
+        olds, (news, structure) = jax.tree.leaves(carry), jax.tree.flatten(after)
+        if kept is None:
+            pairs = zip(olds, news, self._rates(len(news)), strict=True)
+            mixed = [rate * old + (1 - rate) * new for old, new, rate in pairs]
+        else:
+            mixed = list(map(jnp.where, jax.tree.leaves(kept), olds, news))
+        # A cell whose output is its h returns the very same array twice.
+        y = next((part for part, new in zip(mixed, news, strict=True) if new is y), y)
+        return structure.unflatten(mixed), y
+
+    def _rates(self, parts: int) -> list[float]:
+        rates = jax.tree.leaves(self.rate)
+        return rates if len(rates) == parts else rates * parts
+
+
+class RecurrentDropout(Wrapper):
+    """Dropout of the state on its way through the recurrent kernel, with one mask for all steps of a sequence (Gal and
+    Ghahramani, 2016, "variational", one mask for all gates).
+
+    Only the product h U sees the mask; what a cell keeps elementwise, such as an LSTM's c or a GRU's z * h, is left
+    alone. (Semeniuta et al., 2016, instead drop the candidate, which needs the inside of each cell.) It serves cells
+    that write `h @ self.recurrent_kernel`, as those of elman do. Unsampled, the inner cell keeps its fast engine.
+
+    Raises:
+        ConfigError: a rate outside [0, 1), or a cell without recurrent_kernel.
+
+    >>> from elman.cells import LSTM
+    >>> cell = RecurrentDropout(LSTM(3, 4, key=jr.key(0)), rate=0.5)
+    >>> type(cell.core).__name__, type(cell.sample(jr.key(1)).core).__name__
+    ('LSTM', 'RecurrentDropout')
+    """
+
+    rate: float = eqx.field(static=True)
+    key: PRNGKeyArray | None
+
+    def __init__(self, inner: Cell, *, rate: float):
+        check_rate(rate)
+        check_recurrent_kernel("RecurrentDropout", inner)
+        super().__init__(inner)
+        self.rate, self.key = rate, None
+
+    @property
+    def core(self) -> Cell:
+        """The inner cell's where there is no noise."""
+        return self.inner.core if self.key is None else self
+
+    def sample(self, key: PRNGKeyArray | None) -> Cell:
+        """With masks drawn from `key`; None is without dropout."""
+        own, inner = (None, None) if key is None else jr.split(key)
+        return with_key(around(self, self.inner.sample(inner)), own)
+
+    def project(self, xs: Float[Array, "time batch feature"]) -> Any:
+        """The inner cell's; sampled, with each sequence's mask at every step."""
+        projected = self.inner.project(xs)
+        if self.key is None:
+            return projected
+        time, batch, _ = xs.shape
+        rows = recurrent_kernel(self.inner).shape[0]
+        kept = jr.bernoulli(self.key, 1 - self.rate, (batch, rows))
+        return projected, jnp.broadcast_to(kept, (time, batch, rows))
+
+    def gates(self, carry: Any, x: Any) -> Any:
+        """The inner cell's, behind the mask."""
+        inner, x = self._masked(x)
+        return inner.gates(carry, x)
+
+    def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
+        """The inner step, behind the mask."""
+        inner, x = self._masked(x)
+        return inner.step(carry, x)
+
+    def _masked(self, x: Any) -> tuple[Cell, Any]:
+        if self.key is None:
+            return self.inner, x
+        x, kept = x
+        return change_recurrent_kernel(self.inner, lambda kernel: _MaskedKernel(kernel, kept, 1 - self.rate)), x
+
+
+class WeightDropout(Wrapper):
+    """DropConnect of the recurrent kernel: in training each weight of U is 0 with probability `rate`, for all steps and
+    sequences of a pass, and the rest are scaled by 1 / (1 - rate) (Merity, Keskar and Socher, 2018, AWD-LSTM).
+
+    A sample is the inner cell with another U, so the fast engines serve, in training too.
+
+    Raises:
+        ConfigError: a rate outside [0, 1), or a cell without recurrent_kernel.
+
+    >>> from elman.cells import LSTM
+    >>> sampled = WeightDropout(LSTM(3, 64, key=jr.key(0)), rate=0.5).sample(jr.key(1))
+    >>> type(sampled).__name__, round(float((sampled.recurrent_kernel == 0).mean()), 1)
+    ('LSTM', 0.5)
+    """
+
+    rate: float = eqx.field(static=True)
+
+    def __init__(self, inner: Cell, *, rate: float):
+        check_rate(rate)
+        check_recurrent_kernel("WeightDropout", inner)
+        super().__init__(inner)
+        self.rate = rate
+
+    @property
+    def core(self) -> Cell:
+        """The inner cell's."""
+        return self.inner.core
+
+    def sample(self, key: PRNGKeyArray | None) -> Cell:
+        """The inner cell with weights dropped by `key`; None is the inner cell with all."""
+        if key is None:
+            return self.inner.sample(None)
+        own, inner = jr.split(key)
+        return change_recurrent_kernel(self.inner.sample(inner), lambda kernel: _dropped(kernel, self.rate, own))
+
+
+class _MaskedKernel(eqx.Module):
+    """Stands for diag(kept / share) U in `h @ U`, without a kernel for every sequence."""
+
+    kernel: Any
+    kept: Bool[Array, " hidden"]
+    share: float
+
+    def __rmatmul__(self, h: Float[Array, " hidden"]) -> Float[Array, " gates"]:
+        return (h * (self.kept / self.share).astype(h.dtype)) @ self.kernel
+
+    def __getitem__(self, place: Any) -> _MaskedKernel:
+        return _MaskedKernel(self.kernel[place], self.kept, self.share)
+
+
+def _dropped(kernel: Float[Array, "hidden gates"], rate: float, key: PRNGKeyArray) -> Float[Array, "hidden gates"]:
+    kept = jr.bernoulli(key, 1 - rate, kernel.shape)
+    return kernel * (kept / (1 - rate)).astype(kernel.dtype)

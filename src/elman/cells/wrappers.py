@@ -1,0 +1,108 @@
+"""Cells around a cell that add a start state, a residual connection or a norm; they nest in any order.
+
+cell = Residual(Normalised(LearnedStart(LSTM(64, 64, key=key))))
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from elman._errors import ConfigError
+from elman._types import Carry
+from elman.cells._cell import Cell
+from elman.cells._wrapper import Wrapper
+from elman.ops.normalisation import layer_norm
+
+
+class LearnedStart(Wrapper):
+    """The state before the first step as a weight, which begins as the inner cell's. It keeps the fast engines.
+
+    >>> from elman.cells import GRU
+    >>> cell = LearnedStart(GRU(3, 2, key=jax.random.key(0)))
+    >>> cell.start.tolist(), type(cell.core).__name__
+    ([0.0, 0.0], 'GRU')
+    """
+
+    start: Carry
+
+    def __init__(self, inner: Cell):
+        super().__init__(inner)
+        self.start = jax.tree.map(jnp.array, inner.init_carry())
+
+    def init_carry(self) -> Carry:
+        """The learned start."""
+        return self.start
+
+    @property
+    def core(self) -> Cell:
+        """The inner cell's."""
+        return self.inner.core
+
+
+class Residual(Wrapper):
+    """y + x: the output is added to the input, so that layers can be stacked deep (He et al., 2016).
+
+    `Stack(..., residual=True)` does the same outside of the recurrence, where the inner cell keeps its fast engine.
+
+    Raises:
+        ConfigError: a cell whose output is wider or narrower than its input.
+
+    >>> from elman.cells import GRU
+    >>> inner = GRU(2, 2, key=jax.random.key(0))
+    >>> cell, xs = Residual(inner), jnp.ones((1, 1, 2))
+    >>> _, y = inner.step(inner.init_carry(), inner.project(xs)[0, 0])
+    >>> _, added = cell.step(cell.init_carry(), jax.tree.map(lambda leaf: leaf[0, 0], cell.project(xs)))
+    >>> bool((added == y + 1).all())
+    True
+    """
+
+    def __init__(self, inner: Cell):
+        if inner.input_size != inner.hidden_size:
+            raise ConfigError(
+                f"Residual: expected a cell as wide as its input; got input_size {inner.input_size} and hidden_size "
+                f"{inner.hidden_size}"
+            )
+        super().__init__(inner)
+
+    def project(self, xs: Float[Array, "time batch feature"]) -> tuple[Any, Float[Array, "time batch feature"]]:
+        """The inner cell's, and the input itself."""
+        return self.inner.project(xs), xs
+
+    def gates(self, carry: Any, x: Any) -> Any:
+        """The inner cell's."""
+        return self.inner.gates(carry, x[0])
+
+    def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
+        """(carry, y + x)."""
+        projected, x = x
+        carry, y = self.inner.step(carry, projected)
+        return carry, y + x
+
+
+class Normalised(Wrapper):
+    """Layer norm of the cell's input (Ba et al., 2016).
+
+    Of the input and not of the output: the state is then left as it is, a residual connection around the cell stays an
+    identity (Xiong et al., 2020, on where a norm goes), and all steps are normalised at once before the recurrence.
+
+    >>> from elman.cells import GRU
+    >>> cell = Normalised(GRU(3, 2, key=jax.random.key(0)))
+    >>> xs = jax.random.normal(jax.random.key(1), (1, 1, 3))
+    >>> bool(jnp.allclose(cell.project(xs), cell.project(5 * xs + 7), atol=1e-4))
+    True
+    """
+
+    scale: Float[Array, " feature"]
+    shift: Float[Array, " feature"]
+
+    def __init__(self, inner: Cell):
+        super().__init__(inner)
+        self.scale, self.shift = jnp.ones(inner.input_size), jnp.zeros(inner.input_size)
+
+    def project(self, xs: Float[Array, "time batch feature"]) -> Any:
+        """The inner cell's, of the normalised input."""
+        return self.inner.project(layer_norm(xs, self.scale, self.shift))

@@ -1,0 +1,94 @@
+"""Two cells that read a sequence from both ends (Schuster and Paliwal, 1997; Graves and Schmidhuber, 2005)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from elman._errors import ConfigError
+from elman._types import Carry, Padding
+from elman.cells import Cell
+from elman.recurrence import start_carry, unroll
+
+
+class BidirectionalCarry(NamedTuple):
+    """The state after the last step, of the forward cell, and after the first, of the backward cell."""
+
+    forward: Carry
+    backward: Carry
+
+
+class Bidirectional(eqx.Module):
+    """At every step, what one cell made of all steps up to it beside what another made of all steps from the end on.
+
+    With lengths, the backward cell begins at the last real step of each sequence, whichever side its padding is on.
+
+    >>> import jax
+    >>> from elman.cells import GRU, LSTM
+    >>> forward_key, backward_key = jax.random.split(jax.random.key(0))
+    >>> layer = Bidirectional(GRU(3, 4, key=forward_key), LSTM(3, 5, key=backward_key))
+    >>> carry, ys = layer(jnp.ones((2, 6, 3)), lengths=jnp.array([6, 2]))
+    >>> ys.shape, carry.forward.shape, bool((carry.backward.h == ys[:, 0, 4:]).all())
+    ((2, 6, 9), (2, 4), True)
+    """
+
+    forward: Cell
+    backward: Cell
+
+    def __init__(self, forward: Cell, backward: Cell):
+        """The outputs are `forward`'s features, then `backward`'s.
+
+        Raises:
+            ConfigError: cells of different input sizes.
+        """
+        if forward.input_size != backward.input_size:
+            raise ConfigError(
+                f"Bidirectional: expected cells of one input_size; got {forward.input_size} and {backward.input_size}"
+            )
+        self.forward, self.backward = forward, backward
+
+    @property
+    def input_size(self) -> int:
+        """Features of a step."""
+        return self.forward.input_size
+
+    @property
+    def hidden_size(self) -> int:
+        """Features of an output: both cells' together."""
+        return self.forward.hidden_size + self.backward.hidden_size
+
+    def init_carry(self, batch: int) -> BidirectionalCarry:
+        """The states before the first step, and after the last."""
+        return BidirectionalCarry(start_carry(self.forward, batch), start_carry(self.backward, batch))
+
+    def __call__(
+        self,
+        xs: Float[Array, "batch time feature"],
+        carry: BidirectionalCarry | None = None,
+        *,
+        lengths: Int[Array, " batch"] | None = None,
+        padding: Padding = "right",
+        resets: Bool[Array, "batch time"] | None = None,
+        key: PRNGKeyArray | None = None,
+    ) -> tuple[BidirectionalCarry, Float[Array, "batch time hidden"]]:
+        """The last carries, and both outputs at every step, zero at padding. The arguments are those of `unroll`; a
+        reset before a step is, read backwards, one after it. `key=None` means without noise.
+        """
+        first, last = (None, None) if carry is None else carry
+        forward_key, backward_key = (None, None) if key is None else jr.split(key)
+        after = None if resets is None else jnp.roll(resets, -1, axis=1).at[:, -1].set(False)
+        ahead = unroll(self.forward.sample(forward_key), xs, first, lengths=lengths, padding=padding, resets=resets)
+        back = unroll(
+            self.backward.sample(backward_key),
+            xs,
+            last,
+            lengths=lengths,
+            padding=padding,
+            resets=after,
+            reverse=True,
+        )
+        return BidirectionalCarry(ahead[0], back[0]), jnp.concatenate([ahead[1], back[1]], axis=-1)

@@ -1,0 +1,66 @@
+"""What a recurrent layer is: a cell unrolled from the first step to the last, or two cells from both ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from elman._types import Carry, Padding
+from elman.cells import Cell
+from elman.layers.bidirectional import Bidirectional
+from elman.recurrence import start_carry, unroll
+
+Recurrent = Cell | Bidirectional
+
+
+def start(layer: Recurrent, batch: int) -> Carry:
+    """The state of `layer` before `batch` sequences."""
+    return layer.init_carry(batch) if isinstance(layer, Bidirectional) else start_carry(layer, batch)
+
+
+def run(
+    layer: Recurrent,
+    xs: Float[Array, "batch time feature"],
+    carry: Any = None,
+    *,
+    lengths: Int[Array, " batch"] | None = None,
+    padding: Padding = "right",
+    key: PRNGKeyArray | None = None,
+) -> tuple[Carry, Float[Array, "batch time hidden"]]:
+    """The last carry and the output at every step, zero at padding; `key=None` means without noise."""
+    if isinstance(layer, Bidirectional):
+        return layer(xs, carry, lengths=lengths, padding=padding, key=key)
+    carry, ys = unroll(layer.sample(key), xs, carry, lengths=lengths, padding=padding)[:2]
+    return carry, ys
+
+
+def final(
+    layer: Recurrent,
+    ys: Float[Array, "batch time hidden"],
+    *,
+    lengths: Int[Array, " batch"] | None = None,
+    padding: Padding = "right",
+) -> Float[Array, "batch hidden"]:
+    """A sequence in one vector: the output of the last step, and for a backward cell of the first; zeros for an empty
+    sequence.
+
+    >>> import jax
+    >>> from elman.cells import GRU
+    >>> cell = GRU(3, 4, key=jax.random.key(0))
+    >>> carry, ys = run(cell, jnp.ones((2, 5, 3)), lengths=jnp.array([5, 2]))
+    >>> bool((final(cell, ys, lengths=jnp.array([5, 2])) == carry).all())
+    True
+    """
+    time = ys.shape[1]
+    count = jnp.full(len(ys), time) if lengths is None else lengths
+    first, last = jnp.zeros_like(count), count - 1
+    if padding == "left":
+        first, last = time - count, jnp.full_like(count, time - 1)
+    # An empty sequence has index -1 or `time`; clipped, it is padding, whose output is zero.
+    ends = [jnp.take_along_axis(ys, place.clip(0, time - 1)[:, None, None], axis=1)[:, 0] for place in (last, first)]
+    if not isinstance(layer, Bidirectional):
+        return ends[0]
+    split = layer.forward.hidden_size
+    return jnp.concatenate([ends[0][:, :split], ends[1][:, split:]], axis=-1)
