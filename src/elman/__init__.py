@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         ShapeError,
         VocabularyError,
     )
-    from elman.cells import GRU, LSTM, Cell, Elman
+    from elman.cells import GRU, LRU, LSTM, RGLRU, Cell, Elman, LinearCell, MinGRU, MinLSTM
     from elman.decoding.settings import Sampling
     from elman.fitted import Fitted, load
     from elman.fitting import fit
@@ -39,7 +39,17 @@ _HOMES = {
         "ShapeError",
         "VocabularyError",
     ),
-    "elman.cells": ("Cell", "Elman", "GRU", "LSTM"),
+    "elman.cells": (
+        "Cell",
+        "Elman",
+        "GRU",
+        "LRU",
+        "LSTM",
+        "LinearCell",
+        "MinGRU",
+        "MinLSTM",
+        "RGLRU",
+    ),
     "elman.decoding.settings": ("Sampling",),
     "elman.fitted": ("Fitted", "load"),
     "elman.fitting": ("fit",),
@@ -52,7 +62,9 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "GRU",
+    "LRU",
     "LSTM",
+    "RGLRU",
     "ArtefactError",
     "Cell",
     "ConfigError",
@@ -63,6 +75,9 @@ __all__ = [
     "InputError",
     "Interrupted",
     "LanguageModelling",
+    "LinearCell",
+    "MinGRU",
+    "MinLSTM",
     "NonFiniteError",
     "Sampling",
     "ShapeError",

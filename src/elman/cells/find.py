@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from typing import TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from jaxtyping import PRNGKeyArray
 from elman import cells
 from elman._errors import ConfigError, nearest
 from elman.cells._cell import Cell
+from elman.cells._linear import LinearCell
 
 
 def find_cell(name: str) -> type[Cell]:
@@ -34,9 +36,8 @@ def find_cell(name: str) -> type[Cell]:
     else:
         module = cells
     found = getattr(module, class_name, None)
-    if not (isinstance(found, type) and issubclass(found, Cell) and found is not Cell):
-        known = [n for n, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, Cell)]
-        known = sorted(n for n in known if n != "Cell")
+    if not _is_cell(found):
+        known = sorted(n for n, kind in vars(module).items() if _is_cell(kind))
         expected = ", ".join(known) or "a subclass of elman.Cell"
         if module_name == "__main__":
             expected = "the class to be defined before the model is loaded, or kept in a module of its own"
@@ -78,3 +79,7 @@ def build_cell(kind: Callable[..., Cell], input_size: int, hidden_size: int, *, 
     if getattr(output, "shape", None) != (cell.hidden_size,):
         raise ConfigError(f"cell {name}: step puts out {output}; expected shape ({cell.hidden_size},), its hidden_size")
     return cell
+
+
+def _is_cell(kind: object) -> TypeGuard[type[Cell]]:
+    return isinstance(kind, type) and issubclass(kind, Cell) and kind not in (Cell, LinearCell)

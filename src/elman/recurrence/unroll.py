@@ -13,11 +13,11 @@ from jaxtyping import Array, Bool, Float, Int
 from elman._errors import ConfigError, ShapeError, nearest
 from elman._types import Carry, Padding
 from elman.cells import Cell
-from elman.recurrence import fused
+from elman.recurrence import fused, parallel
 from elman.recurrence.scan import scan
 from elman.recurrence.steps import Steps
 
-Engine = Literal["auto", "fused", "scan"]
+Engine = Literal["auto", "fused", "parallel", "scan"]
 
 Taps = Sequence[str] | Literal["all"]
 
@@ -75,13 +75,17 @@ def unroll(
     chosen = _choose(engine, cell, masked=lengths is not None or resets is not None, tapped=bool(wanted))
 
     steps = Steps(lengths, padding, resets, reverse)
+    if chosen == "parallel":
+        core: Any = cell.core
+        carry, ys, tapped = parallel.run(core, xs, carry, start=start, steps=steps, wanted=wanted)
+        return (carry, ys, tapped) if wanted else (carry, ys)
     valid = steps.valid(time)
     if valid is not None:  # padding may hold anything; zeros keep the masked steps' gradients finite
         xs = jnp.where(valid[..., None], xs, 0)
     projected = cell.core.project(jnp.swapaxes(xs, 0, 1))
     if chosen == "fused":
         carry, ys = fused.run(cell.core, projected, carry, reverse=reverse)
-        tapped: dict[str, Any] = {}
+        tapped = {}
     else:
         carry, ys, tapped = scan(cell.core, projected, carry, start=start, steps=steps, wanted=wanted)
     ys, tapped = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), (ys, tapped))
@@ -99,7 +103,8 @@ def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False) -> tup
     for engine in _PREFERRED:
         refusal = _refusal(engine, cell, masked=masked, tapped=tapped)
         if refusal is None:
-            return engine, "; ".join(refusals) or _MERITS[engine].format(type(cell.core).__name__)
+            merit = _MERITS[engine].format(type(cell.core).__name__)
+            return engine, merit if engine == "parallel" else "; ".join(refusals) or merit
         refusals.append(refusal)
     raise AssertionError("scan refuses no cell")
 
@@ -109,15 +114,19 @@ def start_carry(cell: Cell, batch: int) -> Carry:
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *jnp.shape(leaf))), cell.init_carry())
 
 
-_PREFERRED = ("fused", "scan")
-_MERITS = {"fused": "{} has a hand-derived backward pass", "scan": "it runs any cell"}
+_PREFERRED = ("fused", "parallel", "scan")
+_MERITS = {
+    "fused": "{} has a hand-derived backward pass",
+    "parallel": "{} is linear in its state",
+    "scan": "it runs any cell",
+}
 
 
 def _refusal(engine: str, cell: Cell, *, masked: bool, tapped: bool) -> str | None:
     """Why `engine` cannot serve this call; None where it can."""
     if engine == "fused":
         return fused.refusal(cell.core, masked=masked, tapped=tapped)
-    return None
+    return parallel.refusal(cell.core, masked=masked, tapped=tapped) if engine == "parallel" else None
 
 
 def _choose(engine: str, cell: Cell, *, masked: bool, tapped: bool) -> str:
