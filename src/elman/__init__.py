@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         ShapeError,
         VocabularyError,
     )
-    from elman.cells import GRU, LRU, LSTM, RGLRU, Cell, Elman, LinearCell, MinGRU, MinLSTM
+    from elman.cells import GRU, LRU, LSTM, MLSTM, RGLRU, SLSTM, Cell, Elman, LinearCell, MinGRU, MinLSTM
     from elman.decoding.settings import Sampling
     from elman.fitted import Fitted, load
     from elman.fitting import fit
@@ -46,9 +46,11 @@ _HOMES = {
         "LRU",
         "LSTM",
         "LinearCell",
+        "MLSTM",
         "MinGRU",
         "MinLSTM",
         "RGLRU",
+        "SLSTM",
     ),
     "elman.decoding.settings": ("Sampling",),
     "elman.fitted": ("Fitted", "load"),
@@ -64,7 +66,9 @@ __all__ = [
     "GRU",
     "LRU",
     "LSTM",
+    "MLSTM",
     "RGLRU",
+    "SLSTM",
     "ArtefactError",
     "Cell",
     "ConfigError",
