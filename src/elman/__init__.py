@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         ShapeError,
         VocabularyError,
     )
-    from elman.cells import GRU, LRU, LSTM, MLSTM, RGLRU, SLSTM, Cell, Elman, LinearCell, MinGRU, MinLSTM
+    from elman.cells import GRU, LRU, LSTM, MLSTM, RGLRU, SLSTM, Cell, EchoState, Elman, LinearCell, MinGRU, MinLSTM
     from elman.decoding.settings import Sampling
     from elman.fitted import Fitted, load
     from elman.fitting import fit
@@ -41,6 +41,7 @@ _HOMES = {
     ),
     "elman.cells": (
         "Cell",
+        "EchoState",
         "Elman",
         "GRU",
         "LRU",
@@ -73,6 +74,7 @@ __all__ = [
     "Cell",
     "ConfigError",
     "DataError",
+    "EchoState",
     "Elman",
     "ElmanError",
     "Fitted",

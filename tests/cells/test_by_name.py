@@ -5,7 +5,7 @@ import elman
 from elman.training.reporters import Quiet
 
 
-@pytest.mark.parametrize("name", ["MinGRU", "MinLSTM", "LRU", "RGLRU", "SLSTM", "MLSTM"])
+@pytest.mark.parametrize("name", ["MinGRU", "MinLSTM", "LRU", "RGLRU", "SLSTM", "MLSTM", "EchoState"])
 def test_a_cell_is_trained_saved_and_loaded_by_its_name(name, small_text, tmp_path):
     task = elman.LanguageModelling(
         cell=name,

@@ -2,6 +2,7 @@
 
 from elman.cells._cell import Cell
 from elman.cells._linear import LinearCell
+from elman.cells.echo_state import EchoState
 from elman.cells.elman import Elman
 from elman.cells.gru import GRU
 from elman.cells.lru import LRU
@@ -19,6 +20,7 @@ __all__ = [
     "RGLRU",
     "SLSTM",
     "Cell",
+    "EchoState",
     "Elman",
     "LSTMCarry",
     "LinearCell",
