@@ -13,6 +13,7 @@ from jaxtyping import PRNGKeyArray
 from elman import cells
 from elman._errors import ConfigError, nearest
 from elman.cells._cell import Cell
+from elman.cells._linear import LinearCell
 from elman.cells._wrapper import Wrapper
 
 
@@ -89,4 +90,6 @@ def _is_cell(kind: object) -> bool:
     """Whether `kind` is a class that is built from sizes; elman's wrappers are built from a cell."""
     if not (isinstance(kind, type) and issubclass(kind, Cell)):
         return False
-    return kind is not Cell and not (issubclass(kind, Wrapper) and kind.__module__.startswith("elman.cells."))
+    return kind not in (Cell, LinearCell) and not (
+        issubclass(kind, Wrapper) and kind.__module__.startswith("elman.cells.")
+    )

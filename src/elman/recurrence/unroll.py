@@ -13,10 +13,10 @@ from jaxtyping import Array, Bool, Float, Int
 from elman._errors import ConfigError, ShapeError, nearest
 from elman._types import Carry, Padding
 from elman.cells import Cell
-from elman.recurrence import fused, native, scan
+from elman.recurrence import fused, native, parallel, scan
 from elman.recurrence.steps import Steps
 
-Engine = Literal["auto", "native", "fused", "scan"]
+Engine = Literal["auto", "native", "fused", "parallel", "scan"]
 
 Taps = Sequence[str] | Literal["all"]
 
@@ -84,7 +84,7 @@ def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False) -> tup
     >>> class MyGRU(GRU):
     ...     pass
     >>> engine_for(MyGRU(3, 4, key=jax.random.key(0)))
-    ('scan', 'MyGRU has no native kernel; MyGRU has no hand-derived backward pass')
+    ('scan', 'MyGRU has no native kernel; MyGRU has no hand-derived backward pass; MyGRU is no LinearCell')
     """
     refusals = []
     for engine, module in _ENGINES.items():
@@ -103,7 +103,7 @@ def start_carry(cell: Cell, batch: int) -> Carry:
 
 
 # The fastest first. Each has `refusal` and `run`.
-_ENGINES: dict[str, Any] = {"native": native, "fused": fused, "scan": scan}
+_ENGINES: dict[str, Any] = {"native": native, "fused": fused, "parallel": parallel, "scan": scan}
 
 
 def _choose(engine: str, cell: Cell, **call: bool) -> str:

@@ -1,0 +1,94 @@
+"""The linear recurrence, elementwise: a state that is kept by a share a_t and added to by b_t.
+
+    h_t = a_t h_{t-1} + b_t
+
+Two such steps are one: (a, b) then (a', b') is (a' a, a' b + b'). The operation is associative, so the steps can be
+taken in any grouping, in log2(T) rounds over all steps at once (Blelloch, 1990; Martin and Cundy, 2018), which is what
+a GPU needs. On a CPU the rounds only move memory. There XLA makes one kernel of the plain loop, which was the faster at
+every shape tried, so the platform decides. Time cut into pieces that run side by side is read twice, and was no faster
+than the loop either. On 2 cores, float32, ms:
+
+| T x width | loop | pieces, at best | rounds |
+|---|---|---|---|
+| 65,536 x 16 | 1.8 | 3.2 | 4.7 |
+| 65,536 x 256 | 32 | 41 | 253 |
+| 4,096 x 4,096 | 34 | 43 | 163 |
+| 64 x 16,384 | 0.8 | 2.1 | 3.8 |
+| 64 x 256 | 0.02 | 0.05 | 0.05 |
+
+The gradient of the loss by h_t is itself such a recurrence, from the last step to the first:
+
+    s_t = dh_t + a_{t+1} s_{t+1}        da_t = s_t h_{t-1}        db_t = s_t        dh_0 = a_1 s_1
+
+which needs a and h, no more: memory linear in T.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Inexact
+
+
+def linear_recurrence(
+    a: Inexact[Array, " steps *state"],
+    b: Inexact[Array, " time *state"],
+    h: Inexact[Array, "*state"],
+    *,
+    reverse: bool = False,
+) -> Inexact[Array, " time *state"]:
+    """The states after each step, from the state `h` before the first; real or complex. `a` has one entry a step, or a
+    single one for all. `reverse` runs from the last step to the first: h_t = a_t h_{t+1} + b_t.
+
+    >>> linear_recurrence(jnp.array([0.5, 0.5, 0.0]), jnp.ones(3), jnp.array(4.0)).tolist()
+    [3.0, 2.5, 1.0]
+    """
+    dtype = jnp.result_type(a, b, h)
+    return _recurrence(reverse, a.astype(dtype), b.astype(dtype), h.astype(dtype))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _recurrence(reverse: bool, a: Array, b: Array, h: Array) -> Array:
+    loop, rounds = partial(_loop, reverse), partial(_rounds, reverse)
+    return jax.lax.platform_dependent(a, b, h, cpu=loop, default=rounds)
+
+
+def _forward(reverse: bool, a: Array, b: Array, h: Array) -> tuple[Array, tuple]:
+    hs = _recurrence(reverse, a, b, h)
+    return hs, (a, h, hs)
+
+
+def _backward(reverse: bool, residuals: tuple, dh: Array) -> tuple[Array, Array, Array]:
+    a, h, hs = residuals
+    first = -1 if reverse else 0
+    after = a if len(a) == 1 else _shifted(a, jnp.zeros_like(h), reverse=not reverse)
+    s = _recurrence(not reverse, after, dh, jnp.zeros_like(h))
+    da = s * _shifted(hs, h, reverse=reverse)
+    return da.sum(0, keepdims=True) if len(a) == 1 else da, s, a[first] * s[first]
+
+
+_recurrence.defvjp(_forward, _backward)
+
+
+def _loop(reverse: bool, a: Array, b: Array, h: Array) -> Array:
+    def step(h: Array, now: tuple[Array | None, Array]) -> tuple[Array, Array]:
+        h = (a[0] if now[0] is None else now[0]) * h + now[1]
+        return h, h
+
+    return jax.lax.scan(step, h, (None if len(a) == 1 else a, b), reverse=reverse)[1]
+
+
+def _rounds(reverse: bool, a: Array, b: Array, h: Array) -> Array:
+    def both(one: tuple[Array, Array], then: tuple[Array, Array]) -> tuple[Array, Array]:
+        return then[0] * one[0], then[0] * one[1] + then[1]
+
+    first = -1 if reverse else 0
+    b = b.at[first].add(a[first] * h)
+    return jax.lax.associative_scan(both, (jnp.broadcast_to(a, b.shape), b), reverse=reverse)[1]
+
+
+def _shifted(xs: Array, first: Array, *, reverse: bool) -> Array:
+    """What each step comes after: `first`, then all of `xs` but the last."""
+    return jnp.concatenate([xs[1:], first[None]] if reverse else [first[None], xs[:-1]])
