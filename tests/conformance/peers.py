@@ -5,8 +5,15 @@ import os
 
 import pytest
 
+from elman import cells
+
 
 def peer(name):
     if os.environ.get("ELMAN_PEERS"):
         return importlib.import_module(name)
     return pytest.importorskip(name, reason=f"needs {name}: scripts/test --peers")
+
+
+def cell_class(name):
+    """A cell of elman that a peer's case needs; the case fails where it is missing."""
+    return getattr(cells, name, None) or pytest.fail(f"elman.cells has no {name}, which this case needs")

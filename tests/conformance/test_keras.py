@@ -1,50 +1,97 @@
-"""Elman, GRU and LSTM against Keras' layers with masks: the same weights, outputs and last states."""
+"""SimpleRNN, GRU of both kinds and LSTM of Keras on JAX: the same weights, outputs, last states and gradients.
+
+Masks are those that lengths can say, padding on the right or on the left. Keras also takes masks with holes, where a
+step in the midst of a sequence is skipped; `unroll` has none.
+"""
 
 import os
 
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 import pytest
 
 from elman.cells import GRU, LSTM, Elman
 from elman.recurrence import unroll
-from tests.conformance.peers import peer
+from tests.conformance import weights
+from tests.conformance.peers import cell_class, peer
 
 BATCH, TIME, INPUT, HIDDEN = 4, 9, 5, 8
-TOLERANCE = dict(rtol=1e-5, atol=1e-5)
+LENGTHS = np.array([9, 4, 1, 7])
+TOLERANCE = dict(rtol=1e-6, atol=1e-6)  # of Keras' assertAllClose
+GRADIENT_TOLERANCE = dict(rtol=1e-5, atol=1e-5)  # which its tests of GRU and LSTM use for values
+
+KINDS = ["SimpleRNN", "GRU", "GRU, reset before", "LSTM"]
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Keras asks JAX for what it no longer names so
 
 
-def keras_order(cell, blocks):
-    """Keras' GRU keeps its gates as z, r, h; ours are r, z, n."""
-    if not isinstance(cell, GRU):
-        return np.asarray(blocks)
-    r, z, n = np.split(np.asarray(blocks), 3, axis=-1)
-    return np.concatenate([z, r, n], axis=-1)
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", [Elman, GRU, LSTM])
-def test_outputs_and_states_under_a_mask_are_keras(kind):
+def both(kind, **options):
+    """(Keras' layer, elman's cell, family) of the same random weights."""
     os.environ["KERAS_BACKEND"] = "jax"
     keras = peer("keras")
-    cell = jax.tree.map(lambda w: w + 0.2 * jr.normal(jr.key(w.size), w.shape), kind(INPUT, HIDDEN, key=jr.key(0)))
-    layer = {Elman: keras.layers.SimpleRNN, GRU: keras.layers.GRU, LSTM: keras.layers.LSTM}[kind](
-        HIDDEN, return_sequences=True, return_state=True, zero_output_for_mask=True
-    )
-    xs = np.random.default_rng(0).normal(size=(BATCH, TIME, INPUT)).astype(np.float32)
-    lengths = np.array([9, 4, 1, 7])
-    mask = np.arange(TIME) < lengths[:, None]
-    layer.build(xs.shape)
-    bias = keras_order(cell, cell.bias)
-    if kind is GRU:
-        recurrent = np.concatenate([np.zeros(2 * HIDDEN, np.float32), cell.recurrent_bias])
-        bias = np.stack([bias, recurrent])
-    layer.set_weights([keras_order(cell, cell.kernel), keras_order(cell, cell.recurrent_kernel), bias])
-    expected, *states = layer(xs, mask=mask)
+    family = {"SimpleRNN": "RNN", "LSTM": "LSTM"}.get(kind, "GRU")
+    if family == "GRU":
+        options["reset_after"] = kind == "GRU"
+    make = getattr(keras.layers, "GRU" if family == "GRU" else kind)
+    layer = make(HIDDEN, return_sequences=True, return_state=True, zero_output_for_mask=True, **options)
+    layer.build((BATCH, TIME, INPUT))
+    random = weights.random_weights(family, INPUT, HIDDEN)
+    layer.set_weights(weights.to_keras(family, random, two_biases=kind == "GRU"))
+    ours = {"SimpleRNN": Elman, "GRU": GRU, "LSTM": LSTM}.get(kind) or cell_class("ResetBeforeGRU")
+    return layer, weights.cell_with(ours, weights.from_keras(family, *layer.get_weights())), family
 
-    carry, ys = unroll(cell, jnp.asarray(xs), lengths=jnp.asarray(lengths))
-    np.testing.assert_allclose(ys, np.asarray(expected), **TOLERANCE)
+
+@pytest.fixture
+def xs():
+    return np.random.default_rng(0).normal(size=(BATCH, TIME, INPUT)).astype(np.float32)
+
+
+def mask_of(padding):
+    places = np.arange(TIME) if padding == "right" else np.arange(TIME)[::-1]
+    return None if padding is None else places < LENGTHS[:, None]
+
+
+@pytest.mark.parametrize("padding", [None, "right", "left"])
+@pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_outputs_and_states_are_keras(kind, backwards, padding, xs):
+    layer, cell, _ = both(kind, go_backwards=backwards)
+    starts = [np.full((BATCH, HIDDEN), value, np.float32) for value in ((0.3, -0.2) if kind == "LSTM" else (0.3,))]
+    expected, *states = layer(xs, mask=mask_of(padding), initial_state=[jnp.asarray(start) for start in starts])
+
+    options = {} if padding is None else {"lengths": jnp.asarray(LENGTHS), "padding": padding}
+    carry = jax.tree.structure(cell.init_carry()).unflatten([jnp.asarray(start) for start in starts])
+    carry, ys = unroll(cell, jnp.asarray(xs), carry, reverse=backwards, **options)
+    # Keras puts out the steps in the order in which it took them.
+    np.testing.assert_allclose(ys[:, ::-1] if backwards else ys, np.asarray(expected), **TOLERANCE)
     for ours, theirs in zip(jax.tree.leaves(carry), states, strict=True):
         np.testing.assert_allclose(ours, np.asarray(theirs), **TOLERANCE)
+
+
+@pytest.mark.parametrize("padding", [None, "right", "left"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_are_keras(kind, padding, xs):
+    layer, cell, family = both(kind)
+    weigh = np.random.default_rng(1).normal(size=(BATCH, TIME, HIDDEN)).astype(np.float32)
+    options = {} if padding is None else {"lengths": jnp.asarray(LENGTHS), "padding": padding}
+
+    def keras_loss(variables, xs):
+        others = [variable.value for variable in layer.non_trainable_variables]
+        (ys, *states), _ = layer.stateless_call(variables, others, xs, mask=mask_of(padding))
+        return jnp.sum(ys * weigh) + sum(jnp.sum(state**2) for state in states)
+
+    def elman_loss(cell, xs):
+        carry, ys = unroll(cell, xs, **options)
+        return jnp.sum(ys * weigh) + sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(carry))
+
+    variables = [variable.value for variable in layer.trainable_variables]
+    d_variables, their_d_xs = jax.grad(keras_loss, argnums=(0, 1))(variables, jnp.asarray(xs))
+    d_cell, d_xs = jax.grad(elman_loss, argnums=(0, 1))(cell, jnp.asarray(xs))
+    theirs = weights.from_keras(family, *d_variables)
+    np.testing.assert_allclose(d_xs, their_d_xs, **GRADIENT_TOLERANCE)
+    np.testing.assert_allclose(d_cell.kernel, theirs.kernel, **GRADIENT_TOLERANCE)
+    np.testing.assert_allclose(d_cell.recurrent_kernel, theirs.recurrent_kernel, **GRADIENT_TOLERANCE)
+    np.testing.assert_allclose(d_cell.bias, theirs.input_bias, **GRADIENT_TOLERANCE)
+    if kind == "GRU":
+        np.testing.assert_allclose(d_cell.recurrent_bias, theirs.recurrent_bias[2 * HIDDEN :], **GRADIENT_TOLERANCE)

@@ -1,0 +1,127 @@
+"""What cannot be batched over time, and what can after all: streaming, generation and a long linear recurrence.
+
+    python benchmarks/one_step.py [--rounds 15] [--only streaming generation linear]
+
+| part | what is timed |
+|---|---|
+| streaming | one step of one sequence with its state, LSTM 256, by a jitted `unroll` |
+| generation | a character of a language model, LSTM 2 x 512, by `Fitted.generate` |
+| linear | training of a linear recurrence over 65,536 steps, engine by engine |
+
+Libraries take turns; shown are medians with half the range between the quartiles.
+"""
+
+import argparse
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import elman
+from contenders import jax_call, make_case, onnxruntime_session, weights
+from turns import machine, measure, present, shown
+
+
+def streaming(options):
+    """One step of one sequence with its state, as a server makes it."""
+    size = 256
+    case = make_case("LSTM", (1, 1, size, size), training=False)
+    cell, step = weights.cell_with(elman.LSTM, case.weights), jax.jit(elman.unroll)
+    x, state = jnp.asarray(case.xs), {"elman": step(cell, jnp.asarray(case.xs))[0]}
+
+    def elman_step():
+        state["elman"], ys = step(cell, x, state["elman"])
+        return ys.block_until_ready()
+
+    calls = {"elman": elman_step}
+    if "torch" in options.peers:
+        import torch
+
+        layer, on_torch = torch.nn.LSTM(size, size), torch.tensor(case.xs)
+
+        @torch.inference_mode()
+        def torch_step():
+            ys, state["torch"] = layer(on_torch, state.get("torch"))
+            return ys
+
+        calls["torch"] = torch_step
+    if "onnxruntime" in options.peers:
+        names = ("initial_h", "initial_c")
+        session = onnxruntime_session("LSTM", case.weights, inputs=("X", *names), outputs=("Y", "Y_h", "Y_c"))
+        state["onnxruntime"] = [np.zeros((1, 1, size), np.float32)] * 2
+
+        def onnxruntime_step():
+            given = dict(zip(names, state["onnxruntime"], strict=True))
+            ys, *state["onnxruntime"] = session.run(None, {"X": case.xs} | given)
+            return ys
+
+        calls["onnxruntime"] = onnxruntime_step
+    small_table("streaming, LSTM 256: us a step", measure(calls, options.rounds))
+
+
+def generation(options):
+    """Random weights: what is written does not matter to the time."""
+    from elman.data.vocabulary import Characters
+
+    hidden, length, vocab = 512, 512, 96
+    task = elman.LanguageModelling(hidden_size=hidden, num_layers=2)
+    codec = Characters(tokens=("\0", *map(chr, range(32, 31 + vocab))))
+    fitted = elman.Fitted(task=task, codec=codec, model=task.build(codec, key=jax.random.key(0)))
+    calls = {"elman": lambda: fitted.generate("A", length=length, seed=0)}
+    if "torch" in options.peers:
+        import torch
+
+        embedding, head = torch.nn.Embedding(vocab, task.embedding_size), torch.nn.Linear(hidden, vocab)
+        lstm = torch.nn.LSTM(task.embedding_size, hidden, num_layers=2)
+
+        @torch.inference_mode()
+        def torch_generate():
+            token, state = torch.zeros(1, 1, dtype=torch.int64), None
+            for _ in range(length):
+                ys, state = lstm(embedding(token), state)
+                token = torch.multinomial(torch.softmax(head(ys[0]), -1), 1)
+
+        calls["torch"] = torch_generate
+    found = {name: [s / length for s in seconds] for name, seconds in measure(calls, options.rounds).items()}
+    small_table("generation, LSTM 2 x 512: us a character", found)
+
+
+def linear(options):
+    if not hasattr(elman, "MinGRU"):
+        print("\nlinear: this elman has no MinGRU")
+        return
+    time, size = 65_536, 64
+    cell = elman.MinGRU(size, size, key=jax.random.key(0))
+    xs, pull = (np.random.default_rng(seed).normal(size=(1, time, size)).astype(np.float32) for seed in (0, 1))
+
+    def layer(engine):
+        return lambda cell, xs: elman.unroll(cell, xs, engine=engine)[1]
+
+    engines = ("auto", "parallel", "scan")
+    calls = {f"elman {engine}": jax_call(layer(engine), cell, xs, pull, training=True) for engine in engines}
+    small_table("linear, MinGRU 65536,1,64,64, training: us", measure(calls, options.rounds))
+
+
+def small_table(title, found):
+    """Times in microseconds."""
+    print(f"\n{title}\n\n| {' | '.join(found)} |\n{'|---' * len(found)}|")
+    print(f"| {' | '.join(shown(seconds, 1e6) for seconds in found.values())} |", flush=True)
+
+
+PARTS = {"streaming": streaming, "generation": generation, "linear": linear}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS)
+    parser.add_argument("--peers", nargs="*", default=["torch", "onnxruntime"], choices=["torch", "onnxruntime"])
+    options = parser.parse_args()
+    print(machine(options.rounds))
+    options.peers = present(options.peers)
+    for part in options.only:
+        PARTS[part](options)
+
+
+if __name__ == "__main__":
+    main()
