@@ -20,8 +20,9 @@ def relu_elman(inputs, hidden, *, key):
 
 CELLS = pytest.mark.parametrize("kind", [Elman, relu_elman, GRU, LSTM], ids=["elman", "elman-relu", "gru", "lstm"])
 NATIVE = pytest.param("native", marks=needs_kernels)
-ENGINES = pytest.mark.parametrize("engine", ["scan", "fused", NATIVE])
-MASKED_ENGINES = pytest.mark.parametrize("engine", ["scan", NATIVE])
+ENGINES = pytest.mark.parametrize("engine", ["scan", "fused", NATIVE, "reference"])
+MASKED_ENGINES = pytest.mark.parametrize("engine", ["scan", NATIVE, "reference"])
+TAPPED_ENGINES = pytest.mark.parametrize("engine", ["scan", NATIVE])
 
 
 def shaken(kind, key=0):
@@ -48,9 +49,9 @@ def test_values_are_those_of_the_numpy_loop(kind, engine, reverse, xs):
     cell = shaken(kind)
     expected_carry, expected = loop(cell, np.asarray(xs), reverse=reverse)
     carry, ys = unroll(cell, xs, reverse=reverse, engine=engine)
-    np.testing.assert_allclose(ys, expected, atol=2e-6)
+    np.testing.assert_allclose(ys, expected, rtol=1e-6, atol=2e-6)
     for name, value in names(carry).items():
-        np.testing.assert_allclose(value, expected_carry[name], atol=2e-6)
+        np.testing.assert_allclose(value, expected_carry[name], rtol=1e-6, atol=2e-6)
 
 
 @CELLS
@@ -65,9 +66,9 @@ def test_lengths_give_the_values_of_the_shorter_sequences(kind, engine, reverse,
         turn = lambda a: np.stack([np.roll(row, TIME - n, 0) for row, n in zip(a, lengths, strict=True)])
         padded, expected = jnp.asarray(turn(padded)), turn(expected)
     carry, ys = unroll(cell, padded, lengths=jnp.asarray(lengths), padding=padding, reverse=reverse, engine=engine)
-    np.testing.assert_allclose(ys, expected, atol=2e-6)
+    np.testing.assert_allclose(ys, expected, rtol=1e-6, atol=2e-6)
     for name, value in names(carry).items():
-        np.testing.assert_allclose(value, expected_carry[name], atol=2e-6)
+        np.testing.assert_allclose(value, expected_carry[name], rtol=1e-6, atol=2e-6)
 
 
 @CELLS
@@ -87,7 +88,7 @@ def test_resets_restart_the_state(kind, engine, xs):
     resets[0, 3] = resets[1, 0] = resets[1, 6] = True
     _, expected = loop(cell, np.asarray(xs), resets=resets)
     _, ys = unroll(cell, xs, resets=jnp.asarray(resets), engine=engine)
-    np.testing.assert_allclose(ys, expected, atol=2e-6)
+    np.testing.assert_allclose(ys, expected, rtol=1e-6, atol=2e-6)
 
 
 @CELLS
@@ -256,7 +257,7 @@ def test_an_engine_that_cannot_serve_says_why(xs):
 
 
 @CELLS
-@MASKED_ENGINES
+@TAPPED_ENGINES
 @pytest.mark.parametrize(("padding", "reverse"), [("right", False), ("left", False), ("right", True)])
 def test_taps_are_the_states_and_gates_of_a_loop_over_steps(kind, engine, padding, reverse, xs):
     cell, lengths = shaken(kind), np.array([7, 3, 0])
@@ -276,6 +277,8 @@ def test_taps_are_the_states_and_gates_of_a_loop_over_steps(kind, engine, paddin
             gates = cell.gates(carry, x)
             carry = cell.step(carry, x)[0] if valid else carry
             for states, state in zip(jax.tree.leaves(seen["carry"]), jax.tree.leaves(carry), strict=True):
-                np.testing.assert_allclose(states[row, t], state, atol=2e-6)
+                np.testing.assert_allclose(states[row, t], state, rtol=1e-6, atol=2e-6)
             for name in gate_names:
-                np.testing.assert_allclose(seen[name][row, t], getattr(gates, name) if valid else 0, atol=2e-6)
+                np.testing.assert_allclose(
+                    seen[name][row, t], getattr(gates, name) if valid else 0, rtol=1e-6, atol=2e-6
+                )

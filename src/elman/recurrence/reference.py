@@ -209,7 +209,7 @@ def forward(
         start: the state that a reset returns to; None is zero.
         lengths: real steps of each sequence, 0 to time. Padded steps hold the state and put out zeros.
         padding: the side of a sequence that its padding is on.
-        resets: True returns the state to `start` before that step, be it real or padding.
+        resets: True returns the state to `start` before that step; at padding it does nothing.
         reverse: from the last step to the first; outputs keep their places.
 
     Raises:
@@ -230,6 +230,7 @@ def forward(
     xs = np.where(valid[..., None], xs, 0.0)  # padding may hold anything, even nan
     resets = np.zeros((batch, time), bool) if resets is None else np.array(resets, bool)
     _expect("resets", resets.shape, (batch, time))
+    resets &= valid
     if carry is None:
         resets[:, order[0]] = True
     start = _state("start", equations, start, (hidden,))

@@ -13,10 +13,10 @@ from jaxtyping import Array, Bool, Float, Int
 from elman._errors import ConfigError, ShapeError, nearest
 from elman._types import Carry, Padding
 from elman.cells import Cell
-from elman.recurrence import fused, native, parallel, scan
+from elman.recurrence import by_reference, fused, native, parallel, scan
 from elman.recurrence.steps import Steps
 
-Engine = Literal["auto", "native", "fused", "parallel", "scan"]
+Engine = Literal["auto", "native", "fused", "parallel", "scan", "reference"]
 
 Taps = Sequence[str] | Literal["all"]
 
@@ -42,11 +42,14 @@ def unroll(
         lengths: valid steps of each sequence, 0 to time. Padded steps hold the carry and put out zeros, whatever the
             padding holds; gradients stay finite.
         padding: the side of a sequence that its padding is on.
-        resets: True restarts the state from `cell.init_carry()` before that step and cuts the gradient there.
+        resets: True restarts the state from `cell.init_carry()` before that step and cuts the gradient there; it does
+            nothing at padding.
         reverse: from the last step to the first; outputs keep their places.
         taps: what to look at: "carry" for the state after each step, and the names of the cell's gates; "all" for all
             of them. The third value is then a dict of them, each with leading axes batch and time.
-        engine: who computes; "auto" takes the fastest that serves the call (`engine_for` tells which and why).
+        engine: who computes; "auto" takes the fastest that serves the call (`engine_for` tells which and why). All give
+            the same numbers to rounding and can be differentiated in reverse mode, twice too, but for "reference",
+            NumPy in float64 to check the others by; forward mode (jax.jvp, jax.jacfwd) is for "scan".
 
     Raises:
         ShapeError: arrays that do not fit the cell or each other, or lengths outside 0 to time.
@@ -103,7 +106,13 @@ def start_carry(cell: Cell, batch: int) -> Carry:
 
 
 # The fastest first. Each has `refusal` and `run`.
-_ENGINES: dict[str, Any] = {"native": native, "fused": fused, "parallel": parallel, "scan": scan}
+_ENGINES: dict[str, Any] = {
+    "native": native,
+    "fused": fused,
+    "parallel": parallel,
+    "scan": scan,
+    "reference": by_reference,
+}
 
 
 def _choose(engine: str, cell: Cell, **call: bool) -> str:
