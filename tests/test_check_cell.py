@@ -22,6 +22,8 @@ CELLS = sorted(
     if isinstance(kind, type) and issubclass(kind, elman.Cell) and not inspect.isabstract(kind)
 )
 
+FIXED = {"EchoState": ("kernel", "recurrent_kernel", "bias")}  # a reservoir is drawn once
+
 
 def builder(name):
     """The class of that name; where it wraps a cell, one that wraps a GRU."""
@@ -48,7 +50,8 @@ def numpy_loop(cell, xs):
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell_of_elman_passes(name):
     # Equal sizes, which a residual needs.
-    check_cell(builder(name), input_size=4, hidden_size=4, loop=numpy_loop if name in oracle.STEPS else None)
+    loop = numpy_loop if name in oracle.STEPS else None
+    check_cell(builder(name), input_size=4, hidden_size=4, loop=loop, fixed=FIXED.get(name, ()))
 
 
 def test_the_relu_network_passes():
@@ -145,6 +148,14 @@ def half_gradient(x):
 half_gradient.defvjp(lambda x: (x, None), lambda _, d: (d / 2,))
 
 
+class Reservoir(Fading):
+    """Of random weights that never learn."""
+
+    def step(self, h, x):
+        h = jnp.tanh(h @ jax.lax.stop_gradient(self.recurrent) + x @ jax.lax.stop_gradient(self.kernel))
+        return h, h
+
+
 class HalfGradient(Fading):
     def step(self, h, x):
         return super().step(half_gradient(h), x)
@@ -183,6 +194,10 @@ def test_sound_cells_pass(kind):
     check_cell(kind, loop=numpy_fading if kind is Fading else None)
 
 
+def test_weights_that_never_learn_are_named():
+    check_cell(Reservoir, fixed=("kernel", "recurrent"))
+
+
 @pytest.mark.parametrize(
     ("kind", "failed"),
     [
@@ -194,6 +209,7 @@ def test_sound_cells_pass(kind):
         (NameOfItsOwn, {"traces"}),
         (NoGradientAtZero, {"padding"}),
         (HalfGradient, {"gradients"}),
+        (Reservoir, {"gradients"}),
         (OtherGates, {"taps"}),
         (Rounds, {"single"}),
     ],
@@ -230,8 +246,8 @@ def test_an_engine_that_differs_is_caught(monkeypatch):
     sound = fused.run
 
     def wrong(*arguments, **options):
-        carry, ys = sound(*arguments, **options)
-        return carry, ys * 1.001
+        carry, ys, *taps = sound(*arguments, **options)
+        return carry, ys * 1.001, *taps
 
     monkeypatch.setattr(fused, "run", wrong)
     with pytest.raises(CellError, match="- engines: fused against scan, float64, with no options: "):

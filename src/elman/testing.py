@@ -63,7 +63,13 @@ class CellError(AssertionError):
 
 
 def check_cell(
-    kind: Callable[..., Cell], *, input_size: int = 3, hidden_size: int = 5, loop: Loop | None = None, seed: int = 0
+    kind: Callable[..., Cell],
+    *,
+    input_size: int = 3,
+    hidden_size: int = 5,
+    loop: Loop | None = None,
+    fixed: tuple[str, ...] = (),
+    seed: int = 0,
 ) -> None:
     """Runs every check of the table above on the cell `kind(input_size, hidden_size, key=key)`.
 
@@ -72,6 +78,7 @@ def check_cell(
         input_size, hidden_size: small sizes that the cell takes; unequal ones find more.
         loop: the cell once more, written in NumPy from its equations: `loop(cell, xs) -> ys` of one sequence, where
             the cell's weights are float64 NumPy arrays. It makes the check of values independent of `step`.
+        fixed: names of weights that never learn; their gradients must be zero.
         seed: of weights and inputs. Noise is added to every weight, so that no term of an equation is zero.
 
     Raises:
@@ -117,10 +124,15 @@ def check_cell(
     def build(seed: int) -> Cell:
         return build_cell(kind, input_size, hidden_size, key=jax.random.key(seed))
 
-    failed = _run({"contract": lambda _: _contract(build(seed))}, None)
+    def begin(trials: list[_Trial]) -> None:
+        _contract(build(seed))
+        trials.append(_trial(build, loop, fixed, seed))
+
+    trials: list[_Trial] = []
+    failed = _run({"contract": begin}, trials)
     if not failed:
         with jax.enable_x64(True):
-            failed = _run(_CHECKS, _trial(build, loop, seed))
+            failed = _run(_CHECKS, trials[0])
     if failed:
         raise CellError(name, failed)
 
@@ -129,22 +141,27 @@ def check_cell(
 
 
 class _Trial(NamedTuple):
-    """A cell of random weights in float64, its inputs, and a carry that it reached on others."""
+    """A cell of random weights in float64, its inputs, a carry that it reached on others, and a jitted `unroll`."""
 
     cell: Cell
     xs: jax.Array
     carry: Any
+    run: Callable[..., tuple[Any, jax.Array]]
     build: Callable[[int], Cell]
     loop: Loop | None
+    fixed: tuple[str, ...]
 
 
-def _trial(build: Callable[[int], Cell], loop: Loop | None, seed: int) -> _Trial:
-    cell = _as(jnp.float64, _shaken(build(seed), seed))
-    shape = (BATCH, TIME, cell.input_size)
-    # Numbers that float32 holds, so that the run in float32 starts from the very same.
-    xs, others = np.random.default_rng(seed).normal(size=(2, *shape)).astype(np.float32).astype(np.float64)
-    carry, _ = _unroll(cell, jnp.asarray(others), engine="scan")
-    return _Trial(cell, jnp.asarray(xs), carry, build, loop)
+def _trial(build: Callable[[int], Cell], loop: Loop | None, fixed: tuple[str, ...], seed: int) -> _Trial:
+    # A function of its own, so that nothing compiled for another trial is met again.
+    run = jax.jit(lambda *arguments, reverse=False: _unroll(*arguments, reverse=reverse), static_argnames="reverse")
+    with jax.enable_x64(True):
+        cell = _as(jnp.float64, _shaken(build(seed), seed))
+        # Numbers that float32 holds, so that the run in float32 starts from the very same.
+        numbers = np.random.default_rng(seed).normal(size=(2, BATCH, TIME, cell.input_size)).astype(np.float32)
+        xs, others = jnp.asarray(numbers, jnp.float64)
+        carry, _ = _unroll(cell, others, engine="scan")
+    return _Trial(cell, xs, carry, run, build, loop, fixed)
 
 
 def _shaken(cell: Cell, seed: int) -> Cell:
@@ -201,20 +218,20 @@ def _run(checks: dict[str, Callable[[Any], None]], trial: Any) -> dict[str, str]
 
 def _values(t: _Trial) -> None:
     ys, _ = _plain_loop(t.cell, t.xs)
-    _same({"ys": _unroll(t.cell, t.xs)[1]}, {"ys": ys}, EXACT)
+    _same({"ys": t.run(t.cell, t.xs, None)[1]}, {"ys": ys}, EXACT)
 
 
 def _loop(t: _Trial) -> None:
     if t.loop is not None:
         cell = jax.tree.map(np.asarray, t.cell)
         ys = np.stack([t.loop(cell, xs) for xs in np.asarray(t.xs)])
-        _same({"ys": _unroll(t.cell, t.xs)[1]}, {"ys": ys}, EXACT)
+        _same({"ys": t.run(t.cell, t.xs, None)[1]}, {"ys": ys}, EXACT)
 
 
 def _single(t: _Trial) -> None:
-    expected_carry, expected = _unroll(t.cell, t.xs, t.carry)
+    expected_carry, expected = t.run(t.cell, t.xs, t.carry)
     with jax.enable_x64(False):
-        carry, ys = _unroll(*_as(jnp.float32, (t.cell, t.xs, t.carry)))
+        carry, ys = t.run(*_as(jnp.float32, (t.cell, t.xs, t.carry)))
     if ys.dtype != jnp.float32:
         raise AssertionError(f"with float32 weights and inputs the outputs are {ys.dtype}")
     _same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, SINGLE)
@@ -233,14 +250,18 @@ def _gradients(t: _Trial) -> None:
 
     gradient = jax.grad(loss)(vector, "auto")
     places = np.random.default_rng(0).permutation(vector.size)[:_MOST_SLOPES]
-    slopes = gradient.at[places].set(jax.jit(jax.vmap(slope))(places))
-    _same({"gradient": unravel(gradient)}, {"gradient": unravel(slopes)}, SLOPE)
+    slopes = unravel(gradient.at[places].set(jax.jit(jax.vmap(slope))(places)))
+    for name in t.fixed:
+        slopes["cell"] = eqx.tree_at(
+            lambda cell, name=name: getattr(cell, name), slopes["cell"], replace_fn=jnp.zeros_like
+        )
+    _same({"gradient": unravel(gradient)}, {"gradient": slopes}, SLOPE)
 
 
 def _chunks(t: _Trial) -> None:
-    carry, whole = _unroll(t.cell, t.xs, t.carry)
-    half, first = _unroll(t.cell, t.xs[:, : TIME // 2], t.carry)
-    last, second = _unroll(t.cell, t.xs[:, TIME // 2 :], half)
+    carry, whole = t.run(t.cell, t.xs, t.carry)
+    half, first = t.run(t.cell, t.xs[:, : TIME // 2], t.carry)
+    last, second = t.run(t.cell, t.xs[:, TIME // 2 :], half)
     _same({"ys": jnp.concatenate([first, second], 1), "carry": last}, {"ys": whole, "carry": carry}, EXACT)
 
 
@@ -248,7 +269,7 @@ def _padding(t: _Trial) -> None:
     for side, reverse in (("right", False), ("left", True)):
         spans = [(0, n) if side == "right" else (TIME - n, TIME) for n in LENGTHS]
         real = np.array([[first <= step < end for step in range(TIME)] for first, end in spans])
-        options: dict[str, Any] = {"lengths": jnp.array(LENGTHS), "padding": side, "reverse": reverse}
+        options: dict[str, Any] = {"lengths": jnp.array(LENGTHS, jnp.int32), "padding": side, "reverse": reverse}
         padded = t._replace(xs=jnp.where(real[..., None], t.xs, jnp.nan))
         expected = _outcome(_apart([[span] for span in spans], reverse=reverse), padded)
         _same(_outcome(_with(**options), padded), expected, EXACT, f"NaN as padding on the {side}, reverse={reverse}: ")
@@ -262,13 +283,13 @@ def _resets(t: _Trial) -> None:
 
 
 def _reverse(t: _Trial) -> None:
-    carry, ys = _unroll(t.cell, t.xs, t.carry, reverse=True)
-    expected_carry, expected = _unroll(t.cell, t.xs[:, ::-1], t.carry)
+    carry, ys = t.run(t.cell, t.xs, t.carry, reverse=True)
+    expected_carry, expected = t.run(t.cell, t.xs[:, ::-1], t.carry)
     _same({"ys": ys, "carry": carry}, {"ys": expected[:, ::-1], "carry": expected_carry}, EXACT)
 
 
 def _jit(t: _Trial) -> None:
-    carry, ys = jax.jit(_unroll)(t.cell, t.xs, t.carry)
+    carry, ys = t.run(t.cell, t.xs, t.carry)
     expected_carry, expected = _unroll(t.cell, t.xs, t.carry)
     _same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, EXACT)
 
@@ -292,20 +313,23 @@ def _traces(t: _Trial) -> None:
 
 
 def _rows(t: _Trial) -> None:
-    carry, ys = _unroll(t.cell, t.xs, t.carry)
-    alone_carry, alone = _apart([[(0, TIME)]] * BATCH)(t.cell, t.xs, t.carry)
-    _same({"ys": ys, "carry": carry}, {"ys": alone, "carry": alone_carry}, EXACT)
+    carry, ys = t.run(t.cell, t.xs, t.carry)
+    for row in range(BATCH):
+        one = slice(row, row + 1)
+        alone_carry, alone = t.run(t.cell, t.xs[one], jax.tree.map(lambda leaf, one=one: leaf[one], t.carry))
+        batched = jax.tree.map(lambda leaf, one=one: leaf[one], {"ys": ys, "carry": carry})
+        _same(batched, {"ys": alone, "carry": alone_carry}, EXACT, f"sequence {row}: ")
 
 
 def _taps(t: _Trial) -> None:
     carry, ys, seen = _unroll(t.cell, t.xs, taps="all")
-    expected_carry, expected = _unroll(t.cell, t.xs)
+    expected_carry, expected = t.run(t.cell, t.xs, None)
     _same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, EXACT)
     _same({"tap": seen}, {"tap": _plain_loop(t.cell, t.xs)[1]}, EXACT)
 
 
 def _engines(t: _Trial) -> None:
-    lengths, resets = jnp.array(LENGTHS), jnp.arange(TIME) == jnp.array([[3], [0], [9]])
+    lengths, resets = jnp.array(LENGTHS, jnp.int32), jnp.arange(TIME) == jnp.array([[3], [0], [9]])
     calls: tuple[dict[str, Any], ...] = (
         {},
         {"lengths": lengths, "reverse": True},
