@@ -243,6 +243,7 @@ def test_shapes_that_do_not_fit_are_named(change, message):
         unroll(LSTM(4, 5, key=jr.key(0)), **arguments)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_an_engine_that_cannot_serve_says_why(xs):
     with pytest.raises(elman.ConfigError, match="takes no lengths"):
         unroll(shaken(GRU), xs, lengths=jnp.array([1, 2, 3]), engine="fused")

@@ -66,25 +66,28 @@ def run(
     _library()
     call = _Call(steps.padding, steps.reverse, bool(wanted))
     lengths = None if steps.lengths is None else jnp.asarray(steps.lengths, jnp.int32)
-    carry, ys, seen = _layer(call, cell, xs, carry, start, lengths, steps.resets)
+    (carry, ys, seen), _ = _layer(call, cell, xs, carry, start, lengths, steps.resets)
     return carry, ys, {name: seen[name] for name in wanted}
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _layer(call: _Call, *inputs: Any) -> tuple[Carry, Array, dict[str, Any]]:
-    return _forward(call, *inputs)[0]
+def _layer(call: _Call, *inputs: Any) -> tuple[tuple[Carry, Array, dict[str, Any]], tuple]:
+    """The outputs, and what the backward pass needs. No gradient comes by the latter: whatever reads it accounts for it
+    by the inputs.
+    """
+    return _forward(call, *inputs)
 
 
 def _layer_forward(call: _Call, *inputs: Any) -> tuple[Any, Any]:
-    outputs, saved = _forward(call, *inputs)
-    return outputs, (inputs, None if call.seen else saved)
+    outputs, saved = _layer(call, *inputs)
+    return (outputs, saved), (inputs, None if call.seen else saved)
 
 
 def _layer_backward(call: _Call, residuals: Any, gradients: Any) -> tuple:
-    inputs, saved = residuals
+    (inputs, saved), (outputs, _) = residuals, gradients
     if call.seen:  # gradients may come by any gate, which the kernel does not foresee
-        return (*_scan_gradients(call, inputs, gradients), None, None)
-    carry, ys, _ = gradients
+        return (*_scan_gradients(call, inputs, outputs), None, None)
+    carry, ys, _ = outputs
     return (*_gradients(call, inputs, saved, (carry, ys)), None, None)
 
 
@@ -97,11 +100,11 @@ def _gradients(call: _Call, inputs: tuple, saved: tuple, gradients: tuple) -> tu
 
 
 def _gradients_forward(call: _Call, inputs: tuple, saved: tuple, gradients: tuple) -> tuple[Any, Any]:
-    return _backward(call, inputs, saved, gradients), (inputs, saved, gradients)
+    return _gradients(call, inputs, saved, gradients), (inputs, saved, gradients)
 
 
 def _gradients_backward(call: _Call, residuals: tuple, seconds: tuple) -> tuple:
-    """Second derivatives, by the scan engine. What was saved is a function of the inputs, and accounted for there."""
+    """Second derivatives, by the scan engine."""
     inputs, saved, (carry, ys) = residuals
     arrays, masks = inputs[:4], inputs[4:]
 
