@@ -103,8 +103,7 @@ def test_resets_cut_the_gradient_and_give_it_to_the_start():
 @CELLS
 def test_it_is_what_linear_cells_get(kind):
     cell = kind(INPUT, HIDDEN, key=jr.key(0))
-    assert engine_for(cell) == engine_for(cell, masked=True, tapped=True)
-    assert engine_for(cell) == ("parallel", f"{kind.__name__} is linear in its state")
+    assert engine_for(cell)[0] == engine_for(cell, masked=True, tapped=True)[0] == "parallel"
 
 
 class Stepping(MinGRU):
@@ -117,7 +116,7 @@ class Stepping(MinGRU):
 
 def test_other_cells_are_refused_with_the_reason():
     xs = jnp.ones((1, 2, INPUT))
-    with pytest.raises(elman.ConfigError, match="GRU is no LinearCell; fused, scan can"):
+    with pytest.raises(elman.ConfigError, match="GRU is no LinearCell; .*scan"):
         unroll(GRU(INPUT, HIDDEN, key=jr.key(0)), xs, engine="parallel")
     with pytest.raises(elman.ConfigError, match="Stepping has a step of its own"):
         unroll(Stepping(INPUT, HIDDEN, key=jr.key(0)), xs, engine="parallel")

@@ -1,0 +1,98 @@
+"""Linear recurrences: the ways to compute h = a h + b, and linear cells by the engines "parallel" and "scan".
+
+    python benchmarks/linear_recurrence.py [--rounds 9] [--cells MinGRU LRU ...]
+
+Everything is compiled beforehand; the competitors of a row then take turns, so that a change of the machine's mood
+meets all. Reported: milliseconds, the best of the rounds (median). Training is the gradient by weights and inputs.
+"""
+
+import argparse
+import statistics
+import time
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+
+import elman
+from elman.ops.linear_recurrence import _loop, _rounds
+from elman.recurrence import unroll
+
+WIDTHS = [(65536, 16), (65536, 256), (4096, 4096), (64, 16384), (64, 256)]
+SHAPES = [  # batch, time, inputs, units
+    (1, 65536, 16, 16),
+    (1, 65536, 64, 64),
+    (32, 1024, 64, 64),
+    (32, 64, 64, 256),
+    (64, 64, 128, 256),
+    (16, 200, 100, 1024),
+    (32, 8, 64, 256),
+    (32, 4, 64, 256),
+    (32, 1, 64, 256),
+]
+
+
+def pieces(a, b, h, count=32):
+    """Time in `count` pieces side by side: each from nothing, then their ends joined, then each from its true start."""
+    a, b = [jnp.swapaxes(x.reshape(count, -1, *x.shape[1:]), 0, 1) for x in (a, b)]
+
+    def ends(carried, now):
+        return (now[0] * carried[0], now[0] * carried[1] + now[1]), None
+
+    joined, _ = jax.lax.scan(ends, (jnp.ones_like(b[0]), jnp.zeros_like(b[0])), (a, b))
+    starts = jnp.concatenate([h[None], _loop(False, *joined, h)[:-1]])
+    return jnp.swapaxes(_loop(False, a, b, starts), 0, 1)
+
+
+def compare(competitors, rounds):
+    """{name: "best (median)"} of functions without arguments."""
+    times = {name: [] for name in competitors}
+    for function in competitors.values():
+        jax.block_until_ready(function())
+    for _ in range(rounds):
+        for name, function in competitors.items():
+            begun = time.perf_counter()
+            jax.block_until_ready(function())
+            times[name].append(1e3 * (time.perf_counter() - begun))
+    return {name: f"{min(spent):.3g} ({statistics.median(spent):.3g})" for name, spent in times.items()}
+
+
+def recurrences(rounds):
+    ways = {"loop": lambda *x: _loop(False, *x), "pieces": pieces, "rounds": lambda *x: _rounds(False, *x)}
+    print("| T x width |", *[f"{name} |" for name in ways])
+    for steps, width in WIDTHS:
+        a = jr.uniform(jr.key(0), (steps, width), minval=0.5)
+        b, h = jr.normal(jr.key(1), (steps, width)), jnp.ones(width)
+        competitors = {name: lambda way=jax.jit(way): way(a, b, h) for name, way in ways.items()}  # noqa: B023
+        print(
+            f"| {steps:,} x {width:,} |", *[f"{spent} |" for spent in compare(competitors, rounds).values()], flush=True
+        )
+
+
+def engines(names, rounds):
+    print("\n| cell | batch x time | inputs, units | scan | parallel | scan, training | parallel, training |")
+    for name in names:
+        for batch, steps, inputs, units in SHAPES:
+            cell = getattr(elman, name)(inputs, units, key=jr.key(0))
+            xs, weights = jr.normal(jr.key(1), (batch, steps, inputs)), jr.normal(jr.key(2), (batch, steps, units))
+            row = []
+            for training in (False, True):
+                runs = {engine: jax.jit(runner(engine, weights, training)) for engine in ("scan", "parallel")}
+                row += compare({e: lambda run=run: run(cell, xs) for e, run in runs.items()}, rounds).values()  # noqa: B023
+            print(f"| {name} | {batch} x {steps:,} | {inputs}, {units} |", *[f"{spent} |" for spent in row], flush=True)
+
+
+def runner(engine, weights, training):
+    def outputs(cell, xs):
+        return unroll(cell, xs, engine=engine)[1]
+
+    return jax.grad(lambda cell, xs: jnp.sum(outputs(cell, xs) * weights), argnums=(0, 1)) if training else outputs
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--cells", nargs="*", default=["MinGRU", "MinLSTM", "LRU", "RGLRU"])
+    options = parser.parse_args()
+    recurrences(options.rounds)
+    engines(options.cells, options.rounds)
