@@ -153,7 +153,7 @@ def test_a_bar_is_shown_on_a_terminal(folder):
         shown += piece
     assert process.wait() == 0
     text = shown.decode()
-    for expected in ("100%", "nats", "bits/char", "char/s", "left", "validation", "engine fused"):
+    for expected in ("100%", "nats", "bits/char", "char/s", "left", "validation", "engine"):
         assert expected in text
 
 

@@ -1,6 +1,7 @@
 """The native kernels, at the edges: odd sizes, special values, threads, processes, derivatives of every kind."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -208,3 +209,22 @@ def test_the_library_may_be_missing(monkeypatch, tmp_path):
         assert unroll(LSTM(2, 3, key=jr.key(0)), jnp.ones((1, 2, 2)))[1].shape == (1, 2, 3)
     finally:
         engine._library.cache_clear()
+
+
+def test_without_a_compiler_building_says_so():
+    build = [sys.executable, "-m", "elman.recurrence.native.build"]
+    environment = {name: value for name, value in os.environ.items() if name != "CXX"}
+    for compiler, message in (("/bin/false", "/bin/false failed"), ("no-such-compiler", "no C\\+\\+ compiler")):
+        done = subprocess.run(build, env=environment | {"CC": compiler}, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert re.search(f"^error: .*{message}", done.stderr, re.MULTILINE)
+
+
+@pytest.mark.skipif(not os.environ.get("ELMAN_LARGE"), reason="takes 16 GB and a minute: set ELMAN_LARGE=1")
+def test_arrays_of_more_than_2_31_elements():
+    batch, time, hidden = 64, 140_000, 64
+    assert batch * time * 4 * hidden > 2**31
+    cell, xs, _ = layer(LSTM, batch, time, 1, hidden)
+    _, ys = unroll(cell, xs, engine="native")
+    _, expected = unroll(cell, xs[-2:], engine="scan")
+    np.testing.assert_allclose(ys[-2:], expected, atol=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -40,13 +41,22 @@ def find_cell(name: str) -> Callable[..., Cell]:
     found: Any = getattr(module, class_name, None)
     builds = bool(module_name) and callable(found) and not isinstance(found, type)
     if not (builds or _is_cell(found)):
-        known = sorted(n for n, kind in vars(module).items() if _is_cell(kind))
+        known = known_cells(module)
         expected = ", ".join(known) or "a subclass of elman.Cell, or a function that builds one"
         if module_name == "__main__":
             expected = "the class to be defined before the model is loaded, or kept in a module of its own"
         own = "" if module_name else ", or module:Class (or module:function) for your own"
         raise ConfigError(f"no cell {name!r}{nearest(class_name, known)}; expected {expected}{own}")
     return found
+
+
+def known_cells(module: ModuleType = cells) -> list[str]:
+    """The names of the cells in `module`: those of elman, or a user's.
+
+    >>> "LSTM" in known_cells()
+    True
+    """
+    return sorted(name for name, kind in vars(module).items() if _is_cell(kind))
 
 
 def build_cell(kind: Callable[..., Cell], input_size: int, hidden_size: int, *, key: PRNGKeyArray) -> Cell:

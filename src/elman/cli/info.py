@@ -30,15 +30,19 @@ def _installation() -> list[str]:
     import jax
 
     import elman
+    from elman.cells.find import find_cell, known_cells
     from elman.recurrence import engine_for
 
-    engines = [engine_for(kind(1, 1, key=jax.random.key(0))) for kind in (elman.Elman, elman.GRU, elman.LSTM)]
+    cells = {name: find_cell(name)(4, 4, key=jax.random.key(0)) for name in known_cells()}
+    engines = {name: engine_for(cell) for name, cell in cells.items()}
+    width = max(map(len, engines))
     devices = ", ".join(str(device) for device in jax.devices())
     return [
         f"elman {elman.__version__}, Python {platform.python_version()}, jax {jax.__version__}",
         f"devices: {devices}",
         f"cache: {_cache()}",
-        *[f"engine {name}: {reason}" for name, reason in engines],
+        "engines:",
+        *[f"  {name:<{width}}  {engine:<8}  {reason}" for name, (engine, reason) in engines.items()],
     ]
 
 

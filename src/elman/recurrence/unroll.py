@@ -20,6 +20,10 @@ Engine = Literal["auto", "native", "fused", "parallel", "scan", "reference"]
 
 Taps = Sequence[str] | Literal["all"]
 
+SHORT = range(5, 16)
+"""Numbers of steps, over all sequences, for which the native kernels' preparations cost more than they bring. Fewer are
+run without any."""
+
 
 def unroll(
     cell: Cell,
@@ -73,15 +77,17 @@ def unroll(
     carry = start if carry is None else carry
     _check_carry(cell, carry, start)
     wanted = _tap_names(cell, taps)
-    chosen = _choose(engine, cell, masked=lengths is not None or resets is not None, tapped=bool(wanted))
+    masked, short = lengths is not None or resets is not None, xs.shape[0] * xs.shape[1] in SHORT
+    chosen = _choose(engine, cell, masked=masked, tapped=bool(wanted), short=short and engine == "auto")
 
     steps = Steps(lengths, padding, resets, reverse)
     carry, ys, tapped = _ENGINES[chosen].run(cell.core, xs, carry, start=start, steps=steps, wanted=wanted)
     return (carry, ys, tapped) if wanted else (carry, ys)
 
 
-def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False) -> tuple[str, str]:
-    """The engine that `engine="auto"` takes, and why. `masked` means with lengths or resets.
+def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False, short: bool = False) -> tuple[str, str]:
+    """The engine that `engine="auto"` takes, and why. `masked` means with lengths or resets, `short` that batch x time is
+    in `SHORT`.
 
     >>> from elman.cells import GRU
     >>> class MyGRU(GRU):
@@ -91,7 +97,7 @@ def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False) -> tup
     """
     refusals = []
     for engine, module in _ENGINES.items():
-        refusal = module.refusal(cell.core, masked=masked, tapped=tapped)
+        refusal = module.refusal(cell.core, masked=masked, tapped=tapped, short=short)
         if refusal is None:
             return engine, "; ".join(
                 refusals

@@ -28,10 +28,12 @@ class _Call(NamedTuple):
     seen: bool
 
 
-def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
+def refusal(cell: Cell, *, masked: bool, tapped: bool, short: bool) -> str | None:
     """Why the kernels cannot serve a call here; None where they can."""
     if _kind(cell) is None:
         return f"{type(cell).__name__} has no native kernel"
+    if short:  # a kernel is first packed, which costs as much as a few steps
+        return "so few steps do not repay the native kernel's preparations"
     if jax.default_backend() != "cpu":
         return f"the native kernels are for CPUs, and the arrays are on {jax.default_backend()}"
     try:

@@ -75,6 +75,9 @@ template <class T, class Cell> struct Pass {
 
 // Forward ---------------------------------------------------------------------------------------------------------------
 
+// To pack the kernels costs as much as a few steps; that few are run from the kernels as they are.
+constexpr long kFewSteps = 4;
+
 template <class T, class Cell> class Forward : Pass<T, Cell> {
   using Base = Pass<T, Cell>;
   using Base::columns, Base::features, Base::gates, Base::hidden, Base::kept, Base::lanes, Base::layer, Base::padded;
@@ -87,13 +90,19 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
         threads_(threads),
         panels_(ceil_div(hidden, panel)),
         stride_(padded + 16),
-        packed_(panels_ * panel * gates * hidden),
+        few_(layer.part_place[layer.parts] <= kFewSteps),
+        packed_(few_ ? 0 : panels_ * panel * gates * hidden),
         states_{Scratch<T>(layer.batch * stride_), Scratch<T>(layer.batch * stride_)},
         cells_(Cell::has_cell_state ? layer.batch * padded : 0),
-        product_(threads * kProductScratch<T>) {}
+        sums_(few_ ? columns : 0),
+        product_(few_ ? 0 : threads * kProductScratch<T>) {}
 
   bool run() {
-    if (!packed_ || !states_[0] || !states_[1] || !cells_ || !product_) return false;
+    if (!packed_ || !states_[0] || !states_[1] || !cells_ || !sums_ || !product_) return false;
+    if (few_) {
+      for (long row = 0; row < layer.batch; row++) run_row(row);
+      return true;
+    }
     elman::team_run(threads_, [](void* self, int id, int count) { static_cast<Forward*>(self)->work(id, count); }, this);
     return true;
   }
@@ -166,7 +175,6 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
 
   template <int rows, int units> __attribute__((noinline)) void tile(long step, long first_row, long first_unit) {
     const T* before = states_[step & 1] + first_row * stride_;
-    T* after = states_[(step + 1) & 1] + first_row * stride_;
     long places[rows];
     for (int m = 0; m < rows; m++) {
       places[m] = this->place(first_row + m, step);
@@ -178,33 +186,55 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
     multiply_tile<rows, units * gates, T>(before, stride_, 1, packed_ + first_unit * gates * hidden, hidden, sums);
 
     for (int unit = 0; unit < units; unit++) {
-      const long j = first_unit + unit * lanes, n = hidden - j;
-      V recurrent_bias{};
-      if constexpr (Cell::bias_gradients > Cell::gates) recurrent_bias = load(layer.recurrent_bias + j, n);
-      ELMAN_UNROLL for (int m = 0; m < rows; m++) {
-        const long row = first_row + m, sequence = layer.row_batch[row] * hidden + j, at = places[m] * hidden + j;
-        V c{};
-        if constexpr (Cell::has_cell_state) c = whole(cells_ + row * padded + j);
-        V h = Cell::forward(&sums[m][unit * gates], this->unit(places[m], j),
-                            whole(before + m * stride_ + j), c, recurrent_bias);
-        store(layer.ys + at, h, n);
-        if constexpr (Cell::has_cell_state) store(layer.cs + at, c, n);
-        if (step + 1 == layer.row_count[row]) {
-          store(layer.h_last + sequence, h, n);
-          if constexpr (Cell::has_cell_state) store(layer.c_last + sequence, c, n);
-        } else if (this->resets_at(places[m] + layer.direction)) {
-          h = load(layer.h_start + sequence, n);
-          if constexpr (Cell::has_cell_state) c = load(layer.c_start + sequence, n);
-        }
-        whole(after + m * stride_ + j) = h;
-        if constexpr (Cell::has_cell_state) whole(cells_ + row * padded + j) = c;
+      const long j = first_unit + unit * lanes;
+      V recurrent_bias = this->recurrent_bias(j);
+      ELMAN_UNROLL for (int m = 0; m < rows; m++)
+        finish(step, first_row + m, places[m], j, &sums[m][unit * gates], recurrent_bias);
+    }
+  }
+
+  V recurrent_bias(long j) const {
+    if constexpr (Cell::bias_gradients > Cell::gates) return load(layer.recurrent_bias + j, hidden - j);
+    else return V{};
+  }
+
+  // A row's hidden units from j on: from the sums of the product with U to the state after the step.
+  ELMAN_INLINE void finish(long step, long row, long place, long j, const V* sums, V recurrent_bias) {
+    const long n = hidden - j, sequence = layer.row_batch[row] * hidden + j, at = place * hidden + j;
+    V c{};
+    if constexpr (Cell::has_cell_state) c = whole(cells_ + row * padded + j);
+    V h = Cell::forward(sums, this->unit(place, j), whole(states_[step & 1] + row * stride_ + j), c, recurrent_bias);
+    store(layer.ys + at, h, n);
+    if constexpr (Cell::has_cell_state) store(layer.cs + at, c, n);
+    if (step + 1 == layer.row_count[row]) {
+      store(layer.h_last + sequence, h, n);
+      if constexpr (Cell::has_cell_state) store(layer.c_last + sequence, c, n);
+    } else if (this->resets_at(place + layer.direction)) {
+      h = load(layer.h_start + sequence, n);
+      if constexpr (Cell::has_cell_state) c = load(layer.c_start + sequence, n);
+    }
+    whole(states_[(step + 1) & 1] + row * stride_ + j) = h;
+    if constexpr (Cell::has_cell_state) whole(cells_ + row * padded + j) = c;
+  }
+
+  void run_row(long row) {
+    start(row);
+    for (long step = 0; step < layer.row_count[row]; step++) {
+      const long place = this->place(row, step);
+      multiply_row(layer.xs + place * features, layer.kernel, features, columns, layer.bias, this->kept_at(place));
+      multiply_row<T>(states_[step & 1] + row * stride_, layer.recurrent_kernel, hidden, columns, nullptr, sums_);
+      for (long j = 0; j < hidden; j += lanes) {
+        V sums[gates];
+        for (long gate = 0; gate < gates; gate++) sums[gate] = load(sums_ + gate * hidden + j, hidden - j);
+        finish(step, row, place, j, sums, recurrent_bias(j));
       }
     }
   }
 
   const int threads_;
   const long panels_, stride_;
-  Scratch<T> packed_, states_[2], cells_, product_;
+  const bool few_;
+  Scratch<T> packed_, states_[2], cells_, sums_, product_;
   Barrier barrier_;
 };
 

@@ -189,4 +189,33 @@ void multiply(Rows<const T> a, Rows<const T> b, Rows<T> c, Range m, Range n, Ran
   }
 }
 
+// to[n] = start[n] + sum over k of row[k] matrix[k, n]: one pass over the matrix as it is. `start` null means 0.
+template <class T>
+void multiply_row(const T* row, const T* matrix, long depth, long columns, const T* start, T* to) {
+  constexpr int vectors = kRegisters / 2;
+  constexpr long width = vectors * kLanes<T>;
+  for (long column = 0; column < columns; column += width) {
+    const T* from = matrix + column;
+    const long rest = columns - column;
+    Vector<T> sums[vectors] = {};
+    if (rest >= width) {
+      for (long k = 0; k < depth; k++, from += columns) {
+        Vector<T> factor = fill(row[k]);
+        ELMAN_UNROLL for (int v = 0; v < vectors; v++) {
+          __builtin_prefetch(from + 8 * columns + v * kLanes<T>);
+          sums[v] += factor * load(from + v * kLanes<T>, kLanes<T>);
+        }
+      }
+    } else {
+      for (long k = 0; k < depth; k++, from += columns)
+        for (int v = 0; v * kLanes<T> < rest; v++) sums[v] += row[k] * load(from + v * kLanes<T>, rest - v * kLanes<T>);
+    }
+    for (int v = 0; v < vectors && v * kLanes<T> < rest; v++) {
+      const long at = column + v * kLanes<T>;
+      if (start) sums[v] += load(start + at, columns - at);
+      store(to + at, sums[v], columns - at);
+    }
+  }
+}
+
 }  // namespace
