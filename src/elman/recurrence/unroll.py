@@ -86,8 +86,8 @@ def unroll(
 
 
 def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False, short: bool = False) -> tuple[str, str]:
-    """The engine that `engine="auto"` takes, and why. `masked` means with lengths or resets, `short` that batch x time is
-    in `SHORT`.
+    """The engine that `engine="auto"` takes, and why. `masked` means with lengths or resets, `tapped` with taps, and
+    `short` that batch x time is in `SHORT`.
 
     >>> from elman.cells import GRU
     >>> class MyGRU(GRU):
