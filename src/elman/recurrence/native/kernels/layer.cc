@@ -99,10 +99,6 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
 
   bool run() {
     if (!packed_ || !states_[0] || !states_[1] || !cells_ || !sums_ || !product_) return false;
-    if (few_) {
-      for (long row = 0; row < layer.batch; row++) run_row(row);
-      return true;
-    }
     elman::team_run(threads_, [](void* self, int id, int count) { static_cast<Forward*>(self)->work(id, count); }, this);
     return true;
   }
@@ -110,10 +106,12 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
  private:
   void work(int id, int count) {
     Range panels = share(panels_, id, count), rows = share(layer.batch, id, count);
-    for (long p = panels.begin; p < panels.end; p++) pack(p);
+    for (long p = panels.begin; p < panels.end && !few_; p++) pack(p);
     for (long row = rows.begin; row < rows.end; row++) start(row);
     barrier_.wait(count);
-    if (layer.split_hidden) {
+    if (few_) {
+      for (long row = 0; row < layer.batch; row++) run_row(row, id, count);
+    } else if (layer.split_hidden) {
       long begin = panels.begin * panel, end = least(hidden, panels.end * panel);
       for (long gate = 0; gate < gates && begin < end; gate++) project(0, {gate * hidden + begin, gate * hidden + end}, id);
       steps(0, panels, count);
@@ -217,17 +215,22 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
     if constexpr (Cell::has_cell_state) whole(cells_ + row * padded + j) = c;
   }
 
-  void run_row(long row) {
-    start(row);
+  // All steps of a row, the threads sharing columns and then hidden units.
+  void run_row(long row, int id, int count) {
+    const Range blocks = share(ceil_div(columns, kRowColumns<T>), id, count);
+    const Range some{least(columns, blocks.begin * kRowColumns<T>), least(columns, blocks.end * kRowColumns<T>)};
+    const Range vectors = share(padded / lanes, id, count);
     for (long step = 0; step < layer.row_count[row]; step++) {
       const long place = this->place(row, step);
-      multiply_row(layer.xs + place * features, layer.kernel, features, columns, layer.bias, this->kept_at(place));
-      multiply_row<T>(states_[step & 1] + row * stride_, layer.recurrent_kernel, hidden, columns, nullptr, sums_);
-      for (long j = 0; j < hidden; j += lanes) {
+      multiply_row(layer.xs + place * features, layer.kernel, features, columns, some, layer.bias, this->kept_at(place));
+      multiply_row<T>(states_[step & 1] + row * stride_, layer.recurrent_kernel, hidden, columns, some, nullptr, sums_);
+      barrier_.wait(count);
+      for (long j = vectors.begin * lanes; j < vectors.end * lanes; j += lanes) {
         V sums[gates];
         for (long gate = 0; gate < gates; gate++) sums[gate] = load(sums_ + gate * hidden + j, hidden - j);
         finish(step, row, place, j, sums, recurrent_bias(j));
       }
+      barrier_.wait(count);
     }
   }
 

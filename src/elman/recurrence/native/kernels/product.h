@@ -189,16 +189,18 @@ void multiply(Rows<const T> a, Rows<const T> b, Rows<T> c, Range m, Range n, Ran
   }
 }
 
-// to[n] = start[n] + sum over k of row[k] matrix[k, n]: one pass over the matrix as it is. `start` null means 0.
+// The columns that multiply_row holds in registers at a time.
+template <class T> constexpr long kRowColumns = kRegisters / 2 * kLanes<T>;
+
+// to[n] = start[n] + sum over k of row[k] matrix[k, n] for some n, from the matrix as it is. `start` null means 0.
 template <class T>
-void multiply_row(const T* row, const T* matrix, long depth, long columns, const T* start, T* to) {
+void multiply_row(const T* row, const T* matrix, long depth, long columns, Range some, const T* start, T* to) {
   constexpr int vectors = kRegisters / 2;
-  constexpr long width = vectors * kLanes<T>;
-  for (long column = 0; column < columns; column += width) {
+  for (long column = some.begin; column < some.end; column += kRowColumns<T>) {
     const T* from = matrix + column;
-    const long rest = columns - column;
+    const long rest = some.end - column;
     Vector<T> sums[vectors] = {};
-    if (rest >= width) {
+    if (rest >= kRowColumns<T>) {
       for (long k = 0; k < depth; k++, from += columns) {
         Vector<T> factor = fill(row[k]);
         ELMAN_UNROLL for (int v = 0; v < vectors; v++) {
@@ -211,9 +213,9 @@ void multiply_row(const T* row, const T* matrix, long depth, long columns, const
         for (int v = 0; v * kLanes<T> < rest; v++) sums[v] += row[k] * load(from + v * kLanes<T>, rest - v * kLanes<T>);
     }
     for (int v = 0; v < vectors && v * kLanes<T> < rest; v++) {
-      const long at = column + v * kLanes<T>;
-      if (start) sums[v] += load(start + at, columns - at);
-      store(to + at, sums[v], columns - at);
+      const long at = column + v * kLanes<T>, count = rest - v * kLanes<T>;
+      if (start) sums[v] += load(start + at, count);
+      store(to + at, sums[v], count);
     }
   }
 }

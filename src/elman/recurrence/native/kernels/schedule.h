@@ -36,10 +36,11 @@ template <class T> Schedule plan(const Layer<T>& layer, const int32_t* lengths, 
   std::stable_sort(order.begin(), order.end(), [&](long a, long b) { return count[a] > count[b]; });
   const long steps = std::accumulate(count.begin(), count.end(), 0L);
 
-  // A thread is worth waking for a megaflop or so.
+  // A thread is worth waking for a megaflop or so, and for a megabyte and a half of weights to read.
   Schedule plan;
-  const double work = 2.0 * static_cast<double>(steps * gates * hidden) * static_cast<double>(layer.features + hidden);
-  plan.threads = static_cast<int>(std::clamp<double>(work / 2e6, 1, team_size()));
+  const double weights = static_cast<double>(gates * hidden) * static_cast<double>(layer.features + hidden);
+  const double worth = std::max(static_cast<double>(steps) * weights / 1e6, weights / 4e5);
+  plan.threads = static_cast<int>(std::clamp<double>(worth, 1, team_size()));
   const double rows = static_cast<double>(batch) / plan.threads, kernel_bytes = 4.0 * gates * hidden * hidden;
   plan.split_hidden =
       plan.threads > 1 && ((kernel_bytes >= 4e6 && rows <= 16) || (kernel_bytes >= 4e5 && rows < 2));
