@@ -23,8 +23,7 @@ def calls(cell, xs):
         return lambda: jax.block_until_ready(run(cell, xs))
 
     def training(engine):
-        total = lambda cell, xs: elman.unroll(cell, xs, engine=engine)[1].sum()
-        run = jax.jit(jax.grad(total, argnums=(0, 1)))
+        run = jax.jit(jax.grad(lambda cell, xs: elman.unroll(cell, xs, engine=engine)[1].sum(), argnums=(0, 1)))
         return lambda: jax.block_until_ready(run(cell, xs))
 
     return {
@@ -40,9 +39,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
     print(machine(options.rounds))
-    print(
-        "\n| T,B,I,H | cell | untapped | all taps | ratio | training, fused | training, scan |\n|---|---|---|---|---|---|---|"
-    )
+    columns = ("T,B,I,H", "cell", "untapped", "all taps", "ratio", "training, fused", "training, scan")
+    print(f"\n| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for time, batch, features, hidden in SHAPES:
         for kind in (elman.Elman, elman.GRU, elman.LSTM):
             cell = kind(features, hidden, key=jr.key(0))
