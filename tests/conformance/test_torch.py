@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from elman.cells import GRU, LSTM, Elman
-from elman.recurrence import unroll
+from elman.recurrence import engine_for, unroll
 from tests.conformance import weights
 from tests.conformance.peers import cell_class, peer
 
@@ -123,9 +123,11 @@ def compare(torch, module, xs, hx=None, lengths=None, *, batched=True):
     (d_cells, d_xs, d_hx), found = ours
     theirs, their_d_xs, their_d_hx, d_weights = torch_side(torch, module, xs, hx, lengths, batched=batched)
 
+    native = all(engine_for(cell, masked=True)[0] == "native" for layer in cells for cell in layer)
+
     def same(ours, theirs, err_msg):
         allowed = dict(TOLERANCE[str(xs.dtype)])
-        if xs.dtype == np.float32:  # a sum is rounded at the size of its terms, not of the result
+        if xs.dtype == np.float32 and not native:  # sigmoid by tanh is right to the rounding of 1, not of a small gate
             allowed["atol"] += allowed.pop("rtol") * float(np.abs(theirs).max())
         np.testing.assert_allclose(ours, theirs, **{"rtol": 0} | allowed, err_msg=err_msg)
 

@@ -99,9 +99,10 @@ def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False, short:
     for engine, module in _ENGINES.items():
         refusal = module.refusal(cell.core, masked=masked, tapped=tapped, short=short)
         if refusal is None:
-            return engine, "; ".join(
-                refusals
-            ) or f"{type(cell.core).__name__} has kernels for {native.instruction_set()}"
+            name = type(cell.core).__name__
+            if engine == "parallel":
+                return engine, f"{name} is linear in its state"
+            return engine, "; ".join(refusals) or f"{name} has kernels for {native.instruction_set()}"
         refusals.append(refusal)
     raise AssertionError("scan refuses no call")
 
