@@ -2,13 +2,12 @@
 
     python benchmarks/linear_recurrence.py [--rounds 9] [--cells MinGRU LRU ...]
 
-Everything is compiled beforehand; the competitors of a row then take turns, so that a change of the machine's mood
-meets all. Reported: milliseconds, the best of the rounds (median). Training is the gradient by weights and inputs.
+The competitors of a row take turns. Shown are medians in milliseconds with half the range between the quartiles;
+training is the gradient by weights and inputs.
 """
 
 import argparse
-import statistics
-import time
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +16,7 @@ import jax.random as jr
 import elman
 from elman.ops.linear_recurrence import _loop, _rounds
 from elman.recurrence import unroll
+from turns import measure, shown
 
 WIDTHS = [(65536, 16), (65536, 256), (4096, 4096), (64, 16384), (64, 256)]
 SHAPES = [  # batch, time, inputs, units
@@ -44,17 +44,14 @@ def pieces(a, b, h, count=32):
     return jnp.swapaxes(_loop(False, a, b, starts), 0, 1)
 
 
-def compare(competitors, rounds):
-    """{name: "best (median)"} of functions without arguments."""
-    times = {name: [] for name in competitors}
-    for function in competitors.values():
-        jax.block_until_ready(function())
-    for _ in range(rounds):
-        for name, function in competitors.items():
-            begun = time.perf_counter()
-            jax.block_until_ready(function())
-            times[name].append(1e3 * (time.perf_counter() - begun))
-    return {name: f"{min(spent):.3g} ({statistics.median(spent):.3g})" for name, spent in times.items()}
+def compare(functions, arguments, rounds):
+    """Milliseconds of each function of the arguments."""
+    calls = {name: partial(finished, jax.jit(function), arguments) for name, function in functions.items()}
+    return [f"{shown(seconds, 1e3)} |" for seconds in measure(calls, rounds).values()]
+
+
+def finished(function, arguments):
+    return jax.block_until_ready(function(*arguments))
 
 
 def recurrences(rounds):
@@ -63,10 +60,7 @@ def recurrences(rounds):
     for steps, width in WIDTHS:
         a = jr.uniform(jr.key(0), (steps, width), minval=0.5)
         b, h = jr.normal(jr.key(1), (steps, width)), jnp.ones(width)
-        competitors = {name: lambda way=jax.jit(way): way(a, b, h) for name, way in ways.items()}  # noqa: B023
-        print(
-            f"| {steps:,} x {width:,} |", *[f"{spent} |" for spent in compare(competitors, rounds).values()], flush=True
-        )
+        print(f"| {steps:,} x {width:,} |", *compare(ways, (a, b, h), rounds), flush=True)
 
 
 def engines(names, rounds):
@@ -77,9 +71,9 @@ def engines(names, rounds):
             xs, weights = jr.normal(jr.key(1), (batch, steps, inputs)), jr.normal(jr.key(2), (batch, steps, units))
             row = []
             for training in (False, True):
-                runs = {engine: jax.jit(runner(engine, weights, training)) for engine in ("scan", "parallel")}
-                row += compare({e: lambda run=run: run(cell, xs) for e, run in runs.items()}, rounds).values()  # noqa: B023
-            print(f"| {name} | {batch} x {steps:,} | {inputs}, {units} |", *[f"{spent} |" for spent in row], flush=True)
+                runs = {engine: runner(engine, weights, training) for engine in ("scan", "parallel")}
+                row += compare(runs, (cell, xs), rounds)
+            print(f"| {name} | {batch} x {steps:,} | {inputs}, {units} |", *row, flush=True)
 
 
 def runner(engine, weights, training):

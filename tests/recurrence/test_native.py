@@ -190,6 +190,29 @@ def test_instruction_sets_and_teams_of_any_size_agree():
         np.testing.assert_allclose(sums, here, rtol=1e-4, atol=1e-4)
 
 
+@ALL
+def test_weights_that_are_not_plain_float32_or_float64_go_by_another_engine(kind):
+    """The kernels read memory; they must not take two bytes for four, nor a small array for a large one."""
+    cell, xs, _ = layer(kind, 2, 20, 3, 6)
+    half = jax.tree.map(lambda w: w.astype(jnp.bfloat16), cell)
+    assert engine_for(half)[0] == "fused"
+    ys = unroll(half, xs.astype(jnp.bfloat16))[1]
+    np.testing.assert_allclose(ys.astype(jnp.float32), unroll(cell, xs)[1], rtol=0.1, atol=0.1)
+    object.__setattr__(half, "bias", cell.bias)
+    assert "bfloat16, float32" in engine_for(half)[1]
+    small = jax.tree.map(lambda w: w, cell)
+    object.__setattr__(small, "bias", cell.bias[:1])
+    assert "bias has shape (1,); the native kernel takes" in engine_for(small)[1]
+
+
+def test_steps_taken_from_a_strided_or_turned_array_are_read_as_they_are():
+    cell, xs, carry = layer(LSTM, 4, 24, 3, 20)
+    held = np.asarray(xs)
+    for view in (held[:, ::2], held[:, ::-1], np.asfortranarray(held)):
+        got, expected = (unroll(cell, jnp.asarray(a), carry, engine="native")[1] for a in (view, view.copy("C")))
+        np.testing.assert_array_equal(got, expected)
+
+
 def test_info_names_the_kernels():
     assert engine_for(LSTM(2, 3, key=jr.key(0)), masked=True, tapped=True) == (
         "native",

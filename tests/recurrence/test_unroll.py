@@ -227,6 +227,7 @@ def test_jit_and_eager_agree_with_one_trace(kind, xs):
         (dict(resets=np.zeros((2, 2), bool)), "resets: expected one bool per step"),
         (dict(carry=jnp.zeros((2, 5))), "carry: expected that of LSTM"),
         (dict(carry=LSTMCarry(jnp.zeros((2, 5)), jnp.zeros((2, 4)))), "carry: expected that of LSTM"),
+        (dict(carry=LSTMCarry(jnp.zeros((2, 5), jnp.bfloat16), jnp.zeros((2, 5)))), "carry: expected .*got .*bfloat16"),
         (dict(lengths=np.array([1, 4])), "lengths: expected 0 to 3, .* got 4"),
         (dict(lengths=np.array([-1, 3])), "lengths: expected 0 to 3, .* got -1"),
         (dict(lengths=np.ones(2, "f")), "lengths: expected one whole number per sequence"),

@@ -13,12 +13,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from elman.cells._cell import Cell
 from elman.ops.activations import sigmoid
-from elman.ops.initializers import gate_blocks, glorot, orthogonal
+from elman.ops.initializers import gated_kernels
 
 
 class GRUGates(NamedTuple):
@@ -44,10 +43,8 @@ class GRU(Cell):
     recurrent_bias: Float[Array, " hidden"]
 
     def __init__(self, input_size: int, hidden_size: int, *, key: PRNGKeyArray):
-        kernel_key, recurrent_key = jr.split(key)
         self.input_size, self.hidden_size = input_size, hidden_size
-        self.kernel = gate_blocks(lambda k: glorot(k, input_size, hidden_size), kernel_key, 3)
-        self.recurrent_kernel = gate_blocks(lambda k: orthogonal(k, hidden_size), recurrent_key, 3)
+        self.kernel, self.recurrent_kernel = gated_kernels(key, input_size, hidden_size, gates=3)
         self.bias = jnp.zeros(3 * hidden_size)
         self.recurrent_bias = jnp.zeros(hidden_size)
 

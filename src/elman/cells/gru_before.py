@@ -16,14 +16,13 @@ from typing import Literal
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from elman._errors import one_of
 from elman.cells._cell import Cell
 from elman.cells.gru import GRUGates
 from elman.ops.activations import ACTIVATIONS, sigmoid
-from elman.ops.initializers import gate_blocks, glorot, orthogonal
+from elman.ops.initializers import gated_kernels
 
 
 class ResetBeforeGRU(Cell):
@@ -54,10 +53,8 @@ class ResetBeforeGRU(Cell):
             ConfigError: an activation of another name.
         """
         one_of("activation", activation, ("tanh", "sigmoid", "relu"))
-        kernel_key, recurrent_key = jr.split(key)
         self.input_size, self.hidden_size, self.activation = input_size, hidden_size, activation
-        self.kernel = gate_blocks(lambda k: glorot(k, input_size, hidden_size), kernel_key, 3)
-        self.recurrent_kernel = gate_blocks(lambda k: orthogonal(k, hidden_size), recurrent_key, 3)
+        self.kernel, self.recurrent_kernel = gated_kernels(key, input_size, hidden_size, gates=3)
         self.bias = jnp.zeros(3 * hidden_size)
 
     def init_carry(self) -> Float[Array, " hidden"]:

@@ -16,12 +16,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from elman.cells._cell import Cell
 from elman.ops.activations import sigmoid
-from elman.ops.initializers import gate_blocks, glorot, orthogonal
+from elman.ops.initializers import forget_bias, gated_kernels
 
 
 class LSTMCarry(NamedTuple):
@@ -54,11 +53,9 @@ class LSTM(Cell):
     bias: Float[Array, " gates"]
 
     def __init__(self, input_size: int, hidden_size: int, *, key: PRNGKeyArray):
-        kernel_key, recurrent_key = jr.split(key)
         self.input_size, self.hidden_size = input_size, hidden_size
-        self.kernel = gate_blocks(lambda k: glorot(k, input_size, hidden_size), kernel_key, 4)
-        self.recurrent_kernel = gate_blocks(lambda k: orthogonal(k, hidden_size), recurrent_key, 4)
-        self.bias = jnp.zeros(4 * hidden_size).at[hidden_size : 2 * hidden_size].set(1.0)
+        self.kernel, self.recurrent_kernel = gated_kernels(key, input_size, hidden_size, gates=4)
+        self.bias = forget_bias(hidden_size)
 
     def init_carry(self) -> LSTMCarry:
         """h = c = 0."""

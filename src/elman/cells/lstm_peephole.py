@@ -14,13 +14,12 @@ Kernels hold the gates in the order i, f, g, o, and `peepholes` p_i, p_f, p_o (O
 from __future__ import annotations
 
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from elman.cells._cell import Cell
 from elman.cells.lstm import LSTMCarry, LSTMGates
 from elman.ops.activations import sigmoid
-from elman.ops.initializers import gate_blocks, glorot, orthogonal
+from elman.ops.initializers import forget_bias, gated_kernels
 
 
 class PeepholeLSTM(Cell):
@@ -38,12 +37,10 @@ class PeepholeLSTM(Cell):
     bias: Float[Array, " gates"]
 
     def __init__(self, input_size: int, hidden_size: int, *, key: PRNGKeyArray):
-        kernel_key, recurrent_key = jr.split(key)
         self.input_size, self.hidden_size = input_size, hidden_size
-        self.kernel = gate_blocks(lambda k: glorot(k, input_size, hidden_size), kernel_key, 4)
-        self.recurrent_kernel = gate_blocks(lambda k: orthogonal(k, hidden_size), recurrent_key, 4)
+        self.kernel, self.recurrent_kernel = gated_kernels(key, input_size, hidden_size, gates=4)
         self.peepholes = jnp.zeros(3 * hidden_size)
-        self.bias = jnp.zeros(4 * hidden_size).at[hidden_size : 2 * hidden_size].set(1.0)
+        self.bias = forget_bias(hidden_size)
 
     def init_carry(self) -> LSTMCarry:
         """h = c = 0."""

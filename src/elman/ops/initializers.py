@@ -66,3 +66,24 @@ def gate_blocks(initializer, key: PRNGKeyArray, gates: int) -> Float[Array, "inp
 def embedding(key: PRNGKeyArray, vocab: int, size: int) -> Float[Array, "vocab size"]:
     """Normal with standard deviation 0.3: large enough that tokens differ from the first step on."""
     return 0.3 * jax.random.normal(key, (vocab, size))
+
+
+def gated_kernels(
+    key: PRNGKeyArray, inputs: int, hidden: int, gates: int
+) -> tuple[Float[Array, "inputs gates"], Float[Array, "hidden gates"]]:
+    """The two kernels of a gated cell: Glorot's by the input, a rotation by the state, for each gate its own.
+
+    >>> kernel, recurrent_kernel = gated_kernels(jr.key(0), 3, 2, gates=4)
+    >>> kernel.shape, recurrent_kernel.shape
+    ((3, 8), (2, 8))
+    """
+    kernel_key, recurrent_key = jr.split(key)
+    kernel = gate_blocks(lambda k: glorot(k, inputs, hidden), kernel_key, gates)
+    return kernel, gate_blocks(lambda k: orthogonal(k, hidden), recurrent_key, gates)
+
+
+def forget_bias(hidden: int) -> Float[Array, " gates"]:
+    """An LSTM's bias for i, f, g, o: 1 for the forget gate, so that a new cell remembers before it has learnt to
+    (Jozefowicz et al., 2015), else 0.
+    """
+    return jnp.zeros(4 * hidden).at[hidden : 2 * hidden].set(1.0)

@@ -194,10 +194,10 @@ def _check_resets(xs: Array, resets: Array | None) -> None:
 
 
 def _check_carry(cell: Cell, carry: Carry, start: Carry) -> None:
-    got, expected = _shapes(carry), _shapes(start)
+    got, expected = _described(carry), _described(start)
     if jax.tree.structure(carry) != jax.tree.structure(start) or got != expected:
         raise ShapeError(f"carry: expected that of {type(cell).__name__}, {expected} (batch, hidden); got {got}")
 
 
-def _shapes(carry: Carry) -> str:
-    return str(jax.tree.map(lambda leaf: tuple(leaf.shape), carry))
+def _described(carry: Carry) -> str:
+    return str(jax.tree.map(lambda leaf: f"{jnp.shape(leaf)} {jnp.result_type(leaf)}", carry))

@@ -32,6 +32,8 @@ def refusal(cell: Cell, *, masked: bool, tapped: bool, short: bool) -> str | Non
     """Why the kernels cannot serve a call here; None where they can."""
     if _kind(cell) is None:
         return f"{type(cell).__name__} has no native kernel"
+    if problem := _irregular(cell):
+        return problem
     if short:  # a kernel is first packed, which costs as much as a few steps
         return "so few steps do not repay the native kernel's preparations"
     if jax.default_backend() != "cpu":
@@ -200,6 +202,20 @@ def _names(cell: Cell) -> tuple[str, ...]:
     return (*names, "recurrent_bias") if isinstance(cell, GRU) else names
 
 
+def _irregular(cell: Cell) -> str | None:
+    """Why the weights are not what the kernels, which read plain memory, take them for; None where they are."""
+    gates, hidden = {GRU: 3, LSTM: 4}.get(type(cell), 1), cell.hidden_size
+    shapes = [(cell.input_size, gates * hidden), (hidden, gates * hidden), (gates * hidden,), (hidden,)]
+    for name, shape in zip(_names(cell), shapes, strict=False):
+        weight = getattr(cell, name)
+        if jnp.shape(weight) != shape:
+            return f"{name} has shape {jnp.shape(weight)}; the native kernel takes {shape}"
+    dtypes = {str(jnp.result_type(getattr(cell, name))) for name in _names(cell)}
+    if dtypes not in ({"float32"}, {"float64"}):
+        return f"the native kernels are for weights of float32 or float64; these are {', '.join(sorted(dtypes))}"
+    return None
+
+
 def _with_weights(cell: Cell, weights: list[Array]) -> Cell:
     given = dict(zip(_names(cell), weights, strict=False))
     paths, structure = jax.tree_util.tree_flatten_with_path(cell)
@@ -234,7 +250,10 @@ def _library() -> ctypes.CDLL:
         OSError: no kernels were built when elman was installed.
     """
     if not _LIBRARY.exists():
-        raise OSError("no native kernels were built when elman was installed (that takes a C++ compiler)")
+        raise OSError(
+            "no native kernels were built when elman was installed; with a C++ compiler, "
+            "python -m elman.recurrence.native.build makes them"
+        )
     library = ctypes.CDLL(str(_LIBRARY))
     for name in ("elman_forward", "elman_backward"):
         jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")

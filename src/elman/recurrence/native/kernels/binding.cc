@@ -92,6 +92,19 @@ template <class T> Layer<T> layer_of(const Inputs& in, int64_t kind, bool revers
   return layer;
 }
 
+// The kernels read plain memory: every array of numbers must be of the inputs' type.
+bool alike(const Inputs& in) {
+  const auto type = in.xs.element_type();
+  if (type != ffi::F32 && type != ffi::F64) return false;
+  for (const In& array : {in.kernel, in.recurrent_kernel, in.bias, in.recurrent_bias, in.h, in.c, in.h_start, in.c_start})
+    if (array.element_type() != type) return false;
+  return in.lengths.element_type() == ffi::S32 && in.resets.element_type() == ffi::PRED;
+}
+
+ffi::Error unlike() {
+  return ffi::Error(ffi::ErrorCode::kInvalidArgument, "elman: expected weights, inputs and carry all float32 or all float64");
+}
+
 ffi::Error done(bool enough_memory) {
   return enough_memory ? ffi::Error::Success() : ffi::Error(ffi::ErrorCode::kResourceExhausted, "elman: out of memory");
 }
@@ -112,6 +125,7 @@ ffi::Error forward_any(In xs, In kernel, In recurrent_kernel, In bias, In recurr
                        In c_start, In lengths, In resets, Out ys, Out gates, Out cs, Out h_last, Out c_last,
                        int64_t kind, bool pad_left, bool reverse) {
   Inputs in{xs, kernel, recurrent_kernel, bias, recurrent_bias, h, c, h_start, c_start, lengths, resets};
+  if (!alike(in)) return unlike();
   auto run = xs.element_type() == ffi::F64 ? forward_as<double> : forward_as<float>;
   return run(in, ys, gates, cs, h_last, c_last, kind, pad_left, reverse);
 }
@@ -145,6 +159,7 @@ ffi::Error backward_any(In xs, In kernel, In recurrent_kernel, In bias, In recur
                         Out d_c, Out d_h_start, Out d_c_start, Out d_gates, int64_t kind, bool pad_left, bool reverse) {
   Inputs in{xs, kernel, recurrent_kernel, bias, recurrent_bias, h, c, h_start, c_start, lengths, resets};
   Gradients out{d_xs, d_kernel, d_recurrent_kernel, d_bias, d_recurrent_bias, d_h, d_c, d_h_start, d_c_start, d_gates};
+  if (!alike(in)) return unlike();
   auto run = xs.element_type() == ffi::F64 ? backward_as<double> : backward_as<float>;
   return run(in, ys, cs, d_ys, d_h_last, d_c_last, out, kind, pad_left, reverse);
 }
