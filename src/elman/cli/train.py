@@ -87,7 +87,7 @@ def _reader(task: Task, training: Training) -> Callable[..., Options]:
     def read(
         files: tyro.conf.Positional[tuple[str, ...]] = (),
         /,
-        task: str | None = None,
+        task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None,
         out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
         force: bool = False,
         resume: bool = False,
@@ -100,7 +100,8 @@ def _reader(task: Task, training: Training) -> Callable[..., Options]:
 
         Args:
             files: Files or folders; - is standard input; none is the embedded default text.
-            task: What to learn; by default told from the files. The options below are those of the task.
+            task: language-modelling, classification, tagging or seq2seq; by default told from the files. The options
+                below are those of the task.
             out: Where the model is saved; by default the first file's name with .elman, here.
             force: Overwrite a model that is there.
             resume: Go on with a training that was stopped, with its data and its options.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 
 from elman._errors import one_of
@@ -12,7 +13,7 @@ TASKS = {
 }
 """The module of each task."""
 
-NAMES = {"".join(f"-{c.lower()}" if c.isupper() else c for c in name)[1:]: name for name in TASKS}
+NAMES = {re.sub("(?<=[a-z])(?=[A-Z])", "-", name).lower(): name for name in TASKS}
 """The tasks as options spell them: "language-modelling"."""
 
 
