@@ -56,7 +56,7 @@ class TextSource:
         """
         files: list[tuple[str, Path | ByteStream]] = []
         for place in places:
-            files += [("standard input", _spool(_standard_input()))] if str(place) == "-" else _files_of(Path(place))
+            files += [("standard input", _spool(standard_input()))] if str(place) == "-" else _files_of(Path(place))
         kept = ["-" if str(place) == "-" else _printable(Path(place).absolute()) for place in places]
         return cls(", ".join(_printable(place) for place in places), files, places=kept)
 
@@ -91,17 +91,22 @@ class TextSource:
         """
         for number, (name, place) in enumerate(self._files):
             last = "\n"
-            for text in _decoded(name, _pieces(name, place)):
+            for text in decoded(name, _pieces(name, place)):
                 yield text
                 last = text[-1]
             if number + 1 < len(self._files) and last != "\n":
                 yield "\n"
 
 
-def _standard_input() -> ByteStream:
+def standard_input() -> io.BufferedIOBase:
+    """Standard input as bytes.
+
+    Raises:
+        DataError: it is closed.
+    """
     if sys.stdin is None:
         raise DataError("standard input: closed; pipe a text in, or name a file")
-    return sys.stdin.buffer
+    return cast(io.BufferedIOBase, sys.stdin.buffer)
 
 
 def _printable(place: str | Path) -> str:
@@ -160,7 +165,12 @@ def _pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
         raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
 
 
-def _decoded(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
+def decoded(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
+    """UTF-8 in pieces as text, line ends as "\\n"; `name` is for messages.
+
+    Raises:
+        DataError: not UTF-8, or binary.
+    """
     utf8 = codecs.getincrementaldecoder("utf-8")()
     lines = io.IncrementalNewlineDecoder(utf8, translate=True)
     offset, first = 0, True
