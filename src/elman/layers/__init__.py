@@ -1,5 +1,6 @@
 """Parts that models are made of."""
 
+from elman.layers.attention import AdditiveAttention, Attended, DotAttention
 from elman.layers.bidirectional import Bidirectional, BidirectionalCarry
 from elman.layers.dense import Dense
 from elman.layers.embedding import Embedding
@@ -7,4 +8,15 @@ from elman.layers.hierarchical import Hierarchical
 from elman.layers.norm import LayerNorm
 from elman.layers.stack import Stack
 
-__all__ = ["Bidirectional", "BidirectionalCarry", "Dense", "Embedding", "Hierarchical", "LayerNorm", "Stack"]
+__all__ = [
+    "AdditiveAttention",
+    "Attended",
+    "Bidirectional",
+    "BidirectionalCarry",
+    "Dense",
+    "DotAttention",
+    "Embedding",
+    "Hierarchical",
+    "LayerNorm",
+    "Stack",
+]
