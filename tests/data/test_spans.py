@@ -50,7 +50,11 @@ def test_the_first_problem_is_where_no_longer_text_could_be_mended(scheme):
         ("B-A I-B I-B", "IOB2", {1: "I-B cannot follow B-A"}),
         ("B-A S-A E-A", "BIOES", {1: "S-A cannot follow B-A", 2: "E-A cannot follow S-A"}),
         ("I-A I-A", "BIOES", {0: "I-A cannot be the first tag", 1: "I-A cannot be the last tag"}),
-        ("NOUN B- O-X S-A", "IOB2", {i: f"{t!r} is no tag of IOB2" for i, t in enumerate("NOUN B- O-X S-A".split())}),
+        (
+            "NOUN B- O-X S-A",
+            "IOB2",
+            {i: f"{t!r} is no tag of IOB2" for i, t in enumerate(["NOUN", "B-", "O-X", "S-A"])},
+        ),
         ("", "BIOES", {}),
     ],
 )
