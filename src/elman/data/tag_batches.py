@@ -35,7 +35,7 @@ class TagBatches:
     >>> batches = TagBatches([Tagged(("a", "a", "dog"), ("DET", "DET", "VERB"))], codec, batch_words=4)
     >>> batch = batches.at(0)
     >>> batch.words.tolist(), batch.spellings.tolist(), batch.letter_counts.tolist()
-    ([[2, 2, 1, 0]], [[1, 1, 2, 0]], [0, 1, 3, 0, 0])
+    ([[2, 2, 1, 0]], [[1, 1, 2, 0]], [0, 1, 3])
     >>> batch.tags.tolist(), batch.weights.tolist()
     ([[0, 0, 0, 0]], [[1.0, 1.0, 0.0, 0.0]])
     """

@@ -92,22 +92,22 @@ class TextSource:
         """
         for number, (name, place) in enumerate(self._files):
             last = "\n"
-            for text in _decoded(name, pieces(name, place)):
+            for text in decoded(name, pieces(name, place)):
                 yield text
                 last = text[-1]
             if number + 1 < len(self._files) and last != "\n":
                 yield "\n"
 
 
-def standard_input() -> ByteStream:
-    """The bytes that are piped in.
+def standard_input() -> io.BufferedIOBase:
+    """Standard input as bytes.
 
     Raises:
         DataError: it is closed.
     """
     if sys.stdin is None:
         raise DataError("standard input: closed; pipe a text in, or name a file")
-    return sys.stdin.buffer
+    return cast(io.BufferedIOBase, sys.stdin.buffer)
 
 
 def _printable(place: str | Path) -> str:
@@ -177,7 +177,12 @@ def pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
         raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
 
 
-def _decoded(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
+def decoded(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
+    """UTF-8 in pieces as text, line ends as "\\n"; `name` is for messages.
+
+    Raises:
+        DataError: not UTF-8, or binary.
+    """
     utf8 = codecs.getincrementaldecoder("utf-8")()
     lines = io.IncrementalNewlineDecoder(utf8, translate=True)
     offset, first = 0, True
