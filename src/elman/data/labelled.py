@@ -12,7 +12,6 @@ Files called train, dev (or valid, validation) and test are the parts of that na
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,18 +20,7 @@ from typing import NamedTuple
 
 from elman._errors import DataError
 from elman.data import table
-from elman.data.files import File, decoded, lines, read_files
-
-_PARTS = {
-    "train": "train",
-    "training": "train",
-    "dev": "validation",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-_NO_DATA = re.compile(r"readme|licen[cs]e|sha256sums|citation", re.IGNORECASE)
+from elman.data.files import File, by_part, data_files, decoded, lines
 
 
 class Labelled(NamedTuple):
@@ -73,14 +61,12 @@ def read_labelled(
     >>> [(one.label, one.text) for one in found.train]
     [('ham', 'See you'), ('spam', 'Win now')]
     """
-    files = [file for file in read_files(*places) if not _NO_DATA.search(file.path[-1])]
-    if not files:
-        raise DataError(f"{_listed(places)}: no file with texts")
+    files = data_files(*places)
 
     def read(files: Sequence[File]) -> tuple[Labelled, ...]:
         return tuple(_checked(_examples(_below_common(files), text_column, label_column, encoding)))
 
-    parts = _parts(files)
+    parts = by_part(files)
     if not parts:
         return LabelledTexts(read(files))
     return LabelledTexts(**{name: read(group) for name, group in parts.items()})
@@ -121,30 +107,6 @@ def check_known(labels: Sequence[str], *parts: Iterable[Labelled]) -> None:
             if example.label not in known:
                 shown = ", ".join(sorted(known)[:20])
                 raise DataError(f"{example.place}: label {example.label!r} is not among those of training: {shown}")
-
-
-def _parts(files: Sequence[File]) -> dict[str, list[File]]:
-    """Files by the part that their name tells, or their folder's; empty where no file is for training."""
-    marked = [(_part_of(file), file) for file in files]
-    if not any(part == "train" for part, _ in marked):
-        return {}
-    parts: dict[str, list[File]] = {}
-    for part, file in marked:
-        if part is None:
-            raise DataError(
-                f"{file.name}: its name tells neither train, validation (dev) nor test, as others do; "
-                "move it away, or name the files to read one by one"
-            )
-        parts.setdefault(part, []).append(file)
-    return parts
-
-
-def _part_of(file: File) -> str | None:
-    for step in file.path:
-        found = {_PARTS[word] for word in re.split(r"[\W_]+", step.lower()) if word in _PARTS}
-        if len(found) == 1:
-            return found.pop()
-    return None
 
 
 def _below_common(files: Sequence[File]) -> list[File]:
@@ -215,7 +177,3 @@ def _checked(examples: Iterable[Labelled]) -> Iterator[Labelled]:
         if not label:
             raise DataError(f"{example.place}: the label is empty; write one, or delete the text")
         yield Labelled(text, label, example.place)
-
-
-def _listed(places: Sequence[str | Path]) -> str:
-    return ", ".join(map(str, places))
