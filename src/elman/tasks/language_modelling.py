@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from elman._errors import ConfigError, DataError
 from elman._types import VocabularyKind
+from elman.tasks._fields import CellName, Count, Rate, cell_name
 from elman.tasks._task import Task
 
 if TYPE_CHECKING:
@@ -31,13 +32,6 @@ if TYPE_CHECKING:
     from elman.data.text import TextSource
     from elman.data.vocabulary import AnyVocabulary
     from elman.models.language_model import LanguageModel
-
-    CellName = str | Callable[..., Cell]
-else:
-    CellName = str
-
-Count = Annotated[int, Meta(ge=1, lt=2**20)]
-Rate = Annotated[float, Meta(ge=0, lt=1)]
 
 EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 64
 """Evaluation reads a part as up to 16 streams, each from a fresh state and of 1,000 tokens at least, so that cold
@@ -94,7 +88,7 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
 
     def __post_init__(self) -> None:
         if callable(self.cell):
-            msgspec.structs.force_setattr(self, "cell", _cell_name(self.cell))
+            msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Task.__post_init__(self)
         if sum(part for part in (self.validation, self.test) if part < 1) >= 1:
             raise ConfigError(f"validation {self.validation} and test {self.test} leave nothing to train on")
@@ -324,13 +318,3 @@ class LanguageMetrics:
         if self.unit != unit:
             raise ConfigError(f"bits per {unit}: this model predicts {self.unit}s; read nats_per_token or perplexity")
         return self.nats_per_token / math.log(2)
-
-
-def _cell_name(cell: Any) -> str:
-    name = getattr(cell, "__qualname__", None)
-    if name is None or "<" in name:
-        raise ConfigError(
-            f"cell {name or cell!r}: cannot be found again when the model is loaded; give a class or a function of a "
-            "module"
-        )
-    return name if cell.__module__.startswith("elman.cells.") else f"{cell.__module__}:{name}"
