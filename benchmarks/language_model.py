@@ -58,7 +58,8 @@ def elman_trainer(vocab):
     )
     settings = elman.Training(learning_rate=RATE, clip=1.0)
     codec = Characters(tokens=tuple(map(chr, range(vocab))))
-    model, memory, carry, _, _ = start_state(task.build(codec, key=jax.random.key(0)), settings, BATCH)
+    model = task.build(codec, key=jax.random.key(0))
+    model, memory, carry, _, _ = start_state(model, settings, model.init_carry(BATCH))
     step, key, weights = make_step(task, make_optimiser(settings)), jax.random.key(0), np.ones((BATCH, UNROLL), "f")
     lengths = np.full(BATCH, UNROLL, np.int32)
 
@@ -66,7 +67,7 @@ def elman_trainer(vocab):
         nonlocal model, memory, carry
         batch = Batch(inputs, targets, lengths, weights)
         model, memory, carry, result = step(model, memory, carry, batch, np.bool_(is_first), key, jnp.float32(RATE))
-        return float(result.nats) / (BATCH * UNROLL)
+        return float(result.total) / (BATCH * UNROLL)
 
     return train
 

@@ -66,7 +66,7 @@ def generation(options):
     hidden, length, vocab = 512, 512, 96
     task = elman.LanguageModelling(hidden_size=hidden, num_layers=2)
     codec = Characters(tokens=("\0", *map(chr, range(32, 31 + vocab))))
-    fitted = elman.Fitted(task=task, codec=codec, model=task.build(codec, key=jax.random.key(0)))
+    fitted = elman.fitted.FittedLanguageModel(task=task, codec=codec, model=task.build(codec, key=jax.random.key(0)))
     calls = {"elman": lambda: fitted.generate("A", length=length, seed=0)}
     if "torch" in options.peers:
         import torch

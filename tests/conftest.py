@@ -13,7 +13,7 @@ import tests.typechecker  # noqa: F401 - named below
 settings.register_profile("elman", deadline=None, derandomize=True)
 settings.load_profile("elman")
 
-ARRAY_CODE = [f"elman.{part}" for part in ("ops", "cells", "recurrence", "layers", "models", "data")]
+ARRAY_CODE = [f"elman.{part}" for part in ("ops", "cells", "recurrence", "layers", "models", "data", "measures")]
 install_import_hook(ARRAY_CODE, "tests.typechecker.check")
 
 SMALL_TEXT = "the cat sat on the mat. the dog ate the cat's hat, and that was that.\n" * 40

@@ -288,8 +288,8 @@ def test_verify_finds_agreement(saved):
     found = elman.verify(saved)
     assert found.files == 3
     assert found.agrees
-    assert 0 <= found.chunked < 1e-5
-    assert 0 <= found.stepwise < 1e-5
+    assert list(found.differences) == ["in chunks of 7 tokens", "step by step"]
+    assert all(0 <= difference < 1e-5 for difference in found.differences.values())
 
 
 def test_verify_finds_a_cell_that_depends_on_how_time_is_cut(tmp_path, small_text):
@@ -299,7 +299,7 @@ def test_verify_finds_a_cell_that_depends_on_how_time_is_cut(tmp_path, small_tex
     elman.fit(task, task.read_text(small_text), steps=2, out=tmp_path / "m", report=Quiet())
     found = elman.verify(tmp_path / "m")
     assert not found.agrees
-    assert found.chunked > 1e-3
+    assert found.differences["in chunks of 7 tokens"] > 1e-3
 
 
 class Forgetful(elman.Elman):

@@ -146,5 +146,5 @@ def test_metrics_refuse_a_unit_they_do_not_have():
     words = LanguageMetrics(nats_per_token=2.0, tokens=10, unit="word")
     with pytest.raises(elman.ConfigError, match="this model predicts words"):
         words.bits_per_char  # noqa: B018
-    assert LanguageMetrics.from_builtins(words.to_builtins()) == words
+    assert elman.LanguageModelling.metrics_from(words.to_builtins()) == words
     assert LanguageMetrics(nats_per_token=0.6931471805599453, tokens=8, unit="byte").bits_per_byte == pytest.approx(1)

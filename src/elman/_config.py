@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABCMeta
 from functools import cache
 from typing import Any, get_type_hints
 
@@ -11,7 +12,7 @@ import msgspec
 from elman._errors import ConfigError, nearest
 
 
-class _NearestName(msgspec.StructMeta):
+class _NearestName(msgspec.StructMeta, ABCMeta):
     """Turns an unknown keyword into an error that names the nearest option."""
 
     def __call__(cls, *args: Any, **settings: Any) -> Any:
@@ -30,8 +31,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     def __post_init__(self) -> None:
-        for name, kind in _hints(type(self)).items():
-            value = getattr(self, name)
+        hints = _hints(type(self))
+        for name in self.__struct_fields__:
+            value, kind = getattr(self, name), hints[name]
             if isinstance(value, float) and not math.isfinite(value):
                 raise ConfigError(f"{name}: expected a finite number; got {value!r}")
             try:

@@ -15,22 +15,23 @@ import msgspec
 from elman import artefact
 from elman._compilation import use_compilation_cache
 from elman._errors import ArtefactError, ConfigError, Interrupted
-from elman.data.corpus import TextData
-from elman.fitted import Fitted, from_saved, settings_of
-from elman.tasks.language_modelling import LanguageModelling
+from elman.data.examples import Data
+from elman.fitted import Fitted, fitted_class, from_saved, settings_of
+from elman.tasks._task import Task
 from elman.training.events import Checkpoint, Evaluated, Event, Finished, SaveFailed
 from elman.training.loop import train
 from elman.training.reporters import Reporter, default_reporter
 from elman.training.settings import Training
 from elman.training.state import Progress, TrainState, start_state
+from elman.training.step import rows_of
 
 CHANGEABLE = ("checkpoint_seconds", "learning_rate", "clip")
 """Settings that a resumed run may change: how often it is saved, and the mends of a run that diverged."""
 
 
 def fit(
-    task: LanguageModelling,
-    data: TextData,
+    task: Task,
+    data: Data,
     *,
     out: str | Path | None = None,
     force: bool = False,
@@ -61,7 +62,7 @@ def fit(
     (5, 'GRU')
     """
     use_compilation_cache()
-    training, place = Training(**settings), Path(out).absolute() if out is not None else None
+    training, place = Training(**{**task.training, **settings}), Path(out).absolute() if out is not None else None
     if resume and force:
         raise ConfigError("resume goes on with the artefact, force overwrites it; choose one")
     if place is not None and not resume:
@@ -109,7 +110,7 @@ def _save(place: Path, saved: artefact.Saved, event: Event, reporter: Reporter) 
         reporter(SaveFailed(str(error)))
 
 
-def unfinished(place: Path) -> tuple[dict[str, Any], LanguageModelling, Training]:
+def unfinished(place: Path) -> tuple[dict[str, Any], Task, Training]:
     """The state, task and settings of the run to be resumed at `place`.
 
     Raises:
@@ -119,16 +120,16 @@ def unfinished(place: Path) -> tuple[dict[str, Any], LanguageModelling, Training
     return state.values, *settings_of(place, saved)
 
 
-def _fitted(task: Any, data: TextData, training: Training, state: TrainState, measures: dict[str, Any]) -> Fitted:
+def _fitted(task: Task, data: Data, training: Training, state: TrainState, measures: dict[str, Any]) -> Fitted:
     """The best model so far; before the first evaluation, the latest."""
-    best = state.model if state.progress.best_nats is None else state.best
+    best = state.model if state.progress.best_objective is None else state.best
     measures = measures | {"seconds": round(state.progress.seconds, 1)}
-    return Fitted(
+    return fitted_class(task)(
         task=task, codec=data.codec, model=jax.tree.map(jax.numpy.array, best), training=training, measures=measures
     )
 
 
-def _with_state(fitted: Fitted, state: TrainState, data: TextData, *, done: bool) -> artefact.Saved:
+def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) -> artefact.Saved:
     saved = fitted.saved()
     if done:
         return saved
@@ -141,14 +142,13 @@ def _with_state(fitted: Fitted, state: TrainState, data: TextData, *, done: bool
     return msgspec.structs.replace(saved, state=artefact.State(values, artefact.named_arrays(state.arrays())))
 
 
-def _begun(task: LanguageModelling, data: TextData, training: Training) -> TrainState:
+def _begun(task: Task, data: Data, training: Training) -> TrainState:
     model = task.build(data.codec, key=jax.random.key(training.seed))
-    return start_state(model, training, task.batch_size)
+    rows = rows_of(task.batches(data.train, seed=training.seed).at(0))
+    return start_state(model, training, task.init_carry(model, rows))
 
 
-def _resumed(
-    task: LanguageModelling, data: TextData, training: Training, place: Path | None
-) -> tuple[LanguageModelling, TrainState, dict[str, Any]]:
+def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> tuple[Task, TrainState, dict[str, Any]]:
     if place is None:
         raise ConfigError("resume: expected the artefact to resume in `out`")
     saved, kept = _read_unfinished(place)
@@ -160,7 +160,7 @@ def _resumed(
             if given != value and not chosen and name not in CHANGEABLE:
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
     if kept.values["fingerprint"] != data.fingerprint:
-        raise ArtefactError(f"{data.source}: not the text that {place} was training on ({kept.values['source']})")
+        raise ArtefactError(f"{data.source}: not the data that {place} was training on ({kept.values['source']})")
     empty = jax.eval_shape(lambda: _begun(before.task, data, training).arrays())
     arrays = artefact.fill(empty, kept.arrays, what=f"{place}/training")
     state = TrainState(

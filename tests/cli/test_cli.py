@@ -193,7 +193,7 @@ BAD_INPUT = {
     "nothing to resume": (["train", "cats.txt", "--resume"], "cats.elman: no such artefact"),
     "unknown command": (["trian"], "did you mean 'train'"),
     "resume and force": (["train", "cats.txt", "--resume", "--force"], "cats.elman: no such artefact"),
-    "evaluate on nothing": (["evaluate", "no.elman"], "expected the text to measure on"),
+    "evaluate on nothing": (["evaluate", "no.elman"], "expected the data to measure on"),
     "rate without end": (["train", "cats.txt", "--learning-rate", "inf"], "learning_rate: expected a finite number"),
     "min count of characters": (["train", "cats.txt", "--min-count", "7"], "min_count: belongs to words"),
     "two reports": (["train", "cats.txt", "--json", "--lines"], "choose one"),

@@ -25,7 +25,7 @@ def begun(text, *, codec=None, task=None, **settings):
     training = Training(**({"steps": 12} | settings))
     data = task.read_text(text)
     model = task.build(data.codec, key=jax.random.key(training.seed))
-    return task, data, training, start_state(model, training, task.batch_size)
+    return task, data, training, start_state(model, training, task.init_carry(model, task.batch_size))
 
 
 def leaves(tree):
@@ -53,7 +53,7 @@ def test_one_step_of_sgd_is_the_gradient_of_the_mean_loss(small_text):
     settings = dict(steps=1, optimiser="sgd", momentum=0, learning_rate=0.5, warmup_steps=0, decay="none", clip=0)
     task, data, training, state = begun(small_text, task=task, **settings)
     start = jax.tree.map(jnp.copy, state.model)
-    batch = task.batches(data.train)[0]
+    batch = task.batches(data.train, seed=0)[0]
 
     def mean_loss(model):
         _, logits = model(jnp.asarray(batch.inputs), model.init_carry(4))
@@ -171,7 +171,7 @@ def test_a_run_is_resumed_only_as_it_began(small_text, tmp_path):
         elman.fit(other, data, out=tmp_path / "m", resume=True, steps=9)
     with pytest.raises(elman.ConfigError, match="steps: the run at .* has 9; it cannot be resumed with 10"):
         elman.fit(task, data, out=tmp_path / "m", resume=True, steps=10)
-    with pytest.raises(elman.ArtefactError, match="not the text that .* was training on"):
+    with pytest.raises(elman.ArtefactError, match="not the data that .* was training on"):
         elman.fit(task, task.read_text(small_text + "x"), out=tmp_path / "m", resume=True, steps=9)
     elman.fit(task, data, out=tmp_path / "m", resume=True, steps=9, learning_rate=0.001, report=Quiet())
     with pytest.raises(elman.ConfigError, match="choose one"):
@@ -241,9 +241,9 @@ def test_data_of_another_vocabulary_is_refused(small_fitted, small_text):
     with pytest.raises(elman.DataError, match="expected what task.read returns; got str"):
         elman.fit(fitted.task, "text.txt", steps=1)
     shifted = fitted.task.read_text("".join(chr(ord(char) + 1) for char in small_text))
-    with pytest.raises(elman.DataError, match="numbered with another vocabulary; read the text with fitted.read"):
+    with pytest.raises(elman.DataError, match="numbered with another vocabulary; read it with fitted.read"):
         fitted.evaluate(shifted.train)
-    with pytest.raises(elman.DataError, match="expected a part of a text"):
+    with pytest.raises(elman.DataError, match="expected a part of the data"):
         fitted.evaluate(data)
 
 

@@ -96,6 +96,12 @@ def build_cell(kind: Callable[..., Cell], input_size: int, hidden_size: int, *, 
     return cell
 
 
+def first_cell(model: Any) -> Cell:
+    """The first recurrent cell of a model."""
+    leaves = jax.tree.leaves(model, is_leaf=lambda part: isinstance(part, Cell))
+    return next(leaf for leaf in leaves if isinstance(leaf, Cell))
+
+
 def _is_cell(kind: object) -> bool:
     """Whether `kind` is a class that is built from sizes; elman's wrappers are built from a cell."""
     if not (isinstance(kind, type) and issubclass(kind, Cell)):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import tyro
+
+from elman.tasks.kinds import TASKS, find_task
 
 Result = TypeVar("Result")
 
@@ -14,3 +16,44 @@ def call(function: Callable[..., Result], name: str, arguments: list[str]) -> Re
     """Calls `function` with `arguments` as read by tyro; help and usage errors exit."""
     style = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     return tyro.cli(function, prog=f"elman {name}", args=arguments, config=style)
+
+
+def positionals(arguments: list[str]) -> list[str]:
+    """The arguments that are no options and no option's value, before it is known which options there are.
+
+    >>> positionals(["a.txt", "--lower", "b.txt", "--minutes", "5", "--seed=1", "-"])
+    ['a.txt', 'b.txt', '-']
+    """
+    found, flags, rest = [], _flags(), iter(arguments)
+    for argument in rest:
+        if not argument.startswith("--"):
+            found.append(argument)
+        elif "=" not in argument and argument[2:].replace("-", "_") not in flags:
+            next(rest, None)
+    return [argument for argument in found if argument == "-" or not argument.startswith("-")]
+
+
+def value_of(option: str, arguments: list[str]) -> str | None:
+    """The value of an option such as "--out", None where it is not given.
+
+    >>> value_of("--out", ["--out", "a"]), value_of("--out", ["--out=b"]), value_of("--out", ["c"])
+    ('a', 'b', None)
+    """
+    for place, argument in enumerate(arguments):
+        if argument == option:
+            return next(iter(arguments[place + 1 :]), None)
+        if argument.startswith(option + "="):
+            return argument.removeprefix(option + "=")
+    return None
+
+
+def _flags() -> set[str]:
+    """The options that take no value."""
+    tasks = [find_task(name) for name in TASKS]
+    settings = [*tasks, *(task.options for task in tasks if task.options)]
+    flags = {name for kind in settings for name, type_ in get_type_hints(kind).items() if _is_flag(type_)}
+    return flags | {"force", "resume", "json", "lines", "help"}
+
+
+def _is_flag(kind: Any) -> bool:
+    return kind is bool or bool in get_args(kind)

@@ -24,23 +24,26 @@ def main(
     unknown: Unknown = "error",
     json: bool = False,
 ) -> int:
-    """Measure a model on a whole text, every token but the first counted once.
+    """Measure a model on data that it has not seen: a text, or inputs with their answers.
 
     Args:
         model: A saved model.
-        files: Text files or folders; - is standard input.
-        unknown: skip leaves out characters that the model does not know.
+        files: Files or folders of the kind it was trained on; - is standard input.
+        unknown: For a language model: skip leaves out characters that it does not know.
         json: Print JSON.
     """
     if not files:
-        raise ConfigError("expected the text to measure on: a file, a folder, or - for standard input")
+        raise ConfigError("expected the data to measure on: a file, a folder, or - for standard input")
 
-    from elman.fitted import load
+    from elman.fitted import FittedLanguageModel, load
 
     fitted = load(model)
-    metrics = fitted.evaluate(fitted.read(*files, unknown=unknown))
-    if json:
-        print(msgspec.json.encode(metrics.to_builtins()).decode())
+    if isinstance(fitted, FittedLanguageModel):
+        part = fitted.read(*files, unknown=unknown)
+    elif unknown == "error":
+        part = fitted.read(*files)
     else:
-        print(f"{metrics}, over {metrics.tokens:,} {metrics.unit}s")
+        raise ConfigError("unknown: belongs to language models; this one knows what to do with an unknown word")
+    metrics = fitted.evaluate(part)
+    print(msgspec.json.encode(metrics.to_builtins()).decode() if json else metrics.report())
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tyro
 
+from elman._errors import ConfigError
 from elman._types import Unknown
 from elman.cli._parse import call
 from elman.decoding.settings import Sampling
@@ -38,9 +39,11 @@ def main(
         unknown: skip leaves out characters of the prime that the model does not know.
         sampling: How to choose.
     """
-    from elman.fitted import load
+    from elman.fitted import FittedLanguageModel, load
 
     fitted = load(model)
+    if not isinstance(fitted, FittedLanguageModel):
+        raise ConfigError(f"{model}: does not write; answer inputs with elman predict {model} FILE")
     options = {"length": length, "stop": stop, "unknown": unknown, **sampling.to_builtins()}
     if samples == 1:
         pieces = fitted.stream(prime, **options)

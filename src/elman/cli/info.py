@@ -55,6 +55,7 @@ def _cache() -> str:
 
 def _model(path: Path) -> list[str]:
     from elman.artefact import named_arrays
+    from elman.cells.find import first_cell
     from elman.fitted import load
     from elman.recurrence import engine_for
 
@@ -65,9 +66,9 @@ def _model(path: Path) -> list[str]:
     settings = ", ".join(f"{name} {value}" for name, value in fitted.task.to_builtins().items())
     return [
         f"{path}: {settings}",
-        f"{fitted.codec.size} {fitted.codec.unit}s known; trained for {fitted.training.budget}",
+        f"knows {fitted.knows}; trained for {fitted.training.budget}",
         f"validation: {fitted.validation or 'not yet measured'}",
-        f"engine {' because '.join(engine_for(fitted.model.layers.cells[0]))}",
+        f"engine {' because '.join(engine_for(first_cell(fitted.model)))}",
         *rows,
         f"  {'total':<{width}}  {'':>10}  {sum(a.size for a in arrays.values()):>12,}",
     ]

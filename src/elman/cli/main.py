@@ -13,9 +13,10 @@ from importlib import import_module
 from elman._errors import ElmanError, Interrupted, nearest
 
 COMMANDS = {
-    "train": "Train a model on text.",
+    "train": "Train a model on a text, labels, tags or pairs.",
     "generate": "Let a model write.",
-    "evaluate": "Measure a model on text.",
+    "predict": "Answer inputs: labels, tags, translations.",
+    "evaluate": "Measure a model on data.",
     "info": "Show a model, or this installation.",
     "verify": "Check that a saved model is whole and computes consistently.",
 }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import tyro
 
-from elman._errors import ConfigError
-from elman.cli._parse import call
-from elman.tasks.language_modelling import LanguageModelling
+from elman._errors import ConfigError, one_of
+from elman.cli._parse import call, positionals, value_of
+from elman.tasks._task import Task
+from elman.tasks.kinds import NAMES, find_task
+from elman.tasks.told import told
 from elman.training.settings import Training
 
 
@@ -23,18 +25,16 @@ class Options(NamedTuple):
     resume: bool
     json: bool
     lines: bool
-    task: LanguageModelling
+    settings: Task
     training: Training
 
 
 def run(arguments: list[str]) -> int:
     """Trains and saves; returns the exit code."""
-    options = call(read, "train", arguments)
+    options = _options(arguments)
     if options.json and options.lines:
         raise ConfigError("json and lines both say how to report; choose one")
-    if options.resume:
-        options = _as_saved(options, arguments)
-    else:
+    if not options.resume:
         from elman.artefact import refuse_existing
 
         refuse_existing(options.place, force=options.force)
@@ -42,11 +42,11 @@ def run(arguments: list[str]) -> int:
     from elman.fitting import fit
     from elman.training import reporters
 
-    data = options.task.read(*options.files)
+    data = options.settings.read(*options.files)
     report = reporters.Json() if options.json else reporters.Lines() if options.lines else None
     settings = options.training.to_builtins()
     fitted = fit(
-        options.task,
+        options.settings,
         data,
         out=options.place,
         force=options.force,
@@ -59,42 +59,64 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def read(
-    files: tyro.conf.Positional[tuple[str, ...]] = (),
-    /,
-    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
-    force: bool = False,
-    resume: bool = False,
-    json: bool = False,
-    lines: bool = False,
-    task: LanguageModelling = LanguageModelling(),
-    training: Training = Training(),
-) -> Options:
-    """Train a model on text and save it.
-
-    Args:
-        files: Text files (.txt, .gz, .xz) or folders; - is standard input; none is the embedded default text.
-        out: Where the model is saved; by default the first file's name with .elman, here.
-        force: Overwrite a model that is there.
-        resume: Go on with a training that was stopped, with its text and its options.
-        json: One JSON object per event on standard output.
-        lines: One plain line per evaluation instead of the progress bar.
-        task: Data and model.
-        training: Budget, optimiser and schedule.
-    """
-    return Options(files, out or _default_place(files), force, resume, json, lines, task, training)
-
-
-def _as_saved(options: Options, arguments: list[str]) -> Options:
-    """The arguments read again, with the text and the options of the run to be resumed as defaults."""
+def _options(arguments: list[str]) -> Options:
+    files = positionals(arguments)
+    if "--resume" not in arguments:
+        kind = _kind(value_of("--task", arguments), files)
+        return call(_reader(kind(), Training(**kind.training)), "train", arguments)
     from elman.fitting import unfinished
 
-    saved, task, training = unfinished(options.place)
-    again = call(partial(read, task=task, training=training), "train", arguments)
-    return again._replace(place=options.place, files=again.files or tuple(saved["places"]))
+    place = Path(value_of("--out", arguments) or _default_place(files))
+    saved, task, training = unfinished(place)
+    again = call(_reader(task, training), "train", arguments)
+    if again.resume and _kind(value_of("--task", arguments), files or tuple(saved["places"])) is not type(task):
+        raise ConfigError(f"task: {place} is a model for {type(task).__name__}; train another with another --out")
+    return again._replace(place=place, files=again.files or tuple(saved["places"]))
 
 
-def _default_place(files: tuple[str, ...]) -> Path:
+def _kind(name: str | None, files: Sequence[str]) -> type[Task]:
+    if name is None:
+        return find_task(told(*files))
+    one_of("task", name, NAMES)
+    return find_task(NAMES[name])
+
+
+def _reader(task: Task, training: Training) -> Callable[..., Options]:
+    """The command with the options of `task`, whose values are the defaults."""
+
+    def read(
+        files: tyro.conf.Positional[tuple[str, ...]] = (),
+        /,
+        task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None,
+        out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+        force: bool = False,
+        resume: bool = False,
+        json: bool = False,
+        lines: bool = False,
+        settings: Any = task,
+        training: Training = training,
+    ) -> Options:
+        """Train a model and save it.
+
+        Args:
+            files: Files or folders; - is standard input; none is the embedded default text.
+            task: language-modelling, classification, tagging or seq2seq; by default told from the files. The options
+                below are those of the task.
+            out: Where the model is saved; by default the first file's name with .elman, here.
+            force: Overwrite a model that is there.
+            resume: Go on with a training that was stopped, with its data and its options.
+            json: One JSON object per event on standard output.
+            lines: One plain line per evaluation instead of the progress bar.
+            settings: Data and model.
+            training: Budget, optimiser and schedule.
+        """
+        return Options(files, out or _default_place(files), force, resume, json, lines, settings, training)
+
+    read.__annotations__["settings"] = type(task)
+    return read
+
+
+def _default_place(files: Sequence[str]) -> Path:
     if not files or files[0] == "-":
         return Path("model.elman")
     name = Path(files[0]).resolve().name

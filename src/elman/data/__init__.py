@@ -1,6 +1,7 @@
 """From files to arrays, with NumPy and the standard library only."""
 
-from elman.data.corpus import TextData, TextPart, read_corpus
+from elman.data.corpus import TextPart, read_corpus
+from elman.data.examples import Data
 from elman.data.streams import Batch, Streams, next_token_windows
 from elman.data.vocabulary import Bytes, Characters, Vocabulary, Words
 
@@ -8,8 +9,8 @@ __all__ = [
     "Batch",
     "Bytes",
     "Characters",
+    "Data",
     "Streams",
-    "TextData",
     "TextPart",
     "Vocabulary",
     "Words",

@@ -20,6 +20,7 @@ from jaxtyping import Integer
 from elman._cache import cache_folder
 from elman._errors import DataError, VocabularyError
 from elman._types import Unknown, VocabularyKind
+from elman.data.examples import Data
 from elman.data.streams import Tokens
 from elman.data.text import TextSource
 from elman.data.vocabulary import AnyVocabulary, Bytes, Characters, Words, whole_words
@@ -44,21 +45,6 @@ class TextPart:
 
     def __len__(self) -> int:
         return len(self.tokens)
-
-
-@dataclass(frozen=True)
-class TextData:
-    """A text split by place: first the training part, then validation, then test."""
-
-    train: TextPart
-    validation: TextPart
-    test: TextPart
-    codec: AnyVocabulary
-    source: str
-    places: tuple[str, ...]
-    """Where the text can be read again: absolute paths, or "-"; none for a text in memory."""
-    fingerprint: str
-    """Hash of the content and of the settings that turned it into numbers."""
 
 
 class MappedTokens:
@@ -93,8 +79,8 @@ def read_corpus(
     codec: AnyVocabulary | None = None,
     unknown: Unknown = "error",
     at_least: int = 2,
-) -> TextData:
-    """Reads, numbers and splits a text.
+) -> Data:
+    """Reads, numbers and splits a text by place: first the training part, then validation, then test.
 
     Args:
         source: where the text is.
@@ -141,7 +127,7 @@ def read_corpus(
             f"{source.name}: {count} {used.unit}s leave {max(train, 0)} to train on beside {held_out} for validation "
             f"and {tested} for test; use a longer text or smaller parts"
         )
-    return TextData(
+    return Data(
         train=TextPart("train", cut(0, train), used),
         validation=TextPart("validation", cut(train, train + held_out), used),
         test=TextPart("test", cut(train + held_out, count), used),
@@ -149,6 +135,7 @@ def read_corpus(
         source=source.name,
         places=source.places,
         fingerprint=fingerprint,
+        unit=used.unit,
     )
 
 

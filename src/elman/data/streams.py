@@ -54,6 +54,10 @@ class Streams:
         longest = max(stop - start for start, stop in zip(self.starts, self.stops, strict=True))
         return -(-longest // self.unroll_length)
 
+    def at(self, step: int) -> Batch:
+        """The batch of a step, counted over all epochs."""
+        return self[step % len(self)]
+
     def __getitem__(self, index: int) -> Batch:
         """Batch `index`; any order gives the same batches."""
         if not 0 <= index < len(self):

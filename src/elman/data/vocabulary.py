@@ -1,15 +1,13 @@
-"""What a token is: characters, bytes or words, and the way to numbers and back.
+"""What a token is: characters, bytes, words or sub-words, and the way to numbers and back.
 
 A vocabulary is the codec of a text model: it is saved with the model, so that a prime is read as the training text was.
 """
 
 from __future__ import annotations
 
-import abc
-import codecs
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, SupportsIndex
 
@@ -19,51 +17,24 @@ from jaxtyping import Integer
 
 from elman._errors import ConfigError, DataError, VocabularyError
 from elman._types import Unknown
+from elman.data._vocabulary import ByteVocabulary, StreamDecoder, Vocabulary, whole_words
+from elman.data.subwords import Subwords
+
+__all__ = [
+    "AnyVocabulary",
+    "Bytes",
+    "Characters",
+    "StreamDecoder",
+    "Subwords",
+    "Vocabulary",
+    "Words",
+    "vocabulary_from_builtins",
+    "whole_words",
+]
 
 PADDING = "\0"
 UNKNOWN_WORD = "<unk>"
-LONGEST_WORD = 1 << 22
-"""Characters after which a text without spaces is cut all the same, to bound memory."""
-
 _WORD = re.compile(r" ?\w+(?:['’-]\w+)*| ?[^\w\s]|\s")
-
-
-class _AbstractStruct(msgspec.StructMeta, abc.ABCMeta):
-    """Structs with abstract methods."""
-
-
-class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_AbstractStruct):
-    """Tokens and their numbers."""
-
-    @property
-    @abc.abstractmethod
-    def unit(self) -> str:
-        """What one token is called: character, byte or word."""
-
-    @property
-    @abc.abstractmethod
-    def size(self) -> int:
-        """How many ids there are; ids lie in [0, size)."""
-
-    @abc.abstractmethod
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of `text`.
-
-        Raises:
-            VocabularyError: a token that is not in the vocabulary, unless `unknown="skip"` leaves it out.
-        """
-
-    @abc.abstractmethod
-    def decode(self, ids: Iterable[SupportsIndex]) -> str:
-        """The text of `ids`; never a broken character."""
-
-    @abc.abstractmethod
-    def token(self, id: int) -> str:
-        """One token, readable."""
-
-    def stream(self) -> StreamDecoder:
-        """Decodes ids as they are produced."""
-        return StreamDecoder(self)
 
 
 class Characters(Vocabulary, frozen=True, tag="characters"):
@@ -122,7 +93,7 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
         return self.tokens[id]
 
 
-class Bytes(Vocabulary, frozen=True, tag="bytes"):
+class Bytes(ByteVocabulary, frozen=True, tag="bytes"):
     """The 256 bytes of UTF-8, whatever the text; every id is its byte.
 
     >>> Bytes().encode("é").tolist(), Bytes().decode([104, 195, 169, 33])
@@ -143,9 +114,9 @@ class Bytes(Vocabulary, frozen=True, tag="bytes"):
         """The UTF-8 bytes of `text`; none is unknown."""
         return np.frombuffer(text.encode(), np.uint8).astype(np.int32)
 
-    def decode(self, ids: Iterable[SupportsIndex]) -> str:
-        """The text of the bytes; an unfinished last character is left out, invalid bytes become U+FFFD."""
-        return codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(map(int, ids)))
+    def raw(self, ids: Iterable[SupportsIndex]) -> bytes:
+        """Each id is a byte."""
+        return bytes(map(int, ids))
 
     def token(self, id: int) -> str:
         """The character where the byte is ASCII, else its number such as `\\xe9`."""
@@ -205,44 +176,7 @@ class Words(Vocabulary, frozen=True, tag="words"):
         return self.tokens[id]
 
 
-AnyVocabulary = Characters | Bytes | Words
-
-
-class StreamDecoder:
-    """Text from ids as they come; bytes of an unfinished character wait for the rest."""
-
-    def __init__(self, vocabulary: Vocabulary):
-        self._vocabulary = vocabulary
-        self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def feed(self, ids: Iterable[SupportsIndex]) -> str:
-        """The text that `ids` complete.
-
-        >>> decoder = Bytes().stream()
-        >>> decoder.feed([104, 195]), decoder.feed([169])
-        ('h', 'é')
-        """
-        if isinstance(self._vocabulary, Bytes):
-            return self._bytes.decode(bytes(map(int, ids)))
-        return self._vocabulary.decode(ids)
-
-
-def whole_words(texts: Iterable[str]) -> Iterator[str]:
-    """The same text in pieces that end before a space or a line end, so that no word is cut in two.
-
-    >>> list(whole_words(["the ca", "t sat"]))
-    ['the', ' cat', ' sat']
-    """
-    rest = ""
-    for text in texts:
-        rest += text
-        cut = max(rest.rfind(" "), rest.rfind("\n"))
-        cut = len(rest) if cut <= 0 and len(rest) > LONGEST_WORD else cut
-        if cut > 0:
-            yield rest[:cut]
-            rest = rest[cut:]
-    if rest:
-        yield rest
+AnyVocabulary = Characters | Bytes | Words | Subwords
 
 
 def vocabulary_from_builtins(saved: Any) -> AnyVocabulary:

@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from elman._config import Config
 from elman._errors import ConfigError, DataError
 from elman._types import VocabularyKind
+from elman.tasks._task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jaxtyping import PRNGKeyArray
 
+    from elman._types import Carry
     from elman.cells import Cell
-    from elman.data.corpus import TextData, TextPart
+    from elman.data.corpus import TextPart
+    from elman.data.examples import Data
     from elman.data.streams import Batch, Streams
     from elman.data.text import TextSource
     from elman.data.vocabulary import AnyVocabulary
@@ -42,7 +44,7 @@ EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 64
 starts hardly count."""
 
 
-class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
+class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
     """Predict the next token of a text.
 
     >>> task = LanguageModelling(hidden_size=32, validation=20, test=0)
@@ -93,7 +95,7 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
     def __post_init__(self) -> None:
         if callable(self.cell):
             msgspec.structs.force_setattr(self, "cell", _cell_name(self.cell))
-        Config.__post_init__(self)
+        Task.__post_init__(self)
         if sum(part for part in (self.validation, self.test) if part < 1) >= 1:
             raise ConfigError(f"validation {self.validation} and test {self.test} leave nothing to train on")
         for name, part in (("validation", self.validation), ("test", self.test)):
@@ -106,7 +108,7 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
         if self.lower and self.vocabulary == "bytes":
             raise ConfigError("lower: bytes are read as they are; use vocabulary='characters' or lower=False")
 
-    def read(self, *places: str | Path) -> TextData:
+    def read(self, *places: str | Path) -> Data:
         """Reads text from files and folders ("-" is standard input); without any, the embedded default text.
 
         Raises:
@@ -116,13 +118,13 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
 
         return self._split(TextSource.open(*places) if places else TextSource.embedded())
 
-    def read_text(self, text: str) -> TextData:
+    def read_text(self, text: str) -> Data:
         """The same for a text in memory."""
         from elman.data.text import TextSource
 
         return self._split(TextSource.of_text("the text", text))
 
-    def _split(self, source: TextSource) -> TextData:
+    def _split(self, source: TextSource) -> Data:
         from elman.data.corpus import read_corpus
 
         return read_corpus(
@@ -142,16 +144,16 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
         needed = (self.unroll_length + 1 + counts) / (1 - shares)
         return math.ceil(max(needed, 2 / self.validation) if self.validation < 1 else needed)
 
-    def settled(self, data: TextData) -> LanguageModelling:
+    def settled(self, data: Data) -> LanguageModelling:
         """This task with the settings that depend on the data filled in: a network with many weights for little text
         overfits, and needs more dropout.
 
         Raises:
             DataError: something else than `read` returns, or other tokens than this task's.
         """
-        from elman.data.corpus import TextData
+        from elman.data.corpus import TextPart
 
-        if not isinstance(data, TextData):
+        if not isinstance(getattr(data, "train", None), TextPart):
             raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
         kind = f"{data.codec.unit}s"
         if kind != self.vocabulary or getattr(data.codec, "lower", False) != self.lower:
@@ -194,8 +196,8 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
             cell = Zoneout(cell, rate=self.zoneout)
         return LearnedStart(cell) if self.learned_start else cell
 
-    def batches(self, part: TextPart) -> Streams:
-        """One epoch of training batches."""
+    def batches(self, part: TextPart, *, seed: int) -> Streams:
+        """The text in order; nothing is random."""
         from elman.data.streams import Streams
 
         return Streams(part.tokens, batch_size=self.batch_size, unroll_length=self.unroll_length)
@@ -211,6 +213,10 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
         streams = max(1, min(EVALUATION_STREAMS, len(part) // 1000))
         return Streams(part.tokens, batch_size=streams, unroll_length=EVALUATION_UNROLL)
 
+    def init_carry(self, model: LanguageModel, batch: int) -> Carry:
+        """The state before the first token of `batch` texts."""
+        return model.init_carry(batch)
+
     def loss(
         self, model: LanguageModel, carry: Any, batch: Batch, *, key: PRNGKeyArray | None = None
     ) -> tuple[Any, Any]:
@@ -223,9 +229,38 @@ class LanguageModelling(Config, frozen=True, kw_only=True, tag=True):
         carry, logits = model(inputs, carry, key=key)
         return cross_entropy(logits, targets, weights), carry
 
-    def metrics(self, nats: float, tokens: float, codec: AnyVocabulary) -> LanguageMetrics:
-        """The measures of summed losses."""
+    def activations(self, model: LanguageModel, carry: Carry, batch: Batch) -> list[tuple[str, Any]]:
+        """The embedding's, each layer's and the head's outputs."""
+        import jax.numpy as jnp
+
+        return model.activations(jnp.asarray(batch.inputs), carry)
+
+    def evaluate(self, model: LanguageModel, part: TextPart, codec: AnyVocabulary) -> LanguageMetrics:
+        """Every token of the part but the first, counted once.
+
+        Raises:
+            DataError: a part of fewer than 2 tokens.
+        """
+        from elman.tasks._evaluation import total_loss
+
+        nats, tokens = total_loss(self, model, self.evaluation_batches(part))
         return LanguageMetrics(nats_per_token=nats / tokens, tokens=int(tokens), unit=codec.unit)
+
+    def counted(self, codec: AnyVocabulary) -> str:
+        """The token's name."""
+        return codec.unit
+
+    @staticmethod
+    def codec_from(values: dict[str, Any]) -> AnyVocabulary:
+        """The vocabulary that `msgspec.to_builtins` turned into plain values."""
+        from elman.data.vocabulary import vocabulary_from_builtins
+
+        return vocabulary_from_builtins(values)
+
+    @staticmethod
+    def metrics_from(values: dict[str, Any]) -> LanguageMetrics:
+        """The measures that `to_builtins` turned into plain values."""
+        return LanguageMetrics(nats_per_token=values["nats_per_token"], tokens=values["tokens"], unit=values["unit"])
 
 
 @dataclass(frozen=True)
@@ -242,6 +277,11 @@ class LanguageMetrics:
     unit: str
 
     @property
+    def objective(self) -> float:
+        """Nats per token."""
+        return self.nats_per_token
+
+    @property
     def bits_per_char(self) -> float:
         """Bits per character; a model of bytes or words has none (see `bits_per_byte`, `perplexity`)."""
         return self._bits_per("character")
@@ -256,10 +296,9 @@ class LanguageMetrics:
         """exp(nats per token): the number of equally likely tokens that would be as hard to guess."""
         return math.exp(min(self.nats_per_token, 700.0))
 
-    @classmethod
-    def from_builtins(cls, values: dict[str, Any]) -> LanguageMetrics:
-        """The measures that `to_builtins` turned into plain values."""
-        return cls(nats_per_token=values["nats_per_token"], tokens=values["tokens"], unit=values["unit"])
+    def report(self) -> str:
+        """The line, and over how many tokens."""
+        return f"{self}, over {self.tokens:,} {self.unit}s"
 
     def to_builtins(self) -> dict[str, float | int | str]:
         """Plain values, each with its unit in its name."""

@@ -14,9 +14,12 @@ class Started:
 
     state: TrainState
     parameters: int
-    tokens: int
-    """Tokens of the training part."""
+    size: int
+    """Elements of the training part."""
     unit: str
+    """What such an element is called."""
+    counted: str
+    """What the loss is averaged over and the speed counts."""
     budget: str
     engine: str
     """The engine that runs the recurrent layers, and why."""
@@ -30,11 +33,12 @@ class Stepped:
     epoch: float
     spent: float
     """Share of the budget used up, 0 to 1."""
-    nats_per_token: float
+    loss: float
+    """Nats per `Started.counted`."""
     gradient_norm: float
     learning_rate: float
-    tokens_per_second: float
-    """Over the last few seconds."""
+    speed: float
+    """`Started.counted` per second, of late."""
     seconds: float
 
 

@@ -13,20 +13,22 @@ import msgspec
 import numpy as np
 
 from elman._errors import NonFiniteError
-from elman.data.corpus import TextData
+from elman.cells.find import first_cell
+from elman.data.examples import Data
 from elman.recurrence import engine_for
+from elman.tasks._task import Metrics, Task
 from elman.training.events import Checkpoint, Evaluated, Event, Finished, Started, Stepped
 from elman.training.optimiser import make_optimiser
 from elman.training.settings import Training
 from elman.training.state import Progress, TrainState
-from elman.training.step import diagnose, make_evaluation, make_step
+from elman.training.step import diagnose, make_step
 
 SPEED_WINDOW = 50
 """Steps over which the speed is measured."""
 
 
 def train(
-    task: Any, data: TextData, settings: Training, state: TrainState, *, stopped: Callable[[], bool] = lambda: False
+    task: Task, data: Data, settings: Training, state: TrainState, *, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Event]:
     """Trains from `state` until the budget is spent, patience runs out or `stopped()`; the last event holds the state.
 
@@ -36,8 +38,8 @@ def train(
     Raises:
         NonFiniteError: a loss or gradient that is not finite; the `Checkpoint` before it holds the last good state.
     """
-    batches, validation = task.batches(data.train), task.evaluation_batches(data.validation)
-    step, evaluate = make_step(task, make_optimiser(settings)), make_evaluation(task)
+    batches = task.batches(data.train, seed=settings.seed)
+    step = make_step(task, make_optimiser(settings))
     run = _Clock(settings, len(batches), state.progress.seconds)
     base_key = jax.random.key(settings.seed)
     model, memory, carry, best, progress = state
@@ -45,41 +47,43 @@ def train(
     yield Started(
         state=state,
         parameters=sum(leaf.size for leaf in jax.tree.leaves(model)),
-        tokens=len(data.train),
-        unit=data.codec.unit,
+        size=len(data.train),
+        unit=data.unit,
+        counted=task.counted(data.codec),
         budget=settings.budget,
-        engine=" ".join(engine_for(model.layers.cells[0].sample(base_key))),
+        engine=" ".join(engine_for(first_cell(model).sample(base_key))),
     )
     reason, spent = "done", run.spent(progress.step)
     while spent < 1 or progress.step == 0:
-        index = progress.step % len(batches)
-        batch, key, is_first = batches[index], jax.random.fold_in(base_key, progress.step), np.bool_(index == 0)
+        batch, key = batches.at(progress.step), jax.random.fold_in(base_key, progress.step)
+        is_first = np.bool_(progress.step % len(batches) == 0)
         rate = np.float32(settings.rate(step=progress.step, spent=spent))
         model, memory, carry, result = step(model, memory, carry, batch, is_first, key, rate)
         if not bool(result.finite):
             yield Checkpoint(_kept(model, memory, carry, best, progress, run))
             raise diagnose(task, model, carry, batch, bool(is_first), key, progress.step)
         progress = msgspec.structs.replace(progress, step=progress.step + 1)
-        run.count(float(result.tokens))
+        run.count(float(result.count))
         spent = run.spent(progress.step)
         yield Stepped(
             step=progress.step,
             epoch=progress.step / len(batches),
             spent=spent,
-            nats_per_token=float(result.nats) / float(result.tokens),
+            loss=float(result.total) / max(float(result.count), 1.0),
             gradient_norm=float(result.gradient_norm),
             learning_rate=float(rate),
-            tokens_per_second=run.speed(),
+            speed=run.speed(),
             seconds=run.seconds(),
         )
         due = math.floor(spent * settings.evaluations + 1e-9)  # a third times three is one
         if due > progress.evaluations:
-            nats, tokens = evaluate(model, validation)
-            metrics = task.metrics(nats, tokens, data.codec)
-            if not math.isfinite(nats):
+            metrics = task.evaluate(model, data.validation, data.codec)
+            if not math.isfinite(metrics.objective):
                 yield Checkpoint(_kept(model, memory, carry, best, progress, run))
-                raise NonFiniteError(f"step {progress.step}: the validation loss is infinite or not a number")
-            progress, is_best = _judged(progress, nats / tokens, due)
+                raise NonFiniteError(
+                    f"step {progress.step}: the measure of the validation part is infinite or not a number"
+                )
+            progress, is_best = _judged(progress, metrics, due)
             best = jax.tree.map(np.array, model) if is_best else best
             yield Evaluated(progress.step, spent, metrics, is_best, run.seconds())
             run.restart_speed()
@@ -99,10 +103,14 @@ def _kept(model: Any, memory: Any, carry: Any, best: Any, progress: Progress, ru
     return TrainState(model, memory, carry, best, msgspec.structs.replace(progress, seconds=run.seconds()))
 
 
-def _judged(progress: Progress, nats: float, evaluations: int) -> tuple[Progress, bool]:
-    is_best = progress.best_nats is None or nats < progress.best_nats
+def _judged(progress: Progress, metrics: Metrics, evaluations: int) -> tuple[Progress, bool]:
+    is_best = progress.best_objective is None or metrics.objective < progress.best_objective
     if is_best:
-        changes: dict[str, Any] = {"best_nats": nats, "best_step": progress.step, "stale_evaluations": 0}
+        changes: dict[str, Any] = {
+            "best_objective": metrics.objective,
+            "best_step": progress.step,
+            "stale_evaluations": 0,
+        }
     else:
         changes = {"stale_evaluations": progress.stale_evaluations + 1}
     return msgspec.structs.replace(progress, evaluations=evaluations, **changes), is_best

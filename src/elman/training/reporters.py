@@ -68,14 +68,14 @@ class Bar:
             console=self._console,
         )
         self._task = self._bar.add_task("compiling", total=1.0)
-        self._unit, self._loss, self._began = "token", 0.0, (0.0, 0.0)
+        self._counted, self._loss, self._began = "token", 0.0, (0.0, 0.0)
         self._bar.start()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Started):
-            self._unit, self._began = event.unit, (0.0, event.state.progress.seconds)
+            self._counted, self._began = event.counted, (0.0, event.state.progress.seconds)
         if isinstance(event, Stepped):
-            self._loss += (event.nats_per_token - self._loss) * (0.05 if self._loss else 1.0)
+            self._loss += (event.loss - self._loss) * (0.05 if self._loss else 1.0)
             self._bar.update(self._task, completed=event.spent, description=self._description(event))
         if text := _sentence(event):
             self._console.print(text, highlight=False)
@@ -88,9 +88,9 @@ class Bar:
             self._began = (event.spent, event.seconds)
         share, seconds = event.spent - self._began[0], event.seconds - self._began[1]
         left = f"  {_duration(seconds / share * (1 - event.spent))} left" if share > 0 else ""
-        unit = "char" if self._unit == "character" else self._unit
-        bits = "" if unit == "word" else f"  {self._loss / math.log(2):.3f} bits/{unit}"
-        speed = f"  {event.tokens_per_second:,.0f} {unit}/s"
+        unit = "char" if self._counted == "character" else self._counted
+        bits = f"  {self._loss / math.log(2):.3f} bits/{unit}" if unit in ("char", "byte") else ""
+        speed = f"  {event.speed:,.0f} {unit}/s"
         return f"epoch {event.epoch:.1f}  {self._loss:.3f} nats{bits}{speed}{left}"
 
 
@@ -103,7 +103,7 @@ def _sentence(event: Event) -> str:
     match event:
         case Started():
             return (
-                f"{event.parameters:,} weights, {event.tokens:,} {event.unit}s to train on, for {event.budget}; "
+                f"{event.parameters:,} weights, {event.size:,} {event.unit}s to train on, for {event.budget}; "
                 f"engine {event.engine}"
             )
         case Evaluated():

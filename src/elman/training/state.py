@@ -24,8 +24,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     evaluations: int = 0
     stale_evaluations: int = 0
     best_step: int = 0
-    best_nats: float | None = None
-    """Nats per token of the validation part at the best step, None before the first evaluation."""
+    best_objective: float | None = None
+    """The validation part's objective at the best step, None before the first evaluation."""
 
 
 class TrainState(NamedTuple):
@@ -43,12 +43,12 @@ class TrainState(NamedTuple):
         return {"model": self.model, "optimiser": self.optimiser, "carry": self.carry}
 
 
-def start_state(model: Any, settings: Training, batch_size: int) -> TrainState:
-    """The state before the first step."""
+def start_state(model: Any, settings: Training, carry: Any) -> TrainState:
+    """The state before the first step; `carry` is the task's."""
     return TrainState(
         model=jax.tree.map(jnp.copy, model),  # buffers of its own, which the step reuses
         optimiser=make_optimiser(settings).init(model),
-        carry=jax.tree.map(jnp.array, model.init_carry(batch_size)),
+        carry=jax.tree.map(jnp.array, carry),
         best=model,
         progress=Progress(),
     )

@@ -1,9 +1,9 @@
-"""One optimiser step and one evaluation batch, compiled; and the search for what made a step infinite."""
+"""One optimiser step, compiled; and the search for what made a step infinite."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,19 +11,21 @@ import jax.numpy as jnp
 import optax
 
 from elman._errors import NonFiniteError
-from elman.data.streams import Batch, Streams
+from elman.tasks._task import Task
 
 
 class StepResult(NamedTuple):
     """Measures of one step; where `finite` is False, nothing was changed."""
 
-    nats: Any
-    tokens: Any
+    total: Any
+    """The loss summed over the batch, in nats."""
+    count: Any
+    """The tokens or examples it is over."""
     gradient_norm: Any
     finite: Any
 
 
-def make_step(task: Any, optimiser: optax.GradientTransformation) -> Callable:
+def make_step(task: Task, optimiser: optax.GradientTransformation) -> Callable:
     """(model, optimiser state, carry, batch, is_first, key, rate) -> (model, optimiser state, carry, StepResult).
 
     `is_first` starts the epoch's streams anew, inside the gradient, so that a learned start state is learned.
@@ -31,8 +33,8 @@ def make_step(task: Any, optimiser: optax.GradientTransformation) -> Callable:
     """
 
     @partial(jax.jit, donate_argnums=(0, 1, 2))
-    def step(model: Any, memory: Any, carry: Any, batch: Batch, is_first: Any, key: Any, rate: Any) -> tuple:
-        (mean, (nats, tokens, after)), gradient = jax.value_and_grad(_mean_loss, argnums=1, has_aux=True)(
+    def step(model: Any, memory: Any, carry: Any, batch: Any, is_first: Any, key: Any, rate: Any) -> tuple:
+        (mean, (total, count, after)), gradient = jax.value_and_grad(_mean_loss, argnums=1, has_aux=True)(
             task, model, carry, batch, is_first, key
         )
         norm = optax.tree.norm(gradient)
@@ -42,39 +44,19 @@ def make_step(task: Any, optimiser: optax.GradientTransformation) -> Callable:
         kept = jax.tree.map(
             lambda new, old: jnp.where(finite, new, old), (new_model, new_memory, after), (model, memory, carry)
         )
-        return *kept, StepResult(nats, tokens, norm, finite)
+        return *kept, StepResult(total, count, norm, finite)
 
     return step
 
 
-@lru_cache(maxsize=8)
-def make_evaluation(task: Any) -> Callable[[Any, Streams], tuple[float, float]]:
-    """(model, batches) -> (nats, tokens): the loss summed over all batches from a fresh carry, without dropout."""
-
-    @partial(jax.jit, donate_argnums=1)
-    def measure(model: Any, carry: Any, batch: Batch) -> tuple:
-        (nats, tokens), carry = task.loss(model, carry, batch)
-        return nats, tokens, carry
-
-    def evaluate(model: Any, batches: Streams) -> tuple[float, float]:
-        carry = jax.tree.map(jnp.array, model.init_carry(len(batches.starts)))
-        total = count = 0.0
-        for index in range(len(batches)):
-            nats, tokens, carry = measure(model, carry, batches[index])
-            total, count = total + float(nats), count + float(tokens)
-        return total, count
-
-    return evaluate
-
-
-def diagnose(task: Any, model: Any, carry: Any, batch: Batch, is_first: bool, key: Any, step: int) -> NonFiniteError:
+def diagnose(task: Task, model: Any, carry: Any, batch: Any, is_first: bool, key: Any, step: int) -> NonFiniteError:
     """The error for a step that was not finite, naming the first part that is to blame in the order of computation:
     weights, activations, then gradients from the output back."""
     batch = jax.tree.map(jnp.asarray, batch)
-    carry = jax.tree.map(jnp.asarray, model.init_carry(len(batch.inputs))) if is_first else carry
+    carry = jax.tree.map(jnp.asarray, task.init_carry(model, rows_of(batch))) if is_first else carry
     cause = _first_bad(model)
     if cause is None:
-        outputs = model.activations(batch.inputs, carry)
+        outputs = task.activations(model, carry, batch)
         cause = next((f"the output of {name}" for name, output in outputs if _first_bad(output) is not None), None)
     if cause is None:
         gradient = jax.grad(_mean_loss, argnums=1, has_aux=True)(task, model, carry, batch, is_first, key)[0]
@@ -86,11 +68,16 @@ def diagnose(task: Any, model: Any, carry: Any, batch: Batch, is_first: bool, ke
     )
 
 
-def _mean_loss(task: Any, model: Any, carry: Any, batch: Batch, is_first: Any, key: Any) -> tuple:
-    fresh = model.init_carry(batch.inputs.shape[0])
+def _mean_loss(task: Task, model: Any, carry: Any, batch: Any, is_first: Any, key: Any) -> tuple:
+    fresh = task.init_carry(model, rows_of(batch))
     carry = jax.tree.map(lambda start, old: jnp.where(is_first, start, old), fresh, carry)
-    (nats, tokens), after = task.loss(model, carry, batch, key=key)
-    return nats / jnp.maximum(tokens, 1), (nats, tokens, after)
+    (total, count), after = task.loss(model, carry, batch, key=key)
+    return total / jnp.maximum(count, 1), (total, count, after)
+
+
+def rows_of(batch: Any) -> int:
+    """Sequences side by side."""
+    return len(jax.tree.leaves(batch)[0])
 
 
 def _first_bad(tree: Any, *, backwards: bool = False) -> str | None:

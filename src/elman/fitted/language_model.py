@@ -1,41 +1,33 @@
-"""A trained model with all that its use needs: weights, vocabulary, settings, measures."""
+"""A trained language model: it writes, and says what comes next."""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import msgspec
 import numpy as np
 from jaxtyping import Bool
 
-from elman import artefact
-from elman._compilation import use_compilation_cache
-from elman._errors import ArtefactError, ConfigError, DataError, VocabularyError
+from elman._errors import ConfigError, VocabularyError
 from elman._types import Unknown
-from elman.artefact import refuse_existing
 from elman.data.corpus import TextPart, read_corpus
 from elman.data.text import TextSource
-from elman.data.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Bytes, vocabulary_from_builtins
+from elman.data.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Bytes
 from elman.decoding.generate import generate, prefill
 from elman.decoding.settings import Sampling
+from elman.fitted._fitted import Fitted, largest_difference
 from elman.models.language_model import LanguageModel
-from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
-from elman.training.settings import Training
-from elman.training.step import make_evaluation
+
+_STEPS, _CHUNK = 96, 7
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A trained language model.
-
-    `fit` and `load` make one; see `evaluate`, `generate`, `next` and `save`.
+class FittedLanguageModel(Fitted):
+    """A trained language model; see `evaluate`, `generate`, `next` and `save`.
 
     >>> task = elman.LanguageModelling(hidden_size=16, embedding_size=8, batch_size=4, unroll_length=16)
     >>> data = task.read_text("hello world. " * 200)
@@ -48,18 +40,28 @@ class Fitted:
     True
     """
 
-    task: LanguageModelling
     codec: AnyVocabulary
     model: LanguageModel
-    training: Training = field(default_factory=Training)
-    measures: dict[str, Any] = field(default_factory=dict)
-    """What training reached: step, seconds, and the measures of the validation part."""
 
     @property
-    def validation(self) -> LanguageMetrics | None:
-        """The validation part at the best step; None before the first evaluation."""
-        values = self.measures.get("validation")
-        return None if values is None else LanguageMetrics.from_builtins(values)
+    def knows(self) -> str:
+        """Size and unit of the vocabulary."""
+        return f"{self.codec.size:,} {self.codec.unit}s"
+
+    def differences(self) -> dict[str, float]:
+        """Of 96 random tokens read whole, in chunks of 7, and one by one."""
+        ids = np.random.default_rng(0).integers(1, self.codec.size, (2, _STEPS)).astype(np.int32)
+        whole = self._log_probabilities(ids, _STEPS)
+        ways = {f"in chunks of {_CHUNK} tokens": _CHUNK, "step by step": 1}
+        return {name: largest_difference(whole, self._log_probabilities(ids, size)) for name, size in ways.items()}
+
+    def _log_probabilities(self, ids: np.ndarray, size: int) -> np.ndarray:
+        read = jax.jit(self.model.__call__)
+        carry, pieces = self.model.init_carry(len(ids)), []
+        for start in range(0, ids.shape[1], size):
+            carry, logits = read(ids[:, start : start + size], carry)
+            pieces.append(jax.nn.log_softmax(logits))
+        return np.concatenate(pieces, axis=1)
 
     def read(self, *places: str | Path, unknown: Unknown = "error") -> TextPart:
         """A text in this model's vocabulary, whole, for `evaluate`.
@@ -69,22 +71,7 @@ class Fitted:
             VocabularyError: a character that the model does not know, unless `unknown="skip"` leaves it out.
         """
         source = TextSource.open(*places)
-        return read_corpus(source, codec=self.codec, unknown=unknown, validation=0, test=0).train
-
-    def evaluate(self, part: TextPart) -> LanguageMetrics:
-        """Measures a part of the data, every token but the first counted once.
-
-        Raises:
-            DataError: a part of fewer than 2 tokens, or numbered with another vocabulary.
-        """
-        if not isinstance(part, TextPart):
-            raise DataError(
-                f"expected a part of a text, such as data.test or fitted.read(path); got {type(part).__name__}"
-            )
-        if part.codec != self.codec:
-            raise DataError("the part was numbered with another vocabulary; read the text with fitted.read(path)")
-        nats, tokens = make_evaluation(self.task)(self.model, self.task.evaluation_batches(part))
-        return self.task.metrics(nats, tokens, self.codec)
+        return read_corpus(source, codec=self.codec, unknown=unknown, validation=0, test=0).train  # ty: ignore
 
     def generate(
         self, prime: str = "", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
@@ -139,29 +126,6 @@ class Fitted:
             for row in np.asarray(chances)
         ]
 
-    def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Writes the artefact directory `path`.
-
-        Raises:
-            ArtefactError: the path exists (unless `force` and it is an artefact), or cannot be written.
-        """
-        refuse_existing(Path(path), force=force)
-        artefact.write(Path(path), self.saved())
-
-    def saved(self) -> artefact.Saved:
-        """The contents of the artefact, as plain values and arrays."""
-        versions = {"elman": version("elman"), "jax": jax.__version__, "python": platform.python_version()}
-        return artefact.Saved(
-            model={
-                "task": self.task.to_builtins(),
-                "training": self.training.to_builtins(),
-                "measures": self.measures,
-                "versions": versions,
-            },
-            codec=msgspec.to_builtins(self.codec),
-            weights=artefact.named_arrays(self.model),
-        )
-
     def _pieces(self, prime: str, count: int, length: int, unknown: Unknown, sampling: Sampling) -> Iterator[list[str]]:
         if count < 1 or length < 0:
             raise ConfigError(f"expected at least 1 sample and no negative length; got {count} and {length}")
@@ -189,49 +153,6 @@ class Fitted:
         if isinstance(self.codec, Bytes):
             return np.ones(self.codec.size, bool)
         return np.array([token not in (PADDING, UNKNOWN_WORD) for token in self.codec.tokens])
-
-
-def load(path: str | Path) -> Fitted:
-    """The model saved at `path`, every file checked.
-
-    Raises:
-        ArtefactError: not an artefact, damaged, of a newer format, or of a cell that cannot be imported.
-
-    >>> import tempfile
-    >>> task = elman.LanguageModelling(hidden_size=8, batch_size=4)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     fitted = elman.fit(task, task.read_text("hello world. " * 200), steps=2)
-    ...     fitted.save(folder + "/hello.elman")
-    ...     again = elman.load(folder + "/hello.elman")
-    >>> again.generate("hello", length=9, seed=1) == fitted.generate("hello", length=9, seed=1)
-    True
-    """
-    return from_saved(Path(path), artefact.read(Path(path)))
-
-
-def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
-    """The model of an artefact's contents; `path` is for messages."""
-    use_compilation_cache()
-    task, training = settings_of(path, saved)
-    try:
-        codec = vocabulary_from_builtins(saved.codec)
-        shapes = jax.eval_shape(lambda: task.build(codec, key=jax.random.key(0)))
-    except (ConfigError, msgspec.ValidationError) as error:
-        raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None
-    model = artefact.fill(shapes, saved.weights, what=str(path))
-    return Fitted(task=task, codec=codec, model=model, training=training, measures=saved.model.get("measures", {}))
-
-
-def settings_of(path: Path, saved: artefact.Saved) -> tuple[LanguageModelling, Training]:
-    """The settings in an artefact's contents; `path` is for messages."""
-    try:
-        settings = dict(saved.model["task"])
-        kind = settings.pop("type")
-        if kind != "LanguageModelling":
-            raise ArtefactError(f"{path}: holds a model for {kind}, which this elman does not know; upgrade elman")
-        return LanguageModelling(**settings), Training(**saved.model["training"])
-    except (ConfigError, KeyError, TypeError) as error:
-        raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None
 
 
 def _until(stop: str, pieces: Iterator[str]) -> Iterator[str]:

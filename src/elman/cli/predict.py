@@ -1,0 +1,60 @@
+"""`elman predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tyro
+
+from elman._config import Config
+from elman._errors import ArtefactError, ConfigError
+from elman.cli._parse import call, positionals
+from elman.tasks.kinds import TASKS, find_task
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command; returns the exit code."""
+    return call(_command(_options(arguments)), "predict", arguments)
+
+
+def _options(arguments: list[str]) -> Config:
+    """The options of the model that is named; none where there is no model to ask."""
+    names = positionals(arguments)
+    place = Path(names[0], "model.json") if names else None
+    try:
+        kind = msgspec.json.decode(place.read_bytes())["task"]["type"] if place else None
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError):
+        kind = None  # `load` says what is wrong
+    if kind not in TASKS:
+        return Config()
+    options = find_task(kind).options
+    if options is None:
+        raise ConfigError(f"{names[0]}: a language model answers no inputs; it writes: elman generate {names[0]}")
+    return options()
+
+
+def _command(default: Config) -> Callable[..., int]:
+    def main(
+        model: tyro.conf.Positional[Path], files: tyro.conf.Positional[tuple[str, ...]] = (), /, options: Any = default
+    ) -> int:
+        """Answer inputs, one line of output for each; the options that follow --help depend on the model named.
+
+        Args:
+            model: A saved model.
+            files: Files of inputs; - or none is standard input.
+            options: How to answer.
+        """
+        from elman.fitted import Predictor, load
+
+        fitted = load(model)
+        if not isinstance(fitted, Predictor):
+            raise ArtefactError(f"{model}: answers no inputs")
+        for line in fitted.answers(*(files or ("-",)), options=options):
+            print(line, flush=True)
+        return 0
+
+    main.__annotations__["options"] = type(default)
+    return main

@@ -1,0 +1,105 @@
+"""What every vocabulary is: tokens, numbers, and the way from one to the other."""
+
+from __future__ import annotations
+
+import abc
+import codecs
+from collections.abc import Iterable, Iterator
+from typing import SupportsIndex
+
+import msgspec
+import numpy as np
+from jaxtyping import Integer
+
+from elman._types import Unknown
+
+LONGEST_WORD = 1 << 22
+"""Characters after which a text without spaces is cut all the same, to bound memory."""
+
+
+class _AbstractStruct(msgspec.StructMeta, abc.ABCMeta):
+    """Structs with abstract methods."""
+
+
+class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_AbstractStruct):
+    """Tokens and their numbers."""
+
+    @property
+    @abc.abstractmethod
+    def unit(self) -> str:
+        """What one token is called: character, byte, word or subword."""
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """How many ids there are; ids lie in [0, size)."""
+
+    @abc.abstractmethod
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
+        """The ids of `text`.
+
+        Raises:
+            VocabularyError: a token that is not in the vocabulary, unless `unknown="skip"` leaves it out.
+        """
+
+    @abc.abstractmethod
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
+        """The text of `ids`; never a broken character."""
+
+    @abc.abstractmethod
+    def token(self, id: int) -> str:
+        """One token, readable."""
+
+    def stream(self) -> StreamDecoder:
+        """Decodes ids as they are produced."""
+        return StreamDecoder(self)
+
+
+class ByteVocabulary(Vocabulary, frozen=True):
+    """A vocabulary in which one character may take several tokens."""
+
+    @abc.abstractmethod
+    def raw(self, ids: Iterable[SupportsIndex]) -> bytes:
+        """The bytes of `ids`, which may begin or end within a character."""
+
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
+        """The text of `ids`; an unfinished last character is left out, invalid bytes become U+FFFD."""
+        return codecs.getincrementaldecoder("utf-8")("replace").decode(self.raw(ids))
+
+
+class StreamDecoder:
+    """Text from ids as they come; bytes of an unfinished character wait for the rest."""
+
+    def __init__(self, vocabulary: Vocabulary):
+        self._vocabulary = vocabulary
+        self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, ids: Iterable[SupportsIndex]) -> str:
+        """The text that `ids` complete.
+
+        >>> from elman.data import Bytes
+        >>> decoder = Bytes().stream()
+        >>> decoder.feed([104, 195]), decoder.feed([169])
+        ('h', 'é')
+        """
+        if isinstance(self._vocabulary, ByteVocabulary):
+            return self._bytes.decode(self._vocabulary.raw(ids))
+        return self._vocabulary.decode(ids)
+
+
+def whole_words(texts: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces that end before a space or a line end, so that no word is cut in two.
+
+    >>> list(whole_words(["the ca", "t sat"]))
+    ['the', ' cat', ' sat']
+    """
+    rest = ""
+    for text in texts:
+        rest += text
+        cut = max(rest.rfind(" "), rest.rfind("\n"))
+        cut = len(rest) if cut <= 0 and len(rest) > LONGEST_WORD else cut
+        if cut > 0:
+            yield rest[:cut]
+            rest = rest[cut:]
+    if rest:
+        yield rest

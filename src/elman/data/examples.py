@@ -1,0 +1,105 @@
+"""Examples split into parts: what every task's `read` returns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence, Sized
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+import numpy as np
+
+from elman._errors import DataError
+
+Example = TypeVar("Example")
+
+
+@dataclass(frozen=True)
+class Part(Generic[Example]):
+    """Some of the examples, and the codec that turns them into arrays."""
+
+    name: str
+    examples: tuple[Example, ...]
+    codec: Any
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a task learns from, split into three parts."""
+
+    train: Sized
+    validation: Sized
+    test: Sized
+    codec: Any
+    source: str
+    """Its name in messages."""
+    places: tuple[str, ...]
+    """Where it can be read again: absolute paths, or "-"; none for data in memory."""
+    fingerprint: str
+    """Hash of the content and of the settings that turned it into numbers."""
+    unit: str
+    """What one element of a part is called, such as "sentence"."""
+
+
+class Parts(NamedTuple):
+    """Examples for each purpose."""
+
+    train: list[Any]
+    validation: list[Any]
+    test: list[Any]
+
+
+def split(
+    examples: Sequence[Any],
+    *,
+    validation: float,
+    test: float,
+    seed: int = 0,
+    by: Callable[[Any], Any] | None = None,
+) -> Parts:
+    """Deals examples out at random, the same for the same seed.
+
+    Args:
+        examples: all there are.
+        validation, test: below 1 a share, from 1 on a count.
+        seed: start of the randomness.
+        by: gives an example's class; then every class is dealt out by the same shares.
+
+    Raises:
+        DataError: nothing would be left to train on.
+
+    >>> parts = split(range(10), validation=0.2, test=1)
+    >>> [len(part) for part in parts], sorted(sum(parts, [])) == list(range(10))
+    ([7, 2, 1], True)
+    """
+    total, order = len(examples), np.random.default_rng(seed).permutation(len(examples))
+    shares = [part if part < 1 else part / max(total, 1) for part in (validation, test)]
+    if sum(shares) >= 1:
+        raise DataError(f"{total} examples leave none to train on beside validation {validation:g} and test {test:g}")
+    groups: dict[Any, list[Any]] = defaultdict(list)
+    for place in order:
+        example = examples[place]
+        groups[by(example) if by else None].append(example)
+    parts = Parts([], [], [])
+    for group in groups.values():
+        tested, held_out = (round(share * len(group)) for share in (shares[1], shares[0]))
+        parts.test.extend(group[:tested])
+        parts.validation.extend(group[tested : tested + held_out])
+        parts.train.extend(group[tested + held_out :])
+    if not parts.train:
+        raise DataError(f"{total} examples leave none to train on beside validation {validation:g} and test {test:g}")
+    return parts
+
+
+def fingerprint(*values: Any) -> str:
+    """A hash of plain values, structs and tuples of them.
+
+    >>> fingerprint(("a", 1)) == fingerprint(("a", 1)) != fingerprint(("a", 2))
+    True
+    """
+    return hashlib.sha256(msgspec.json.encode(values)).hexdigest()

@@ -1,0 +1,108 @@
+"""Tables with named columns: CSV, TSV and JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from elman._errors import DataError, nearest
+from elman.data.files import File, decoded, lines
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
+"""Endings of files that are tables."""
+
+
+class Row(NamedTuple):
+    """One row: its line in the file, counted from 1 (the last, where it has several), and its wanted columns."""
+
+    line: int
+    values: dict[str, str]
+
+
+def read_table(file: File, *, columns: Sequence[str], encoding: str = "utf-8") -> Iterator[Row]:
+    r"""The rows of a file whose suffix says what it is. CSV has a head, commas, and quotes around what holds a comma or
+    a line end; TSV has a head and tabs, and quotes are text; JSON lines have an object a line, of which a number or a
+    truth value comes as its JSON text and null as nothing.
+
+    Args:
+        file: of `read_files`.
+        columns: the names that are wanted.
+        encoding: of the text.
+
+    Raises:
+        DataError: a column that is not there (names those that are), a row of another width, a line that is no JSON
+            object, or a nested value; with the file and line.
+
+    >>> file = File("a.csv", ("a.csv",), b'id,text\n1,"one, two"\n')
+    >>> list(read_table(file, columns=["text"]))
+    [Row(line=2, values={'text': 'one, two'})]
+    """
+    text = decoded(file, encoding)
+    match file.suffix:
+        case ".csv":
+            rows = _quoted(file, text)
+        case ".tsv":
+            rows = ((line, row.split("\t")) for line, row in enumerate(lines(text), start=1))
+        case ".jsonl" | ".ndjson":
+            return _objects(file, text, columns)
+        case _:
+            raise DataError(f"{file.name}: expected a table, a file ending in {', '.join(SUFFIXES)} (or .gz, .xz)")
+    return _with_head(file, rows, columns)
+
+
+def _quoted(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    csv.field_size_limit(max(len(text), 1 << 17))  # a document in a field may be longer than the default limit
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise DataError(f"{file.name}, line {reader.line_num}: not CSV ({error})") from None
+        if row is None:
+            return
+        if row:  # csv gives an empty line as no field at all
+            yield reader.line_num, row
+
+
+def _with_head(file: File, rows: Iterator[tuple[int, list[str]]], columns: Sequence[str]) -> Iterator[Row]:
+    _, head = next(rows, (1, None))
+    if head is None:
+        raise DataError(f"{file.name}: empty; expected a head with the names of the columns, and rows")
+    for name in columns:
+        _check_column(file.name, name, head)
+    places = {name: head.index(name) for name in columns}
+    for line, row in rows:
+        if len(row) != len(head):
+            raise DataError(
+                f"{file.name}, line {line}: {len(row)} columns; "
+                f"expected {len(head)}, as in the head ({', '.join(head)})"
+            )
+        yield Row(line, {name: row[place] for name, place in places.items()})
+
+
+def _objects(file: File, text: str, columns: Sequence[str]) -> Iterator[Row]:
+    for line, written in enumerate(lines(text), start=1):
+        place = f"{file.name}, line {line}"
+        try:
+            found = msgspec.json.decode(written, type=dict[str, msgspec.Raw])
+        except msgspec.MsgspecError as error:
+            raise DataError(f'{place}: expected a JSON object such as {{"text": ...}}; {error}') from None
+        for name in columns:
+            _check_column(place, name, list(found))
+        yield Row(line, {name: _scalar(place, name, found[name]) for name in columns})
+
+
+def _scalar(place: str, name: str, raw: msgspec.Raw) -> str:
+    value = msgspec.json.decode(raw)
+    if isinstance(value, list | dict):
+        raise DataError(f"{place}: {name} is nested; expected a text or a number")
+    return value or "" if isinstance(value, str | None) else bytes(raw).decode()
+
+
+def _check_column(place: str, name: str, there: Sequence[str]) -> None:
+    if name not in there:
+        raise DataError(f"{place}: no column {name!r}{nearest(name, there)}; there are {', '.join(there)}")

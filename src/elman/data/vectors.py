@@ -1,0 +1,200 @@
+"""Vectors of words: neighbours, analogies, and how a vocabulary is matched with them.
+
+The vectors of a file are read as they are wanted (`open_vectors`), so that a file may be larger than the memory;
+`WordVectors` holds them.
+"""
+
+from __future__ import annotations
+
+import abc
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from elman._errors import DataError
+
+BLOCK = 4096
+"""Words handled at a time."""
+
+SPELLINGS = 50_000
+"""Most frequent words among which the nearest spelling of an unknown one is looked for."""
+
+
+class Neighbour(NamedTuple):
+    """A word and its similarity, -1 to 1."""
+
+    word: str
+    cosine: float
+
+
+class Vectors(abc.ABC):
+    """A vector for each of many words, the most frequent first in most files."""
+
+    def __init__(self, name: str, width: int):
+        self.name, self.width = name, width
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """How many words there are."""
+
+    @abc.abstractmethod
+    def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
+        """All words with their vectors, in order, a few thousand at a time."""
+
+    @abc.abstractmethod
+    def select(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
+        """The vectors of those of `words` that are here, spelt just so."""
+
+    @abc.abstractmethod
+    def compose(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
+        """Vectors made of parts of `words`, for the words that have such parts; none where vectors have no parts."""
+
+    def vector(self, word: str) -> Float32[np.ndarray, " feature"]:
+        """The vector of `word`, or one made of its parts where these vectors have parts.
+
+        Raises:
+            DataError: an unknown word; names the nearest spelling.
+        """
+        return self._vectors([word])[0]
+
+    def neighbours(self, word: str, count: int = 10) -> list[Neighbour]:
+        """The `count` words whose vectors point most nearly where that of `word` points, nearest first.
+
+        Raises:
+            DataError: an unknown word.
+        """
+        return self._nearest(_unit(self.vector(word)), count, leave_out={word})
+
+    def analogy(self, a: str, b: str, c: str, count: int = 1) -> list[Neighbour]:
+        """The words that are to `c` as `b` is to `a`: nearest to b - a + c of unit vectors, the three left out
+        (Mikolov et al., 2013).
+
+        >>> words = WordVectors("toy", ["man", "king", "woman", "queen"], np.array([[1, 0], [1, 2], [0, 1], [0, 3]]))
+        >>> words.analogy("man", "king", "woman")[0].word
+        'queen'
+
+        Raises:
+            DataError: an unknown word.
+        """
+        first, second, third = map(_unit, self._vectors([a, b, c]))
+        return self._nearest(_unit(second - first + third), count, leave_out={a, b, c})
+
+    def _vectors(self, words: Sequence[str]) -> list[np.ndarray]:
+        here = self.select(words)
+        here |= self.compose(word for word in words if word not in here)
+        for word in words:
+            if word not in here:
+                frequent = islice(self.blocks(), SPELLINGS // BLOCK)
+                close = _nearest_spelling(word, [known for block, _ in frequent for known in block])
+                raise DataError(f"{self.name}: no vector for {word!r}{close}")
+        return [here[word] for word in words]
+
+    def _nearest(self, unit: np.ndarray, count: int, *, leave_out: set[str]) -> list[Neighbour]:
+        best: list[Neighbour] = []
+        wanted = count + len(leave_out)
+        for words, matrix in self.blocks():
+            lengths = np.linalg.norm(matrix, axis=1)
+            cosines = matrix @ unit / np.where(lengths > 0, lengths, np.inf)
+            top = np.argsort(-cosines, kind="stable")[:wanted]
+            best += [Neighbour(words[row], float(cosines[row])) for row in top if words[row] not in leave_out]
+            best = sorted(best, key=lambda neighbour: -neighbour.cosine)[:count]
+        return best
+
+
+class WordVectors(Vectors):
+    """Vectors in memory, such as the rows of a trained embedding.
+
+    >>> vectors = WordVectors("toy", ["cat", "dog", "car"], np.array([[1, 0.1], [1, 0.2], [0, 1]]))
+    >>> vectors.neighbours("cat", 1)[0].word
+    'dog'
+    """
+
+    def __init__(self, name: str, words: Sequence[str], matrix: Float[np.ndarray, "vocab feature"] | np.ndarray):
+        """`matrix` has one row a word.
+
+        Raises:
+            DataError: another number of rows than words.
+        """
+        if len(words) != len(matrix):
+            raise DataError(f"{name}: expected one vector a word; got {len(words)} words and {len(matrix)} vectors")
+        super().__init__(name, matrix.shape[1])
+        self._matrix, self._list = np.asarray(matrix, np.float32), list(words)
+        self._rows = {word: row for row, word in reversed(list(enumerate(words)))}
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
+        for start in range(0, len(self), BLOCK):
+            yield self._list[start : start + BLOCK], self._matrix[start : start + BLOCK]
+
+    def select(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
+        return {word: self._matrix[self._rows[word]] for word in words if word in self._rows}
+
+    def compose(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Vectors for a list of words, one row a word, and how they were found.
+
+    >>> toy = WordVectors("toy", ["cat"], np.ones((1, 2)))
+    >>> print(match(toy, ["cat", "Cat", "dog"]))
+    vectors for 66.7% of 3 words (1 as spelt, 1 in lower case)
+    """
+
+    matrix: Float32[np.ndarray, "vocab feature"]
+    """Zero where there is none."""
+    found: Bool[np.ndarray, " vocab"]
+    exact: int
+    lowered: int
+    composed: int
+
+    @property
+    def share(self) -> float:
+        """The share of the words that have a vector, 0 to 1."""
+        return float(self.found.mean()) if len(self.found) else 0.0
+
+    def __str__(self) -> str:
+        ways = {"as spelt": self.exact, "in lower case": self.lowered, "from sub-words": self.composed}
+        counts = ", ".join(f"{count:,} {way}" for way, count in ways.items() if count)
+        return f"vectors for {self.share:.1%} of {len(self.found):,} words" + (f" ({counts})" if counts else "")
+
+
+def match(vectors: Vectors, words: Sequence[str]) -> Matched:
+    """The vectors of `words`: as spelt, else of the word in lower case, else made of its parts. The file is read once.
+
+    >>> toy = WordVectors("toy", ["cat"], np.ones((1, 2)))
+    >>> match(toy, ["Cat", "dog"]).matrix.tolist()
+    [[1.0, 1.0], [0.0, 0.0]]
+    """
+    here = vectors.select({*words, *(word.lower() for word in words)})
+    missing = [word for word in dict.fromkeys(words) if word not in here and word.lower() not in here]
+    made = vectors.compose(word for word in missing if word)
+    matrix, counts = np.zeros((len(words), vectors.width), np.float32), [0, 0, 0]
+    found = np.zeros(len(words), bool)
+    for row, word in enumerate(words):
+        for way, (source, key) in enumerate(((here, word), (here, word.lower()), (made, word))):
+            if key in source:
+                matrix[row], found[row] = source[key], True
+                counts[way] += 1
+                break
+    return Matched(matrix, found, *counts)
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vector)
+    return vector / length if length else vector
+
+
+def _nearest_spelling(word: str, known: Sequence[str]) -> str:
+    """As `nearest`, but the words are many: only those of about its length that begin alike are compared."""
+    alike = [other for other in known if abs(len(other) - len(word)) <= 2 and other[:1].lower() == word[:1].lower()]
+    close = difflib.get_close_matches(word.lower(), alike, n=1) or difflib.get_close_matches(word.lower(), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

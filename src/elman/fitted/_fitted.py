@@ -1,0 +1,113 @@
+"""A trained model with all that its use needs: weights, codec, settings, measures."""
+
+from __future__ import annotations
+
+import platform
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sized
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import msgspec
+import numpy as np
+
+from elman import artefact
+from elman._errors import DataError
+from elman.tasks._task import Metrics, Task
+from elman.training.settings import Training
+
+
+@dataclass(frozen=True)
+class Fitted(ABC):
+    """A trained model of any task; `fit` and `load` make one."""
+
+    task: Task
+    codec: Any
+    model: Any
+    training: Training = field(default_factory=Training)
+    measures: dict[str, Any] = field(default_factory=dict)
+    """What training reached: step, seconds, and the measures of the validation part."""
+
+    @property
+    def validation(self) -> Metrics | None:
+        """The validation part at the best step; None before the first evaluation."""
+        values = self.measures.get("validation")
+        return None if values is None else self.task.metrics_from(values)
+
+    @abstractmethod
+    def read(self, *places: str | Path) -> Any:
+        """Data in this model's terms, whole, for `evaluate`.
+
+        Raises:
+            DataError: no such file, malformed, or too short.
+        """
+
+    @property
+    @abstractmethod
+    def knows(self) -> str:
+        """What the codec holds, in words: "57 characters"."""
+
+    @abstractmethod
+    def differences(self) -> dict[str, float]:
+        """Ways to compute the same, by name, with the largest difference between their log-probabilities; for
+        `elman.verify`."""
+
+    def evaluate(self, part: Any) -> Metrics:
+        """Measures a part of the data.
+
+        Raises:
+            DataError: a part that is empty, too short, or was read with another codec.
+        """
+        codec = getattr(part, "codec", None)
+        if codec is None or not isinstance(part, Sized):
+            raise DataError(
+                f"expected a part of the data, such as data.test or fitted.read(path); got {type(part).__name__}"
+            )
+        if codec != self.codec:
+            raise DataError("the part was numbered with another vocabulary; read it with fitted.read(path)")
+        return self.task.evaluate(self.model, part, self.codec)
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Writes the artefact directory `path`.
+
+        Raises:
+            ArtefactError: the path exists (unless `force` and it is an artefact), or cannot be written.
+        """
+        artefact.refuse_existing(Path(path), force=force)
+        artefact.write(Path(path), self.saved())
+
+    def saved(self) -> artefact.Saved:
+        """The contents of the artefact, as plain values and arrays."""
+        versions = {"elman": version("elman"), "jax": jax.__version__, "python": platform.python_version()}
+        return artefact.Saved(
+            model={
+                "task": self.task.to_builtins(),
+                "training": self.training.to_builtins(),
+                "measures": self.measures,
+                "versions": versions,
+            },
+            codec=msgspec.to_builtins(self.codec),
+            weights=artefact.named_arrays(self.model),
+        )
+
+
+class Predictor(Fitted):
+    """A trained model that answers each input by itself."""
+
+    @abstractmethod
+    def answers(self, *places: str, options: Any) -> Iterator[str]:
+        """What `elman predict` prints for files, "-" being standard input: lines, without their ends, as soon as they
+        are known.
+
+        Raises:
+            DataError: an input that cannot be read, after the answers to those before it.
+        """
+
+
+def largest_difference(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest absolute difference, infinite where one is not a number."""
+    worst = np.abs(a - b).max()
+    return float(worst) if np.isfinite(worst) else float("inf")

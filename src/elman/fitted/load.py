@@ -1,0 +1,72 @@
+"""From a saved model back to one in use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import jax
+import msgspec
+
+from elman import artefact
+from elman._compilation import use_compilation_cache
+from elman._errors import ArtefactError, ConfigError
+from elman.fitted._fitted import Fitted
+from elman.tasks._task import Task
+from elman.tasks.kinds import TASKS, find_task
+from elman.training.settings import Training
+
+_FITTED = {
+    "LanguageModelling": "elman.fitted.language_model:FittedLanguageModel",
+}
+"""What a trained model of each task is."""
+
+
+def load(path: str | Path) -> Fitted:
+    """The model saved at `path`, every file checked.
+
+    Raises:
+        ArtefactError: not an artefact, damaged, of a newer format, or of a cell that cannot be imported.
+
+    >>> import tempfile
+    >>> task = elman.LanguageModelling(hidden_size=8, batch_size=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fitted = elman.fit(task, task.read_text("hello world. " * 200), steps=2)
+    ...     fitted.save(folder + "/hello.elman")
+    ...     again = elman.load(folder + "/hello.elman")
+    >>> again.generate("hello", length=9, seed=1) == fitted.generate("hello", length=9, seed=1)
+    True
+    """
+    return from_saved(Path(path), artefact.read(Path(path)))
+
+
+def fitted_class(task: Task) -> type[Fitted]:
+    """What a trained model of `task` is."""
+    module, name = _FITTED[type(task).__name__].split(":")
+    return getattr(import_module(module), name)
+
+
+def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
+    """The model of an artefact's contents; `path` is for messages."""
+    use_compilation_cache()
+    task, training = settings_of(path, saved)
+    try:
+        codec = task.codec_from(saved.codec)
+        shapes = jax.eval_shape(lambda: task.build(codec, key=jax.random.key(0)))
+    except (ConfigError, msgspec.ValidationError) as error:
+        raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None
+    model = artefact.fill(shapes, saved.weights, what=str(path))
+    measures = saved.model.get("measures", {})
+    return fitted_class(task)(task=task, codec=codec, model=model, training=training, measures=measures)
+
+
+def settings_of(path: Path, saved: artefact.Saved) -> tuple[Task, Training]:
+    """The settings in an artefact's contents; `path` is for messages."""
+    try:
+        settings = dict(saved.model["task"])
+        kind = settings.pop("type")
+        if kind not in TASKS:
+            raise ArtefactError(f"{path}: holds a model for {kind}, which this elman does not know; upgrade elman")
+        return find_task(kind)(**settings), Training(**saved.model["training"])
+    except (ConfigError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None

@@ -1,0 +1,30 @@
+"""The tasks there are, imported when they are asked for."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+
+from elman._errors import one_of
+from elman.tasks._task import Task
+
+TASKS = {
+    "LanguageModelling": "elman.tasks.language_modelling",
+}
+"""The module of each task."""
+
+NAMES = {re.sub("(?<=[a-z])(?=[A-Z])", "-", name).lower(): name for name in TASKS}
+"""The tasks as options spell them: "language-modelling"."""
+
+
+def find_task(name: str) -> type[Task]:
+    """The class of a task.
+
+    >>> find_task("LanguageModelling").__name__
+    'LanguageModelling'
+
+    Raises:
+        ConfigError: no such task.
+    """
+    one_of("task", name, TASKS)
+    return getattr(import_module(TASKS[name]), name)

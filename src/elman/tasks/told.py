@@ -1,0 +1,77 @@
+"""Which task a file is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+LABELLED = (".ts", ".csv", ".jsonl", ".tar.gz", ".tgz")
+PAIRED = (".tsv", ".dict")
+SPLITS = ("train", "dev", "valid", "validation", "test")
+GENERATED = {"sums": "Seq2Seq", "dates": "Seq2Seq", "grammar": "Tagging"}
+"""Names of generated data, for which no file is needed."""
+
+
+def told(*places: str) -> str:
+    """The name of the task that the files are for: by the end of their names, and for a folder by what is in it. Texts
+    that end otherwise are for language modelling.
+
+    >>> told(), told("a.txt"), told("b.conllu.xz"), told("c.csv"), told("sums"), told("a.en", "a.fr")
+    ('LanguageModelling', 'LanguageModelling', 'Tagging', 'Classification', 'Seq2Seq', 'Seq2Seq')
+    """
+    if not places or places[0] == "-":
+        return "LanguageModelling"
+    path = Path(places[0])
+    if path.is_dir():
+        return _told_by_content(path)
+    if places[0] in GENERATED and not path.exists():
+        return GENERATED[places[0]]
+    return _told_by_name(*places)
+
+
+def _told_by_name(*places: str) -> str:
+    names = [_plain(Path(place).name) for place in places]
+    if names[0].endswith(".conllu"):
+        return "Tagging"
+    if names[0].endswith(LABELLED) or Path(places[0]).name.endswith(LABELLED):
+        return "Classification"
+    if names[0].endswith(PAIRED):
+        return "Classification" if _few_labels(places[0]) else "Seq2Seq"
+    if _split_of(names[0]):
+        return "Classification"
+    stems, ends = {Path(name).stem for name in names}, {Path(name).suffix for name in names}
+    if len(names) == 2 and len(stems) == 1 and len(ends) == 2 and ".txt" not in ends:
+        return "Seq2Seq"
+    if len(names) == 1 and not Path(names[0]).suffix and _few_labels(places[0]):
+        return "Classification"
+    return "LanguageModelling"
+
+
+def _told_by_content(folder: Path) -> str:
+    names = sorted(_plain(file.name) for file in folder.iterdir() if not file.name.startswith("."))
+    if any(name.endswith(".conllu") for name in names):
+        return "Tagging"
+    labelled = any(name.endswith(LABELLED) or _split_of(name) for name in names)
+    classes = [inner for inner in folder.iterdir() if inner.is_dir() and not inner.name.startswith(".")]
+    return "Classification" if labelled or len(classes) > 1 else "LanguageModelling"
+
+
+def _split_of(name: str) -> bool:
+    """Whether a name ends as in stsa.binary.train."""
+    return name.rpartition(".")[2].lower() in SPLITS
+
+
+def _plain(name: str) -> str:
+    return name.removesuffix(".xz").removesuffix(".gz")
+
+
+def _few_labels(place: str) -> bool:
+    """Whether each of the first lines is a label, a tab and a text: in pairs, the first column hardly repeats."""
+    from elman._errors import DataError
+    from elman.data.text import TextSource
+
+    try:
+        head = next(TextSource.open(place).characters(), "").splitlines()[:200]
+    except DataError:  # `read` says what is wrong
+        return False
+    firsts = [line.split("\t")[0] for line in head[: len(head) - (len(head) < 200)] if "\t" in line]
+    return len(firsts) >= 4 and len(firsts) >= 0.9 * (len(head) - 1) and len(set(firsts)) <= len(firsts) / 4

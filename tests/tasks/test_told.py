@@ -1,0 +1,42 @@
+import pytest
+
+from elman.tasks.told import told
+
+
+@pytest.mark.parametrize(
+    ("names", "task"),
+    [
+        (["a.txt"], "LanguageModelling"),
+        (["a.conllu.xz"], "Tagging"),
+        (["a.csv.gz"], "Classification"),
+        (["a_TRAIN.ts.xz"], "Classification"),
+        (["a.train", "a.test"], "Classification"),
+        (["a.en", "a.fr"], "Seq2Seq"),
+        (["dates"], "Seq2Seq"),
+        (["grammar"], "Tagging"),
+    ],
+)
+def test_a_task_is_told_from_the_end_of_a_name(names, task):
+    assert told(*names) == task
+
+
+def test_labels_are_told_from_pairs_by_how_often_the_first_column_repeats(tmp_path):
+    (tmp_path / "sms").write_text("".join(f"{'ham' if i % 3 else 'spam'}\ttext {i}\n" for i in range(50)))
+    (tmp_path / "pairs.tsv").write_text("".join(f"source {i}\ttarget {i}\n" for i in range(50)))
+    (tmp_path / "text").write_text("a line\nand another\n" * 20)
+    assert told(str(tmp_path / "sms")) == "Classification"
+    assert told(str(tmp_path / "pairs.tsv")) == "Seq2Seq"
+    assert told(str(tmp_path / "text")) == "LanguageModelling"
+
+
+def test_a_folder_is_told_by_what_is_in_it(tmp_path, data_folder):
+    for label in ("pos", "neg"):
+        (tmp_path / "reviews" / label).mkdir(parents=True)
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("a text")
+    assert told(str(tmp_path / "reviews")) == "Classification"
+    assert told(str(tmp_path / "texts")) == "LanguageModelling"
+    assert told(str(data_folder / "ud_english_ewt")) == "Tagging"
+    assert told(str(data_folder / "classification" / "sst")) == "Classification"
+    assert told(str(data_folder / "classification" / "sms" / "SMSSpamCollection")) == "Classification"
+    assert told(str(data_folder / "seq2seq" / "eng-fra-5000.txt.xz")) == "LanguageModelling"
