@@ -97,7 +97,7 @@ def test_steps_of_several_texts_are_teacher_forcing(cell, connection):
     memory = net.encode(jnp.asarray(SOURCES), jnp.asarray(LENGTHS))
     beams = np.stack([INPUTS, INPUTS[::-1]], axis=1)  # batch, beam, time
     carry = jax.tree.map(lambda leaf: jnp.repeat(leaf[:, None], 2, axis=1), memory.carry)
-    step = jax.jit(net.step)
+    step = jax.jit(lambda *arrays: net.step(*arrays))
     wholes = [net.decode(memory, jnp.asarray(beams[:, beam])) for beam in range(2)]
     for place in range(INPUTS.shape[1]):
         carry, found = step(memory, carry, jnp.asarray(beams[:, :, place]))
