@@ -18,6 +18,7 @@ from elman.training.settings import Training
 
 _FITTED = {
     "LanguageModelling": "elman.fitted.language_model:FittedLanguageModel",
+    "Tagging": "elman.fitted.tagger:Tagger",
 }
 """What a trained model of each task is."""
 

@@ -10,6 +10,7 @@ from elman.tasks._task import Task
 
 TASKS = {
     "LanguageModelling": "elman.tasks.language_modelling",
+    "Tagging": "elman.tasks.tagging",
 }
 """The module of each task."""
 
