@@ -61,8 +61,8 @@ class TaggedSentence:
 
 @dataclass(frozen=True)
 class Tagger(Predictor):
-    """A trained tagger; see `predict`, `predict_all`, `n_best`, `marginals`, `evaluate` and `save`. A sentence is a text,
-    which is split into words, or a sequence of words; of any length.
+    """A trained tagger; see `predict`, `predict_all`, `n_best`, `marginals`, `evaluate` and `save`. A sentence is a
+    text, which is split into words, or a sequence of words; of any length.
 
     >>> task = elman.Tagging(hidden_size=16, letter_hidden_size=8)
     >>> data = task.read("grammar")
@@ -99,8 +99,8 @@ class Tagger(Predictor):
         return [ranked[0] for ranked in self._ranked([_words_of(sentence) for sentence in sentences], 1)]
 
     def n_best(self, sentence: str | Sequence[str], count: int = 5) -> list[TaggedSentence]:
-        """The `count` most probable ways to tag a sentence as a whole, the best first, which is `predict`'s; fewer where
-        there are no more.
+        """The `count` most probable ways to tag a sentence as a whole, the best first, which is `predict`'s; fewer
+        where there are no more.
 
         Raises:
             DataError: a sentence without words.
@@ -177,11 +177,7 @@ class Tagger(Predictor):
         for scored, indices in self._scored(sentences):
             tags, log_probabilities = map(np.asarray, decoding.decode(self.model.chain, scored, count=count))
             chances = np.asarray(decoding.tag_probabilities(self.model.chain, scored))
-            there = [
-                (row, rank)
-                for row in range(len(indices))
-                for rank in np.flatnonzero(np.isfinite(log_probabilities[row]))
-            ]
+            there = np.argwhere(np.isfinite(log_probabilities[: len(indices)])).tolist()
             named = [self._named(tags[row, rank], sentences[indices[row]]) for row, rank in there]
             spans = self._spans(scored, [row for row, _ in there], named)
             for (row, rank), own, marked in zip(there, named, spans, strict=True):

@@ -67,7 +67,7 @@ class Tagging(Task, frozen=True, kw_only=True, tag=True):
     ill_formed: Literal["refuse", "repair"] = "refuse"
     """What to do with spans that begin with I- and the like; repaired, IOB1 becomes IOB2."""
     validation: Annotated[float, Meta(ge=0)] = 0.1
-    """Where no file is named dev: the part that chooses the best weights, a share or from 1 on a number of sentences."""
+    """Where no file is named dev: what chooses the best weights, a share, or from 1 on a number of sentences."""
     test: Annotated[float, Meta(ge=0)] = 0.1
     """Where no file is named dev or test: the part that training never sees; as --validation."""
     lower: bool = True
