@@ -21,7 +21,8 @@ PIECE = 1 << 20
 """Bytes read at a time."""
 
 _SUFFIXES = (".txt", ".text", ".md")
-_OPENERS = {".gz": gzip.open, ".xz": lzma.open}
+COMPRESSED = {".gz": gzip.open, ".xz": lzma.open}
+"""Suffixes of compressed files, and what opens them."""
 
 
 @runtime_checkable
@@ -77,7 +78,7 @@ class TextSource:
         """The raw bytes, decompressed, in pieces; a line end is put between files that lack one."""
         for number, (name, place) in enumerate(self._files):
             last = b"\n"
-            for piece in _pieces(name, place):
+            for piece in pieces(name, place):
                 yield piece
                 last = piece[-1:]
             if number + 1 < len(self._files) and last != b"\n":
@@ -91,7 +92,7 @@ class TextSource:
         """
         for number, (name, place) in enumerate(self._files):
             last = "\n"
-            for text in decoded(name, _pieces(name, place)):
+            for text in decoded(name, pieces(name, place)):
                 yield text
                 last = text[-1]
             if number + 1 < len(self._files) and last != "\n":
@@ -123,7 +124,7 @@ def _spool(stream: ByteStream) -> ByteStream:
 
 def _files_of(place: Path) -> list[tuple[str, Path | ByteStream]]:
     if place.is_dir():
-        found = sorted(file for file in _walk(place) if file.is_file() and _is_text_name(file))
+        found = sorted(file for file in files_below(place) if file.is_file() and _is_text_name(file))
         if not found:
             suffixes = ", ".join(_SUFFIXES)
             raise DataError(f"{place}: no text in this folder; expected files ending in {suffixes} (or .gz, .xz)")
@@ -136,7 +137,13 @@ def _files_of(place: Path) -> list[tuple[str, Path | ByteStream]]:
     return [(str(place), place)]
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file in a folder and in those below it, in no order.
+
+    Raises:
+        DataError: a folder that cannot be read.
+    """
+
     def unreadable(error: OSError) -> None:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror})")
 
@@ -145,14 +152,19 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_text_name(file: Path) -> bool:
-    name = file.with_suffix("") if file.suffix in _OPENERS else file
+    name = file.with_suffix("") if file.suffix in COMPRESSED else file
     return name.suffix in _SUFFIXES and not file.name.startswith(".")
 
 
-def _pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
+def pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
+    """The bytes of a file, decompressed, a mebibyte at a time; `name` is for messages.
+
+    Raises:
+        DataError: a file that cannot be read, or whose compression is damaged.
+    """
     try:
         if isinstance(place, Path):
-            with _OPENERS.get(place.suffix, open)(place, "rb") as stream:
+            with COMPRESSED.get(place.suffix, open)(place, "rb") as stream:
                 while piece := stream.read(PIECE):
                     yield piece
         else:

@@ -1,10 +1,32 @@
 """Parts that models are made of."""
 
+from elman.layers.attention import AdditiveAttention, Attended, DotAttention
 from elman.layers.bidirectional import Bidirectional, BidirectionalCarry
+from elman.layers.conv import FrameConvolution, TimeConvolution
 from elman.layers.dense import Dense
 from elman.layers.embedding import Embedding
 from elman.layers.hierarchical import Hierarchical
 from elman.layers.norm import LayerNorm
+from elman.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling, Pooling, make_pooling
 from elman.layers.stack import Stack
 
-__all__ = ["Bidirectional", "BidirectionalCarry", "Dense", "Embedding", "Hierarchical", "LayerNorm", "Stack"]
+__all__ = [
+    "AdditiveAttention",
+    "Attended",
+    "AttentionPooling",
+    "Bidirectional",
+    "BidirectionalCarry",
+    "Dense",
+    "DotAttention",
+    "Embedding",
+    "FrameConvolution",
+    "Hierarchical",
+    "LastPooling",
+    "LayerNorm",
+    "MaxPooling",
+    "MeanPooling",
+    "Pooling",
+    "Stack",
+    "TimeConvolution",
+    "make_pooling",
+]

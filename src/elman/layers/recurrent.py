@@ -53,14 +53,27 @@ def final(
     >>> bool((final(cell, ys, lengths=jnp.array([5, 2])) == carry).all())
     True
     """
+    forward_size = layer.forward.hidden_size if isinstance(layer, Bidirectional) else layer.hidden_size
+    return ends(ys, forward_size, lengths=lengths, padding=padding)
+
+
+def ends(
+    ys: Float[Array, "batch time hidden"],
+    forward_size: int,
+    *,
+    lengths: Int[Array, " batch"] | None = None,
+    padding: Padding = "right",
+) -> Float[Array, "batch hidden"]:
+    """The first `forward_size` features at the last step beside the others at the first; zeros for an empty sequence.
+
+    >>> ends(jnp.array([[[1, 10], [2, 20], [3, 30.0]]]), 1, lengths=jnp.array([2])).tolist()
+    [[2.0, 10.0]]
+    """
     time = ys.shape[1]
     count = jnp.full(len(ys), time) if lengths is None else lengths
     first, last = jnp.zeros_like(count), count - 1
     if padding == "left":
         first, last = time - count, jnp.full_like(count, time - 1)
     # An empty sequence has index -1 or `time`; clipped, it is padding, whose output is zero.
-    ends = [jnp.take_along_axis(ys, place.clip(0, time - 1)[:, None, None], axis=1)[:, 0] for place in (last, first)]
-    if not isinstance(layer, Bidirectional):
-        return ends[0]
-    split = layer.forward.hidden_size
-    return jnp.concatenate([ends[0][:, :split], ends[1][:, split:]], axis=-1)
+    both = [jnp.take_along_axis(ys, place.clip(0, time - 1)[:, None, None], axis=1)[:, 0] for place in (last, first)]
+    return jnp.concatenate([both[0][:, :forward_size], both[1][:, forward_size:]], axis=-1)

@@ -1,0 +1,179 @@
+"""Labelled texts in the forms they come in.
+
+| form | the label is |
+|---|---|
+| CSV, TSV or JSON lines | a column |
+| a folder for each class, a file a text, also in a tar archive | the folder's name |
+| a file for each class, a line a text | what the files' names differ in |
+| lines of `label<TAB>text` or `label text` | what comes first in the line |
+
+Files called train, dev (or valid, validation) and test are the parts of that name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from elman._errors import DataError
+from elman.data import table
+from elman.data.files import File, by_part, data_files, decoded, lines
+
+
+class Labelled(NamedTuple):
+    """A text, its class, and where it was found, for messages."""
+
+    text: str
+    label: str
+    place: str = "the text"
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """What files hold; `validation` and `test` are empty where no file is called so."""
+
+    train: tuple[Labelled, ...]
+    validation: tuple[Labelled, ...] = ()
+    test: tuple[Labelled, ...] = ()
+
+
+def read_labelled(
+    *places: str | Path, text_column: str = "text", label_column: str = "label", encoding: str = "utf-8"
+) -> LabelledTexts:
+    """Reads labelled texts from files, folders and archives.
+
+    Args:
+        places: what to read.
+        text_column, label_column: names of a table's columns.
+        encoding: of all files.
+
+    Raises:
+        DataError: files of no known form, a column that is not there, a line without label or text; names the file
+            and line.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "sms").write_text("ham\\tSee you\\nspam\\tWin now\\n")
+    ...     found = read_labelled(folder)
+    >>> [(one.label, one.text) for one in found.train]
+    [('ham', 'See you'), ('spam', 'Win now')]
+    """
+    files = data_files(*places)
+
+    def read(files: Sequence[File]) -> tuple[Labelled, ...]:
+        return tuple(_checked(_examples(_below_common(files), text_column, label_column, encoding)))
+
+    parts = by_part(files)
+    if not parts:
+        return LabelledTexts(read(files))
+    return LabelledTexts(**{name: read(group) for name, group in parts.items()})
+
+
+def check_classes(train: Sequence[Labelled], *others: Sequence[Labelled]) -> tuple[str, ...]:
+    """The classes of the examples to train on, sorted.
+
+    >>> check_classes([Labelled("a", "x"), Labelled("b", "y"), Labelled("c", "x"), Labelled("d", "y")])
+    ('x', 'y')
+
+    Raises:
+        DataError: fewer than two classes, a class with one example, or a label in `others` that is not in `train`.
+    """
+    counts = Counter(example.label for example in train)
+    if len(counts) < 2:
+        only = f"all {len(train):,} are {next(iter(counts))!r}" if counts else "there is no text"
+        raise DataError(f"expected texts of at least two classes; {only}")
+    for example in train:
+        if counts[example.label] < 2:
+            raise DataError(
+                f"{example.place}: the only text to train on of class {example.label!r}; "
+                "expected at least 2 of a class: add more, or leave it out"
+            )
+    check_known([*counts], *others)
+    return tuple(sorted(counts))
+
+
+def check_known(labels: Sequence[str], *parts: Iterable[Labelled]) -> None:
+    """Refuses examples of another class than `labels`.
+
+    Raises:
+        DataError: names the first.
+    """
+    known = set(labels)
+    for part in parts:
+        for example in part:
+            if example.label not in known:
+                shown = ", ".join(sorted(known)[:20])
+                raise DataError(f"{example.place}: label {example.label!r} is not among those of training: {shown}")
+
+
+def _below_common(files: Sequence[File]) -> list[File]:
+    """The files without the folders that all share, down to the folders of the classes."""
+    while all(len(file.path) > 2 for file in files) and len({file.path[0] for file in files}) == 1:
+        files = [file._replace(path=file.path[1:]) for file in files]
+    return list(files)
+
+
+def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> Iterator[Labelled]:
+    tables = [file for file in files if file.suffix in table.SUFFIXES]
+    if tables and len(tables) < len(files):
+        other = next(file for file in files if file.suffix not in table.SUFFIXES)
+        raise DataError(f"{other.name}: no table ({', '.join(table.SUFFIXES)}), as other files here; move it away")
+    for file in tables:
+        for row in table.read_table(file, columns=[text, label], encoding=encoding):
+            yield Labelled(row.values[text], row.values[label], f"{file.name}, line {row.line}")
+    if tables:
+        return
+    if any(len(file.path) > 1 for file in files):
+        yield from _folders(files, encoding)
+    elif len(files) == 1:
+        yield from _label_lines(files[0], encoding)
+    else:
+        for label, file in zip(_class_names(files), files, strict=True):
+            for line, written in enumerate(lines(decoded(file, encoding)), start=1):
+                yield Labelled(written, label, f"{file.name}, line {line}")
+
+
+def _folders(files: Sequence[File], encoding: str) -> Iterator[Labelled]:
+    for file in files:
+        if len(file.path) == 1:
+            raise DataError(f"{file.name}: lies beside the folders of the classes; move it away, or into one of them")
+        yield Labelled(decoded(file, encoding), file.path[0], file.name)
+
+
+def _label_lines(file: File, encoding: str) -> Iterator[Labelled]:
+    written = lines(decoded(file, encoding))
+    tabs = sum("\t" in line for line in written) * 2 >= len(written) > 0
+    form = "label<TAB>text" if tabs else "label text"
+    for number, line in enumerate(written, start=1):
+        place = f"{file.name}, line {number}"
+        label, separator, text = line.partition("\t") if tabs else line.strip().partition(" ")
+        if not label.strip():
+            raise DataError(f"{place}: no label; expected `{form}`")
+        if not separator:
+            raise DataError(f"{place}: expected `{form}`; got {line[:40]!r}")
+        yield Labelled(text, label.strip(), place)
+
+
+def _class_names(files: Sequence[File]) -> list[str]:
+    """The files' stems, or where those are the same their suffixes, as in rt-polarity.pos and rt-polarity.neg."""
+    stems, suffixes = [file.stem for file in files], [file.suffix.removeprefix(".") for file in files]
+    names = next((names for names in (stems, suffixes) if len(set(names)) == len(files)), None)
+    if names is None:
+        raise DataError(
+            f"{files[0].name} and {len(files) - 1} more: expected a file for each class, called by its name; "
+            "these names do not tell classes apart"
+        )
+    return names
+
+
+def _checked(examples: Iterable[Labelled]) -> Iterator[Labelled]:
+    for example in examples:
+        text, label = example.text.strip(), example.label.strip()
+        if not text:
+            raise DataError(f"{example.place}: the text is empty; write one, or delete it")
+        if not label:
+            raise DataError(f"{example.place}: the label is empty; write one, or delete the text")
+        yield Labelled(text, label, example.place)

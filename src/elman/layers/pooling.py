@@ -1,0 +1,140 @@
+"""A sequence in one vector: its end, its mean, its maximum, or a mean weighted by what attention finds there."""
+
+from __future__ import annotations
+
+import abc
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from elman._errors import one_of
+from elman._types import Padding
+from elman.layers.bidirectional import Bidirectional
+from elman.layers.dense import Dense
+from elman.layers.recurrent import Recurrent, ends
+from elman.recurrence.steps import Steps
+
+PoolingName = Literal["last", "mean", "max", "attention"]
+
+Outputs = Float[Array, "batch time hidden"]
+Lengths = Int[Array, " batch"] | None
+Vectors = Float[Array, "batch hidden"]
+
+
+class Pooling(eqx.Module):
+    """What makes one vector of the real steps of each sequence. An empty sequence gives zeros, with finite gradients,
+    and what padding holds does not matter."""
+
+    @abc.abstractmethod
+    def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
+        """One vector for each sequence of `lengths` steps, all steps where None."""
+
+
+class LastPooling(Pooling):
+    """The output at the last step, of a backward cell at the first: where each has read the whole sequence.
+
+    >>> LastPooling(2)(jnp.array([[[1.0, 2], [3, 4], [5, 6]]]), lengths=jnp.array([2])).tolist()
+    [[3.0, 4.0]]
+    """
+
+    forward_size: int = eqx.field(static=True)
+    """Features of the forward cell, which come first."""
+
+    def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
+        """The ends."""
+        valid = _valid(ys, lengths, padding)
+        return ends(jnp.where(valid, ys, 0), self.forward_size, lengths=lengths, padding=padding)
+
+
+class MeanPooling(Pooling):
+    """The mean over the steps.
+
+    >>> MeanPooling()(jnp.array([[[1.0, 2], [3, 4], [5, 6]]]), lengths=jnp.array([2])).tolist()
+    [[2.0, 3.0]]
+    """
+
+    def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
+        """The means."""
+        valid = _valid(ys, lengths, padding)
+        return jnp.where(valid, ys, 0).sum(axis=1) / jnp.maximum(valid.sum(axis=1), 1)
+
+
+class MaxPooling(Pooling):
+    """The largest value of each feature over the steps.
+
+    >>> MaxPooling()(jnp.array([[[1.0, 4], [3, 2], [5, 6]]]), lengths=jnp.array([2])).tolist()
+    [[3.0, 4.0]]
+    """
+
+    def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
+        """The maxima."""
+        valid = _valid(ys, lengths, padding)
+        largest = jnp.where(valid, ys, jnp.finfo(ys.dtype).min).max(axis=1)
+        return jnp.where(valid.any(axis=1), largest, 0)
+
+
+class AttentionPooling(Pooling):
+    """The mean of the steps, each weighted by how well tanh(y W + b) fits a learned query (Yang et al., 2016).
+
+    >>> pooling = AttentionPooling(2, key=jr.key(0))
+    >>> ys = jnp.array([[[1.0, 4], [3, 2], [5, 6]]])
+    >>> weights = pooling.weights(ys, lengths=jnp.array([2]))
+    >>> round(float(weights.sum()), 5), float(weights[0, 2])
+    (1.0, 0.0)
+    >>> bool(jnp.allclose(pooling(ys, lengths=jnp.array([2])), weights @ ys[0]))
+    True
+    """
+
+    dense: Dense
+    query: Float[Array, " hidden"]
+
+    def __init__(self, size: int, *, key: PRNGKeyArray):
+        dense_key, query_key = jr.split(key)
+        self.dense = Dense(size, size, key=dense_key)
+        self.query = jr.normal(query_key, (size,)) * size**-0.5
+
+    def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
+        """The weighted means."""
+        weights = self.weights(ys, lengths=lengths, padding=padding)
+        return jnp.einsum("bt,bth->bh", weights, jnp.where(_valid(ys, lengths, padding), ys, 0))
+
+    def weights(
+        self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right"
+    ) -> Float[Array, "batch time"]:
+        """What each step counts: positive and together 1, 0 at padding."""
+        valid = _valid(ys, lengths, padding)
+        scores = jnp.tanh(self.dense(jnp.where(valid, ys, 0))) @ self.query
+        # The scores of an empty sequence are all alike, so that its softmax is finite; then it counts nothing.
+        scores = jnp.where(valid[..., 0], scores, jnp.finfo(scores.dtype).min)
+        return jnp.where(valid[..., 0], jax.nn.softmax(scores, axis=1), 0)
+
+
+def make_pooling(name: PoolingName, layer: Recurrent, *, key: PRNGKeyArray) -> Pooling:
+    """The pooling called `name`, for the outputs of `layer`.
+
+    >>> from elman.cells import GRU
+    >>> type(make_pooling("mean", GRU(3, 4, key=jr.key(0)), key=jr.key(1))).__name__
+    'MeanPooling'
+
+    Raises:
+        ConfigError: another name.
+    """
+    one_of("pooling", name, ("last", "mean", "max", "attention"))
+    match name:
+        case "last":
+            return LastPooling(layer.forward.hidden_size if isinstance(layer, Bidirectional) else layer.hidden_size)
+        case "mean":
+            return MeanPooling()
+        case "max":
+            return MaxPooling()
+        case "attention":
+            return AttentionPooling(layer.hidden_size, key=key)
+
+
+def _valid(ys: Array, lengths: Array | None, padding: Padding) -> Bool[Array, "batch time 1"]:
+    valid = Steps(lengths, padding).valid(ys.shape[1])
+    return jnp.ones((*ys.shape[:2], 1), bool) if valid is None else valid[..., None]
