@@ -9,13 +9,13 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Meta
 
 from elman._errors import ConfigError, DataError
 from elman._types import VocabularyKind
+from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
 from elman.tasks._task import Task
 
 if TYPE_CHECKING:
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
     from elman.data.text import TextSource
     from elman.data.vocabulary import AnyVocabulary
     from elman.models.language_model import LanguageModel
-
-    CellName = str | Callable[..., Cell]
-else:
-    CellName = str
-
-Count = Annotated[int, Meta(ge=1, lt=2**20)]
-Rate = Annotated[float, Meta(ge=0, lt=1)]
 
 EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 64
 """Evaluation reads a part as up to 16 streams, each from a fresh state and of 1,000 tokens at least, so that cold
@@ -59,9 +52,9 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
     """Lower-case the text, and every prime, first."""
     min_count: Count = 1
     """Words seen less often become <unk>."""
-    validation: Annotated[float, Meta(ge=0)] = 0.05
+    validation: Size = 0.05
     """Part that chooses the best weights: a share (of 250,000 tokens at most), or from 1 on a number of tokens."""
-    test: Annotated[float, Meta(ge=0)] = 0.05
+    test: Size = 0.05
     """Part at the end that training never sees; as --validation."""
     cell: CellName = "LSTM"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
@@ -94,13 +87,9 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
 
     def __post_init__(self) -> None:
         if callable(self.cell):
-            msgspec.structs.force_setattr(self, "cell", _cell_name(self.cell))
+            msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Task.__post_init__(self)
-        if sum(part for part in (self.validation, self.test) if part < 1) >= 1:
-            raise ConfigError(f"validation {self.validation} and test {self.test} leave nothing to train on")
-        for name, part in (("validation", self.validation), ("test", self.test)):
-            if part > 1 and part != int(part):
-                raise ConfigError(f"{name}: expected a share below 1 or a whole number of tokens; got {part}")
+        check_parts(self.validation, self.test, "tokens")
         if self.min_count > 1 and self.vocabulary != "words":
             raise ConfigError(f"min_count: belongs to words; {self.vocabulary} are all kept")
         if self.validation in (0, 1):
@@ -324,13 +313,3 @@ class LanguageMetrics:
         if self.unit != unit:
             raise ConfigError(f"bits per {unit}: this model predicts {self.unit}s; read nats_per_token or perplexity")
         return self.nats_per_token / math.log(2)
-
-
-def _cell_name(cell: Any) -> str:
-    name = getattr(cell, "__qualname__", None)
-    if name is None or "<" in name:
-        raise ConfigError(
-            f"cell {name or cell!r}: cannot be found again when the model is loaded; give a class or a function of a "
-            "module"
-        )
-    return name if cell.__module__.startswith("elman.cells.") else f"{cell.__module__}:{name}"

@@ -1,0 +1,151 @@
+"""From a text to numbers for a network that answers with a class, and the classes; saved with the model, so that a text
+is read in use as it was in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from jaxtyping import Integer
+
+from elman.data.buckets import pad, padded
+from elman.data.vocabulary import Bytes, Characters, Subwords
+from elman.data.words import Lexicon, split_sentences, split_words
+
+Units = Literal["words", "characters", "bytes", "subwords"]
+"""What a text is made of."""
+
+Pieces = Literal["none", "words", "sentences"]
+"""What a text is cut into, for a network that reads each piece by itself first."""
+
+LONGEST_PIECE = {"words": 24, "sentences": 64}
+"""Units of a piece; a longer one is cut into several."""
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """How texts are read."""
+
+    units: Units = "words"
+    pieces: Pieces = "none"
+    cased: bool = False
+    """Capitals are kept."""
+    min_count: int = 1
+    """Words seen less often in training are `<unk>`."""
+    subwords: int = 8000
+    """Size of a vocabulary of sub-words."""
+    max_length: int = 1024
+    """Units that are read of a text; the rest is left out."""
+
+    def normal(self, text: str) -> str:
+        """The text, lower-cased where capitals are not kept."""
+        return text if self.cased else text.lower()
+
+    def cut(self, text: str) -> list[str]:
+        """The pieces of a text."""
+        match self.pieces:
+            case "words":
+                return split_words(text)
+            case "sentences":
+                return split_sentences(text)
+            case "none":
+                return [text]
+
+
+class EncodedText(NamedTuple):
+    """A text as ids, piece by piece (one, where texts are not cut), and the place of its class."""
+
+    pieces: tuple[Integer[np.ndarray, " time"], ...]
+    label: int
+
+
+class Inputs(NamedTuple):
+    """What a network reads: zeros where there is nothing, and lengths."""
+
+    values: np.ndarray
+    """batch time, or batch piece time; a step may have features of its own."""
+    outer: Integer[np.ndarray, " batch"]
+    """Real pieces, or steps where sequences are not in pieces."""
+    inner: Integer[np.ndarray, "batch piece"] | None
+    """Real steps of each piece."""
+
+
+class TextCodec(msgspec.Struct, frozen=True, tag="text"):
+    """A vocabulary, how texts are read with it, and the names of the classes.
+
+    >>> codec = TextCodec.of(["good film", "bad film"], labels=("neg", "pos"), reading=Reading())
+    >>> [ids.tolist() for ids in codec.encode("A good film!")]
+    [[1, 4, 2, 1]]
+    """
+
+    vocabulary: Characters | Bytes | Subwords | Lexicon
+    labels: tuple[str, ...]
+    reading: Reading
+
+    @classmethod
+    def of(cls, texts: Iterable[str], *, labels: Sequence[str], reading: Reading) -> TextCodec:
+        """The codec of texts to train on.
+
+        Raises:
+            DataError: a `min_count` that leaves no word.
+            ConfigError: sub-words that cannot be learned.
+        """
+        return cls(_vocabulary(map(reading.normal, texts), reading), tuple(labels), reading)
+
+    @property
+    def unit(self) -> str:
+        """text"""
+        return "text"
+
+    @property
+    def unknown(self) -> int:
+        """The id that stands for what is not known."""
+        return 1 if isinstance(self.vocabulary, Lexicon) else 0
+
+    def encode(self, text: str) -> tuple[Integer[np.ndarray, " time"], ...]:
+        """The ids of a text, piece by piece, never without a piece. Characters that were not seen are left out."""
+        skip = "error" if isinstance(self.vocabulary, Lexicon) else "skip"
+        normal = self.reading.normal
+        pieces = [self.vocabulary.encode(normal(piece), unknown=skip) for piece in self.reading.cut(text)]
+        return tuple(_shortened(pieces, self.reading)) or (np.zeros(0, np.int32),)
+
+    def size(self, text: EncodedText) -> int:
+        """What tells texts of like length: pieces, or ids where texts are not in pieces."""
+        return len(text.pieces[0]) if self.reading.pieces == "none" else len(text.pieces)
+
+    def inputs(self, texts: Sequence[EncodedText], *, rows: int, length: int) -> Inputs:
+        """Texts of size `length` at most as arrays of `rows` rows."""
+        if self.reading.pieces == "none":
+            return Inputs(*pad([text.pieces[0] for text in texts], rows=rows, length=length), None)
+        longest = padded(max(len(piece) for text in texts for piece in text.pieces))
+        values, outer = np.zeros((rows, length, longest), np.int32), np.zeros(rows, np.int32)
+        inner = np.zeros((rows, length), np.int32)
+        for row, text in enumerate(texts):
+            outer[row] = count = len(text.pieces)
+            values[row, :count], inner[row, :count] = pad(text.pieces, rows=count, length=longest)
+        return Inputs(values, outer, inner)
+
+
+def _vocabulary(texts: Iterable[str], reading: Reading) -> Characters | Bytes | Subwords | Lexicon:
+    match reading.units:
+        case "words":
+            return Lexicon.of(texts, min_count=reading.min_count)
+        case "characters":
+            return Characters.of(texts)
+        case "bytes":
+            return Bytes()
+        case "subwords":
+            return Subwords.of(texts, size=reading.subwords)
+
+
+def _shortened(
+    pieces: Iterable[Integer[np.ndarray, " time"]], reading: Reading
+) -> Iterator[Integer[np.ndarray, " time"]]:
+    """Pieces without empty ones, none longer than it may be, and together no longer than a text may be."""
+    left, longest = reading.max_length, LONGEST_PIECE.get(reading.pieces, reading.max_length)
+    for ids in pieces:
+        ids = ids[:left]
+        left -= len(ids)
+        yield from (ids[start : start + longest] for start in range(0, len(ids), longest))

@@ -1,0 +1,133 @@
+"""The recurrent classifier: one class for a whole sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from elman.cells import Cell
+from elman.layers import Bidirectional, Dense, Embedding, Stack
+from elman.layers.conv import TimeConvolution
+from elman.layers.pooling import Pooling, PoolingName, make_pooling
+from elman.layers.recurrent import Recurrent, run
+from elman.ops.dropout import variational_dropout
+
+
+class Lengths(NamedTuple):
+    """How many steps are real: pieces of a sequence (or its steps, where it is not in pieces), and steps of a piece."""
+
+    outer: Int[Array, " batch"]
+    inner: Int[Array, "batch piece"] | None = None
+
+
+class Reader(eqx.Module):
+    """What makes one vector of each piece, such as a word of its characters: a recurrent layer and a pooling."""
+
+    layer: Any  # a Recurrent
+    pooling: Pooling
+
+    def __call__(
+        self,
+        xs: Float[Array, "pieces time feature"],
+        *,
+        lengths: Int[Array, " pieces"],
+        key: PRNGKeyArray | None = None,
+    ) -> Float[Array, "pieces hidden"]:
+        """The vectors; each piece is read from a fresh state, and one of length 0 gives zeros."""
+        _, ys = run(self.layer, xs, lengths=lengths, key=key)
+        return self.pooling(ys, lengths=lengths)
+
+
+class Classifier(eqx.Module):
+    """embedding -> dropout -> (convolution) -> (a reader of pieces) -> recurrent layers -> pooling -> logits.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from elman.cells import LSTM
+    >>> model = Classifier(LSTM, vocab=10, classes=3, embedding_size=4, hidden_size=5, key=jax.random.key(0))
+    >>> model(jnp.ones((2, 6), int), Lengths(jnp.array([6, 2]))).shape
+    (2, 3)
+    """
+
+    embedding: Embedding
+    convolution: TimeConvolution | None
+    reader: Reader | None
+    layers: Stack
+    pooling: Pooling
+    head: Dense
+    input_dropout: float = eqx.field(static=True)
+    word_dropout: float = eqx.field(static=True)
+    unknown: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        cell: Callable[..., Cell],
+        *,
+        vocab: int,
+        classes: int,
+        embedding_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        pooling: PoolingName = "max",
+        convolution: int = 0,
+        reader_size: int = 0,
+        input_dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        dropout: float = 0.0,
+        unknown: int = 0,
+        key: PRNGKeyArray,
+    ):
+        """`convolution`: steps that a front end sees at once, 0 for none; `reader_size`: units of the reader of pieces,
+        0 where sequences are not in pieces; `word_dropout`: the share of ids that become `unknown` in training, so that
+        what an unknown word means is learned too."""
+        keys = jr.split(key, 6)
+
+        def layer(size: int, hidden: int, key: PRNGKeyArray) -> Recurrent:
+            if not bidirectional:
+                return cell(size, hidden, key=key)
+            ahead, back = jr.split(key)
+            return Bidirectional(cell(size, hidden, key=ahead), cell(size, hidden, key=back))
+
+        size = embedding_size
+        self.embedding = Embedding(vocab, size, key=keys[0])
+        self.convolution = TimeConvolution(size, size, width=convolution, key=keys[1]) if convolution else None
+        self.reader = None
+        if reader_size:
+            below = layer(size, reader_size, keys[2])
+            self.reader = Reader(below, make_pooling(pooling, below, key=jr.fold_in(keys[2], 1)))
+            size = below.hidden_size
+        layers = []
+        for layer_key in jr.split(keys[3], num_layers):
+            layers.append(layer(size, hidden_size, layer_key))
+            size = layers[-1].hidden_size
+        self.layers = Stack(tuple(layers), dropout=dropout)
+        self.pooling = make_pooling(pooling, layers[-1], key=keys[4])
+        self.head = Dense(size, classes, key=keys[5])
+        self.input_dropout, self.word_dropout, self.unknown = input_dropout, word_dropout, unknown
+
+    def __call__(
+        self,
+        ids: Int[Array, "batch *piece time"],
+        lengths: Lengths,
+        *,
+        key: PRNGKeyArray | None = None,
+    ) -> Float[Array, "batch classes"]:
+        """The logits; `key=None` means no dropout."""
+        word_key, input_key, reader_key, layers_key = (None,) * 4 if key is None else jr.split(key, 4)
+        steps = lengths.outer if lengths.inner is None else lengths.inner.reshape(-1)
+        known = ids.reshape(len(steps), -1)
+        if word_key is not None and self.word_dropout:
+            known = jnp.where(jr.bernoulli(word_key, 1 - self.word_dropout, known.shape), known, self.unknown)
+        xs = variational_dropout(self.embedding(known), self.input_dropout, key=input_key)
+        if self.convolution is not None:
+            xs, steps = self.convolution(xs, lengths=steps)
+        if self.reader is not None:
+            xs = self.reader(xs, lengths=steps, key=reader_key).reshape(*ids.shape[:2], -1)
+            steps = lengths.outer
+        _, ys = self.layers(xs, self.layers.init_carry(len(xs)), lengths=steps, key=layers_key)
+        return self.head(self.pooling(ys, lengths=steps))

@@ -1,0 +1,54 @@
+"""Kinds of settings that tasks share. Importing this module does not import jax."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
+
+from elman._errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from elman.cells import Cell
+
+    CellName = str | Callable[..., Cell]
+else:
+    CellName = str
+
+Count = Annotated[int, Meta(ge=1, lt=2**20)]
+Rate = Annotated[float, Meta(ge=0, lt=1)]
+Size = Annotated[float, Meta(ge=0)]
+"""Of a part of the data: below 1 a share, from 1 on a number."""
+
+
+def cell_name(cell: Any) -> str:
+    """What a cell's class, or a function that builds one, is called in settings: a name of elman's, or its import path.
+
+    >>> cell_name(elman.GRU)
+    'GRU'
+
+    Raises:
+        ConfigError: it has no name by which it can be found again.
+    """
+    name = getattr(cell, "__qualname__", None)
+    if name is None or "<" in name:
+        raise ConfigError(
+            f"cell {name or cell!r}: cannot be found again when the model is loaded; give a class or a function of a "
+            "module"
+        )
+    return name if cell.__module__.startswith("elman.cells.") else f"{cell.__module__}:{name}"
+
+
+def check_parts(validation: float, test: float, unit: str) -> None:
+    """Refuses parts that leave nothing to train on, or are no number of `unit`.
+
+    Raises:
+        ConfigError: names the part.
+    """
+    if sum(part for part in (validation, test) if part < 1) >= 1:
+        raise ConfigError(f"validation {validation} and test {test} leave nothing to train on")
+    for name, part in (("validation", validation), ("test", test)):
+        if part > 1 and part != int(part):
+            raise ConfigError(f"{name}: expected a share below 1 or a whole number of {unit}; got {part}")
