@@ -17,6 +17,7 @@ from elman.tasks.kinds import TASKS, find_task
 from elman.training.settings import Training
 
 _FITTED = {
+    "Classification": "elman.fitted.classifier:FittedClassifier",
     "LanguageModelling": "elman.fitted.language_model:FittedLanguageModel",
 }
 """What a trained model of each task is."""

@@ -9,6 +9,7 @@ from elman._errors import one_of
 from elman.tasks._task import Task
 
 TASKS = {
+    "Classification": "elman.tasks.classification",
     "LanguageModelling": "elman.tasks.language_modelling",
 }
 """The module of each task."""
