@@ -156,7 +156,7 @@ def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> 
     for then, now in ((before.task, task), (before.training, training)):
         for name, value in then.to_builtins().items():
             given = now.to_builtins()[name]
-            chosen = name == "dropout" and given is None
+            chosen = now is task and given is None  # left to the data, which has not changed
             if given != value and not chosen and name not in CHANGEABLE:
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
     if kept.values["fingerprint"] != data.fingerprint:

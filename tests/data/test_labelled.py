@@ -109,7 +109,7 @@ def test_other_columns_and_encodings(tmp_path):
         ({"a/1": "one", "b.txt": "two"}, r"b\.txt: lies beside the folders of the classes"),
         ({"train.txt": "a one", "extra.txt": "b two"}, r"extra\.txt: its name tells neither train"),
         ({"x.a.txt": "one", "y.a.txt": "two", "x.a.md": "three"}, "these names do not tell classes apart"),
-        ({"README.md": "about"}, "no file with texts"),
+        ({"README.md": "about"}, "no file with data"),
         ({}, "no file in it"),
     ],
 )

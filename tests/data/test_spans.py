@@ -3,7 +3,16 @@ import re
 
 import pytest
 
-from elman.data.spans import Problem, Span, problems, scheme_of, spans_of
+from elman.data.spans import (
+    Problem,
+    Span,
+    can_follow,
+    problems,
+    repaired,
+    scheme_of,
+    spans_of,
+    tags_of,
+)
 
 # Well-formed spans over one character a tag: X for label A and x for label B, read by regular expressions.
 IOB2 = {"B-A": "B", "I-A": "I", "B-B": "b", "I-B": "i", "O": "."}
@@ -81,3 +90,50 @@ def test_labels_may_hold_hyphens():
 )
 def test_the_scheme_is_told_from_the_tags(tags, scheme):
     assert scheme_of(tags) == scheme
+
+
+@pytest.mark.parametrize(("scheme", "letters", "longest"), [("IOB2", IOB2, 5), ("BIOES", BIOES, 4)])
+def test_repaired_tags_are_well_formed_and_well_formed_ones_stay(scheme, letters, longest):
+    for length in range(longest + 1):
+        for tags in itertools.product(letters, repeat=length):
+            mended = repaired(tags, scheme=scheme)
+            assert next(problems(mended, scheme=scheme), None) is None
+            assert [tag == "O" for tag in mended] == [tag == "O" for tag in tags]
+            assert [tag[2:] for tag in mended] == [tag[2:] for tag in tags]
+            assert tags_of(spans_of(mended, scheme=scheme), length, scheme=scheme) == mended
+            if next(problems(tags, scheme=scheme), None) is None:
+                assert mended == list(tags)
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ("I-A I-A O I-A", "B-A I-A O B-A"),  # IOB1
+        ("I-A B-A I-B", "B-A B-A B-B"),
+        ("B-A I-A I-B I-A", "B-A I-A B-B B-A"),
+    ],
+)
+def test_repaired_tags_of_iob2(tags, expected):
+    assert repaired(tags.split()) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ("B-A O", "S-A O"),
+        ("E-A I-A", "S-A S-A"),
+        ("B-A I-A S-A E-A", "B-A E-A S-A S-A"),
+        ("I-A E-A E-A", "B-A E-A S-A"),
+        ("B-A E-B", "S-A S-B"),
+    ],
+)
+def test_repaired_tags_of_bioes(tags, expected):
+    assert repaired(tags.split(), scheme="BIOES") == expected.split()
+
+
+@pytest.mark.parametrize(("scheme", "letters"), [("IOB2", IOB2), ("BIOES", BIOES)])
+def test_sequences_are_well_formed_if_every_pair_is(scheme, letters):
+    for tags in itertools.product(letters, repeat=4):
+        pairs = itertools.pairwise([None, *tags, None])
+        every = all(can_follow(before, after, scheme=scheme) for before, after in pairs)
+        assert every == (next(problems(tags, scheme=scheme), None) is None)

@@ -13,8 +13,10 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+import elman
 from elman.cells import GRU, LSTM, Elman
 from elman.recurrence import engine_for, native, unroll
+from elman.recurrence.native import engine
 from tests.recurrence.kernels import needs_kernels
 
 pytestmark = needs_kernels
@@ -188,6 +190,14 @@ def test_instruction_sets_and_teams_of_any_size_agree():
         sums, isa = run(**environment)
         assert isa != best or "ELMAN_NUM_THREADS" in environment or best == "SSE2"
         np.testing.assert_allclose(sums, here, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "value"), [("ELMAN_ISA", "avx1024"), ("ELMAN_NUM_THREADS", "many")])
+def test_an_environment_variable_that_means_nothing_is_an_error(name, value, monkeypatch):
+    monkeypatch.setenv(name, value)
+    engine._library.cache_clear()
+    with pytest.raises(elman.ConfigError, match=f"{name}: expected .*got '{value}'"):
+        engine._library()
 
 
 @ALL

@@ -81,7 +81,7 @@ def padded(length: int) -> int:
 
 
 def pad(
-    sequences: Sequence[Sequence[int] | np.ndarray], *, rows: int, length: int
+    sequences: Sequence[Sequence[int] | Integer[np.ndarray, " _"]], *, rows: int, length: int
 ) -> tuple[Integer[np.ndarray, "batch time"], Integer[np.ndarray, " batch"]]:
     """Ids as one array, zeros after each sequence and in rows without one; and the lengths.
 

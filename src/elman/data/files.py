@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import codecs
+import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from elman._errors import ConfigError, DataError
 from elman.data.text import COMPRESSED, files_below, pieces, standard_input
 
+_PARTS = {
+    "train": "train",
+    "training": "train",
+    "dev": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "testa": "validation",  # testa and testb are CoNLL-2003's names
+    "test": "test",
+    "testb": "test",
+}
+_NO_DATA = re.compile(r"readme|licen[cs]e|sha256sums|citation", re.IGNORECASE)
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
 
 
@@ -68,6 +81,43 @@ def read_files(*places: str | Path) -> list[File]:
     return found
 
 
+def data_files(*places: str | Path) -> list[File]:
+    """As `read_files`, without files that by their names are about the data: README, LICENSE and the like.
+
+    Raises:
+        DataError: no other file, or one that cannot be read.
+    """
+    files = [file for file in read_files(*places) if not _NO_DATA.search(file.path[-1])]
+    if not files:
+        raise DataError(f"{', '.join(map(str, places))}: no file with data")
+    return files
+
+
+def by_part(files: Sequence[File]) -> dict[str, list[File]]:
+    """Files by the part that their name tells, or their folder's: train, validation or test. Empty where no file is
+    for training.
+
+    >>> files = [File(name, (name,), b"") for name in ("en-ud-dev.conllu", "en-ud-train.conllu")]
+    >>> {part: [file.name for file in group] for part, group in by_part(files).items()}
+    {'validation': ['en-ud-dev.conllu'], 'train': ['en-ud-train.conllu']}
+
+    Raises:
+        DataError: a file that does not say, beside others that do.
+    """
+    marked = [(_part_of(file), file) for file in files]
+    if not any(part == "train" for part, _ in marked):
+        return {}
+    parts: dict[str, list[File]] = {}
+    for part, file in marked:
+        if part is None:
+            raise DataError(
+                f"{file.name}: its name tells neither train, validation (dev) nor test, as others do; "
+                "move it away, or name the files to read one by one"
+            )
+        parts.setdefault(part, []).append(file)
+    return parts
+
+
 def decoded(file: File, encoding: str = "utf-8") -> str:
     r"""The text of a file, line ends as "\n", without a byte order mark.
 
@@ -114,6 +164,14 @@ def check_encoding(encoding: str) -> None:
         "".encode(encoding)
     except LookupError:
         raise ConfigError(f"encoding: Python knows no {encoding!r}; expected utf-8, latin-1, cp1252, ...") from None
+
+
+def _part_of(file: File) -> str | None:
+    for step in file.path:
+        found = {_PARTS[word] for word in re.split(r"[\W_]+", step.lower()) if word in _PARTS}
+        if len(found) == 1:
+            return found.pop()
+    return None
 
 
 def _read(place: str | Path) -> Iterator[File]:

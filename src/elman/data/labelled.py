@@ -12,7 +12,6 @@ Files called train, dev (or valid, validation) and test are the parts of that na
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,18 +20,7 @@ from typing import NamedTuple
 
 from elman._errors import DataError
 from elman.data import table
-from elman.data.files import File, decoded, lines, read_files
-
-_PARTS = {
-    "train": "train",
-    "training": "train",
-    "dev": "validation",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-_NO_DATA = re.compile(r"readme|licen[cs]e|sha256sums|citation", re.IGNORECASE)
+from elman.data.files import File, by_part, data_files, decoded, lines
 
 
 class Labelled(NamedTuple):
@@ -73,14 +61,12 @@ def read_labelled(
     >>> [(one.label, one.text) for one in found.train]
     [('ham', 'See you'), ('spam', 'Win now')]
     """
-    files = [file for file in read_files(*places) if not _NO_DATA.search(file.path[-1])]
-    if not files:
-        raise DataError(f"{_listed(places)}: no file with texts")
+    files = data_files(*places)
 
     def read(files: Sequence[File]) -> tuple[Labelled, ...]:
         return check_texts(_examples(_below_common(files), text_column, label_column, encoding))
 
-    parts = _parts(files)
+    parts = by_part(files)
     if not parts:
         return LabelledTexts(read(files))
     return LabelledTexts(**{name: read(group) for name, group in parts.items()})
@@ -143,30 +129,6 @@ def check_known(labels: Sequence[str], *parts: Iterable[Labelled]) -> None:
                 raise DataError(f"{example.place}: label {example.label!r} is not among those of training: {shown}")
 
 
-def _parts(files: Sequence[File]) -> dict[str, list[File]]:
-    """Files by the part that their name tells, or their folder's; empty where no file is for training."""
-    marked = [(_part_of(file), file) for file in files]
-    if not any(part == "train" for part, _ in marked):
-        return {}
-    parts: dict[str, list[File]] = {}
-    for part, file in marked:
-        if part is None:
-            raise DataError(
-                f"{file.name}: its name tells neither train, validation (dev) nor test, as others do; "
-                "move it away, or name the files to read one by one"
-            )
-        parts.setdefault(part, []).append(file)
-    return parts
-
-
-def _part_of(file: File) -> str | None:
-    for step in file.path:
-        found = {_PARTS[word] for word in re.split(r"[\W_]+", step.lower()) if word in _PARTS}
-        if len(found) == 1:
-            return found.pop()
-    return None
-
-
 def _below_common(files: Sequence[File]) -> list[File]:
     """The files without the folders that all share, down to the folders of the classes."""
     while all(len(file.path) > 2 for file in files) and len({file.path[0] for file in files}) == 1:
@@ -225,7 +187,3 @@ def _class_names(files: Sequence[File]) -> list[str]:
             "these names do not tell classes apart"
         )
     return names
-
-
-def _listed(places: Sequence[str | Path]) -> str:
-    return ", ".join(map(str, places))

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -98,7 +100,7 @@ class _Head(NamedTuple):
 
     channels: int | None = None
     length: int | None = None
-    equal_length: bool = False
+    equal_length: bool | None = None
     labels: tuple[str, ...] | None = None
     """Empty where there are classes that are not listed; None where there are no classes."""
 
@@ -177,14 +179,13 @@ def _case(place: str, line: str, head: _Head, missing: Missing) -> Series:
 
 def _agreed(place: str, head: _Head, found: list[Series]) -> _Head:
     """The head, after a series that agrees with it; what it leaves open is settled by the first series."""
-    length, channels = found[-1].values.shape
-    if head.channels is None:
-        head = head._replace(channels=channels)
-    if head.equal_length and head.length is None:
-        head = head._replace(length=length)
-    if head.equal_length and length != head.length:
-        raise DataError(f"{place}: {length} steps; expected {head.length}, since the head says @equalLength true")
-    return head
+    steps, channels = found[-1].values.shape
+    if head.equal_length is False:
+        return head._replace(channels=channels)
+    length = steps if head.equal_length and head.length is None else head.length
+    if length not in (None, steps):
+        raise DataError(f"{place}: {steps} steps; expected {length}, since the head says that all are equally long")
+    return head._replace(channels=channels, length=length)
 
 
 def _read_table(file: File, columns: Columns, labelled: bool, missing: Missing, encoding: str) -> SeriesFile:
@@ -224,12 +225,10 @@ def _label(file: File, columns: Columns, name: str, rows: list[table.Row]) -> st
 def _by_time(file: File, column: str, name: str, rows: list[table.Row]) -> list[table.Row]:
     """In order of numbers, or of dates that are written so that their letters order them."""
     times: list = [row.values[column].strip() for row in rows]
-    try:
+    with suppress(ValueError):
         times = [float(time) for time in times]
-    except ValueError:
-        pass
     order = sorted(range(len(rows)), key=times.__getitem__)
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         if times[before] == times[after]:
             raise DataError(
                 f"{file.name}, line {rows[after].line}: {column} {rows[after].values[column]!r} of {name!r} is there "
@@ -271,7 +270,7 @@ def _number(text: str, place: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise DataError(f"{place}: expected a number; got {text.strip()[:40]!r}") from None
+        raise DataError(f"{place}: expected a number, as in every column of values; got {text[:40]!r}") from None
     if not math.isfinite(value):
         raise DataError(f"{place}: expected a finite number; got {text.strip()!r}")
     return value

@@ -49,6 +49,15 @@ def scheme_of(tags: Iterable[str]) -> Scheme | None:
     return None
 
 
+def is_tag(tag: str, *, scheme: Scheme = "IOB2") -> bool:
+    """Whether a tag is of a scheme, wherever it stands.
+
+    >>> is_tag("O"), is_tag("E-PER"), is_tag("E-PER", scheme="BIOES"), is_tag("NOUN")
+    (True, False, True, False)
+    """
+    return _parted(tag, scheme) is not None
+
+
 def spans_of(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[Span]:
     """The well-formed spans of one sequence, in order. A span that does not begin with B- or S-, or in BIOES does not
     end with E- or S-, does not count: `problems` names it.
@@ -100,6 +109,57 @@ def problems(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> Iterator[Proble
         before, reading = tag, label if prefix in ("B", "I") else None
     if scheme == "BIOES" and reading is not None:
         yield Problem(len(tags) - 1, before, f"{before} cannot be the last tag")
+
+
+def repaired(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[str]:
+    """Well-formed tags for the spans that ill-formed ones are meant to mark: one begins at B- and S-, wherever the
+    label changes, and where I- or E- follows nothing that it could go on from. IOB1, in which B- is only for a span
+    right after another of its label, becomes IOB2.
+
+    >>> repaired(["I-PER", "I-PER", "O", "B-LOC", "I-PER"])
+    ['B-PER', 'I-PER', 'O', 'B-LOC', 'B-PER']
+    >>> repaired(["I-PER", "I-PER", "B-LOC", "O"], scheme="BIOES")
+    ['B-PER', 'E-PER', 'S-LOC', 'O']
+    """
+    starts: list[list] = []  # of spans: label, first token, token after the last
+    open_label = None
+    for place, tag in enumerate(tags):
+        prefix, label = _parted(tag, scheme) or ("O", "")
+        if prefix != "O" and (prefix in "BS" or label != open_label):
+            starts.append([label, place, place])
+        if prefix != "O":
+            starts[-1][2] = place + 1
+        open_label = label if prefix in ("B", "I") else None
+    return tags_of([Span(*span) for span in starts], len(tags), scheme=scheme)
+
+
+def tags_of(spans: Iterable[Span], length: int, *, scheme: Scheme = "IOB2") -> list[str]:
+    """The tags of a sequence with these spans.
+
+    >>> tags_of([Span("PER", 0, 2), Span("LOC", 3, 4)], 4, scheme="BIOES")
+    ['B-PER', 'E-PER', 'O', 'S-LOC']
+    """
+    tags = ["O"] * length
+    for label, start, stop in spans:
+        tags[start:stop] = [f"B-{label}", *(stop - start - 1) * [f"I-{label}"]]
+        if scheme == "BIOES":
+            tags[stop - 1] = f"{'E' if stop - start > 1 else 'S'}-{label}"
+    return tags
+
+
+def can_follow(before: str | None, after: str | None, *, scheme: Scheme = "IOB2") -> bool:
+    """Whether a well-formed sequence may have one tag right after another; None stands for its start and its end.
+
+    >>> can_follow("B-PER", "I-PER"), can_follow("B-PER", "I-LOC"), can_follow(None, "I-PER"), can_follow("B-PER", None)
+    (True, False, False, True)
+    """
+    left = None if before is None else _parted(before, scheme)
+    right = None if after is None else _parted(after, scheme)
+    reading = left[1] if left and left[0] in ("B", "I") else None
+    goes_on = right is not None and right[0] in ("I", "E")
+    if goes_on:
+        return right is not None and right[1] == reading
+    return scheme == "IOB2" or reading is None
 
 
 def _parted(tag: str, scheme: Scheme) -> tuple[str, str] | None:

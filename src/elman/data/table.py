@@ -15,6 +15,8 @@ from elman.data.files import File, decoded, lines
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 """Endings of files that are tables."""
 
+_JSON = (".jsonl", ".ndjson")
+
 
 class Row(NamedTuple):
     """One row: its line in the file, counted from 1 (the last, where it has several), and its wanted columns."""
@@ -42,16 +44,31 @@ def read_table(file: File, *, columns: Sequence[str], encoding: str = "utf-8") -
     [Row(line=2, values={'text': 'one, two'})]
     """
     text = decoded(file, encoding)
-    match file.suffix:
-        case ".csv":
-            rows = _quoted(file, text)
-        case ".tsv":
-            rows = ((line, row.split("\t")) for line, row in enumerate(lines(text), start=1))
-        case ".jsonl" | ".ndjson":
-            return _objects(file, text, columns)
-        case _:
-            raise DataError(f"{file.name}: expected a table, a file ending in {', '.join(SUFFIXES)} (or .gz, .xz)")
-    return _with_head(file, rows, columns)
+    return _objects(file, text, columns) if file.suffix in _JSON else _with_head(file, _rows(file, text), columns)
+
+
+def columns_of(file: File, *, encoding: str = "utf-8") -> tuple[str, ...]:
+    r"""The names of a table's columns; of JSON lines, those of the first.
+
+    >>> columns_of(File("a.tsv", ("a.tsv",), b"id\ttext\n1\tone\n"))
+    ('id', 'text')
+
+    Raises:
+        DataError: a file that is empty or no table.
+    """
+    text = decoded(file, encoding)
+    if file.suffix in _JSON:
+        first = lines(text)[:1]
+        return tuple(_object(f"{file.name}, line 1", first[0])) if first else ()
+    return tuple(_head(file, _rows(file, text)))
+
+
+def _rows(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
+    if file.suffix == ".csv":
+        return _quoted(file, text)
+    if file.suffix == ".tsv":
+        return ((line, row.split("\t")) for line, row in enumerate(lines(text), start=1))
+    raise DataError(f"{file.name}: expected a table, a file ending in {', '.join(SUFFIXES)} (or .gz, .xz)")
 
 
 def _quoted(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
@@ -69,9 +86,7 @@ def _quoted(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _with_head(file: File, rows: Iterator[tuple[int, list[str]]], columns: Sequence[str]) -> Iterator[Row]:
-    _, head = next(rows, (1, None))
-    if head is None:
-        raise DataError(f"{file.name}: empty; expected a head with the names of the columns, and rows")
+    head = _head(file, rows)
     for name in columns:
         _check_column(file.name, name, head)
     places = {name: head.index(name) for name in columns}
@@ -84,16 +99,27 @@ def _with_head(file: File, rows: Iterator[tuple[int, list[str]]], columns: Seque
         yield Row(line, {name: row[place] for name, place in places.items()})
 
 
+def _head(file: File, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
+    _, head = next(rows, (1, None))
+    if head is None:
+        raise DataError(f"{file.name}: empty; expected a head with the names of the columns, and rows")
+    return head
+
+
 def _objects(file: File, text: str, columns: Sequence[str]) -> Iterator[Row]:
     for line, written in enumerate(lines(text), start=1):
         place = f"{file.name}, line {line}"
-        try:
-            found = msgspec.json.decode(written, type=dict[str, msgspec.Raw])
-        except msgspec.MsgspecError as error:
-            raise DataError(f'{place}: expected a JSON object such as {{"text": ...}}; {error}') from None
+        found = _object(place, written)
         for name in columns:
             _check_column(place, name, list(found))
         yield Row(line, {name: _scalar(place, name, found[name]) for name in columns})
+
+
+def _object(place: str, written: str) -> dict[str, msgspec.Raw]:
+    try:
+        return msgspec.json.decode(written, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError as error:
+        raise DataError(f'{place}: expected a JSON object such as {{"text": ...}}; {error}') from None
 
 
 def _scalar(place: str, name: str, raw: msgspec.Raw) -> str:

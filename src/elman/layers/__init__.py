@@ -1,5 +1,6 @@
 """Parts that models are made of."""
 
+from elman.layers.attention import AdditiveAttention, Attended, DotAttention
 from elman.layers.bidirectional import Bidirectional, BidirectionalCarry
 from elman.layers.conv import FrameConvolution, TimeConvolution
 from elman.layers.dense import Dense
@@ -10,10 +11,13 @@ from elman.layers.pooling import AttentionPooling, LastPooling, MaxPooling, Mean
 from elman.layers.stack import Stack
 
 __all__ = [
+    "AdditiveAttention",
+    "Attended",
     "AttentionPooling",
     "Bidirectional",
     "BidirectionalCarry",
     "Dense",
+    "DotAttention",
     "Embedding",
     "FrameConvolution",
     "Hierarchical",

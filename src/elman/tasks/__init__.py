@@ -2,5 +2,15 @@
 
 from elman.tasks.classification import Answering, Classification
 from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
+from elman.tasks.tagging import Tagging, TagPrediction
+from elman.tasks.tagging_metrics import TaggingMetrics
 
-__all__ = ["Answering", "Classification", "LanguageMetrics", "LanguageModelling"]
+__all__ = [
+    "Answering",
+    "Classification",
+    "LanguageMetrics",
+    "LanguageModelling",
+    "TagPrediction",
+    "Tagging",
+    "TaggingMetrics",
+]

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from elman._config import Config
 from elman._errors import ConfigError, DataError
-from elman.tasks._options import CellName, Count, Rate, Size, cell_name, check_parts
+from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
 from elman.tasks._task import Task
 
 if TYPE_CHECKING:

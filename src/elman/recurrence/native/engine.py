@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from elman._errors import ConfigError, one_of
 from elman._types import Carry, Padding
 from elman.cells import GRU, LSTM, Cell, Elman, LSTMCarry
 from elman.recurrence import scan
@@ -248,7 +250,9 @@ def _library() -> ctypes.CDLL:
 
     Raises:
         OSError: no kernels were built when elman was installed.
+        ConfigError: an environment variable that means nothing.
     """
+    _check_environment()
     if not _LIBRARY.exists():
         raise OSError(
             "no native kernels were built when elman was installed; with a C++ compiler, "
@@ -258,6 +262,14 @@ def _library() -> ctypes.CDLL:
     for name in ("elman_forward", "elman_backward"):
         jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
     return library
+
+
+def _check_environment() -> None:
+    """The kernels read these themselves, and take what they cannot read for the default."""
+    one_of("ELMAN_ISA", os.environ.get("ELMAN_ISA", "avx512"), ("avx512", "avx2", "baseline"))
+    threads = os.environ.get("ELMAN_NUM_THREADS", "1")
+    if not (threads.isdecimal() and 0 < int(threads) < 1024):
+        raise ConfigError(f"ELMAN_NUM_THREADS: expected a number of threads from 1 on; got {threads!r}")
 
 
 def _kind(cell: Cell) -> int | None:

@@ -1,4 +1,4 @@
-"""Types of settings that tasks share, and the way from a cell to its name."""
+"""Kinds of settings that tasks share. Importing this module does not import jax."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ Size = Annotated[float, Meta(ge=0)]
 
 def cell_name(cell: Any) -> str:
     """What a cell's class, or a function that builds one, is called in settings: a name of elman's, or its import path.
+
+    >>> cell_name(elman.GRU)
+    'GRU'
 
     Raises:
         ConfigError: it has no name by which it can be found again.

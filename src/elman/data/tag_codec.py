@@ -1,0 +1,135 @@
+"""What a tagger knows: its words, the letters that spell words, and its tags."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Integer
+
+from elman._errors import DataError
+from elman.data.spans import Scheme, Span, can_follow, tags_of
+from elman.data.tagged import Form, Tagged
+from elman.data.vocabulary import PADDING, UNKNOWN_WORD
+
+LETTERS = 24
+"""Letters of a word that are read; of longer ones, half from the front and half from the back."""
+
+
+class TagCodec(msgspec.Struct, frozen=True):
+    """Words, letters and tags, and their numbers. Id 0 of words and letters is padding and 1 what is not known.
+
+    >>> codec = TagCodec.of([Tagged(("The", "cat", "the"), ("DET", "NOUN", "DET"))])
+    >>> codec.words[2:], codec.letters[2:], codec.tags
+    (('the', 'cat'), ('T', 'a', 'c', 'e', 'h', 't'), ('DET', 'NOUN'))
+    >>> codec.word_ids(["THE", "dog"]).tolist(), codec.tag_ids(["NOUN", "VERB"]).tolist()
+    ([2, 1], [1, -1])
+    """
+
+    words: tuple[str, ...]
+    letters: tuple[str, ...]
+    tags: tuple[str, ...]
+    lower: bool = True
+    """Words are lower-cased before they are looked up; their letters are not."""
+    scheme: Scheme | None = None
+    """How the tags mark spans, if they do."""
+    form: Form = "conllu"
+    """How the training files were written; what is tagged is written so too."""
+    column: str = "upos"
+    """Where the tags were."""
+
+    @classmethod
+    def of(
+        cls,
+        sentences: Iterable[Tagged],
+        *,
+        lower: bool = True,
+        min_count: int = 1,
+        scheme: Scheme | None = None,
+        form: Form = "conllu",
+        column: str = "upos",
+    ) -> TagCodec:
+        """The codec of sentences to train on; words seen fewer than `min_count` times are not known, the most frequent
+        come first.
+
+        Raises:
+            DataError: no word is left.
+        """
+        words, letters, tags = Counter[str](), set[str](), set[str]()
+        for sentence in sentences:
+            words.update(word.lower() if lower else word for word in sentence.words)
+            letters.update(*sentence.words)
+            tags.update(sentence.tags)
+        kept = sorted((word for word, n in words.items() if n >= min_count), key=lambda word: (-words[word], word))
+        if not kept:
+            most = max(words.values(), default=0)
+            raise DataError(f"min_count {min_count} leaves no word; the most frequent appears {most} times")
+        return cls(
+            words=(PADDING, UNKNOWN_WORD, *kept),
+            letters=(PADDING, UNKNOWN_WORD, *sorted(letters)),
+            tags=tuple(sorted(tags)),
+            lower=lower,
+            scheme=scheme,
+            form=form,
+            column=column,
+        )
+
+    def word_ids(self, words: Sequence[str]) -> Integer[np.ndarray, " time"]:
+        """The ids of words."""
+        known = _index(self.words)
+        return np.array([known.get(word.lower() if self.lower else word, 1) for word in words], np.int32)
+
+    def letter_ids(self, word: str) -> Integer[np.ndarray, " letter"]:
+        """The ids of a word's letters, of at most `LETTERS`.
+
+        >>> codec = TagCodec.of([Tagged(("ab", "b"), ("X", "Y"))])
+        >>> codec.letter_ids("abc").tolist(), len(codec.letter_ids("b" * 100))
+        ([2, 3, 1], 24)
+        """
+        half = LETTERS // 2
+        read = word if len(word) <= LETTERS else word[:half] + word[-half:]
+        known = _index(self.letters)
+        return np.array([known.get(letter, 1) for letter in read], np.int32)
+
+    def tag_ids(self, tags: Sequence[str]) -> Integer[np.ndarray, " time"]:
+        """The ids of tags; -1 for what was not there in training."""
+        known = _index(self.tags)
+        return np.array([known.get(tag, -1) for tag in tags], np.int32)
+
+    def restrict_to(self, span: Span, allowed: Bool[np.ndarray, "time tag"]) -> None:
+        """Leaves in `allowed` the tags of sequences that have this very span.
+
+        >>> codec = TagCodec(words=(), letters=(), tags=("B-X", "I-X", "O"), scheme="IOB2")
+        >>> allowed = np.ones((3, 3), bool)
+        >>> codec.restrict_to(Span("X", 0, 2), allowed)
+        >>> allowed.astype(int).tolist()
+        [[1, 0, 0], [0, 1, 0], [1, 0, 1]]
+        """
+        assert self.scheme is not None, "tags that mark no spans"
+        inside = tags_of([Span(span.label, 0, span.stop - span.start)], span.stop - span.start, scheme=self.scheme)
+        known = np.array(self.tags)
+        for step, tag in enumerate(inside, start=span.start):
+            allowed[step] &= known == tag
+        if span.stop < len(allowed):
+            allowed[span.stop] &= known != f"I-{span.label}"
+
+    @property
+    def allowed(self) -> Bool[np.ndarray, "before after"] | None:
+        """Which tag may follow which in spans that are well-formed: the last row stands for the start of a sentence and
+        the last column for its end. None where tags mark no spans.
+
+        >>> TagCodec(words=(), letters=(), tags=("B-X", "I-X", "O"), scheme="IOB2").allowed.astype(int).tolist()
+        [[1, 1, 1, 1], [1, 1, 1, 1], [1, 0, 1, 1], [1, 0, 1, 1]]
+        """
+        if self.scheme is None:
+            return None
+        ends = (*self.tags, None)
+        return np.array([[can_follow(one, other, scheme=self.scheme) for other in ends] for one in ends])
+
+
+@lru_cache(maxsize=32)
+def _index(tokens: tuple[str, ...]) -> dict[str, int]:
+    return {token: i for i, token in enumerate(tokens)}

@@ -1,0 +1,259 @@
+"""From one sequence to another: an encoder reads, a decoder writes (Sutskever, Vinyals and Le, 2014; Cho et al., 2014).
+
+Token 0 is the edge of a text: the decoder reads it before the first token and writes it after the last.
+
+What the decoder gets from the encoder, its connection:
+
+| connection | the decoder reads at each step | starts from | scores tokens by |
+|---|---|---|---|
+| "repeat" | the encoder's last output, again and again, and no token | a fresh state | its output |
+| "state" | the token before | the encoder's last state | its output |
+| "additive", "dot" | the token before | the encoder's last state | tanh([context, output] W + b) |
+
+"repeat" is Keras' example of addition (2015). With attention the context is that of the decoder's output (Luong, Pham
+and Manning, 2015, without input feeding), so that the recurrence needs no context and runs over all steps at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from elman._errors import ConfigError
+from elman._types import Carry
+from elman.cells import Cell
+from elman.layers import AdditiveAttention, Bidirectional, BidirectionalCarry, Dense, DotAttention, Embedding, Stack
+from elman.layers.recurrent import final
+from elman.ops.dropout import variational_dropout
+
+Connection = Literal["state", "repeat", "additive", "dot"]
+
+EDGE = 0
+"""The token before the first and after the last."""
+
+
+class Memory(NamedTuple):
+    """What the decoder gets of sources; () for what its connection does not use."""
+
+    carry: tuple[Carry, ...]
+    """The decoder's state before the first token."""
+    vector: Any
+    """The encoder's last output, for "repeat"."""
+    states: Any
+    """The encoder's outputs, for attention."""
+    keys: Any
+    """What attention makes of the states alone."""
+    lengths: Int[Array, " batch"]
+
+
+class Decoded(NamedTuple):
+    """Scores of every token, and where the decoder looked; without attention there are no places to look at."""
+
+    logits: Float[Array, "batch time vocab"]
+    attention: Float[Array, "batch time source"]
+
+
+class EncoderDecoder(eqx.Module):
+    """embedding -> dropout -> encoder; embedding -> dropout -> decoder -> attention -> logits of the next token."""
+
+    source_embedding: Embedding
+    target_embedding: Embedding | None
+    encoder: Stack
+    decoder: Stack
+    attention: AdditiveAttention | DotAttention | None
+    combine: Dense | None
+    head: Dense
+    connection: str = eqx.field(static=True)
+    input_dropout: float = eqx.field(static=True)
+
+    def __init__(
+        self,
+        cell: Callable[..., Cell],
+        *,
+        source_vocab: int,
+        target_vocab: int,
+        embedding_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        connection: Connection = "state",
+        input_dropout: float = 0.0,
+        dropout: float = 0.0,
+        key: PRNGKeyArray,
+    ):
+        """`cell(input_size, hidden_size, key=key)` makes each layer's cell. A bidirectional encoder has two cells of
+        half the size in each layer, and hands over their states side by side.
+
+        Raises:
+            ConfigError: an odd hidden size, or a state that cannot be handed over.
+        """
+        if bidirectional and hidden_size % 2:
+            raise ConfigError(f"hidden_size: expected an even number for a bidirectional encoder; got {hidden_size}")
+        keys = iter(jr.split(key, 7))
+        self.connection, self.input_dropout = connection, input_dropout
+        self.source_embedding = Embedding(source_vocab, embedding_size, key=next(keys))
+        encoder = _cells(cell, embedding_size, hidden_size, num_layers, bidirectional, key=next(keys))
+        width = encoder[-1].hidden_size
+        repeated = connection == "repeat"
+        self.target_embedding = None if repeated else Embedding(target_vocab, embedding_size, key=next(keys))
+        decoder = _cells(cell, width if repeated else embedding_size, hidden_size, num_layers, False, key=next(keys))
+        self.encoder, self.decoder = Stack(encoder, dropout=dropout), Stack(decoder, dropout=dropout)
+        written = decoder[-1].hidden_size
+        match connection:
+            case "additive":
+                self.attention = AdditiveAttention(written, width, hidden_size, key=next(keys))
+            case "dot":
+                if width != written:
+                    raise ConfigError(f"connection 'dot': the encoder puts out {width} features, the decoder {written}")
+                self.attention = DotAttention()
+            case _:
+                self.attention = None
+        self.combine = None if self.attention is None else Dense(width + written, hidden_size, key=next(keys))
+        self.head = Dense(written if self.combine is None else hidden_size, target_vocab, key=next(keys))
+        if not repeated:
+            self._check_state()
+
+    def __call__(
+        self,
+        sources: Int[Array, "batch source"],
+        lengths: Int[Array, " batch"],
+        inputs: Int[Array, "batch time"],
+        *,
+        key: PRNGKeyArray | None = None,
+    ) -> Decoded:
+        """Teacher forcing: the scores of the token after each of `inputs`, which are the right ones behind an edge.
+        `lengths` are those of the sources; `key=None` means no dropout."""
+        encoder_key, decoder_key = (None, None) if key is None else jr.split(key)
+        return self.decode(self.encode(sources, lengths, key=encoder_key), inputs, key=decoder_key)
+
+    def encode(
+        self, sources: Int[Array, "batch source"], lengths: Int[Array, " batch"], *, key: PRNGKeyArray | None = None
+    ) -> Memory:
+        """What the decoder gets of `sources`."""
+        input_key, layers_key = (None, None) if key is None else jr.split(key)
+        xs = variational_dropout(self.source_embedding(sources), self.input_dropout, key=input_key)
+        batch = len(sources)
+        last, states = self.encoder(xs, self.encoder.init_carry(batch), lengths=lengths, key=layers_key)
+        if self.connection == "repeat":
+            vector = final(self.encoder.cells[-1], states, lengths=lengths)
+            return Memory(self.decoder.init_carry(batch), vector, (), (), lengths)
+        carry = tuple(map(_handed_over, last))
+        if self.attention is None:
+            return Memory(carry, (), (), (), lengths)
+        return Memory(carry, (), states, self.attention.keys(states), lengths)
+
+    def decode(self, memory: Memory, inputs: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None) -> Decoded:
+        """The scores of the token after each of `inputs`."""
+        _, hidden = self._run(memory, memory.carry, inputs, key)
+        return self._scored(memory, hidden)
+
+    def step(
+        self, memory: Memory, carry: tuple[Carry, ...], tokens: Int[Array, "batch beam"]
+    ) -> tuple[tuple[Carry, ...], Decoded]:
+        """One step of several texts for each source: the state after `tokens`, and the scores of the tokens after them.
+        The state's leaves have leading axes batch and beam."""
+        batch, beam = tokens.shape
+        flat = jax.tree.map(lambda leaf: leaf.reshape(batch * beam, *leaf.shape[2:]), carry)
+        if self.target_embedding is None:
+            xs = jnp.repeat(memory.vector, beam, axis=0)[:, None]
+        else:
+            xs = self.target_embedding(tokens).reshape(batch * beam, 1, -1)
+        flat, hidden = self.decoder(xs, flat)
+        carry = jax.tree.map(lambda leaf: leaf.reshape(batch, beam, *leaf.shape[1:]), flat)
+        return carry, self._scored(memory, hidden.reshape(batch, beam, -1))
+
+    def decode_sampled(
+        self,
+        memory: Memory,
+        inputs: Int[Array, "batch time"],
+        forced: Bool[Array, "batch time"],
+        *,
+        key: PRNGKeyArray,
+    ) -> Decoded:
+        """Scheduled sampling (Bengio et al., 2015): as `decode`, but where `forced` is False the decoder reads what it
+        drew itself from its last scores. No gradient goes through a draw."""
+        noise, draws = jr.split(key)
+
+        def step(state: tuple, now: tuple) -> tuple[tuple, tuple]:
+            carry, own = state
+            token, is_forced, place = now
+            carry, hidden = self._run(memory, carry, jnp.where(is_forced, token, own)[:, None], noise)
+            logits, attention = self._scored(memory, hidden)
+            own = jr.categorical(jr.fold_in(draws, place), logits[:, 0]).astype(inputs.dtype)
+            return (carry, own), (logits[:, 0], attention[:, 0])
+
+        start = (memory.carry, inputs[:, 0])
+        _, found = jax.lax.scan(step, start, (inputs.T, forced.T, jnp.arange(inputs.shape[1])))
+        return Decoded(*(jnp.swapaxes(each, 0, 1) for each in found))
+
+    def activations(
+        self, sources: Int[Array, "batch source"], lengths: Int[Array, " batch"], inputs: Int[Array, "batch time"]
+    ) -> list[tuple[str, Any]]:
+        """What each part puts out, by name, in the order of computation."""
+        xs = self.source_embedding(sources)
+        _, read = self.encoder.outputs(xs, self.encoder.init_carry(len(sources)), lengths=lengths)
+        memory = self.encode(sources, lengths)
+        _, written = self.decoder.outputs(self._inputs(memory, inputs, None), memory.carry)
+        logits, attention = self._scored(memory, written[-1])
+        return [
+            ("source_embedding", xs),
+            *((f"encoder.cells.{layer}", ys) for layer, ys in enumerate(read)),
+            *((f"decoder.cells.{layer}", ys) for layer, ys in enumerate(written)),
+            ("attention", attention),
+            ("head", logits),
+        ]
+
+    def _run(self, memory: Memory, carry: tuple, inputs: Array, key: PRNGKeyArray | None) -> tuple[tuple, Array]:
+        """The decoder over `inputs`. The same key gives the same noise at every step, however the steps are cut."""
+        input_key, layers_key = (None, None) if key is None else jr.split(key)
+        return self.decoder(self._inputs(memory, inputs, input_key), carry, key=layers_key)
+
+    def _inputs(self, memory: Memory, inputs: Array, key: PRNGKeyArray | None) -> Array:
+        if self.target_embedding is None:
+            batch, width = memory.vector.shape
+            return jnp.broadcast_to(memory.vector[:, None], (batch, inputs.shape[1], width))
+        return variational_dropout(self.target_embedding(inputs), self.input_dropout, key=key)
+
+    def _scored(self, memory: Memory, hidden: Float[Array, "batch time hidden"]) -> Decoded:
+        if self.attention is None or self.combine is None:
+            return Decoded(self.head(hidden), jnp.zeros((*hidden.shape[:2], 0)))
+        context, weights = self.attention(hidden, memory.keys, memory.states, lengths=memory.lengths)
+        return Decoded(self.head(jnp.tanh(self.combine(jnp.concatenate([context, hidden], axis=-1)))), weights)
+
+    def _check_state(self) -> None:
+        """Refuses an encoder whose states are none of the decoder's."""
+        given = jax.eval_shape(lambda: tuple(map(_handed_over, self.encoder.init_carry(1))))
+        taken = jax.eval_shape(lambda: self.decoder.init_carry(1))
+        if str(given) != str(taken):
+            raise ConfigError(
+                f"connection {self.connection!r}: two {type(self.decoder.cells[0]).__name__} of half the size have no "
+                "state that the decoder's cells could start from; use a one-way encoder (bidirectional=False) or "
+                "connection='repeat'"
+            )
+
+
+def _cells(
+    cell: Callable[..., Cell], inputs: int, hidden: int, layers: int, bidirectional: bool, *, key: PRNGKeyArray
+) -> tuple[Cell | Bidirectional, ...]:
+    made: list[Cell | Bidirectional] = []
+    for layer_key in jr.split(key, layers):
+        size = made[-1].hidden_size if made else inputs
+        if bidirectional:
+            ahead, back = jr.split(layer_key)
+            made.append(Bidirectional(cell(size, hidden // 2, key=ahead), cell(size, hidden // 2, key=back)))
+        else:
+            made.append(cell(size, hidden, key=layer_key))
+    return tuple(made)
+
+
+def _handed_over(carry: Carry) -> Carry:
+    """An encoder layer's last state as a decoder layer's first: that of a bidirectional one side by side."""
+    if not isinstance(carry, BidirectionalCarry):
+        return carry
+    return jax.tree.map(lambda ahead, back: jnp.concatenate([ahead, back], axis=-1), carry.forward, carry.backward)

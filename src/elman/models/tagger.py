@@ -1,0 +1,127 @@
+"""A tagger: words by their vectors and their spelling, read from both ends, and a score for every tag (Ling et al.,
+2015; Lample et al., 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from elman.cells import Cell
+from elman.layers import Bidirectional, Dense, Embedding, Stack
+from elman.layers.crf import TagChain
+from elman.layers.recurrent import final, run
+from elman.ops.dropout import variational_dropout
+
+
+class Speller(eqx.Module):
+    """A word's vector from its letters: the last outputs of a cell that reads them from the front and of one from the
+    back.
+    """
+
+    letters: Embedding
+    reader: Bidirectional
+
+    def __init__(self, cell: Callable[..., Cell], *, letters: int, size: int, hidden_size: int, key: PRNGKeyArray):
+        """`hidden_size` units for each of the two cells."""
+        letters_key, ahead_key, back_key = jr.split(key, 3)
+        self.letters = Embedding(letters, size, key=letters_key)
+        self.reader = Bidirectional(cell(size, hidden_size, key=ahead_key), cell(size, hidden_size, key=back_key))
+
+    def __call__(
+        self,
+        letters: Int[Array, "spelling letter"],
+        counts: Int[Array, " spelling"],
+        *,
+        key: PRNGKeyArray | None = None,
+    ) -> Float[Array, "spelling feature"]:
+        """Vectors of words that are spelt out; zeros for those of no letter."""
+        _, ys = run(self.reader, self.letters(letters), lengths=counts, key=key)
+        return final(self.reader, ys, lengths=counts)
+
+
+class TaggingModel(eqx.Module):
+    """(word vector, spelling) -> dropout -> layers that read from both ends -> scores of tags.
+
+    `chain` is what is known of tags in a row; see `elman.ops.crf` for what scores and chain make together.
+    """
+
+    embedding: Embedding
+    speller: Speller
+    layers: Stack
+    head: Dense
+    chain: TagChain
+    input_dropout: float = eqx.field(static=True)
+
+    def __init__(
+        self,
+        cell: Callable[..., Cell],
+        *,
+        words: int,
+        letters: int,
+        tags: int,
+        embedding_size: int,
+        letter_size: int,
+        letter_hidden_size: int,
+        hidden_size: int,
+        num_layers: int,
+        crf: bool,
+        allowed: Bool[np.ndarray, "before after"] | None = None,
+        input_dropout: float = 0.0,
+        dropout: float = 0.0,
+        key: PRNGKeyArray,
+    ):
+        """`hidden_size` and `letter_hidden_size` are for each direction."""
+        embedding_key, speller_key, head_key, *layer_keys = jr.split(key, 3 + num_layers)
+        self.embedding = Embedding(words, embedding_size, key=embedding_key)
+        self.speller = Speller(cell, letters=letters, size=letter_size, hidden_size=letter_hidden_size, key=speller_key)
+        layers, size = [], embedding_size + self.speller.reader.hidden_size
+        for layer_key in layer_keys:
+            ahead_key, back_key = jr.split(layer_key)
+            layer = Bidirectional(cell(size, hidden_size, key=ahead_key), cell(size, hidden_size, key=back_key))
+            layers.append(layer)
+            size = layer.hidden_size
+        self.layers = Stack(tuple(layers), dropout=dropout)
+        self.head = Dense(size, tags, key=head_key)
+        self.chain = TagChain(tags, learned=crf, allowed=allowed)
+        self.input_dropout = input_dropout
+
+    def __call__(
+        self,
+        words: Int[Array, "batch time"],
+        spellings: Int[Array, "batch time"],
+        letters: Int[Array, "spelling letter"],
+        letter_counts: Int[Array, " spelling"],
+        lengths: Int[Array, " batch"],
+        *,
+        key: PRNGKeyArray | None = None,
+    ) -> Float[Array, "batch time tag"]:
+        """Scores of every tag for every word. `spellings` gives each word's row in `letters`; `key=None` means no
+        dropout.
+        """
+        return self.activations(words, spellings, letters, letter_counts, lengths, key=key)[-1][1]
+
+    def activations(
+        self,
+        words: Int[Array, "batch time"],
+        spellings: Int[Array, "batch time"],
+        letters: Int[Array, "spelling letter"],
+        letter_counts: Int[Array, " spelling"],
+        lengths: Int[Array, " batch"],
+        *,
+        key: PRNGKeyArray | None = None,
+    ) -> list[tuple[str, Array]]:
+        """What each part puts out, by name, in the order of computation; the scores come last."""
+        speller_key, input_key, layers_key = (None, None, None) if key is None else jr.split(key, 3)
+        vectors = self.embedding(words)
+        spelt = self.speller(letters, letter_counts, key=speller_key)
+        xs = jnp.concatenate([vectors, spelt[spellings]], axis=-1)
+        xs = variational_dropout(xs, self.input_dropout, key=input_key)
+        _, outputs = self.layers.outputs(xs, self.layers.init_carry(len(words)), lengths=lengths, key=layers_key)
+        layers = [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]
+        return [("embedding", vectors), ("speller", spelt), *layers, ("head", self.head(outputs[-1]))]

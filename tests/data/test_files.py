@@ -1,0 +1,37 @@
+import pytest
+
+import elman
+from elman.data.files import File, by_part, data_files
+
+
+def named(*names):
+    return [File(name, tuple(name.split("/")), b"") for name in names]
+
+
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [
+        (("en-ud-train.conllu.xz", "en-ud-dev.conllu.xz", "en-ud-test.conllu.xz"), "train validation test"),
+        (("eng.train", "eng.testa", "eng.testb"), "train validation test"),
+        (("train/a.txt", "valid/a.txt", "train/b.txt"), "train validation train"),
+        (("a.conllu", "dev.conllu"), ""),
+    ],
+)
+def test_parts_are_told_by_names(names, parts):
+    found = by_part(named(*names))
+    assert [
+        next(part for part, group in found.items() if file in group) for file in named(*names) if found
+    ] == parts.split()
+
+
+def test_a_file_that_tells_no_part_beside_others_is_named():
+    with pytest.raises(elman.DataError, match="extra.txt: its name tells neither train, validation"):
+        by_part(named("train.txt", "extra.txt"))
+
+
+def test_files_about_the_data_are_left_out(tmp_path):
+    for name in ("LICENSE.txt", "README.md", "a.txt"):
+        (tmp_path / name).write_text("text")
+    assert [file.path for file in data_files(tmp_path)] == [("a.txt",)]
+    with pytest.raises(elman.DataError, match="LICENSE.txt: no file with data"):
+        data_files(tmp_path / "LICENSE.txt")
