@@ -10,6 +10,7 @@ from elman.tasks._task import Task
 
 TASKS = {
     "LanguageModelling": "elman.tasks.language_modelling",
+    "Seq2Seq": "elman.tasks.seq2seq",
 }
 """The module of each task."""
 
