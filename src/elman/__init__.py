@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from elman.fitting import fit
     from elman.inspection.verify import verify
     from elman.recurrence import unroll
-    from elman.tasks import LanguageModelling
+    from elman.tasks import Classification, LanguageModelling, Tagging
     from elman.training.settings import Training
 
 _HOMES = {
@@ -93,7 +93,7 @@ _HOMES = {
     "elman.fitting": ("fit",),
     "elman.inspection.verify": ("verify",),
     "elman.recurrence": ("unroll",),
-    "elman.tasks": ("LanguageModelling",),
+    "elman.tasks": ("Classification", "LanguageModelling", "Tagging"),
     "elman.training.settings": ("Training",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -107,6 +107,7 @@ __all__ = [
     "SLSTM",
     "ArtefactError",
     "Cell",
+    "Classification",
     "ConfigError",
     "DataError",
     "EchoState",
@@ -131,6 +132,7 @@ __all__ = [
     "Sampling",
     "ShapeError",
     "SummedElman",
+    "Tagging",
     "Training",
     "VocabularyError",
     "WeightDropout",

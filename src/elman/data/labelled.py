@@ -64,12 +64,32 @@ def read_labelled(
     files = data_files(*places)
 
     def read(files: Sequence[File]) -> tuple[Labelled, ...]:
-        return tuple(_checked(_examples(_below_common(files), text_column, label_column, encoding)))
+        return check_texts(_examples(_below_common(files), text_column, label_column, encoding))
 
     parts = by_part(files)
     if not parts:
         return LabelledTexts(read(files))
     return LabelledTexts(**{name: read(group) for name, group in parts.items()})
+
+
+def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
+    """The examples without the space around texts and labels.
+
+    >>> check_texts([Labelled(" a b ", "x")])
+    (Labelled(text='a b', label='x', place='the text'),)
+
+    Raises:
+        DataError: an empty text or label.
+    """
+    found = []
+    for example in examples:
+        text, label = example.text.strip(), example.label.strip()
+        if not text:
+            raise DataError(f"{example.place}: the text is empty; write one, or delete it")
+        if not label:
+            raise DataError(f"{example.place}: the label is empty; write one, or delete the text")
+        found.append(Labelled(text, label, example.place))
+    return tuple(found)
 
 
 def check_classes(train: Sequence[Labelled], *others: Sequence[Labelled]) -> tuple[str, ...]:
@@ -167,13 +187,3 @@ def _class_names(files: Sequence[File]) -> list[str]:
             "these names do not tell classes apart"
         )
     return names
-
-
-def _checked(examples: Iterable[Labelled]) -> Iterator[Labelled]:
-    for example in examples:
-        text, label = example.text.strip(), example.label.strip()
-        if not text:
-            raise DataError(f"{example.place}: the text is empty; write one, or delete it")
-        if not label:
-            raise DataError(f"{example.place}: the label is empty; write one, or delete the text")
-        yield Labelled(text, label, example.place)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from elman.data.buckets import pad, padded
+from elman.data.class_batches import Inputs
 from elman.data.vocabulary import Bytes, Characters, Subwords
 from elman.data.words import Lexicon, split_sentences, split_words
 
@@ -59,17 +60,6 @@ class EncodedText(NamedTuple):
 
     pieces: tuple[Integer[np.ndarray, " time"], ...]
     label: int
-
-
-class Inputs(NamedTuple):
-    """What a network reads: zeros where there is nothing, and lengths."""
-
-    values: np.ndarray
-    """batch time, or batch piece time; a step may have features of its own."""
-    outer: Integer[np.ndarray, " batch"]
-    """Real pieces, or steps where sequences are not in pieces."""
-    inner: Integer[np.ndarray, "batch piece"] | None
-    """Real steps of each piece."""
 
 
 class TextCodec(msgspec.Struct, frozen=True, tag="text"):
@@ -126,6 +116,11 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
             outer[row] = count = len(text.pieces)
             values[row, :count], inner[row, :count] = pad(text.pieces, rows=count, length=longest)
         return Inputs(values, outer, inner)
+
+    def trial(self, random: np.random.Generator) -> EncodedText:
+        """Some text of random ids, to check a model by."""
+        lengths = random.integers(1, 20, 1 if self.reading.pieces == "none" else random.integers(1, 8))
+        return EncodedText(tuple(random.integers(0, self.vocabulary.size, n).astype(np.int32) for n in lengths), 0)
 
 
 def _vocabulary(texts: Iterable[str], reading: Reading) -> Characters | Bytes | Subwords | Lexicon:

@@ -68,6 +68,10 @@ class Fitted(ABC):
             )
         if codec != self.codec:
             raise DataError("the part was numbered with another vocabulary; read it with fitted.read(path)")
+        return self.measured(part)
+
+    def measured(self, part: Any) -> Metrics:
+        """The measures of a part that is known to fit; what training found out counts here, where a task has some."""
         return self.task.evaluate(self.model, part, self.codec)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:

@@ -17,7 +17,9 @@ from elman.tasks.kinds import TASKS, find_task
 from elman.training.settings import Training
 
 _FITTED = {
+    "Classification": "elman.fitted.classifier:FittedClassifier",
     "LanguageModelling": "elman.fitted.language_model:FittedLanguageModel",
+    "Tagging": "elman.fitted.tagger:Tagger",
 }
 """What a trained model of each task is."""
 

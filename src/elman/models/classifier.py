@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -18,13 +18,6 @@ from elman.layers.recurrent import Recurrent, run
 from elman.ops.dropout import variational_dropout
 
 
-class Lengths(NamedTuple):
-    """How many steps are real: pieces of a sequence (or its steps, where it is not in pieces), and steps of a piece."""
-
-    outer: Int[Array, " batch"]
-    inner: Int[Array, "batch piece"] | None = None
-
-
 class Reader(eqx.Module):
     """What makes one vector of each piece, such as a word of its characters: a recurrent layer and a pooling."""
 
@@ -35,7 +28,7 @@ class Reader(eqx.Module):
         self,
         xs: Float[Array, "pieces time feature"],
         *,
-        lengths: Int[Array, " pieces"],
+        lengths: Int[Array, " pieces"] | None,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "pieces hidden"]:
         """The vectors; each piece is read from a fresh state, and one of length 0 gives zeros."""
@@ -49,7 +42,7 @@ class Classifier(eqx.Module):
     >>> import jax, jax.numpy as jnp
     >>> from elman.cells import LSTM
     >>> model = Classifier(LSTM, vocab=10, classes=3, embedding_size=4, hidden_size=5, key=jax.random.key(0))
-    >>> model(jnp.ones((2, 6), int), Lengths(jnp.array([6, 2]))).shape
+    >>> model(jnp.ones((2, 6), int), jnp.array([6, 2])).shape
     (2, 3)
     """
 
@@ -75,14 +68,14 @@ class Classifier(eqx.Module):
         bidirectional: bool = True,
         pooling: PoolingName = "max",
         convolution: int = 0,
-        reader_size: int = 0,
+        piece_size: int = 0,
         input_dropout: float = 0.0,
         word_dropout: float = 0.0,
         dropout: float = 0.0,
         unknown: int = 0,
         key: PRNGKeyArray,
     ):
-        """`convolution`: steps that a front end sees at once, 0 for none; `reader_size`: units of the reader of pieces,
+        """`convolution`: steps that a front end sees at once, 0 for none; `piece_size`: units of what reads a piece,
         0 where sequences are not in pieces; `word_dropout`: the share of ids that become `unknown` in training, so that
         what an unknown word means is learned too."""
         keys = jr.split(key, 6)
@@ -97,8 +90,8 @@ class Classifier(eqx.Module):
         self.embedding = Embedding(vocab, size, key=keys[0])
         self.convolution = TimeConvolution(size, size, width=convolution, key=keys[1]) if convolution else None
         self.reader = None
-        if reader_size:
-            below = layer(size, reader_size, keys[2])
+        if piece_size:
+            below = layer(size, piece_size, keys[2])
             self.reader = Reader(below, make_pooling(pooling, below, key=jr.fold_in(keys[2], 1)))
             size = below.hidden_size
         layers = []
@@ -113,21 +106,48 @@ class Classifier(eqx.Module):
     def __call__(
         self,
         ids: Int[Array, "batch *piece time"],
-        lengths: Lengths,
+        outer: Int[Array, " batch"],
+        inner: Int[Array, "batch piece"] | None = None,
         *,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "batch classes"]:
-        """The logits; `key=None` means no dropout."""
+        """The logits; `key=None` means no dropout.
+
+        Args:
+            ids: tokens, or tokens of pieces.
+            outer: how many tokens of a sequence are real, or how many pieces.
+            inner: how many tokens of a piece are real; 0 for pieces that are not.
+            key: for dropout and the noise of cells.
+        """
+        return self.activations(ids, outer, inner, key=key)[-1][1]
+
+    def activations(
+        self,
+        ids: Int[Array, "batch *piece time"],
+        outer: Int[Array, " batch"],
+        inner: Int[Array, "batch piece"] | None = None,
+        *,
+        key: PRNGKeyArray | None = None,
+    ) -> list[tuple[str, Array]]:
+        """What each part puts out, by name, in the order of computation; the last are the logits."""
         word_key, input_key, reader_key, layers_key = (None,) * 4 if key is None else jr.split(key, 4)
-        steps = lengths.outer if lengths.inner is None else lengths.inner.reshape(-1)
-        known = ids.reshape(len(steps), -1)
-        if word_key is not None and self.word_dropout:
-            known = jnp.where(jr.bernoulli(word_key, 1 - self.word_dropout, known.shape), known, self.unknown)
-        xs = variational_dropout(self.embedding(known), self.input_dropout, key=input_key)
+        steps = outer if inner is None else inner.reshape(-1)
+        xs = self.embedding(self._with_unknown(ids.reshape(len(steps), -1), word_key))
+        seen = [("embedding", xs)]
+        xs = variational_dropout(xs, self.input_dropout, key=input_key)
         if self.convolution is not None:
             xs, steps = self.convolution(xs, lengths=steps)
+            seen.append(("convolution", xs))
         if self.reader is not None:
             xs = self.reader(xs, lengths=steps, key=reader_key).reshape(*ids.shape[:2], -1)
-            steps = lengths.outer
-        _, ys = self.layers(xs, self.layers.init_carry(len(xs)), lengths=steps, key=layers_key)
-        return self.head(self.pooling(ys, lengths=steps))
+            seen.append(("reader", xs))
+            steps = outer
+        _, outputs = self.layers.outputs(xs, self.layers.init_carry(len(xs)), lengths=steps, key=layers_key)
+        seen += [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]
+        pooled = self.pooling(outputs[-1], lengths=steps)
+        return [*seen, ("pooling", pooled), ("head", self.head(pooled))]
+
+    def _with_unknown(self, ids: Int[Array, "batch time"], key: PRNGKeyArray | None) -> Int[Array, "batch time"]:
+        if key is None or not self.word_dropout:
+            return ids
+        return jnp.where(jr.bernoulli(key, self.word_dropout, ids.shape), self.unknown, ids)

@@ -9,7 +9,9 @@ from elman._errors import one_of
 from elman.tasks._task import Task
 
 TASKS = {
+    "Classification": "elman.tasks.classification",
     "LanguageModelling": "elman.tasks.language_modelling",
+    "Tagging": "elman.tasks.tagging",
     "Seq2Seq": "elman.tasks.seq2seq",
 }
 """The module of each task."""

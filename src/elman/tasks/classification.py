@@ -1,0 +1,354 @@
+"""Classification: one class for a whole text.
+
+The command line's help reads this module, so what takes long to import is imported by the methods that need it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from elman._config import Config
+from elman._errors import ConfigError, DataError
+from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
+from elman.tasks._task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from jaxtyping import PRNGKeyArray
+
+    from elman._types import Carry
+    from elman.cells import Cell
+    from elman.data.class_batches import ClassBatch, ClassBatches
+    from elman.data.examples import Data, Part
+    from elman.data.labelled import Labelled
+    from elman.data.text_codec import Reading, TextCodec
+    from elman.models.classifier import Classifier
+    from elman.tasks.classification_metrics import ClassificationMetrics
+
+
+class Answering(Config, frozen=True, kw_only=True):
+    """How `elman predict` answers."""
+
+    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Answer - instead of a label where its probability is below this."""
+    probabilities: bool = False
+    """Write the probability of every class, not of the answer alone."""
+
+
+class Classification(Task, frozen=True, kw_only=True, tag=True):
+    """Tell the class of a text.
+
+    >>> task = Classification(hidden_size=8, embedding_size=8)
+    >>> data = task.read_texts([("good film", "pos"), ("bad film", "neg")] * 20)
+    >>> len(data.train), data.codec.labels
+    (32, ('neg', 'pos'))
+    """
+
+    training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003}
+    options: ClassVar[type[Config] | None] = Answering
+
+    units: Literal["words", "characters", "bytes", "subwords"] = "words"
+    """What a text is made of."""
+    pieces: Literal["none", "words", "sentences"] = "none"
+    """Read each word of characters, or each sentence, by itself first (Yang et al., 2016)."""
+    cased: bool = False
+    """Keep capitals."""
+    min_count: Count = 1
+    """Words seen less often become <unk>."""
+    subwords: Count = 8000
+    """Size of a vocabulary of sub-words."""
+    max_length: Count = 1024
+    """Units that are read of a text; the rest is left out."""
+    text_column: str = "text"
+    """The column of a table (CSV, TSV, JSON lines) that holds the texts."""
+    label_column: str = "label"
+    """The column that holds the classes."""
+    coarse: bool = False
+    """Keep what comes before the first colon of a label, as in DESC:manner."""
+    encoding: str = "utf-8"
+    """How the files are encoded."""
+    validation: Size = 0.1
+    """Part that chooses the best weights, where no file is called dev: a share, or from 1 on a number of texts."""
+    test: Size = 0.1
+    """Part that training never sees, where no file is called test; as --validation."""
+    split_seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
+    """Which texts go to which part."""
+    cell: CellName = "LSTM"
+    """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
+    embedding_size: Count = 128
+    """Numbers that stand for a word, character, ..."""
+    hidden_size: Count = 128
+    """Units of a recurrent layer, in each direction."""
+    num_layers: Count = 1
+    """Recurrent layers on top of each other."""
+    bidirectional: bool = True
+    """Read from both ends."""
+    piece_size: Count = 64
+    """Units of the layer that reads a piece, in each direction."""
+    pooling: Literal["last", "mean", "max", "attention"] = "max"
+    """How all steps become one vector."""
+    convolution: Annotated[int, Meta(ge=0, lt=64)] = 0
+    """Neighbouring steps that a convolution before the recurrent layers sees at once; 0 is none."""
+    input_dropout: Rate = 0.5
+    """Share of the embedding's features dropped in training, for a whole text."""
+    word_dropout: Rate = 0.1
+    """Share of the words (characters, ...) that become unknown in training."""
+    dropout: Rate = 0.5
+    """Share of each layer's outputs dropped in training, for a whole text."""
+    weight_dropout: Rate = 0.0
+    """Share of the recurrent weights dropped in each step of training (Merity et al., 2018)."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """Let each text count the same, or each class."""
+    label_smoothing: Rate = 0.0
+    """Share of each answer that is spread over all classes in training."""
+    batch_size: Count = 32
+    """Texts of a batch."""
+
+    def __post_init__(self) -> None:
+        from elman.data.files import check_encoding
+
+        if callable(self.cell):
+            msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
+        Task.__post_init__(self)
+        check_encoding(self.encoding)
+        check_parts(self.validation, self.test, "texts")
+        if self.min_count > 1 and self.units != "words":
+            raise ConfigError(f"min_count: belongs to words; {self.units} are all kept")
+        if self.pieces == "words" and self.units == "words":
+            raise ConfigError("pieces: words are not made of words; choose units='characters' or pieces='sentences'")
+
+    def read(self, *places: str | Path) -> Data:
+        """Reads labelled texts: tables, a folder or a file for each class, `label<TAB>text`; also compressed, or in an
+        archive. Files called train, dev and test are the parts; a part that no file is called is split from the
+        texts to train on, by the same share of each class.
+
+        Raises:
+            DataError: files of no known form, a column that is not there, an empty text, a text without label, a
+                class with one text, or one class only.
+        """
+        from elman.data.labelled import read_labelled
+
+        if not places:
+            raise DataError(
+                "expected labelled texts: a table (.csv, .tsv, .jsonl), a folder, or lines `label<TAB>text`"
+            )
+        found = read_labelled(*places, **self._columns())
+        kept = tuple("-" if str(place) == "-" else str(Path(place).absolute()) for place in places)
+        parts = map(self._coarsened, (found.train, found.validation, found.test))
+        return self._data(*parts, source=", ".join(map(str, places)), places=kept)
+
+    def read_texts(
+        self,
+        train: Iterable[tuple[str, str]],
+        *,
+        validation: Iterable[tuple[str, str]] = (),
+        test: Iterable[tuple[str, str]] = (),
+    ) -> Data:
+        """The same for pairs of text and label in memory.
+
+        Raises:
+            DataError: as `read`.
+        """
+        from elman.data.labelled import Labelled, check_texts
+
+        parts = [
+            self._coarsened(check_texts(Labelled(*pair, f"{name}, text {n}") for n, pair in enumerate(part, start=1)))
+            for name, part in (("train", train), ("validation", validation), ("test", test))
+        ]
+        return self._data(*parts, source="the texts", places=())
+
+    def read_part(self, codec: TextCodec, *places: str | Path) -> Part:
+        """All texts of `places` in the terms of a codec, to measure a model on.
+
+        Raises:
+            DataError: as `read`, or a label that the codec does not know.
+        """
+        from elman.data.labelled import check_known, read_labelled
+
+        found = read_labelled(*places, **self._columns())
+        texts = self._coarsened((*found.train, *found.validation, *found.test))
+        check_known(codec.labels, texts)
+        return _part(", ".join(map(str, places)), texts, codec)
+
+    def settled(self, data: Data) -> Classification:
+        """This task.
+
+        Raises:
+            DataError: something else than `read` returns, or texts read by another task.
+        """
+        from elman.data.examples import Data
+        from elman.data.text_codec import TextCodec
+
+        if not isinstance(data, Data) or not isinstance(data.codec, TextCodec):
+            raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
+        if data.codec.reading != self._reading():
+            raise DataError("data: read as other units or pieces by another task; read it with this one")
+        return self
+
+    def build(self, codec: TextCodec, *, key: PRNGKeyArray) -> Classifier:
+        """A new model for the vocabulary and the classes of `codec`."""
+        from elman.cells.find import find_cell
+        from elman.models.classifier import Classifier
+
+        return Classifier(
+            partial(self._cell, find_cell(str(self.cell))),
+            vocab=codec.vocabulary.size,
+            unknown=codec.unknown,
+            classes=len(codec.labels),
+            embedding_size=self.embedding_size,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            bidirectional=self.bidirectional,
+            piece_size=0 if self.pieces == "none" else self.piece_size,
+            pooling=self.pooling,
+            convolution=self.convolution,
+            input_dropout=self.input_dropout,
+            word_dropout=self.word_dropout,
+            dropout=self.dropout,
+            key=key,
+        )
+
+    def batches(self, part: Part, *, seed: int) -> ClassBatches:
+        """Texts of like length together; every epoch deals them out anew."""
+        from elman.data.class_batches import ClassBatches
+
+        balanced = self.class_weights == "balanced"
+        return ClassBatches(part.examples, part.codec, batch_size=self.batch_size, seed=seed, balanced=balanced)
+
+    def loss(self, model: Classifier, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None) -> tuple:
+        """((nats, texts), carry): cross-entropy summed over the texts, each counted by its weight."""
+        import jax
+        import jax.numpy as jnp
+
+        *inputs, labels, weights = jax.tree.map(jnp.asarray, batch)
+        logits = model(*inputs, key=key)
+        classes = logits.shape[-1]
+        smoothing = 0.0 if key is None else self.label_smoothing
+        wanted = (1 - smoothing) * jax.nn.one_hot(labels, classes) + smoothing / classes
+        nats = -(wanted * jax.nn.log_softmax(logits)).sum(axis=-1)
+        return (jnp.sum(jnp.where(weights > 0, nats * weights, 0.0)), jnp.sum(weights)), carry
+
+    def activations(self, model: Classifier, carry: Carry, batch: ClassBatch) -> list[tuple[str, Any]]:
+        """The outputs of the embedding, each layer, the pooling and the head."""
+        import jax
+        import jax.numpy as jnp
+
+        return model.activations(*jax.tree.map(jnp.asarray, tuple(batch[:3])))
+
+    def evaluate(self, model: Classifier, part: Part, codec: TextCodec) -> ClassificationMetrics:
+        """Measures every text of the part, with the temperature that fits it best.
+
+        Raises:
+            DataError: an empty part.
+        """
+        return self.measured(model, part, codec, temperature=None)
+
+    def measured(
+        self, model: Classifier, part: Part, codec: TextCodec, *, temperature: float | None
+    ) -> ClassificationMetrics:
+        """The same at a temperature that was fitted elsewhere.
+
+        Raises:
+            DataError: an empty part.
+        """
+        import numpy as np
+
+        from elman.tasks._logits import all_logits
+        from elman.tasks.classification_metrics import ClassificationMetrics
+
+        if not len(part):
+            raise DataError(f"the {part.name} part is empty; name a file for it, or split with a larger share")
+        logits = all_logits(model, part.examples, codec)
+        truth = np.array([text.label for text in part.examples])
+        return ClassificationMetrics.of(logits, truth, labels=codec.labels, unit=codec.unit, temperature=temperature)
+
+    def counted(self, codec: TextCodec) -> str:
+        """The name of an example."""
+        return codec.unit
+
+    @staticmethod
+    def codec_from(values: dict[str, Any]) -> TextCodec:
+        """The codec that `msgspec.to_builtins` turned into plain values."""
+        from elman.data.text_codec import TextCodec
+
+        return msgspec.convert(values, TextCodec)
+
+    @staticmethod
+    def metrics_from(values: dict[str, Any]) -> ClassificationMetrics:
+        """The measures that `to_builtins` turned into plain values."""
+        from elman.tasks.classification_metrics import ClassificationMetrics
+
+        return ClassificationMetrics.from_builtins(values)
+
+    def _reading(self) -> Reading:
+        from elman.data.text_codec import Reading
+
+        return Reading(
+            units=self.units,
+            pieces=self.pieces,
+            cased=self.cased,
+            min_count=self.min_count,
+            subwords=self.subwords,
+            max_length=self.max_length,
+        )
+
+    def _columns(self) -> dict[str, str]:
+        return {"text_column": self.text_column, "label_column": self.label_column, "encoding": self.encoding}
+
+    def _coarsened(self, texts: Iterable[Labelled]) -> list[Labelled]:
+        if not self.coarse:
+            return list(texts)
+        return [text._replace(label=text.label.partition(":")[0]) for text in texts]
+
+    def _data(
+        self,
+        train: list[Labelled],
+        validation: list[Labelled],
+        test: list[Labelled],
+        *,
+        source: str,
+        places: tuple[str, ...],
+    ) -> Data:
+        """The parts as numbers; those that are empty are split from the texts to train on."""
+        from elman.data.examples import Data, fingerprint, split
+        from elman.data.labelled import check_classes
+        from elman.data.text_codec import TextCodec
+
+        labels = check_classes(train, validation, test)
+        shares = {"validation": 0.0 if validation else self.validation, "test": 0.0 if test else self.test}
+        parts = split(train, **shares, seed=self.split_seed, by=lambda text: text.label)
+        train, validation, test = parts.train, validation or parts.validation, test or parts.test
+        reading = self._reading()
+        codec = TextCodec.of((text.text for text in train), labels=labels, reading=reading)
+        return Data(
+            train=_part("train", train, codec),
+            validation=_part("validation", validation, codec),
+            test=_part("test", test, codec),
+            codec=codec,
+            source=source,
+            places=places,
+            fingerprint=fingerprint(*([text[:2] for text in part] for part in (train, validation, test)), reading),
+            unit=codec.unit,
+        )
+
+    def _cell(self, kind: Callable[..., Cell], input_size: int, hidden_size: int, *, key: PRNGKeyArray) -> Cell:
+        from elman.cells import WeightDropout
+        from elman.cells.find import build_cell
+
+        cell = build_cell(kind, input_size, hidden_size, key=key)
+        return WeightDropout(cell, rate=self.weight_dropout) if self.weight_dropout else cell
+
+
+def _part(name: str, texts: Iterable[Labelled], codec: TextCodec) -> Part:
+    from elman.data.examples import Part
+    from elman.data.text_codec import EncodedText
+
+    places = {label: place for place, label in enumerate(codec.labels)}
+    examples = tuple(EncodedText(codec.encode(text.text), places[text.label]) for text in texts)
+    return Part(name, examples, codec)
