@@ -11,8 +11,8 @@ from elman.tasks._task import Task
 TASKS = {
     "Classification": "elman.tasks.classification",
     "LanguageModelling": "elman.tasks.language_modelling",
-    "Tagging": "elman.tasks.tagging",
     "Seq2Seq": "elman.tasks.seq2seq",
+    "Tagging": "elman.tasks.tagging",
 }
 """The module of each task."""
 

@@ -42,7 +42,7 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
     >>> task = Seq2Seq(digits=2, examples=1000, validation=50, test=50)
     >>> data = task.read("sums")
     >>> len(data.train), data.train.examples[0], data.codec.target.tokens[1:]
-    (900, Pair(source='50+8', targets=('58',)), ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9'))
+    (900, Pair(source='5+92', targets=('97',)), ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9'))
     """
 
     training: ClassVar[dict[str, Any]] = {}
