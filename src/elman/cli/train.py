@@ -13,7 +13,7 @@ from elman.cli._parse import call, positionals, value_of
 from elman.tasks._task import Task
 from elman.tasks.kinds import NAMES, find_task
 from elman.tasks.told import told
-from elman.training.settings import Training
+from elman.training.settings import BUDGETS, Training, suited
 
 
 class Options(NamedTuple):
@@ -63,7 +63,8 @@ def _options(arguments: list[str]) -> Options:
     files = positionals(arguments)
     if "--resume" not in arguments:
         kind = _kind(value_of("--task", arguments), files)
-        return call(_reader(kind(), Training(**kind.training)), "train", arguments)
+        given = {name for name in BUDGETS if value_of(f"--{name}", arguments) is not None}
+        return call(_reader(kind(), Training(**suited(kind.training, given))), "train", arguments)
     from elman.fitting import unfinished
 
     place = Path(value_of("--out", arguments) or _default_place(files))

@@ -18,7 +18,7 @@ from elman.fitted._fitted import Predictor, largest_difference
 from elman.measures.calibration import scaled
 from elman.measures.classification import log_softmax
 from elman.models.classifier import Classifier
-from elman.tasks._logits import all_logits
+from elman.tasks._classes import all_logits
 from elman.tasks.classification import Answering, Classification
 from elman.tasks.classification_metrics import ClassificationMetrics
 

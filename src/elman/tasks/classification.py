@@ -223,16 +223,9 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
 
     def loss(self, model: Classifier, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None) -> tuple:
         """((nats, texts), carry): cross-entropy summed over the texts, each counted by its weight."""
-        import jax
-        import jax.numpy as jnp
+        from elman.tasks._classes import class_loss
 
-        *inputs, labels, weights = jax.tree.map(jnp.asarray, batch)
-        logits = model(*inputs, key=key)
-        classes = logits.shape[-1]
-        smoothing = 0.0 if key is None else self.label_smoothing
-        wanted = (1 - smoothing) * jax.nn.one_hot(labels, classes) + smoothing / classes
-        nats = -(wanted * jax.nn.log_softmax(logits)).sum(axis=-1)
-        return (jnp.sum(jnp.where(weights > 0, nats * weights, 0.0)), jnp.sum(weights)), carry
+        return class_loss(model, batch, smoothing=self.label_smoothing, key=key), carry
 
     def activations(self, model: Classifier, carry: Carry, batch: ClassBatch) -> list[tuple[str, Any]]:
         """The outputs of the embedding, each layer, the pooling and the head."""
@@ -257,16 +250,9 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: an empty part.
         """
-        import numpy as np
+        from elman.tasks._classes import class_metrics
 
-        from elman.tasks._logits import all_logits
-        from elman.tasks.classification_metrics import ClassificationMetrics
-
-        if not len(part):
-            raise DataError(f"the {part.name} part is empty; name a file for it, or split with a larger share")
-        logits = all_logits(model, part.examples, codec)
-        truth = np.array([text.label for text in part.examples])
-        return ClassificationMetrics.of(logits, truth, labels=codec.labels, unit=codec.unit, temperature=temperature)
+        return class_metrics(model, part, codec, temperature=temperature)
 
     def counted(self, codec: TextCodec) -> str:
         """The name of an example."""

@@ -1,0 +1,61 @@
+"""What the tasks that tell classes share: the loss, and a model's answers to any number of sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+
+from elman._errors import DataError
+from elman.data.class_batches import ClassBatch, ClassBatches, ClassCodec
+from elman.data.examples import Part
+from elman.tasks.classification_metrics import ClassificationMetrics
+
+ROWS = 64
+"""Sequences of one batch."""
+
+
+def class_loss(model: Any, batch: ClassBatch, *, smoothing: float, key: PRNGKeyArray | None) -> tuple[Any, Any]:
+    """(nats, sequences): cross-entropy summed over the batch, each sequence counted by its weight. In training, with a
+    key, a share `smoothing` of each answer is spread over all classes."""
+    *inputs, labels, weights = jax.tree.map(jnp.asarray, batch)
+    logits = model(*inputs, key=key)
+    classes = logits.shape[-1]
+    spread = 0.0 if key is None else smoothing
+    wanted = (1 - spread) * jax.nn.one_hot(labels, classes) + spread / classes
+    nats = -(wanted * jax.nn.log_softmax(logits)).sum(axis=-1)
+    return jnp.sum(jnp.where(weights > 0, nats * weights, 0.0)), jnp.sum(weights)
+
+
+def class_metrics(model: Any, part: Part, codec: Any, *, temperature: float | None) -> ClassificationMetrics:
+    """The measures of a part; without a temperature, with the one that fits it best.
+
+    Raises:
+        DataError: an empty part.
+    """
+    if not len(part):
+        raise DataError(f"the {part.name} part is empty; name a file for it, or split with a larger share")
+    logits = all_logits(model, part.examples, codec)
+    truth = np.array([example.label for example in part.examples])
+    return ClassificationMetrics.of(logits, truth, labels=codec.labels, unit=codec.unit, temperature=temperature)
+
+
+def all_logits(model: Any, examples: Sequence[Any], codec: ClassCodec) -> Float[np.ndarray, "example classes"]:
+    """The logits of each sequence, in order, without noise. They do not depend on which sequences go together, but for
+    rounding."""
+    rows = min(ROWS, 1 << max(0, len(examples) - 1).bit_length())  # a power of two, so that few shapes are compiled
+    batches = ClassBatches(examples, codec, batch_size=rows, shuffle=False)
+    found = np.zeros((len(examples), len(codec.labels)), np.float32)
+    for step in range(len(batches)):
+        indices, batch = batches.indices(step), batches.at(step)
+        found[indices] = np.asarray(_logits(model, batch.values, batch.outer, batch.inner))[: len(indices)]
+    return found
+
+
+@jax.jit
+def _logits(model: Any, values: Any, outer: Any, inner: Any) -> Any:
+    return model(values, outer, inner)
