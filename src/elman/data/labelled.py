@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from elman._errors import DataError
 from elman.data import table
@@ -92,6 +92,7 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
     return tuple(found)
 
 
+@runtime_checkable
 class HasLabel(Protocol):
     """An example of a class."""
 

@@ -44,16 +44,7 @@ class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
         Raises:
             DataError: another number of channels, no step, or a value that is not finite.
         """
-        if values.ndim != 2 or values.shape[1] != len(self.channels) or not len(values):
-            raise DataError(
-                f"{place}: expected steps of {len(self.channels)} channels, as in training; got shape {values.shape}"
-            )
-        if not np.isfinite(values).all():
-            step, channel = np.argwhere(~np.isfinite(values))[0]
-            raise DataError(
-                f"{place}: step {step + 1}, channel {self.channels[channel]} is {values[step, channel]}; "
-                "expected finite numbers: fill the gap first"
-            )
+        check_values(values, self.channels, place)
         return self.scaler.encode(values)
 
     def size(self, series: EncodedSeries) -> int:
@@ -70,3 +61,22 @@ class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
     def trial(self, random: np.random.Generator) -> EncodedSeries:
         """Some series of random numbers, to check a model by."""
         return EncodedSeries(random.normal(size=(random.integers(1, 20), len(self.channels))).astype(np.float32), 0)
+
+
+def check_values(values: np.ndarray, channels: Sequence[str], place: str) -> None:
+    """Refuses what is no series of these channels.
+
+    Raises:
+        DataError: another number of channels, no step, or a value that is not finite.
+    """
+    if values.ndim != 2 or values.shape[1] != len(channels) or not len(values):
+        raise DataError(
+            f"{place}: expected values of shape (steps, {len(channels)}), as many channels as the others have; "
+            f"got {values.shape}"
+        )
+    if not np.isfinite(values).all():
+        step, channel = np.argwhere(~np.isfinite(values))[0]
+        raise DataError(
+            f"{place}: step {step + 1} of channel {channels[channel]} is {values[step, channel]}; expected finite "
+            "numbers: fill the gap, or leave the series out"
+        )

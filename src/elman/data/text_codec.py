@@ -135,9 +135,7 @@ def _vocabulary(texts: Iterable[str], reading: Reading) -> Characters | Bytes | 
             return Subwords.of(texts, size=reading.subwords)
 
 
-def _shortened(
-    pieces: Iterable[Integer[np.ndarray, " _"]], reading: Reading
-) -> Iterator[Integer[np.ndarray, " _"]]:
+def _shortened(pieces: Iterable[Integer[np.ndarray, " _"]], reading: Reading) -> Iterator[Integer[np.ndarray, " _"]]:
     """Pieces without empty ones, none longer than it may be, and together no longer than a text may be."""
     left, longest = reading.max_length, LONGEST_PIECE.get(reading.pieces, reading.max_length)
     for ids in pieces:

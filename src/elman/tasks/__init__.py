@@ -2,5 +2,6 @@
 
 from elman.tasks.classification import Answering, Classification
 from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
+from elman.tasks.series_classification import SeriesClassification
 
-__all__ = ["Answering", "Classification", "LanguageMetrics", "LanguageModelling"]
+__all__ = ["Answering", "Classification", "LanguageMetrics", "LanguageModelling", "SeriesClassification"]

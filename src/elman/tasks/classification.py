@@ -240,19 +240,9 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: an empty part.
         """
-        return self.measured(model, part, codec, temperature=None)
-
-    def measured(
-        self, model: Classifier, part: Part, codec: TextCodec, *, temperature: float | None
-    ) -> ClassificationMetrics:
-        """The same at a temperature that was fitted elsewhere.
-
-        Raises:
-            DataError: an empty part.
-        """
         from elman.tasks._classes import class_metrics
 
-        return class_metrics(model, part, codec, temperature=temperature)
+        return class_metrics(model, part, codec, temperature=None)
 
     def counted(self, codec: TextCodec) -> str:
         """The name of an example."""

@@ -11,6 +11,7 @@ from elman.tasks._task import Task
 TASKS = {
     "Classification": "elman.tasks.classification",
     "LanguageModelling": "elman.tasks.language_modelling",
+    "SeriesClassification": "elman.tasks.series_classification",
 }
 """The module of each task."""
 

@@ -19,13 +19,12 @@ from elman.tasks._task import Task
 from elman.tasks.classification import Answering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     import numpy as np
     from jaxtyping import PRNGKeyArray
 
     from elman._types import Carry
-    from elman.cells import Cell
     from elman.data.class_batches import ClassBatch, ClassBatches
     from elman.data.examples import Data, Part
     from elman.data.series import Columns, Series, SeriesParts
@@ -219,19 +218,9 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: an empty part.
         """
-        return self.measured(model, part, codec, temperature=None)
-
-    def measured(
-        self, model: Classifier, part: Part, codec: SeriesCodec, *, temperature: float | None
-    ) -> ClassificationMetrics:
-        """The same at a temperature that was fitted elsewhere.
-
-        Raises:
-            DataError: an empty part.
-        """
         from elman.tasks._classes import class_metrics
 
-        return class_metrics(model, part, codec, temperature=temperature)
+        return class_metrics(model, part, codec, temperature=None)
 
     def counted(self, codec: SeriesCodec) -> str:
         """The name of an example."""
@@ -283,8 +272,10 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         from elman.data.examples import Data, fingerprint, split
         from elman.data.labelled import check_classes
         from elman.data.scaler import Scaler
-        from elman.data.series_codec import SeriesCodec
+        from elman.data.series_codec import SeriesCodec, check_values
 
+        for one in (*found.train, *found.validation, *found.test):
+            check_values(one.values, found.channels, one.place)
         labels = check_classes(found.train, found.validation, found.test, unit="series")
         shares = {
             "validation": 0.0 if found.validation else self.validation,
@@ -292,8 +283,7 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         }
         parts = split(found.train, **shares, seed=self.split_seed, by=lambda series: series.label)
         parts = parts._replace(
-            validation=found.validation or parts.validation,
-            test=found.test or parts.test,
+            validation=list(found.validation) or parts.validation, test=list(found.test) or parts.test
         )
         codec = SeriesCodec(found.channels, labels, Scaler.of([series.values for series in parts.train]))
         return Data(
