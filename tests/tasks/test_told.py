@@ -9,7 +9,7 @@ from elman.tasks.told import told
         (["a.txt"], "LanguageModelling"),
         (["a.conllu.xz"], "Tagging"),
         (["a.csv.gz"], "Classification"),
-        (["a_TRAIN.ts.xz"], "Classification"),
+        (["a_TRAIN.ts.xz"], "SeriesClassification"),
         (["a.train", "a.test"], "Classification"),
         (["a.en", "a.fr"], "Seq2Seq"),
         (["dates"], "Seq2Seq"),
@@ -29,6 +29,15 @@ def test_labels_are_told_from_pairs_by_how_often_the_first_column_repeats(tmp_pa
     assert told(str(tmp_path / "text")) == "LanguageModelling"
 
 
+def test_series_are_told_from_texts_by_the_columns_of_a_table(tmp_path):
+    (tmp_path / "a.csv").write_text("series,time,x,label\n")
+    (tmp_path / "b.tsv").write_text("label\tx\tseries\n")
+    (tmp_path / "c.csv").write_text("series,text,label\n")
+    assert [told(str(tmp_path / name)) for name in ("a.csv", "b.tsv")] == ["SeriesClassification"] * 2
+    assert told(str(tmp_path / "c.csv")) == "Classification"
+    assert told(str(tmp_path)) == "SeriesClassification"
+
+
 def test_a_folder_is_told_by_what_is_in_it(tmp_path, data_folder):
     for label in ("pos", "neg"):
         (tmp_path / "reviews" / label).mkdir(parents=True)
@@ -37,6 +46,7 @@ def test_a_folder_is_told_by_what_is_in_it(tmp_path, data_folder):
     assert told(str(tmp_path / "reviews")) == "Classification"
     assert told(str(tmp_path / "texts")) == "LanguageModelling"
     assert told(str(data_folder / "ud_english_ewt")) == "Tagging"
+    assert told(str(data_folder / "classification" / "multivariate")) == "SeriesClassification"
     assert told(str(data_folder / "classification" / "sst")) == "Classification"
     assert told(str(data_folder / "classification" / "sms" / "SMSSpamCollection")) == "Classification"
     assert told(str(data_folder / "seq2seq" / "eng-fra-5000.txt.xz")) == "LanguageModelling"

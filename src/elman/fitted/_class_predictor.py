@@ -13,7 +13,8 @@ from elman.data.examples import Part
 from elman.fitted._fitted import Predictor, largest_difference
 from elman.measures.calibration import scaled
 from elman.measures.classification import log_softmax
-from elman.tasks._classes import all_logits, class_metrics
+from elman.tasks._classes import class_metrics
+from elman.tasks._logits import all_logits
 from elman.tasks.classification import Answering
 from elman.tasks.classification_metrics import ClassificationMetrics
 

@@ -1,22 +1,19 @@
-"""What the tasks that tell classes share: the loss, and a model's answers to any number of sequences."""
+"""What the tasks that tell classes share: the loss and the measures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from elman._errors import DataError
-from elman.data.class_batches import ClassBatch, ClassBatches, ClassCodec
+from elman.data.class_batches import ClassBatch
 from elman.data.examples import Part
+from elman.tasks._logits import all_logits
 from elman.tasks.classification_metrics import ClassificationMetrics
-
-ROWS = 64
-"""Sequences of one batch."""
 
 
 def class_loss(model: Any, batch: ClassBatch, *, smoothing: float, key: PRNGKeyArray | None) -> tuple[Any, Any]:
@@ -42,20 +39,3 @@ def class_metrics(model: Any, part: Part, codec: Any, *, temperature: float | No
     logits = all_logits(model, part.examples, codec)
     truth = np.array([example.label for example in part.examples])
     return ClassificationMetrics.of(logits, truth, labels=codec.labels, unit=codec.unit, temperature=temperature)
-
-
-def all_logits(model: Any, examples: Sequence[Any], codec: ClassCodec) -> Float[np.ndarray, "example classes"]:
-    """The logits of each sequence, in order, without noise. They do not depend on which sequences go together, but for
-    rounding."""
-    rows = min(ROWS, 1 << max(0, len(examples) - 1).bit_length())  # a power of two, so that few shapes are compiled
-    batches = ClassBatches(examples, codec, batch_size=rows, shuffle=False)
-    found = np.zeros((len(examples), len(codec.labels)), np.float32)
-    for step in range(len(batches)):
-        indices, batch = batches.indices(step), batches.at(step)
-        found[indices] = np.asarray(_logits(model, batch.values, batch.outer, batch.inner))[: len(indices)]
-    return found
-
-
-@jax.jit
-def _logits(model: Any, values: Any, outer: Any, inner: Any) -> Any:
-    return model(values, outer, inner)
