@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from elman.fitting import fit
     from elman.inspection.verify import verify
     from elman.recurrence import unroll
-    from elman.tasks import Classification, LanguageModelling, SeriesClassification
+    from elman.tasks import Classification, LanguageModelling, SeriesClassification, Tagging
     from elman.training.settings import Training
 
 _HOMES = {
@@ -93,7 +93,7 @@ _HOMES = {
     "elman.fitting": ("fit",),
     "elman.inspection.verify": ("verify",),
     "elman.recurrence": ("unroll",),
-    "elman.tasks": ("Classification", "LanguageModelling", "SeriesClassification"),
+    "elman.tasks": ("Classification", "LanguageModelling", "SeriesClassification", "Tagging"),
     "elman.training.settings": ("Training",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -133,6 +133,7 @@ __all__ = [
     "SeriesClassification",
     "ShapeError",
     "SummedElman",
+    "Tagging",
     "Training",
     "VocabularyError",
     "WeightDropout",

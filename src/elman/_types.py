@@ -19,7 +19,7 @@ from typing import Any, Literal
 Carry = Any
 """Recurrent state: a pytree of arrays, named by the cell (`h`, or `h` and `c`)."""
 
-VocabularyKind = Literal["characters", "bytes", "words"]
+VocabularyKind = Literal["characters", "bytes", "words", "subwords"]
 """What a token is."""
 
 Unknown = Literal["error", "skip"]

@@ -103,7 +103,7 @@ def test_dates_in_words_mean_what_they_say():
 
 def test_a_sentence_has_one_reading():
     readings = {}
-    for words, tags in sentences(30_000, seed=4):
+    for words, tags, _ in sentences(30_000, seed=4):
         assert len(words) == len(tags)
         assert readings.setdefault(words, tags) == tags
     tags_of = {}

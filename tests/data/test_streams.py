@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from elman import DataError
 from elman.data.corpus import read_corpus
-from elman.data.streams import Streams, next_token_windows
+from elman.data.streams import Reversed, Streams, next_token_windows
 from elman.data.text import TextSource
 
 
@@ -87,3 +87,10 @@ def test_windows_of_the_nietzsche_notebook(data_folder):
 def test_windows_need_one_token_more_than_their_length():
     with pytest.raises(DataError, match="at least 9"):
         next_token_windows(np.arange(8), 8)
+
+
+def test_reversed_tokens_are_those_of_the_reversed_text():
+    tokens = np.arange(10)
+    for start, stop in ((0, 10), (2, 5), (0, 1), (9, 10), (5, 5)):
+        np.testing.assert_array_equal(Reversed(tokens)[start:stop], tokens[::-1][start:stop])
+    assert len(Reversed(tokens)) == 10

@@ -12,7 +12,7 @@ from elman._errors import ConfigError, DataError
 NAMES = {2: ("word", "tag"), 3: ("word", "pos", "chunk"), 4: ("word", "pos", "chunk", "ner")}
 """Names of the columns of files that have 2, as most; 3, CoNLL-2000's; and 4, CoNLL-2003's."""
 
-_DOCUMENT = "-DOCSTART-"
+DOCUMENT = "-DOCSTART-"
 
 
 class Rows(NamedTuple):
@@ -74,7 +74,7 @@ def read_columns(lines: Iterable[str], *, file: str = "the text") -> Iterator[Ro
     number = 0
     for number, line in enumerate(lines, start=1):
         fields = tuple(field.strip() for field in line.split("\t")) if "\t" in line else tuple(line.split())
-        if not any(fields) or fields[0] == _DOCUMENT:
+        if not any(fields) or fields[0] == DOCUMENT:
             if rows:
                 yield Rows(tuple(rows), file, number - len(rows))
                 rows = []

@@ -98,8 +98,8 @@ def find_column(column: str) -> tuple[int, str | None]:
     return COLUMNS.index(name.lower()), feature or None
 
 
-def read_conllu(lines: Iterable[str], *, file: str = "the text") -> Iterator[Sentence]:
-    """The sentences of a file, one by one; `lines` are without their ends.
+def read_conllu(lines: Iterable[str], *, file: str = "the text", first: int = 1) -> Iterator[Sentence]:
+    """The sentences of a file, one by one; `lines` are without their ends, and `first` is the number of the first.
 
     Raises:
         DataError: a line that is no CoNLL-U, by file and line: other than ten columns, an empty column, or an id that
@@ -107,8 +107,8 @@ def read_conllu(lines: Iterable[str], *, file: str = "the text") -> Iterator[Sen
     """
     kept: list[str] = []
     ids = _Ids()
-    number = 0
-    for number, line in enumerate(lines, start=1):
+    number = first - 1
+    for number, line in enumerate(lines, start=first):
         if line.strip(" "):
             if not line.startswith("#"):
                 ids.read(line, len(kept), f"{file}, line {number}")

@@ -23,7 +23,7 @@ from elman._types import Unknown, VocabularyKind
 from elman.data.examples import Data
 from elman.data.streams import Tokens
 from elman.data.text import TextSource
-from elman.data.vocabulary import AnyVocabulary, Bytes, Characters, Words, whole_words
+from elman.data.vocabulary import AnyVocabulary, Bytes, Characters, Subwords, Words, whole_words
 
 IN_MEMORY = 64 << 20
 """Texts of more bytes than this are kept on disk."""
@@ -74,6 +74,7 @@ def read_corpus(
     vocabulary: VocabularyKind = "characters",
     lower: bool = False,
     min_count: int = 1,
+    vocabulary_size: int = 8000,
     validation: float = 0.05,
     test: float = 0.05,
     codec: AnyVocabulary | None = None,
@@ -87,6 +88,7 @@ def read_corpus(
         vocabulary: what a token is.
         lower: lower-case first.
         min_count: words seen less often become `<unk>`.
+        vocabulary_size: how many sub-words are learned at most.
         validation, test: below 1 a share of the text, of at most 250,000 tokens; from 1 on a count of tokens.
         codec: number the text with this vocabulary instead of one made from it.
         unknown: "skip" leaves out what `codec` does not hold.
@@ -103,12 +105,17 @@ def read_corpus(
     content, size = _hash(source)
     if size == 0:
         raise DataError(f"{source.name}: empty; expected text of at least {at_least:,} tokens")
-    made_with = codec or {"vocabulary": vocabulary, "lower": lower, "min_count": min_count}
+    made_with = codec or {
+        "vocabulary": vocabulary,
+        "lower": lower,
+        "min_count": min_count,
+        "vocabulary_size": vocabulary_size,
+    }
     settings = msgspec.json.encode([CACHE_VERSION, made_with, unknown])
     fingerprint = hashlib.sha256(content + settings).hexdigest()
 
     def make_codec() -> AnyVocabulary:
-        return codec or _vocabulary(source, vocabulary, lower, min_count)
+        return codec or _vocabulary(source, vocabulary, lower, min_count, vocabulary_size)
 
     if size > IN_MEMORY:
         used, tokens = _mapped(source, fingerprint, make_codec, unknown)
@@ -151,12 +158,14 @@ def _hash(source: TextSource) -> tuple[bytes, int]:
     return digest.digest(), size
 
 
-def _vocabulary(source: TextSource, kind: VocabularyKind, lower: bool, min_count: int) -> AnyVocabulary:
+def _vocabulary(source: TextSource, kind: VocabularyKind, lower: bool, min_count: int, size: int) -> AnyVocabulary:
     match kind:
         case "characters":
             return Characters.of(source.characters(), lower=lower)
         case "words":
             return Words.of(source.characters(), lower=lower, min_count=min_count)
+        case "subwords":
+            return Subwords.of(source.characters(), size=size, lower=lower)
         case "bytes":
             return Bytes()
 
@@ -165,7 +174,7 @@ def _encoded(source: TextSource, codec: AnyVocabulary, unknown: Unknown) -> Iter
     if isinstance(codec, Bytes):
         yield from (np.frombuffer(piece, np.uint8) for piece in source.raw())
         return
-    texts = whole_words(source.characters()) if isinstance(codec, Words) else source.characters()
+    texts = whole_words(source.characters()) if isinstance(codec, Words | Subwords) else source.characters()
     place = 0
     for text in texts:
         try:

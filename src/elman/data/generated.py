@@ -8,12 +8,13 @@ from __future__ import annotations
 import calendar
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from elman._errors import DataError
 from elman.data.pairs import Pair
+from elman.data.tagged import Tagged
 
 Example = TypeVar("Example")
 
@@ -21,13 +22,6 @@ PATIENCE = 1000
 """Draws without anything new after which there is taken to be no more."""
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2099, 12, 31)
-
-
-class Tagged(NamedTuple):
-    """A sentence: its words, and the tag of each."""
-
-    words: tuple[str, ...]
-    tags: tuple[str, ...]
 
 
 def sums(digits: int, count: int, *, seed: int = 0) -> list[Pair]:
@@ -80,7 +74,7 @@ def sentences(count: int, *, seed: int = 0) -> list[Tagged]:
         DataError: more sentences than the grammar has.
 
     >>> sentence = sentences(2)[0]
-    >>> " ".join(f"{word}/{tag}" for word, tag in zip(*sentence))
+    >>> " ".join(f"{word}/{tag}" for word, tag in zip(sentence.words, sentence.tags))
     'Will/PROPN can/AUX water/VERB that/DET walk/NOUN fast/ADV ./PUNCT'
     """
     random = np.random.default_rng(seed)

@@ -10,7 +10,7 @@ AT_MOST = 256
 """Lines of one group."""
 
 
-def arriving_lines(*places: str) -> Iterator[list[str]]:
+def arriving_lines(*places: str, at_most: int = AT_MOST) -> Iterator[list[str]]:
     """The lines of files, "-" being standard input, without their ends, in groups of those that are there: a pipe that
     is fed line by line gives a group a line.
 
@@ -28,8 +28,8 @@ def arriving_lines(*places: str) -> Iterator[list[str]]:
         rest = ""
         for text in _texts(place):
             *lines, rest = (rest + text).split("\n")
-            for start in range(0, len(lines), AT_MOST):
-                yield lines[start : start + AT_MOST]
+            for start in range(0, len(lines), at_most):
+                yield lines[start : start + at_most]
         if rest:
             yield [rest]
 

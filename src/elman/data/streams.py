@@ -18,6 +18,24 @@ class Tokens(Protocol):
     def __getitem__(self, part: slice, /) -> np.ndarray: ...
 
 
+class Reversed:
+    """The same text from its end.
+
+    >>> Reversed(np.arange(5))[1:3].tolist()
+    [3, 2]
+    """
+
+    def __init__(self, tokens: Tokens):
+        self._tokens = tokens
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def __getitem__(self, part: slice, /) -> np.ndarray:
+        start, stop, _ = part.indices(len(self))
+        return self._tokens[len(self) - stop : len(self) - start][::-1]
+
+
 class Batch(NamedTuple):
     """Arrays of one training step; `weights` is 0 where there is no token."""
 

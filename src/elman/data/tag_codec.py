@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Integer
 
 from elman._errors import DataError
-from elman.data.spans import Scheme, can_follow
+from elman.data.spans import Scheme, Span, can_follow, tags_of
 from elman.data.tagged import Form, Tagged
 from elman.data.vocabulary import PADDING, UNKNOWN_WORD
 
@@ -98,6 +98,23 @@ class TagCodec(msgspec.Struct, frozen=True):
         """The ids of tags; -1 for what was not there in training."""
         known = _index(self.tags)
         return np.array([known.get(tag, -1) for tag in tags], np.int32)
+
+    def restrict_to(self, span: Span, allowed: Bool[np.ndarray, "time tag"]) -> None:
+        """Leaves in `allowed` the tags of sequences that have this very span.
+
+        >>> codec = TagCodec(words=(), letters=(), tags=("B-X", "I-X", "O"), scheme="IOB2")
+        >>> allowed = np.ones((3, 3), bool)
+        >>> codec.restrict_to(Span("X", 0, 2), allowed)
+        >>> allowed.astype(int).tolist()
+        [[1, 0, 0], [0, 1, 0], [1, 0, 1]]
+        """
+        assert self.scheme is not None, "tags that mark no spans"
+        inside = tags_of([Span(span.label, 0, span.stop - span.start)], span.stop - span.start, scheme=self.scheme)
+        known = np.array(self.tags)
+        for step, tag in enumerate(inside, start=span.start):
+            allowed[step] &= known == tag
+        if span.stop < len(allowed):
+            allowed[span.stop] &= known != f"I-{span.label}"
 
     @property
     def allowed(self) -> Bool[np.ndarray, "before after"] | None:

@@ -16,11 +16,12 @@ from elman._errors import ConfigError, VocabularyError
 from elman._types import Unknown
 from elman.data.corpus import TextPart, read_corpus
 from elman.data.text import TextSource
-from elman.data.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Bytes
+from elman.data.vocabulary import AnyVocabulary, Bytes, Characters
 from elman.decoding.generate import generate, prefill
 from elman.decoding.settings import Sampling
 from elman.fitted._fitted import Fitted, largest_difference
 from elman.models.language_model import LanguageModel
+from elman.tasks.language_modelling import LanguageModelling
 
 _STEPS, _CHUNK = 96, 7
 
@@ -40,6 +41,7 @@ class FittedLanguageModel(Fitted):
     True
     """
 
+    task: LanguageModelling
     codec: AnyVocabulary
     model: LanguageModel
 
@@ -87,7 +89,7 @@ class FittedLanguageModel(Fitted):
 
         Raises:
             VocabularyError: a prime that cannot be read.
-            ConfigError: an unknown or impossible option.
+            ConfigError: an unknown or impossible option, or a model that reads backwards.
         """
         return "".join(self.stream(prime, length=length, stop=stop, unknown=unknown, **sampling))
 
@@ -113,11 +115,12 @@ class FittedLanguageModel(Fitted):
         return ["".join(_until(stop, (texts[row] for texts in pieces))) for row in range(count)]
 
     def next(self, text: str) -> dict[str, float]:
-        """The probability of every token after `text`, likeliest first."""
+        """The probability of every token after `text`, likeliest first; where the model reads from the end, of every
+        token before it."""
         return self.nexts(text)[-1]
 
     def nexts(self, text: str) -> list[dict[str, float]]:
-        """The same after each token of `text`."""
+        """The same after each token of `text`, in the order of reading."""
         _, logits = prefill(self.model, self._prime(text, "error"))
         allowed = np.flatnonzero(self._allowed())
         chances = jax.nn.softmax(logits[0][:, allowed], axis=-1)
@@ -129,6 +132,8 @@ class FittedLanguageModel(Fitted):
     def _pieces(self, prime: str, count: int, length: int, unknown: Unknown, sampling: Sampling) -> Iterator[list[str]]:
         if count < 1 or length < 0:
             raise ConfigError(f"expected at least 1 sample and no negative length; got {count} and {length}")
+        if self.task.reverse:
+            raise ConfigError("this model reads from the end, so it cannot go on; train one without reverse")
         carry, logits = prefill(self.model, self._prime(prime, unknown))
         carry, logits = jax.tree.map(lambda leaf: jnp.repeat(leaf, count, axis=0), (carry, logits[:, -1]))
         decoders = [self.codec.stream() for _ in range(count)]
@@ -141,7 +146,7 @@ class FittedLanguageModel(Fitted):
         ids = self.codec.encode(text, unknown=unknown)
         if not len(ids):
             raise VocabularyError(f"the prime {text!r} holds no token that the model knows; give at least one")
-        return ids
+        return ids[::-1] if self.task.reverse else ids
 
     def _start(self) -> int:
         """A line end, or the first token where the text had none."""
@@ -149,10 +154,9 @@ class FittedLanguageModel(Fitted):
         return int(known[0] if len(known) else np.flatnonzero(self._allowed())[0])
 
     def _allowed(self) -> Bool[np.ndarray, " vocab"]:
-        """All but padding and the unknown word, which stand for no text."""
-        if isinstance(self.codec, Bytes):
-            return np.ones(self.codec.size, bool)
-        return np.array([token not in (PADDING, UNKNOWN_WORD) for token in self.codec.tokens])
+        """All but padding and what is unknown, which stand for no text and come first."""
+        reserved = 0 if isinstance(self.codec, Bytes) else 1 if isinstance(self.codec, Characters) else 2
+        return np.arange(self.codec.size) >= reserved
 
 
 def _until(stop: str, pieces: Iterator[str]) -> Iterator[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Array, Bool, Float, Int
 
-from elman.ops.crf import FORBIDDEN, Chain
+from elman.ops.crf import FORBIDDEN, Chain, log_likelihood
+from elman.ops.losses import cross_entropy
 
 Allowed = tuple[tuple[bool, ...], ...]
 
@@ -31,6 +32,11 @@ class TagChain(eqx.Module):
         self.scores = _zeros(tags) if learned else None
         self.tags, self.allowed = tags, None if allowed is None else tuple(map(tuple, allowed.tolist()))
 
+    @property
+    def is_free(self) -> bool:
+        """Whether it says nothing, so that every step is by itself."""
+        return self.scores is None and self.allowed is None
+
     def __call__(self) -> Chain:
         """The scores, with what is not allowed forbidden."""
         chain = _zeros(self.tags) if self.scores is None else self.scores
@@ -39,6 +45,23 @@ class TagChain(eqx.Module):
         table = jnp.asarray(self.allowed)
         ways = (table[:-1, :-1], table[-1, :-1], table[:-1, -1])
         return Chain(*(jnp.where(way, score, FORBIDDEN) for way, score in zip(ways, chain, strict=True)))
+
+    def loss(
+        self,
+        scores: Float[Array, "batch time tag"],
+        mask: Bool[Array, "batch time"],
+        tags: Int[Array, "batch time"],
+        weights: Float[Array, "batch time"],
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Sum of -log p(right tags) in nats, and the number of words that it is over: of each word by itself, or where
+        the chain is learned of all words of a sentence together. A weight of 0 at a real word means that its tag is
+        none of those here; then the word does not count, and in a chain neither does its sentence.
+        """
+        if self.scores is None:
+            return cross_entropy(scores, tags, weights)
+        whole = ((weights > 0) == mask).all(axis=1)
+        nats = -log_likelihood(scores, self(), mask, tags)
+        return jnp.sum(jnp.where(whole, nats, 0.0)), jnp.sum(weights * whole[:, None])
 
 
 def _zeros(tags: int) -> Chain:

@@ -6,6 +6,7 @@ The command line's help reads these modules, so what takes long to import is imp
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -86,6 +87,11 @@ class Task(Config, frozen=True, kw_only=True):
         self, model: Any, carry: Carry, batch: Any, *, key: PRNGKeyArray | None = None
     ) -> tuple[tuple[Any, Any], Carry]:
         """((sum, count), carry): the loss summed over the batch in nats; `key=None` means without noise."""
+
+    def rates(self, epoch: int) -> Mapping[str, float]:
+        """What multiplies the learning rate of parts of the model in an epoch, counted from 0; 0 freezes a part. The
+        names are those of the saved weights, such as "embedding" or "layers.cells.0"; all other parts have 1."""
+        return {}
 
     def activations(self, model: Any, carry: Carry, batch: Any) -> list[tuple[str, Any]]:
         """What each part of the model puts out, by name, in the order of computation: where numbers go wrong is sought

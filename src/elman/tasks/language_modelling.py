@@ -9,9 +9,10 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from elman._errors import ConfigError, DataError
 from elman._types import VocabularyKind
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
     from elman.cells import Cell
     from elman.data.corpus import TextPart
     from elman.data.examples import Data
-    from elman.data.streams import Batch, Streams
+    from elman.data.streams import Batch, Streams, Tokens
     from elman.data.text import TextSource
     from elman.data.vocabulary import AnyVocabulary
     from elman.models.language_model import LanguageModel
+
+SUBWORDS = 8000
+"""Sub-words learned where no number is given."""
 
 EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 64
 """Evaluation reads a part as up to 16 streams, each from a fresh state and of 1,000 tokens at least, so that cold
@@ -47,11 +51,17 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
     """
 
     vocabulary: VocabularyKind = "characters"
-    """What a token is; bytes suit any language or file, words need a large text."""
+    """What a token is; bytes suit any language or file, words need a large text, subwords (pieces of words that the
+    text suggests) need the extra `subwords`."""
+    vocabulary_size: Annotated[int, Meta(ge=300, lt=2**20)] | None = None
+    """Sub-words to learn, the 256 bytes included (8,000)."""
     lower: bool = False
     """Lower-case the text, and every prime, first."""
     min_count: Count = 1
     """Words seen less often become <unk>."""
+    reverse: bool = False
+    """Read the text from its end, to predict the token before: for a model that starts a classifier or a tagger (see
+    start_from), as it writes nothing."""
     validation: Size = 0.05
     """Part that chooses the best weights: a share (of 250,000 tokens at most), or from 1 on a number of tokens."""
     test: Size = 0.05
@@ -92,6 +102,8 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
         check_parts(self.validation, self.test, "tokens")
         if self.min_count > 1 and self.vocabulary != "words":
             raise ConfigError(f"min_count: belongs to words; {self.vocabulary} are all kept")
+        if self.vocabulary_size is not None and self.vocabulary != "subwords":
+            raise ConfigError(f"vocabulary_size: belongs to subwords; {self.vocabulary} are all kept")
         if self.validation in (0, 1):
             raise ConfigError("validation: expected a share or at least 2 tokens; the best weights are chosen by it")
         if self.lower and self.vocabulary == "bytes":
@@ -121,6 +133,7 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
             vocabulary=self.vocabulary,
             lower=self.lower,
             min_count=self.min_count,
+            vocabulary_size=self.vocabulary_size or SUBWORDS,
             validation=self.validation,
             test=self.test,
             at_least=self._tokens_needed(),
@@ -189,7 +202,7 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
         """The text in order; nothing is random."""
         from elman.data.streams import Streams
 
-        return Streams(part.tokens, batch_size=self.batch_size, unroll_length=self.unroll_length)
+        return Streams(self._in_order(part), batch_size=self.batch_size, unroll_length=self.unroll_length)
 
     def evaluation_batches(self, part: TextPart) -> Streams:
         """The whole of `part`, every token but the first counted once."""
@@ -200,7 +213,12 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
                 f"the {part.name} part has {len(part)} tokens, too few to evaluate; split with a larger part"
             )
         streams = max(1, min(EVALUATION_STREAMS, len(part) // 1000))
-        return Streams(part.tokens, batch_size=streams, unroll_length=EVALUATION_UNROLL)
+        return Streams(self._in_order(part), batch_size=streams, unroll_length=EVALUATION_UNROLL)
+
+    def _in_order(self, part: TextPart) -> Tokens:
+        from elman.data.streams import Reversed
+
+        return Reversed(part.tokens) if self.reverse else part.tokens
 
     def init_carry(self, model: LanguageModel, batch: int) -> Carry:
         """The state before the first token of `batch` texts."""
@@ -305,7 +323,7 @@ class LanguageMetrics:
 
     def __str__(self) -> str:
         nats = f"{self.nats_per_token:.4f} nats per {self.unit}"
-        if self.unit == "word":
+        if self.unit in ("word", "subword"):
             return f"{nats}, perplexity {self.perplexity:.2f}"
         return f"{nats}, {self.nats_per_token / math.log(2):.3f} bits per {self.unit}"
 

@@ -19,6 +19,7 @@ from elman.recurrence import engine_for
 from elman.tasks._task import Metrics, Task
 from elman.training.events import Checkpoint, Evaluated, Event, Finished, Started, Stepped
 from elman.training.optimiser import make_optimiser
+from elman.training.rates import rates_by_weight
 from elman.training.settings import Training
 from elman.training.state import Progress, TrainState
 from elman.training.step import diagnose, make_step
@@ -54,11 +55,15 @@ def train(
         engine=" ".join(engine_for(first_cell(model).sample(base_key))),
     )
     reason, spent = "done", run.spent(progress.step)
+    epoch, factors = -1, None
     while spent < 1 or progress.step == 0:
         batch, key = batches.at(progress.step), jax.random.fold_in(base_key, progress.step)
         is_first = np.bool_(progress.step % len(batches) == 0)
         rate = np.float32(settings.rate(step=progress.step, spent=spent))
-        model, memory, carry, result = step(model, memory, carry, batch, is_first, key, rate)
+        if progress.step // len(batches) != epoch:
+            epoch = progress.step // len(batches)
+            factors = _factors(task, model, epoch)
+        model, memory, carry, result = step(model, memory, carry, batch, is_first, key, rate, factors)
         if not bool(result.finite):
             yield Checkpoint(_kept(model, memory, carry, best, progress, run))
             raise diagnose(task, model, carry, batch, bool(is_first), key, progress.step)
@@ -97,6 +102,11 @@ def train(
             yield Checkpoint(_kept(model, memory, carry, best, progress, run))
             run.checkpoint_made()
     yield Finished(_kept(model, memory, carry, best, progress, run), reason)
+
+
+def _factors(task: Task, model: Any, epoch: int) -> Any:
+    rates = task.rates(epoch)
+    return rates_by_weight(model, rates) if rates else None
 
 
 def _kept(model: Any, memory: Any, carry: Any, best: Any, progress: Progress, run: _Clock) -> TrainState:

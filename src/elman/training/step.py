@@ -26,19 +26,28 @@ class StepResult(NamedTuple):
 
 
 def make_step(task: Task, optimiser: optax.GradientTransformation) -> Callable:
-    """(model, optimiser state, carry, batch, is_first, key, rate) -> (model, optimiser state, carry, StepResult).
+    """(model, optimiser state, carry, batch, is_first, key, rate, factors) -> (model, optimiser state, carry,
+    StepResult).
 
     `is_first` starts the epoch's streams anew, inside the gradient, so that a learned start state is learned.
+    `factors` multiply the rate, one for each weight; None is 1 for all. A weight whose factor is 0 stays what it is,
+    and its gradient neither counts in the norm nor is remembered.
     A step whose loss or gradient is not finite returns what it was given.
     """
 
     @partial(jax.jit, donate_argnums=(0, 1, 2))
-    def step(model: Any, memory: Any, carry: Any, batch: Any, is_first: Any, key: Any, rate: Any) -> tuple:
+    def step(
+        model: Any, memory: Any, carry: Any, batch: Any, is_first: Any, key: Any, rate: Any, factors: Any = None
+    ) -> tuple:
         (mean, (total, count, after)), gradient = jax.value_and_grad(_mean_loss, argnums=1, has_aux=True)(
             task, model, carry, batch, is_first, key
         )
+        if factors is not None:
+            gradient = jax.tree.map(lambda slope, factor: jnp.where(factor > 0, slope, 0), gradient, factors)
         norm = optax.tree.norm(gradient)
         updates, new_memory = optimiser.update(gradient, memory, model)
+        if factors is not None:
+            updates = jax.tree.map(jnp.multiply, updates, factors)
         new_model = jax.tree.map(lambda weight, update: (weight + rate * update).astype(weight.dtype), model, updates)
         finite = jnp.isfinite(mean) & jnp.isfinite(norm) & jnp.isfinite(optax.tree.norm(new_model))
         kept = jax.tree.map(

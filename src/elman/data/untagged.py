@@ -1,0 +1,73 @@
+"""Sentences to be tagged, as they arrive: text, words one a line, or CoNLL-U."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from elman.data.columns import DOCUMENT
+from elman.data.conllu import Sentence, read_conllu, sentence_of
+from elman.data.lines import arriving_lines
+from elman.data.tokenise import glued, tokenise
+
+Reading = Literal["text", "words", "conllu"]
+
+LINES = 16384
+"""Lines of one group, of which a sentence may have many."""
+
+
+def arriving_sentences(*places: str, read: Reading) -> Iterator[list[Sentence]]:
+    """The sentences of files, "-" being standard input, in groups of those that are there.
+
+    Raises:
+        DataError: no such file, or malformed CoNLL-U, by file and line.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+    ...     _ = file.write("It's here.")
+    ...     file.flush()
+    ...     [[sentence]] = arriving_sentences(file.name, read="text")
+    >>> sentence.values("form")
+    ('It', "'s", 'here', '.')
+    """
+    for place in places:
+        if read == "text":
+            for lines in arriving_lines(place):
+                yield [_of_text(line.strip()) for line in lines if line.strip()]
+        else:
+            yield from _blocks(place, _of_words if read == "words" else _of_conllu)
+
+
+def _blocks(place: str, read: Callable[[list[str], str, int], list[Sentence]]) -> Iterator[list[Sentence]]:
+    """Whole sentences: up to the last empty line that is there."""
+    waiting: list[str] = []
+    first, name = 1, "standard input" if place == "-" else place
+    for lines in arriving_lines(place, at_most=LINES):
+        waiting += lines
+        ends = [number for number, line in enumerate(waiting, start=1) if not line.strip(" ")]
+        if ends:
+            yield read(waiting[: ends[-1]], name, first)
+            waiting, first = waiting[ends[-1] :], first + ends[-1]
+    yield read(waiting, name, first)
+
+
+def _of_text(line: str) -> Sentence:
+    tokens = tokenise(line)
+    return sentence_of([token.form for token in tokens], text=line, glued=glued(tokens))
+
+
+def _of_words(lines: list[str], name: str, first: int) -> list[Sentence]:
+    """A word is the first column of its line."""
+    sentences, words = [], list[str]()
+    for line in [*lines, ""]:
+        columns = line.split("\t") if "\t" in line else line.split()
+        if columns and columns[0].strip() and columns[0] != DOCUMENT:
+            words.append(columns[0].strip())
+        elif words:
+            sentences.append(sentence_of(words))
+            words = []
+    return sentences
+
+
+def _of_conllu(lines: list[str], name: str, first: int) -> list[Sentence]:
+    return list(read_conllu(lines, file=name, first=first))

@@ -1,0 +1,287 @@
+"""Tagging: a tag for every word of a sentence, such as its part of speech, or the names in it.
+
+The command line's help reads this module, so what takes long to import is imported by the methods that need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from elman._config import Config
+from elman._errors import ConfigError, DataError
+from elman.tasks._fields import CellName, Count, Rate, cell_name
+from elman.tasks._task import Task
+from elman.tasks.tagging_metrics import TaggingMetrics
+
+if TYPE_CHECKING:
+    from jaxtyping import PRNGKeyArray
+
+    from elman._types import Carry
+    from elman.data.examples import Data, Part
+    from elman.data.tag_batches import TagBatch, TagBatches
+    from elman.data.tag_codec import TagCodec
+    from elman.data.tagged import Tagged
+    from elman.models.tagger import TaggingModel
+
+GRAMMAR = "grammar"
+"""The place that stands for sentences of a toy grammar."""
+
+EVALUATION_WORDS = 4096
+"""Words of a batch where nothing is learned, padding included."""
+
+
+class TagPrediction(Config, frozen=True, kw_only=True):
+    """How `elman predict` reads what is to be tagged, and what it tells."""
+
+    read: Literal["text", "words", "conllu"] = "text"
+    """What comes in: text, a sentence a line, which is split into words; words, one a line with an empty line after a
+    sentence; or CoNLL-U, of which all columns but the tags stay as they are."""
+    n_best: Annotated[int, Meta(ge=1, le=100)] = 1
+    """Taggings of each sentence, the best first."""
+    confidence: bool = False
+    """Tell how probable each tag is."""
+
+
+class Tagging(Task, frozen=True, kw_only=True, tag=True):
+    """Tag every word.
+
+    >>> task = Tagging(hidden_size=16, validation=0, test=0)
+    >>> data = task.read_sentences([(("a", "cat", "sat"), ("DET", "NOUN", "VERB"))] * 3)
+    >>> len(data.train), data.codec.tags
+    (3, ('DET', 'NOUN', 'VERB'))
+    """
+
+    training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003, "weight_decay": 0.01}
+    options: ClassVar[type[Config] | None] = TagPrediction
+
+    column: str = ""
+    """Where the tags are: in CoNLL-U upos (the default), xpos, feats, feats=Number, ...; else the name or number of a
+    column, by default the last."""
+    ill_formed: Literal["refuse", "repair"] = "refuse"
+    """What to do with spans that begin with I- and the like; repaired, IOB1 becomes IOB2."""
+    validation: Annotated[float, Meta(ge=0)] = 0.1
+    """Where no file is named dev: what chooses the best weights, a share, or from 1 on a number of sentences."""
+    test: Annotated[float, Meta(ge=0)] = 0.1
+    """Where no file is named dev or test: the part that training never sees; as --validation."""
+    lower: bool = True
+    """Look words up in lower case; their letters are read as they are."""
+    min_count: Count = 1
+    """Words seen less often have no vector of their own; their letters are read."""
+    cell: CellName = "LSTM"
+    """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
+    embedding_size: Count = 100
+    """Numbers that stand for a word."""
+    letter_size: Count = 32
+    """Numbers that stand for a letter."""
+    letter_hidden_size: Count = 64
+    """Units that read a word's letters, for each direction."""
+    hidden_size: Count = 200
+    """Units of a recurrent layer, for each direction."""
+    num_layers: Count = 2
+    """Recurrent layers on top of each other."""
+    decoder: Literal["softmax", "crf"] | None = None
+    """Tags of a sentence each by itself, or together by a conditional random field (for spans crf, else softmax)."""
+    word_dropout: Annotated[float, Meta(ge=0)] = 0.25
+    """a: in training, a word seen n times is taken for an unknown one with probability a / (a + n)."""
+    input_dropout: Rate = 0.33
+    """Share of the words' features dropped in training."""
+    dropout: Rate = 0.33
+    """Share of each layer's outputs dropped in training."""
+    batch_words: Count = 1024
+    """Words of a batch, padding included."""
+
+    def __post_init__(self) -> None:
+        if callable(self.cell):
+            msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
+        Config.__post_init__(self)
+        if sum(part for part in (self.validation, self.test) if part < 1) >= 1:
+            raise ConfigError(f"validation {self.validation} and test {self.test} leave nothing to train on")
+
+    def read(self, *places: str | Path) -> Data:
+        """Reads CoNLL-U, or files in columns, or folders of them (.xz and .gz too); files whose names say train, dev
+        and test are the parts. "grammar" stands for sentences of a toy grammar.
+
+        Raises:
+            DataError: a malformed file, by file and line; or nothing to learn.
+            ConfigError: no such column.
+        """
+        from elman.data.tagged import UPOS, TaggedSentences, read_tagged
+
+        if not places:
+            raise DataError("nothing to read; expected files of tagged sentences, a folder of them, or grammar")
+        if places == (GRAMMAR,) and not Path(GRAMMAR).exists():
+            from elman.data.generated import sentences
+
+            return self._data(TaggedSentences(tuple(sentences(5000)), (), (), "columns"), "pos", GRAMMAR, (GRAMMAR,))
+        found = read_tagged(*places, column=self.column)
+        column = self.column or (UPOS if found.form == "conllu" else "")
+        source = ", ".join(map(str, places))
+        return self._data(found, column, source, tuple(str(Path(place).absolute()) for place in places))
+
+    def read_sentences(self, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Data:
+        """The same for pairs of words and tags in memory.
+
+        Raises:
+            DataError: more or fewer tags than words; or nothing to learn.
+        """
+        from elman.data.tagged import Tagged, TaggedSentences
+
+        found = []
+        for number, (words, tags) in enumerate(sentences, start=1):
+            if len(words) != len(tags):
+                raise DataError(f"sentence {number}: expected a tag for each of {len(words)} words; got {len(tags)}")
+            found.append(Tagged(tuple(words), tuple(tags), f"sentence {number}"))
+        return self._data(TaggedSentences(tuple(found), (), (), "columns"), "", "the sentences", ())
+
+    def _data(self, found: Any, column: str, source: str, places: tuple[str, ...]) -> Data:
+        from elman.data.examples import Data, Part, fingerprint, split
+        from elman.data.tag_codec import TagCodec
+        from elman.data.tagged import check_spans, check_tags, tag_scheme
+
+        check_tags(found.train, column=column)
+        scheme = tag_scheme(found.train)
+        parts: dict[str, Sequence[Tagged]] = {
+            "train": found.train,
+            "validation": found.validation,
+            "test": found.test,
+        }
+        if scheme:
+            checked = partial(check_spans, scheme=scheme, ill_formed=self.ill_formed)
+            parts = {name: checked(sentences) for name, sentences in parts.items()}
+        if not parts["validation"]:
+            test = 0 if parts["test"] else self.test
+            dealt = split(parts["train"], validation=self.validation, test=test)
+            parts = {
+                "train": dealt.train,
+                "validation": dealt.validation,
+                "test": parts["test"] or dealt.test,
+            }
+        codec = TagCodec.of(
+            parts["train"],
+            lower=self.lower,
+            min_count=self.min_count,
+            scheme=scheme,
+            form=found.form,
+            column=column,
+        )
+        return Data(
+            **{name: Part(name, tuple(sentences), codec) for name, sentences in parts.items()},
+            codec=codec,
+            source=source,
+            places=places,
+            fingerprint=fingerprint([[s.words, s.tags] for s in parts["train"]], codec),
+            unit="sentence",
+        )
+
+    def settled(self, data: Data) -> Tagging:
+        """This task with the decoder that suits the tags.
+
+        Raises:
+            DataError: something else than `read` returns.
+        """
+        from elman.data.tag_codec import TagCodec
+
+        if not isinstance(getattr(data, "codec", None), TagCodec):
+            raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
+        if not len(data.validation):
+            raise DataError("the validation part is empty; expected sentences that choose the best weights")
+        suited = "softmax" if data.codec.scheme is None else "crf"
+        return msgspec.structs.replace(self, decoder=self.decoder or suited)
+
+    def build(self, codec: TagCodec, *, key: PRNGKeyArray) -> TaggingModel:
+        """A new model for the words, letters and tags of `codec`."""
+        from elman.cells.find import build_cell, find_cell
+        from elman.models.tagger import TaggingModel
+
+        return TaggingModel(
+            partial(build_cell, find_cell(str(self.cell))),
+            words=len(codec.words),
+            letters=len(codec.letters),
+            tags=len(codec.tags),
+            embedding_size=self.embedding_size,
+            letter_size=self.letter_size,
+            letter_hidden_size=self.letter_hidden_size,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            crf=self.decoder == "crf",
+            allowed=codec.allowed,
+            input_dropout=self.input_dropout,
+            dropout=self.dropout,
+            key=key,
+        )
+
+    def batches(self, part: Part[Tagged], *, seed: int) -> TagBatches:
+        """The sentences, dealt out anew in every epoch."""
+        from elman.data.tag_batches import TagBatches
+
+        return TagBatches(
+            part.examples,
+            part.codec,
+            batch_words=self.batch_words,
+            word_dropout=self.word_dropout,
+            seed=seed,
+            shuffle=True,
+        )
+
+    def loss(
+        self, model: TaggingModel, carry: Carry, batch: TagBatch, *, key: PRNGKeyArray | None = None
+    ) -> tuple[tuple[Any, Any], Carry]:
+        """((nats, words), carry): -log p of the right tags, of each by itself or, with a CRF, of all of a sentence
+        together. Tags that were not there in training count as nothing here, and so, with a CRF, does their sentence.
+        """
+        import jax.numpy as jnp
+
+        *inputs, tags, weights = map(jnp.asarray, batch)
+        scores = model(*inputs, key=key)
+        mask = jnp.arange(scores.shape[1]) < inputs[-1][:, None]
+        return model.chain.loss(scores, mask, tags, weights), carry
+
+    def activations(self, model: TaggingModel, carry: Carry, batch: TagBatch) -> list[tuple[str, Any]]:
+        """The outputs of the embedding, the reader of letters, each layer and the head."""
+        import jax.numpy as jnp
+
+        return model.activations(*map(jnp.asarray, batch[:5]))
+
+    def evaluate(self, model: TaggingModel, part: Part[Tagged], codec: TagCodec) -> TaggingMetrics:
+        """The best tags of every sentence against the right ones.
+
+        Raises:
+            DataError: a part without sentences.
+        """
+        from elman.data.tag_batches import TagBatches
+        from elman.decoding.tagging import measure
+
+        if not len(part):
+            raise DataError(f"the {part.name} part has no sentence; expected at least one to measure")
+        batches = TagBatches(part.examples, codec, batch_words=EVALUATION_WORDS)
+        nats, known, found = 0.0, 0.0, [()] * len(part)
+        for step in range(len(batches)):
+            total, count, tags = measure(model, batches.at(step))
+            nats, known = nats + float(total), known + float(count)
+            for index, row in zip(batches.indices(step), np.asarray(tags), strict=False):
+                words = part.examples[index].words
+                found[index] = tuple(codec.tags[tag] for tag in row[: len(words)])
+        return TaggingMetrics.of(found, part.examples, codec, nats_per_word=nats / max(known, 1))
+
+    def counted(self, codec: TagCodec) -> str:
+        """word"""
+        return "word"
+
+    @staticmethod
+    def codec_from(values: dict[str, Any]) -> TagCodec:
+        """The codec that `msgspec.to_builtins` turned into plain values."""
+        from elman.data.tag_codec import TagCodec
+
+        return msgspec.convert(values, TagCodec)
+
+    @staticmethod
+    def metrics_from(values: dict[str, Any]) -> TaggingMetrics:
+        """The measures that `to_builtins` turned into plain values."""
+        return TaggingMetrics.from_builtins(values)
