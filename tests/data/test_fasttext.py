@@ -31,7 +31,7 @@ def test_vectors_are_means_of_a_word_and_its_parts(tmp_path, monkeypatch, pack, 
     expected = {word: mean_of_parts(word, MATRIX, words=WORDS, **PARTS) for word in [*WORDS, "cafés", "本"]}
     expected["</s>"] = MATRIX[2]
     (words, matrix), *more = vectors.blocks()
-    assert words == WORDS
+    assert words == list(vectors.words()) == WORDS
     assert more == []
     for word, row in zip(words, matrix, strict=True):
         np.testing.assert_allclose(row, expected[word], atol=1e-6)

@@ -38,7 +38,7 @@ def test_every_format_reads_alike(tmp_path, monkeypatch, name, pack):
     assert type(vectors) is kind
     assert (len(vectors), vectors.width) == (4, 3)
     words, matrix = contents(vectors)
-    assert words == WORDS
+    assert words == list(vectors.words()) == WORDS
     np.testing.assert_array_equal(matrix, VECTORS)
     chosen = vectors.select(["a", "café", "cafe", "The", ""])
     assert sorted(chosen) == ["a", "café"]

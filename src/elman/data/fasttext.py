@@ -64,6 +64,12 @@ class FastTextVectors(Vectors):
     def __len__(self) -> int:
         return self._layout.words
 
+    def words(self) -> Iterator[str]:
+        with opened(self._path) as file:
+            file.seek(self._layout.dictionary)
+            for word in _entries(self._path, file, self._layout.words):
+                yield shown(word)
+
     def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
         with opened(self._path) as file:
             file.seek(self._layout.dictionary)

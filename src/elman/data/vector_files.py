@@ -83,6 +83,11 @@ class _RecordFile(Vectors):
     def __len__(self) -> int:
         return len(self._index)
 
+    def words(self) -> Iterator[str]:
+        with opened(self.path) as file:
+            for record in self._records(file):
+                yield shown(record.word)
+
     def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
         words: list[str] = []
         rows: list[np.ndarray] = []

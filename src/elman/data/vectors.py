@@ -43,6 +43,10 @@ class Vectors(abc.ABC):
         """How many words there are."""
 
     @abc.abstractmethod
+    def words(self) -> Iterator[str]:
+        """All words, in order."""
+
+    @abc.abstractmethod
     def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
         """All words with their vectors, in order, a few thousand at a time."""
 
@@ -89,8 +93,7 @@ class Vectors(abc.ABC):
         here |= self.compose(word for word in words if word not in here)
         for word in words:
             if word not in here:
-                frequent = islice(self.blocks(), SPELLINGS // BLOCK)
-                close = _nearest_spelling(word, [known for block, _ in frequent for known in block])
+                close = _nearest_spelling(word, list(islice(self.words(), SPELLINGS)))
                 raise DataError(f"{self.name}: no vector for {word!r}{close}")
         return [here[word] for word in words]
 
@@ -128,6 +131,9 @@ class WordVectors(Vectors):
 
     def __len__(self) -> int:
         return len(self._list)
+
+    def words(self) -> Iterator[str]:
+        return iter(self._list)
 
     def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
         for start in range(0, len(self), BLOCK):
