@@ -65,7 +65,8 @@ def _plain(name: str) -> str:
 
 
 def _few_labels(place: str) -> bool:
-    """Whether each of the first lines is a label, a tab and a text: in pairs, the first column hardly repeats."""
+    """Whether a column is called label, or each of the first lines is a label, a tab and a text: in pairs, the first
+    column hardly repeats."""
     from elman._errors import DataError
     from elman.data.text import TextSource
 
@@ -73,5 +74,7 @@ def _few_labels(place: str) -> bool:
         head = next(TextSource.open(place).characters(), "").splitlines()[:200]
     except DataError:  # `read` says what is wrong
         return False
+    if head and "label" in head[0].split("\t"):
+        return True
     firsts = [line.split("\t")[0] for line in head[: len(head) - (len(head) < 200)] if "\t" in line]
     return len(firsts) >= 4 and len(firsts) >= 0.9 * (len(head) - 1) and len(set(firsts)) <= len(firsts) / 4
