@@ -19,7 +19,7 @@ from elman.measures.calibration import scaled
 from elman.measures.classification import log_softmax
 from elman.models.classifier import Classifier
 from elman.tasks._logits import all_logits
-from elman.tasks.classification import Answering, Classification
+from elman.tasks.classification import Classification, ClassPrediction
 from elman.tasks.classification_metrics import ClassificationMetrics
 
 ABSTAINS = "-"
@@ -93,12 +93,12 @@ class FittedClassifier(Predictor):
         Raises:
             DataError: an empty text.
         """
-        options = Answering(threshold=threshold)
+        options = ClassPrediction(threshold=threshold)
         if isinstance(text, str):
             return self._predictions([text], options, "the text")[0]
         return self._predictions(text, options, "text")
 
-    def answers(self, *places: str, options: Answering) -> Iterator[str]:
+    def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
         """For each line of the files its label and probability, with a tab between them.
 
         Raises:
@@ -120,7 +120,7 @@ class FittedClassifier(Predictor):
         alone = [log_softmax(all_logits(self.model, [text], self.codec)) for text in texts]
         return {"one by one": largest_difference(together, np.concatenate(alone))}
 
-    def _predictions(self, texts: Sequence[str], options: Answering, place: str) -> list[Prediction]:
+    def _predictions(self, texts: Sequence[str], options: ClassPrediction, place: str) -> list[Prediction]:
         for number, text in enumerate(texts, start=1):
             if not text.strip():
                 raise DataError(f"{place if len(texts) == 1 else f'{place} {number}'}: the text is empty")
