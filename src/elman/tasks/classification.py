@@ -181,7 +181,7 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
         """This task.
 
         Raises:
-            DataError: something else than `read` returns, or texts read by another task.
+            DataError: something else than `read` returns, texts read by another task, or none to validate with.
         """
         from elman.data.examples import Data
         from elman.data.text_codec import TextCodec
@@ -190,6 +190,11 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
             raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
         if data.codec.reading != self._reading():
             raise DataError("data: read as other units or pieces by another task; read it with this one")
+        if not len(data.validation):
+            raise DataError(
+                f"{data.source}: {len(data.train):,} texts to train on and none to validate with; the best weights are "
+                "chosen by it: use more texts, a larger --validation, or a file called dev"
+            )
         return self
 
     def build(self, codec: TextCodec, *, key: PRNGKeyArray) -> Classifier:
