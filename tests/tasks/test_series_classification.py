@@ -142,3 +142,9 @@ def test_the_real_files_are_parts(data_folder):
     data = elman.SeriesClassification().read(*(folder / f"JapaneseVowels_{part}.ts.xz" for part in ("TRAIN", "TEST")))
     assert (len(data.train), len(data.validation), len(data.test)) == (243, 27, 370)
     assert (data.codec.labels, len(data.codec.channels)) == (tuple("123456789"), 12)
+
+
+def test_no_series_to_validate_with_is_told_before_training():
+    task = elman.SeriesClassification()
+    with pytest.raises(elman.DataError, match="4 series to train on and none to validate with.*--validation"):
+        task.settled(task.read_series([(UP, "a"), (UP, "b")] * 2))

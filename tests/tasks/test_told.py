@@ -24,7 +24,9 @@ def test_labels_are_told_from_pairs_by_how_often_the_first_column_repeats(tmp_pa
     (tmp_path / "sms").write_text("".join(f"{'ham' if i % 3 else 'spam'}\ttext {i}\n" for i in range(50)))
     (tmp_path / "pairs.tsv").write_text("".join(f"source {i}\ttarget {i}\n" for i in range(50)))
     (tmp_path / "text").write_text("a line\nand another\n" * 20)
+    (tmp_path / "head.tsv").write_text("text\tlabel\n" + "".join(f"text {i}\t{i % 2}\n" for i in range(50)))
     assert told(str(tmp_path / "sms")) == "Classification"
+    assert told(str(tmp_path / "head.tsv")) == "Classification"
     assert told(str(tmp_path / "pairs.tsv")) == "Seq2Seq"
     assert told(str(tmp_path / "text")) == "LanguageModelling"
 

@@ -15,7 +15,7 @@ from elman.measures.calibration import scaled
 from elman.measures.classification import log_softmax
 from elman.tasks._classes import class_metrics
 from elman.tasks._logits import all_logits
-from elman.tasks.classification import Answering
+from elman.tasks.classification import ClassPrediction
 from elman.tasks.classification_metrics import ClassificationMetrics
 
 ABSTAINS = "-"
@@ -32,10 +32,10 @@ class Prediction(NamedTuple):
     probabilities: dict[str, float]
     """Of every class, likeliest first."""
 
-    def line(self, options: Answering) -> str:
+    def line(self, options: ClassPrediction) -> str:
         """What `elman predict` writes.
 
-        >>> Prediction("a", 0.75, {"a": 0.75, "b": 0.25}).line(Answering(probabilities=True))
+        >>> Prediction("a", 0.75, {"a": 0.75, "b": 0.25}).line(ClassPrediction(probabilities=True))
         'a\\ta=0.7500\\tb=0.2500'
         """
         label, shown = ABSTAINS if self.label is None else self.label, [f"{self.probability:.4f}"]

@@ -13,7 +13,7 @@ from elman.data.lines import arriving_lines
 from elman.data.text_codec import EncodedText, TextCodec
 from elman.fitted._class_predictor import ClassPredictor, Prediction
 from elman.models.classifier import Classifier
-from elman.tasks.classification import Answering, Classification
+from elman.tasks.classification import Classification, ClassPrediction
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class FittedClassifier(ClassPredictor):
         Raises:
             DataError: an empty text.
         """
-        options = Answering(threshold=threshold)
+        options = ClassPrediction(threshold=threshold)
         if isinstance(text, str):
             return self._answers([text], options, "the text")[0]
         return self._answers(text, options, "text")
 
-    def answers(self, *places: str, options: Answering) -> Iterator[str]:
+    def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
         """For each line of the files its label and probability, with a tab between them.
 
         Raises:
@@ -77,7 +77,7 @@ class FittedClassifier(ClassPredictor):
             for answer in self._answers(group, options, "line"):
                 yield answer.line(options)
 
-    def _answers(self, texts: Sequence[str], options: Answering, place: str) -> list[Prediction]:
+    def _answers(self, texts: Sequence[str], options: ClassPrediction, place: str) -> list[Prediction]:
         for number, text in enumerate(texts, start=1):
             if not text.strip():
                 raise DataError(f"{place if len(texts) == 1 else f'{place} {number}'}: the text is empty")

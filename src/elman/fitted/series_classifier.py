@@ -14,7 +14,7 @@ from elman.data.examples import Part
 from elman.data.series_codec import EncodedSeries, SeriesCodec
 from elman.fitted._class_predictor import ClassPredictor, Prediction
 from elman.models.classifier import Classifier
-from elman.tasks.classification import Answering
+from elman.tasks.classification import ClassPrediction
 from elman.tasks.series_classification import SeriesClassification
 
 Values = Float[np.ndarray, "time channel"]
@@ -66,13 +66,13 @@ class FittedSeriesClassifier(ClassPredictor):
         Raises:
             DataError: another number of channels, no step, or a value that is not finite.
         """
-        options = Answering(threshold=threshold)
+        options = ClassPrediction(threshold=threshold)
         if isinstance(series, np.ndarray):
             return next(self._predictions([EncodedSeries(self.codec.encode(series), 0)], options.threshold))
         encoded = [self.codec.encode(one, place=f"series {n}") for n, one in enumerate(series, start=1)]
         return list(self._predictions([EncodedSeries(one, 0) for one in encoded], options.threshold))
 
-    def answers(self, *places: str, options: Answering) -> Iterator[str]:
+    def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
         """For each series of the files, with classes or without, its label and probability, with a tab between them.
 
         Raises:

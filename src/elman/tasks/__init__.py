@@ -1,6 +1,6 @@
 """What a model is for: data, model, loss and measures bound together. Importing this package does not import jax."""
 
-from elman.tasks.classification import Answering, Classification
+from elman.tasks.classification import Classification, ClassPrediction
 from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
 from elman.tasks.seq2seq import Seq2Seq
 from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
@@ -9,7 +9,7 @@ from elman.tasks.tagging import Tagging, TagPrediction
 from elman.tasks.tagging_metrics import TaggingMetrics
 
 __all__ = [
-    "Answering",
+    "ClassPrediction",
     "Classification",
     "LanguageMetrics",
     "LanguageModelling",

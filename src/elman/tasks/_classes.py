@@ -11,7 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from elman._errors import DataError
 from elman.data.class_batches import ClassBatch
-from elman.data.examples import Part
+from elman.data.examples import Data, Part
 from elman.tasks._logits import all_logits
 from elman.tasks.classification_metrics import ClassificationMetrics
 
@@ -26,6 +26,20 @@ def class_loss(model: Any, batch: ClassBatch, *, smoothing: float, key: PRNGKeyA
     wanted = (1 - spread) * jax.nn.one_hot(labels, classes) + spread / classes
     nats = -(wanted * jax.nn.log_softmax(logits)).sum(axis=-1)
     return jnp.sum(jnp.where(weights > 0, nats * weights, 0.0)), jnp.sum(weights)
+
+
+def check_validation(data: Data) -> None:
+    """Refuses data without a validation part.
+
+    Raises:
+        DataError: names the mends.
+    """
+    if not len(data.validation):
+        units = data.unit if data.unit == "series" else f"{data.unit}s"
+        raise DataError(
+            f"{data.source}: {len(data.train):,} {units} to train on and none to validate with; the best weights are "
+            f"chosen by it: use more {units}, a larger --validation, or a file called dev"
+        )
 
 
 def class_metrics(model: Any, part: Part, codec: Any, *, temperature: float | None) -> ClassificationMetrics:

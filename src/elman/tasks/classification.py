@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from elman.tasks.classification_metrics import ClassificationMetrics
 
 
-class Answering(Config, frozen=True, kw_only=True):
+class ClassPrediction(Config, frozen=True, kw_only=True):
     """How `elman predict` answers."""
 
     threshold: Annotated[float, Meta(ge=0, le=1)] = 0.0
@@ -51,7 +51,7 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
     """
 
     training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003}
-    options: ClassVar[type[Config] | None] = Answering
+    options: ClassVar[type[Config] | None] = ClassPrediction
 
     units: Literal["words", "characters", "bytes", "subwords"] = "words"
     """What a text is made of."""
@@ -88,7 +88,7 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
     num_layers: Count = 1
     """Recurrent layers on top of each other."""
     bidirectional: bool = True
-    """Read from both ends."""
+    """Read from both ends, not from the first word on alone."""
     piece_size: Count = 64
     """Units of the layer that reads a piece, in each direction."""
     pooling: Literal["last", "mean", "max", "attention"] = "max"
@@ -111,12 +111,13 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
     """Texts of a batch."""
 
     def __post_init__(self) -> None:
-        from elman.data.files import check_encoding
-
         if callable(self.cell):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Task.__post_init__(self)
-        check_encoding(self.encoding)
+        if self.encoding != "utf-8":
+            from elman.data.files import check_encoding
+
+            check_encoding(self.encoding)
         check_parts(self.validation, self.test, "texts")
         if self.min_count > 1 and self.units != "words":
             raise ConfigError(f"min_count: belongs to words; {self.units} are all kept")
@@ -180,15 +181,17 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
         """This task.
 
         Raises:
-            DataError: something else than `read` returns, or texts read by another task.
+            DataError: something else than `read` returns, texts read by another task, or none to validate with.
         """
         from elman.data.examples import Data
         from elman.data.text_codec import TextCodec
+        from elman.tasks._classes import check_validation
 
         if not isinstance(data, Data) or not isinstance(data.codec, TextCodec):
             raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
         if data.codec.reading != self._reading():
             raise DataError("data: read as other units or pieces by another task; read it with this one")
+        check_validation(data)
         return self
 
     def build(self, codec: TextCodec, *, key: PRNGKeyArray) -> Classifier:

@@ -16,7 +16,7 @@ from elman._config import Config
 from elman._errors import ConfigError, DataError
 from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
 from elman.tasks._task import Task
-from elman.tasks.classification import Answering
+from elman.tasks.classification import ClassPrediction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
     """
 
     training: ClassVar[dict[str, Any]] = {"epochs": 60.0, "learning_rate": 0.003}
-    options: ClassVar[type[Config] | None] = Answering
+    options: ClassVar[type[Config] | None] = ClassPrediction
 
     series_column: str = "series"
     """The column of a table (CSV, TSV, JSON lines) that tells which rows are steps of the same series."""
@@ -158,13 +158,15 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         """This task.
 
         Raises:
-            DataError: something else than `read` returns.
+            DataError: something else than `read` returns, or no series to validate with.
         """
         from elman.data.examples import Data
         from elman.data.series_codec import SeriesCodec
+        from elman.tasks._classes import check_validation
 
         if not isinstance(data, Data) or not isinstance(data.codec, SeriesCodec):
             raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
+        check_validation(data)
         return self
 
     def build(self, codec: SeriesCodec, *, key: PRNGKeyArray) -> Classifier:

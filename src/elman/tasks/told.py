@@ -83,8 +83,11 @@ def _plain(name: str) -> str:
 
 
 def _few_labels(place: str) -> bool:
-    """Whether each of the first lines is a label, a tab and a text: in pairs, the first column hardly repeats."""
+    """Whether a column is called label, or each of the first lines is a label, a tab and a text: in pairs, the first
+    column hardly repeats."""
     head = _head(place)
+    if head and "label" in head[0].split("\t"):
+        return True
     firsts = [line.split("\t")[0] for line in head[: len(head) - (len(head) < 200)] if "\t" in line]
     return len(firsts) >= 4 and len(firsts) >= 0.9 * (len(head) - 1) and len(set(firsts)) <= len(firsts) / 4
 
