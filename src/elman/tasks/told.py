@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 LABELLED = (".ts", ".csv", ".jsonl", ".tar.gz", ".tgz")
+TAGGED = (".conllu", ".conll", ".iob", ".bio")
 PAIRED = (".tsv", ".dict")
 SPLITS = ("train", "dev", "valid", "validation", "test")
 GENERATED = {"sums": "Seq2Seq", "dates": "Seq2Seq", "grammar": "Tagging"}
@@ -30,7 +31,7 @@ def told(*places: str) -> str:
 
 def _told_by_name(*places: str) -> str:
     names = [_plain(Path(place).name) for place in places]
-    if names[0].endswith(".conllu"):
+    if names[0].endswith(TAGGED):
         return "Tagging"
     if names[0].endswith(LABELLED) or Path(places[0]).name.endswith(LABELLED):
         return "Classification"
@@ -48,7 +49,7 @@ def _told_by_name(*places: str) -> str:
 
 def _told_by_content(folder: Path) -> str:
     names = sorted(_plain(file.name) for file in folder.iterdir() if not file.name.startswith("."))
-    if any(name.endswith(".conllu") for name in names):
+    if any(name.endswith(TAGGED) for name in names):
         return "Tagging"
     labelled = any(name.endswith(LABELLED) or _split_of(name) for name in names)
     classes = [inner for inner in folder.iterdir() if inner.is_dir() and not inner.name.startswith(".")]
