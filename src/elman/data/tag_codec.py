@@ -40,6 +40,8 @@ class TagCodec(msgspec.Struct, frozen=True):
     """How the training files were written; what is tagged is written so too."""
     column: str = "upos"
     """Where the tags were."""
+    added: int = 0
+    """How many words, the last, are in no sentence to train on but came from elsewhere."""
 
     @classmethod
     def of(
@@ -51,9 +53,10 @@ class TagCodec(msgspec.Struct, frozen=True):
         scheme: Scheme | None = None,
         form: Form = "conllu",
         column: str = "upos",
+        more: Iterable[str] = (),
     ) -> TagCodec:
         """The codec of sentences to train on; words seen fewer than `min_count` times are not known, the most frequent
-        come first.
+        come first, and after them `more` words.
 
         Raises:
             DataError: no word is left.
@@ -67,14 +70,18 @@ class TagCodec(msgspec.Struct, frozen=True):
         if not kept:
             most = max(words.values(), default=0)
             raise DataError(f"min_count {min_count} leaves no word; the most frequent appears {most} times")
+        others = dict.fromkeys(word.lower() if lower else word for word in more)
+        for word in kept:
+            others.pop(word, None)
         return cls(
-            words=(PADDING, UNKNOWN_WORD, *kept),
+            words=(PADDING, UNKNOWN_WORD, *kept, *others),
             letters=(PADDING, UNKNOWN_WORD, *sorted(letters)),
             tags=tuple(sorted(tags)),
             lower=lower,
             scheme=scheme,
             form=form,
             column=column,
+            added=len(others),
         )
 
     def word_ids(self, words: Sequence[str]) -> Integer[np.ndarray, " time"]:

@@ -75,14 +75,16 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
     reading: Reading
 
     @classmethod
-    def of(cls, texts: Iterable[str], *, labels: Sequence[str], reading: Reading) -> TextCodec:
-        """The codec of texts to train on.
+    def of(
+        cls, texts: Iterable[str], *, labels: Sequence[str], reading: Reading, more: Iterable[str] = ()
+    ) -> TextCodec:
+        """The codec of texts to train on; `more` words are kept besides.
 
         Raises:
             DataError: a `min_count` that leaves no word.
             ConfigError: sub-words that cannot be learned.
         """
-        return cls(_vocabulary(map(reading.normal, texts), reading), tuple(labels), reading)
+        return cls(_vocabulary(map(reading.normal, texts), reading, map(reading.normal, more)), tuple(labels), reading)
 
     @property
     def unit(self) -> str:
@@ -123,10 +125,10 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         return EncodedText(tuple(random.integers(0, self.vocabulary.size, n).astype(np.int32) for n in lengths), 0)
 
 
-def _vocabulary(texts: Iterable[str], reading: Reading) -> Characters | Bytes | Subwords | Lexicon:
+def _vocabulary(texts: Iterable[str], reading: Reading, more: Iterable[str]) -> Characters | Bytes | Subwords | Lexicon:
     match reading.units:
         case "words":
-            return Lexicon.of(texts, min_count=reading.min_count)
+            return Lexicon.of(texts, min_count=reading.min_count, more=more)
         case "characters":
             return Characters.of(texts)
         case "bytes":

@@ -74,6 +74,14 @@ class Task(Config, frozen=True, kw_only=True):
     def build(self, codec: Any, *, key: PRNGKeyArray) -> Any:
         """A new model for what `codec` knows."""
 
+    def begun(self, model: Any, codec: Any) -> tuple[Any, str]:
+        """A new model with the weights that it starts from, where those are not random, and a line on them for people.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        return model, ""
+
     @abstractmethod
     def batches(self, part: Any, *, seed: int) -> Batches:
         """The training batches of a part."""

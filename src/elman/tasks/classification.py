@@ -15,7 +15,7 @@ from msgspec import Meta
 from elman._config import Config
 from elman._errors import ConfigError, DataError
 from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
-from elman.tasks._task import Task
+from elman.tasks._pretrained import KnownWords, Pretrained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,7 +41,7 @@ class Answering(Config, frozen=True, kw_only=True):
     """Write the probability of every class, not of the answer alone."""
 
 
-class Classification(Task, frozen=True, kw_only=True, tag=True):
+class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     """Tell the class of a text.
 
     >>> task = Classification(hidden_size=8, embedding_size=8)
@@ -115,11 +115,13 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
 
         if callable(self.cell):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
-        Task.__post_init__(self)
+        Pretrained.__post_init__(self)
         check_encoding(self.encoding)
         check_parts(self.validation, self.test, "texts")
         if self.min_count > 1 and self.units != "words":
             raise ConfigError(f"min_count: belongs to words; {self.units} are all kept")
+        if self.vectors and self.units != "words":
+            raise ConfigError(f"vectors: belong to words; choose units='words', not {self.units!r}")
         if self.pieces == "words" and self.units == "words":
             raise ConfigError("pieces: words are not made of words; choose units='characters' or pieces='sentences'")
 
@@ -189,7 +191,11 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
             raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
         if data.codec.reading != self._reading():
             raise DataError("data: read as other units or pieces by another task; read it with this one")
-        return self
+        return msgspec.structs.replace(self, embedding_size=self.word_size(self.embedding_size))
+
+    def known_words(self, codec: TextCodec) -> KnownWords:
+        """The words of the lexicon."""
+        return KnownWords(codec.vocabulary.tokens[2:], 2, codec.vocabulary.added)  # ty: ignore
 
     def build(self, codec: TextCodec, *, key: PRNGKeyArray) -> Classifier:
         """A new model for the vocabulary and the classes of `codec`."""
@@ -325,7 +331,7 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
         parts = split(train, **shares, seed=self.split_seed, by=lambda text: text.label)
         train, validation, test = parts.train, validation or parts.validation, test or parts.test
         reading = self._reading()
-        codec = TextCodec.of((text.text for text in train), labels=labels, reading=reading)
+        codec = TextCodec.of((text.text for text in train), labels=labels, reading=reading, more=self.more_words())
         return Data(
             train=_part("train", train, codec),
             validation=_part("validation", validation, codec),
