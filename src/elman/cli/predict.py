@@ -38,23 +38,26 @@ def _options(arguments: list[str]) -> Config:
 
 def _command(default: Config) -> Callable[..., int]:
     def main(
-        model: tyro.conf.Positional[Path], files: tyro.conf.Positional[tuple[str, ...]] = (), /, options: Any = default
+        model: tyro.conf.Positional[Path],
+        files: tyro.conf.Positional[tuple[str, ...]] = (),
+        /,
+        prediction: Any = default,
     ) -> int:
         """Answer inputs, one line of output for each; the options that follow --help depend on the model named.
 
         Args:
             model: A saved model.
             files: Files of inputs; - or none is standard input.
-            options: How to answer.
+            prediction: How to answer.
         """
         from elman.fitted import Predictor, load
 
         fitted = load(model)
         if not isinstance(fitted, Predictor):
             raise ArtefactError(f"{model}: answers no inputs")
-        for line in fitted.answers(*(files or ("-",)), options=options):
+        for line in fitted.answers(*(files or ("-",)), options=prediction):
             print(line, flush=True)
         return 0
 
-    main.__annotations__["options"] = type(default)
+    main.__annotations__["prediction"] = type(default)
     return main

@@ -25,7 +25,7 @@ class Options(NamedTuple):
     resume: bool
     json: bool
     lines: bool
-    settings: Task
+    task: Task
     training: Training
 
 
@@ -42,11 +42,11 @@ def run(arguments: list[str]) -> int:
     from elman.fitting import fit
     from elman.training import reporters
 
-    data = options.settings.read(*options.files)
+    data = options.task.read(*options.files)
     report = reporters.Json() if options.json else reporters.Lines() if options.lines else None
     settings = options.training.to_builtins()
     fitted = fit(
-        options.settings,
+        options.task,
         data,
         out=options.place,
         force=options.force,
@@ -87,32 +87,32 @@ def _reader(task: Task, training: Training) -> Callable[..., Options]:
     def read(
         files: tyro.conf.Positional[tuple[str, ...]] = (),
         /,
-        task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None,
+        kind: Annotated[str | None, tyro.conf.arg(name="task", metavar="TASK")] = None,
         out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
         force: bool = False,
         resume: bool = False,
         json: bool = False,
         lines: bool = False,
-        settings: Any = task,
+        task: Any = task,
         training: Training = training,
     ) -> Options:
         """Train a model and save it.
 
         Args:
             files: Files or folders; - is standard input; none is the embedded default text.
-            task: language-modelling, classification, tagging or seq2seq; by default told from the files. The options
+            kind: language-modelling, classification, tagging or seq2seq; by default told from the files. The options
                 below are those of the task.
             out: Where the model is saved; by default the first file's name with .elman, here.
             force: Overwrite a model that is there.
             resume: Go on with a training that was stopped, with its data and its options.
             json: One JSON object per event on standard output.
             lines: One plain line per evaluation instead of the progress bar.
-            settings: Data and model.
+            task: Data and model.
             training: Budget, optimiser and schedule.
         """
-        return Options(files, out or _default_place(files), force, resume, json, lines, settings, training)
+        return Options(files, out or _default_place(files), force, resume, json, lines, task, training)
 
-    read.__annotations__["settings"] = type(task)
+    read.__annotations__["task"] = type(task)
     return read
 
 

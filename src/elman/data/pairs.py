@@ -60,8 +60,7 @@ def read_pairs(*places: str | Path, stress: bool = True) -> list[Pair]:
     match places:
         case (place,):
             name, lines = "standard input" if str(place) == "-" else str(place), _lines(place)
-            plain = PurePath(name.removesuffix(".gz").removesuffix(".xz"))
-            read = _dictionary(name, lines, stress) if plain.suffix == ".dict" else _table(name, lines)
+            read = _dictionary(name, lines, stress) if is_dictionary(name) else _table(name, lines)
         case (sources, targets):
             name, read = str(sources), _aligned(sources, targets)
         case _:
@@ -70,6 +69,15 @@ def read_pairs(*places: str | Path, stress: bool = True) -> list[Pair]:
     if not pairs:
         raise DataError(f"{name}: no pairs in it; expected lines of source<TAB>target")
     return pairs
+
+
+def is_dictionary(name: str) -> bool:
+    """Whether a file of this name is a pronouncing dictionary.
+
+    >>> is_dictionary("cmudict.dict.xz"), is_dictionary("words.tsv")
+    (True, False)
+    """
+    return PurePath(name.removesuffix(".gz").removesuffix(".xz")).suffix == ".dict"
 
 
 def grouped(lines: Iterable[Line]) -> list[Pair]:
@@ -82,6 +90,18 @@ def grouped(lines: Iterable[Line]) -> list[Pair]:
     for source, target in lines:
         found.setdefault(source, {})[target] = None
     return [Pair(source, tuple(targets)) for source, targets in found.items()]
+
+
+def checked(line: Line, place: str) -> Line:
+    """`line`, whose sides must both hold something.
+
+    Raises:
+        DataError: names `place`.
+    """
+    for side, text, other in (("source", line.source, line.target), ("target", line.target, line.source)):
+        if not text:
+            raise DataError(f"{place}: the {side} of {other[:60]!r} is empty; fill it, or leave the line out")
+    return line
 
 
 def _lines(place: str | Path) -> Iterator[str]:
@@ -100,7 +120,7 @@ def _table(name: str, lines: Iterable[str]) -> Iterator[Line]:
         source, *columns = line.split("\t")
         if not columns:
             raise DataError(f"{name}, line {number}: expected source<TAB>target; got {line[:60]!r}, without a tab")
-        yield _checked(Line(source.strip(), columns[0].strip()), f"{name}, line {number}")
+        yield checked(Line(source.strip(), columns[0].strip()), f"{name}, line {number}")
 
 
 def _aligned(sources: str | Path, targets: str | Path) -> Iterator[Line]:
@@ -114,7 +134,7 @@ def _aligned(sources: str | Path, targets: str | Path) -> Iterator[Line]:
                 "expected two files with as many lines"
             )
         if source.strip() or target.strip():
-            yield _checked(Line(source.strip(), target.strip()), f"{sources} and {targets}, line {number}")
+            yield checked(Line(source.strip(), target.strip()), f"{sources} and {targets}, line {number}")
 
 
 def _dictionary(name: str, lines: Iterable[str], stress: bool) -> Iterator[Line]:
@@ -124,11 +144,4 @@ def _dictionary(name: str, lines: Iterable[str], stress: bool) -> Iterator[Line]
             continue
         word, *phones = entry.split()
         kept = phones if stress else [_STRESS.sub("", phone) for phone in phones]
-        yield _checked(Line(_VARIANT.sub("", word), " ".join(kept)), f"{name}, line {number}")
-
-
-def _checked(line: Line, place: str) -> Line:
-    for side, text, other in (("source", line.source, line.target), ("target", line.target, line.source)):
-        if not text:
-            raise DataError(f"{place}: the {side} of {other[:60]!r} is empty; fill it, or leave the line out")
-    return line
+        yield checked(Line(_VARIANT.sub("", word), " ".join(kept)), f"{name}, line {number}")

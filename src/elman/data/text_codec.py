@@ -58,7 +58,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 class EncodedText(NamedTuple):
     """A text as ids, piece by piece (one, where texts are not cut), and the place of its class."""
 
-    pieces: tuple[Integer[np.ndarray, " time"], ...]
+    pieces: tuple[Integer[np.ndarray, " _"], ...]
     label: int
 
 
@@ -96,7 +96,7 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         """The id that stands for what is not known."""
         return 1 if isinstance(self.vocabulary, Lexicon) else 0
 
-    def encode(self, text: str) -> tuple[Integer[np.ndarray, " time"], ...]:
+    def encode(self, text: str) -> tuple[Integer[np.ndarray, " _"], ...]:
         """The ids of a text, piece by piece, never without a piece. Characters that were not seen are left out."""
         skip = "error" if isinstance(self.vocabulary, Lexicon) else "skip"
         normal = self.reading.normal
@@ -137,9 +137,7 @@ def _vocabulary(texts: Iterable[str], reading: Reading, more: Iterable[str]) -> 
             return Subwords.of(texts, size=reading.subwords)
 
 
-def _shortened(
-    pieces: Iterable[Integer[np.ndarray, " time"]], reading: Reading
-) -> Iterator[Integer[np.ndarray, " time"]]:
+def _shortened(pieces: Iterable[Integer[np.ndarray, " _"]], reading: Reading) -> Iterator[Integer[np.ndarray, " _"]]:
     """Pieces without empty ones, none longer than it may be, and together no longer than a text may be."""
     left, longest = reading.max_length, LONGEST_PIECE.get(reading.pieces, reading.max_length)
     for ids in pieces:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Array, Bool, Int
 
 from elman._errors import ConfigError
 from elman.decoding.regular import Automaton, State
@@ -26,9 +26,9 @@ _FAR = 1 << 30
 class Constraint(NamedTuple):
     """A table for a decoder. An output begins in state 0; token 0 is its end and has no entry."""
 
-    after: Int[np.ndarray, "state vocab"]
+    after: Int[np.ndarray | Array, "state vocab"]
     """The state after a token, -1 where no allowed output goes on so."""
-    left: Int[np.ndarray, " state"]
+    left: Int[np.ndarray | Array, " state"]
     """Tokens that are missing at least; 0 where the output may end."""
 
 

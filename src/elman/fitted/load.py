@@ -19,6 +19,7 @@ from elman.training.settings import Training
 _FITTED = {
     "Classification": "elman.fitted.classifier:FittedClassifier",
     "LanguageModelling": "elman.fitted.language_model:FittedLanguageModel",
+    "Seq2Seq": "elman.fitted.translator:Translator",
     "Tagging": "elman.fitted.tagger:Tagger",
 }
 """What a trained model of each task is."""

@@ -238,6 +238,15 @@ class EncoderDecoder(eqx.Module):
             )
 
 
+def shifted(targets: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
+    """What the decoder reads where it is to write `targets`: an edge, then all but the last.
+
+    >>> shifted(jnp.array([[5, 6, 0]])).tolist()
+    [[0, 5, 6]]
+    """
+    return jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=EDGE)
+
+
 def _cells(
     cell: Callable[..., Cell], inputs: int, hidden: int, layers: int, bidirectional: bool, *, key: PRNGKeyArray
 ) -> tuple[Cell | Bidirectional, ...]:

@@ -2,6 +2,8 @@
 
 from elman.tasks.classification import Answering, Classification
 from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
+from elman.tasks.seq2seq import Seq2Seq
+from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
 from elman.tasks.tagging import Tagging, TagPrediction
 from elman.tasks.tagging_metrics import TaggingMetrics
 
@@ -10,6 +12,8 @@ __all__ = [
     "Classification",
     "LanguageMetrics",
     "LanguageModelling",
+    "Seq2Seq",
+    "Seq2SeqMetrics",
     "TagPrediction",
     "Tagging",
     "TaggingMetrics",

@@ -11,6 +11,7 @@ from elman.tasks._task import Task
 TASKS = {
     "Classification": "elman.tasks.classification",
     "LanguageModelling": "elman.tasks.language_modelling",
+    "Seq2Seq": "elman.tasks.seq2seq",
     "Tagging": "elman.tasks.tagging",
 }
 """The module of each task."""

@@ -1,0 +1,217 @@
+"""What a token is on either side of a pair, and texts as numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, SupportsIndex
+
+import msgspec
+import numpy as np
+from jaxtyping import Integer
+
+from elman._errors import DataError, VocabularyError
+from elman._types import Unknown
+from elman.data.pairs import Pair
+from elman.data.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords, Vocabulary
+
+Unit = Literal["characters", "words", "subwords"]
+"""What a token of a pair is: a character, what stands between spaces, or a piece of a word."""
+
+
+class Spaced(Vocabulary, frozen=True, tag="spaced"):
+    """Tokens with spaces between them, such as phones, or words split beforehand. Id 0 is padding, and 1 stands for
+    what was seen fewer than `min_count` times.
+
+    >>> vocabulary = Spaced.of(["AH B", "AH T"])
+    >>> vocabulary.tokens, vocabulary.encode("T AH Q").tolist(), vocabulary.decode([4, 2])
+    (('\\x00', '<unk>', 'AH', 'B', 'T'), [4, 2, 1], 'T AH')
+    """
+
+    tokens: tuple[str, ...]
+
+    @classmethod
+    def of(cls, texts: Iterable[str], *, min_count: int = 1) -> Spaced:
+        """The tokens of `texts`, most frequent first.
+
+        Raises:
+            DataError: a `min_count` that leaves none.
+        """
+        counts = Counter[str]()
+        for text in texts:
+            counts.update(text.split())
+        kept = sorted((one for one, n in counts.items() if n >= min_count), key=lambda one: (-counts[one], one))
+        if not kept and counts:
+            raise DataError(
+                f"min_count {min_count} leaves no word; the most frequent appears {max(counts.values())} times"
+            )
+        return cls(tokens=(PADDING, UNKNOWN_WORD, *kept))
+
+    @property
+    def unit(self) -> str:
+        """word"""
+        return "word"
+
+    @property
+    def size(self) -> int:
+        """Tokens, the unknown one and the padding."""
+        return len(self.tokens)
+
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
+        """The ids of the tokens; one that was not seen is `<unk>`, or left out with `unknown="skip"`."""
+        index = _index(self.tokens)
+        ids = (index.get(token, 1) for token in text.split())
+        return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
+
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
+        """The tokens with a space between them; padding is left out."""
+        return " ".join(self.tokens[i] for i in ids if i != 0)
+
+    def token(self, id: int) -> str:
+        """The token."""
+        return self.tokens[id]
+
+
+Side = Characters | Spaced | Subwords
+_UNITS: dict[type, Unit] = {Characters: "characters", Spaced: "words", Subwords: "subwords"}
+
+
+class Rows(NamedTuple):
+    """Texts as numbers, one behind the other: row r is `ids[starts[r] : starts[r + 1]]`."""
+
+    ids: Integer[np.ndarray, " token"]
+    starts: Integer[np.ndarray, " border"]
+
+    @property
+    def lengths(self) -> Integer[np.ndarray, " row"]:
+        """Tokens of each row."""
+        return np.diff(self.starts)
+
+    def padded(
+        self, chosen: Sequence[int] | np.ndarray, *, rows: int, length: int, reverse: bool = False
+    ) -> tuple[Integer[np.ndarray, "batch time"], Integer[np.ndarray, " batch"]]:
+        """The chosen rows as one array, zeros after each and in rows without one; and their lengths. `reverse` puts the
+        last token first.
+
+        >>> ids, lengths = Rows(np.array([5, 6, 7]), np.array([0, 2, 3])).padded([0, 1], rows=3, length=4, reverse=True)
+        >>> ids.tolist(), lengths.tolist()
+        ([[6, 5, 0, 0], [7, 0, 0, 0], [0, 0, 0, 0]], [2, 1, 0])
+        """
+        places = np.asarray(chosen, np.int64)
+        lengths = np.zeros(rows, np.int32)
+        lengths[: len(places)] = self.starts[places + 1] - self.starts[places]
+        steps, firsts = np.arange(length), np.zeros((rows, 1), np.int64)
+        firsts[: len(places), 0] = self.starts[places + 1] - 1 if reverse else self.starts[places]
+        at = (firsts - steps if reverse else firsts + steps).clip(0, max(len(self.ids) - 1, 0))
+        real = steps < lengths[:, None]
+        return np.where(real, self.ids[at] if len(self.ids) else 0, 0).astype(np.int32), lengths
+
+
+class PairCodec(msgspec.Struct, frozen=True):
+    """The tokens of sources and of targets. In each, 0 is padding, and the edge of a target.
+
+    >>> codec = PairCodec.of([Pair("ab", ("K AE", "T"))], target="words")
+    >>> codec.source.size, codec.target.tokens
+    (3, ('\\x00', '<unk>', 'AE', 'K', 'T'))
+    """
+
+    source: Side
+    target: Side
+
+    @classmethod
+    def of(
+        cls,
+        pairs: Sequence[Pair],
+        *,
+        source: Unit = "characters",
+        target: Unit = "characters",
+        min_count: int = 1,
+        pieces: int = 8000,
+    ) -> PairCodec:
+        """The codec of pairs; `pieces` counts the ids of sub-words.
+
+        Raises:
+            DataError: a `min_count` that leaves no word.
+        """
+        sources = (pair.source for pair in pairs)
+        targets = (target for pair in pairs for target in pair.targets)
+        return cls(
+            source=_vocabulary(sources, source, min_count, pieces),
+            target=_vocabulary(targets, target, min_count, pieces),
+        )
+
+    def rows(self, side: Literal["source", "target"], texts: Sequence[str], *, unknown: Unknown = "error") -> Rows:
+        """The ids of many texts.
+
+        Raises:
+            VocabularyError: a character that was not seen, unless `unknown="skip"` leaves it out.
+        """
+        vocabulary: Side = getattr(self, side)
+        if isinstance(vocabulary, Characters) and not vocabulary.lower and unknown == "error":
+            whole = "".join(texts)  # so many texts are many times quicker
+            lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+            try:
+                return Rows(vocabulary.encode(whole), np.concatenate([[0], np.cumsum(lengths)]))
+            except VocabularyError as error:
+                row = int(np.searchsorted(np.cumsum(lengths), error.place, side="right"))
+                place = error.place - int(lengths[:row].sum())
+                raise VocabularyError.at(error.token, place, f"the {side} {texts[row][:60]!r}") from None
+        ids = [vocabulary.encode(text, unknown=unknown) for text in texts]
+        lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+        return Rows(np.concatenate([np.zeros(0, np.int32), *ids]), np.concatenate([[0], np.cumsum(lengths)]))
+
+    @property
+    def source_unit(self) -> Unit:
+        """What a token of a source is."""
+        return _UNITS[type(self.source)]
+
+    @property
+    def target_unit(self) -> Unit:
+        """What a token of a target is."""
+        return _UNITS[type(self.target)]
+
+    @property
+    def written(self) -> list[str | None]:
+        """The text that each target token writes; None for those that no output holds: the edge, the unknown word, and
+        bytes that are no character by themselves."""
+        match self.target:
+            case Subwords():
+                size = self.target.size
+                raw = [self.target.raw([token]) for token in range(size)]
+                return [_text(piece) if token > 1 else None for token, piece in enumerate(raw)]
+            case Spaced():
+                return [None, None, *self.target.tokens[2:]]
+        return [None, *self.target.tokens[1:]]
+
+    @property
+    def separator(self) -> str:
+        """What stands between the tokens of a target."""
+        return " " if isinstance(self.target, Spaced) else ""
+
+
+def codec_from_builtins(saved: Any) -> PairCodec:
+    """The codec that `msgspec.to_builtins` turned into plain values."""
+    return msgspec.convert(saved, PairCodec)
+
+
+def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, pieces: int) -> Side:
+    match unit:
+        case "characters":
+            return Characters.of(texts)
+        case "words":
+            return Spaced.of(texts, min_count=min_count)
+        case "subwords":
+            return Subwords.of((text + "\n" for text in texts), size=pieces)
+
+
+def _text(piece: bytes) -> str | None:
+    try:
+        return piece.decode() or None
+    except UnicodeDecodeError:
+        return None
+
+
+@lru_cache(maxsize=8)
+def _index(tokens: tuple[str, ...]) -> dict[str, int]:
+    return {token: i for i, token in enumerate(tokens)}

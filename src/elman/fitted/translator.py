@@ -1,0 +1,183 @@
+"""A trained encoder-decoder: it answers texts with texts, and shows where it looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from elman._errors import ConfigError, VocabularyError
+from elman.data.buckets import padded
+from elman.data.examples import Part
+from elman.data.lines import arriving_lines
+from elman.data.pair_codec import PairCodec
+from elman.data.pairs import Pair, read_pairs
+from elman.decoding.settings import Decoding
+from elman.fitted._fitted import Predictor, largest_difference
+from elman.models.seq2seq import EncoderDecoder, shifted
+from elman.tasks._answers import Candidate, answers
+from elman.tasks.seq2seq import Seq2Seq
+
+
+class AttentionMap(NamedTuple):
+    """Where the decoder looked when it wrote each token."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    """The tokens of the answer; the last, empty, is its end."""
+    weights: Float[np.ndarray, "target source"]
+    """Each row sums to 1."""
+
+
+@dataclass(frozen=True)
+class Translator(Predictor):
+    """A trained encoder-decoder; see `predict`, `predict_all`, `n_best`, `attention`, `evaluate` and `save`.
+
+    Answers are the same to the last bit whatever is answered beside them.
+
+    >>> task = elman.Seq2Seq(digits=1, examples=55, validation=5, test=0, hidden_size=32, embedding_size=8)
+    >>> fitted = elman.fit(task, task.read("sums"), steps=2)
+    >>> fitted.predict("1+2", tokens="3").text in {"", *("3" * n for n in range(1, 5))}
+    True
+    >>> [candidate.text for candidate in fitted.n_best("1+2", 2, pattern="[34]")] in (["3", "4"], ["4", "3"])
+    True
+    """
+
+    task: Seq2Seq
+    codec: PairCodec
+    model: EncoderDecoder
+
+    @property
+    def knows(self) -> str:
+        """Sizes and units of the two vocabularies."""
+        sides = ((self.codec.source, self.codec.source_unit), (self.codec.target, self.codec.target_unit))
+        source, target = (f"{side.size:,} {unit}" for side, unit in sides)
+        return f"{source} to read, {target} to write"
+
+    def predict(self, text: str, **decoding: Any) -> Candidate:
+        """The best answer to a text.
+
+        Args:
+            text: the input; an empty one has an answer too.
+            decoding: the fields of `Decoding`, such as `beam=5` or `pattern="[0-9]+"`.
+
+        Raises:
+            VocabularyError: a character that the model does not know, unless `unknown="skip"` leaves it out.
+            ConfigError: an unknown or impossible option, or a constraint that no answer can meet.
+        """
+        return self.predict_all([text], **decoding)[0]
+
+    def predict_all(self, texts: Sequence[str], **decoding: Any) -> list[Candidate]:
+        """The same for many texts, faster than one by one."""
+        return [several[0] for several in self._answers(texts, Decoding(**decoding))]
+
+    def n_best(self, text: str, count: int = 5, **decoding: Any) -> list[Candidate]:
+        """The `count` best answers to a text, or that many drawn ones where there is a `temperature`; fewer where a
+        constraint has no more. The beam is as wide unless `decoding` says otherwise."""
+        beam = {} if decoding.get("temperature") else {"beam": count}
+        return self._answers([text], Decoding(**(beam | decoding | {"n_best": count})))[0]
+
+    def attention(self, text: str, answer: str | None = None) -> AttentionMap:
+        """Where the decoder looked for each token of `answer`, by default the one that it gives.
+
+        Raises:
+            ConfigError: a model without attention.
+            VocabularyError: a character that the model does not know.
+        """
+        if self.model.attention is None:
+            raise ConfigError(f"attention: a model with connection {self.task.connection!r} has none")
+        written = self.predict(text).text if answer is None else answer
+        source, target = self.codec.rows("source", [text]), self.codec.rows("target", [written])
+        sources, lengths = source.padded([0], rows=1, length=padded(len(source.ids)), reverse=self.task.reverse)
+        targets, _ = target.padded([0], rows=1, length=len(target.ids) + 1)
+        found = _looked(self.model, sources, lengths, targets)
+        weights = np.asarray(found)[0][:, : len(source.ids)]
+        return AttentionMap(
+            source=tuple(map(self.codec.source.token, source.ids.tolist())),
+            target=(*map(self.codec.target.token, target.ids.tolist()), ""),
+            weights=weights[:, ::-1] if self.task.reverse else weights,
+        )
+
+    def read(self, *places: str | Path) -> Part[Pair]:
+        """Pairs for `evaluate`, from a file or two aligned files.
+
+        Raises:
+            DataError: no such file, or a line without two sides.
+            VocabularyError: a character that the model does not know.
+        """
+        pairs = tuple(read_pairs(*places, stress=self.task.stress))
+        self.codec.rows("source", [pair.source for pair in pairs])
+        return Part("test", pairs, self.codec)
+
+    def answers(self, *places: str, options: Decoding) -> Iterator[str]:
+        """The answers to the lines of files: one line each, or with `n_best` above 1 as many, of rank, score and text.
+
+        Raises:
+            DataError: no such file, or a line that the model cannot read, after the answers to those before it.
+        """
+        for texts in arriving_lines(*places):
+            for several in self._readable(texts, options):
+                if options.n_best == 1:
+                    yield several[0].text
+                else:
+                    yield from (f"{rank}\t{one.score:.4f}\t{one.text}" for rank, one in enumerate(several, start=1))
+
+    def differences(self) -> dict[str, float]:
+        """Of random pairs, each alone and beside longer ones, and written step by step."""
+        random = np.random.default_rng(0)
+        sources = random.integers(1, self.codec.source.size, (4, 24))
+        lengths, targets = np.array([24, 17, 9, 3]), random.integers(1, self.codec.target.size, (4, 12))
+        together = _log_probabilities(self.model, sources, lengths, targets)
+        alone = [
+            _log_probabilities(
+                self.model, sources[row : row + 1, :length], lengths[row : row + 1], targets[row : row + 1]
+            )
+            for row, length in enumerate(lengths)
+        ]
+        stepped = _log_probabilities_by_step(self.model, sources, lengths, targets)
+        return {
+            "each alone": largest_difference(together, np.concatenate(alone)),
+            "step by step": largest_difference(together, stepped),
+        }
+
+    def _answers(self, texts: Sequence[str], decoding: Decoding) -> list[list[Candidate]]:
+        task = self.task
+        return answers(self.model, self.codec, texts, decoding=decoding, reverse=task.reverse, longest=task.longest)
+
+    def _readable(self, texts: Sequence[str], decoding: Decoding) -> Iterator[list[Candidate]]:
+        """Answers to all texts, or to those before the first that cannot be read."""
+        try:
+            yield from self._answers(texts, decoding)
+        except VocabularyError:
+            for text in texts:
+                yield from self._answers([text], decoding)
+            raise
+
+
+@jax.jit
+def _looked(model: EncoderDecoder, sources: Any, lengths: Any, targets: Any) -> Any:
+    return model(sources, lengths, shifted(targets)).attention
+
+
+@jax.jit
+def _log_probabilities(model: EncoderDecoder, sources: Any, lengths: Any, targets: Any) -> Any:
+    return jax.nn.log_softmax(model(sources, lengths, shifted(targets)).logits)
+
+
+@jax.jit
+def _log_probabilities_by_step(model: EncoderDecoder, sources: Any, lengths: Any, targets: Any) -> Any:
+    memory = model.encode(sources, lengths)
+
+    def step(carry: Any, tokens: Any) -> tuple[Any, Any]:
+        carry, decoded = model.step(memory, carry, tokens[:, None])
+        return carry, jax.nn.log_softmax(decoded.logits[:, 0])
+
+    carry = jax.tree.map(lambda leaf: leaf[:, None], memory.carry)
+    _, found = jax.lax.scan(step, carry, shifted(targets).T)
+    return jnp.swapaxes(found, 0, 1)

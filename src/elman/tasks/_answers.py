@@ -1,0 +1,160 @@
+"""From texts to the texts that an encoder-decoder answers.
+
+An answer must not depend on what is answered beside it, nor on how many are: batches always have `ROWS` rows, and a
+source is always padded to the same length, so that the arithmetic for it is the same to the last bit.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Integer
+
+from elman._errors import ConfigError, nearest
+from elman.data.buckets import padded
+from elman.data.pair_codec import PairCodec
+from elman.data.vocabulary import Characters, Subwords
+from elman.decoding.beam import Outputs, beam_search, sample_outputs
+from elman.decoding.constraints import Constraint, allowing, check_length, matching
+from elman.decoding.settings import Decoding
+from elman.models.seq2seq import EncoderDecoder
+
+ROWS = 64
+
+
+class Candidate(NamedTuple):
+    """An answer."""
+
+    text: str
+    score: float
+    """What it was ranked by: its log-probability, divided where there is a length penalty."""
+    log_probability: float
+    """In nats, by the model without constraint."""
+
+
+def answers(
+    model: EncoderDecoder,
+    codec: PairCodec,
+    texts: Sequence[str],
+    *,
+    decoding: Decoding,
+    reverse: bool = False,
+    longest: int,
+) -> list[list[Candidate]]:
+    """For each text, the best first, as many answers as `decoding` asks for, or fewer where a constraint has no more.
+
+    Args:
+        model, codec: what answers.
+        texts: what to answer.
+        decoding: how.
+        reverse: the model reads from the last token to the first.
+        longest: tokens of an answer at most, unless `decoding` says otherwise.
+
+    Raises:
+        VocabularyError: a character that the model does not know.
+        ConfigError: a constraint that no answer can meet.
+    """
+    longest = decoding.max_length or longest
+    constraint = _on_device(constraint_of(codec, decoding, longest))
+    rows = codec.rows("source", texts, unknown=decoding.unknown)
+    found: list[list[Candidate]] = [[] for _ in texts]
+    for places, length in _groups(rows.lengths):
+        sources, lengths = rows.padded(places, rows=ROWS, length=length, reverse=reverse)
+        outputs = _written(model, jnp.asarray(sources), jnp.asarray(lengths), constraint, decoding, longest)
+        for place, several in zip(places, _candidates(codec, outputs, len(places), decoding.n_best), strict=True):
+            found[place] = several
+    return found
+
+
+def constraint_of(codec: PairCodec, decoding: Decoding, longest: int) -> Constraint:
+    """What `decoding` lets an output be.
+
+    Raises:
+        ConfigError: a token that the model does not know, or a pattern that no output of `longest` tokens matches.
+    """
+    texts = codec.written
+    allowed = np.array([text is not None for text in texts])
+    if isinstance(codec.target, Subwords):  # bytes, which make characters together
+        allowed[2:] = True
+    if decoding.tokens is not None:
+        allowed &= _named(codec, decoding.tokens)
+    if decoding.pattern is None:
+        return allowing(allowed)
+    constraint = matching(decoding.pattern, texts, separator=codec.separator, allowed=allowed)
+    check_length(constraint, longest, f"pattern {decoding.pattern!r}")
+    return constraint
+
+
+def _named(codec: PairCodec, tokens: str) -> Bool[np.ndarray, " vocab"]:
+    if isinstance(codec.target, Subwords):
+        raise ConfigError("tokens: this model writes sub-words, which come in many cuts; say it as a pattern")
+    known = {text: token for token, text in enumerate(codec.written) if text is not None}
+    allowed = np.zeros(len(codec.written), bool)
+    for token in tokens if isinstance(codec.target, Characters) else tokens.split():
+        if token not in known:
+            raise ConfigError(f"tokens: the model writes no {token!r}{nearest(token, known)}")
+        allowed[known[token]] = True
+    return allowed
+
+
+def _on_device(constraint: Constraint) -> Constraint:
+    """The table with a power of two of states, so that few programs are compiled."""
+    states = 1 << (len(constraint.left) - 1).bit_length()
+    missing = states - len(constraint.left)
+    after = np.pad(constraint.after, ((0, missing), (0, 0)), constant_values=-1)
+    return Constraint(jnp.asarray(after), jnp.asarray(np.pad(constraint.left, (0, missing))))
+
+
+def _groups(lengths: Integer[np.ndarray, " row"]) -> Iterator[tuple[list[int], int]]:
+    steps = np.array([padded(length) for length in lengths.tolist()], int)
+    for length in np.unique(steps).tolist():
+        places = np.flatnonzero(steps == length).tolist()
+        yield from ((places[at : at + ROWS], length) for at in range(0, len(places), ROWS))
+
+
+def _written(
+    model: EncoderDecoder, sources: Any, lengths: Any, constraint: Constraint, decoding: Decoding, longest: int
+) -> Outputs:
+    if not decoding.temperature:
+        return _searched(
+            model, sources, lengths, constraint, decoding.length_penalty, beam=decoding.beam, longest=longest
+        )
+    # A text's own numbers make its draws, wherever it stands.
+    marks = [zlib.crc32(row[:length].tobytes()) for row, length in zip(np.asarray(sources), lengths, strict=True)]
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(decoding.seed), jnp.array(marks, jnp.uint32))
+    heat, count = decoding.temperature, decoding.n_best
+    return _drawn(model, sources, lengths, constraint, keys, heat, count=count, longest=longest)
+
+
+@partial(jax.jit, static_argnames=("beam", "longest"))
+def _searched(model: EncoderDecoder, sources: Any, lengths: Any, constraint: Constraint, penalty: Any, **sizes: int):
+    memory = model.encode(sources, lengths)
+    return beam_search(model, memory, constraint, length_penalty=penalty, **sizes)
+
+
+@partial(jax.jit, static_argnames=("count", "longest"))
+def _drawn(
+    model: EncoderDecoder, sources: Any, lengths: Any, constraint: Constraint, keys: Any, temperature: Any, **sizes: int
+):
+    memory = model.encode(sources, lengths)
+    return sample_outputs(model, memory, constraint, keys, temperature=temperature, **sizes)
+
+
+def _candidates(codec: PairCodec, outputs: Outputs, rows: int, count: int) -> Iterator[list[Candidate]]:
+    tokens, lengths, log_probabilities, scores = map(np.asarray, outputs)
+    for row in range(rows):
+        yield [
+            Candidate(
+                codec.target.decode(tokens[row, rank, : lengths[row, rank]].tolist()),
+                float(scores[row, rank]),
+                float(log_probabilities[row, rank]),
+            )
+            for rank in range(count)
+            if np.isfinite(scores[row, rank])
+        ]

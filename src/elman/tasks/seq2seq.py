@@ -1,0 +1,297 @@
+"""Sequence to sequence: which text answers which.
+
+The command line's help reads this module, so what takes long to import is imported by the methods that need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import msgspec
+
+from elman._config import Config
+from elman._errors import ConfigError, DataError
+from elman.decoding.settings import Decoding
+from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
+from elman.tasks._task import Task
+from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
+
+if TYPE_CHECKING:
+    from jaxtyping import PRNGKeyArray
+
+    from elman._types import Carry
+    from elman.data.examples import Data, Part
+    from elman.data.pair_batches import PairBatch, PairBatches
+    from elman.data.pair_codec import PairCodec
+    from elman.data.pairs import Pair
+    from elman.models.seq2seq import EncoderDecoder
+
+Unit = Literal["characters", "words", "subwords"]
+Connection = Literal["state", "repeat", "additive", "dot"]
+
+LARGEST_VALIDATION = 5_000
+"""Pairs that a share sets aside for validation at most: all of them are answered in every evaluation."""
+
+
+class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
+    """Answer a text with a text: sums, translations, pronunciations.
+
+    >>> task = Seq2Seq(digits=2, examples=1000, validation=50, test=50)
+    >>> data = task.read("sums")
+    >>> len(data.train), data.train.examples[0], data.codec.target.tokens[1:]
+    (900, Pair(source='5+92', targets=('97',)), ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9'))
+    """
+
+    training: ClassVar[dict[str, Any]] = {}
+    options: ClassVar[type[Config] | None] = Decoding
+
+    source_unit: Unit = "characters"
+    """What a token of an input is: a character, what stands between spaces, or a piece of a word."""
+    target_unit: Unit | None = None
+    """The same for an answer (characters; words, which are phones, for a pronouncing dictionary)."""
+    pieces: Count = 4000
+    """Size of a vocabulary of sub-words."""
+    min_count: Count = 1
+    """Words seen less often become <unk>."""
+    stress: bool = False
+    """Keep the stress marks of a pronouncing dictionary."""
+    digits: Count = 3
+    """Digits of the numbers of generated sums."""
+    examples: Count = 50_000
+    """Generated sums or dates."""
+    validation: Size = 0.05
+    """Pairs that choose the best weights: a share (of 5,000 at most), or from 1 on a number."""
+    test: Size = 0.05
+    """Pairs that training never sees; a share or a number."""
+    cell: CellName = "LSTM"
+    """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
+    connection: Connection = "dot"
+    """What the decoder gets: the encoder's last state, its last output again and again, or attention besides."""
+    bidirectional: bool = True
+    """Read inputs from both ends, with half of the units each."""
+    reverse: bool = False
+    """Read inputs from their end (Sutskever et al., 2014)."""
+    embedding_size: Count = 64
+    """Numbers that stand for a token."""
+    hidden_size: Count = 256
+    """Units of a recurrent layer."""
+    num_layers: Count = 1
+    """Recurrent layers on top of each other, in the encoder and in the decoder."""
+    input_dropout: Rate = 0.0
+    """Share of the embeddings' features dropped in training."""
+    dropout: Rate = 0.1
+    """Share of each layer's outputs dropped in training."""
+    scheduled_sampling: Rate = 0.0
+    """Probability that the decoder, in training, reads its own last token (Bengio et al., 2015)."""
+    sampling_epochs: Count = 5
+    """Epochs over which that probability grows from zero."""
+    batch_size: Count = 128
+    """Pairs read side by side."""
+    max_length: Count | None = None
+    """Longest answer, in tokens (twice the longest to learn from)."""
+    corpus_scores: bool = False
+    """Measure BLEU and chrF too; needs sacrebleu."""
+
+    def __post_init__(self) -> None:
+        if callable(self.cell):
+            msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
+        Task.__post_init__(self)
+        check_parts(self.validation, self.test, "pairs")
+        if self.validation == 0:
+            raise ConfigError("validation: expected a share or at least 1 pair; the best weights are chosen by it")
+        if self.bidirectional and self.hidden_size % 2:
+            raise ConfigError(f"hidden_size: expected an even number to read from both ends; got {self.hidden_size}")
+        if self.scheduled_sampling and self.connection == "repeat":
+            raise ConfigError("scheduled_sampling: with connection 'repeat' the decoder reads no tokens")
+
+    def read(self, *places: str | Path) -> Data:
+        """Reads pairs from a file or two aligned files ("-" is standard input), or makes "sums" or "dates"; without any
+        place, sums.
+
+        Raises:
+            DataError: no such file, a line without two sides, or too few pairs.
+        """
+        from elman.data.generated import dates, sums
+        from elman.data.pairs import is_dictionary, read_pairs
+
+        name = str(places[0]) if places else "sums"
+        if len(places) < 2 and name in ("sums", "dates") and not Path(name).exists():
+            pairs = sums(self.digits, self.examples) if name == "sums" else dates(self.examples)
+            return self._data(pairs, name, (name,), "characters")
+        pairs = read_pairs(*places, stress=self.stress)
+        kept = tuple("-" if str(place) == "-" else str(Path(place).absolute()) for place in places)
+        return self._data(pairs, ", ".join(map(str, places)), kept, "words" if is_dictionary(name) else "characters")
+
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> Data:
+        """The same for pairs in memory, of a source and a target.
+
+        Raises:
+            DataError: an empty text, or too few pairs.
+        """
+        from elman.data.pairs import Line, checked, grouped
+
+        lines = [checked(Line(*pair), f"pair {number}") for number, pair in enumerate(pairs, start=1)]
+        return self._data(grouped(lines), "the pairs", (), "characters")
+
+    def settled(self, data: Data) -> Seq2Seq:
+        """This task with the length of the longest answer and the unit of answers filled in.
+
+        Raises:
+            DataError: something else than `read` returns.
+        """
+        from elman.data.pair_codec import PairCodec
+
+        if not isinstance(data.codec, PairCodec):
+            raise DataError(f"data: expected what task.read returns; got data of {type(data.codec).__name__}")
+        unit = data.codec.target_unit
+        if self.target_unit not in (None, unit) or self.source_unit != data.codec.source_unit:
+            raise DataError("data: read with other units than this task's; read it with this one")
+        if self.max_length is not None:
+            return msgspec.structs.replace(self, target_unit=unit)
+        targets = [target for pair in data.train.examples for target in pair.targets]  # ty: ignore
+        longest = int(data.codec.rows("target", targets).lengths.max())
+        return msgspec.structs.replace(self, target_unit=unit, max_length=2 * longest)
+
+    def build(self, codec: PairCodec, *, key: PRNGKeyArray) -> EncoderDecoder:
+        """A new model for the tokens of `codec`."""
+        from elman.cells.find import build_cell, find_cell
+        from elman.models.seq2seq import EncoderDecoder
+
+        return EncoderDecoder(
+            partial(build_cell, find_cell(str(self.cell))),
+            source_vocab=codec.source.size,
+            target_vocab=codec.target.size,
+            embedding_size=self.embedding_size,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            bidirectional=self.bidirectional,
+            connection=self.connection,
+            input_dropout=self.input_dropout,
+            dropout=self.dropout,
+            key=key,
+        )
+
+    def batches(self, part: Part[Pair], *, seed: int) -> PairBatches:
+        """Pairs of like length together, dealt out anew in every epoch."""
+        from elman.data.pair_batches import PairBatches
+
+        return PairBatches(
+            part.examples,
+            part.codec,
+            batch_size=self.batch_size,
+            reverse=self.reverse,
+            sampled=self.scheduled_sampling,
+            ramp=self.sampling_epochs,
+            seed=seed,
+            shuffle=True,
+        )
+
+    def loss(
+        self, model: EncoderDecoder, carry: Carry, batch: PairBatch, *, key: PRNGKeyArray | None = None
+    ) -> tuple[Any, Any]:
+        """((nats, tokens), carry): cross-entropy summed over the targets and their ends."""
+        import jax
+        import jax.numpy as jnp
+
+        from elman.models.seq2seq import shifted
+        from elman.ops.losses import cross_entropy
+
+        sources, lengths, targets, weights = map(jnp.asarray, batch[:4])
+        if key is None or batch.forced is None:
+            logits = model(sources, lengths, shifted(targets), key=key).logits
+        else:
+            encoder_key, decoder_key = jax.random.split(key)
+            memory = model.encode(sources, lengths, key=encoder_key)
+            forced = jnp.asarray(batch.forced)
+            logits = model.decode_sampled(memory, shifted(targets), forced, key=decoder_key).logits
+        return cross_entropy(logits, targets, weights), carry
+
+    def activations(self, model: EncoderDecoder, carry: Carry, batch: PairBatch) -> list[tuple[str, Any]]:
+        """Embeddings, each layer's outputs, attention and scores."""
+        import jax.numpy as jnp
+
+        from elman.models.seq2seq import shifted
+
+        sources, lengths, targets = map(jnp.asarray, batch[:3])
+        return model.activations(sources, lengths, shifted(targets))
+
+    def evaluate(self, model: EncoderDecoder, part: Part[Pair], codec: PairCodec) -> Seq2SeqMetrics:
+        """The loss of every right answer, and how good the answers of greedy search are.
+
+        Raises:
+            DataError: a part without pairs.
+        """
+        from elman.data.pair_batches import PairBatches
+        from elman.tasks._answers import answers
+        from elman.tasks._evaluation import total_loss
+
+        pairs = part.examples
+        if not pairs:
+            raise DataError(f"the {part.name} part has no pairs to measure on; split with a larger part")
+        batches = PairBatches(pairs, codec, batch_size=self.batch_size, reverse=self.reverse)
+        nats, tokens = total_loss(self, model, batches)
+        found = answers(
+            model,
+            codec,
+            [pair.source for pair in pairs],
+            reverse=self.reverse,
+            longest=self.longest,
+            decoding=Decoding(),
+        )
+        return Seq2SeqMetrics.of(
+            [several[0].text for several in found],
+            [pair.targets for pair in pairs],
+            nats=nats / tokens,
+            unit="character" if codec.target_unit == "characters" else "word",
+            corpus=self.corpus_scores,
+        )
+
+    @property
+    def longest(self) -> int:
+        """Tokens of an answer at most."""
+        return self.max_length or 100
+
+    def counted(self, codec: PairCodec) -> str:
+        """The target's token."""
+        return codec.target.unit
+
+    @staticmethod
+    def codec_from(values: dict[str, Any]) -> PairCodec:
+        """The codec that `msgspec.to_builtins` turned into plain values."""
+        from elman.data.pair_codec import codec_from_builtins
+
+        return codec_from_builtins(values)
+
+    @staticmethod
+    def metrics_from(values: dict[str, Any]) -> Seq2SeqMetrics:
+        """The measures that `to_builtins` turned into plain values."""
+        return Seq2SeqMetrics.from_builtins(values)
+
+    def _data(self, pairs: list[Pair], name: str, places: tuple[str, ...], target_unit: Unit) -> Data:
+        from elman.data.examples import Data, Part, fingerprint, split
+        from elman.data.pair_codec import PairCodec
+
+        codec = PairCodec.of(
+            pairs,
+            source=self.source_unit,
+            target=self.target_unit or target_unit,
+            min_count=self.min_count,
+            pieces=self.pieces,
+        )
+        share = min(self.validation, LARGEST_VALIDATION / len(pairs)) if self.validation < 1 else self.validation
+        train, validation, test = split(pairs, validation=share, test=self.test)
+        if not validation:
+            raise DataError(f"{name}: {len(pairs):,} pairs leave none for validation; use more, or a larger part")
+        return Data(
+            train=Part("train", tuple(train), codec),
+            validation=Part("validation", tuple(validation), codec),
+            test=Part("test", tuple(test), codec),
+            codec=codec,
+            source=name,
+            places=places,
+            fingerprint=fingerprint(pairs, codec, self.validation, self.test),
+            unit="pair",
+        )
