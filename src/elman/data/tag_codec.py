@@ -42,6 +42,8 @@ class TagCodec(msgspec.Struct, frozen=True):
     """Where the tags were."""
     added: int = 0
     """How many words, the last, are in no sentence to train on but came from elsewhere."""
+    language_models: tuple[str, ...] = ()
+    """Settings of the language models that read the words first, as JSON."""
 
     @classmethod
     def of(

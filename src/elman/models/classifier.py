@@ -15,6 +15,7 @@ from elman.layers import Bidirectional, Dense, Embedding, Stack
 from elman.layers.conv import TimeConvolution
 from elman.layers.pooling import Pooling, PoolingName, make_pooling
 from elman.layers.recurrent import Recurrent, run
+from elman.models.readers import LanguageReaders
 from elman.ops.dropout import variational_dropout
 
 
@@ -39,6 +40,8 @@ class Reader(eqx.Module):
 class Classifier(eqx.Module):
     """embedding -> dropout -> (convolution) -> (a reader of pieces) -> recurrent layers -> pooling -> logits.
 
+    Language models may stand in the embedding's place.
+
     >>> import jax, jax.numpy as jnp
     >>> from elman.cells import LSTM
     >>> model = Classifier(LSTM, vocab=10, classes=3, embedding_size=4, hidden_size=5, key=jax.random.key(0))
@@ -46,7 +49,7 @@ class Classifier(eqx.Module):
     (2, 3)
     """
 
-    embedding: Embedding
+    embedding: Embedding | LanguageReaders
     convolution: TimeConvolution | None
     reader: Reader | None
     layers: Stack
@@ -73,11 +76,13 @@ class Classifier(eqx.Module):
         word_dropout: float = 0.0,
         dropout: float = 0.0,
         unknown: int = 0,
+        readers: LanguageReaders | None = None,
         key: PRNGKeyArray,
     ):
         """`convolution`: steps that a front end sees at once, 0 for none; `piece_size`: units of what reads a piece,
         0 where sequences are not in pieces; `word_dropout`: the share of ids that become `unknown` in training, so that
-        what an unknown word means is learned too."""
+        what an unknown word means is learned too; `readers`: language models that read the ids first, with dropout of
+        their own, after which there may be no layers of the classifier's."""
         keys = jr.split(key, 6)
 
         def layer(size: int, hidden: int, key: PRNGKeyArray) -> Recurrent:
@@ -86,8 +91,8 @@ class Classifier(eqx.Module):
             ahead, back = jr.split(key)
             return Bidirectional(cell(size, hidden, key=ahead), cell(size, hidden, key=back))
 
-        size = embedding_size
-        self.embedding = Embedding(vocab, size, key=keys[0])
+        size = embedding_size if readers is None else readers.hidden_size
+        self.embedding = Embedding(vocab, size, key=keys[0]) if readers is None else readers
         self.convolution = TimeConvolution(size, size, width=convolution, key=keys[1]) if convolution else None
         self.reader = None
         if piece_size:
@@ -99,7 +104,7 @@ class Classifier(eqx.Module):
             layers.append(layer(size, hidden_size, layer_key))
             size = layers[-1].hidden_size
         self.layers = Stack(tuple(layers), dropout=dropout)
-        self.pooling = make_pooling(pooling, layers[-1], key=keys[4])
+        self.pooling = make_pooling(pooling, layers[-1] if layers else readers, key=keys[4])
         self.head = Dense(size, classes, key=keys[5])
         self.input_dropout, self.word_dropout, self.unknown = input_dropout, word_dropout, unknown
 
@@ -132,9 +137,8 @@ class Classifier(eqx.Module):
         """What each part puts out, by name, in the order of computation; the last are the logits."""
         word_key, input_key, reader_key, layers_key = (None,) * 4 if key is None else jr.split(key, 4)
         steps = outer if inner is None else inner.reshape(-1)
-        xs = self.embedding(self._with_unknown(ids.reshape(len(steps), -1), word_key))
+        xs = self._embedded(self._with_unknown(ids.reshape(len(steps), -1), word_key), steps, input_key)
         seen = [("embedding", xs)]
-        xs = variational_dropout(xs, self.input_dropout, key=input_key)
         if self.convolution is not None:
             xs, steps = self.convolution(xs, lengths=steps)
             seen.append(("convolution", xs))
@@ -144,8 +148,15 @@ class Classifier(eqx.Module):
             steps = outer
         _, outputs = self.layers.outputs(xs, self.layers.init_carry(len(xs)), lengths=steps, key=layers_key)
         seen += [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]
-        pooled = self.pooling(outputs[-1], lengths=steps)
+        pooled = self.pooling(outputs[-1] if outputs else xs, lengths=steps)
         return [*seen, ("pooling", pooled), ("head", self.head(pooled))]
+
+    def _embedded(
+        self, ids: Int[Array, "batch time"], lengths: Int[Array, " batch"], key: PRNGKeyArray | None
+    ) -> Float[Array, "batch time feature"]:
+        if isinstance(self.embedding, LanguageReaders):
+            return self.embedding(ids, lengths=lengths, key=key)
+        return variational_dropout(self.embedding(ids), self.input_dropout, key=key)
 
     def _with_unknown(self, ids: Int[Array, "batch time"], key: PRNGKeyArray | None) -> Int[Array, "batch time"]:
         if key is None or not self.word_dropout:
