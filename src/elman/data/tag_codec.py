@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 from jaxtyping import Bool, Integer
 
-from elman._errors import DataError
+from elman._errors import ConfigError, DataError
 from elman.data.spans import Scheme, Span, can_follow, tags_of
 from elman.data.tagged import Form, Tagged
-from elman.data.vocabulary import PADDING, UNKNOWN_WORD
+from elman.data.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Words
 
 LETTERS = 24
 """Letters of a word that are read; of longer ones, half from the front and half from the back."""
@@ -85,6 +85,23 @@ class TagCodec(msgspec.Struct, frozen=True):
             column=column,
             added=len(others),
         )
+
+    def read_by(self, language_models: tuple[str, ...], vocabulary: AnyVocabulary) -> TagCodec:
+        """This codec with the words of language models.
+
+        Raises:
+            ConfigError: their tokens are no words.
+
+        >>> codec = TagCodec.of([Tagged(("The", "cat"), ("DET", "NOUN"))])
+        >>> codec.read_by((), Words.of(["the cat sat, cat"])).words[2:]
+        ('cat', 'sat', ',', 'the')
+        """
+        if not isinstance(vocabulary, Words):
+            raise ConfigError(f"start_from: a tagger starts from models of words; got one of {vocabulary.unit}s")
+        known = set(vocabulary.tokens)
+        words = ("" if f" {token}" in known else token.removeprefix(" ") for token in vocabulary.tokens)
+        kept = {"words": tuple(words), "lower": vocabulary.lower, "added": 0, "language_models": language_models}
+        return msgspec.structs.replace(self, **kept)
 
     def word_ids(self, words: Sequence[str]) -> Integer[np.ndarray, " time"]:
         """The ids of words."""

@@ -82,7 +82,7 @@ class Classifier(eqx.Module):
         """`convolution`: steps that a front end sees at once, 0 for none; `piece_size`: units of what reads a piece,
         0 where sequences are not in pieces; `word_dropout`: the share of ids that become `unknown` in training, so that
         what an unknown word means is learned too; `readers`: language models that read the ids first, with dropout of
-        their own, after which there may be no layers of the classifier's."""
+        their own."""
         keys = jr.split(key, 6)
 
         def layer(size: int, hidden: int, key: PRNGKeyArray) -> Recurrent:
@@ -104,7 +104,7 @@ class Classifier(eqx.Module):
             layers.append(layer(size, hidden_size, layer_key))
             size = layers[-1].hidden_size
         self.layers = Stack(tuple(layers), dropout=dropout)
-        self.pooling = make_pooling(pooling, layers[-1] if layers else readers, key=keys[4])
+        self.pooling = make_pooling(pooling, layers[-1], key=keys[4])
         self.head = Dense(size, classes, key=keys[5])
         self.input_dropout, self.word_dropout, self.unknown = input_dropout, word_dropout, unknown
 
@@ -148,7 +148,7 @@ class Classifier(eqx.Module):
             steps = outer
         _, outputs = self.layers.outputs(xs, self.layers.init_carry(len(xs)), lengths=steps, key=layers_key)
         seen += [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]
-        pooled = self.pooling(outputs[-1] if outputs else xs, lengths=steps)
+        pooled = self.pooling(outputs[-1], lengths=steps)
         return [*seen, ("pooling", pooled), ("head", self.head(pooled))]
 
     def _embedded(

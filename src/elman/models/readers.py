@@ -79,7 +79,7 @@ class LanguageReaders(eqx.Module):
         return jnp.concatenate(read, axis=-1)
 
     def depths(self) -> dict[str, int]:
-        """How far below the outputs each part is, by its name in this model: 1 for the top layers, most for embeddings."""
+        """How far below the outputs each part is, by its name in this model: 1 for the top layers."""
         found = {}
         for number, reader in enumerate(self.readers):
             count = len(reader.layers.cells)

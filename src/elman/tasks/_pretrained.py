@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from elman.models.readers import LanguageReaders
     from elman.tasks._language_models import LanguageModels
 
+    Places = str | tuple[str, ...]
+else:
+    Places = tuple[str, ...]
+
 
 class KnownWords(NamedTuple):
     """The words that rows of an embedding stand for."""
@@ -42,7 +46,7 @@ class Pretrained(Task, frozen=True, kw_only=True):
     """Whether those vectors are trained: frozen, trained, or after so many epochs."""
     vectors_words: Annotated[int, Meta(ge=0)] = 50_000
     """Words of that file that the model keeps though no text to train on has them, the most frequent first."""
-    start_from: tuple[str, ...] | str = ()
+    start_from: Places = ()
     """Language models to start from (--from for short): their vocabulary, embedding and layers. Of several, such as one
     that reads from the front and one trained with --reverse, the outputs are taken side by side."""
     thaw_epochs: Annotated[int, Meta(ge=0)] = 1
@@ -90,7 +94,7 @@ class Pretrained(Task, frozen=True, kw_only=True):
             return None
         from elman.tasks._language_models import open_language_models
 
-        return open_language_models(self.start_from)
+        return open_language_models(tuple(self.start_from))
 
     def begun(self, model: Any, codec: Any) -> tuple[Any, str]:
         """`model` with the weights of the language models, or with the vectors of its words and how many were found.
@@ -103,7 +107,7 @@ class Pretrained(Task, frozen=True, kw_only=True):
         """Vectors that are not trained yet have the rate 0; language models thaw from the top."""
         if self.start_from:
             return self._thawed(model.embedding, epoch)
-        waits = self.vectors_train == "frozen" or isinstance(self.vectors_train, int) and epoch < self.vectors_train
+        waits = self.vectors_train == "frozen" or (isinstance(self.vectors_train, int) and epoch < self.vectors_train)
         return {"embedding": 0.0} if self.vectors and waits else {}
 
     def _with_language_models(self, model: Any) -> tuple[Any, str]:
@@ -111,10 +115,10 @@ class Pretrained(Task, frozen=True, kw_only=True):
 
         from elman.tasks._language_models import open_language_models, start_readers
 
-        models = open_language_models(self.start_from)
+        models = open_language_models(tuple(self.start_from))
         started = eqx.tree_at(lambda tree: tree.embedding, model, start_readers(model.embedding, models))
-        vocabulary = models.vocabulary
-        return started, f"{', '.join(self.start_from)}: {vocabulary.size:,} {vocabulary.unit}s and the layers to read them"
+        known = f"{models.vocabulary.size:,} {models.vocabulary.unit}s"
+        return started, f"{', '.join(self.start_from)}: {known} and the layers that read them"
 
     def _with_vectors(self, model: Any, codec: Any) -> tuple[Any, str]:
         import equinox as eqx

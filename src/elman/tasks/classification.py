@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from elman.data.labelled import Labelled
     from elman.data.text_codec import Reading, TextCodec
     from elman.models.classifier import Classifier
+    from elman.models.readers import LanguageReaders
     from elman.tasks.classification_metrics import ClassificationMetrics
 
 
@@ -122,6 +123,8 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
             raise ConfigError(f"min_count: belongs to words; {self.units} are all kept")
         if self.vectors and self.units != "words":
             raise ConfigError(f"vectors: belong to words; choose units='words', not {self.units!r}")
+        if self.start_from and self.pieces != "none":
+            raise ConfigError("start_from: a language model reads whole texts; leave pieces out")
         if self.pieces == "words" and self.units == "words":
             raise ConfigError("pieces: words are not made of words; choose units='characters' or pieces='sentences'")
 
@@ -217,8 +220,17 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
             input_dropout=self.input_dropout,
             word_dropout=self.word_dropout,
             dropout=self.dropout,
+            readers=self._readers(codec, key),
             key=key,
         )
+
+    def _readers(self, codec: TextCodec, key: PRNGKeyArray) -> LanguageReaders | None:
+        from elman.tasks._language_models import readers_of
+
+        if not codec.language_models:
+            return None
+        rates = {"input_dropout": self.input_dropout, "dropout": self.dropout}
+        return readers_of(codec.language_models, codec.vocabulary, **rates, key=key)  # ty: ignore
 
     def batches(self, part: Part, *, seed: int) -> ClassBatches:
         """Texts of like length together; every epoch deals them out anew."""
@@ -295,10 +307,13 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     def _reading(self) -> Reading:
         from elman.data.text_codec import Reading
 
+        models, units, cased = self.language_models(), self.units, self.cased
+        if models is not None:
+            units, cased = f"{models.vocabulary.unit}s", not getattr(models.vocabulary, "lower", False)
         return Reading(
-            units=self.units,
+            units=units,  # ty: ignore
             pieces=self.pieces,
-            cased=self.cased,
+            cased=cased,
             min_count=self.min_count,
             subwords=self.subwords,
             max_length=self.max_length,
@@ -331,7 +346,11 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         parts = split(train, **shares, seed=self.split_seed, by=lambda text: text.label)
         train, validation, test = parts.train, validation or parts.validation, test or parts.test
         reading = self._reading()
-        codec = TextCodec.of((text.text for text in train), labels=labels, reading=reading, more=self.more_words())
+        models = self.language_models()
+        if models is None:
+            codec = TextCodec.of((text.text for text in train), labels=labels, reading=reading, more=self.more_words())
+        else:
+            codec = TextCodec(models.vocabulary, labels, reading, models.settings)
         return Data(
             train=_part("train", train, codec),
             validation=_part("validation", validation, codec),

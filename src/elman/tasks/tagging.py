@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from elman.data.tag_batches import TagBatch, TagBatches
     from elman.data.tag_codec import TagCodec
     from elman.data.tagged import Tagged
+    from elman.models.readers import LanguageReaders
     from elman.models.tagger import TaggingModel
 
 GRAMMAR = "grammar"
@@ -163,6 +164,7 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
                 "validation": dealt.validation,
                 "test": parts["test"] or dealt.test,
             }
+        models = self.language_models()
         codec = TagCodec.of(
             parts["train"],
             lower=self.lower,
@@ -172,6 +174,8 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
             column=column,
             more=self.more_words(),
         )
+        if models is not None:
+            codec = codec.read_by(models.settings, models.vocabulary)
         return Data(
             **{name: Part(name, tuple(sentences), codec) for name, sentences in parts.items()},
             codec=codec,
@@ -218,10 +222,20 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
             num_layers=self.num_layers,
             crf=self.decoder == "crf",
             allowed=codec.allowed,
+            readers=self._readers(codec, key),
             input_dropout=self.input_dropout,
             dropout=self.dropout,
             key=key,
         )
+
+    def _readers(self, codec: TagCodec, key: PRNGKeyArray) -> LanguageReaders | None:
+        from elman.data.vocabulary import Words
+        from elman.tasks._language_models import readers_of
+
+        if not codec.language_models:
+            return None
+        vocabulary = Words(tokens=codec.words, lower=codec.lower)
+        return readers_of(codec.language_models, vocabulary, input_dropout=0.0, dropout=self.dropout, key=key)
 
     def batches(self, part: Part[Tagged], *, seed: int) -> TagBatches:
         """The sentences, dealt out anew in every epoch."""
