@@ -71,7 +71,7 @@ def test_known_words_have_their_vectors_and_others_what_chance_gave(place, make)
 def test_what_was_found_is_counted_among_the_words_of_the_texts(place):
     task, data = classification(place)
     assert begun(task, data)[2] == f"{place}: vectors for 75.0% of 4 words (3 as spelt), and 1 more of its words"
-    task, data = tagging(place, lower=False)
+    task, data = tagging(place, cased=True)
     assert begun(task, data)[2] == f"{place}: vectors for 33.3% of 3 words (1 in lower case), and 4 more of its words"
     task, data = classification(place, vectors_words=0)
     assert begun(task, data)[2] == f"{place}: vectors for 75.0% of 4 words (3 as spelt)"

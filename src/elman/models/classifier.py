@@ -18,6 +18,9 @@ from elman.layers.recurrent import Recurrent, run
 from elman.models.readers import LanguageReaders
 from elman.ops.dropout import variational_dropout
 
+Tokens = Int[Array, "batch *piece time"]
+Numbers = Float[Array, "batch time channel"]
+
 
 class Reader(eqx.Module):
     """What makes one vector of each piece, such as a word of its characters: a recurrent layer and a pooling."""
@@ -40,7 +43,8 @@ class Reader(eqx.Module):
 class Classifier(eqx.Module):
     """embedding -> dropout -> (convolution) -> (a reader of pieces) -> recurrent layers -> pooling -> logits.
 
-    Language models may stand in the embedding's place.
+    The embedding is of tokens, or for numeric series a linear map of each step's channels; language models may stand in
+    its place.
 
     >>> import jax, jax.numpy as jnp
     >>> from elman.cells import LSTM
@@ -49,7 +53,7 @@ class Classifier(eqx.Module):
     (2, 3)
     """
 
-    embedding: Embedding | LanguageReaders
+    embedding: Embedding | Dense | LanguageReaders
     convolution: TimeConvolution | None
     reader: Reader | None
     layers: Stack
@@ -63,7 +67,8 @@ class Classifier(eqx.Module):
         self,
         cell: Callable[..., Cell],
         *,
-        vocab: int,
+        vocab: int = 0,
+        channels: int = 0,
         classes: int,
         embedding_size: int,
         hidden_size: int,
@@ -71,6 +76,7 @@ class Classifier(eqx.Module):
         bidirectional: bool = True,
         pooling: PoolingName = "max",
         convolution: int = 0,
+        convolution_pool: int = 1,
         piece_size: int = 0,
         input_dropout: float = 0.0,
         word_dropout: float = 0.0,
@@ -79,10 +85,11 @@ class Classifier(eqx.Module):
         readers: LanguageReaders | None = None,
         key: PRNGKeyArray,
     ):
-        """`convolution`: steps that a front end sees at once, 0 for none; `piece_size`: units of what reads a piece,
-        0 where sequences are not in pieces; `word_dropout`: the share of ids that become `unknown` in training, so that
-        what an unknown word means is learned too; `readers`: language models that read the ids first, with dropout of
-        their own."""
+        """`vocab`: tokens, or 0 for series of `channels`; `convolution`: steps that a front end sees at once, 0 for
+        none, of which the maximum of every `convolution_pool` goes on; `piece_size`: units of what reads a piece, 0
+        where sequences are not in pieces; `word_dropout`: the share of ids that become `unknown` in training, so that
+        what an unknown word means is learned too; `readers`: language models that read the tokens first, with dropout
+        of their own."""
         keys = jr.split(key, 6)
 
         def layer(size: int, hidden: int, key: PRNGKeyArray) -> Recurrent:
@@ -92,8 +99,13 @@ class Classifier(eqx.Module):
             return Bidirectional(cell(size, hidden, key=ahead), cell(size, hidden, key=back))
 
         size = embedding_size if readers is None else readers.hidden_size
-        self.embedding = Embedding(vocab, size, key=keys[0]) if readers is None else readers
-        self.convolution = TimeConvolution(size, size, width=convolution, key=keys[1]) if convolution else None
+        if readers is not None:
+            self.embedding = readers
+        else:
+            self.embedding = Embedding(vocab, size, key=keys[0]) if vocab else Dense(channels, size, key=keys[0])
+        self.convolution = None
+        if convolution:
+            self.convolution = TimeConvolution(size, size, width=convolution, pool=convolution_pool, key=keys[1])
         self.reader = None
         if piece_size:
             below = layer(size, piece_size, keys[2])
@@ -110,7 +122,7 @@ class Classifier(eqx.Module):
 
     def __call__(
         self,
-        ids: Int[Array, "batch *piece time"],
+        values: Tokens | Numbers,
         outer: Int[Array, " batch"],
         inner: Int[Array, "batch piece"] | None = None,
         *,
@@ -119,16 +131,16 @@ class Classifier(eqx.Module):
         """The logits; `key=None` means no dropout.
 
         Args:
-            ids: tokens, or tokens of pieces.
-            outer: how many tokens of a sequence are real, or how many pieces.
+            values: tokens, tokens of pieces, or the numbers of a series.
+            outer: how many steps of a sequence are real, or how many pieces.
             inner: how many tokens of a piece are real; 0 for pieces that are not.
             key: for dropout and the noise of cells.
         """
-        return self.activations(ids, outer, inner, key=key)[-1][1]
+        return self.activations(values, outer, inner, key=key)[-1][1]
 
     def activations(
         self,
-        ids: Int[Array, "batch *piece time"],
+        values: Tokens | Numbers,
         outer: Int[Array, " batch"],
         inner: Int[Array, "batch piece"] | None = None,
         *,
@@ -137,13 +149,14 @@ class Classifier(eqx.Module):
         """What each part puts out, by name, in the order of computation; the last are the logits."""
         word_key, input_key, reader_key, layers_key = (None,) * 4 if key is None else jr.split(key, 4)
         steps = outer if inner is None else inner.reshape(-1)
-        xs = self._embedded(self._with_unknown(ids.reshape(len(steps), -1), word_key), steps, input_key)
+        flat = values if inner is None else values.reshape(len(steps), -1)
+        xs = self._embedded(self._with_unknown(flat, word_key), steps, input_key)
         seen = [("embedding", xs)]
         if self.convolution is not None:
             xs, steps = self.convolution(xs, lengths=steps)
             seen.append(("convolution", xs))
         if self.reader is not None:
-            xs = self.reader(xs, lengths=steps, key=reader_key).reshape(*ids.shape[:2], -1)
+            xs = self.reader(xs, lengths=steps, key=reader_key).reshape(*values.shape[:2], -1)
             seen.append(("reader", xs))
             steps = outer
         _, outputs = self.layers.outputs(xs, self.layers.init_carry(len(xs)), lengths=steps, key=layers_key)
@@ -151,14 +164,12 @@ class Classifier(eqx.Module):
         pooled = self.pooling(outputs[-1], lengths=steps)
         return [*seen, ("pooling", pooled), ("head", self.head(pooled))]
 
-    def _embedded(
-        self, ids: Int[Array, "batch time"], lengths: Int[Array, " batch"], key: PRNGKeyArray | None
-    ) -> Float[Array, "batch time feature"]:
+    def _embedded(self, values: Array, lengths: Array, key: PRNGKeyArray | None) -> Float[Array, "batch time feature"]:
         if isinstance(self.embedding, LanguageReaders):
-            return self.embedding(ids, lengths=lengths, key=key)
-        return variational_dropout(self.embedding(ids), self.input_dropout, key=key)
+            return self.embedding(values, lengths=lengths, key=key)
+        return variational_dropout(self.embedding(values), self.input_dropout, key=key)
 
-    def _with_unknown(self, ids: Int[Array, "batch time"], key: PRNGKeyArray | None) -> Int[Array, "batch time"]:
+    def _with_unknown(self, ids: Array, key: PRNGKeyArray | None) -> Array:
         if key is None or not self.word_dropout:
             return ids
         return jnp.where(jr.bernoulli(key, self.word_dropout, ids.shape), self.unknown, ids)
