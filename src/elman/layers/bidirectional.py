@@ -13,6 +13,7 @@ from elman._errors import ConfigError
 from elman._types import Carry, Padding
 from elman.cells import Cell
 from elman.recurrence import start_carry, unroll
+from elman.recurrence.unroll import Engine
 
 
 class BidirectionalCarry(NamedTuple):
@@ -73,6 +74,7 @@ class Bidirectional(eqx.Module):
         lengths: Int[Array, " batch"] | None = None,
         padding: Padding = "right",
         resets: Bool[Array, "batch time"] | None = None,
+        engine: Engine = "auto",
         key: PRNGKeyArray | None = None,
     ) -> tuple[BidirectionalCarry, Float[Array, "batch time hidden"]]:
         """The last carries, and both outputs at every step, zero at padding. The arguments are those of `unroll`; a
@@ -81,7 +83,15 @@ class Bidirectional(eqx.Module):
         first, last = (None, None) if carry is None else carry
         forward_key, backward_key = (None, None) if key is None else jr.split(key)
         after = None if resets is None else jnp.roll(resets, -1, axis=1).at[:, -1].set(False)
-        ahead = unroll(self.forward.sample(forward_key), xs, first, lengths=lengths, padding=padding, resets=resets)
+        ahead = unroll(
+            self.forward.sample(forward_key),
+            xs,
+            first,
+            lengths=lengths,
+            padding=padding,
+            resets=resets,
+            engine=engine,
+        )
         back = unroll(
             self.backward.sample(backward_key),
             xs,
@@ -90,5 +100,6 @@ class Bidirectional(eqx.Module):
             padding=padding,
             resets=after,
             reverse=True,
+            engine=engine,
         )
         return BidirectionalCarry(ahead[0], back[0]), jnp.concatenate([ahead[1], back[1]], axis=-1)

@@ -11,6 +11,7 @@ from elman._types import Carry, Padding
 from elman.cells import Cell
 from elman.layers.bidirectional import Bidirectional
 from elman.recurrence import start_carry, unroll
+from elman.recurrence.unroll import Engine
 
 Recurrent = Cell | Bidirectional
 
@@ -27,12 +28,13 @@ def run(
     *,
     lengths: Int[Array, " batch"] | None = None,
     padding: Padding = "right",
+    engine: Engine = "auto",
     key: PRNGKeyArray | None = None,
 ) -> tuple[Carry, Float[Array, "batch time hidden"]]:
     """The last carry and the output at every step, zero at padding; `key=None` means without noise."""
     if isinstance(layer, Bidirectional):
-        return layer(xs, carry, lengths=lengths, padding=padding, key=key)
-    carry, ys = unroll(layer.sample(key), xs, carry, lengths=lengths, padding=padding)[:2]
+        return layer(xs, carry, lengths=lengths, padding=padding, engine=engine, key=key)
+    carry, ys = unroll(layer.sample(key), xs, carry, lengths=lengths, padding=padding, engine=engine)[:2]
     return carry, ys
 
 

@@ -12,6 +12,7 @@ from elman._types import Carry
 from elman.layers.norm import LayerNorm
 from elman.layers.recurrent import Recurrent, run, start
 from elman.ops.dropout import variational_dropout
+from elman.recurrence.unroll import Engine
 
 
 class Stack(eqx.Module):
@@ -40,14 +41,21 @@ class Stack(eqx.Module):
         carry: tuple[Carry, ...],
         *,
         lengths: Int[Array, " batch"] | None = None,
+        engine: Engine = "auto",
         key: PRNGKeyArray | None = None,
     ) -> tuple[tuple[Carry, ...], Float[Array, "batch time hidden"]]:
         """The last carry and the top layer's output at every step; `key=None` means no dropout."""
-        carry, outputs = self.outputs(xs, carry, lengths=lengths, key=key)
+        carry, outputs = self.outputs(xs, carry, lengths=lengths, engine=engine, key=key)
         return carry, outputs[-1]
 
     def outputs(
-        self, xs: Any, carry: tuple[Carry, ...], *, lengths: Any = None, key: PRNGKeyArray | None = None
+        self,
+        xs: Any,
+        carry: tuple[Carry, ...],
+        *,
+        lengths: Any = None,
+        engine: Engine = "auto",
+        key: PRNGKeyArray | None = None,
     ) -> tuple[tuple[Carry, ...], list[Float[Array, "batch time hidden"]]]:
         """The last carry and every layer's output."""
         keys = [None] * len(self.cells) if key is None else list(jax.random.split(key, len(self.cells)))
@@ -56,7 +64,7 @@ class Stack(eqx.Module):
             layer_key = keys[layer]
             noise, dropout = (None, None) if layer_key is None else jax.random.split(layer_key)
             inputs = xs if self.norms is None else self.norms[layer](xs)
-            layer_carry, ys = run(cell, inputs, carry[layer], lengths=lengths, key=noise)
+            layer_carry, ys = run(cell, inputs, carry[layer], lengths=lengths, engine=engine, key=noise)
             if self.residual and ys.shape == xs.shape:
                 ys = ys + xs
             xs = variational_dropout(ys, self.dropout, key=dropout)

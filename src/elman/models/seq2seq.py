@@ -31,6 +31,7 @@ from elman.cells import Cell
 from elman.layers import AdditiveAttention, Bidirectional, BidirectionalCarry, Dense, DotAttention, Embedding, Stack
 from elman.layers.recurrent import final
 from elman.ops.dropout import variational_dropout
+from elman.recurrence.unroll import Engine
 
 Connection = Literal["state", "repeat", "additive", "dot"]
 
@@ -133,13 +134,18 @@ class EncoderDecoder(eqx.Module):
         return self.decode(self.encode(sources, lengths, key=encoder_key), inputs, key=decoder_key)
 
     def encode(
-        self, sources: Int[Array, "batch source"], lengths: Int[Array, " batch"], *, key: PRNGKeyArray | None = None
+        self,
+        sources: Int[Array, "batch source"],
+        lengths: Int[Array, " batch"],
+        *,
+        engine: Engine = "auto",
+        key: PRNGKeyArray | None = None,
     ) -> Memory:
-        """What the decoder gets of `sources`."""
+        """What the decoder gets of `sources`; `engine` is `unroll`'s."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
         xs = variational_dropout(self.source_embedding(sources), self.input_dropout, key=input_key)
         batch = len(sources)
-        last, states = self.encoder(xs, self.encoder.init_carry(batch), lengths=lengths, key=layers_key)
+        last, states = self.encoder(xs, self.encoder.init_carry(batch), lengths=lengths, engine=engine, key=layers_key)
         if self.connection == "repeat":
             vector = final(self.encoder.cells[-1], states, lengths=lengths)
             return Memory(self.decoder.init_carry(batch), vector, (), (), lengths)

@@ -26,6 +26,8 @@ from elman.decoding.settings import Decoding
 from elman.models.seq2seq import EncoderDecoder
 
 ROWS = 64
+ENGINE = "scan"
+"""Of the encoder. The native kernels leave out rows that have ended, and sum in another order where few are left."""
 
 
 class Candidate(NamedTuple):
@@ -104,8 +106,8 @@ def _named(codec: PairCodec, tokens: str) -> Bool[np.ndarray, " vocab"]:
 
 
 def _on_device(constraint: Constraint) -> Constraint:
-    """The table with a power of two of states, so that few programs are compiled."""
-    states = 1 << (len(constraint.left) - 1).bit_length()
+    """The table with a power of two of states, 16 at least, so that few programs are compiled."""
+    states = max(16, 1 << (len(constraint.left) - 1).bit_length())
     missing = states - len(constraint.left)
     after = np.pad(constraint.after, ((0, missing), (0, 0)), constant_values=-1)
     return Constraint(jnp.asarray(after), jnp.asarray(np.pad(constraint.left, (0, missing))))
@@ -134,7 +136,7 @@ def _written(
 
 @partial(jax.jit, static_argnames=("beam", "longest"))
 def _searched(model: EncoderDecoder, sources: Any, lengths: Any, constraint: Constraint, penalty: Any, **sizes: int):
-    memory = model.encode(sources, lengths)
+    memory = model.encode(sources, lengths, engine=ENGINE)
     return beam_search(model, memory, constraint, length_penalty=penalty, **sizes)
 
 
@@ -142,7 +144,7 @@ def _searched(model: EncoderDecoder, sources: Any, lengths: Any, constraint: Con
 def _drawn(
     model: EncoderDecoder, sources: Any, lengths: Any, constraint: Constraint, keys: Any, temperature: Any, **sizes: int
 ):
-    memory = model.encode(sources, lengths)
+    memory = model.encode(sources, lengths, engine=ENGINE)
     return sample_outputs(model, memory, constraint, keys, temperature=temperature, **sizes)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 LABELLED = (".csv", ".jsonl", ".tar.gz", ".tgz")
 TABLES = (".csv", ".tsv")
+TAGGED = (".conllu", ".conll", ".iob", ".bio")
 PAIRED = (".tsv", ".dict")
 SPLITS = ("train", "dev", "valid", "validation", "test")
 GENERATED = {"sums": "Seq2Seq", "dates": "Seq2Seq", "grammar": "Tagging"}
@@ -34,7 +35,7 @@ def told(*places: str) -> str:
 
 def _told_by_name(*places: str) -> str:
     names = [_plain(Path(place).name) for place in places]
-    if names[0].endswith(".conllu"):
+    if names[0].endswith(TAGGED):
         return "Tagging"
     if _holds_series(places[0]):
         return "SeriesClassification"
@@ -55,7 +56,7 @@ def _told_by_name(*places: str) -> str:
 def _told_by_content(folder: Path) -> str:
     files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
     names = [_plain(file.name) for file in files]
-    if any(name.endswith(".conllu") for name in names):
+    if any(name.endswith(TAGGED) for name in names):
         return "Tagging"
     if any(_holds_series(str(file)) for file in files):
         return "SeriesClassification"
