@@ -52,7 +52,7 @@ def _flags() -> set[str]:
     tasks = [find_task(name) for name in TASKS]
     settings = [*tasks, *(task.options for task in tasks if task.options)]
     flags = {name for kind in settings for name, type_ in get_type_hints(kind).items() if _is_flag(type_)}
-    return flags | {"force", "resume", "json", "lines", "help"}
+    return flags | {f"no_{name}" for name in flags} | {"force", "resume", "json", "lines", "help"}
 
 
 def _is_flag(kind: Any) -> bool:
