@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from elman.fitting import fit
     from elman.inspection.verify import verify
     from elman.recurrence import unroll
-    from elman.tasks import Classification, LanguageModelling, Seq2Seq, Tagging
+    from elman.tasks import Classification, LanguageModelling, Seq2Seq, SeriesClassification, Tagging
     from elman.training.settings import Training
 
 _HOMES = {
@@ -93,7 +93,7 @@ _HOMES = {
     "elman.fitting": ("fit",),
     "elman.inspection.verify": ("verify",),
     "elman.recurrence": ("unroll",),
-    "elman.tasks": ("Classification", "LanguageModelling", "Seq2Seq", "Tagging"),
+    "elman.tasks": ("Classification", "LanguageModelling", "Seq2Seq", "SeriesClassification", "Tagging"),
     "elman.training.settings": ("Training",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -131,6 +131,7 @@ __all__ = [
     "Residual",
     "Sampling",
     "Seq2Seq",
+    "SeriesClassification",
     "ShapeError",
     "SummedElman",
     "Tagging",

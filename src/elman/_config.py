@@ -37,10 +37,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if isinstance(value, float) and not math.isfinite(value):
                 raise ConfigError(f"{name}: expected a finite number; got {value!r}")
             try:
-                msgspec.convert(value, kind)
+                converted = msgspec.convert(value, kind)
             except msgspec.ValidationError as error:
                 expected = str(error).split(" - at ")[0].replace("Expected", "expected")
                 raise ConfigError(f"{name}: {expected}; got {value!r}") from None
+            if isinstance(value, list):  # JSON has no tuples
+                msgspec.structs.force_setattr(self, name, converted)
 
     def to_builtins(self) -> dict[str, Any]:
         """A dictionary of plain values, ready for JSON; `Config(**values)` takes it back."""

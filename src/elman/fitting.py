@@ -21,7 +21,7 @@ from elman.tasks._task import Task
 from elman.training.events import Checkpoint, Evaluated, Event, Finished, SaveFailed
 from elman.training.loop import train
 from elman.training.reporters import Reporter, default_reporter
-from elman.training.settings import Training
+from elman.training.settings import Training, suited
 from elman.training.state import Progress, TrainState, start_state
 from elman.training.step import rows_of
 
@@ -62,7 +62,9 @@ def fit(
     (5, 'GRU')
     """
     use_compilation_cache()
-    training, place = Training(**{**task.training, **settings}), Path(out).absolute() if out is not None else None
+    given = {name for name, value in settings.items() if value is not None}
+    training = Training(**{**suited(task.training, given), **settings})
+    place = Path(out).absolute() if out is not None else None
     if resume and force:
         raise ConfigError("resume goes on with the artefact, force overwrites it; choose one")
     if place is not None and not resume:

@@ -1,11 +1,13 @@
 import gzip
+import io
+import sys
 
 import numpy as np
 import pytest
 
 from elman import DataError
 from elman.data.files import File, read_files
-from elman.data.series import Columns, read_series
+from elman.data.series import Columns, read_series, read_series_parts
 
 
 def file_of(text, name="x.ts"):
@@ -155,3 +157,26 @@ def test_malformed_tables_are_named_with_the_line(text, message):
 def test_other_files_are_refused():
     with pytest.raises(DataError, match=r"a\.txt: expected series, a file ending in \.ts, \.csv"):
         read("1,2", "a.txt")
+
+
+def test_files_are_the_parts_that_their_names_tell(tmp_path):
+    for name in ("TRAIN", "dev", "TEST"):
+        (tmp_path / f"x_{name}.ts").write_text(HEAD + "1,2:3,4:a\n" * (1 + len(name)))
+    found = read_series_parts(tmp_path)
+    assert [len(part) for part in (found.train, found.validation, found.test)] == [6, 4, 5]
+    assert found.channels == ("1", "2")
+    alone = read_series_parts(tmp_path / "x_TEST.ts")
+    assert (len(alone.train), len(alone.test)) == (5, 0)
+
+
+def test_files_of_other_channels_are_named(tmp_path):
+    (tmp_path / "train.csv").write_text("series,x,label\n1,2,a\n")
+    (tmp_path / "test.csv").write_text("series,y,label\n1,2,a\n")
+    with pytest.raises(DataError, match=r"t\w+\.csv: channels \w; expected \w, as in .*t\w+\.csv"):
+        read_series_parts(tmp_path)
+
+
+@pytest.mark.parametrize(("text", "channels"), [(HEAD + "1:2:a\n", ("1", "2")), ("series,x,label\n1,2,a\n", ("x",))])
+def test_standard_input_is_told_by_its_beginning(text, channels, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert read_series_parts("-").channels == channels

@@ -211,6 +211,12 @@ def test_data_of_another_task_is_refused(fitted):
         fitted.task.evaluate(fitted.model, reread(fitted, []), fitted.codec)
 
 
+def test_nothing_to_validate_with_is_told_before_training():
+    task = elman.Classification(validation=0)
+    with pytest.raises(elman.DataError, match="the texts: 72 texts to train on and none to validate with"):
+        elman.fit(task, task.read_texts(easy()), steps=1)
+
+
 def test_no_place_is_an_error():
     with pytest.raises(elman.DataError, match="expected labelled texts"):
         elman.Classification().read()

@@ -9,7 +9,7 @@ from elman.tasks.told import told
         (["a.txt"], "LanguageModelling"),
         (["a.conllu.xz"], "Tagging"),
         (["a.csv.gz"], "Classification"),
-        (["a_TRAIN.ts.xz"], "Classification"),
+        (["a_TRAIN.ts.xz"], "SeriesClassification"),
         (["a.train", "a.test"], "Classification"),
         (["a.en", "a.fr"], "Seq2Seq"),
         (["dates"], "Seq2Seq"),
@@ -24,9 +24,20 @@ def test_labels_are_told_from_pairs_by_how_often_the_first_column_repeats(tmp_pa
     (tmp_path / "sms").write_text("".join(f"{'ham' if i % 3 else 'spam'}\ttext {i}\n" for i in range(50)))
     (tmp_path / "pairs.tsv").write_text("".join(f"source {i}\ttarget {i}\n" for i in range(50)))
     (tmp_path / "text").write_text("a line\nand another\n" * 20)
+    (tmp_path / "head.tsv").write_text("text\tlabel\n" + "".join(f"text {i}\t{i % 2}\n" for i in range(50)))
     assert told(str(tmp_path / "sms")) == "Classification"
+    assert told(str(tmp_path / "head.tsv")) == "Classification"
     assert told(str(tmp_path / "pairs.tsv")) == "Seq2Seq"
     assert told(str(tmp_path / "text")) == "LanguageModelling"
+
+
+def test_series_are_told_from_texts_by_the_columns_of_a_table(tmp_path):
+    (tmp_path / "a.csv").write_text("series,time,x,label\n")
+    (tmp_path / "b.tsv").write_text("label\tx\tseries\n")
+    (tmp_path / "c.csv").write_text("series,text,label\n")
+    assert [told(str(tmp_path / name)) for name in ("a.csv", "b.tsv")] == ["SeriesClassification"] * 2
+    assert told(str(tmp_path / "c.csv")) == "Classification"
+    assert told(str(tmp_path)) == "SeriesClassification"
 
 
 def test_a_folder_is_told_by_what_is_in_it(tmp_path, data_folder):
@@ -37,6 +48,7 @@ def test_a_folder_is_told_by_what_is_in_it(tmp_path, data_folder):
     assert told(str(tmp_path / "reviews")) == "Classification"
     assert told(str(tmp_path / "texts")) == "LanguageModelling"
     assert told(str(data_folder / "ud_english_ewt")) == "Tagging"
+    assert told(str(data_folder / "classification" / "multivariate")) == "SeriesClassification"
     assert told(str(data_folder / "classification" / "sst")) == "Classification"
     assert told(str(data_folder / "classification" / "sms" / "SMSSpamCollection")) == "Classification"
     assert told(str(data_folder / "seq2seq" / "eng-fra-5000.txt.xz")) == "LanguageModelling"

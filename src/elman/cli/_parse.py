@@ -21,7 +21,7 @@ def call(function: Callable[..., Result], name: str, arguments: list[str]) -> Re
 def positionals(arguments: list[str]) -> list[str]:
     """The arguments that are no options and no option's value, before it is known which options there are.
 
-    >>> positionals(["a.txt", "--lower", "b.txt", "--minutes", "5", "--seed=1", "-"])
+    >>> positionals(["a.txt", "--lower", "b.txt", "--no-bidirectional", "--minutes", "5", "--seed=1", "-"])
     ['a.txt', 'b.txt', '-']
     """
     found, flags, rest = [], _flags(), iter(arguments)
@@ -52,7 +52,8 @@ def _flags() -> set[str]:
     tasks = [find_task(name) for name in TASKS]
     settings = [*tasks, *(task.options for task in tasks if task.options)]
     flags = {name for kind in settings for name, type_ in get_type_hints(kind).items() if _is_flag(type_)}
-    return flags | {f"no_{name}" for name in flags} | {"force", "resume", "json", "lines", "help"}
+    flags |= {f"no_{name}" for name in flags}  # how a flag that is set by default is taken away
+    return flags | {"force", "resume", "json", "lines", "help"}
 
 
 def _is_flag(kind: Any) -> bool:

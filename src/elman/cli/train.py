@@ -13,7 +13,7 @@ from elman.cli._parse import call, positionals, value_of
 from elman.tasks._task import Task
 from elman.tasks.kinds import NAMES, find_task
 from elman.tasks.told import told
-from elman.training.settings import Training
+from elman.training.settings import BUDGETS, Training, suited
 
 
 class Options(NamedTuple):
@@ -63,7 +63,8 @@ def _options(arguments: list[str]) -> Options:
     files = positionals(arguments)
     if "--resume" not in arguments:
         kind = _kind(value_of("--task", arguments), files)
-        return call(_reader(kind(), Training(**kind.training)), "train", arguments)
+        given = {name for name in BUDGETS if value_of(f"--{name}", arguments) is not None}
+        return call(_reader(kind(), Training(**suited(kind.training, given))), "train", arguments)
     from elman.fitting import unfinished
 
     place = Path(value_of("--out", arguments) or _default_place(files))
@@ -100,8 +101,8 @@ def _reader(task: Task, training: Training) -> Callable[..., Options]:
 
         Args:
             files: Files or folders; - is standard input; none is the embedded default text.
-            kind: language-modelling, classification, tagging or seq2seq; by default told from the files. The options
-                below are those of the task.
+            kind: language-modelling, classification, series-classification, tagging or seq2seq; by default told from
+                the files. The options below are those of the task.
             out: Where the model is saved; by default the first file's name with .elman, here.
             force: Overwrite a model that is there.
             resume: Go on with a training that was stopped, with its data and its options.

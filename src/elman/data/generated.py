@@ -36,7 +36,7 @@ def sums(digits: int, count: int, *, seed: int = 0) -> list[Pair]:
     >>> sums(3, 3)
     [Pair(source='169+75', targets=('244',)), Pair(source='30+2', targets=('32',)), Pair(source='2+8', targets=('10',))]
     """
-    available = 10**digits * (10**digits + 1) // 2
+    available = how_many_sums(digits)
     if count > available:
         raise DataError(f"there are {available:,} sums of up to {digits} digits; got a request for {count:,}")
     random, found = np.random.default_rng(seed), dict[tuple[int, int], Pair]()
@@ -46,6 +46,15 @@ def sums(digits: int, count: int, *, seed: int = 0) -> list[Pair]:
             if len(found) == count:
                 break
     return list(found.values())
+
+
+def how_many_sums(digits: int) -> int:
+    """The different sums of two numbers of up to `digits` digits.
+
+    >>> how_many_sums(1)
+    55
+    """
+    return 10**digits * (10**digits + 1) // 2
 
 
 def dates(count: int, *, seed: int = 0) -> list[Pair]:

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from elman._errors import DataError
 from elman.data import table
@@ -92,8 +92,18 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
     return tuple(found)
 
 
-def check_classes(train: Sequence[Labelled], *others: Sequence[Labelled]) -> tuple[str, ...]:
-    """The classes of the examples to train on, sorted.
+@runtime_checkable
+class HasLabel(Protocol):
+    """An example of a class."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def place(self) -> str: ...
+
+
+def check_classes(train: Sequence[HasLabel], *others: Sequence[HasLabel], unit: str = "text") -> tuple[str, ...]:
+    """The classes of the examples to train on, sorted; messages call an example a `unit`.
 
     >>> check_classes([Labelled("a", "x"), Labelled("b", "y"), Labelled("c", "x"), Labelled("d", "y")])
     ('x', 'y')
@@ -103,19 +113,19 @@ def check_classes(train: Sequence[Labelled], *others: Sequence[Labelled]) -> tup
     """
     counts = Counter(example.label for example in train)
     if len(counts) < 2:
-        only = f"all {len(train):,} are {next(iter(counts))!r}" if counts else "there is no text"
-        raise DataError(f"expected texts of at least two classes; {only}")
+        only = f"all {len(train):,} are {next(iter(counts))!r}" if counts else f"there is no {unit}"
+        raise DataError(f"expected {'series' if unit == 'series' else f'{unit}s'} of at least two classes; {only}")
     for example in train:
         if counts[example.label] < 2:
             raise DataError(
-                f"{example.place}: the only text to train on of class {example.label!r}; "
+                f"{example.place}: the only {unit} to train on of class {example.label!r}; "
                 "expected at least 2 of a class: add more, or leave it out"
             )
     check_known([*counts], *others)
     return tuple(sorted(counts))
 
 
-def check_known(labels: Sequence[str], *parts: Iterable[Labelled]) -> None:
+def check_known(labels: Sequence[str], *parts: Iterable[HasLabel]) -> None:
     """Refuses examples of another class than `labels`.
 
     Raises:

@@ -7,7 +7,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +17,7 @@ from jaxtyping import Float
 
 from elman._errors import DataError
 from elman.data import table
-from elman.data.files import File, decoded
+from elman.data.files import File, by_part, data_files, decoded
 
 Missing = Literal["error", "interpolate"]
 """What to do with values that a file does not have."""
@@ -40,6 +42,16 @@ class SeriesFile(NamedTuple):
     channels: tuple[str, ...]
     """Their names; of `.ts` files, which have none, "1", "2" and so on."""
     series: tuple[Series, ...]
+
+
+@dataclass(frozen=True)
+class SeriesParts:
+    """What files hold; `validation` and `test` are empty where no file is called so."""
+
+    channels: tuple[str, ...]
+    train: tuple[Series, ...]
+    validation: tuple[Series, ...] = ()
+    test: tuple[Series, ...] = ()
 
 
 class Columns(NamedTuple):
@@ -95,6 +107,45 @@ def read_series(
     return found
 
 
+def read_series_parts(
+    *places: str | Path,
+    columns: Columns = Columns(),
+    labelled: bool = True,
+    missing: Missing = "error",
+    encoding: str = "utf-8",
+) -> SeriesParts:
+    """The series of files and folders; those called train, dev (or valid, validation) and test are the parts of that
+    name. Standard input ("-") is `.ts` where it begins with @ or a comment, else CSV.
+
+    Raises:
+        DataError: as `read_series`, or files of other channels than the first.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for part in ("TRAIN", "TEST"):
+    ...         _ = Path(folder, f"Steps_{part}.csv").write_text("series,x,label\\n1,2,a\\n1,3,a\\n")
+    ...     found = read_series_parts(folder)
+    >>> found.channels, len(found.train), len(found.validation), len(found.test)
+    (('x',), 1, 0, 1)
+    """
+    files = [_named(file) for file in data_files(*places)]
+    options = {"columns": columns, "labelled": labelled, "missing": missing, "encoding": encoding}
+    first: tuple[File, SeriesFile] | None = None
+    parts: dict[str, list[Series]] = {}
+    for part, group in (by_part(files) or {"train": files}).items():
+        for file in group:
+            found = read_series(file, **options)
+            first = first or (file, found)
+            if found.channels != first[1].channels:
+                raise DataError(
+                    f"{file.name}: channels {', '.join(found.channels)}; expected {', '.join(first[1].channels)}, as "
+                    f"in {first[0].name}"
+                )
+            parts.setdefault(part, []).extend(found.series)
+    channels = first[1].channels if first else ()
+    return SeriesParts(channels, **{name: tuple(series) for name, series in parts.items()})
+
+
 class _Head(NamedTuple):
     """What the lines with @ say; None where they say nothing."""
 
@@ -103,6 +154,13 @@ class _Head(NamedTuple):
     equal_length: bool | None = None
     labels: tuple[str, ...] | None = None
     """Empty where there are classes that are not listed; None where there are no classes."""
+
+
+def _named(file: File) -> File:
+    if file.suffix:
+        return file
+    is_ts = file.content.lstrip().startswith((b"@", b"#", b"%"))
+    return file._replace(path=(*file.path[:-1], file.path[-1] + (".ts" if is_ts else ".csv")))
 
 
 def _read_ts(file: File, text: str, missing: Missing) -> SeriesFile:

@@ -20,6 +20,7 @@ _FITTED = {
     "Classification": "elman.fitted.classifier:FittedClassifier",
     "LanguageModelling": "elman.fitted.language_model:FittedLanguageModel",
     "Seq2Seq": "elman.fitted.translator:Translator",
+    "SeriesClassification": "elman.fitted.series_classifier:FittedSeriesClassifier",
     "Tagging": "elman.fitted.tagger:Tagger",
 }
 """What a trained model of each task is."""

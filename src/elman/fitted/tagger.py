@@ -29,6 +29,9 @@ from elman.tasks.tagging import EVALUATION_WORDS, Tagging, TagPrediction
 FEW_WORDS = 64
 """Words of a batch for few sentences, padding included."""
 
+RARE = 1e-12
+"""Probabilities below this are taken for it where logarithms are compared."""
+
 TAG_FEATURE, CONFIDENCE_FEATURE = "misc=Tag", "misc=Confidence"
 """Where CoNLL-U gets tags that no column of it is for, and probabilities."""
 
@@ -149,7 +152,10 @@ class Tagger(Predictor):
         sentences = [tuple(random.choice(self.codec.words[1:], length).tolist()) for length in (3, 9, 17, 40)]
         together = self._tag_probabilities(sentences)
         alone = [self._tag_probabilities([sentence])[0] for sentence in sentences]
-        differences = map(largest_difference, map(np.log, together), map(np.log, alone))
+        differences = [
+            largest_difference(np.log(np.maximum(beside, RARE)), np.log(np.maximum(by_itself, RARE)))
+            for beside, by_itself in zip(together, alone, strict=True)
+        ]
         return {"alone or beside longer sentences": max(differences)}
 
     def _written(

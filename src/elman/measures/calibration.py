@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from elman.measures.classification import check_examples, log_softmax
+from elman.measures.classification import check_examples, log_softmax, negative_log_likelihood
 
 TEMPERATURES = (0.01, 100.0)
 """The range of temperatures that are looked at."""
+
+SPREAD = math.log(2)
+"""Standard deviation of log T before any example is seen."""
 
 
 @dataclass(frozen=True)
@@ -51,35 +55,26 @@ def expected_calibration_error(
 
 
 def fit_temperature(logits: Float[np.ndarray, "example classes"], truth: Integer[np.ndarray, " example"]) -> float:
-    """The temperature T for which softmax(logits / T) fits the true classes best: the least cross-entropy, which is
-    convex in 1 / T.
+    """The temperature T for which softmax(logits / T) fits the true classes best: the least cross-entropy.
 
-    The truth is smoothed after Platt (1999): with N examples of K classes, each has (N + 1) / (N + K) for its class and
-    1 / (N + K) for every other, so that few examples that are all right do not ask for certainty. T is kept in
-    `TEMPERATURES`; predictions that are no better than chance end at its upper bound, near equal probabilities.
+    Before any example is seen, T is taken to be 1 up to a factor of about 2 (a normal prior on log T), so that few
+    examples that are all right do not ask for certainty, nor few that are wrong for none. With many examples this does
+    not count.
 
-    >>> logits = np.array([[4.0, 0.0]] * 90 + [[0.0, 4.0]] * 10)  # 98% sure, 90% right
-    >>> temperature = fit_temperature(logits, np.zeros(100, int))
-    >>> round(temperature, 2), np.round(np.exp(log_softmax(logits[:1] / temperature)), 2).tolist()
-    (1.89, [[0.89, 0.11]])
+    >>> logits = np.array([[4.0, 0.0]] * 900 + [[0.0, 4.0]] * 100)  # 98% sure, 90% right
+    >>> temperature = fit_temperature(logits, np.zeros(1000, int))
+    >>> round(temperature, 2), scaled(logits[:1], temperature).round(2).tolist()
+    (1.82, [[0.9, 0.1]])
     """
     check_examples(logits, truth)
-    examples, classes = logits.shape
-    expected = np.full(logits.shape, 1 / (examples + classes))
-    expected[np.arange(examples), truth] += examples / (examples + classes)
-    centred = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
 
-    def slope(inverse: float) -> float:
-        """The derivative of the cross-entropy by 1 / T, which never falls."""
-        return float(((np.exp(log_softmax(centred * inverse)) - expected) * centred).sum())
+    def surprise(log_temperature: float) -> float:
+        nats = len(truth) * negative_log_likelihood(logits / math.exp(log_temperature), truth)
+        return nats + (log_temperature / SPREAD) ** 2 / 2
 
-    if slope(1.0) == 0:  # equal logits say nothing about T
-        return 1.0
-    low, high = (-math.log(temperature) for temperature in reversed(TEMPERATURES))
-    while high - low > 1e-9:
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(math.exp(middle)) < 0 else (low, middle)
-    return math.exp(-(low + high) / 2)
+    grid = np.linspace(math.log(TEMPERATURES[0]), math.log(TEMPERATURES[1]), 25).tolist()
+    best = int(np.argmin([surprise(place) for place in grid]))
+    return math.exp(_least(surprise, grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]))
 
 
 def scaled(logits: Float[np.ndarray, "example classes"], temperature: float) -> Float[np.ndarray, "example classes"]:
@@ -93,3 +88,20 @@ def scaled(logits: Float[np.ndarray, "example classes"], temperature: float) -> 
 
 def _bin(confidence: Float[np.ndarray, " part"], right: Bool[np.ndarray, " part"]) -> Bin:
     return Bin(len(right), float(confidence.mean()), float(right.mean()))
+
+
+def _least(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where `function` is least between `low` and `high`, by golden section (Kiefer, 1953)."""
+    golden = (math.sqrt(5) - 1) / 2
+    left, right = high - golden * (high - low), low + golden * (high - low)
+    at_left, at_right = function(left), function(right)
+    while high - low > 1e-5:
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - golden * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + golden * (high - low)
+            at_right = function(right)
+    return (low + high) / 2

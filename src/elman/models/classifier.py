@@ -17,6 +17,9 @@ from elman.layers.pooling import Pooling, PoolingName, make_pooling
 from elman.layers.recurrent import Recurrent, run
 from elman.ops.dropout import variational_dropout
 
+Tokens = Int[Array, "batch *piece time"]
+Numbers = Float[Array, "batch time channel"]
+
 
 class Reader(eqx.Module):
     """What makes one vector of each piece, such as a word of its characters: a recurrent layer and a pooling."""
@@ -39,6 +42,8 @@ class Reader(eqx.Module):
 class Classifier(eqx.Module):
     """embedding -> dropout -> (convolution) -> (a reader of pieces) -> recurrent layers -> pooling -> logits.
 
+    The embedding is of tokens, or for numeric series a linear map of each step's channels.
+
     >>> import jax, jax.numpy as jnp
     >>> from elman.cells import LSTM
     >>> model = Classifier(LSTM, vocab=10, classes=3, embedding_size=4, hidden_size=5, key=jax.random.key(0))
@@ -46,7 +51,7 @@ class Classifier(eqx.Module):
     (2, 3)
     """
 
-    embedding: Embedding
+    embedding: Embedding | Dense
     convolution: TimeConvolution | None
     reader: Reader | None
     layers: Stack
@@ -60,7 +65,8 @@ class Classifier(eqx.Module):
         self,
         cell: Callable[..., Cell],
         *,
-        vocab: int,
+        vocab: int = 0,
+        channels: int = 0,
         classes: int,
         embedding_size: int,
         hidden_size: int,
@@ -68,6 +74,7 @@ class Classifier(eqx.Module):
         bidirectional: bool = True,
         pooling: PoolingName = "max",
         convolution: int = 0,
+        convolution_pool: int = 1,
         piece_size: int = 0,
         input_dropout: float = 0.0,
         word_dropout: float = 0.0,
@@ -75,8 +82,9 @@ class Classifier(eqx.Module):
         unknown: int = 0,
         key: PRNGKeyArray,
     ):
-        """`convolution`: steps that a front end sees at once, 0 for none; `piece_size`: units of what reads a piece,
-        0 where sequences are not in pieces; `word_dropout`: the share of ids that become `unknown` in training, so that
+        """`vocab`: tokens, or 0 for series of `channels`; `convolution`: steps that a front end sees at once, 0 for
+        none, of which the maximum of every `convolution_pool` goes on; `piece_size`: units of what reads a piece, 0
+        where sequences are not in pieces; `word_dropout`: the share of ids that become `unknown` in training, so that
         what an unknown word means is learned too."""
         keys = jr.split(key, 6)
 
@@ -87,8 +95,10 @@ class Classifier(eqx.Module):
             return Bidirectional(cell(size, hidden, key=ahead), cell(size, hidden, key=back))
 
         size = embedding_size
-        self.embedding = Embedding(vocab, size, key=keys[0])
-        self.convolution = TimeConvolution(size, size, width=convolution, key=keys[1]) if convolution else None
+        self.embedding = Embedding(vocab, size, key=keys[0]) if vocab else Dense(channels, size, key=keys[0])
+        self.convolution = None
+        if convolution:
+            self.convolution = TimeConvolution(size, size, width=convolution, pool=convolution_pool, key=keys[1])
         self.reader = None
         if piece_size:
             below = layer(size, piece_size, keys[2])
@@ -105,7 +115,7 @@ class Classifier(eqx.Module):
 
     def __call__(
         self,
-        ids: Int[Array, "batch *piece time"],
+        values: Tokens | Numbers,
         outer: Int[Array, " batch"],
         inner: Int[Array, "batch piece"] | None = None,
         *,
@@ -114,16 +124,16 @@ class Classifier(eqx.Module):
         """The logits; `key=None` means no dropout.
 
         Args:
-            ids: tokens, or tokens of pieces.
-            outer: how many tokens of a sequence are real, or how many pieces.
+            values: tokens, tokens of pieces, or the numbers of a series.
+            outer: how many steps of a sequence are real, or how many pieces.
             inner: how many tokens of a piece are real; 0 for pieces that are not.
             key: for dropout and the noise of cells.
         """
-        return self.activations(ids, outer, inner, key=key)[-1][1]
+        return self.activations(values, outer, inner, key=key)[-1][1]
 
     def activations(
         self,
-        ids: Int[Array, "batch *piece time"],
+        values: Tokens | Numbers,
         outer: Int[Array, " batch"],
         inner: Int[Array, "batch piece"] | None = None,
         *,
@@ -132,14 +142,15 @@ class Classifier(eqx.Module):
         """What each part puts out, by name, in the order of computation; the last are the logits."""
         word_key, input_key, reader_key, layers_key = (None,) * 4 if key is None else jr.split(key, 4)
         steps = outer if inner is None else inner.reshape(-1)
-        xs = self.embedding(self._with_unknown(ids.reshape(len(steps), -1), word_key))
+        flat = values if inner is None else values.reshape(len(steps), -1)
+        xs = self.embedding(self._with_unknown(flat, word_key))
         seen = [("embedding", xs)]
         xs = variational_dropout(xs, self.input_dropout, key=input_key)
         if self.convolution is not None:
             xs, steps = self.convolution(xs, lengths=steps)
             seen.append(("convolution", xs))
         if self.reader is not None:
-            xs = self.reader(xs, lengths=steps, key=reader_key).reshape(*ids.shape[:2], -1)
+            xs = self.reader(xs, lengths=steps, key=reader_key).reshape(*values.shape[:2], -1)
             seen.append(("reader", xs))
             steps = outer
         _, outputs = self.layers.outputs(xs, self.layers.init_carry(len(xs)), lengths=steps, key=layers_key)
@@ -147,7 +158,7 @@ class Classifier(eqx.Module):
         pooled = self.pooling(outputs[-1], lengths=steps)
         return [*seen, ("pooling", pooled), ("head", self.head(pooled))]
 
-    def _with_unknown(self, ids: Int[Array, "batch time"], key: PRNGKeyArray | None) -> Int[Array, "batch time"]:
+    def _with_unknown(self, ids: Array, key: PRNGKeyArray | None) -> Array:
         if key is None or not self.word_dropout:
             return ids
         return jnp.where(jr.bernoulli(key, self.word_dropout, ids.shape), self.unknown, ids)

@@ -1,19 +1,21 @@
 """What a model is for: data, model, loss and measures bound together. Importing this package does not import jax."""
 
-from elman.tasks.classification import Answering, Classification
+from elman.tasks.classification import Classification, ClassPrediction
 from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
 from elman.tasks.seq2seq import Seq2Seq
 from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
+from elman.tasks.series_classification import SeriesClassification
 from elman.tasks.tagging import Tagging, TagPrediction
 from elman.tasks.tagging_metrics import TaggingMetrics
 
 __all__ = [
-    "Answering",
+    "ClassPrediction",
     "Classification",
     "LanguageMetrics",
     "LanguageModelling",
     "Seq2Seq",
     "Seq2SeqMetrics",
+    "SeriesClassification",
     "TagPrediction",
     "Tagging",
     "TaggingMetrics",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from elman.tasks.classification_metrics import ClassificationMetrics
 
 
-class Answering(Config, frozen=True, kw_only=True):
+class ClassPrediction(Config, frozen=True, kw_only=True):
     """How `elman predict` answers."""
 
     threshold: Annotated[float, Meta(ge=0, le=1)] = 0.0
@@ -51,7 +51,7 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
     """
 
     training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003}
-    options: ClassVar[type[Config] | None] = Answering
+    options: ClassVar[type[Config] | None] = ClassPrediction
 
     units: Literal["words", "characters", "bytes", "subwords"] = "words"
     """What a text is made of."""
@@ -88,7 +88,7 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
     num_layers: Count = 1
     """Recurrent layers on top of each other."""
     bidirectional: bool = True
-    """Read from both ends."""
+    """Read from both ends, not from the first word on alone."""
     piece_size: Count = 64
     """Units of the layer that reads a piece, in each direction."""
     pooling: Literal["last", "mean", "max", "attention"] = "max"
@@ -111,12 +111,13 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
     """Texts of a batch."""
 
     def __post_init__(self) -> None:
-        from elman.data.files import check_encoding
-
         if callable(self.cell):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Task.__post_init__(self)
-        check_encoding(self.encoding)
+        if self.encoding != "utf-8":
+            from elman.data.files import check_encoding
+
+            check_encoding(self.encoding)
         check_parts(self.validation, self.test, "texts")
         if self.min_count > 1 and self.units != "words":
             raise ConfigError(f"min_count: belongs to words; {self.units} are all kept")
@@ -180,15 +181,17 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
         """This task.
 
         Raises:
-            DataError: something else than `read` returns, or texts read by another task.
+            DataError: something else than `read` returns, texts read by another task, or none to validate with.
         """
         from elman.data.examples import Data
         from elman.data.text_codec import TextCodec
+        from elman.tasks._classes import check_validation
 
         if not isinstance(data, Data) or not isinstance(data.codec, TextCodec):
             raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
         if data.codec.reading != self._reading():
             raise DataError("data: read as other units or pieces by another task; read it with this one")
+        check_validation(data)
         return self
 
     def build(self, codec: TextCodec, *, key: PRNGKeyArray) -> Classifier:
@@ -223,16 +226,9 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
 
     def loss(self, model: Classifier, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None) -> tuple:
         """((nats, texts), carry): cross-entropy summed over the texts, each counted by its weight."""
-        import jax
-        import jax.numpy as jnp
+        from elman.tasks._classes import class_loss
 
-        *inputs, labels, weights = jax.tree.map(jnp.asarray, batch)
-        logits = model(*inputs, key=key)
-        classes = logits.shape[-1]
-        smoothing = 0.0 if key is None else self.label_smoothing
-        wanted = (1 - smoothing) * jax.nn.one_hot(labels, classes) + smoothing / classes
-        nats = -(wanted * jax.nn.log_softmax(logits)).sum(axis=-1)
-        return (jnp.sum(jnp.where(weights > 0, nats * weights, 0.0)), jnp.sum(weights)), carry
+        return class_loss(model, batch, smoothing=self.label_smoothing, key=key), carry
 
     def activations(self, model: Classifier, carry: Carry, batch: ClassBatch) -> list[tuple[str, Any]]:
         """The outputs of the embedding, each layer, the pooling and the head."""
@@ -247,26 +243,9 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: an empty part.
         """
-        return self.measured(model, part, codec, temperature=None)
+        from elman.tasks._classes import class_metrics
 
-    def measured(
-        self, model: Classifier, part: Part, codec: TextCodec, *, temperature: float | None
-    ) -> ClassificationMetrics:
-        """The same at a temperature that was fitted elsewhere.
-
-        Raises:
-            DataError: an empty part.
-        """
-        import numpy as np
-
-        from elman.tasks._logits import all_logits
-        from elman.tasks.classification_metrics import ClassificationMetrics
-
-        if not len(part):
-            raise DataError(f"the {part.name} part is empty; name a file for it, or split with a larger share")
-        logits = all_logits(model, part.examples, codec)
-        truth = np.array([text.label for text in part.examples])
-        return ClassificationMetrics.of(logits, truth, labels=codec.labels, unit=codec.unit, temperature=temperature)
+        return class_metrics(model, part, codec, temperature=None)
 
     def counted(self, codec: TextCodec) -> str:
         """The name of an example."""

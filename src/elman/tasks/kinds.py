@@ -12,6 +12,7 @@ TASKS = {
     "Classification": "elman.tasks.classification",
     "LanguageModelling": "elman.tasks.language_modelling",
     "Seq2Seq": "elman.tasks.seq2seq",
+    "SeriesClassification": "elman.tasks.series_classification",
     "Tagging": "elman.tasks.tagging",
 }
 """The module of each task."""

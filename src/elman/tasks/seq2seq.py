@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 Unit = Literal["characters", "words", "subwords"]
 Connection = Literal["state", "repeat", "additive", "dot"]
 
+EXAMPLES = 50_000
+"""Generated pairs, where no number is given."""
+
 LARGEST_VALIDATION = 5_000
 """Pairs that a share sets aside for validation at most: all of them are answered in every evaluation."""
 
@@ -60,8 +63,8 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
     """Keep the stress marks of a pronouncing dictionary."""
     digits: Count = 3
     """Digits of the numbers of generated sums."""
-    examples: Count = 50_000
-    """Generated sums or dates."""
+    examples: Count | None = None
+    """Generated sums or dates (50,000, or as many sums as there are)."""
     validation: Size = 0.05
     """Pairs that choose the best weights: a share (of 5,000 at most), or from 1 on a number."""
     test: Size = 0.05
@@ -114,12 +117,14 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: no such file, a line without two sides, or too few pairs.
         """
-        from elman.data.generated import dates, sums
+        from elman.data.generated import dates, how_many_sums, sums
         from elman.data.pairs import is_dictionary, read_pairs
 
         name = str(places[0]) if places else "sums"
         if len(places) < 2 and name in ("sums", "dates") and not Path(name).exists():
-            pairs = sums(self.digits, self.examples) if name == "sums" else dates(self.examples)
+            most = how_many_sums(self.digits) if name == "sums" else EXAMPLES
+            count = self.examples or min(EXAMPLES, most)
+            pairs = sums(self.digits, count) if name == "sums" else dates(count)
             return self._data(pairs, name, (name,), "characters")
         pairs = read_pairs(*places, stress=self.stress)
         kept = tuple("-" if str(place) == "-" else str(Path(place).absolute()) for place in places)

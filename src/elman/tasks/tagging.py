@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import msgspec
-import numpy as np
 from msgspec import Meta
 
 from elman._config import Config
@@ -70,8 +69,8 @@ class Tagging(Task, frozen=True, kw_only=True, tag=True):
     """Where no file is named dev: what chooses the best weights, a share, or from 1 on a number of sentences."""
     test: Annotated[float, Meta(ge=0)] = 0.1
     """Where no file is named dev or test: the part that training never sees; as --validation."""
-    lower: bool = True
-    """Look words up in lower case; their letters are read as they are."""
+    cased: bool = False
+    """Words that differ in capitals have vectors of their own; letters are always read as they are."""
     min_count: Count = 1
     """Words seen less often have no vector of their own; their letters are read."""
     cell: CellName = "LSTM"
@@ -165,7 +164,7 @@ class Tagging(Task, frozen=True, kw_only=True, tag=True):
             }
         codec = TagCodec.of(
             parts["train"],
-            lower=self.lower,
+            lower=not self.cased,
             min_count=self.min_count,
             scheme=scheme,
             form=found.form,
@@ -265,7 +264,7 @@ class Tagging(Task, frozen=True, kw_only=True, tag=True):
         for step in range(len(batches)):
             total, count, tags = measure(model, batches.at(step))
             nats, known = nats + float(total), known + float(count)
-            for index, row in zip(batches.indices(step), np.asarray(tags), strict=False):
+            for index, row in zip(batches.indices(step), tags.tolist(), strict=False):
                 words = part.examples[index].words
                 found[index] = tuple(codec.tags[tag] for tag in row[: len(words)])
         return TaggingMetrics.of(found, part.examples, codec, nats_per_word=nats / max(known, 1))

@@ -81,7 +81,7 @@ class TaggingMetrics:
 
     def to_builtins(self) -> dict[str, Any]:
         """Plain values; where tags mark spans, with `precision`, `recall` and `f1` of whole spans."""
-        values = msgspec.to_builtins(self)
+        values = msgspec.json.decode(msgspec.json.encode(self))
         if self.spans is None:
             return values
         return values | {"precision": self.spans.precision, "recall": self.spans.recall, "f1": self.spans.f1}

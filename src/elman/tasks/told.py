@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-LABELLED = (".ts", ".csv", ".jsonl", ".tar.gz", ".tgz")
+LABELLED = (".csv", ".jsonl", ".tar.gz", ".tgz")
+TABLES = (".csv", ".tsv")
+TAGGED = (".conllu", ".conll", ".iob", ".bio")
 PAIRED = (".tsv", ".dict")
 SPLITS = ("train", "dev", "valid", "validation", "test")
 GENERATED = {"sums": "Seq2Seq", "dates": "Seq2Seq", "grammar": "Tagging"}
@@ -17,6 +20,8 @@ def told(*places: str) -> str:
 
     >>> told(), told("a.txt"), told("b.conllu.xz"), told("c.csv"), told("sums"), told("a.en", "a.fr")
     ('LanguageModelling', 'LanguageModelling', 'Tagging', 'Classification', 'Seq2Seq', 'Seq2Seq')
+    >>> told("d.ts.gz")
+    'SeriesClassification'
     """
     if not places or places[0] == "-":
         return "LanguageModelling"
@@ -30,8 +35,10 @@ def told(*places: str) -> str:
 
 def _told_by_name(*places: str) -> str:
     names = [_plain(Path(place).name) for place in places]
-    if names[0].endswith(".conllu"):
+    if names[0].endswith(TAGGED):
         return "Tagging"
+    if _holds_series(places[0]):
+        return "SeriesClassification"
     if names[0].endswith(LABELLED) or Path(places[0]).name.endswith(LABELLED):
         return "Classification"
     if names[0].endswith(PAIRED):
@@ -47,12 +54,24 @@ def _told_by_name(*places: str) -> str:
 
 
 def _told_by_content(folder: Path) -> str:
-    names = sorted(_plain(file.name) for file in folder.iterdir() if not file.name.startswith("."))
-    if any(name.endswith(".conllu") for name in names):
+    files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
+    names = [_plain(file.name) for file in files]
+    if any(name.endswith(TAGGED) for name in names):
         return "Tagging"
+    if any(_holds_series(str(file)) for file in files):
+        return "SeriesClassification"
     labelled = any(name.endswith(LABELLED) or _split_of(name) for name in names)
     classes = [inner for inner in folder.iterdir() if inner.is_dir() and not inner.name.startswith(".")]
     return "Classification" if labelled or len(classes) > 1 else "LanguageModelling"
+
+
+def _holds_series(place: str) -> bool:
+    """Whether a file is a `.ts` file, or a table with a column `series` and none that is called `text`."""
+    name = _plain(place)
+    if not name.endswith(TABLES):
+        return name.endswith(".ts")
+    columns = {column.strip('"') for column in re.split(r"[\t,]", next(iter(_head(place)), ""))}
+    return "series" in columns and "text" not in columns
 
 
 def _split_of(name: str) -> bool:
@@ -65,13 +84,21 @@ def _plain(name: str) -> str:
 
 
 def _few_labels(place: str) -> bool:
-    """Whether each of the first lines is a label, a tab and a text: in pairs, the first column hardly repeats."""
+    """Whether a column is called label, or each of the first lines is a label, a tab and a text: in pairs, the first
+    column hardly repeats."""
+    head = _head(place)
+    if head and "label" in head[0].split("\t"):
+        return True
+    firsts = [line.split("\t")[0] for line in head[: len(head) - (len(head) < 200)] if "\t" in line]
+    return len(firsts) >= 4 and len(firsts) >= 0.9 * (len(head) - 1) and len(set(firsts)) <= len(firsts) / 4
+
+
+def _head(place: str) -> list[str]:
+    """The first lines of a file; none where it cannot be read, of which `read` says why."""
     from elman._errors import DataError
     from elman.data.text import TextSource
 
     try:
-        head = next(TextSource.open(place).characters(), "").splitlines()[:200]
-    except DataError:  # `read` says what is wrong
-        return False
-    firsts = [line.split("\t")[0] for line in head[: len(head) - (len(head) < 200)] if "\t" in line]
-    return len(firsts) >= 4 and len(firsts) >= 0.9 * (len(head) - 1) and len(set(firsts)) <= len(firsts) / 4
+        return next(TextSource.open(place).characters(), "").splitlines()[:200]
+    except DataError:
+        return []

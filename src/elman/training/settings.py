@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Collection
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -11,6 +12,9 @@ from elman._config import Config
 from elman._errors import ConfigError
 
 Positive = Annotated[float, Meta(gt=0)]
+
+BUDGETS = ("minutes", "epochs", "steps")
+"""The settings that say how long to train."""
 
 
 class Training(Config, frozen=True, kw_only=True):
@@ -54,7 +58,7 @@ class Training(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         Config.__post_init__(self)
-        given = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
+        given = [name for name in BUDGETS if getattr(self, name) is not None]
         if len(given) > 1:
             raise ConfigError(f"one budget at a time: got {' and '.join(given)}")
         if self.momentum is not None and self.optimiser != "sgd":
@@ -95,3 +99,12 @@ class Training(Config, frozen=True, kw_only=True):
         fallen = max(0.0, spent - self.hold) / (1 - self.hold)
         left = {"linear": 1 - fallen, "cosine": (1 + math.cos(math.pi * fallen)) / 2, "none": 1.0}[self.decay]
         return self.peak_rate * warmth * left
+
+
+def suited(defaults: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """The settings that suit a task, without its own budget where one is given.
+
+    >>> suited({"epochs": 60, "learning_rate": 0.01}, {"minutes"})
+    {'learning_rate': 0.01}
+    """
+    return {name: value for name, value in defaults.items() if name not in BUDGETS or not {*BUDGETS} & {*given}}

@@ -1,0 +1,82 @@
+"""Numeric series as arrays, and the names of their channels and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from jaxtyping import Float
+
+from elman._errors import DataError
+from elman.data.class_batches import Inputs
+from elman.data.scaler import Scaler
+
+
+class EncodedSeries(NamedTuple):
+    """A series by the scale of the training part, and the place of its class."""
+
+    values: Float[np.ndarray, "time channel"]
+    label: int
+
+
+class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
+    """How series are scaled, and what their channels and classes are called.
+
+    >>> codec = SeriesCodec(("x",), ("down", "up"), Scaler((2.0,), (0.5,)))
+    >>> codec.encode(np.array([[2.0], [3.0]])).tolist()
+    [[0.0], [2.0]]
+    """
+
+    channels: tuple[str, ...]
+    labels: tuple[str, ...]
+    scaler: Scaler
+
+    @property
+    def unit(self) -> str:
+        """series"""
+        return "series"
+
+    def encode(self, values: Float[np.ndarray, "time channel"], *, place: str = "the series") -> np.ndarray:
+        """The values scaled, in float32; `place` is for messages.
+
+        Raises:
+            DataError: another number of channels, no step, or a value that is not finite.
+        """
+        check_values(values, self.channels, place)
+        return self.scaler.encode(values)
+
+    def size(self, series: EncodedSeries) -> int:
+        """Its steps, which tell series of like length."""
+        return len(series.values)
+
+    def inputs(self, series: Sequence[EncodedSeries], *, rows: int, length: int) -> Inputs:
+        """Series of `length` steps at most as arrays of `rows` rows."""
+        values, steps = np.zeros((rows, length, len(self.channels)), np.float32), np.zeros(rows, np.int32)
+        for row, one in enumerate(series):
+            values[row, : len(one.values)], steps[row] = one.values, len(one.values)
+        return Inputs(values, steps, None)
+
+    def trial(self, random: np.random.Generator) -> EncodedSeries:
+        """Some series of random numbers, to check a model by."""
+        return EncodedSeries(random.normal(size=(random.integers(1, 20), len(self.channels))).astype(np.float32), 0)
+
+
+def check_values(values: np.ndarray, channels: Sequence[str], place: str) -> None:
+    """Refuses what is no series of these channels.
+
+    Raises:
+        DataError: another number of channels, no step, or a value that is not finite.
+    """
+    if values.ndim != 2 or values.shape[1] != len(channels) or not len(values):
+        raise DataError(
+            f"{place}: expected values of shape (steps, {len(channels)}), as many channels as the others have; "
+            f"got {values.shape}"
+        )
+    if not np.isfinite(values).all():
+        step, channel = np.argwhere(~np.isfinite(values))[0]
+        raise DataError(
+            f"{place}: step {step + 1} of channel {channels[channel]} is {values[step, channel]}; expected finite "
+            "numbers: fill the gap, or leave the series out"
+        )

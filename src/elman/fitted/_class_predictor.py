@@ -1,0 +1,80 @@
+"""What trained classifiers of texts and of series share: honest probabilities, and answers that may abstain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from elman.data.examples import Part
+from elman.fitted._fitted import Predictor, largest_difference
+from elman.measures.calibration import scaled
+from elman.measures.classification import log_softmax
+from elman.tasks._classes import class_metrics
+from elman.tasks._logits import all_logits
+from elman.tasks.classification import ClassPrediction
+from elman.tasks.classification_metrics import ClassificationMetrics
+
+ABSTAINS = "-"
+"""What `elman predict` writes instead of a label."""
+
+
+class Prediction(NamedTuple):
+    """The answer to one text or series."""
+
+    label: str | None
+    """The likeliest class; None where its probability is below the threshold."""
+    probability: float
+    """Of the likeliest class."""
+    probabilities: dict[str, float]
+    """Of every class, likeliest first."""
+
+    def line(self, options: ClassPrediction) -> str:
+        """What `elman predict` writes.
+
+        >>> Prediction("a", 0.75, {"a": 0.75, "b": 0.25}).line(ClassPrediction(probabilities=True))
+        'a\\ta=0.7500\\tb=0.2500'
+        """
+        label, shown = ABSTAINS if self.label is None else self.label, [f"{self.probability:.4f}"]
+        if options.probabilities:
+            shown = [f"{name}={probability:.4f}" for name, probability in self.probabilities.items()]
+        return "\t".join([label, *shown])
+
+
+@dataclass(frozen=True)
+class ClassPredictor(Predictor):
+    """A trained model that tells classes. Its probabilities are those at the temperature that was fitted on the
+    validation part."""
+
+    @property
+    def temperature(self) -> float:
+        """What the logits are divided by; 1 before the first evaluation."""
+        values = self.measures.get("validation")
+        return 1.0 if values is None else ClassificationMetrics.from_builtins(values).temperature
+
+    def measured(self, part: Part) -> ClassificationMetrics:
+        """The measures at the model's temperature."""
+        return class_metrics(self.model, part, self.codec, temperature=self.temperature)
+
+    def differences(self) -> dict[str, float]:
+        """Of 8 random inputs together, and of each alone."""
+        random = np.random.default_rng(0)
+        examples = [self.codec.trial(random) for _ in range(8)]
+        together = log_softmax(all_logits(self.model, examples, self.codec))
+        alone = [log_softmax(all_logits(self.model, [example], self.codec)) for example in examples]
+        return {"one by one": largest_difference(together, np.concatenate(alone))}
+
+    def _predictions(self, examples: Sequence[Any], threshold: float) -> Iterator[Prediction]:
+        """The answers to encoded examples."""
+        chances = scaled(all_logits(self.model, examples, self.codec), self.temperature)
+        return (_prediction(row, self.codec.labels, threshold) for row in chances)
+
+
+def _prediction(chances: Float[np.ndarray, " classes"], labels: Sequence[str], threshold: float) -> Prediction:
+    order = np.argsort(-chances, kind="stable")
+    probabilities = {labels[place]: float(chances[place]) for place in order}
+    label, probability = next(iter(probabilities.items()))
+    return Prediction(label if probability >= threshold else None, probability, probabilities)

@@ -1,0 +1,83 @@
+"""A trained classifier of numeric series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from jaxtyping import Float
+
+from elman.data.examples import Part
+from elman.data.series_codec import EncodedSeries, SeriesCodec
+from elman.fitted._class_predictor import ClassPredictor, Prediction
+from elman.models.classifier import Classifier
+from elman.tasks.classification import ClassPrediction
+from elman.tasks.series_classification import SeriesClassification
+
+Values = Float[np.ndarray, "time channel"]
+
+
+@dataclass(frozen=True)
+class FittedSeriesClassifier(ClassPredictor):
+    """A trained classifier of series; see `predict`, `evaluate` and `save`. Its probabilities are those at the
+    temperature that was fitted on the validation part.
+
+    >>> up, down = np.array([[1.0], [2.0], [3.0]]), np.array([[3.0], [2.0], [1.0]])
+    >>> task = elman.SeriesClassification(embedding_size=8, hidden_size=8)
+    >>> fitted = elman.fit(task, task.read_series([(up, "up"), (down, "down")] * 20), steps=60, learning_rate=0.02)
+    >>> fitted.predict(np.array([[0.5], [2.0], [2.5], [2.6]])).label
+    'up'
+    >>> [answer.label for answer in fitted.predict([down, up])]
+    ['down', 'up']
+    """
+
+    task: SeriesClassification
+    codec: SeriesCodec
+    model: Classifier
+
+    @property
+    def knows(self) -> str:
+        """The numbers of channels and classes."""
+        channels = len(self.codec.channels)
+        return f"{channels} channel{'s' * (channels != 1)} and {len(self.codec.labels)} classes"
+
+    def read(self, *places: str | Path) -> Part:
+        """Series with their classes, whole, for `evaluate`.
+
+        Raises:
+            DataError: a malformed file, or channels or a class that the model does not know.
+        """
+        return self.task.read_part(self.codec, *places)
+
+    @overload
+    def predict(self, series: Values, *, threshold: float = 0.0) -> Prediction: ...
+    @overload
+    def predict(self, series: Sequence[Values], *, threshold: float = 0.0) -> list[Prediction]: ...
+    def predict(self, series: Values | Sequence[Values], *, threshold: float = 0.0) -> Prediction | list[Prediction]:
+        """The answer to a series, or to each of several.
+
+        Args:
+            series: values with the axes time and channel, in the units of the training data; or any number of such.
+            threshold: abstain where the likeliest class is less probable.
+
+        Raises:
+            DataError: another number of channels, no step, or a value that is not finite.
+        """
+        options = ClassPrediction(threshold=threshold)
+        if isinstance(series, np.ndarray):
+            return next(self._predictions([EncodedSeries(self.codec.encode(series), 0)], options.threshold))
+        encoded = [self.codec.encode(one, place=f"series {n}") for n, one in enumerate(series, start=1)]
+        return list(self._predictions([EncodedSeries(one, 0) for one in encoded], options.threshold))
+
+    def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
+        """For each series of the files, with classes or without, its label and probability, with a tab between them.
+
+        Raises:
+            DataError: a malformed file, or channels that the model does not know.
+        """
+        found = self.task.unlabelled(self.codec, *places)
+        examples = [EncodedSeries(self.codec.encode(one.values, place=one.place), 0) for one in found]
+        return (answer.line(options) for answer in self._predictions(examples, options.threshold))

@@ -1,0 +1,55 @@
+"""What the tasks that tell classes share: the loss and the measures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from elman._errors import DataError
+from elman.data.class_batches import ClassBatch
+from elman.data.examples import Data, Part
+from elman.tasks._logits import all_logits
+from elman.tasks.classification_metrics import ClassificationMetrics
+
+
+def class_loss(model: Any, batch: ClassBatch, *, smoothing: float, key: PRNGKeyArray | None) -> tuple[Any, Any]:
+    """(nats, sequences): cross-entropy summed over the batch, each sequence counted by its weight. In training, with a
+    key, a share `smoothing` of each answer is spread over all classes."""
+    *inputs, labels, weights = jax.tree.map(jnp.asarray, batch)
+    logits = model(*inputs, key=key)
+    classes = logits.shape[-1]
+    spread = 0.0 if key is None else smoothing
+    wanted = (1 - spread) * jax.nn.one_hot(labels, classes) + spread / classes
+    nats = -(wanted * jax.nn.log_softmax(logits)).sum(axis=-1)
+    return jnp.sum(jnp.where(weights > 0, nats * weights, 0.0)), jnp.sum(weights)
+
+
+def check_validation(data: Data) -> None:
+    """Refuses data without a validation part.
+
+    Raises:
+        DataError: names the mends.
+    """
+    if not len(data.validation):
+        units = data.unit if data.unit == "series" else f"{data.unit}s"
+        raise DataError(
+            f"{data.source}: {len(data.train):,} {units} to train on and none to validate with; the best weights are "
+            f"chosen by it: use more {units}, a larger --validation, or a file called dev"
+        )
+
+
+def class_metrics(model: Any, part: Part, codec: Any, *, temperature: float | None) -> ClassificationMetrics:
+    """The measures of a part; without a temperature, with the one that fits it best.
+
+    Raises:
+        DataError: an empty part.
+    """
+    if not len(part):
+        raise DataError(f"the {part.name} part is empty; name a file for it, or split with a larger share")
+    logits = all_logits(model, part.examples, codec)
+    truth = np.array([example.label for example in part.examples])
+    return ClassificationMetrics.of(logits, truth, labels=codec.labels, unit=codec.unit, temperature=temperature)

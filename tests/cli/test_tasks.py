@@ -1,0 +1,123 @@
+"""Labels, tags and pairs on the command line: real processes, real pipes, the data that elman makes itself."""
+
+import json
+import re
+import select
+import signal
+import subprocess
+
+import numpy as np
+import pytest
+
+from elman import artefact
+from tests.cli.test_cli import ELMAN, run
+
+SMALL = ["--hidden-size", "24", "--embedding-size", "12", "--learning-rate", "0.01", "--evaluations", "2"]
+TASKS = {"classification": "sms", "tagging": "grammar", "seq2seq": "sums"}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a small model of each task, and the labelled texts of one."""
+    folder = tmp_path_factory.mktemp("tasks")
+    draw = np.random.default_rng(0)
+    words = {"ham": ["home", "dinner", "late", "see", "you", "soon"], "spam": ["win", "prize", "cash", "free", "now"]}
+    labels = ["ham", "spam"] * 200
+    lines = [f"{label}\t{' '.join(draw.choice(words[label], 4))}\n" for label in labels]
+    (folder / "sms").write_text("".join(lines))
+    for task, data in TASKS.items():
+        digits = ["--digits", "1"] if task == "seq2seq" else []
+        run(folder, "train", data, *digits, *SMALL, "--steps", "150", "--out", f"{task}.elman")
+    return folder
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_saved_model_is_whole_and_says_what_it_is(trained, task):
+    model = f"{task}.elman"
+    assert "files whole" in run(trained, "verify", model).stdout
+    shown = run(trained, "info", model).stdout
+    assert json.loads((trained / model / "model.json").read_text())["task"]["type"].lower() == task
+    assert "knows" in shown
+    assert "engine" in shown
+
+
+def test_labels_come_with_their_probability(trained):
+    answers = run(trained, "predict", "classification.elman", "-", stdin="see you home\nwin cash now\n").stdout
+    rows = [line.split("\t") for line in answers.splitlines()]
+    assert [row[0] for row in rows] == ["ham", "spam"]
+    assert all(0.5 < float(row[1]) <= 1 for row in rows)
+    measured = json.loads(run(trained, "evaluate", "classification.elman", "sms", "--json").stdout)
+    assert measured["accuracy"] > 0.95
+
+
+def test_raw_text_becomes_conllu(trained):
+    found = run(trained, "predict", "tagging.elman", stdin="the cat sees a dog\n").stdout
+    rows = [line.split("\t") for line in found.splitlines() if line and not line.startswith("#")]
+    assert [row[:2] for row in rows] == [[str(i), w] for i, w in enumerate(["the", "cat", "sees", "a", "dog"], start=1)]
+    assert all(len(row) == 10 for row in rows)
+
+
+def test_sums_have_candidates_that_match_an_expression(trained):
+    shown = run(trained, "predict", "seq2seq.elman", "-", "--beam", "5", "--n-best", "3", stdin="1+2\n").stdout
+    rows = [line.split("\t") for line in shown.splitlines()]
+    assert [int(row[0]) for row in rows] == [1, 2, 3]
+    scores = [float(row[1]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    even = run(trained, "predict", "seq2seq.elman", "-", "--pattern", "[02468]", stdin="1+2\n4+4\n").stdout.splitlines()
+    assert len(even) == 2
+    assert all(re.fullmatch("[02468]", line) for line in even)
+
+
+@pytest.mark.parametrize("task", ["classification", "seq2seq"])
+def test_a_pipe_that_waits_has_its_answer_before_the_next_line(trained, task):
+    process = subprocess.Popen(
+        [*ELMAN, "predict", f"{task}.elman"],
+        cwd=trained,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        for line in (b"1+2\n", b"3+4\n"):
+            process.stdin.write(line)
+            process.stdin.flush()
+            assert select.select([process.stdout], [], [], 120)[0], "no answer while the pipe is open"
+            assert process.stdout.readline().strip()
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(trained, tmp_path, task):
+    data = str(trained / "sms") if task == "classification" else TASKS[task]
+    digits = ["--digits", "1"] if task == "seq2seq" else []
+    options = [data, *digits, *SMALL, "--steps", "60"]
+    run(tmp_path, "train", *options, "--out", "whole.elman")
+    killed = [*ELMAN, "train", *options, "--out", "parts.elman", "--json", "--checkpoint-seconds", "0.001"]
+    with subprocess.Popen(killed, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "checkpoint" and event["step"] >= 20:
+                process.send_signal(signal.SIGKILL)
+                break
+    run(tmp_path, "train", "--resume", "--out", "parts.elman")
+    whole, parts = (artefact.read(tmp_path / name) for name in ("whole.elman", "parts.elman"))
+    for name in whole.weights:
+        np.testing.assert_array_equal(whole.weights[name], parts.weights[name])
+
+
+BAD_INPUT = {
+    "a model that writes": (["generate", "classification.elman"], "does not write; answer inputs with elman predict"),
+    "another task": (["train", "sms", "--task", "taging"], "did you mean 'tagging'"),
+    "a label it does not know": (["evaluate", "classification.elman", "other"], "line 2: label 'eggs'"),
+    "no such expression": (["predict", "seq2seq.elman", "-", "--pattern", "[a-f]+"], "pattern"),
+    "no model": (["predict", "nothing.elman", "-"], "nothing.elman: no such artefact"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_is_a_clear_error(trained, case):
+    (trained / "other").write_text("ham\tsee you\neggs\tsee you\n")
+    arguments, message = BAD_INPUT[case]
+    done = run(trained, *arguments, stdin="1+2\n", code=2)
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
