@@ -55,8 +55,8 @@ class ClassBatches:
         shuffle: bool = True,
         balance: float = 0.0,
     ):
-        """`balance`: a sequence of a class of n counts n^-balance, so that with 0 every sequence counts the same and with
-        1 every class; the mean weight is 1."""
+        """`balance`: a sequence of a class of n counts n^-balance, so that with 0 every sequence counts the same and
+        with 1 every class; the mean weight is 1."""
         self._examples, self._codec = examples, codec
         self._labels = np.array([example.label for example in examples], np.int32)
         weights = np.maximum(np.bincount(self._labels, minlength=len(codec.labels)), 1) ** -balance
