@@ -142,7 +142,7 @@ class Translator(Predictor):
         ]
         stepped = _log_probabilities_by_step(self.model, sources, lengths, targets)
         return {
-            "each alone": largest_difference(together, np.concatenate(alone)),
+            "alone or beside others": largest_difference(together, np.concatenate(alone)),
             "step by step": largest_difference(together, stepped),
         }
 

@@ -196,7 +196,7 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
 
     def loss(
         self, model: EncoderDecoder, carry: Carry, batch: PairBatch, *, key: PRNGKeyArray | None = None
-    ) -> tuple[Any, Any]:
+    ) -> tuple[tuple[Any, Any], Carry]:
         """((nats, tokens), carry): cross-entropy summed over the targets and their ends."""
         import jax
         import jax.numpy as jnp
