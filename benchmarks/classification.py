@@ -41,7 +41,7 @@ DATA = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "classification"
 TASKS = {
     "sst": {},
     "trec": {"coarse": True, "encoding": "latin-1"},
-    "names": {"units": "characters", "cased": True},
+    "names": {"vocabulary": "characters", "lower": False},
     "reviews": {},
 }
 TRAINING = {

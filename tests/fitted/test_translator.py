@@ -24,7 +24,7 @@ def fitted():
 def phones():
     """A model that writes words, trained for a moment."""
     task = elman.Seq2Seq(
-        hidden_size=16, embedding_size=8, validation=5, test=0, target_unit="words", connection="state"
+        hidden_size=16, embedding_size=8, validation=5, test=0, target_vocabulary="words", connection="state"
     )
     pairs = [(a + b, f"{a.upper()} {b.upper()}") for a in "abcde" for b in "abcde"]
     return elman.fit(task, task.read_pairs(pairs), steps=20, evaluations=1, report=Quiet())

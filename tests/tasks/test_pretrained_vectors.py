@@ -71,7 +71,7 @@ def test_known_words_have_their_vectors_and_others_what_chance_gave(place, make)
 def test_what_was_found_is_counted_among_the_words_of_the_texts(place):
     task, data = classification(place)
     assert begun(task, data)[2] == f"{place}: vectors for 75.0% of 4 words (3 as spelt), and 1 more of its words"
-    task, data = tagging(place, cased=True)
+    task, data = tagging(place, lower=False)
     assert begun(task, data)[2] == f"{place}: vectors for 33.3% of 3 words (1 in lower case), and 4 more of its words"
     task, data = classification(place, vectors_words=0)
     assert begun(task, data)[2] == f"{place}: vectors for 75.0% of 4 words (3 as spelt)"
@@ -120,8 +120,10 @@ def test_settings_that_do_not_fit_are_errors(place):
         elman.Classification(vectors_train="frozen")
     with pytest.raises(elman.ConfigError, match="vectors_train"):
         elman.Tagging(vectors=place, vectors_train=0)
-    with pytest.raises(elman.ConfigError, match="vectors: belong to words; choose units='words', not 'characters'"):
-        elman.Classification(vectors=place, units="characters")
+    with pytest.raises(
+        elman.ConfigError, match="vectors: belong to words; choose vocabulary='words', not 'characters'"
+    ):
+        elman.Classification(vectors=place, vocabulary="characters")
     with pytest.raises(elman.DataError, match="missing.txt: no such file"):
         elman.Classification(vectors="missing.txt").read_texts(TEXTS)
 

@@ -40,8 +40,11 @@ def test_units_are_told_from_the_file(tmp_path):
     place.write_text("".join(f"w{a} {' '.join(b.upper() + '1')}\n" for a, b in PAIRS))
     task = elman.Seq2Seq(validation=2, test=2)
     data = task.read(place)
-    assert (task.settled(data).target_unit, data.codec.target_unit) == ("words", "words")
-    assert elman.Seq2Seq(validation=2, test=2, target_unit="characters").read(place).codec.target_unit == "characters"
+    assert (task.settled(data).target_vocabulary, data.codec.target_unit) == ("words", "words")
+    assert (
+        elman.Seq2Seq(validation=2, test=2, target_vocabulary="characters").read(place).codec.target_unit
+        == "characters"
+    )
 
 
 def test_the_longest_answer_is_twice_the_longest_learnt_from():
@@ -170,7 +173,7 @@ def test_data_that_is_not_enough_or_not_this_tasks():
     with pytest.raises(elman.DataError, match="there are 55 sums of up to 1 digits; got a request for 50,000"):
         elman.Seq2Seq(digits=1).read("sums")
     with pytest.raises(elman.DataError, match="read with other units"):
-        elman.Seq2Seq(**SMALL, source_unit="words").settled(elman.Seq2Seq(**SMALL).read_pairs(PAIRS))
+        elman.Seq2Seq(**SMALL, source_vocabulary="words").settled(elman.Seq2Seq(**SMALL).read_pairs(PAIRS))
     with pytest.raises(elman.DataError, match=r"expected what task.read returns; got data of Characters"):
         elman.Seq2Seq().settled(elman.LanguageModelling(unroll_length=8).read_text("abc " * 100))
     task, data, model = built(test=0)

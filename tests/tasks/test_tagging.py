@@ -113,7 +113,7 @@ def test_parts_come_from_files_and_else_by_shares(tmp_path):
     data = elman.Tagging(test=2, validation=0.5).read(tmp_path / "a-train.txt")
     assert [len(part) for part in (data.train, data.validation, data.test)] == [3, 5, 2]
     assert data.places == (str(tmp_path / "a-train.txt"),)
-    assert data.fingerprint != elman.Tagging(test=2, cased=True).read(tmp_path).fingerprint
+    assert data.fingerprint != elman.Tagging(test=2, lower=False).read(tmp_path).fingerprint
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -127,9 +127,9 @@ class PairCodec(msgspec.Struct, frozen=True):
         source: Unit = "characters",
         target: Unit = "characters",
         min_count: int = 1,
-        pieces: int = 8000,
+        size: int = 8000,
     ) -> PairCodec:
-        """The codec of pairs; `pieces` counts the ids of sub-words.
+        """The codec of pairs; `size` counts the ids of sub-words.
 
         Raises:
             DataError: a `min_count` that leaves no word.
@@ -137,8 +137,8 @@ class PairCodec(msgspec.Struct, frozen=True):
         sources = (pair.source for pair in pairs)
         targets = (target for pair in pairs for target in pair.targets)
         return cls(
-            source=_vocabulary(sources, source, min_count, pieces),
-            target=_vocabulary(targets, target, min_count, pieces),
+            source=_vocabulary(sources, source, min_count, size),
+            target=_vocabulary(targets, target, min_count, size),
         )
 
     def rows(self, side: Literal["source", "target"], texts: Sequence[str], *, unknown: Unknown = "error") -> Rows:
@@ -195,14 +195,14 @@ def codec_from_builtins(saved: Any) -> PairCodec:
     return msgspec.convert(saved, PairCodec)
 
 
-def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, pieces: int) -> Side:
+def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, size: int) -> Side:
     match unit:
         case "characters":
             return Characters.of(texts)
         case "words":
             return Spaced.of(texts, min_count=min_count)
         case "subwords":
-            return Subwords.of((text + "\n" for text in texts), size=pieces)
+            return Subwords.of((text + "\n" for text in texts), size=size)
 
 
 def _text(piece: bytes) -> str | None:

@@ -14,7 +14,18 @@ from msgspec import Meta
 
 from elman._config import Config
 from elman._errors import ConfigError, DataError
-from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
+from elman._types import VocabularyKind
+from elman.tasks._fields import (
+    SUBWORDS,
+    CellName,
+    Count,
+    Rate,
+    Size,
+    VocabularySize,
+    cell_name,
+    check_parts,
+    check_vocabulary_size,
+)
 from elman.tasks._pretrained import KnownWords, Pretrained
 
 if TYPE_CHECKING:
@@ -54,18 +65,18 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003}
     options: ClassVar[type[Config] | None] = ClassPrediction
 
-    units: Literal["words", "characters", "bytes", "subwords"] = "words"
-    """What a text is made of."""
+    vocabulary: VocabularyKind = "words"
+    """What a token is."""
+    vocabulary_size: VocabularySize = None
+    """Sub-words to learn, the 256 bytes included (8,000)."""
     pieces: Literal["none", "words", "sentences"] = "none"
     """Read each word of characters, or each sentence, by itself first (Yang et al., 2016)."""
-    cased: bool = False
-    """Keep capitals."""
+    lower: bool = True
+    """Lower-case the texts first."""
     min_count: Count = 1
     """Words seen less often become <unk>."""
-    subwords: Count = 8000
-    """Size of a vocabulary of sub-words."""
     max_length: Count = 1024
-    """Units that are read of a text; the rest is left out."""
+    """Tokens that are read of a text; the rest is left out."""
     text_column: str = "text"
     """The column of a table (CSV, TSV, JSON lines) that holds the texts."""
     label_column: str = "label"
@@ -120,14 +131,17 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
 
             check_encoding(self.encoding)
         check_parts(self.validation, self.test, "texts")
-        if self.min_count > 1 and self.units != "words":
-            raise ConfigError(f"min_count: belongs to words; {self.units} are all kept")
-        if self.vectors and self.units != "words":
-            raise ConfigError(f"vectors: belong to words; choose units='words', not {self.units!r}")
+        if self.min_count > 1 and self.vocabulary != "words":
+            raise ConfigError(f"min_count: belongs to words; {self.vocabulary} are all kept")
+        check_vocabulary_size(self.vocabulary_size, self.vocabulary)
+        if self.vectors and self.vocabulary != "words":
+            raise ConfigError(f"vectors: belong to words; choose vocabulary='words', not {self.vocabulary!r}")
         if self.start_from and self.pieces != "none":
             raise ConfigError("start_from: a language model reads whole texts; leave pieces out")
-        if self.pieces == "words" and self.units == "words":
-            raise ConfigError("pieces: words are not made of words; choose units='characters' or pieces='sentences'")
+        if self.pieces == "words" and self.vocabulary == "words":
+            raise ConfigError(
+                "pieces: words are not made of words; choose vocabulary='characters' or pieces='sentences'"
+            )
 
     def read(self, *places: str | Path) -> Data:
         """Reads labelled texts: tables, a folder or a file for each class, `label<TAB>text`; also compressed, or in an
@@ -195,7 +209,7 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         if not isinstance(data, Data) or not isinstance(data.codec, TextCodec):
             raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
         if data.codec.reading != self._reading():
-            raise DataError("data: read as other units or pieces by another task; read it with this one")
+            raise DataError("data: read as other tokens or pieces by another task; read it with this one")
         check_validation(data)
         return msgspec.structs.replace(self, embedding_size=self.word_size(self.embedding_size))
 
@@ -288,15 +302,15 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     def _reading(self) -> Reading:
         from elman.data.text_codec import Reading
 
-        models, units, cased = self.language_models(), self.units, self.cased
+        models, vocabulary, lower = self.language_models(), self.vocabulary, self.lower
         if models is not None:
-            units, cased = f"{models.vocabulary.unit}s", not getattr(models.vocabulary, "lower", False)
+            vocabulary, lower = f"{models.vocabulary.unit}s", getattr(models.vocabulary, "lower", False)
         return Reading(
-            units=units,  # ty: ignore
+            vocabulary=vocabulary,  # ty: ignore
+            vocabulary_size=self.vocabulary_size or SUBWORDS,
             pieces=self.pieces,
-            cased=cased,
+            lower=lower,
             min_count=self.min_count,
-            subwords=self.subwords,
             max_length=self.max_length,
         )
 

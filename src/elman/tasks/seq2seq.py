@@ -15,7 +15,17 @@ import msgspec
 from elman._config import Config
 from elman._errors import ConfigError, DataError
 from elman.decoding.settings import Decoding
-from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
+from elman.tasks._fields import (
+    SUBWORDS,
+    CellName,
+    Count,
+    Rate,
+    Size,
+    VocabularySize,
+    cell_name,
+    check_parts,
+    check_vocabulary_size,
+)
 from elman.tasks._task import Task
 from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
 
@@ -51,12 +61,12 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
     training: ClassVar[dict[str, Any]] = {}
     options: ClassVar[type[Config] | None] = Decoding
 
-    source_unit: Unit = "characters"
+    source_vocabulary: Unit = "characters"
     """What a token of an input is: a character, what stands between spaces, or a piece of a word."""
-    target_unit: Unit | None = None
+    target_vocabulary: Unit | None = None
     """The same for an answer (characters; words, which are phones, for a pronouncing dictionary)."""
-    pieces: Count = 4000
-    """Size of a vocabulary of sub-words."""
+    vocabulary_size: VocabularySize = None
+    """Sub-words to learn on either side, the 256 bytes included (8,000)."""
     min_count: Count = 1
     """Words seen less often become <unk>."""
     stress: bool = False
@@ -103,6 +113,7 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Task.__post_init__(self)
         check_parts(self.validation, self.test, "pairs")
+        check_vocabulary_size(self.vocabulary_size, self.source_vocabulary, self.target_vocabulary)
         if self.validation == 0:
             raise ConfigError("validation: expected a share or at least 1 pair; the best weights are chosen by it")
         if self.bidirectional and self.hidden_size % 2:
@@ -152,13 +163,13 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         if not isinstance(data.codec, PairCodec):
             raise DataError(f"data: expected what task.read returns; got data of {type(data.codec).__name__}")
         unit = data.codec.target_unit
-        if self.target_unit not in (None, unit) or self.source_unit != data.codec.source_unit:
-            raise DataError("data: read with other units than this task's; read it with this one")
+        if self.target_vocabulary not in (None, unit) or self.source_vocabulary != data.codec.source_unit:
+            raise DataError("data: read as other tokens by another task; read it with this one")
         if self.max_length is not None:
-            return msgspec.structs.replace(self, target_unit=unit)
+            return msgspec.structs.replace(self, target_vocabulary=unit)
         targets = [target for pair in data.train.examples for target in pair.targets]  # ty: ignore
         longest = int(data.codec.rows("target", targets).lengths.max())
-        return msgspec.structs.replace(self, target_unit=unit, max_length=2 * longest)
+        return msgspec.structs.replace(self, target_vocabulary=unit, max_length=2 * longest)
 
     def build(self, codec: PairCodec, *, key: PRNGKeyArray) -> EncoderDecoder:
         """A new model for the tokens of `codec`."""
@@ -281,10 +292,10 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
 
         codec = PairCodec.of(
             pairs,
-            source=self.source_unit,
-            target=self.target_unit or target_unit,
+            source=self.source_vocabulary,
+            target=self.target_vocabulary or target_unit,
             min_count=self.min_count,
-            pieces=self.pieces,
+            size=self.vocabulary_size or SUBWORDS,
         )
         share = min(self.validation, LARGEST_VALIDATION / len(pairs)) if self.validation < 1 else self.validation
         train, validation, test = split(pairs, validation=share, test=self.test)

@@ -70,8 +70,8 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
     """Where no file is named dev: what chooses the best weights, a share, or from 1 on a number of sentences."""
     test: Annotated[float, Meta(ge=0)] = 0.1
     """Where no file is named dev or test: the part that training never sees; as --validation."""
-    cased: bool = False
-    """Words that differ in capitals have vectors of their own; letters are always read as they are."""
+    lower: bool = True
+    """Words that differ in capitals alone have one vector; letters are always read as they are."""
     min_count: Count = 1
     """Words seen less often have no vector of their own; their letters are read."""
     cell: CellName = "LSTM"
@@ -166,7 +166,7 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
         models = self.language_models()
         codec = TagCodec.of(
             parts["train"],
-            lower=not self.cased,
+            lower=self.lower,
             min_count=self.min_count,
             scheme=scheme,
             form=found.form,
