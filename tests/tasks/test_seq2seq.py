@@ -172,7 +172,7 @@ def test_data_that_is_not_enough_or_not_this_tasks():
         elman.Seq2Seq().read_pairs([("a", "b"), ("c", "")])
     with pytest.raises(elman.DataError, match="there are 55 sums of up to 1 digits; got a request for 50,000"):
         elman.Seq2Seq(digits=1).read("sums")
-    with pytest.raises(elman.DataError, match="read with other units"):
+    with pytest.raises(elman.DataError, match="read as other tokens by another task"):
         elman.Seq2Seq(**SMALL, source_vocabulary="words").settled(elman.Seq2Seq(**SMALL).read_pairs(PAIRS))
     with pytest.raises(elman.DataError, match=r"expected what task.read returns; got data of Characters"):
         elman.Seq2Seq().settled(elman.LanguageModelling(unroll_length=8).read_text("abc " * 100))
