@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import abc
 import codecs
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import SupportsIndex
 
 import msgspec
 import numpy as np
 from jaxtyping import Integer
 
+from elman._errors import DataError
 from elman._types import Unknown
 
 LONGEST_WORD = 1 << 22
@@ -103,3 +106,29 @@ def whole_words(texts: Iterable[str]) -> Iterator[str]:
             rest = rest[cut:]
     if rest:
         yield rest
+
+
+def most_frequent(counts: Counter[str], min_count: int) -> list[str]:
+    """The words that were seen `min_count` times or more, most frequent first, and of equals in order of letters.
+
+    >>> most_frequent(Counter({"the": 2, "dog": 1, "cat": 1}), 1)
+    ['the', 'cat', 'dog']
+
+    Raises:
+        DataError: a `min_count` that leaves none.
+    """
+    kept = sorted((word for word, n in counts.items() if n >= min_count), key=lambda word: (-counts[word], word))
+    if not kept and counts:
+        most = max(counts.values())
+        raise DataError(f"min_count {min_count} leaves no word; the most frequent appears {most} times")
+    return kept
+
+
+@lru_cache(maxsize=32)
+def ids_of(tokens: tuple[str, ...]) -> dict[str, int]:
+    """The id of each token: its place.
+
+    >>> ids_of(("a", "b"))
+    {'a': 0, 'b': 1}
+    """
+    return {token: id for id, token in enumerate(tokens)}

@@ -118,10 +118,10 @@ def by_part(files: Sequence[File]) -> dict[str, list[File]]:
     return parts
 
 
-def decoded(file: File, encoding: str = "utf-8") -> str:
+def text_of(file: File, encoding: str = "utf-8") -> str:
     r"""The text of a file, line ends as "\n", without a byte order mark.
 
-    >>> decoded(File("a.txt", ("a.txt",), b"caf\xe9\r\n"), "latin-1")
+    >>> text_of(File("a.txt", ("a.txt",), b"caf\xe9\r\n"), "latin-1")
     'café\n'
 
     Raises:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, SupportsIndex
 
 import msgspec
 import numpy as np
 from jaxtyping import Integer
 
-from elman._errors import DataError, VocabularyError
+from elman._errors import VocabularyError
 from elman._types import Unknown
+from elman.data._vocabulary import ids_of, most_frequent
 from elman.data.pairs import Pair
 from elman.data.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords, Vocabulary
 
@@ -41,11 +41,7 @@ class Spaced(Vocabulary, frozen=True, tag="spaced"):
         counts = Counter[str]()
         for text in texts:
             counts.update(text.split())
-        kept = sorted((one for one, n in counts.items() if n >= min_count), key=lambda one: (-counts[one], one))
-        if not kept and counts:
-            raise DataError(
-                f"min_count {min_count} leaves no word; the most frequent appears {max(counts.values())} times"
-            )
+        kept = most_frequent(counts, min_count)
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept))
 
     @property
@@ -60,7 +56,7 @@ class Spaced(Vocabulary, frozen=True, tag="spaced"):
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
         """The ids of the tokens; one that was not seen is `<unk>`, or left out with `unknown="skip"`."""
-        index = _index(self.tokens)
+        index = ids_of(self.tokens)
         ids = (index.get(token, 1) for token in text.split())
         return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
 
@@ -210,8 +206,3 @@ def _text(piece: bytes) -> str | None:
         return piece.decode() or None
     except UnicodeDecodeError:
         return None
-
-
-@lru_cache(maxsize=8)
-def _index(tokens: tuple[str, ...]) -> dict[str, int]:
-    return {token: i for i, token in enumerate(tokens)}

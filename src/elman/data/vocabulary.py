@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 from jaxtyping import Integer
 
-from elman._errors import ConfigError, DataError, VocabularyError
+from elman._errors import ConfigError, VocabularyError
 from elman._types import Unknown
-from elman.data._vocabulary import ByteVocabulary, StreamDecoder, Vocabulary, whole_words
+from elman.data._vocabulary import ByteVocabulary, StreamDecoder, Vocabulary, ids_of, most_frequent, whole_words
 from elman.data.subwords import Subwords
 
 __all__ = [
@@ -139,15 +139,15 @@ class Words(Vocabulary, frozen=True, tag="words"):
 
     @classmethod
     def of(cls, texts: Iterable[str], *, lower: bool = False, min_count: int = 1) -> Words:
-        """The vocabulary of `texts`, most frequent word first."""
+        """The vocabulary of `texts`, most frequent word first.
+
+        Raises:
+            DataError: a `min_count` that leaves none.
+        """
         counts: Counter[str] = Counter()
         for text in whole_words(texts):
             counts.update(_WORD.findall(text.lower() if lower else text))
-        kept = sorted((word for word, n in counts.items() if n >= min_count), key=lambda word: (-counts[word], word))
-        if not kept and counts:
-            raise DataError(
-                f"min_count {min_count} leaves no word; the most frequent appears {max(counts.values())} times"
-            )
+        kept = most_frequent(counts, min_count)
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept), lower=lower)
 
     @property
@@ -163,7 +163,7 @@ class Words(Vocabulary, frozen=True, tag="words"):
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
         """The ids of the words; a word that was not seen is `<unk>`, or left out with `unknown="skip"`."""
         _check_unknown(unknown)
-        index = _index(self.tokens)
+        index = ids_of(self.tokens)
         ids = (index.get(word, 1) for word in _WORD.findall(text.lower() if self.lower else text))
         return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
 
@@ -200,8 +200,3 @@ def _table(tokens: tuple[str, ...]) -> Integer[np.ndarray, " code_point"]:
     table = np.zeros(max(points) + 2, np.int32)
     table[points] = np.arange(len(points))
     return table
-
-
-@lru_cache(maxsize=8)
-def _index(tokens: tuple[str, ...]) -> dict[str, int]:
-    return {token: i for i, token in enumerate(tokens)}

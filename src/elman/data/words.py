@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from functools import lru_cache
 from itertools import pairwise
 from typing import SupportsIndex
 
 import numpy as np
 from jaxtyping import Integer
 
-from elman._errors import DataError
 from elman._types import Unknown
+from elman.data._vocabulary import ids_of, most_frequent
 from elman.data.vocabulary import PADDING, UNKNOWN_WORD, Vocabulary
 
 _WORD = re.compile(
@@ -81,11 +80,7 @@ class Lexicon(Vocabulary, frozen=True, tag="lexicon"):
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(split_words(text.lower() if lower else text))
-        kept = sorted((word for word, n in counts.items() if n >= min_count), key=lambda word: (-counts[word], word))
-        if not kept and counts:
-            raise DataError(
-                f"min_count {min_count} leaves no word; the most frequent appears {max(counts.values())} times"
-            )
+        kept = most_frequent(counts, min_count)
         others = dict.fromkeys(word.lower() if lower else word for word in more)
         for word in kept:
             others.pop(word, None)
@@ -104,7 +99,7 @@ class Lexicon(Vocabulary, frozen=True, tag="lexicon"):
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
         """The ids of the words; a word that was not seen is `<unk>`, or left out with `unknown="skip"`."""
-        index = _index(self.tokens)
+        index = ids_of(self.tokens)
         ids = (index.get(word, 1) for word in split_words(text.lower() if self.lower else text))
         return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
 
@@ -115,8 +110,3 @@ class Lexicon(Vocabulary, frozen=True, tag="lexicon"):
     def token(self, id: int) -> str:
         """The word."""
         return self.tokens[id]
-
-
-@lru_cache(maxsize=8)
-def _index(tokens: tuple[str, ...]) -> dict[str, int]:
-    return {token: i for i, token in enumerate(tokens)}
