@@ -68,14 +68,17 @@ class FittedClassifier(ClassPredictor):
         return self._answers(text, options, "text")
 
     def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
-        """For each line of the files its label and probability, with a tab between them.
+        """For each line of the files its label and probability, with a tab between them; an empty line has no label,
+        and no class has a chance.
 
         Raises:
-            DataError: a file that cannot be read, or an empty line, after the answers to those before it.
+            DataError: a file that cannot be read.
         """
+        none = Prediction(None, 0.0, dict.fromkeys(self.codec.labels, 0.0))
         for group in arriving_lines(*places):
-            for answer in self._answers(group, options, "line"):
-                yield answer.line(options)
+            answers = iter(self._answers([line for line in group if line.strip()], options, "line"))
+            for line in group:
+                yield (next(answers) if line.strip() else none).line(options)
 
     def _answers(self, texts: Sequence[str], options: ClassPrediction, place: str) -> list[Prediction]:
         for number, text in enumerate(texts, start=1):
