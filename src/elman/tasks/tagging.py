@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import msgspec
-import numpy as np
 from msgspec import Meta
 
 from elman._config import Config
@@ -285,7 +284,7 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
         for step in range(len(batches)):
             total, count, tags = measure(model, batches.at(step))
             nats, known = nats + float(total), known + float(count)
-            for index, row in zip(batches.indices(step), np.asarray(tags), strict=False):
+            for index, row in zip(batches.indices(step), tags.tolist(), strict=False):
                 words = part.examples[index].words
                 found[index] = tuple(codec.tags[tag] for tag in row[: len(words)])
         return TaggingMetrics.of(found, part.examples, codec, nats_per_word=nats / max(known, 1))
