@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.data.vector_bytes import fasttext, mean_of_parts
 
 from elman import DataError
 from elman.data import fasttext as fasttext_module
 from elman.data.fasttext import ngrams
 from elman.data.vector_files import open_vectors
 from elman.data.vectors import match
+from tests.data.vector_bytes import fasttext, mean_of_parts
 
 WORDS = ["the", "café", "</s>", "日本語", "a"]
 PARTS = {"buckets": 23, "shortest": 3, "longest": 6}

@@ -5,12 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-from tests.data.vector_bytes import VECTORS, WORDS, binary, fasttext, text
 
 from elman import DataError
 from elman.data import vector_files
 from elman.data.vector_files import BinaryVectors, TextVectors, open_vectors
 from elman.data.vectors import match
+from tests.data.vector_bytes import VECTORS, WORDS, binary, fasttext, text
 
 FORMATS = {
     "word2vec text": (text(), TextVectors),
