@@ -104,8 +104,8 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     """Share of each layer's outputs dropped in training, for a whole text."""
     weight_dropout: Rate = 0.0
     """Share of the recurrent weights dropped in each step of training (Merity et al., 2018)."""
-    class_weights: Literal["none", "balanced"] = "none"
-    """Let each text count the same, or each class."""
+    balance: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """How much texts of rare classes count: 0 each text the same, 1 each class the same."""
     label_smoothing: Rate = 0.0
     """Share of each answer that is spread over all classes in training."""
     batch_size: Count = 32
@@ -239,8 +239,8 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         """Texts of like length together; every epoch deals them out anew."""
         from elman.data.class_batches import ClassBatches
 
-        balanced = self.class_weights == "balanced"
-        return ClassBatches(part.examples, part.codec, batch_size=self.batch_size, seed=seed, balanced=balanced)
+        size, balance = self.batch_size, self.balance
+        return ClassBatches(part.examples, part.codec, batch_size=size, seed=seed, balance=balance)
 
     def loss(self, model: Classifier, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None) -> tuple:
         """((nats, texts), carry): cross-entropy summed over the texts, each counted by its weight."""

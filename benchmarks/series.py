@@ -1,0 +1,118 @@
+"""Classification of numeric series, beside two models that need no network, in one run.
+
+    python benchmarks/series.py [--seeds 0 1 2] [--problems JapaneseVowels BasicMotions]
+
+The official training and test parts; a tenth of the training part, the same share of each class, chooses the best
+weights. The folder of data is that of ELMAN_DATA. The peers take the whole training part, by the same scale:
+
+- nearest: the class of the nearest training series by dynamic time warping over all channels together (Sakoe and Chiba,
+  1978; Shokoohi-Yekta et al., 2017), without a window.
+- moments: logistic regression (scikit-learn) on mean, standard deviation, least and largest of each channel.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+import elman
+from elman.training.reporters import Quiet
+
+FOLDER = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "classification" / "multivariate"
+PROBLEMS = ("JapaneseVowels", "BasicMotions")
+
+
+def read(task, name):
+    return task.read(*(FOLDER / f"{name}_{part}.ts.xz" for part in ("TRAIN", "TEST")))
+
+
+def examples(data):
+    """The whole training part and the test part, scaled: values and labels."""
+    train, test = (*data.train.examples, *data.validation.examples), data.test.examples
+    return [([one.values for one in part], np.array([one.label for one in part])) for part in (train, test)]
+
+
+def nearest(train, test):
+    (series, labels), (asked, _) = train, test
+    return np.array([labels[np.argmin(warped(series, one))] for one in asked])
+
+
+def warped(series, one):
+    """The distances of `one` from all series: the table of each, filled row by row for all at once."""
+    lengths = np.array([len(values) for values in series])
+    padded = np.zeros((len(series), lengths.max(), one.shape[1]))
+    for row, values in enumerate(series):
+        padded[row, : len(values)] = values
+    before = np.full((len(series), lengths.max() + 1), np.inf)
+    before[:, 0] = 0
+    for step in one:
+        costs = ((padded - step) ** 2).sum(axis=2)
+        row = np.full_like(before, np.inf)
+        for place in range(lengths.max()):
+            least = np.minimum(np.minimum(before[:, place], before[:, place + 1]), row[:, place])
+            row[:, place + 1] = costs[:, place] + least
+        before = row
+    return before[np.arange(len(series)), lengths]
+
+
+def moments(train, test):
+    from sklearn.linear_model import LogisticRegression
+
+    def features(series):
+        return np.array([np.concatenate([f(axis=0) for f in (x.mean, x.std, x.min, x.max)]) for x in series])
+
+    return LogisticRegression(max_iter=5000).fit(features(train[0]), train[1]).predict(features(test[0]))
+
+
+def timed(function, *arguments):
+    begun = time.perf_counter()
+    return function(*arguments), time.perf_counter() - begun
+
+
+def networks(name, seeds):
+    """Measures and seconds of a run a seed, by the task's own settings."""
+    for seed in seeds:
+        task = elman.SeriesClassification()
+        data = read(task, name)
+        fitted, seconds = timed(
+            lambda task=task, data=data, seed=seed: elman.fit(task, data, seed=seed, report=Quiet())
+        )
+        metrics = fitted.evaluate(data.test)
+        print(f"{name}, seed {seed}, {seconds:.0f} s: {metrics}", flush=True)
+        yield metrics, seconds
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--problems", nargs="+", default=PROBLEMS, choices=PROBLEMS)
+    options = parser.parse_args()
+    rows = []
+    for name in options.problems:
+        runs = list(networks(name, options.seeds))
+        accuracies = [metrics.accuracy for metrics, _ in runs]
+        spread = f"{min(accuracies):.1%} to {max(accuracies):.1%}"
+        errors = [
+            f"{statistics.fmean(getattr(m, kind) for m, _ in runs):.1%}" for kind in ("uncalibrated", "calibrated")
+        ]
+        seconds = statistics.fmean(seconds for _, seconds in runs)
+        rows.append(
+            f"| {name} | elman | {statistics.fmean(accuracies):.2%} ({spread}) | {', '.join(errors)} | {seconds:.0f} |"
+        )
+        train, test = examples(read(elman.SeriesClassification(), name))
+        for peer in (nearest, moments):
+            predicted, seconds = timed(peer, train, test)
+            rows.append(f"| {name} | {peer.__name__} | {np.mean(predicted == test[1]):.2%} | | {seconds:.0f} |")
+    print(f"\n{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+    print("| problem | model | accuracy (spread) | calibration error before, after | seconds |")
+    print("|---|---|---|---|---|")
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
