@@ -92,12 +92,13 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
     """Series of a batch."""
 
     def __post_init__(self) -> None:
-        from elman.data.files import check_encoding
-
         if callable(self.cell):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Task.__post_init__(self)
-        check_encoding(self.encoding)
+        if self.encoding != "utf-8":
+            from elman.data.files import check_encoding
+
+            check_encoding(self.encoding)
         check_parts(self.validation, self.test, "series")
         if self.convolution_pool > 1 and not self.convolution:
             raise ConfigError("convolution_pool: belongs to a convolution; give its width too, such as convolution=5")
