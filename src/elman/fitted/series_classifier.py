@@ -68,8 +68,10 @@ class FittedSeriesClassifier(ClassPredictor):
         """
         options = ClassPrediction(threshold=threshold)
         if isinstance(series, np.ndarray):
-            return next(self._predictions([EncodedSeries(self.codec.encode(series), 0)], options.threshold))
-        encoded = [self.codec.encode(one, place=f"series {n}") for n, one in enumerate(series, start=1)]
+            return next(
+                self._predictions([EncodedSeries(self.codec.encode(series.astype(float)), 0)], options.threshold)
+            )
+        encoded = [self.codec.encode(np.asarray(one, float), place=f"series {n}") for n, one in enumerate(series, 1)]
         return list(self._predictions([EncodedSeries(one, 0) for one in encoded], options.threshold))
 
     def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:

@@ -131,10 +131,15 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: as `read`.
         """
+        import numpy as np
+
         from elman.data.series import Series, SeriesParts
 
         parts = {
-            name: tuple(Series(values, label, f"{name}, series {n}") for n, (values, label) in enumerate(part, start=1))
+            name: tuple(
+                Series(np.asarray(values, np.float32), label, f"{name}, series {n}")
+                for n, (values, label) in enumerate(part, start=1)
+            )
             for name, part in (("train", train), ("validation", validation), ("test", test))
         }
         first = next(iter(parts["train"]), None)
