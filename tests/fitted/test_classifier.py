@@ -106,12 +106,14 @@ def test_the_command_line_predicts_and_evaluates(saved, tmp_path, capsys, monkey
     assert "odd.tsv, line 2: label 'mixed' is not among those of training: neg, pos" in capsys.readouterr().err
 
 
-def test_an_empty_line_stops_the_answers_and_is_named(saved, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"so good\n" * 300 + b"\nbad film\n")))
-    assert run(["predict", saved, "-"]) == 2
-    said = capsys.readouterr()
-    assert len(said.out.splitlines()) == 300
-    assert "standard input, line 301: the text is empty" in said.err
+def test_an_empty_line_has_no_label_and_leaves_the_others_theirs(saved, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"so good\n\nbad film\n \t")))
+    assert run(["predict", saved, "-"]) == 0
+    first, *rest = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [first[0], rest[0], rest[1][0], rest[2]] == ["pos", ["-", "0.0000"], "neg", ["-", "0.0000"]]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
+    assert run(["predict", saved, "-", "--probabilities"]) == 0
+    assert capsys.readouterr().out == "-\tneg=0.0000\tpos=0.0000\n"
 
 
 def test_training_from_the_command_line(tmp_path, capsys, monkeypatch):

@@ -41,6 +41,8 @@ def test_answers_do_not_depend_on_what_else_is_asked(fitted):
     for one, answer in zip(asked, fitted.predict_all(asked), strict=True):
         assert fitted.predict(one).probability == pytest.approx(answer.probability, abs=1e-6)
     assert fitted.predict_all([]) == []
+    whole_numbers = UP.astype(int)
+    assert fitted.predict(whole_numbers) == fitted.predict(whole_numbers.tolist()) == fitted.predict(UP)
 
 
 def test_series_of_other_channels_are_refused(fitted):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
 from elman._errors import DataError
@@ -72,20 +71,17 @@ class Classifier(ClassPredictor):
         return self._answers(texts, ClassPrediction(threshold=threshold))
 
     def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
-        """For each line of the files its label and probability, with a tab between them.
+        """For each line of the files its label and probability, with a tab between them; an empty line has no label,
+        and no class has a chance.
 
         Raises:
-            DataError: a file that cannot be read, or an empty line, after the answers to those before it.
+            DataError: a file that cannot be read.
         """
-        for place in places:
-            line = 0
-            for group in arriving_lines(place):
-                texts = list(takewhile(str.strip, group))
-                yield from (answer.line(options) for answer in self._answers(texts, options))
-                if len(texts) < len(group):
-                    name = "standard input" if place == "-" else place
-                    raise DataError(f"{name}, line {line + len(texts) + 1}: the text is empty")
-                line += len(group)
+        none = Prediction(None, 0.0, dict.fromkeys(self.codec.labels, 0.0))
+        for group in arriving_lines(*places):
+            answers = iter(self._answers([line for line in group if line.strip()], options))
+            for line in group:
+                yield (next(answers) if line.strip() else none).line(options)
 
     def _answers(self, texts: Sequence[str], options: ClassPrediction) -> list[Prediction]:
         encoded = [EncodedText(self.codec.encode(text), 0) for text in texts]

@@ -62,7 +62,9 @@ class SeriesClassifier(ClassPredictor):
             DataError: another number of channels, no step, or a value that is not finite.
         """
         options = ClassPrediction(threshold=threshold)
-        return next(self._predictions([EncodedSeries(self.codec.encode(series), 0)], options.threshold))
+        return next(
+            self._predictions([EncodedSeries(self.codec.encode(np.asarray(series, float)), 0)], options.threshold)
+        )
 
     def predict_all(self, series: Sequence[Values], *, threshold: float = 0.0) -> list[Prediction]:
         """The same for many series, faster than one by one.
@@ -71,7 +73,9 @@ class SeriesClassifier(ClassPredictor):
             DataError: as `predict`, by the number of the series.
         """
         options = ClassPrediction(threshold=threshold)
-        encoded = [self.codec.encode(one, place=f"series {n}") for n, one in enumerate(series, start=1)]
+        encoded = [
+            self.codec.encode(np.asarray(one, float), place=f"series {n}") for n, one in enumerate(series, start=1)
+        ]
         return list(self._predictions([EncodedSeries(one, 0) for one in encoded], options.threshold))
 
     def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:

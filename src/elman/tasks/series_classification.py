@@ -92,12 +92,13 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
     """Series of a batch."""
 
     def __post_init__(self) -> None:
-        from elman.data.files import check_encoding
-
         if callable(self.cell):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Task.__post_init__(self)
-        check_encoding(self.encoding)
+        if self.encoding != "utf-8":
+            from elman.data.files import check_encoding
+
+            check_encoding(self.encoding)
         check_parts(self.validation, self.test, "series")
         if self.convolution_pool > 1 and not self.convolution:
             raise ConfigError("convolution_pool: belongs to a convolution; give its width too, such as convolution=5")
@@ -130,10 +131,15 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: as `read`.
         """
+        import numpy as np
+
         from elman.data.series import Series, SeriesParts
 
         parts = {
-            name: tuple(Series(values, label, f"{name}, series {n}") for n, (values, label) in enumerate(part, start=1))
+            name: tuple(
+                Series(np.asarray(values, np.float32), label, f"{name}, series {n}")
+                for n, (values, label) in enumerate(part, start=1)
+            )
             for name, part in (("train", train), ("validation", validation), ("test", test))
         }
         first = next(iter(parts["train"]), None)
