@@ -166,8 +166,9 @@ def test_impossible_settings(options, message):
 
 
 def test_data_that_is_not_enough_or_not_this_tasks():
-    with pytest.raises(elman.DataError, match="3 pairs leave none for validation"):
-        elman.Seq2Seq(validation=0.05).read_pairs([("a", "b"), ("c", "d"), ("e", "f")])
+    few = elman.Seq2Seq(validation=0.05)
+    with pytest.raises(elman.DataError, match="the pairs: 3 pairs to train on and none to validate with"):
+        few.settled(few.read_pairs([("a", "b"), ("c", "d"), ("e", "f")]))
     with pytest.raises(elman.DataError, match=r"pair 2: the target of 'c' is empty"):
         elman.Seq2Seq().read_pairs([("a", "b"), ("c", "")])
     with pytest.raises(elman.DataError, match="there are 55 sums of up to 1 digits; got a request for 60"):
@@ -177,7 +178,7 @@ def test_data_that_is_not_enough_or_not_this_tasks():
     with pytest.raises(elman.DataError, match=r"expected what task.read returns; got data of Characters"):
         elman.Seq2Seq().settled(elman.LanguageModelling(unroll_length=8).read_text("abc " * 100))
     task, data, model = built(test=0)
-    with pytest.raises(elman.DataError, match="the test part has no pairs"):
+    with pytest.raises(elman.DataError, match="the test part is empty"):
         task.evaluate(model, data.test, data.codec)
 
 

@@ -153,15 +153,15 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
                 class with one text, or one class only.
         """
         from elman.data.labelled import read_labelled
+        from elman.data.text import kept_places
 
         if not places:
             raise DataError(
                 "expected labelled texts: a table (.csv, .tsv, .jsonl), a folder, or lines `label<TAB>text`"
             )
         found = read_labelled(*places, **self._columns())
-        kept = tuple("-" if str(place) == "-" else str(Path(place).absolute()) for place in places)
         parts = map(self._coarsened, (found.train, found.validation, found.test))
-        return self._data(*parts, source=", ".join(map(str, places)), places=kept)
+        return self._data(*parts, source=", ".join(map(str, places)), places=kept_places(*places))
 
     def read_texts(
         self,
@@ -202,12 +202,10 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: something else than `read` returns, texts read by another task, or none to validate with.
         """
-        from elman.data.examples import Data
         from elman.data.text_codec import TextCodec
-        from elman.tasks._classes import check_validation
+        from elman.tasks._data import check_read, check_validation
 
-        if not isinstance(data, Data) or not isinstance(data.codec, TextCodec):
-            raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
+        check_read(data, TextCodec)
         if data.codec.reading != self._reading():
             raise DataError("data: read as other tokens or pieces by another task; read it with this one")
         check_validation(data)
@@ -332,28 +330,32 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         places: tuple[str, ...],
     ) -> Data:
         """The parts as numbers; those that are empty are split from the texts to train on."""
-        from elman.data.examples import Data, fingerprint, split
+        from elman.data.examples import Data, Parts, completed, fingerprint
         from elman.data.labelled import check_classes
         from elman.data.text_codec import TextCodec
 
         labels = check_classes(train, validation, test)
-        shares = {"validation": 0.0 if validation else self.validation, "test": 0.0 if test else self.test}
-        parts = split(train, **shares, seed=self.split_seed, by=lambda text: text.label)
-        train, validation, test = parts.train, validation or parts.validation, test or parts.test
+        parts = completed(
+            Parts(train, validation, test),
+            validation=self.validation,
+            test=self.test,
+            seed=self.split_seed,
+            by=lambda text: text.label,
+        )
         reading = self._reading()
         models = self.language_models()
         if models is None:
-            codec = TextCodec.of((text.text for text in train), labels=labels, reading=reading, more=self.more_words())
+            codec = TextCodec.of(
+                (text.text for text in parts.train), labels=labels, reading=reading, more=self.more_words()
+            )
         else:
             codec = TextCodec(models.vocabulary, labels, reading, models.settings)
         return Data(
-            train=_part("train", train, codec),
-            validation=_part("validation", validation, codec),
-            test=_part("test", test, codec),
+            **{name: _part(name, texts, codec) for name, texts in parts._asdict().items()},
             codec=codec,
             source=source,
             places=places,
-            fingerprint=fingerprint(*([text[:2] for text in part] for part in (train, validation, test)), reading),
+            fingerprint=fingerprint(*([text[:2] for text in part] for part in parts), reading),
             unit=codec.unit,
         )
 

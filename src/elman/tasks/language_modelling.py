@@ -158,10 +158,10 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: something else than `read` returns, or other tokens than this task's.
         """
-        from elman.data.corpus import TextPart
+        from elman.data.vocabulary import AnyVocabulary
+        from elman.tasks._data import check_read
 
-        if not isinstance(getattr(data, "train", None), TextPart):
-            raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
+        check_read(data, AnyVocabulary)
         kind = f"{data.codec.unit}s"
         if kind != self.vocabulary or getattr(data.codec, "lower", False) != self.lower:
             raise DataError(f"data: read as {kind} by another task; read it with this one")

@@ -132,6 +132,7 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         """
         from elman.data.generated import dates, how_many_sums, sums
         from elman.data.pairs import is_dictionary, read_pairs
+        from elman.data.text import kept_places
 
         name = str(places[0]) if places else "sums"
         if len(places) < 2 and name in ("sums", "dates") and not Path(name).exists():
@@ -140,8 +141,8 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
             pairs = sums(self.digits, count) if name == "sums" else dates(count)
             return self._data(pairs, name, (name,), "characters")
         pairs = read_pairs(*places, stress=self.stress)
-        kept = tuple("-" if str(place) == "-" else str(Path(place).absolute()) for place in places)
-        return self._data(pairs, ", ".join(map(str, places)), kept, "words" if is_dictionary(name) else "characters")
+        unit = "words" if is_dictionary(name) else "characters"
+        return self._data(pairs, ", ".join(map(str, places)), kept_places(*places), unit)
 
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> Data:
         """The same for pairs in memory, of a source and a target.
@@ -158,12 +159,13 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         """This task with the length of the longest answer and the unit of answers filled in.
 
         Raises:
-            DataError: something else than `read` returns.
+            DataError: something else than `read` returns, or no pair to validate with.
         """
         from elman.data.pair_codec import PairCodec
+        from elman.tasks._data import check_read, check_validation
 
-        if not isinstance(data.codec, PairCodec):
-            raise DataError(f"data: expected what task.read returns; got data of {type(data.codec).__name__}")
+        check_read(data, PairCodec)
+        check_validation(data)
         unit = data.codec.target_unit
         if self.target_vocabulary not in (None, unit) or self.source_vocabulary != data.codec.source_unit:
             raise DataError("data: read as other tokens by another task; read it with this one")
@@ -244,11 +246,11 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         """
         from elman.data.pair_batches import PairBatches
         from elman.tasks._answers import answers
+        from elman.tasks._data import check_part
         from elman.tasks._evaluation import total_loss
 
+        check_part(part)
         pairs = part.examples
-        if not pairs:
-            raise DataError(f"the {part.name} part has no pairs to measure on; split with a larger part")
         batches = PairBatches(pairs, codec, batch_size=self.batch_size, **self.directions)
         nats, tokens = total_loss(self, model, batches)
         sources = [pair.source for pair in pairs]
@@ -299,13 +301,9 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
             size=self.vocabulary_size or SUBWORDS,
         )
         share = min(self.validation, LARGEST_VALIDATION / len(pairs)) if self.validation < 1 else self.validation
-        train, validation, test = split(pairs, validation=share, test=self.test)
-        if not validation:
-            raise DataError(f"{name}: {len(pairs):,} pairs leave none for validation; use more, or a larger part")
+        parts = split(pairs, validation=share, test=self.test)
         return Data(
-            train=Part("train", tuple(train), codec),
-            validation=Part("validation", tuple(validation), codec),
-            test=Part("test", tuple(test), codec),
+            **{part: Part(part, tuple(some), codec) for part, some in parts._asdict().items()},
             codec=codec,
             source=name,
             places=places,

@@ -112,10 +112,11 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
             DataError: a malformed file (names the line), a missing value, series without class, a class with one
                 series, or one class only.
         """
+        from elman.data.text import kept_places
+
         if not places:
             raise DataError("expected series: a file ending in .ts, .csv, .tsv or .jsonl, or a folder of them")
-        kept = tuple("-" if str(place) == "-" else str(Path(place).absolute()) for place in places)
-        return self._data(self._found(*places), source=", ".join(map(str, places)), places=kept)
+        return self._data(self._found(*places), source=", ".join(map(str, places)), places=kept_places(*places))
 
     def read_series(
         self,
@@ -166,12 +167,10 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: something else than `read` returns, or no series to validate with.
         """
-        from elman.data.examples import Data
         from elman.data.series_codec import SeriesCodec
-        from elman.tasks._classes import check_validation
+        from elman.tasks._data import check_read, check_validation
 
-        if not isinstance(data, Data) or not isinstance(data.codec, SeriesCodec):
-            raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
+        check_read(data, SeriesCodec)
         check_validation(data)
         return self
 
@@ -278,7 +277,7 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
 
     def _data(self, found: SeriesParts, *, source: str, places: tuple[str, ...]) -> Data:
         """The parts as numbers; those that are empty are split from the series to train on."""
-        from elman.data.examples import Data, fingerprint, split
+        from elman.data.examples import Data, Parts, completed, fingerprint
         from elman.data.labelled import check_classes
         from elman.data.scaler import Scaler
         from elman.data.series_codec import SeriesCodec, check_values
@@ -286,13 +285,12 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         for one in (*found.train, *found.validation, *found.test):
             check_values(one.values, found.channels, one.place)
         labels = check_classes(found.train, found.validation, found.test, unit="series")
-        shares = {
-            "validation": 0.0 if found.validation else self.validation,
-            "test": 0.0 if found.test else self.test,
-        }
-        parts = split(found.train, **shares, seed=self.split_seed, by=lambda series: series.label)
-        parts = parts._replace(
-            validation=list(found.validation) or parts.validation, test=list(found.test) or parts.test
+        parts = completed(
+            Parts(found.train, found.validation, found.test),
+            validation=self.validation,
+            test=self.test,
+            seed=self.split_seed,
+            by=lambda series: series.label,
         )
         codec = SeriesCodec(found.channels, labels, Scaler.of([series.values for series in parts.train]))
         return Data(
