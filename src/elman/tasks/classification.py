@@ -184,7 +184,8 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         return self._data(*parts, source="the texts", places=())
 
     def read_part(self, codec: TextCodec, *places: str | Path) -> Part:
-        """All texts of `places` in the terms of a codec, to measure a model on.
+        """The texts of `places` in the terms of a codec, to measure a model on; of files whose names tell parts, those
+        of the test part, or else of the validation part.
 
         Raises:
             DataError: as `read`, or a label that the codec does not know.
@@ -192,7 +193,7 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         from elman.data.labelled import check_known, read_labelled
 
         found = read_labelled(*places, **self._columns())
-        texts = self._coarsened((*found.train, *found.validation, *found.test))
+        texts = self._coarsened(found.test or found.validation or found.train)
         check_known(codec.labels, texts)
         return _part(", ".join(map(str, places)), texts, codec)
 

@@ -149,7 +149,8 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         return self._data(SeriesParts(names, **parts), source="the series", places=())
 
     def read_part(self, codec: SeriesCodec, *places: str | Path) -> Part:
-        """All series of `places` in the terms of a codec, to measure a model on.
+        """The series of `places` in the terms of a codec, to measure a model on; of files whose names tell parts, those
+        of the test part, or else of the validation part.
 
         Raises:
             DataError: as `read`, or other channels or classes than the codec's.
@@ -157,7 +158,7 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         from elman.data.labelled import check_known
 
         found = self._found(*places, values=codec.channels)
-        series = (*found.train, *found.validation, *found.test)
+        series = found.test or found.validation or found.train
         check_known(codec.labels, series)
         return _part(", ".join(map(str, places)), series, codec)
 
