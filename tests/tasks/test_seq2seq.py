@@ -154,6 +154,8 @@ def test_activations_point_at_where_numbers_go_wrong():
     [
         (dict(hidden_size=7), "expected an even number to read from both ends; got 7"),
         (dict(validation=0), "the best weights are chosen by it"),
+        (dict(vocabulary_size=500), "vocabulary_size: belongs to subwords; characters are all kept"),
+        (dict(min_count=2, target_vocabulary="characters"), "min_count: belongs to words; characters are all kept"),
         (dict(validation=0.6, test=0.5), "leave nothing to train on"),
         (dict(connection="repeat", scheduled_sampling=0.5), "the decoder reads no tokens"),
         (dict(conection="dot"), "did you mean 'connection'"),

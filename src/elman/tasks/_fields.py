@@ -58,12 +58,15 @@ def check_parts(validation: float, test: float, unit: str) -> None:
             raise ConfigError(f"{name}: expected a share below 1 or a whole number of {unit}; got {part}")
 
 
-def check_vocabulary_size(size: int | None, *kinds: str | None) -> None:
-    """Refuses a number of sub-words where none are learned.
+def check_vocabulary(*kinds: str | None, size: int | None, min_count: int) -> None:
+    """Refuses a number of sub-words where none are learned, and a `min_count` where tokens are no words; a kind may be
+    None where the data decide.
 
     Raises:
         ConfigError: names what the tokens are.
     """
+    there = " and ".join(dict.fromkeys(kind for kind in kinds if kind))
+    if min_count > 1 and not {"words", None} & set(kinds):
+        raise ConfigError(f"min_count: belongs to words; {there} are all kept")
     if size is not None and "subwords" not in kinds:
-        there = " and ".join(dict.fromkeys(kind for kind in kinds if kind))
         raise ConfigError(f"vocabulary_size: belongs to subwords; {there} are all kept")

@@ -24,7 +24,7 @@ from elman.tasks._fields import (
     VocabularySize,
     cell_name,
     check_parts,
-    check_vocabulary_size,
+    check_vocabulary,
 )
 from elman.tasks._pretrained import KnownWords, Pretrained
 
@@ -131,9 +131,7 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
 
             check_encoding(self.encoding)
         check_parts(self.validation, self.test, "texts")
-        if self.min_count > 1 and self.vocabulary != "words":
-            raise ConfigError(f"min_count: belongs to words; {self.vocabulary} are all kept")
-        check_vocabulary_size(self.vocabulary_size, self.vocabulary)
+        check_vocabulary(self.vocabulary, size=self.vocabulary_size, min_count=self.min_count)
         if self.vectors and self.vocabulary != "words":
             raise ConfigError(f"vectors: belong to words; choose vocabulary='words', not {self.vocabulary!r}")
         if self.start_from and self.pieces != "none":

@@ -24,7 +24,7 @@ from elman.tasks._fields import (
     VocabularySize,
     cell_name,
     check_parts,
-    check_vocabulary_size,
+    check_vocabulary,
 )
 from elman.tasks._task import Task
 
@@ -106,9 +106,7 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Task.__post_init__(self)
         check_parts(self.validation, self.test, "tokens")
-        if self.min_count > 1 and self.vocabulary != "words":
-            raise ConfigError(f"min_count: belongs to words; {self.vocabulary} are all kept")
-        check_vocabulary_size(self.vocabulary_size, self.vocabulary)
+        check_vocabulary(self.vocabulary, size=self.vocabulary_size, min_count=self.min_count)
         if self.validation in (0, 1):
             raise ConfigError("validation: expected a share or at least 2 tokens; the best weights are chosen by it")
         if self.lower and self.vocabulary == "bytes":

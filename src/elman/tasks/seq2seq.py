@@ -24,7 +24,7 @@ from elman.tasks._fields import (
     VocabularySize,
     cell_name,
     check_parts,
-    check_vocabulary_size,
+    check_vocabulary,
 )
 from elman.tasks._task import Task
 from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
@@ -115,7 +115,8 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Task.__post_init__(self)
         check_parts(self.validation, self.test, "pairs")
-        check_vocabulary_size(self.vocabulary_size, self.source_vocabulary, self.target_vocabulary)
+        kinds = self.source_vocabulary, self.target_vocabulary
+        check_vocabulary(*kinds, size=self.vocabulary_size, min_count=self.min_count)
         if self.validation == 0:
             raise ConfigError("validation: expected a share or at least 1 pair; the best weights are chosen by it")
         if self.bidirectional and self.hidden_size % 2:
