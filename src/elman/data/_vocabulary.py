@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Integer
 
-from elman._errors import DataError
+from elman._errors import ConfigError, DataError
 from elman._types import Unknown
 
 LONGEST_WORD = 1 << 22
@@ -70,6 +70,37 @@ class ByteVocabulary(Vocabulary, frozen=True):
         return codecs.getincrementaldecoder("utf-8")("replace").decode(self.raw(ids))
 
 
+class WordVocabulary(Vocabulary, frozen=True):
+    """A table of words, most frequent first. Id 0 is padding, and 1 stands for every word that is not in it."""
+
+    tokens: tuple[str, ...]
+
+    @abc.abstractmethod
+    def words_of(self, text: str) -> list[str]:
+        """The words of `text`, as the table has them."""
+
+    @property
+    def unit(self) -> str:
+        """word"""
+        return "word"
+
+    @property
+    def size(self) -> int:
+        """Words, the unknown word and the padding."""
+        return len(self.tokens)
+
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
+        """The ids of the words; a word that was not seen is `<unk>`, or left out with `unknown="skip"`."""
+        check_unknown(unknown)
+        known = ids_of(self.tokens)
+        ids = (known.get(word, 1) for word in self.words_of(text))
+        return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
+
+    def token(self, id: int) -> str:
+        """The word."""
+        return self.tokens[id]
+
+
 class StreamDecoder:
     """Text from ids as they come; bytes of an unfinished character wait for the rest."""
 
@@ -88,6 +119,16 @@ class StreamDecoder:
         if isinstance(self._vocabulary, ByteVocabulary):
             return self._bytes.decode(self._vocabulary.raw(ids))
         return self._vocabulary.decode(ids)
+
+
+def check_unknown(unknown: Unknown) -> None:
+    """Refuses what is no way to treat unknown tokens.
+
+    Raises:
+        ConfigError: names the ways.
+    """
+    if unknown not in ("error", "skip"):
+        raise ConfigError(f"unknown: expected 'error' or 'skip'; got {unknown!r}")
 
 
 def whole_words(texts: Iterable[str]) -> Iterator[str]:

@@ -12,15 +12,15 @@ from jaxtyping import Integer
 
 from elman._errors import VocabularyError
 from elman._types import Unknown
-from elman.data._vocabulary import ids_of, most_frequent
+from elman.data._vocabulary import WordVocabulary, most_frequent
 from elman.data.pairs import Pair
-from elman.data.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords, Vocabulary
+from elman.data.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords
 
 Unit = Literal["characters", "words", "subwords"]
 """What a token of a pair is: a character, what stands between spaces, or a piece of a word."""
 
 
-class Spaced(Vocabulary, frozen=True, tag="spaced"):
+class Spaced(WordVocabulary, frozen=True, tag="spaced"):
     """Tokens with spaces between them, such as phones, or words split beforehand. Id 0 is padding, and 1 stands for
     what was seen fewer than `min_count` times.
 
@@ -28,8 +28,6 @@ class Spaced(Vocabulary, frozen=True, tag="spaced"):
     >>> vocabulary.tokens, vocabulary.encode("T AH Q").tolist(), vocabulary.decode([4, 2])
     (('\\x00', '<unk>', 'AH', 'B', 'T'), [4, 2, 1], 'T AH')
     """
-
-    tokens: tuple[str, ...]
 
     @classmethod
     def of(cls, texts: Iterable[str], *, min_count: int = 1) -> Spaced:
@@ -44,29 +42,13 @@ class Spaced(Vocabulary, frozen=True, tag="spaced"):
         kept = most_frequent(counts, min_count)
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept))
 
-    @property
-    def unit(self) -> str:
-        """word"""
-        return "word"
-
-    @property
-    def size(self) -> int:
-        """Tokens, the unknown one and the padding."""
-        return len(self.tokens)
-
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of the tokens; one that was not seen is `<unk>`, or left out with `unknown="skip"`."""
-        index = ids_of(self.tokens)
-        ids = (index.get(token, 1) for token in text.split())
-        return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
+    def words_of(self, text: str) -> list[str]:
+        """What stands between spaces."""
+        return text.split()
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The tokens with a space between them; padding is left out."""
         return " ".join(self.tokens[i] for i in ids if i != 0)
-
-    def token(self, id: int) -> str:
-        """The token."""
-        return self.tokens[id]
 
 
 Side = Characters | Spaced | Subwords

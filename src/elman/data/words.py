@@ -12,12 +12,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import SupportsIndex
 
-import numpy as np
-from jaxtyping import Integer
-
-from elman._types import Unknown
-from elman.data._vocabulary import ids_of, most_frequent
-from elman.data.vocabulary import PADDING, UNKNOWN_WORD, Vocabulary
+from elman.data._vocabulary import WordVocabulary, most_frequent
+from elman.data.vocabulary import PADDING, UNKNOWN_WORD
 
 _WORD = re.compile(
     r"""
@@ -54,7 +50,7 @@ def split_sentences(text: str) -> list[str]:
     return [sentence for sentence in cut if sentence]
 
 
-class Lexicon(Vocabulary, frozen=True, tag="lexicon"):
+class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
     """The words and marks of `split_words`. Id 0 is padding and 1 stands for every word seen fewer than `min_count`
     times.
 
@@ -65,7 +61,6 @@ class Lexicon(Vocabulary, frozen=True, tag="lexicon"):
     'the dog , the <unk> <unk>'
     """
 
-    tokens: tuple[str, ...]
     lower: bool = False
     added: int = 0
     """How many words, the last, are in no text but came from elsewhere."""
@@ -87,26 +82,10 @@ class Lexicon(Vocabulary, frozen=True, tag="lexicon"):
         added = [word for word in others if split_words(word) == [word]]
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept, *added), lower=lower, added=len(added))
 
-    @property
-    def unit(self) -> str:
-        """word"""
-        return "word"
-
-    @property
-    def size(self) -> int:
-        """Words, the unknown word and the padding."""
-        return len(self.tokens)
-
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of the words; a word that was not seen is `<unk>`, or left out with `unknown="skip"`."""
-        index = ids_of(self.tokens)
-        ids = (index.get(word, 1) for word in split_words(text.lower() if self.lower else text))
-        return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
+    def words_of(self, text: str) -> list[str]:
+        """The words and marks, lower-cased where the lexicon is."""
+        return split_words(text.lower() if self.lower else text)
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The words with a space between them; padding is left out."""
         return " ".join(self.tokens[i] for i in ids if i != 0)
-
-    def token(self, id: int) -> str:
-        """The word."""
-        return self.tokens[id]
