@@ -72,7 +72,7 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     pieces: Literal["none", "words", "sentences"] = "none"
     """Read each word of characters, or each sentence, by itself first (Yang et al., 2016)."""
     lower: bool = True
-    """Lower-case the texts first."""
+    """Lower-case the texts first; --no-lower keeps capitals."""
     min_count: Count = 1
     """Words seen less often become <unk>."""
     max_length: Count = 1024
@@ -94,13 +94,13 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     cell: CellName = "LSTM"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     embedding_size: Count = 128
-    """Numbers that stand for a word, character, ..."""
+    """Numbers that stand for a token."""
     hidden_size: Count = 128
     """Units of a recurrent layer, in each direction."""
     num_layers: Count = 1
     """Recurrent layers on top of each other."""
     bidirectional: bool = True
-    """Read from both ends, not from the first word on alone."""
+    """Read from both ends; --no-bidirectional reads from the first word on alone."""
     piece_size: Count = 64
     """Units of the layer that reads a piece, in each direction."""
     pooling: Literal["last", "mean", "max", "attention"] = "max"
@@ -110,7 +110,7 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     input_dropout: Rate = 0.5
     """Share of the embedding's features dropped in training, for a whole text."""
     word_dropout: Rate = 0.1
-    """Share of the words (characters, ...) that become unknown in training."""
+    """Share of the tokens that become unknown in training."""
     dropout: Rate = 0.5
     """Share of each layer's outputs dropped in training, for a whole text."""
     weight_dropout: Rate = 0.0

@@ -84,7 +84,7 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
     connection: Connection = "dot"
     """What the decoder gets: the encoder's last state, its last output again and again, or attention besides."""
     bidirectional: bool = True
-    """Read inputs from both ends, with half of the units each."""
+    """Read inputs from both ends, with half of the units each; --no-bidirectional reads from the front alone."""
     reverse_inputs: bool = False
     """Read inputs from their end (Sutskever et al., 2014)."""
     reverse_answers: bool = False

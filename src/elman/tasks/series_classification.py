@@ -73,7 +73,7 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
     num_layers: Count = 1
     """Recurrent layers on top of each other."""
     bidirectional: bool = True
-    """Read from both ends."""
+    """Read from both ends; --no-bidirectional reads from the first step on alone."""
     pooling: Literal["last", "mean", "max", "attention"] = "mean"
     """How all steps become one vector."""
     convolution: Annotated[int, Meta(ge=0, lt=1024)] = 0

@@ -71,7 +71,8 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
     test: Size = 0.1
     """Part that training never sees, where no file is called test; as --validation."""
     lower: bool = True
-    """Words that differ in capitals alone have one vector; letters are always read as they are."""
+    """Words that differ in capitals alone have one vector; with --no-lower each has its own. Letters are always read as
+    they are."""
     min_count: Count = 1
     """Words seen less often have no vector of their own; their letters are read."""
     cell: CellName = "LSTM"
