@@ -43,11 +43,11 @@ LANGUAGE = {
 EPOCHS = 5
 
 
-def settings(what, folder):
+def settings(what, folder, rate):
     ahead, back = str(folder / "ahead.elman"), str(folder / "back.elman")
     return {
         "chance": {},
-        "vectors": {"vectors": str(GLOVE)},
+        "vectors": {"vectors": str(GLOVE), "vectors_rate": rate},
         "forward": {"start_from": (ahead,)},
         "both": {"start_from": (ahead, back)},
     }[what]
@@ -95,8 +95,8 @@ def learn_language(folder, minutes):
         )
 
 
-def accuracy(what, folder, seeds):
-    task, found = elman.Classification(**settings(what, folder)), []
+def accuracy(what, folder, seeds, rate):
+    task, found = elman.Classification(**settings(what, folder, rate)), []
     data = task.read(SST)
     for seed in seeds:
         begun = time.perf_counter()
@@ -121,12 +121,13 @@ def main():
     parser.add_argument("--folder", type=Path, default=Path("lm"))
     parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--rate", type=float, default=5.0, help="vectors_rate")
     options = parser.parse_args()
     if options.what == "language":
         options.folder.mkdir(parents=True, exist_ok=True)
         learn_language(options.folder, options.minutes)
     else:
-        accuracy(options.what, options.folder, options.seeds)
+        accuracy(options.what, options.folder, options.seeds, options.rate)
 
 
 if __name__ == "__main__":
