@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from elman._errors import DataError
+from elman._errors import DataError, plural
 from elman.data import table
 from elman.data.files import File, by_part, data_files, decoded, lines
 
@@ -114,7 +114,7 @@ def check_classes(train: Sequence[HasLabel], *others: Sequence[HasLabel], unit: 
     counts = Counter(example.label for example in train)
     if len(counts) < 2:
         only = f"all {len(train):,} are {next(iter(counts))!r}" if counts else f"there is no {unit}"
-        raise DataError(f"expected {'series' if unit == 'series' else f'{unit}s'} of at least two classes; {only}")
+        raise DataError(f"expected {plural(unit)} of at least two classes; {only}")
     for example in train:
         if counts[example.label] < 2:
             raise DataError(

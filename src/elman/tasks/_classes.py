@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from elman._errors import DataError
+from elman._errors import DataError, plural
 from elman.data.class_batches import ClassBatch
 from elman.data.examples import Data, Part
 from elman.tasks._logits import all_logits
@@ -35,7 +35,7 @@ def check_validation(data: Data) -> None:
         DataError: names the mends.
     """
     if not len(data.validation):
-        units = data.unit if data.unit == "series" else f"{data.unit}s"
+        units = plural(data.unit)
         raise DataError(
             f"{data.source}: {len(data.train):,} {units} to train on and none to validate with; the best weights are "
             f"chosen by it: use more {units}, a larger --validation, or a file called dev"
