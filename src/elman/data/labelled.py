@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from elman._errors import DataError
 from elman.data import table
+from elman.data.examples import plural
 from elman.data.files import File, by_part, data_files, decoded, lines
 
 
@@ -79,7 +80,7 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
     (Labelled(text='a b', label='x', place='the text'),)
 
     Raises:
-        DataError: an empty text or label.
+        DataError: an empty text or label, or a label with a tab or a line end.
     """
     found = []
     for example in examples:
@@ -88,6 +89,8 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
             raise DataError(f"{example.place}: the text is empty; write one, or delete it")
         if not label:
             raise DataError(f"{example.place}: the label is empty; write one, or delete the text")
+        if "\t" in label or "\n" in label:  # answers are lines with tabs
+            raise DataError(f"{example.place}: the label {label[:40]!r} holds a tab or a line end; take it out")
         found.append(Labelled(text, label, example.place))
     return tuple(found)
 
@@ -114,7 +117,7 @@ def check_classes(train: Sequence[HasLabel], *others: Sequence[HasLabel], unit: 
     counts = Counter(example.label for example in train)
     if len(counts) < 2:
         only = f"all {len(train):,} are {next(iter(counts))!r}" if counts else f"there is no {unit}"
-        raise DataError(f"expected {'series' if unit == 'series' else f'{unit}s'} of at least two classes; {only}")
+        raise DataError(f"expected {plural(unit)} of at least two classes; {only}")
     for example in train:
         if counts[example.label] < 2:
             raise DataError(

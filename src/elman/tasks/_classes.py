@@ -11,7 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from elman._errors import DataError
 from elman.data.class_batches import ClassBatch
-from elman.data.examples import Data, Part
+from elman.data.examples import Data, Part, plural
 from elman.tasks._logits import all_logits
 from elman.tasks.classification_metrics import ClassificationMetrics
 
@@ -35,7 +35,7 @@ def check_validation(data: Data) -> None:
         DataError: names the mends.
     """
     if not len(data.validation):
-        units = data.unit if data.unit == "series" else f"{data.unit}s"
+        units = plural(data.unit)
         raise DataError(
             f"{data.source}: {len(data.train):,} {units} to train on and none to validate with; the best weights are "
             f"chosen by it: use more {units}, a larger --validation, or a file called dev"
@@ -49,7 +49,9 @@ def class_metrics(model: Any, part: Part, codec: Any, *, temperature: float | No
         DataError: an empty part.
     """
     if not len(part):
-        raise DataError(f"the {part.name} part is empty; name a file for it, or split with a larger share")
+        raise DataError(
+            f"{part.name}: no {codec.unit} to measure on; name a file that has some, or split with a larger share"
+        )
     logits = all_logits(model, part.examples, codec)
     truth = np.array([example.label for example in part.examples])
     return ClassificationMetrics.of(logits, truth, labels=codec.labels, unit=codec.unit, temperature=temperature)

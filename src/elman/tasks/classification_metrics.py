@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
+from elman.data.examples import plural
 from elman.measures.calibration import expected_calibration_error, fit_temperature, scaled
 from elman.measures.classification import Confusion, negative_log_likelihood
 
@@ -109,11 +110,11 @@ class ClassificationMetrics:
 
     def report(self) -> str:
         """The line, what the probabilities are worth, and the confusion matrix."""
-        plural = self.unit if self.unit == "series" or self.count == 1 else f"{self.unit}s"
+        units = self.unit if self.count == 1 else plural(self.unit)
         honesty = (
             f"calibration error {self.uncalibrated:.1%}, at temperature {self.temperature:.2f} {self.calibrated:.1%}"
         )
-        lines = [f"{self}, over {self.count:,} {plural}", honesty]
+        lines = [f"{self}, over {self.count:,} {units}", honesty]
         return "\n".join([*lines, *([str(self.confusion)] if len(self.confusion.labels) <= MOST_CLASSES else [])])
 
     def __str__(self) -> str:
