@@ -85,3 +85,21 @@ def one_of(option: str, value: str, known: Iterable[str]) -> None:
     known = list(known)
     if value not in known:
         raise ConfigError(f"{option}: expected {', '.join(known)}; got {value!r}{nearest(str(value), known)}")
+
+
+def counted(count: int, unit: str) -> str:
+    """A number of things in words.
+
+    >>> counted(1, "text"), counted(2000, "text"), counted(0, "series")
+    ('1 text', '2,000 texts', '0 series')
+    """
+    return f"{count:,} {unit if count == 1 else plural(unit)}"
+
+
+def plural(unit: str) -> str:
+    """What several of a unit are called.
+
+    >>> plural("word"), plural("series")
+    ('words', 'series')
+    """
+    return unit if unit.endswith("s") else f"{unit}s"

@@ -48,7 +48,7 @@ def test_answers_are_the_softmax_at_the_temperature(fitted):
 
 def test_answers_do_not_depend_on_what_else_is_asked(fitted):
     asked = [" ".join(["so", "good", "bad", "film"][: n % 4 + 1] * (n % 7 + 1)) for n in range(70)]
-    together = fitted.predict(asked)
+    together = fitted.predict_all(asked)
     for text, answer in zip(asked, together, strict=True):
         alone = fitted.predict(text)
         assert alone.label == answer.label
@@ -65,23 +65,20 @@ def test_it_abstains_below_the_threshold(fitted):
         fitted.predict("so good", threshold=1.1)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [("", "the text: the text is empty"), (["a", " "], "text 2: the text is")]
-)
-def test_empty_texts_are_named(fitted, text, message):
-    with pytest.raises(elman.DataError, match=message):
-        fitted.predict(text)
+def test_empty_texts_are_named(fitted):
+    with pytest.raises(elman.DataError, match="text 2: the text is empty"):
+        fitted.predict_all(["a", " "])
 
 
 def test_texts_of_unknown_words_get_an_answer(fitted):
     assert sum(fitted.predict("zebra").probabilities.values()) == pytest.approx(1)
-    assert fitted.predict([]) == []
+    assert fitted.predict_all([]) == []
 
 
 def test_lines_are_answered_in_order(fitted, tmp_path):
     (tmp_path / "asked.txt").write_text("so good\nbad film\n")
     lines = list(fitted.answers(str(tmp_path / "asked.txt"), options=ClassPrediction()))
-    answers = fitted.predict(["so good", "bad film"])
+    answers = fitted.predict_all(["so good", "bad film"])
     assert lines == [f"{answer.label}\t{answer.probability:.4f}" for answer in answers]
     lines = list(
         fitted.answers(str(tmp_path / "asked.txt"), options=ClassPrediction(probabilities=True, threshold=1.0))

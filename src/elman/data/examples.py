@@ -103,12 +103,3 @@ def fingerprint(*values: Any) -> str:
     True
     """
     return hashlib.sha256(msgspec.json.encode(values)).hexdigest()
-
-
-def plural(unit: str) -> str:
-    """What several of a `Data.unit` are called.
-
-    >>> plural("text"), plural("series")
-    ('texts', 'series')
-    """
-    return unit if unit == "series" else f"{unit}s"

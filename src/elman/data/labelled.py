@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from elman._errors import DataError
+from elman._errors import DataError, plural
 from elman.data import table
-from elman.data.examples import plural
 from elman.data.files import File, by_part, data_files, decoded, lines
 
 

@@ -258,6 +258,8 @@ def _read_table(file: File, columns: Columns, labelled: bool, missing: Missing, 
     rows = table.read_table(file, columns=[columns.series, *time, *label, *channels], encoding=encoding)
     steps: dict[str, list[table.Row]] = {}
     for row in rows:
+        if not steps and not columns.values:
+            _check_channels(file, row, channels)
         steps.setdefault(row.values[columns.series], []).append(row)
     series = []
     for name, own_rows in steps.items():
@@ -268,6 +270,15 @@ def _read_table(file: File, columns: Columns, labelled: bool, missing: Missing, 
         places = [f"{file.name}, line {row.line}" for row in ordered]
         series.append(Series(_numbers(values, places, channels, missing), kind, place))
     return SeriesFile(tuple(channels), tuple(series))
+
+
+def _check_channels(file: File, row: table.Row, channels: Sequence[str]) -> None:
+    """Refuses a column that was taken for a channel and holds texts."""
+    for name in channels:
+        try:
+            _number(row.values[name], f"{file.name}, line {row.line}, {name}")
+        except DataError as error:
+            raise DataError(f"{error}; say which columns are channels with --value-columns") from None
 
 
 def _label(file: File, columns: Columns, name: str, rows: list[table.Row]) -> str:
@@ -329,7 +340,7 @@ def _number(text: str, place: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise DataError(f"{place}: expected a number, as in every column of values; got {text[:40]!r}") from None
+        raise DataError(f"{place}: expected a number; got {text.strip()[:40]!r}") from None
     if not abs(value) <= _LARGEST:
         raise DataError(f"{place}: expected a finite number, of {_LARGEST:.1e} at most; got {text.strip()!r}")
     return value

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from elman._errors import DataError
+from elman._errors import DataError, plural
 from elman.data.class_batches import ClassBatch
-from elman.data.examples import Data, Part, plural
+from elman.data.examples import Data, Part
 from elman.tasks._logits import all_logits
 from elman.tasks.classification_metrics import ClassificationMetrics
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from elman.data.examples import plural
+from elman._errors import counted
 from elman.measures.calibration import expected_calibration_error, fit_temperature, scaled
 from elman.measures.classification import Confusion, negative_log_likelihood
 
@@ -110,11 +110,10 @@ class ClassificationMetrics:
 
     def report(self) -> str:
         """The line, what the probabilities are worth, and the confusion matrix."""
-        units = self.unit if self.count == 1 else plural(self.unit)
         honesty = (
             f"calibration error {self.uncalibrated:.1%}, at temperature {self.temperature:.2f} {self.calibrated:.1%}"
         )
-        lines = [f"{self}, over {self.count:,} {units}", honesty]
+        lines = [f"{self}, over {counted(self.count, self.unit)}", honesty]
         return "\n".join([*lines, *([str(self.confusion)] if len(self.confusion.labels) <= MOST_CLASSES else [])])
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TextIO
 
 import msgspec
 
-from elman.data.examples import plural
+from elman._errors import counted
 from elman.training.events import Checkpoint, Evaluated, Event, Finished, Prepared, SaveFailed, Started, Stepped
 
 
@@ -104,7 +104,7 @@ def _sentence(event: Event) -> str:
     match event:
         case Started():
             return (
-                f"{event.parameters:,} weights, {event.size:,} {plural(event.unit)} to train on, for {event.budget}; "
+                f"{event.parameters:,} weights, {counted(event.size, event.unit)} to train on, for {event.budget}; "
                 f"engine {event.engine}"
             )
         case Evaluated():
