@@ -180,7 +180,7 @@ def test_data_that_is_not_enough_or_not_this_tasks():
     with pytest.raises(elman.DataError, match=r"expected what task.read returns; got data of Characters"):
         elman.Seq2Seq().settled(elman.LanguageModelling(unroll_length=8).read_text("abc " * 100))
     task, data, model = built(test=0)
-    with pytest.raises(elman.DataError, match="the test part is empty"):
+    with pytest.raises(elman.DataError, match="test: nothing to measure on"):
         task.evaluate(model, data.test, data.codec)
 
 

@@ -39,4 +39,4 @@ def check_part(part: Part) -> None:
         DataError: an empty part.
     """
     if not len(part):
-        raise DataError(f"the {part.name} part is empty; name a file for it, or split with a larger share")
+        raise DataError(f"{part.name}: nothing to measure on; name a file that has some, or split with a larger share")
