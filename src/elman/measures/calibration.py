@@ -35,6 +35,10 @@ def reliability(
 
     >>> reliability(np.array([[0.75, 0.25], [0.0, 1.0], [0.5, 0.5]]), np.array([0, 0, 0]), bins=2)
     (Bin(count=1, confidence=0.5, accuracy=1.0), Bin(count=2, confidence=0.875, accuracy=0.5))
+
+    Raises:
+        ShapeError: arrays of different length.
+        DataError: no example.
     """
     check_examples(probabilities, truth)
     confidence, right = probabilities.max(axis=1).astype(np.float64), probabilities.argmax(axis=1) == truth
@@ -49,6 +53,10 @@ def expected_calibration_error(
 
     >>> round(expected_calibration_error(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 0]), bins=10), 6)
     0.45
+
+    Raises:
+        ShapeError: arrays of different length.
+        DataError: no example.
     """
     table = reliability(probabilities, truth, bins=bins)
     return sum(part.count * abs(part.accuracy - part.confidence) for part in table) / len(truth)
@@ -65,6 +73,10 @@ def fit_temperature(logits: Float[np.ndarray, "example classes"], truth: Integer
     >>> temperature = fit_temperature(logits, np.zeros(1000, int))
     >>> round(temperature, 2), scaled(logits[:1], temperature).round(2).tolist()
     (1.82, [[0.9, 0.1]])
+
+    Raises:
+        ShapeError: arrays of different length.
+        DataError: no example.
     """
     check_examples(logits, truth)
 
