@@ -162,9 +162,13 @@ def test_files_are_read_for_evaluation(fitted, tmp_path):
     metrics = fitted.evaluate(fitted.read(place))
     answers = [fitted.predict(text).text for text in ("1+2", "10+20")]
     assert metrics.exact_accuracy == np.mean([a == b for a, b in zip(answers, ["3", "30"], strict=True)])
-    place.write_text("one\tthree\n")
-    with pytest.raises(elman.VocabularyError, match="the source 'one'"):
-        fitted.read(place)
+    for text, message in (
+        ("one\t3", "the source 'one': the model knows no 'o'"),
+        ("1\tx3", "the target 'x3': .* no 'x'"),
+    ):
+        place.write_text(f"1+2\t3\n{text}\n")
+        with pytest.raises(elman.DataError, match=f"{message}; leave out the pairs that hold it"):
+            fitted.read(place)
 
 
 def test_lines_are_answered_as_they_are(fitted, tmp_path):

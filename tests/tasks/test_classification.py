@@ -160,6 +160,8 @@ def test_coarse_labels(tmp_path):
     assert task.read(tmp_path / "trec").codec.labels == ("ABBR", "NUM")
     with pytest.raises(elman.DataError, match=r"trec, line 1: the only text to train on of class 'ABBR:exp'"):
         elman.Classification().read(tmp_path / "trec")
+    with pytest.raises(elman.DataError, match="train, text 2: coarse: nothing comes before the first colon"):
+        task.read_texts([("a", "x:y"), ("b", ":y")] * 4)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +194,7 @@ def test_impossible_settings(settings, message):
         ([("a", "x"), ("b", "x"), ("c", "y")], "train, text 3: the only text to train on of class 'y'"),
         ([("a", "x"), (" ", "y")], "train, text 2: the text is empty"),
         ([("a", "x"), ("b", "")], "train, text 2: the label is empty"),
+        ([("a", "x"), ("b", "y\tz")], r"train, text 2: the label 'y\\tz' holds a tab or a line end; take it out"),
         ([], "at least two classes; there is no text"),
     ],
 )
@@ -208,7 +211,7 @@ def test_data_of_another_task_is_refused(fitted):
         elman.Classification().settled("data")
     with pytest.raises(elman.DataError, match="another vocabulary"):
         fitted.evaluate(data.test)
-    with pytest.raises(elman.DataError, match="the again part is empty"):
+    with pytest.raises(elman.DataError, match="again: no text to measure on"):
         fitted.task.evaluate(fitted.model, reread(fitted, []), fitted.codec)
 
 

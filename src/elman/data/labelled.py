@@ -79,7 +79,7 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
     (Labelled(text='a b', label='x', place='the text'),)
 
     Raises:
-        DataError: an empty text or label.
+        DataError: an empty text or label, or a label with a tab or a line end.
     """
     found = []
     for example in examples:
@@ -88,6 +88,8 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
             raise DataError(f"{example.place}: the text is empty; write one, or delete it")
         if not label:
             raise DataError(f"{example.place}: the label is empty; write one, or delete the text")
+        if "\t" in label or "\n" in label:  # answers are lines with tabs
+            raise DataError(f"{example.place}: the label {label[:40]!r} holds a tab or a line end; take it out")
         found.append(Labelled(text, label, example.place))
     return tuple(found)
 

@@ -25,6 +25,7 @@ Missing = Literal["error", "interpolate"]
 SUFFIXES = (".ts", *table.SUFFIXES)
 """Endings of files that hold series."""
 
+_LARGEST = float(np.finfo(np.float32).max)
 _GAPS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 
 
@@ -340,6 +341,6 @@ def _number(text: str, place: str) -> float:
         value = float(text)
     except ValueError:
         raise DataError(f"{place}: expected a number; got {text.strip()[:40]!r}") from None
-    if not math.isfinite(value):
-        raise DataError(f"{place}: expected a finite number; got {text.strip()!r}")
+    if not abs(value) <= _LARGEST:
+        raise DataError(f"{place}: expected a finite number, of {_LARGEST:.1e} at most; got {text.strip()!r}")
     return value

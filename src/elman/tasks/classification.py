@@ -317,7 +317,10 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     def _coarsened(self, texts: Iterable[Labelled]) -> list[Labelled]:
         if not self.coarse:
             return list(texts)
-        return [text._replace(label=text.label.partition(":")[0]) for text in texts]
+        found = [text._replace(label=text.label.partition(":")[0].strip()) for text in texts]
+        if empty := next((text for text in found if not text.label), None):
+            raise DataError(f"{empty.place}: coarse: nothing comes before the first colon of the label")
+        return found
 
     def _data(
         self,
