@@ -103,6 +103,18 @@ def test_vectors_are_frozen_trained_or_trained_later(place, make):
     assert moved(3, vectors_train=2)
 
 
+def test_vectors_may_have_a_rate_of_their_own(place):
+    plain = dict(optimiser="sgd", momentum=0, learning_rate=0.5, decay="none", warmup_steps=0, clip=0)
+
+    def steps(**settings):
+        task, data = classification(place, word_dropout=0.0, **settings)
+        fitted = elman.fit(task, data, steps=1, evaluations=1, report=Quiet(), **plain)
+        return np.asarray(fitted.model.embedding.table) - np.asarray(begun(task, data)[1].embedding.table)
+
+    assert np.abs(steps()).max() > 1e-4
+    np.testing.assert_allclose(steps(vectors_rate=4.0), 4 * steps(), rtol=1e-3, atol=1e-6)
+
+
 def test_reporters_tell_what_was_found(place):
     shown, lines = io.StringIO(), io.StringIO()
     for report in (Lines(shown), Json(lines)):
@@ -118,6 +130,8 @@ def test_reporters_tell_what_was_found(place):
 def test_settings_that_do_not_fit_are_errors(place):
     with pytest.raises(elman.ConfigError, match="vectors_train: frozen is for vectors; name their file"):
         elman.Classification(vectors_train="frozen")
+    with pytest.raises(elman.ConfigError, match="vectors_rate: 3 is for vectors; name their file"):
+        elman.Tagging(vectors_rate=3.0)
     with pytest.raises(elman.ConfigError, match="vectors_train"):
         elman.Tagging(vectors=place, vectors_train=0)
     with pytest.raises(
