@@ -18,7 +18,7 @@ from elman._errors import ArtefactError, ConfigError, Interrupted
 from elman.data.examples import Data
 from elman.fitted import Fitted, fitted_class, from_saved, settings_of
 from elman.tasks._task import Task
-from elman.training.events import Checkpoint, Evaluated, Event, Finished, SaveFailed
+from elman.training.events import Checkpoint, Evaluated, Event, Finished, Prepared, SaveFailed
 from elman.training.loop import train
 from elman.training.reporters import Reporter, default_reporter
 from elman.training.settings import Training, suited
@@ -70,13 +70,16 @@ def fit(
     if place is not None and not resume:
         artefact.refuse_existing(place, force=force)
     if resume:
-        task, state, measures = _resumed(task, data, training, place)
+        (task, state, measures), note = _resumed(task, data, training, place), ""
     else:
         task, measures = task.settled(data), {}
-        state = _begun(task, data, training)
+        model, note = task.begun(_built(task, data, training), data.codec)
+        state = _begun(task, model, data, training)
 
     reporter = report or default_reporter()
     try:
+        if note:
+            reporter(Prepared(note))
         with _stop_requests() as stop:
             for event in train(task, data, training, state, stopped=stop.is_set):
                 reporter(event)
@@ -144,8 +147,11 @@ def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) ->
     return msgspec.structs.replace(saved, state=artefact.State(values, artefact.named_arrays(state.arrays())))
 
 
-def _begun(task: Task, data: Data, training: Training) -> TrainState:
-    model = task.build(data.codec, key=jax.random.key(training.seed))
+def _built(task: Task, data: Data, training: Training) -> Any:
+    return task.build(data.codec, key=jax.random.key(training.seed))
+
+
+def _begun(task: Task, model: Any, data: Data, training: Training) -> TrainState:
     rows = rows_of(task.batches(data.train, seed=training.seed).at(0))
     return start_state(model, training, task.init_carry(model, rows))
 
@@ -163,7 +169,7 @@ def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> 
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
     if kept.values["fingerprint"] != data.fingerprint:
         raise ArtefactError(f"{data.source}: not the data that {place} was training on ({kept.values['source']})")
-    empty = jax.eval_shape(lambda: _begun(before.task, data, training).arrays())
+    empty = jax.eval_shape(lambda: _begun(before.task, _built(before.task, data, training), data, training).arrays())
     arrays = artefact.fill(empty, kept.arrays, what=f"{place}/training")
     state = TrainState(
         model=arrays["model"],

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.conftest import SMALL_TEXT
 
 from elman import ConfigError, DataError
 from elman.data import subwords as subwords_module
 from elman.data.subwords import Subwords
 from elman.data.vocabulary import vocabulary_from_builtins, whole_words
+from tests.conftest import SMALL_TEXT
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 LEARNED = Subwords.of([SMALL_TEXT], size=330)

@@ -89,7 +89,7 @@ def test_every_text_is_once_in_an_epoch_with_its_class_and_weight():
         EncodedText((np.full(length, 2 + number, np.int32),), int(label))
         for number, (length, label) in enumerate(pairs)
     ]
-    batches = ClassBatches(texts, one, batch_size=8, balanced=True)
+    batches = ClassBatches(texts, one, batch_size=8, balance=1.0)
     for epoch in (0, 1):
         seen, total = [], np.zeros(2)
         for step in range(len(batches)):
@@ -103,3 +103,14 @@ def test_every_text_is_once_in_an_epoch_with_its_class_and_weight():
             assert (batch.outer[~rows] == 0).all()
         assert sorted(seen) == [(number, int(label)) for number, label in enumerate(labels)]
         np.testing.assert_allclose(total, 57 / 2, rtol=1e-5)  # each class counts the same, and the mean weight is 1
+
+
+def test_half_a_balance_is_the_root_of_the_whole():
+    one, labels = codec(), [0] * 9 + [1]
+    texts = [EncodedText((np.array([2], np.int32),), label) for label in labels]
+    weights = {}
+    for balance in (0.0, 0.5, 1.0):
+        batch = ClassBatches(texts, one, batch_size=10, balance=balance, shuffle=False).at(0)
+        weights[balance] = batch.weights[batch.labels == 1][0] / batch.weights[batch.labels == 0][0]
+        np.testing.assert_allclose(batch.weights.sum(), 10, rtol=1e-6)
+    np.testing.assert_allclose([weights[0.0], weights[0.5], weights[1.0]], [1, 3, 9], rtol=1e-6)

@@ -53,8 +53,9 @@ def test_a_vocabulary_is_matched_as_spelt_then_in_lower_case():
     matched = match(CITIES, ["Paris", "ROME", "berlin", "france", "Rome"])
     np.testing.assert_array_equal(matched.matrix, [MATRIX[0], MATRIX[2], np.zeros(4), MATRIX[3], MATRIX[2]])
     assert matched.found.tolist() == [True, True, False, True, True]
-    assert (matched.exact, matched.lowered, matched.composed, matched.share) == (2, 2, 0, 0.8)
+    assert (matched.ways.tolist(), matched.share) == ([0, 1, -1, 0, 1], 0.8)
     assert str(matched) == "vectors for 80.0% of 5 words (2 as spelt, 2 in lower case)"
+    assert str(matched.first(3)) == "vectors for 66.7% of 3 words (1 as spelt, 1 in lower case)"
     assert match(CITIES, []).share == 0
 
 

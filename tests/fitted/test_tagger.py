@@ -5,7 +5,6 @@ from itertools import product
 import jax
 import numpy as np
 import pytest
-from tests.tasks.test_tagging import SMALL, fit, named
 
 import elman
 from elman.data.conllu import read_conllu
@@ -14,6 +13,7 @@ from elman.fitted.tagger import Tagger
 from elman.tasks import TagPrediction
 from elman.training.events import Stepped
 from elman.training.reporters import Quiet
+from tests.tasks.test_tagging import SMALL, fit, named
 
 SENTENCE = ("with", "Dee", "Fox", "in")
 

@@ -58,7 +58,7 @@ FORMS = [
     dict(units="bytes", pieces="words", piece_size=16, input_dropout=0.0),
     dict(pieces="sentences", pooling="last", cell="GRU", num_layers=2),
     dict(units="subwords", subwords=300, pooling="attention"),
-    dict(convolution=3, pooling="mean", weight_dropout=0.1, class_weights="balanced", label_smoothing=0.1),
+    dict(convolution=3, pooling="mean", weight_dropout=0.1, balance=0.5, label_smoothing=0.1),
 ]
 
 

@@ -37,7 +37,7 @@ def trained(steps=60, out=None, report=None, resume=False, **settings):
     [
         dict(),
         dict(convolution=3, convolution_pool=2, pooling="max", cell="LSTM"),
-        dict(pooling="last", bidirectional=False, num_layers=2, class_weights="balanced", label_smoothing=0.1),
+        dict(pooling="last", bidirectional=False, num_layers=2, balance=1.0, label_smoothing=0.1),
     ],
 )
 def test_every_form_learns_and_is_the_same_when_loaded(form, tmp_path):

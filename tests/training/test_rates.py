@@ -21,7 +21,9 @@ def rates(monkeypatch):
     """Sets what the task says of each epoch."""
 
     def says(*epochs):
-        monkeypatch.setattr(elman.LanguageModelling, "rates", lambda task, epoch: epochs[min(epoch, len(epochs) - 1)])
+        monkeypatch.setattr(
+            elman.LanguageModelling, "rates", lambda task, model, epoch: epochs[min(epoch, len(epochs) - 1)]
+        )
 
     return says
 

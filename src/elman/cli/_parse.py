@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -13,8 +14,10 @@ Result = TypeVar("Result")
 
 
 def call(function: Callable[..., Result], name: str, arguments: list[str]) -> Result:
-    """Calls `function` with `arguments` as read by tyro; help and usage errors exit."""
-    style = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    """Calls `function` with `arguments` as read by tyro; help and usage errors exit. `--from`, which Python cannot have
+    for a name, stands for `--start-from`."""
+    arguments = [re.sub("^--from(?=$|=)", "--start-from", argument) for argument in arguments]
+    style = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.UseAppendAction)
     return tyro.cli(function, prog=f"elman {name}", args=arguments, config=style)
 
 

@@ -53,14 +53,14 @@ class ClassBatches:
         batch_size: int,
         seed: int = 0,
         shuffle: bool = True,
-        balanced: bool = False,
+        balance: float = 0.0,
     ):
-        """`balanced`: every class counts the same, however many its sequences are; the mean weight is 1."""
+        """`balance`: a sequence of a class of n counts n^-balance, so that with 0 every sequence counts the same and
+        with 1 every class; the mean weight is 1."""
         self._examples, self._codec = examples, codec
         self._labels = np.array([example.label for example in examples], np.int32)
-        counts = np.bincount(self._labels, minlength=len(codec.labels))
-        classes = np.maximum(counts, 1) * np.count_nonzero(counts) / max(len(examples), 1)
-        self._weights = (1 / classes if balanced else np.ones(len(counts))).astype(np.float32)
+        weights = np.maximum(np.bincount(self._labels, minlength=len(codec.labels)), 1) ** -balance
+        self._weights = (weights / weights[self._labels].mean() if len(examples) else weights).astype(np.float32)
         sizes = [codec.size(example) for example in examples]
         self._buckets = Buckets(sizes, batch_size=batch_size, seed=seed, shuffle=shuffle)
 

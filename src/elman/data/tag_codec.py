@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 from jaxtyping import Bool, Integer
 
-from elman._errors import DataError
+from elman._errors import ConfigError, DataError
 from elman.data.spans import Scheme, Span, can_follow, tags_of
 from elman.data.tagged import Form, Tagged
-from elman.data.vocabulary import PADDING, UNKNOWN_WORD
+from elman.data.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Words
 
 LETTERS = 24
 """Letters of a word that are read; of longer ones, half from the front and half from the back."""
@@ -40,6 +40,10 @@ class TagCodec(msgspec.Struct, frozen=True):
     """How the training files were written; what is tagged is written so too."""
     column: str = "upos"
     """Where the tags were."""
+    added: int = 0
+    """How many words, the last, are in no sentence to train on but came from elsewhere."""
+    language_models: tuple[str, ...] = ()
+    """Settings of the language models that read the words first, as JSON."""
 
     @classmethod
     def of(
@@ -51,9 +55,10 @@ class TagCodec(msgspec.Struct, frozen=True):
         scheme: Scheme | None = None,
         form: Form = "conllu",
         column: str = "upos",
+        more: Iterable[str] = (),
     ) -> TagCodec:
         """The codec of sentences to train on; words seen fewer than `min_count` times are not known, the most frequent
-        come first.
+        come first, and after them `more` words.
 
         Raises:
             DataError: no word is left.
@@ -67,15 +72,36 @@ class TagCodec(msgspec.Struct, frozen=True):
         if not kept:
             most = max(words.values(), default=0)
             raise DataError(f"min_count {min_count} leaves no word; the most frequent appears {most} times")
+        others = dict.fromkeys(word.lower() if lower else word for word in more)
+        for word in kept:
+            others.pop(word, None)
         return cls(
-            words=(PADDING, UNKNOWN_WORD, *kept),
+            words=(PADDING, UNKNOWN_WORD, *kept, *others),
             letters=(PADDING, UNKNOWN_WORD, *sorted(letters)),
             tags=tuple(sorted(tags)),
             lower=lower,
             scheme=scheme,
             form=form,
             column=column,
+            added=len(others),
         )
+
+    def read_by(self, language_models: tuple[str, ...], vocabulary: AnyVocabulary) -> TagCodec:
+        """This codec with the words of language models.
+
+        Raises:
+            ConfigError: their tokens are no words.
+
+        >>> codec = TagCodec.of([Tagged(("The", "cat"), ("DET", "NOUN"))])
+        >>> codec.read_by((), Words.of(["the cat sat, cat"])).words[2:]
+        ('cat', 'sat', ',', 'the')
+        """
+        if not isinstance(vocabulary, Words):
+            raise ConfigError(f"start_from: a tagger starts from models of words; got one of {vocabulary.unit}s")
+        known = set(vocabulary.tokens)
+        words = ("" if f" {token}" in known else token.removeprefix(" ") for token in vocabulary.tokens)
+        kept = {"words": tuple(words), "lower": vocabulary.lower, "added": 0, "language_models": language_models}
+        return msgspec.structs.replace(self, **kept)
 
     def word_ids(self, words: Sequence[str]) -> Integer[np.ndarray, " time"]:
         """The ids of words."""

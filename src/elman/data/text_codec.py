@@ -13,7 +13,7 @@ from jaxtyping import Integer
 
 from elman.data.buckets import pad, padded
 from elman.data.class_batches import Inputs
-from elman.data.vocabulary import Bytes, Characters, Subwords
+from elman.data.vocabulary import Bytes, Characters, Subwords, Words
 from elman.data.words import Lexicon, split_sentences, split_words
 
 Units = Literal["words", "characters", "bytes", "subwords"]
@@ -70,19 +70,23 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
     [[1, 4, 2, 1]]
     """
 
-    vocabulary: Characters | Bytes | Subwords | Lexicon
+    vocabulary: Characters | Bytes | Subwords | Words | Lexicon
     labels: tuple[str, ...]
     reading: Reading
+    language_models: tuple[str, ...] = ()
+    """Settings of the language models that read the texts first, as JSON."""
 
     @classmethod
-    def of(cls, texts: Iterable[str], *, labels: Sequence[str], reading: Reading) -> TextCodec:
-        """The codec of texts to train on.
+    def of(
+        cls, texts: Iterable[str], *, labels: Sequence[str], reading: Reading, more: Iterable[str] = ()
+    ) -> TextCodec:
+        """The codec of texts to train on; `more` words are kept besides.
 
         Raises:
             DataError: a `min_count` that leaves no word.
             ConfigError: sub-words that cannot be learned.
         """
-        return cls(_vocabulary(map(reading.normal, texts), reading), tuple(labels), reading)
+        return cls(_vocabulary(map(reading.normal, texts), reading, map(reading.normal, more)), tuple(labels), reading)
 
     @property
     def unit(self) -> str:
@@ -92,11 +96,11 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
     @property
     def unknown(self) -> int:
         """The id that stands for what is not known."""
-        return 1 if isinstance(self.vocabulary, Lexicon) else 0
+        return 1 if isinstance(self.vocabulary, Lexicon | Words) else 0
 
     def encode(self, text: str) -> tuple[Integer[np.ndarray, " _"], ...]:
         """The ids of a text, piece by piece, never without a piece. Characters that were not seen are left out."""
-        skip = "error" if isinstance(self.vocabulary, Lexicon) else "skip"
+        skip = "error" if isinstance(self.vocabulary, Lexicon | Words) else "skip"
         normal = self.reading.normal
         pieces = [self.vocabulary.encode(normal(piece), unknown=skip) for piece in self.reading.cut(text)]
         return tuple(_shortened(pieces, self.reading)) or (np.zeros(0, np.int32),)
@@ -123,10 +127,10 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         return EncodedText(tuple(random.integers(0, self.vocabulary.size, n).astype(np.int32) for n in lengths), 0)
 
 
-def _vocabulary(texts: Iterable[str], reading: Reading) -> Characters | Bytes | Subwords | Lexicon:
+def _vocabulary(texts: Iterable[str], reading: Reading, more: Iterable[str]) -> Characters | Bytes | Subwords | Lexicon:
     match reading.units:
         case "words":
-            return Lexicon.of(texts, min_count=reading.min_count)
+            return Lexicon.of(texts, min_count=reading.min_count, more=more)
         case "characters":
             return Characters.of(texts)
         case "bytes":

@@ -14,12 +14,15 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Integer
 
 from elman._errors import DataError
 
 BLOCK = 4096
 """Words handled at a time."""
+
+WAYS = ("as spelt", "in lower case", "from sub-words")
+"""How a vocabulary's word gets its vector, in order of preference."""
 
 SPELLINGS = 50_000
 """Most frequent words among which the nearest spelling of an unknown one is looked for."""
@@ -157,20 +160,27 @@ class Matched:
 
     matrix: Float32[np.ndarray, "vocab feature"]
     """Zero where there is none."""
-    found: Bool[np.ndarray, " vocab"]
-    exact: int
-    lowered: int
-    composed: int
+    ways: Integer[np.ndarray, " vocab"]
+    """How each was found: a place in `WAYS`, -1 where there is none."""
+
+    @property
+    def found(self) -> Bool[np.ndarray, " vocab"]:
+        """Which words have a vector."""
+        return self.ways >= 0
 
     @property
     def share(self) -> float:
         """The share of the words that have a vector, 0 to 1."""
-        return float(self.found.mean()) if len(self.found) else 0.0
+        return float(self.found.mean()) if len(self.ways) else 0.0
+
+    def first(self, count: int) -> Matched:
+        """The same of the first words."""
+        return Matched(self.matrix[:count], self.ways[:count])
 
     def __str__(self) -> str:
-        ways = {"as spelt": self.exact, "in lower case": self.lowered, "from sub-words": self.composed}
-        counts = ", ".join(f"{count:,} {way}" for way, count in ways.items() if count)
-        return f"vectors for {self.share:.1%} of {len(self.found):,} words" + (f" ({counts})" if counts else "")
+        counts = {name: int(np.sum(self.ways == way)) for way, name in enumerate(WAYS)}
+        shown = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        return f"vectors for {self.share:.1%} of {len(self.ways):,} words" + (f" ({shown})" if shown else "")
 
 
 def match(vectors: Vectors, words: Sequence[str]) -> Matched:
@@ -183,15 +193,13 @@ def match(vectors: Vectors, words: Sequence[str]) -> Matched:
     here = vectors.select({*words, *(word.lower() for word in words)})
     missing = [word for word in dict.fromkeys(words) if word not in here and word.lower() not in here]
     made = vectors.compose(word for word in missing if word)
-    matrix, counts = np.zeros((len(words), vectors.width), np.float32), [0, 0, 0]
-    found = np.zeros(len(words), bool)
+    matrix, ways = np.zeros((len(words), vectors.width), np.float32), np.full(len(words), -1)
     for row, word in enumerate(words):
         for way, (source, key) in enumerate(((here, word), (here, word.lower()), (made, word))):
             if key in source:
-                matrix[row], found[row] = source[key], True
-                counts[way] += 1
+                matrix[row], ways[row] = source[key], way
                 break
-    return Matched(matrix, found, *counts)
+    return Matched(matrix, ways)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

@@ -68,10 +68,12 @@ class Lexicon(Vocabulary, frozen=True, tag="lexicon"):
 
     tokens: tuple[str, ...]
     lower: bool = False
+    added: int = 0
+    """How many words, the last, are in no text but came from elsewhere."""
 
     @classmethod
-    def of(cls, texts: Iterable[str], *, lower: bool = False, min_count: int = 1) -> Lexicon:
-        """The words of `texts`, most frequent first.
+    def of(cls, texts: Iterable[str], *, lower: bool = False, min_count: int = 1, more: Iterable[str] = ()) -> Lexicon:
+        """The words of `texts`, most frequent first, then those of `more` that are words for `split_words` too.
 
         Raises:
             DataError: a `min_count` that leaves none.
@@ -84,7 +86,11 @@ class Lexicon(Vocabulary, frozen=True, tag="lexicon"):
             raise DataError(
                 f"min_count {min_count} leaves no word; the most frequent appears {max(counts.values())} times"
             )
-        return cls(tokens=(PADDING, UNKNOWN_WORD, *kept), lower=lower)
+        others = dict.fromkeys(word.lower() if lower else word for word in more)
+        for word in kept:
+            others.pop(word, None)
+        added = [word for word in others if split_words(word) == [word]]
+        return cls(tokens=(PADDING, UNKNOWN_WORD, *kept, *added), lower=lower, added=len(added))
 
     @property
     def unit(self) -> str:

@@ -15,6 +15,7 @@ from elman.layers import Bidirectional, Dense, Embedding, Stack
 from elman.layers.conv import TimeConvolution
 from elman.layers.pooling import Pooling, PoolingName, make_pooling
 from elman.layers.recurrent import Recurrent, run
+from elman.models.readers import LanguageReaders
 from elman.ops.dropout import variational_dropout
 
 Tokens = Int[Array, "batch *piece time"]
@@ -42,7 +43,8 @@ class Reader(eqx.Module):
 class Classifier(eqx.Module):
     """embedding -> dropout -> (convolution) -> (a reader of pieces) -> recurrent layers -> pooling -> logits.
 
-    The embedding is of tokens, or for numeric series a linear map of each step's channels.
+    The embedding is of tokens, or for numeric series a linear map of each step's channels; language models may stand in
+    its place.
 
     >>> import jax, jax.numpy as jnp
     >>> from elman.cells import LSTM
@@ -51,7 +53,7 @@ class Classifier(eqx.Module):
     (2, 3)
     """
 
-    embedding: Embedding | Dense
+    embedding: Embedding | Dense | LanguageReaders
     convolution: TimeConvolution | None
     reader: Reader | None
     layers: Stack
@@ -80,12 +82,14 @@ class Classifier(eqx.Module):
         word_dropout: float = 0.0,
         dropout: float = 0.0,
         unknown: int = 0,
+        readers: LanguageReaders | None = None,
         key: PRNGKeyArray,
     ):
         """`vocab`: tokens, or 0 for series of `channels`; `convolution`: steps that a front end sees at once, 0 for
         none, of which the maximum of every `convolution_pool` goes on; `piece_size`: units of what reads a piece, 0
         where sequences are not in pieces; `word_dropout`: the share of ids that become `unknown` in training, so that
-        what an unknown word means is learned too."""
+        what an unknown word means is learned too; `readers`: language models that read the tokens first, with dropout
+        of their own."""
         keys = jr.split(key, 6)
 
         def layer(size: int, hidden: int, key: PRNGKeyArray) -> Recurrent:
@@ -94,8 +98,11 @@ class Classifier(eqx.Module):
             ahead, back = jr.split(key)
             return Bidirectional(cell(size, hidden, key=ahead), cell(size, hidden, key=back))
 
-        size = embedding_size
-        self.embedding = Embedding(vocab, size, key=keys[0]) if vocab else Dense(channels, size, key=keys[0])
+        size = embedding_size if readers is None else readers.hidden_size
+        if readers is not None:
+            self.embedding = readers
+        else:
+            self.embedding = Embedding(vocab, size, key=keys[0]) if vocab else Dense(channels, size, key=keys[0])
         self.convolution = None
         if convolution:
             self.convolution = TimeConvolution(size, size, width=convolution, pool=convolution_pool, key=keys[1])
@@ -143,9 +150,8 @@ class Classifier(eqx.Module):
         word_key, input_key, reader_key, layers_key = (None,) * 4 if key is None else jr.split(key, 4)
         steps = outer if inner is None else inner.reshape(-1)
         flat = values if inner is None else values.reshape(len(steps), -1)
-        xs = self.embedding(self._with_unknown(flat, word_key))
+        xs = self._embedded(self._with_unknown(flat, word_key), steps, input_key)
         seen = [("embedding", xs)]
-        xs = variational_dropout(xs, self.input_dropout, key=input_key)
         if self.convolution is not None:
             xs, steps = self.convolution(xs, lengths=steps)
             seen.append(("convolution", xs))
@@ -157,6 +163,11 @@ class Classifier(eqx.Module):
         seen += [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]
         pooled = self.pooling(outputs[-1], lengths=steps)
         return [*seen, ("pooling", pooled), ("head", self.head(pooled))]
+
+    def _embedded(self, values: Array, lengths: Array, key: PRNGKeyArray | None) -> Float[Array, "batch time feature"]:
+        if isinstance(self.embedding, LanguageReaders):
+            return self.embedding(values, lengths=lengths, key=key)
+        return variational_dropout(self.embedding(values), self.input_dropout, key=key)
 
     def _with_unknown(self, ids: Array, key: PRNGKeyArray | None) -> Array:
         if key is None or not self.word_dropout:

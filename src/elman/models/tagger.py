@@ -16,6 +16,7 @@ from elman.cells import Cell
 from elman.layers import Bidirectional, Dense, Embedding, Stack
 from elman.layers.crf import TagChain
 from elman.layers.recurrent import final, run
+from elman.models.readers import LanguageReaders
 from elman.ops.dropout import variational_dropout
 
 
@@ -46,12 +47,13 @@ class Speller(eqx.Module):
 
 
 class TaggingModel(eqx.Module):
-    """(word vector, spelling) -> dropout -> layers that read from both ends -> scores of tags.
+    """(word vector, spelling) -> dropout -> layers that read from both ends -> scores of tags. Language models may give
+    the word vectors, which then depend on the words around (Peters et al., 2017).
 
     `chain` is what is known of tags in a row; see `elman.ops.crf` for what scores and chain make together.
     """
 
-    embedding: Embedding
+    embedding: Embedding | LanguageReaders
     speller: Speller
     layers: Stack
     head: Dense
@@ -72,15 +74,17 @@ class TaggingModel(eqx.Module):
         num_layers: int,
         crf: bool,
         allowed: Bool[np.ndarray, "before after"] | None = None,
+        readers: LanguageReaders | None = None,
         input_dropout: float = 0.0,
         dropout: float = 0.0,
         key: PRNGKeyArray,
     ):
-        """`hidden_size` and `letter_hidden_size` are for each direction."""
+        """`hidden_size` and `letter_hidden_size` are for each direction; `readers` stand in the embedding's place."""
         embedding_key, speller_key, head_key, *layer_keys = jr.split(key, 3 + num_layers)
-        self.embedding = Embedding(words, embedding_size, key=embedding_key)
+        self.embedding = Embedding(words, embedding_size, key=embedding_key) if readers is None else readers
         self.speller = Speller(cell, letters=letters, size=letter_size, hidden_size=letter_hidden_size, key=speller_key)
-        layers, size = [], embedding_size + self.speller.reader.hidden_size
+        word_size = embedding_size if readers is None else readers.hidden_size
+        layers, size = [], word_size + self.speller.reader.hidden_size
         for layer_key in layer_keys:
             ahead_key, back_key = jr.split(layer_key)
             layer = Bidirectional(cell(size, hidden_size, key=ahead_key), cell(size, hidden_size, key=back_key))
@@ -118,7 +122,11 @@ class TaggingModel(eqx.Module):
     ) -> list[tuple[str, Array]]:
         """What each part puts out, by name, in the order of computation; the scores come last."""
         speller_key, input_key, layers_key = (None, None, None) if key is None else jr.split(key, 3)
-        vectors = self.embedding(words)
+        if isinstance(self.embedding, LanguageReaders):
+            readers_key = None if key is None else jr.fold_in(key, 1)
+            vectors = self.embedding(words, lengths=lengths, key=readers_key)
+        else:
+            vectors = self.embedding(words)
         spelt = self.speller(letters, letter_counts, key=speller_key)
         xs = jnp.concatenate([vectors, spelt[spellings]], axis=-1)
         xs = variational_dropout(xs, self.input_dropout, key=input_key)

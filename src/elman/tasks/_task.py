@@ -74,6 +74,14 @@ class Task(Config, frozen=True, kw_only=True):
     def build(self, codec: Any, *, key: PRNGKeyArray) -> Any:
         """A new model for what `codec` knows."""
 
+    def begun(self, model: Any, codec: Any) -> tuple[Any, str]:
+        """A new model with the weights that it starts from, where those are not random, and a line on them for people.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        return model, ""
+
     @abstractmethod
     def batches(self, part: Any, *, seed: int) -> Batches:
         """The training batches of a part."""
@@ -88,7 +96,7 @@ class Task(Config, frozen=True, kw_only=True):
     ) -> tuple[tuple[Any, Any], Carry]:
         """((sum, count), carry): the loss summed over the batch in nats; `key=None` means without noise."""
 
-    def rates(self, epoch: int) -> Mapping[str, float]:
+    def rates(self, model: Any, epoch: int) -> Mapping[str, float]:
         """What multiplies the learning rate of parts of the model in an epoch, counted from 0; 0 freezes a part. The
         names are those of the saved weights, such as "embedding" or "layers.cells.0"; all other parts have 1."""
         return {}

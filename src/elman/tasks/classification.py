@@ -15,7 +15,7 @@ from msgspec import Meta
 from elman._config import Config
 from elman._errors import ConfigError, DataError
 from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
-from elman.tasks._task import Task
+from elman.tasks._pretrained import KnownWords, Pretrained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from elman.data.labelled import Labelled
     from elman.data.text_codec import Reading, TextCodec
     from elman.models.classifier import Classifier
+    from elman.models.readers import LanguageReaders
     from elman.tasks.classification_metrics import ClassificationMetrics
 
 
@@ -41,7 +42,7 @@ class ClassPrediction(Config, frozen=True, kw_only=True):
     """Write the probability of every class, not of the answer alone."""
 
 
-class Classification(Task, frozen=True, kw_only=True, tag=True):
+class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     """Tell the class of a text.
 
     >>> task = Classification(hidden_size=8, embedding_size=8)
@@ -103,8 +104,8 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
     """Share of each layer's outputs dropped in training, for a whole text."""
     weight_dropout: Rate = 0.0
     """Share of the recurrent weights dropped in each step of training (Merity et al., 2018)."""
-    class_weights: Literal["none", "balanced"] = "none"
-    """Let each text count the same, or each class."""
+    balance: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """How much texts of rare classes count: 0 each text the same, 1 each class the same."""
     label_smoothing: Rate = 0.0
     """Share of each answer that is spread over all classes in training."""
     batch_size: Count = 32
@@ -113,7 +114,7 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
     def __post_init__(self) -> None:
         if callable(self.cell):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
-        Task.__post_init__(self)
+        Pretrained.__post_init__(self)
         if self.encoding != "utf-8":
             from elman.data.files import check_encoding
 
@@ -121,6 +122,10 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
         check_parts(self.validation, self.test, "texts")
         if self.min_count > 1 and self.units != "words":
             raise ConfigError(f"min_count: belongs to words; {self.units} are all kept")
+        if self.vectors and self.units != "words":
+            raise ConfigError(f"vectors: belong to words; choose units='words', not {self.units!r}")
+        if self.start_from and self.pieces != "none":
+            raise ConfigError("start_from: a language model reads whole texts; leave pieces out")
         if self.pieces == "words" and self.units == "words":
             raise ConfigError("pieces: words are not made of words; choose units='characters' or pieces='sentences'")
 
@@ -192,7 +197,11 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
         if data.codec.reading != self._reading():
             raise DataError("data: read as other units or pieces by another task; read it with this one")
         check_validation(data)
-        return self
+        return msgspec.structs.replace(self, embedding_size=self.word_size(self.embedding_size))
+
+    def known_words(self, codec: TextCodec) -> KnownWords:
+        """The words of the lexicon."""
+        return KnownWords(codec.vocabulary.tokens[2:], 2, codec.vocabulary.added)  # ty: ignore
 
     def build(self, codec: TextCodec, *, key: PRNGKeyArray) -> Classifier:
         """A new model for the vocabulary and the classes of `codec`."""
@@ -214,15 +223,24 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
             input_dropout=self.input_dropout,
             word_dropout=self.word_dropout,
             dropout=self.dropout,
+            readers=self._readers(codec, key),
             key=key,
         )
+
+    def _readers(self, codec: TextCodec, key: PRNGKeyArray) -> LanguageReaders | None:
+        from elman.tasks._language_models import readers_of
+
+        if not codec.language_models:
+            return None
+        rates = {"input_dropout": self.input_dropout, "dropout": self.dropout}
+        return readers_of(codec.language_models, codec.vocabulary, **rates, key=key)  # ty: ignore
 
     def batches(self, part: Part, *, seed: int) -> ClassBatches:
         """Texts of like length together; every epoch deals them out anew."""
         from elman.data.class_batches import ClassBatches
 
-        balanced = self.class_weights == "balanced"
-        return ClassBatches(part.examples, part.codec, batch_size=self.batch_size, seed=seed, balanced=balanced)
+        size, balance = self.batch_size, self.balance
+        return ClassBatches(part.examples, part.codec, batch_size=size, seed=seed, balance=balance)
 
     def loss(self, model: Classifier, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None) -> tuple:
         """((nats, texts), carry): cross-entropy summed over the texts, each counted by its weight."""
@@ -268,10 +286,13 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
     def _reading(self) -> Reading:
         from elman.data.text_codec import Reading
 
+        models, units, cased = self.language_models(), self.units, self.cased
+        if models is not None:
+            units, cased = f"{models.vocabulary.unit}s", not getattr(models.vocabulary, "lower", False)
         return Reading(
-            units=self.units,
+            units=units,  # ty: ignore
             pieces=self.pieces,
-            cased=self.cased,
+            cased=cased,
             min_count=self.min_count,
             subwords=self.subwords,
             max_length=self.max_length,
@@ -304,7 +325,11 @@ class Classification(Task, frozen=True, kw_only=True, tag=True):
         parts = split(train, **shares, seed=self.split_seed, by=lambda text: text.label)
         train, validation, test = parts.train, validation or parts.validation, test or parts.test
         reading = self._reading()
-        codec = TextCodec.of((text.text for text in train), labels=labels, reading=reading)
+        models = self.language_models()
+        if models is None:
+            codec = TextCodec.of((text.text for text in train), labels=labels, reading=reading, more=self.more_words())
+        else:
+            codec = TextCodec(models.vocabulary, labels, reading, models.settings)
         return Data(
             train=_part("train", train, codec),
             validation=_part("validation", validation, codec),

@@ -84,8 +84,8 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
     """Noise added to the values in training, in standard deviations of a channel."""
     dropout: Rate = 0.3
     """Share of each layer's outputs dropped in training, for a whole series."""
-    class_weights: Literal["none", "balanced"] = "none"
-    """Let each series count the same, or each class."""
+    balance: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """How much series of rare classes count: 0 each series the same, 1 each class the same."""
     label_smoothing: Rate = 0.0
     """Share of each answer that is spread over all classes in training."""
     batch_size: Count = 16
@@ -199,8 +199,7 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         """Series of like length together; every epoch deals them out anew."""
         from elman.data.class_batches import ClassBatches
 
-        balanced = self.class_weights == "balanced"
-        return ClassBatches(part.examples, part.codec, batch_size=self.batch_size, seed=seed, balanced=balanced)
+        return ClassBatches(part.examples, part.codec, batch_size=self.batch_size, seed=seed, balance=self.balance)
 
     def loss(self, model: Classifier, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None) -> tuple:
         """((nats, series), carry): cross-entropy summed over the series, each counted by its weight."""

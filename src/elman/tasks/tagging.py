@@ -16,7 +16,7 @@ from msgspec import Meta
 from elman._config import Config
 from elman._errors import ConfigError, DataError
 from elman.tasks._fields import CellName, Count, Rate, cell_name
-from elman.tasks._task import Task
+from elman.tasks._pretrained import KnownWords, Pretrained
 from elman.tasks.tagging_metrics import TaggingMetrics
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from elman.data.tag_batches import TagBatch, TagBatches
     from elman.data.tag_codec import TagCodec
     from elman.data.tagged import Tagged
+    from elman.models.readers import LanguageReaders
     from elman.models.tagger import TaggingModel
 
 GRAMMAR = "grammar"
@@ -48,7 +49,7 @@ class TagPrediction(Config, frozen=True, kw_only=True):
     """Tell how probable each tag is."""
 
 
-class Tagging(Task, frozen=True, kw_only=True, tag=True):
+class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
     """Tag every word.
 
     >>> task = Tagging(hidden_size=16, validation=0, test=0)
@@ -99,7 +100,7 @@ class Tagging(Task, frozen=True, kw_only=True, tag=True):
     def __post_init__(self) -> None:
         if callable(self.cell):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
-        Config.__post_init__(self)
+        Pretrained.__post_init__(self)
         if sum(part for part in (self.validation, self.test) if part < 1) >= 1:
             raise ConfigError(f"validation {self.validation} and test {self.test} leave nothing to train on")
 
@@ -162,6 +163,7 @@ class Tagging(Task, frozen=True, kw_only=True, tag=True):
                 "validation": dealt.validation,
                 "test": parts["test"] or dealt.test,
             }
+        models = self.language_models()
         codec = TagCodec.of(
             parts["train"],
             lower=not self.cased,
@@ -169,7 +171,10 @@ class Tagging(Task, frozen=True, kw_only=True, tag=True):
             scheme=scheme,
             form=found.form,
             column=column,
+            more=self.more_words(),
         )
+        if models is not None:
+            codec = codec.read_by(models.settings, models.vocabulary)
         return Data(
             **{name: Part(name, tuple(sentences), codec) for name, sentences in parts.items()},
             codec=codec,
@@ -192,7 +197,12 @@ class Tagging(Task, frozen=True, kw_only=True, tag=True):
         if not len(data.validation):
             raise DataError("the validation part is empty; expected sentences that choose the best weights")
         suited = "softmax" if data.codec.scheme is None else "crf"
-        return msgspec.structs.replace(self, decoder=self.decoder or suited)
+        size = self.word_size(self.embedding_size)
+        return msgspec.structs.replace(self, decoder=self.decoder or suited, embedding_size=size)
+
+    def known_words(self, codec: TagCodec) -> KnownWords:
+        """The words of the codec."""
+        return KnownWords(codec.words[2:], 2, codec.added)
 
     def build(self, codec: TagCodec, *, key: PRNGKeyArray) -> TaggingModel:
         """A new model for the words, letters and tags of `codec`."""
@@ -211,10 +221,20 @@ class Tagging(Task, frozen=True, kw_only=True, tag=True):
             num_layers=self.num_layers,
             crf=self.decoder == "crf",
             allowed=codec.allowed,
+            readers=self._readers(codec, key),
             input_dropout=self.input_dropout,
             dropout=self.dropout,
             key=key,
         )
+
+    def _readers(self, codec: TagCodec, key: PRNGKeyArray) -> LanguageReaders | None:
+        from elman.data.vocabulary import Words
+        from elman.tasks._language_models import readers_of
+
+        if not codec.language_models:
+            return None
+        vocabulary = Words(tokens=codec.words, lower=codec.lower)
+        return readers_of(codec.language_models, vocabulary, input_dropout=0.0, dropout=self.dropout, key=key)
 
     def batches(self, part: Part[Tagged], *, seed: int) -> TagBatches:
         """The sentences, dealt out anew in every epoch."""

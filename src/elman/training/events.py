@@ -9,6 +9,13 @@ from elman.training.state import TrainState
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """What the model starts from, where that is not chance."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Started:
     """Training begins, or goes on after `state.progress.step` steps."""
 
@@ -75,4 +82,4 @@ class Finished:
     reason: str
 
 
-Event = Started | Stepped | Evaluated | Checkpoint | SaveFailed | Finished
+Event = Prepared | Started | Stepped | Evaluated | Checkpoint | SaveFailed | Finished

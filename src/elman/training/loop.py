@@ -105,7 +105,7 @@ def train(
 
 
 def _factors(task: Task, model: Any, epoch: int) -> Any:
-    rates = task.rates(epoch)
+    rates = task.rates(model, epoch)
     return rates_by_weight(model, rates) if rates else None
 
 

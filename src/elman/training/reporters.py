@@ -9,7 +9,7 @@ from typing import Any, Protocol, TextIO
 import msgspec
 
 from elman._errors import counted
-from elman.training.events import Checkpoint, Evaluated, Event, Finished, SaveFailed, Started, Stepped
+from elman.training.events import Checkpoint, Evaluated, Event, Finished, Prepared, SaveFailed, Started, Stepped
 
 
 class Reporter(Protocol):
@@ -111,7 +111,7 @@ def _sentence(event: Event) -> str:
             best = ", the best so far" if event.is_best else ""
             share = f"{event.spent:4.0%}, {_duration(event.seconds)}, step {event.step}"
             return f"{share}: validation {event.metrics}{best}"
-        case SaveFailed():
+        case Prepared() | SaveFailed():
             return event.message
         case Finished(reason="early"):
             return f"stopped early: no better evaluation since step {event.state.progress.best_step}"

@@ -1,0 +1,101 @@
+"""Language models as readers: what they made of a text, up to each of its tokens, is what a classifier or a tagger
+begins with (Dai and Le, 2015; Peters et al., 2017; Howard and Ruder, 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from elman.layers import Embedding, Stack
+from elman.models.language_model import LanguageModel
+from elman.ops.dropout import variational_dropout
+
+
+class LanguageReader(eqx.Module):
+    """The embedding and the recurrent layers of a language model, which reads from the front or from the end."""
+
+    embedding: Embedding
+    layers: Stack
+    input_dropout: float = eqx.field(static=True)
+    reverse: bool = eqx.field(static=True)
+
+    def __init__(self, model: LanguageModel, *, reverse: bool):
+        """`reverse`: `model` was trained to read from the end."""
+        self.embedding, self.layers = model.embedding, model.layers
+        self.input_dropout, self.reverse = model.input_dropout, reverse
+
+    @property
+    def hidden_size(self) -> int:
+        """Features of an output."""
+        return self.layers.cells[-1].hidden_size
+
+    def __call__(
+        self,
+        ids: Int[Array, "batch time"],
+        *,
+        lengths: Int[Array, " batch"],
+        key: PRNGKeyArray | None = None,
+    ) -> Float[Array, "batch time hidden"]:
+        """The top layer's output at every token, zero at padding. Every sequence is read from a fresh state."""
+        input_key, layers_key = (None, None) if key is None else jr.split(key)
+        xs = self.embedding(turned(ids, lengths) if self.reverse else ids)
+        xs = variational_dropout(xs, self.input_dropout, key=input_key)
+        _, ys = self.layers(xs, self.layers.init_carry(len(ids)), lengths=lengths, key=layers_key)
+        return turned(ys, lengths) if self.reverse else ys
+
+
+class LanguageReaders(eqx.Module):
+    """Readers of the same tokens, their outputs side by side; those that read from the front come first."""
+
+    readers: tuple[LanguageReader, ...]
+
+    def __init__(self, readers: Sequence[LanguageReader]):
+        self.readers = tuple(sorted(readers, key=lambda reader: reader.reverse))
+
+    @property
+    def forward_size(self) -> int:
+        """Features of an output that were read from the front."""
+        return sum(reader.hidden_size for reader in self.readers if not reader.reverse)
+
+    @property
+    def hidden_size(self) -> int:
+        """Features of an output."""
+        return sum(reader.hidden_size for reader in self.readers)
+
+    def __call__(
+        self,
+        ids: Int[Array, "batch time"],
+        *,
+        lengths: Int[Array, " batch"],
+        key: PRNGKeyArray | None = None,
+    ) -> Float[Array, "batch time hidden"]:
+        """Every reader's output at every token; `key=None` means no dropout."""
+        keys = [None] * len(self.readers) if key is None else list(jr.split(key, len(self.readers)))
+        read = [reader(ids, lengths=lengths, key=k) for reader, k in zip(self.readers, keys, strict=True)]
+        return jnp.concatenate(read, axis=-1)
+
+    def depths(self) -> dict[str, int]:
+        """How far below the outputs each part is, by its name in this model: 1 for the top layers."""
+        found = {}
+        for number, reader in enumerate(self.readers):
+            count = len(reader.layers.cells)
+            for layer in range(count):
+                parts = ("cells",) if reader.layers.norms is None else ("cells", "norms")
+                found |= {f"readers.{number}.layers.{part}.{layer}": count - layer for part in parts}
+            found[f"readers.{number}.embedding"] = count + 1
+        return found
+
+
+def turned(xs: Array, lengths: Int[Array, " batch"]) -> Array:
+    """Sequences from their ends; what is behind `lengths` stays where it is.
+
+    >>> turned(jnp.array([[1, 2, 3, 0], [4, 5, 0, 0]]), jnp.array([3, 2])).tolist()
+    [[3, 2, 1, 0], [5, 4, 0, 0]]
+    """
+    time, ends = jnp.arange(xs.shape[1]), lengths[:, None]
+    places = jnp.where(time < ends, ends - 1 - time, time)
+    return jnp.take_along_axis(xs, places.reshape(places.shape + (1,) * (xs.ndim - 2)), axis=1)
