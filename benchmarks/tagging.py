@@ -84,7 +84,7 @@ class Elman:
         return float(found.total) / float(found.count)
 
     def tag(self, sentences):
-        from elman.fitted.tagger import Tagger
+        from elman.fitted import Tagger
 
         return Tagger(task=self.task, codec=self.data.codec, model=self.state[0]).predict_all(sentences)
 

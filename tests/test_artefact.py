@@ -10,6 +10,7 @@ import pytest
 
 import elman
 from elman import artefact
+from elman.artefact import refuse_existing
 
 
 @pytest.fixture
@@ -67,6 +68,19 @@ def test_damage_is_found_and_the_file_named(saved, name, damage, message):
     for use in (elman.load, elman.verify):
         with pytest.raises(elman.ArtefactError, match=rf"m\.elman/{name}: {message}"):
             use(saved)
+
+
+def test_a_place_that_cannot_be_overwritten_is_refused_before_training(saved, tmp_path, monkeypatch):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(elman.ArtefactError, match="notes.txt: exists and is no elman artefact; choose another place"):
+        refuse_existing(tmp_path / "notes.txt", force=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(elman.ArtefactError, match="exists and is no elman artefact"):
+        refuse_existing(Path(""), force=True)
+    refuse_existing(saved, force=True)
+    (saved / "own.txt").write_text("mine")
+    with pytest.raises(elman.ArtefactError, match="holds own.txt, which is not elman's; move it away first"):
+        refuse_existing(saved, force=True)
 
 
 def test_foreign_and_newer_and_missing_artefacts(saved, tmp_path):

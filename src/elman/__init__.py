@@ -43,10 +43,12 @@ if TYPE_CHECKING:
         WeightDropout,
         Zoneout,
     )
+    from elman.data.vector_files import open_vectors
     from elman.decoding.settings import Sampling
     from elman.fitted import Fitted, load
     from elman.fitting import fit
     from elman.inspection.verify import verify
+    from elman.inspection.words import word_vectors
     from elman.recurrence import unroll
     from elman.tasks import Classification, LanguageModelling, Seq2Seq, SeriesClassification, Tagging
     from elman.training.settings import Training
@@ -88,10 +90,12 @@ _HOMES = {
         "WeightDropout",
         "Zoneout",
     ),
+    "elman.data.vector_files": ("open_vectors",),
     "elman.decoding.settings": ("Sampling",),
     "elman.fitted": ("Fitted", "load"),
     "elman.fitting": ("fit",),
     "elman.inspection.verify": ("verify",),
+    "elman.inspection.words": ("word_vectors",),
     "elman.recurrence": ("unroll",),
     "elman.tasks": ("Classification", "LanguageModelling", "Seq2Seq", "SeriesClassification", "Tagging"),
     "elman.training.settings": ("Training",),
@@ -141,8 +145,10 @@ __all__ = [
     "Zoneout",
     "fit",
     "load",
+    "open_vectors",
     "unroll",
     "verify",
+    "word_vectors",
 ]
 
 

@@ -98,7 +98,7 @@ def exists(path: Path) -> bool:
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
-    """Raises `ArtefactError` where something is at `path` that was not to be overwritten."""
+    """Raises `ArtefactError` where something is at `path` that was not to be overwritten, or never is."""
     found = _found(path)
     if found is not None and not force:
         moved = f" as {found}, moved aside when a save was cut off" if found == _aside(_resolved(path)) else ""
@@ -106,6 +106,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
             f"{path}: exists{moved}; --resume goes on with it, --force (force=True) overwrites it, "
             "or name another place"
         )
+    _refuse_foreign(_resolved(path))
 
 
 def read(path: Path, *, with_state: bool = False) -> Saved:

@@ -83,7 +83,9 @@ def test_an_epoch_holds_every_target_once():
     pairs = [Pair(f"{text(30)}{number}", tuple({text(12) for _ in range(rng.integers(1, 4))})) for number in range(300)]
     codec = PairCodec.of(pairs)
     for reverse in (False, True):
-        batches = PairBatches(pairs, codec, batch_size=16, reverse=reverse, shuffle=True, seed=1)
+        batches = PairBatches(
+            pairs, codec, batch_size=16, reverse_inputs=reverse, reverse_answers=reverse, shuffle=True, seed=1
+        )
         seen, shapes = [], set()
         for step in range(len(batches)):
             batch, owners = batches.at(step), batches.owners(step)
@@ -95,12 +97,13 @@ def test_an_epoch_holds_every_target_once():
                 count = int(batch.weights[row].sum())
                 assert batch.weights[row, :count].all()
                 assert batch.targets[row, count - 1] == 0
-                seen.append((pairs[owner].source, codec.target.decode(batch.targets[row])))
+                target = codec.target.decode(batch.targets[row])
+                seen.append((pairs[owner].source, target[::-1] if reverse else target))
             assert not batch.weights[len(owners) :].any()
             assert not batch.lengths[len(owners) :].any()
         assert sorted(seen) == sorted((pair.source, target) for pair in pairs for target in pair.targets)
         assert len(shapes) <= 5
-    again = PairBatches(pairs, codec, batch_size=16, reverse=True, shuffle=True, seed=1)
+    again = PairBatches(pairs, codec, batch_size=16, reverse_inputs=True, reverse_answers=True, shuffle=True, seed=1)
     for step in (len(batches) + 3, 2):
         for a, b in zip(again.at(step)[:4], batches.at(step)[:4], strict=True):
             np.testing.assert_array_equal(a, b)

@@ -82,6 +82,12 @@ def test_ill_formed_spans_are_refused_by_file_and_word_or_repaired():
         check_spans([Tagged(("a",), ("NOUN",))], scheme="IOB2", ill_formed="repair")
 
 
+def test_tags_that_no_repair_helps_are_not_said_to_be_repaired():
+    for ill_formed in ("refuse", "repair"):
+        with pytest.raises(elman.DataError, match=r"word 1 \('a'\): 'NOUN' is no tag of IOB2; .* Mend the file$"):
+            check_spans([Tagged(("a",), ("NOUN",))], scheme="IOB2", ill_formed=ill_formed)
+
+
 def test_the_english_web_treebank(data_folder):
     found = read_tagged(data_folder / "ud_english_ewt")
     parts = (found.train, found.validation, found.test)

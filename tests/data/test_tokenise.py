@@ -21,6 +21,8 @@ from elman.data.tokenise import glued, tokenise
         ("Mail me@x.co :-)", "Mail me@x.co :-)"),
         ("J. R. Smith met AT&T at 10:30", "J. R. Smith met AT&T at 10:30"),
         ("naïve Ångström 日本", "naïve Ångström 日本"),
+        ("Cafe\u0301 d\u2019e\u0301te\u0301.", "Cafe\u0301 d\u2019e\u0301te\u0301 ."),
+        ("ok👍🏽 ❤\ufe0f👩\u200d💻😀😀", "ok 👍🏽 ❤\ufe0f 👩\u200d💻 😀 😀"),
         ("", ""),
     ],
 )

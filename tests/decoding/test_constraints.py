@@ -48,6 +48,8 @@ def test_a_table_allows_what_fullmatch_matches(pattern, texts, separator):
     for longest in (3, 4):
         found = outputs(matching(pattern, texts, separator=separator), longest)
         assert found == by_fullmatch(pattern, texts, separator, longest)
+        turned = outputs(matching(pattern, texts, separator=separator, backwards=True), longest)
+        assert {output[::-1] for output in turned} == found
 
 
 def test_every_allowed_step_can_still_end():

@@ -9,10 +9,10 @@ from elman._errors import ConfigError
 from elman.decoding.regular import Automaton
 
 
-def matches(pattern, text):
-    automaton = Automaton(pattern)
+def matches(pattern, text, backwards=False):
+    automaton = Automaton(pattern, backwards=backwards)
     state = automaton.start
-    for character in text:
+    for character in reversed(text) if backwards else text:
         state = automaton.after(state, character)
     return automaton.accepts(state)
 
@@ -36,7 +36,9 @@ PATTERNS = st.recursive(
 def test_an_automaton_accepts_what_fullmatch_matches(pattern):
     for length in range(5):
         for text in map("".join, itertools.product("ab1", repeat=length)):
-            assert matches(pattern, text) == bool(re.fullmatch(pattern, text)), (pattern, text)
+            expected = bool(re.fullmatch(pattern, text))
+            assert matches(pattern, text) == expected, (pattern, text)
+            assert matches(pattern, text, backwards=True) == expected, (pattern, text)
 
 
 @pytest.mark.parametrize("pattern", [r"\d", r"\D", r"\s", r"\S", r"\w", r"\W", r"[\d_]", r"[^\s\w]", ".", "[^b]", "é"])
@@ -68,9 +70,11 @@ def test_patterns(pattern, right, wrong):
     for text in right:
         assert re.fullmatch(pattern, text)
         assert matches(pattern, text)
+        assert matches(pattern, text, backwards=True)
     for text in wrong:
         assert not re.fullmatch(pattern, text)
         assert not matches(pattern, text)
+        assert not matches(pattern, text, backwards=True)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_answers_are_the_softmax_at_the_temperature(fitted):
 
 def test_answers_do_not_depend_on_what_else_is_asked(fitted):
     asked = [" ".join(["so", "good", "bad", "film"][: n % 4 + 1] * (n % 7 + 1)) for n in range(70)]
-    together = fitted.predict(asked)
+    together = fitted.predict_all(asked)
     for text, answer in zip(asked, together, strict=True):
         alone = fitted.predict(text)
         assert alone.label == answer.label
@@ -65,23 +65,20 @@ def test_it_abstains_below_the_threshold(fitted):
         fitted.predict("so good", threshold=1.1)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [("", "the text: the text is empty"), (["a", " "], "text 2: the text is")]
-)
-def test_empty_texts_are_named(fitted, text, message):
-    with pytest.raises(elman.DataError, match=message):
-        fitted.predict(text)
+def test_empty_texts_are_named(fitted):
+    with pytest.raises(elman.DataError, match="text 2: the text is empty"):
+        fitted.predict_all(["a", " "])
 
 
 def test_texts_of_unknown_words_get_an_answer(fitted):
     assert sum(fitted.predict("zebra").probabilities.values()) == pytest.approx(1)
-    assert fitted.predict([]) == []
+    assert fitted.predict_all([]) == []
 
 
 def test_lines_are_answered_in_order(fitted, tmp_path):
     (tmp_path / "asked.txt").write_text("so good\nbad film\n")
     lines = list(fitted.answers(str(tmp_path / "asked.txt"), options=ClassPrediction()))
-    answers = fitted.predict(["so good", "bad film"])
+    answers = fitted.predict_all(["so good", "bad film"])
     assert lines == [f"{answer.label}\t{answer.probability:.4f}" for answer in answers]
     lines = list(
         fitted.answers(str(tmp_path / "asked.txt"), options=ClassPrediction(probabilities=True, threshold=1.0))
@@ -109,10 +106,14 @@ def test_the_command_line_predicts_and_evaluates(saved, tmp_path, capsys, monkey
     assert "odd.tsv, line 2: label 'mixed' is not among those of training: neg, pos" in capsys.readouterr().err
 
 
-def test_an_empty_line_stops_the_answers_and_is_named(saved, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"so good\n\nbad film\n")))
-    assert run(["predict", saved, "-"]) == 2
-    assert "line 2: the text is empty" in capsys.readouterr().err
+def test_an_empty_line_has_no_label_and_leaves_the_others_theirs(saved, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"so good\n\nbad film\n \t")))
+    assert run(["predict", saved, "-"]) == 0
+    first, *rest = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [first[0], rest[0], rest[1][0], rest[2]] == ["pos", ["-", "0.0000"], "neg", ["-", "0.0000"]]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
+    assert run(["predict", saved, "-", "--probabilities"]) == 0
+    assert capsys.readouterr().out == "-\tneg=0.0000\tpos=0.0000\n"
 
 
 def test_training_from_the_command_line(tmp_path, capsys, monkeypatch):

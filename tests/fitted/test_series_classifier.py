@@ -38,16 +38,16 @@ def test_answers_are_the_softmax_at_the_temperature(fitted):
 
 def test_answers_do_not_depend_on_what_else_is_asked(fitted):
     asked = [np.concatenate([UP] * (n % 9 + 1))[: n % 20 + 1] for n in range(40)]
-    for one, answer in zip(asked, fitted.predict(asked), strict=True):
+    for one, answer in zip(asked, fitted.predict_all(asked), strict=True):
         assert fitted.predict(one).probability == pytest.approx(answer.probability, abs=1e-6)
-    assert fitted.predict([]) == []
+    assert fitted.predict_all([]) == []
     whole_numbers = UP.astype(int)
-    assert fitted.predict(whole_numbers) == fitted.predict([whole_numbers.tolist()])[0] == fitted.predict(UP)
+    assert fitted.predict(whole_numbers) == fitted.predict(whole_numbers.tolist()) == fitted.predict(UP)
 
 
 def test_series_of_other_channels_are_refused(fitted):
     with pytest.raises(elman.DataError, match=r"series 2: expected values of shape \(steps, 2\)"):
-        fitted.predict([UP, UP[:, :1]])
+        fitted.predict_all([UP, UP[:, :1]])
 
 
 def test_files_are_answered_with_classes_or_without_and_whatever_the_order_of_columns(fitted, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import elman
 from elman.data.conllu import read_conllu
 from elman.data.spans import spans_of
-from elman.fitted.tagger import Tagger
+from elman.fitted import Tagger
 from elman.tasks import TagPrediction
 from elman.training.events import Stepped
 from elman.training.reporters import Quiet

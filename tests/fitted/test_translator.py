@@ -1,6 +1,9 @@
 import re
+from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,16 +18,16 @@ from elman.training.reporters import Quiet
 def fitted():
     """A model of sums, trained for a moment."""
     task = elman.Seq2Seq(
-        digits=2, examples=2000, hidden_size=32, embedding_size=16, validation=50, test=50, reverse=True
+        digits=2, examples=2000, hidden_size=32, embedding_size=16, validation=50, test=50, reverse_inputs=True
     )
     return elman.fit(task, task.read("sums"), steps=150, evaluations=2, learning_rate=0.01, report=Quiet())
 
 
 @pytest.fixture(scope="module")
 def phones():
-    """A model that writes words, trained for a moment."""
+    """A model that writes words, from the last to the first, trained for a moment."""
     task = elman.Seq2Seq(
-        hidden_size=16, embedding_size=8, validation=5, test=0, target_unit="words", connection="state"
+        hidden_size=16, embedding_size=8, validation=5, test=0, target_unit="words", reverse_answers=True
     )
     pairs = [(a + b, f"{a.upper()} {b.upper()}") for a in "abcde" for b in "abcde"]
     return elman.fit(task, task.read_pairs(pairs), steps=20, evaluations=1, report=Quiet())
@@ -53,8 +56,6 @@ def test_the_best_answer_is_greedys_with_a_beam_of_one_and_no_worse_with_more(fi
 
 
 def test_scores_are_the_models_log_probabilities(fitted):
-    import jax
-
     for candidate in fitted.n_best("12+30", 4, length_penalty=1.0):
         source, target = fitted.codec.source.encode("12+30")[::-1], fitted.codec.target.encode(candidate.text)
         inputs = jnp.asarray([[0, *target]])
@@ -130,8 +131,19 @@ def test_attention_is_the_networks_in_reading_order(fitted, phones):
     source, target = fitted.codec.source.encode("12+30"), fitted.codec.target.encode("42")
     exact = fitted.model(jnp.asarray(source[::-1][None]), jnp.array([5]), jnp.asarray([[0, *target]])).attention
     np.testing.assert_allclose(fitted.attention("12+30", "42").weights, np.asarray(exact)[0, :, ::-1], atol=1e-5)
+    found = phones.attention("ab", "A B C")
+    assert found.target == ("A", "B", "C", "")
+    source, target = phones.codec.source.encode("ab"), phones.codec.target.encode("C B A")
+    exact = phones.model(jnp.asarray(source[None]), jnp.array([2]), jnp.asarray([[0, *target]])).attention[0]
+    np.testing.assert_allclose(found.weights, np.asarray(exact)[[2, 1, 0, 3]], atol=1e-5)
+    assert phones.attention("ab", "").weights.shape == (1, 2)
+
+
+def test_a_model_without_attention_looks_nowhere(phones):
+    task = msgspec.structs.replace(phones.task, connection="state")
+    plain = replace(phones, task=task, model=task.build(phones.codec, key=jax.random.key(0)))
     with pytest.raises(elman.ConfigError, match="a model with connection 'state' has none"):
-        phones.attention("ab")
+        plain.attention("ab")
 
 
 def test_a_saved_model_answers_the_same(fitted, tmp_path):

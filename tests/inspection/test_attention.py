@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.fitted.translator import AttentionMap
+from elman.fitted import AttentionMap
 from elman.inspection.attention import draw_attention
 
 FOUND = AttentionMap(tuple("a $"), ("x", ""), np.array([[0.9, 0.1, 0.0], [0.0, 0.2, 0.8]]))

@@ -9,7 +9,7 @@ import pytest
 
 from elman.cells import GRU, LSTM
 from elman.layers import Hierarchical
-from elman.models.classifier import Classifier
+from elman.models.classifier import ClassificationModel
 from tests.cells.checks import shaken
 from tests.conformance import weights
 from tests.conformance.peers import peer
@@ -20,7 +20,7 @@ LENGTHS = jnp.array([6, 2, 4], jnp.int32)
 
 
 def model(cell=LSTM, **settings):
-    return shaken(Classifier(cell, vocab=VOCAB, classes=CLASSES, **SMALL | settings, key=jr.key(0)))
+    return shaken(ClassificationModel(cell, vocab=VOCAB, classes=CLASSES, **SMALL | settings, key=jr.key(0)))
 
 
 def torch_outputs(torch, ours, layers=1):

@@ -85,7 +85,7 @@ def test_every_form_learns_and_is_the_same_when_loaded(form, tmp_path):
     assert loaded.task == fitted.task
     assert loaded.codec == fitted.codec
     asked = ["a good film", "not good", "Zebra!"]
-    assert loaded.predict(asked) == fitted.predict(asked)
+    assert loaded.predict_all(asked) == fitted.predict_all(asked)
     assert loaded.validation == fitted.validation
     assert elman.verify(tmp_path / "m.elman").agrees
 

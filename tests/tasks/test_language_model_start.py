@@ -120,7 +120,7 @@ def test_the_artefact_needs_no_language_model_any_more(folder, tmp_path):
     shutil.rmtree(tmp_path / "back")
     again = elman.load(tmp_path / "m")
     assert again.predict("a good plot").probabilities == fitted.predict("a good plot").probabilities
-    assert again.predict(["good", "bad film ."])[1].label == "neg"
+    assert again.predict_all(["good", "bad film ."])[1].label == "neg"
     assert elman.verify(tmp_path / "m") is not None
 
 

@@ -167,8 +167,8 @@ def test_data_that_is_not_enough_or_not_this_tasks():
         elman.Seq2Seq(validation=0.05).read_pairs([("a", "b"), ("c", "d"), ("e", "f")])
     with pytest.raises(elman.DataError, match=r"pair 2: the target of 'c' is empty"):
         elman.Seq2Seq().read_pairs([("a", "b"), ("c", "")])
-    with pytest.raises(elman.DataError, match="there are 55 sums of up to 1 digits; got a request for 50,000"):
-        elman.Seq2Seq(digits=1).read("sums")
+    with pytest.raises(elman.DataError, match="there are 55 sums of up to 1 digits; got a request for 60"):
+        elman.Seq2Seq(digits=1, examples=60).read("sums")
     with pytest.raises(elman.DataError, match="read with other units"):
         elman.Seq2Seq(**SMALL, source_unit="words").settled(elman.Seq2Seq(**SMALL).read_pairs(PAIRS))
     with pytest.raises(elman.DataError, match=r"expected what task.read returns; got data of Characters"):

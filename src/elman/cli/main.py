@@ -17,6 +17,7 @@ COMMANDS = {
     "generate": "Let a model write.",
     "predict": "Answer inputs: labels, tags, translations.",
     "evaluate": "Measure a model on data.",
+    "neighbours": "Show which words have vectors like a word's.",
     "info": "Show a model, or this installation.",
     "verify": "Check that a saved model is whole and computes consistently.",
 }

@@ -24,6 +24,7 @@ _PARTS = {
     "testb": "test",
 }
 _NO_DATA = re.compile(r"readme|licen[cs]e|sha256sums|citation", re.IGNORECASE)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
 
 
@@ -118,8 +119,9 @@ def by_part(files: Sequence[File]) -> dict[str, list[File]]:
     return parts
 
 
-def decoded(file: File, encoding: str = "utf-8") -> str:
-    r"""The text of a file, line ends as "\n", without a byte order mark.
+def decoded(file: File, encoding: str | None = None) -> str:
+    r"""The text of a file, line ends as "\n", without a byte order mark. Without an encoding it has to be UTF-8, and
+    messages name no option to say otherwise.
 
     >>> decoded(File("a.txt", ("a.txt",), b"caf\xe9\r\n"), "latin-1")
     'café\n'
@@ -128,16 +130,15 @@ def decoded(file: File, encoding: str = "utf-8") -> str:
         DataError: bytes that are no text of this encoding, or a binary file.
         ConfigError: an encoding that Python does not know.
     """
-    check_encoding(encoding)
+    named = encoding or "utf-8"
+    check_encoding(named)
     try:
-        text = file.content.decode(encoding)
+        text = file.content.decode(named)
     except UnicodeDecodeError as error:
         line, byte = file.content.count(b"\n", 0, error.start) + 1, file.content[error.start]
-        other = "latin-1" if _plain(encoding) == "utf-8" else "utf-8"
-        raise DataError(
-            f"{file.name}, line {line}: not {encoding.upper()} (byte 0x{byte:02x}); say how the file is encoded, such "
-            f"as with --encoding {other}"
-        ) from None
+        other = "utf-16" if file.content.startswith(_UTF_16) else "latin-1" if _plain(named) == "utf-8" else "utf-8"
+        mend = f"say how the file is encoded, such as with --encoding {other}" if encoding else "convert it to UTF-8"
+        raise DataError(f"{file.name}, line {line}: not {named.upper()} (byte 0x{byte:02x}); {mend}") from None
     if (null := text.find("\0")) >= 0:
         raise DataError(f"{file.name}: a binary file (a zero at character {null:,}); expected text")
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")

@@ -46,7 +46,8 @@ class PairBatches:
         codec: PairCodec,
         *,
         batch_size: int,
-        reverse: bool = False,
+        reverse_inputs: bool = False,
+        reverse_answers: bool = False,
         sampled: float = 0.0,
         ramp: int = 1,
         seed: int = 0,
@@ -56,13 +57,13 @@ class PairBatches:
         Args:
             pairs, codec: what to make arrays of.
             batch_size: rows of every batch; one that ends a group of like length may have empty rows.
-            reverse: sources from their last token to their first.
+            reverse_inputs, reverse_answers: sources, or targets, from their last token to their first.
             sampled: probability that the decoder reads its own last token (scheduled sampling), which grows from 0 over
                 the first `ramp` epochs.
             ramp: see `sampled`.
             seed, shuffle: every epoch deals the examples out anew.
         """
-        self._reverse, self._sampled, self._ramp, self._seed = reverse, sampled, ramp, seed
+        self._reversed, self._sampled, self._ramp, self._seed = (reverse_inputs, reverse_answers), sampled, ramp, seed
         self._sources = codec.rows("source", [pair.source for pair in pairs])
         self._targets = codec.rows("target", [target for pair in pairs for target in pair.targets])
         counts = [len(pair.targets) for pair in pairs]
@@ -81,8 +82,9 @@ class PairBatches:
         """The batch of a step, counted over all epochs; any order gives the same batches."""
         examples, rows, group = self._buckets.at(step)
         length, time = self._shapes[group]
-        sources, lengths = self._sources.padded(self._owners[examples], rows=rows, length=length, reverse=self._reverse)
-        targets, counts = self._targets.padded(examples, rows=rows, length=time)
+        inputs, answers = self._reversed
+        sources, lengths = self._sources.padded(self._owners[examples], rows=rows, length=length, reverse=inputs)
+        targets, counts = self._targets.padded(examples, rows=rows, length=time, reverse=answers)
         real = np.arange(rows) < len(examples)
         weights = ((np.arange(time) <= counts[:, None]) & real[:, None]).astype(np.float32)
         return PairBatch(sources, lengths, targets, weights, self._forced(step, targets.shape))

@@ -75,10 +75,12 @@ def _quoted(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     csv.field_size_limit(max(len(text), 1 << 17))  # a document in a field may be longer than the default limit
     while True:
+        first = reader.line_num + 1
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise DataError(f"{file.name}, line {reader.line_num}: not CSV ({error})") from None
+            from_ = f", in the row that begins at line {first}" if first < reader.line_num else ""
+            raise DataError(f"{file.name}, line {reader.line_num}: not CSV ({error}{from_})") from None
         if row is None:
             return
         if row:  # csv gives an empty line as no field at all
@@ -89,6 +91,8 @@ def _with_head(file: File, rows: Iterator[tuple[int, list[str]]], columns: Seque
     head = _head(file, rows)
     for name in columns:
         _check_column(file.name, name, head)
+        if head.count(name) > 1:
+            raise DataError(f"{file.name}: {head.count(name)} columns are called {name!r}; give each its own name")
     places = {name: head.index(name) for name in columns}
     for line, row in rows:
         if len(row) != len(head):

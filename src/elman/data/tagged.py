@@ -105,11 +105,13 @@ def tag_scheme(sentences: Iterable[Tagged]) -> Scheme | None:
 
 def _well_formed(sentence: Tagged, scheme: Scheme, ill_formed: IllFormed) -> Tagged:
     for problem in problems(sentence.tags, scheme=scheme):
-        if ill_formed == "repair" and all(is_tag(tag, scheme=scheme) for tag in sentence.tags):
+        can_repair = all(is_tag(tag, scheme=scheme) for tag in sentence.tags)
+        if ill_formed == "repair" and can_repair:
             return sentence._replace(tags=tuple(repaired(sentence.tags, scheme=scheme)))
+        mend = "Mend the file, or train with --ill-formed repair" if can_repair else "Mend the file"
         raise DataError(
             f"{sentence.place}, word {problem.place + 1} ({sentence.words[problem.place]!r}): {problem.reason}; "
-            f"expected spans in {scheme}. Mend the file, or have such tags repaired with --ill-formed repair"
+            f"expected spans in {scheme}. {mend}"
         )
     return sentence
 

@@ -21,6 +21,7 @@ PIECE = 1 << 20
 """Bytes read at a time."""
 
 _SUFFIXES = (".txt", ".text", ".md")
+_RAW = " (a language model can read raw bytes: --vocabulary bytes)"
 COMPRESSED = {".gz": gzip.open, ".xz": lzma.open}
 """Suffixes of compressed files, and what opens them."""
 
@@ -194,16 +195,12 @@ def decoded(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
         except UnicodeDecodeError as error:
             place = offset - waiting + error.start
             raise DataError(
-                f"{name}: not UTF-8 at byte {place} (0x{error.object[error.start]:02x}); "
-                "convert the file, or read it as raw bytes with --vocabulary bytes"
+                f"{name}: not UTF-8 at byte {place} (0x{error.object[error.start]:02x}); convert it to UTF-8{_RAW}"
             ) from None
 
     for piece in pieces:
         if (null := piece.find(b"\0")) >= 0:
-            raise DataError(
-                f"{name}: a binary file (a zero byte at {offset + null}); expected text, "
-                "or read it as raw bytes with --vocabulary bytes"
-            )
+            raise DataError(f"{name}: a binary file (a zero byte at {offset + null}); expected text{_RAW}")
         text = decode(piece, False)
         offset += len(piece)
         text = text.removeprefix("\ufeff") if first else text

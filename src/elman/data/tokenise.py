@@ -18,9 +18,9 @@ _TOKEN = re.compile(
   | (?P<face> [:;=8]'?-?[)(DPpoO/\\|*\]\[]+(?!\w) | <3 | \^_?\^ )
   | (?P<number> (?:\d{1,3}(?:,\d{3})+|\d+)(?:[.:/]\d+)*(?:st|nd|rd|th|s)?(?!\w) )
   | (?P<initials> (?:[^\W\d_]\.){2,} | [^\W\d_]\.(?=\s+[^\W\d_]) )
-  | (?P<word> \w+(?:['’]\w+)*(?:[.&]\w+)* )
+  | (?P<word> [\w\u0300-\u036f]+(?:['’][\w\u0300-\u036f]+)*(?:[.&][\w\u0300-\u036f]+)* )  # accents of their own too
   | (?P<row> \.{2,} | [!?]+ | (?P<repeated>[-*<>=$#~+|])(?P=repeated)+ )
-  | (?P<mark> [^\w\s] )
+  | (?P<mark> [^\w\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\w\s])* )  # a picture of several characters is one
     """,
     re.VERBOSE,
 )

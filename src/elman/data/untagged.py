@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Literal
 
+from elman._errors import ConfigError
 from elman.data.columns import DOCUMENT
 from elman.data.conllu import Sentence, read_conllu, sentence_of
 from elman.data.lines import arriving_lines
@@ -21,6 +23,7 @@ def arriving_sentences(*places: str, read: Reading) -> Iterator[list[Sentence]]:
 
     Raises:
         DataError: no such file, or malformed CoNLL-U, by file and line.
+        ConfigError: a file that by its name is CoNLL-U, to be read as text.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
@@ -31,6 +34,8 @@ def arriving_sentences(*places: str, read: Reading) -> Iterator[list[Sentence]]:
     ('It', "'s", 'here', '.')
     """
     for place in places:
+        if read == "text" and {".conllu", ".conllup"} & set(Path(place).suffixes):
+            raise ConfigError(f"read: {place} is CoNLL-U by its name, not text; say --read conllu")
         if read == "text":
             for lines in arriving_lines(place):
                 yield [_of_text(line.strip()) for line in lines if line.strip()]

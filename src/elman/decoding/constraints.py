@@ -44,7 +44,12 @@ def allowing(allowed: Bool[np.ndarray, " vocab"]) -> Constraint:
 
 
 def matching(
-    pattern: str, texts: Sequence[str | None], *, separator: str = "", allowed: Bool[np.ndarray, " vocab"] | None = None
+    pattern: str,
+    texts: Sequence[str | None],
+    *,
+    separator: str = "",
+    allowed: Bool[np.ndarray, " vocab"] | None = None,
+    backwards: bool = False,
 ) -> Constraint:
     """Outputs whose text matches a whole regular expression.
 
@@ -53,6 +58,7 @@ def matching(
         texts: what each token writes; None for a token that writes nothing by itself and never comes.
         separator: what is between tokens: "" or a space.
         allowed: False for tokens that must not come.
+        backwards: outputs are written from their last token to the first.
 
     Raises:
         ConfigError: a pattern that cannot be followed, is too large, or that no output of these tokens matches.
@@ -60,9 +66,9 @@ def matching(
     >>> matching("a|ab", [None, "a", "b"]).after.tolist()
     [[-1, 1, -1], [-1, -1, 2], [-1, -1, -1]]
     """
-    automaton = Automaton(pattern)
+    automaton = Automaton(pattern, backwards=backwards)
     pieces = {
-        token: text
+        token: text[::-1] if backwards else text
         for token, text in enumerate(texts)
         if text is not None and token and (allowed is None or allowed[token])
     }

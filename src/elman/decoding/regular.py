@@ -43,14 +43,15 @@ class Automaton:
     (True, False, True)
     """
 
-    def __init__(self, pattern: str):
-        """Reads `pattern`, in Python's syntax.
+    def __init__(self, pattern: str, *, backwards: bool = False):
+        """Reads `pattern`, in Python's syntax; `backwards` is for texts that come from their last character to the
+        first.
 
         Raises:
             ConfigError: no regular expression; or one with parts that look around or back, possessive parts, word
                 boundaries or other flags than `(?s)` and `(?a)`, of which an automaton can have none; or a huge one.
         """
-        self._pattern, self._nodes = pattern, [_Node()]
+        self._pattern, self._nodes, self._backwards = pattern, [_Node()], backwards
         self._next: dict[tuple[State, str], State] = {}
         try:
             parsed = _parser.parse(pattern)
@@ -97,7 +98,7 @@ class Automaton:
         return len(self._nodes) - 1
 
     def _sequence(self, parts: Any, after: int) -> int:
-        for part in reversed(list(parts)):
+        for part in list(parts) if self._backwards else reversed(list(parts)):
             after = self._part(*part, after)
         return after
 
@@ -118,9 +119,9 @@ class Automaton:
             case op.MAX_REPEAT | op.MIN_REPEAT:  # the shortest and the longest choice match the same whole texts
                 return self._repeated(*value, after)
             case op.AT if value in (op.AT_BEGINNING, op.AT_BEGINNING_STRING):
-                return self._add(_Node(free=(after,), only="start"))
+                return self._add(_Node(free=(after,), only="end" if self._backwards else "start"))
             case op.AT if value in (op.AT_END, op.AT_END_STRING):
-                return self._add(_Node(free=(after,), only="end"))
+                return self._add(_Node(free=(after,), only="start" if self._backwards else "end"))
         raise self._unusable(str(kind).lower().replace("_", " "))
 
     def _repeated(self, least: int, most: Any, parts: Any, after: int) -> int:

@@ -60,12 +60,12 @@ class ClassPredictor(Predictor):
         return class_metrics(self.model, part, self.codec, temperature=self.temperature)
 
     def differences(self) -> dict[str, float]:
-        """Of 8 random inputs together, and of each alone."""
+        """Of 8 random inputs, each alone and beside others."""
         random = np.random.default_rng(0)
         examples = [self.codec.trial(random) for _ in range(8)]
         together = log_softmax(all_logits(self.model, examples, self.codec))
         alone = [log_softmax(all_logits(self.model, [example], self.codec)) for example in examples]
-        return {"one by one": largest_difference(together, np.concatenate(alone))}
+        return {"alone or beside others": largest_difference(together, np.concatenate(alone))}
 
     def _predictions(self, examples: Sequence[Any], threshold: float) -> Iterator[Prediction]:
         """The answers to encoded examples."""

@@ -5,34 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 from elman._errors import DataError
 from elman.data.examples import Part
 from elman.data.lines import arriving_lines
 from elman.data.text_codec import EncodedText, TextCodec
 from elman.fitted._class_predictor import ClassPredictor, Prediction
-from elman.models.classifier import Classifier
+from elman.models.classifier import ClassificationModel
 from elman.tasks.classification import Classification, ClassPrediction
 
 
 @dataclass(frozen=True)
-class FittedClassifier(ClassPredictor):
-    """A trained classifier; see `predict`, `evaluate` and `save`. Its probabilities are those at the temperature that
-    was fitted on the validation part.
+class Classifier(ClassPredictor):
+    """A trained classifier; see `predict`, `predict_all`, `evaluate` and `save`. Its probabilities are those at the
+    temperature that was fitted on the validation part.
 
     >>> texts = [("good film", "pos"), ("bad film", "neg"), ("so good", "pos"), ("so bad", "neg")] * 10
     >>> task = elman.Classification(embedding_size=8, hidden_size=8, input_dropout=0.0)
     >>> fitted = elman.fit(task, task.read_texts(texts), steps=60, learning_rate=0.02)
     >>> fitted.predict("a good one").label
     'pos'
-    >>> [answer.label for answer in fitted.predict(["bad", "good"], threshold=0.5)]
+    >>> [answer.label for answer in fitted.predict_all(["bad", "good"], threshold=0.5)]
     ['neg', 'pos']
     """
 
     task: Classification
     codec: TextCodec
-    model: Classifier
+    model: ClassificationModel
 
     @property
     def knows(self) -> str:
@@ -48,38 +47,42 @@ class FittedClassifier(ClassPredictor):
         """
         return self.task.read_part(self.codec, *places)
 
-    @overload
-    def predict(self, text: str, *, threshold: float = 0.0) -> Prediction: ...
-    @overload
-    def predict(self, text: Sequence[str], *, threshold: float = 0.0) -> list[Prediction]: ...
-    def predict(self, text: str | Sequence[str], *, threshold: float = 0.0) -> Prediction | list[Prediction]:
-        """The answer to a text, or to each of several.
+    def predict(self, text: str, *, threshold: float = 0.0) -> Prediction:
+        """The answer to a text.
 
         Args:
-            text: one, or any number of them.
+            text: one that is not empty.
             threshold: abstain where the likeliest class is less probable.
 
         Raises:
             DataError: an empty text.
         """
-        options = ClassPrediction(threshold=threshold)
-        if isinstance(text, str):
-            return self._answers([text], options, "the text")[0]
-        return self._answers(text, options, "text")
+        return self.predict_all([text], threshold=threshold)[0]
 
-    def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
-        """For each line of the files its label and probability, with a tab between them.
+    def predict_all(self, texts: Sequence[str], *, threshold: float = 0.0) -> list[Prediction]:
+        """The same for many texts, faster than one by one.
 
         Raises:
-            DataError: a file that cannot be read, or an empty line, after the answers to those before it.
+            DataError: an empty text, by its number.
         """
-        for group in arriving_lines(*places):
-            for answer in self._answers(group, options, "line"):
-                yield answer.line(options)
-
-    def _answers(self, texts: Sequence[str], options: ClassPrediction, place: str) -> list[Prediction]:
         for number, text in enumerate(texts, start=1):
             if not text.strip():
-                raise DataError(f"{place if len(texts) == 1 else f'{place} {number}'}: the text is empty")
+                raise DataError(f"text {number}: the text is empty")
+        return self._answers(texts, ClassPrediction(threshold=threshold))
+
+    def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
+        """For each line of the files its label and probability, with a tab between them; an empty line has no label,
+        and no class has a chance.
+
+        Raises:
+            DataError: a file that cannot be read.
+        """
+        none = Prediction(None, 0.0, dict.fromkeys(self.codec.labels, 0.0))
+        for group in arriving_lines(*places):
+            answers = iter(self._answers([line for line in group if line.strip()], options))
+            for line in group:
+                yield (next(answers) if line.strip() else none).line(options)
+
+    def _answers(self, texts: Sequence[str], options: ClassPrediction) -> list[Prediction]:
         encoded = [EncodedText(self.codec.encode(text), 0) for text in texts]
         return list(self._predictions(encoded, options.threshold))

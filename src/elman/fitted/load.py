@@ -17,10 +17,10 @@ from elman.tasks.kinds import TASKS, find_task
 from elman.training.settings import Training
 
 _FITTED = {
-    "Classification": "elman.fitted.classifier:FittedClassifier",
+    "Classification": "elman.fitted.classifier:Classifier",
     "LanguageModelling": "elman.fitted.language_model:FittedLanguageModel",
     "Seq2Seq": "elman.fitted.translator:Translator",
-    "SeriesClassification": "elman.fitted.series_classifier:FittedSeriesClassifier",
+    "SeriesClassification": "elman.fitted.series_classifier:SeriesClassifier",
     "Tagging": "elman.fitted.tagger:Tagger",
 }
 """What a trained model of each task is."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +12,7 @@ from jaxtyping import Float
 from elman.data.examples import Part
 from elman.data.series_codec import EncodedSeries, SeriesCodec
 from elman.fitted._class_predictor import ClassPredictor, Prediction
-from elman.models.classifier import Classifier
+from elman.models.classifier import ClassificationModel
 from elman.tasks.classification import ClassPrediction
 from elman.tasks.series_classification import SeriesClassification
 
@@ -21,22 +20,22 @@ Values = Float[np.ndarray, "time channel"]
 
 
 @dataclass(frozen=True)
-class FittedSeriesClassifier(ClassPredictor):
-    """A trained classifier of series; see `predict`, `evaluate` and `save`. Its probabilities are those at the
-    temperature that was fitted on the validation part.
+class SeriesClassifier(ClassPredictor):
+    """A trained classifier of series; see `predict`, `predict_all`, `evaluate` and `save`. Its probabilities are those
+    at the temperature that was fitted on the validation part.
 
     >>> up, down = np.array([[1.0], [2.0], [3.0]]), np.array([[3.0], [2.0], [1.0]])
     >>> task = elman.SeriesClassification(embedding_size=8, hidden_size=8)
     >>> fitted = elman.fit(task, task.read_series([(up, "up"), (down, "down")] * 20), steps=60, learning_rate=0.02)
     >>> fitted.predict(np.array([[0.5], [2.0], [2.5], [2.6]])).label
     'up'
-    >>> [answer.label for answer in fitted.predict([down, up])]
+    >>> [answer.label for answer in fitted.predict_all([down, up])]
     ['down', 'up']
     """
 
     task: SeriesClassification
     codec: SeriesCodec
-    model: Classifier
+    model: ClassificationModel
 
     @property
     def knows(self) -> str:
@@ -52,26 +51,31 @@ class FittedSeriesClassifier(ClassPredictor):
         """
         return self.task.read_part(self.codec, *places)
 
-    @overload
-    def predict(self, series: Values, *, threshold: float = 0.0) -> Prediction: ...
-    @overload
-    def predict(self, series: Sequence[Values], *, threshold: float = 0.0) -> list[Prediction]: ...
-    def predict(self, series: Values | Sequence[Values], *, threshold: float = 0.0) -> Prediction | list[Prediction]:
-        """The answer to a series, or to each of several.
+    def predict(self, series: Values, *, threshold: float = 0.0) -> Prediction:
+        """The answer to a series.
 
         Args:
-            series: values with the axes time and channel, in the units of the training data; or any number of such.
+            series: values with the axes time and channel, in the units of the training data.
             threshold: abstain where the likeliest class is less probable.
 
         Raises:
             DataError: another number of channels, no step, or a value that is not finite.
         """
         options = ClassPrediction(threshold=threshold)
-        if isinstance(series, np.ndarray):
-            return next(
-                self._predictions([EncodedSeries(self.codec.encode(series.astype(float)), 0)], options.threshold)
-            )
-        encoded = [self.codec.encode(np.asarray(one, float), place=f"series {n}") for n, one in enumerate(series, 1)]
+        return next(
+            self._predictions([EncodedSeries(self.codec.encode(np.asarray(series, float)), 0)], options.threshold)
+        )
+
+    def predict_all(self, series: Sequence[Values], *, threshold: float = 0.0) -> list[Prediction]:
+        """The same for many series, faster than one by one.
+
+        Raises:
+            DataError: as `predict`, by the number of the series.
+        """
+        options = ClassPrediction(threshold=threshold)
+        encoded = [
+            self.codec.encode(np.asarray(one, float), place=f"series {n}") for n, one in enumerate(series, start=1)
+        ]
         return list(self._predictions([EncodedSeries(one, 0) for one in encoded], options.threshold))
 
     def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:

@@ -156,7 +156,7 @@ class Tagger(Predictor):
             largest_difference(np.log(np.maximum(beside, RARE)), np.log(np.maximum(by_itself, RARE)))
             for beside, by_itself in zip(together, alone, strict=True)
         ]
-        return {"alone or beside longer sentences": max(differences)}
+        return {"alone or beside others": max(differences)}
 
     def _written(
         self, sentence: conllu.Sentence, ways: Sequence[TaggedSentence], options: TagPrediction

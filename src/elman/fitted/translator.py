@@ -94,14 +94,19 @@ class Translator(Predictor):
             raise ConfigError(f"attention: a model with connection {self.task.connection!r} has none")
         written = self.predict(text).text if answer is None else answer
         source, target = self.codec.rows("source", [text]), self.codec.rows("target", [written])
-        sources, lengths = source.padded([0], rows=1, length=padded(len(source.ids)), reverse=self.task.reverse)
-        targets, _ = target.padded([0], rows=1, length=len(target.ids) + 1)
+        sources, lengths = source.padded([0], rows=1, length=padded(len(source.ids)), reverse=self.task.reverse_inputs)
+        length = len(target.ids) + 1
+        targets, _ = target.padded([0], rows=1, length=length, reverse=self.task.reverse_answers)
         found = _looked(self.model, sources, lengths, targets)
         weights = np.asarray(found)[0][:, : len(source.ids)]
+        if self.task.reverse_inputs:
+            weights = weights[:, ::-1]
+        if self.task.reverse_answers:
+            weights = np.concatenate([weights[-2::-1], weights[-1:]])
         return AttentionMap(
             source=tuple(map(self.codec.source.token, source.ids.tolist())),
             target=(*map(self.codec.target.token, target.ids.tolist()), ""),
-            weights=weights[:, ::-1] if self.task.reverse else weights,
+            weights=weights,
         )
 
     def read(self, *places: str | Path) -> Part[Pair]:
@@ -142,13 +147,13 @@ class Translator(Predictor):
         ]
         stepped = _log_probabilities_by_step(self.model, sources, lengths, targets)
         return {
-            "each alone": largest_difference(together, np.concatenate(alone)),
+            "alone or beside others": largest_difference(together, np.concatenate(alone)),
             "step by step": largest_difference(together, stepped),
         }
 
     def _answers(self, texts: Sequence[str], decoding: Decoding) -> list[list[Candidate]]:
         task = self.task
-        return answers(self.model, self.codec, texts, decoding=decoding, reverse=task.reverse, longest=task.longest)
+        return answers(self.model, self.codec, texts, decoding=decoding, longest=task.longest, **task.directions)
 
     def _readable(self, texts: Sequence[str], decoding: Decoding) -> Iterator[list[Candidate]]:
         """Answers to all texts, or to those before the first that cannot be read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from elman._errors import ConfigError
-from elman.fitted.translator import AttentionMap
+from elman.fitted import AttentionMap
 
 
 def draw_attention(found: AttentionMap, path: str | Path) -> None:

@@ -40,7 +40,7 @@ class Reader(eqx.Module):
         return self.pooling(ys, lengths=lengths)
 
 
-class Classifier(eqx.Module):
+class ClassificationModel(eqx.Module):
     """embedding -> dropout -> (convolution) -> (a reader of pieces) -> recurrent layers -> pooling -> logits.
 
     The embedding is of tokens, or for numeric series a linear map of each step's channels; language models may stand in
@@ -48,7 +48,7 @@ class Classifier(eqx.Module):
 
     >>> import jax, jax.numpy as jnp
     >>> from elman.cells import LSTM
-    >>> model = Classifier(LSTM, vocab=10, classes=3, embedding_size=4, hidden_size=5, key=jax.random.key(0))
+    >>> model = ClassificationModel(LSTM, vocab=10, classes=3, embedding_size=4, hidden_size=5, key=jax.random.key(0))
     >>> model(jnp.ones((2, 6), int), jnp.array([6, 2])).shape
     (2, 3)
     """

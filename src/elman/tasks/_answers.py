@@ -46,8 +46,9 @@ def answers(
     texts: Sequence[str],
     *,
     decoding: Decoding,
-    reverse: bool = False,
     longest: int,
+    reverse_inputs: bool = False,
+    reverse_answers: bool = False,
 ) -> list[list[Candidate]]:
     """For each text, the best first, as many answers as `decoding` asks for, or fewer where a constraint has no more.
 
@@ -55,31 +56,27 @@ def answers(
         model, codec: what answers.
         texts: what to answer.
         decoding: how.
-        reverse: the model reads from the last token to the first.
         longest: tokens of an answer at most, unless `decoding` says otherwise.
+        reverse_inputs, reverse_answers: the model reads, or writes, from the last token to the first.
 
     Raises:
         VocabularyError: a character that the model does not know.
         ConfigError: a constraint that no answer can meet.
     """
     longest = decoding.max_length or longest
-    constraint = _on_device(constraint_of(codec, decoding, longest))
+    constraint = _on_device(_constraint(codec, decoding, longest, reverse_answers))
     rows = codec.rows("source", texts, unknown=decoding.unknown)
     found: list[list[Candidate]] = [[] for _ in texts]
     for places, length in _groups(rows.lengths):
-        sources, lengths = rows.padded(places, rows=ROWS, length=length, reverse=reverse)
+        sources, lengths = rows.padded(places, rows=ROWS, length=length, reverse=reverse_inputs)
         outputs = _written(model, jnp.asarray(sources), jnp.asarray(lengths), constraint, decoding, longest)
-        for place, several in zip(places, _candidates(codec, outputs, len(places), decoding.n_best), strict=True):
-            found[place] = several
+        several = _candidates(codec, outputs, len(places), decoding.n_best, reverse_answers)
+        for place, candidates in zip(places, several, strict=True):
+            found[place] = candidates
     return found
 
 
-def constraint_of(codec: PairCodec, decoding: Decoding, longest: int) -> Constraint:
-    """What `decoding` lets an output be.
-
-    Raises:
-        ConfigError: a token that the model does not know, or a pattern that no output of `longest` tokens matches.
-    """
+def _constraint(codec: PairCodec, decoding: Decoding, longest: int, backwards: bool) -> Constraint:
     texts = codec.written
     allowed = np.array([text is not None for text in texts])
     if isinstance(codec.target, Subwords):  # bytes, which make characters together
@@ -88,7 +85,7 @@ def constraint_of(codec: PairCodec, decoding: Decoding, longest: int) -> Constra
         allowed &= _named(codec, decoding.tokens)
     if decoding.pattern is None:
         return allowing(allowed)
-    constraint = matching(decoding.pattern, texts, separator=codec.separator, allowed=allowed)
+    constraint = matching(decoding.pattern, texts, separator=codec.separator, allowed=allowed, backwards=backwards)
     check_length(constraint, longest, f"pattern {decoding.pattern!r}")
     return constraint
 
@@ -148,15 +145,18 @@ def _drawn(
     return sample_outputs(model, memory, constraint, keys, temperature=temperature, **sizes)
 
 
-def _candidates(codec: PairCodec, outputs: Outputs, rows: int, count: int) -> Iterator[list[Candidate]]:
+def _candidates(
+    codec: PairCodec, outputs: Outputs, rows: int, count: int, backwards: bool
+) -> Iterator[list[Candidate]]:
     tokens, lengths, log_probabilities, scores = map(np.asarray, outputs)
+
+    def text(row: int, rank: int) -> str:
+        ids = tokens[row, rank, : lengths[row, rank]].tolist()
+        return codec.target.decode(ids[::-1] if backwards else ids)
+
     for row in range(rows):
         yield [
-            Candidate(
-                codec.target.decode(tokens[row, rank, : lengths[row, rank]].tolist()),
-                float(scores[row, rank]),
-                float(log_probabilities[row, rank]),
-            )
+            Candidate(text(row, rank), float(scores[row, rank]), float(log_probabilities[row, rank]))
             for rank in range(count)
             if np.isfinite(scores[row, rank])
         ]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from elman.data.examples import Data, Part
     from elman.data.labelled import Labelled
     from elman.data.text_codec import Reading, TextCodec
-    from elman.models.classifier import Classifier
+    from elman.models.classifier import ClassificationModel
     from elman.models.readers import LanguageReaders
     from elman.tasks.classification_metrics import ClassificationMetrics
 
@@ -203,12 +203,12 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         """The words of the lexicon."""
         return KnownWords(codec.vocabulary.tokens[2:], 2, codec.vocabulary.added)  # ty: ignore
 
-    def build(self, codec: TextCodec, *, key: PRNGKeyArray) -> Classifier:
+    def build(self, codec: TextCodec, *, key: PRNGKeyArray) -> ClassificationModel:
         """A new model for the vocabulary and the classes of `codec`."""
         from elman.cells.find import find_cell
-        from elman.models.classifier import Classifier
+        from elman.models.classifier import ClassificationModel
 
-        return Classifier(
+        return ClassificationModel(
             partial(self._cell, find_cell(str(self.cell))),
             vocab=codec.vocabulary.size,
             unknown=codec.unknown,
@@ -242,20 +242,22 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         size, balance = self.batch_size, self.balance
         return ClassBatches(part.examples, part.codec, batch_size=size, seed=seed, balance=balance)
 
-    def loss(self, model: Classifier, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None) -> tuple:
+    def loss(
+        self, model: ClassificationModel, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None
+    ) -> tuple[tuple[Any, Any], Carry]:
         """((nats, texts), carry): cross-entropy summed over the texts, each counted by its weight."""
         from elman.tasks._classes import class_loss
 
         return class_loss(model, batch, smoothing=self.label_smoothing, key=key), carry
 
-    def activations(self, model: Classifier, carry: Carry, batch: ClassBatch) -> list[tuple[str, Any]]:
+    def activations(self, model: ClassificationModel, carry: Carry, batch: ClassBatch) -> list[tuple[str, Any]]:
         """The outputs of the embedding, each layer, the pooling and the head."""
         import jax
         import jax.numpy as jnp
 
         return model.activations(*jax.tree.map(jnp.asarray, tuple(batch[:3])))
 
-    def evaluate(self, model: Classifier, part: Part, codec: TextCodec) -> ClassificationMetrics:
+    def evaluate(self, model: ClassificationModel, part: Part, codec: TextCodec) -> ClassificationMetrics:
         """Measures every text of the part, with the temperature that fits it best.
 
         Raises:

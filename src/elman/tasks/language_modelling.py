@@ -226,7 +226,7 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
 
     def loss(
         self, model: LanguageModel, carry: Any, batch: Batch, *, key: PRNGKeyArray | None = None
-    ) -> tuple[Any, Any]:
+    ) -> tuple[tuple[Any, Any], Carry]:
         """((nats, tokens), carry): cross-entropy summed over the batch, and the state after it."""
         import jax.numpy as jnp
 

@@ -75,8 +75,10 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
     """What the decoder gets: the encoder's last state, its last output again and again, or attention besides."""
     bidirectional: bool = True
     """Read inputs from both ends, with half of the units each."""
-    reverse: bool = False
+    reverse_inputs: bool = False
     """Read inputs from their end (Sutskever et al., 2014)."""
+    reverse_answers: bool = False
+    """Write answers from their end, as one adds numbers."""
     embedding_size: Count = 64
     """Numbers that stand for a token."""
     hidden_size: Count = 256
@@ -187,7 +189,7 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
             part.examples,
             part.codec,
             batch_size=self.batch_size,
-            reverse=self.reverse,
+            **self.directions,
             sampled=self.scheduled_sampling,
             ramp=self.sampling_epochs,
             seed=seed,
@@ -196,7 +198,7 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
 
     def loss(
         self, model: EncoderDecoder, carry: Carry, batch: PairBatch, *, key: PRNGKeyArray | None = None
-    ) -> tuple[Any, Any]:
+    ) -> tuple[tuple[Any, Any], Carry]:
         """((nats, tokens), carry): cross-entropy summed over the targets and their ends."""
         import jax
         import jax.numpy as jnp
@@ -236,16 +238,10 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         pairs = part.examples
         if not pairs:
             raise DataError(f"the {part.name} part has no pairs to measure on; split with a larger part")
-        batches = PairBatches(pairs, codec, batch_size=self.batch_size, reverse=self.reverse)
+        batches = PairBatches(pairs, codec, batch_size=self.batch_size, **self.directions)
         nats, tokens = total_loss(self, model, batches)
-        found = answers(
-            model,
-            codec,
-            [pair.source for pair in pairs],
-            reverse=self.reverse,
-            longest=self.longest,
-            decoding=Decoding(),
-        )
+        sources = [pair.source for pair in pairs]
+        found = answers(model, codec, sources, decoding=Decoding(), longest=self.longest, **self.directions)
         return Seq2SeqMetrics.of(
             [several[0].text for several in found],
             [pair.targets for pair in pairs],
@@ -253,6 +249,11 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
             unit="character" if codec.target_unit == "characters" else "word",
             corpus=self.corpus_scores,
         )
+
+    @property
+    def directions(self) -> dict[str, bool]:
+        """What is read and written from its end."""
+        return {"reverse_inputs": self.reverse_inputs, "reverse_answers": self.reverse_answers}
 
     @property
     def longest(self) -> int:

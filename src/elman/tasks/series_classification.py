@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from elman.data.examples import Data, Part
     from elman.data.series import Columns, Series, SeriesParts
     from elman.data.series_codec import SeriesCodec
-    from elman.models.classifier import Classifier
+    from elman.models.classifier import ClassificationModel
     from elman.tasks.classification_metrics import ClassificationMetrics
 
 
@@ -175,12 +175,12 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         check_validation(data)
         return self
 
-    def build(self, codec: SeriesCodec, *, key: PRNGKeyArray) -> Classifier:
+    def build(self, codec: SeriesCodec, *, key: PRNGKeyArray) -> ClassificationModel:
         """A new model for the channels and the classes of `codec`."""
         from elman.cells.find import build_cell, find_cell
-        from elman.models.classifier import Classifier
+        from elman.models.classifier import ClassificationModel
 
-        return Classifier(
+        return ClassificationModel(
             partial(build_cell, find_cell(str(self.cell))),
             channels=len(codec.channels),
             classes=len(codec.labels),
@@ -201,7 +201,9 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
 
         return ClassBatches(part.examples, part.codec, batch_size=self.batch_size, seed=seed, balance=self.balance)
 
-    def loss(self, model: Classifier, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None) -> tuple:
+    def loss(
+        self, model: ClassificationModel, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None
+    ) -> tuple[tuple[Any, Any], Carry]:
         """((nats, series), carry): cross-entropy summed over the series, each counted by its weight."""
         import jax.random as jr
 
@@ -212,14 +214,14 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
             batch = batch._replace(values=batch.values + self.noise * jr.normal(noise_key, batch.values.shape))
         return class_loss(model, batch, smoothing=self.label_smoothing, key=key), carry
 
-    def activations(self, model: Classifier, carry: Carry, batch: ClassBatch) -> list[tuple[str, Any]]:
+    def activations(self, model: ClassificationModel, carry: Carry, batch: ClassBatch) -> list[tuple[str, Any]]:
         """The outputs of the embedding, each layer, the pooling and the head."""
         import jax
         import jax.numpy as jnp
 
         return model.activations(*jax.tree.map(jnp.asarray, tuple(batch[:3])))
 
-    def evaluate(self, model: Classifier, part: Part, codec: SeriesCodec) -> ClassificationMetrics:
+    def evaluate(self, model: ClassificationModel, part: Part, codec: SeriesCodec) -> ClassificationMetrics:
         """Measures every series of the part, with the temperature that fits it best.
 
         Raises:

@@ -195,7 +195,10 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
         if not isinstance(getattr(data, "codec", None), TagCodec):
             raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
         if not len(data.validation):
-            raise DataError("the validation part is empty; expected sentences that choose the best weights")
+            raise DataError(
+                f"{data.source}: {len(data.train):,} sentences to train on and none to validate with; the best weights "
+                "are chosen by it: use more sentences, a larger --validation, or a file called dev"
+            )
         suited = "softmax" if data.codec.scheme is None else "crf"
         size = self.word_size(self.embedding_size)
         return msgspec.structs.replace(self, decoder=self.decoder or suited, embedding_size=size)

@@ -1,0 +1,55 @@
+"""`elman neighbours`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from elman._errors import ConfigError
+from elman.cli._parse import call
+
+if TYPE_CHECKING:
+    from elman.data.vectors import Vectors
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command; returns the exit code."""
+    return call(main, "neighbours", arguments)
+
+
+def main(
+    place: tyro.conf.Positional[Path],
+    words: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="WORD ...")],
+    /,
+    count: int = 10,
+) -> int:
+    """Show the words whose vectors are nearest to a word's, with the cosine. Of three words A B C: what is to C as B is
+    to A.
+
+    Args:
+        place: A file of word vectors (fastText .bin or .vec, word2vec, GloVe; .gz, .xz) or a saved model.
+        words: One word, or three.
+        count: How many to show.
+    """
+    if len(words) not in (1, 3):
+        raise ConfigError(f"expected one word, or three for an analogy; got {len(words)}")
+    if count < 1:
+        raise ConfigError(f"count: expected at least 1; got {count}")
+    vectors = _vectors(place)
+    found = vectors.neighbours(words[0], count) if len(words) == 1 else vectors.analogy(*words, count=count)
+    for word, cosine in found:
+        print(f"{cosine:.4f}\t{word!r}" if word.strip() != word or not word else f"{cosine:.4f}\t{word}")
+    return 0
+
+
+def _vectors(place: Path) -> Vectors:
+    if not place.is_dir():
+        from elman.data.vector_files import open_vectors
+
+        return open_vectors(place)
+    from elman.fitted import load
+    from elman.inspection.words import word_vectors
+
+    return word_vectors(load(place))

@@ -1,0 +1,50 @@
+"""What a model has learned about the words (characters, ...) that it reads: their vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from elman._errors import ConfigError
+from elman.data.tag_codec import TagCodec
+from elman.data.text_codec import TextCodec
+from elman.data.vectors import WordVectors
+from elman.data.vocabulary import Vocabulary
+from elman.fitted import Fitted
+from elman.models.readers import LanguageReaders
+
+
+def word_vectors(fitted: Fitted) -> WordVectors:
+    """The embedding of a trained model, with its words. A space before a word does not count, and of equal words the
+    first, which is the most frequent, does. Of language models that read for it, the embedding of the first.
+
+    >>> task = elman.LanguageModelling(vocabulary="words", hidden_size=4, embedding_size=3, batch_size=4)
+    >>> fitted = elman.fit(task, task.read_text("the cat sat on the mat . " * 100), steps=1, evaluations=1)
+    >>> word_vectors(fitted).vector("cat").shape, len(word_vectors(fitted).neighbours("cat", 2))
+    ((3,), 2)
+
+    Raises:
+        ConfigError: a model that reads no words.
+    """
+    tokens = _tokens(fitted.codec)
+    if tokens is None:
+        raise ConfigError(f"a model for {type(fitted.task).__name__} of this kind has no vectors of words")
+    embedding = fitted.model.embedding
+    if isinstance(embedding, LanguageReaders):
+        embedding = embedding.readers[0].embedding
+    rows = {token: row for row, token in reversed(list(enumerate(tokens))) if token}
+    order = sorted(rows, key=lambda token: rows[token])
+    return WordVectors("the model", order, np.asarray(embedding.table)[[rows[token] for token in order]])
+
+
+def _tokens(codec: Any) -> list[str] | None:
+    match codec:
+        case TextCodec():
+            return _tokens(codec.vocabulary)
+        case TagCodec():
+            return ["", "", *codec.words[2:]]
+        case Vocabulary():
+            tokens = [codec.token(row) for row in range(codec.size)]
+            return [token.removeprefix(" ") if token.strip() else token for token in tokens]
+    return None
