@@ -41,10 +41,10 @@ DATA = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "classification"
 
 TASKS = {
     "sst": {"embedding_size": 300, "hidden_size": 150},
-    "trec": {"coarse": True, "encoding": "latin-1", "cased": True, "embedding_size": 256},
+    "trec": {"coarse": True, "encoding": "latin-1", "lower": False, "embedding_size": 256},
     "names": {
         "vocabulary": "characters",
-        "cased": True,
+        "lower": False,
         "embedding_size": 64,
         "hidden_size": 256,
         "convolution": 3,
