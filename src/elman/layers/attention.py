@@ -95,9 +95,6 @@ class DotAttention(eqx.Module):
         return attend(jnp.einsum("bth,bsh->bts", queries, keys), states, lengths=lengths)
 
 
-Attention = AdditiveAttention | DotAttention
-
-
 def attend(
     scores: Float[Array, "batch time source"],
     states: Float[Array, "batch source feature"],
