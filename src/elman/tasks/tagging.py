@@ -120,7 +120,7 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
         if places == (GRAMMAR,) and not Path(GRAMMAR).exists():
             from elman.data.generated import sentences
 
-            return self._data(TaggedSentences(tuple(sentences(5000)), (), (), "columns"), "pos", GRAMMAR, (GRAMMAR,))
+            return self._data(TaggedSentences(tuple(sentences(5000)), (), (), "conllu"), UPOS, GRAMMAR, (GRAMMAR,))
         found = read_tagged(*places, column=self.column)
         column = self.column or (UPOS if found.form == "conllu" else "")
         source = ", ".join(map(str, places))
