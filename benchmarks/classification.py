@@ -144,7 +144,8 @@ def accuracy(name, seeds, folds):
             metrics = fitted.evaluate(data.test)
             ours.append((metrics, seconds, processed))
             print(
-                f"{len(ours)}: seed {seed}, {seconds:.0f} s, {processed:.0f} s of processor time, validation {fitted.validation}; test {metrics}",
+                f"{len(ours)}: seed {seed}, {seconds:.0f} s, {processed:.0f} s of processor time, "
+                f"validation {fitted.validation}; test {metrics}",
                 flush=True,
             )
     print(f"\n{heading()}, settings {TASKS[name]}, {TRAINING[name]}")
