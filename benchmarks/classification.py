@@ -43,7 +43,7 @@ TASKS = {
     "sst": {"embedding_size": 300, "hidden_size": 150},
     "trec": {"coarse": True, "encoding": "latin-1", "cased": True, "embedding_size": 256},
     "names": {
-        "units": "characters",
+        "vocabulary": "characters",
         "cased": True,
         "embedding_size": 64,
         "hidden_size": 256,

@@ -80,6 +80,15 @@ def test_aligned_files_that_are_not(tmp_path):
         read_pairs(sources, targets)
 
 
+def test_two_files_of_pairs_are_not_taken_for_aligned_ones(tmp_path):
+    for name in ("train.tsv", "dev.tsv"):
+        (tmp_path / name).write_text("a\tb\n")
+    with pytest.raises(DataError, match=r"dev\.tsv, line 1: both have a tab; expected sources in one file"):
+        read_pairs(tmp_path / "train.tsv", tmp_path / "dev.tsv")
+    with pytest.raises(DataError, match="a folder; expected a file of lines source<TAB>target"):
+        read_pairs(tmp_path)
+
+
 def test_a_dictionary_entry_without_phones(tmp_path):
     with pytest.raises(DataError, match=r"words\.dict, line 2: the target of 'b' is empty"):
         read_pairs(write(tmp_path / "words.dict", "a AH\nb # nothing\n"))

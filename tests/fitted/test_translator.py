@@ -27,7 +27,7 @@ def fitted():
 def phones():
     """A model that writes words, from the last to the first, trained for a moment."""
     task = elman.Seq2Seq(
-        hidden_size=16, embedding_size=8, validation=5, test=0, target_unit="words", reverse_answers=True
+        hidden_size=16, embedding_size=8, validation=5, test=0, target_vocabulary="words", reverse_answers=True
     )
     pairs = [(a + b, f"{a.upper()} {b.upper()}") for a in "abcde" for b in "abcde"]
     return elman.fit(task, task.read_pairs(pairs), steps=20, evaluations=1, report=Quiet())
@@ -162,9 +162,13 @@ def test_files_are_read_for_evaluation(fitted, tmp_path):
     metrics = fitted.evaluate(fitted.read(place))
     answers = [fitted.predict(text).text for text in ("1+2", "10+20")]
     assert metrics.exact_accuracy == np.mean([a == b for a, b in zip(answers, ["3", "30"], strict=True)])
-    place.write_text("one\tthree\n")
-    with pytest.raises(elman.VocabularyError, match="the source 'one'"):
-        fitted.read(place)
+    for text, message in (
+        ("one\t3", "the source 'one': the model knows no 'o'"),
+        ("1\tx3", "the target 'x3': .* no 'x'"),
+    ):
+        place.write_text(f"1+2\t3\n{text}\n")
+        with pytest.raises(elman.DataError, match=f"{message}; leave out the pairs that hold it"):
+            fitted.read(place)
 
 
 def test_lines_are_answered_as_they_are(fitted, tmp_path):
@@ -184,3 +188,19 @@ def test_a_line_that_cannot_be_read_comes_after_the_answers_before_it(fitted, tm
     assert [next(found), next(found)] == [fitted.predict(text).text for text in ("1+2", "3+4")]
     with pytest.raises(elman.VocabularyError, match="'five'"):
         next(found)
+
+
+def test_subwords_obey_patterns_too():
+    pytest.importorskip("sentencepiece")
+    pairs = [(word, f"{word} {word}er {word}est") for word in ("low", "slow", "new", "old", "wide", "high")] * 2
+    task = elman.Seq2Seq(
+        hidden_size=16, embedding_size=8, validation=1, test=0, target_unit="subwords", pieces=300, max_length=30
+    )
+    model = elman.fit(task, task.read_pairs(pairs), steps=3, evaluations=1, report=Quiet())
+    for options in (dict(), dict(temperature=2.0, seed=1)):
+        assert re.fullmatch(
+            "(low|new)er? [a-z]{3,5}", model.predict("old", pattern="(low|new)er? [a-z]{3,5}", **options).text
+        )
+    with pytest.raises(elman.ConfigError, match="say it as a pattern"):
+        model.predict("old", tokens="low")
+    assert model.validation.unit == "word"

@@ -54,10 +54,10 @@ def fitted():
 
 
 FORMS = [
-    dict(units="characters", hidden_size=16, input_dropout=0.0),
-    dict(units="bytes", pieces="words", piece_size=16, input_dropout=0.0),
+    dict(vocabulary="characters", hidden_size=16, input_dropout=0.0),
+    dict(vocabulary="bytes", pieces="words", piece_size=16, input_dropout=0.0),
     dict(pieces="sentences", pooling="last", cell="GRU", num_layers=2),
-    dict(units="subwords", subwords=300, pooling="attention"),
+    dict(vocabulary="subwords", vocabulary_size=300, pooling="attention"),
     dict(convolution=3, pooling="mean", weight_dropout=0.1, balance=0.5, label_smoothing=0.1),
 ]
 
@@ -160,13 +160,16 @@ def test_coarse_labels(tmp_path):
     assert task.read(tmp_path / "trec").codec.labels == ("ABBR", "NUM")
     with pytest.raises(elman.DataError, match=r"trec, line 1: the only text to train on of class 'ABBR:exp'"):
         elman.Classification().read(tmp_path / "trec")
+    with pytest.raises(elman.DataError, match="train, text 2: coarse: nothing comes before the first colon"):
+        task.read_texts([("a", "x:y"), ("b", ":y")] * 4)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (dict(units="letters"), "units: "),
-        (dict(units="characters", min_count=2), "min_count: belongs to words"),
+        (dict(vocabulary="letters"), "vocabulary: "),
+        (dict(vocabulary="characters", min_count=2), "min_count: belongs to words"),
+        (dict(vocabulary_size=500), "vocabulary_size: belongs to subwords; words are all kept"),
         (dict(pieces="words"), "pieces: words are not made of words"),
         (dict(encoding="latin-one"), "encoding: Python knows no 'latin-one'"),
         (dict(validation=0.6, test=0.5), "leave nothing to train on"),
@@ -191,6 +194,7 @@ def test_impossible_settings(settings, message):
         ([("a", "x"), ("b", "x"), ("c", "y")], "train, text 3: the only text to train on of class 'y'"),
         ([("a", "x"), (" ", "y")], "train, text 2: the text is empty"),
         ([("a", "x"), ("b", "")], "train, text 2: the label is empty"),
+        ([("a", "x"), ("b", "y\tz")], r"train, text 2: the label 'y\\tz' holds a tab or a line end; take it out"),
         ([], "at least two classes; there is no text"),
     ],
 )
@@ -200,14 +204,14 @@ def test_texts_that_cannot_be_learned_from(pairs, message):
 
 
 def test_data_of_another_task_is_refused(fitted):
-    data = elman.Classification(units="bytes").read_texts(texts(40))
-    with pytest.raises(elman.DataError, match="read as other units"):
+    data = elman.Classification(vocabulary="bytes").read_texts(texts(40))
+    with pytest.raises(elman.DataError, match="read as other tokens or pieces"):
         elman.fit(elman.Classification(), data, steps=1)
     with pytest.raises(elman.DataError, match="expected what task.read returns"):
         elman.Classification().settled("data")
     with pytest.raises(elman.DataError, match="another vocabulary"):
         fitted.evaluate(data.test)
-    with pytest.raises(elman.DataError, match="the again part is empty"):
+    with pytest.raises(elman.DataError, match="again: no text to measure on"):
         fitted.task.evaluate(fitted.model, reread(fitted, []), fitted.codec)
 
 

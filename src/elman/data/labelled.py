@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from elman._errors import DataError, plural
 from elman.data import table
-from elman.data.files import File, by_part, data_files, decoded, lines
+from elman.data.files import File, by_part, data_files, lines, text_of
 
 
 class Labelled(NamedTuple):
@@ -79,7 +79,7 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
     (Labelled(text='a b', label='x', place='the text'),)
 
     Raises:
-        DataError: an empty text or label.
+        DataError: an empty text or label, or a label with a tab or a line end.
     """
     found = []
     for example in examples:
@@ -88,6 +88,8 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
             raise DataError(f"{example.place}: the text is empty; write one, or delete it")
         if not label:
             raise DataError(f"{example.place}: the label is empty; write one, or delete the text")
+        if "\t" in label or "\n" in label:  # answers are lines with tabs
+            raise DataError(f"{example.place}: the label {label[:40]!r} holds a tab or a line end; take it out")
         found.append(Labelled(text, label, example.place))
     return tuple(found)
 
@@ -162,7 +164,7 @@ def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> It
         yield from _label_lines(files[0], encoding)
     else:
         for label, file in zip(_class_names(files), files, strict=True):
-            for line, written in enumerate(lines(decoded(file, encoding)), start=1):
+            for line, written in enumerate(lines(text_of(file, encoding)), start=1):
                 yield Labelled(written, label, f"{file.name}, line {line}")
 
 
@@ -170,11 +172,11 @@ def _folders(files: Sequence[File], encoding: str) -> Iterator[Labelled]:
     for file in files:
         if len(file.path) == 1:
             raise DataError(f"{file.name}: lies beside the folders of the classes; move it away, or into one of them")
-        yield Labelled(decoded(file, encoding), file.path[0], file.name)
+        yield Labelled(text_of(file, encoding), file.path[0], file.name)
 
 
 def _label_lines(file: File, encoding: str) -> Iterator[Labelled]:
-    written = lines(decoded(file, encoding))
+    written = lines(text_of(file, encoding))
     tabs = sum("\t" in line for line in written) * 2 >= len(written) > 0
     form = "label<TAB>text" if tabs else "label text"
     for number, line in enumerate(written, start=1):

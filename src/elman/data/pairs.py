@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from elman._errors import DataError
-from elman.data.text import TextSource
+from elman.data.lines import arriving_lines
 
 _VARIANT = re.compile(r"\(\d+\)$")
 _COMMENT = re.compile(r"(^|\s)#.*|^;;;.*")
@@ -57,6 +57,9 @@ def read_pairs(*places: str | Path, stress: bool = True) -> list[Pair]:
     ...     read_pairs(place)
     [Pair(source='one', targets=('un', 'une')), Pair(source='two', targets=('deux',))]
     """
+    for place in places:
+        if Path(place).is_dir():
+            raise DataError(f"{place}: a folder; expected a file of lines source<TAB>target, or two aligned files")
     match places:
         case (place,):
             name, lines = "standard input" if str(place) == "-" else str(place), _lines(place)
@@ -105,12 +108,7 @@ def checked(line: Line, place: str) -> Line:
 
 
 def _lines(place: str | Path) -> Iterator[str]:
-    rest = ""
-    for text in TextSource.open(place).characters():
-        *whole, rest = (rest + text).split("\n")
-        yield from whole
-    if rest:
-        yield rest
+    return chain.from_iterable(arriving_lines(str(place)))
 
 
 def _table(name: str, lines: Iterable[str]) -> Iterator[Line]:
@@ -132,6 +130,11 @@ def _aligned(sources: str | Path, targets: str | Path) -> Iterator[Line]:
             raise DataError(
                 f"{long}, line {number}: {short} has no such line: it ends {surplus:,} lines sooner; "
                 "expected two files with as many lines"
+            )
+        if "\t" in source and "\t" in target:
+            raise DataError(
+                f"{sources} and {targets}, line {number}: both have a tab; expected sources in one file and targets in "
+                "the other. Two files of pairs have to be made one"
             )
         if source.strip() or target.strip():
             yield checked(Line(source.strip(), target.strip()), f"{sources} and {targets}, line {number}")

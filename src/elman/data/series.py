@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from elman._errors import DataError
 from elman.data import table
-from elman.data.files import File, by_part, data_files, decoded
+from elman.data.files import File, by_part, data_files, text_of
 
 Missing = Literal["error", "interpolate"]
 """What to do with values that a file does not have."""
@@ -25,6 +25,7 @@ Missing = Literal["error", "interpolate"]
 SUFFIXES = (".ts", *table.SUFFIXES)
 """Endings of files that hold series."""
 
+_LARGEST = float(np.finfo(np.float32).max)
 _GAPS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 
 
@@ -94,7 +95,7 @@ def read_series(
     (('1', '2'), 'b', [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]])
     """
     if file.suffix == ".ts":
-        found = _read_ts(file, decoded(file, encoding), missing)
+        found = _read_ts(file, text_of(file, encoding), missing)
     elif file.suffix in table.SUFFIXES:
         found = _read_table(file, columns, labelled, missing, encoding)
     else:
@@ -340,6 +341,6 @@ def _number(text: str, place: str) -> float:
         value = float(text)
     except ValueError:
         raise DataError(f"{place}: expected a number; got {text.strip()[:40]!r}") from None
-    if not math.isfinite(value):
-        raise DataError(f"{place}: expected a finite number; got {text.strip()!r}")
+    if not abs(value) <= _LARGEST:
+        raise DataError(f"{place}: expected a finite number, of {_LARGEST:.1e} at most; got {text.strip()!r}")
     return value

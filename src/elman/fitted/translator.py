@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from elman._errors import ConfigError, VocabularyError
+from elman._errors import ConfigError, DataError, VocabularyError
 from elman.data.buckets import padded
 from elman.data.examples import Part
 from elman.data.lines import arriving_lines
@@ -113,11 +113,11 @@ class Translator(Predictor):
         """Pairs for `evaluate`, from a file or two aligned files.
 
         Raises:
-            DataError: no such file, or a line without two sides.
-            VocabularyError: a character that the model does not know.
+            DataError: no such file, a line without two sides, or a character that the model does not know.
         """
         pairs = tuple(read_pairs(*places, stress=self.task.stress))
-        self.codec.rows("source", [pair.source for pair in pairs])
+        self._check_known("source", [pair.source for pair in pairs])
+        self._check_known("target", [target for pair in pairs for target in pair.targets])
         return Part("test", pairs, self.codec)
 
     def answers(self, *places: str, options: Decoding) -> Iterator[str]:
@@ -150,6 +150,15 @@ class Translator(Predictor):
             "alone or beside others": largest_difference(together, np.concatenate(alone)),
             "step by step": largest_difference(together, stepped),
         }
+
+    def _check_known(self, side: Literal["source", "target"], texts: Sequence[str]) -> None:
+        try:
+            self.codec.rows(side, texts)
+        except VocabularyError as error:
+            text = next(text for text in texts if error.token in text)
+            raise DataError(
+                f"the {side} {text[:60]!r}: the model knows no {error.token!r}; leave out the pairs that hold it"
+            ) from None
 
     def _answers(self, texts: Sequence[str], decoding: Decoding) -> list[list[Candidate]]:
         task = self.task
