@@ -57,7 +57,7 @@ TASKS = {
 TRAINING = {
     "sst": {"epochs": 8, "evaluations": 8},
     "trec": {"epochs": 10},
-    "names": {"epochs": 14, "evaluations": 14},
+    "names": {"epochs": 12, "evaluations": 12},
     "reviews": {"epochs": 6, "evaluations": 6},
 }
 
@@ -133,6 +133,7 @@ def accuracy(name, seeds, folds):
     peer, ours = [], []
     for train, validation, test in islice(parts_of(name), folds):
         peer.append(linear(kind, train, validation, test))
+        print(f"{kind}, linear: accuracy {peer[-1][0]:.2%}, macro-F1 {peer[-1][1]:.2%}", flush=True)
         for seed in seeds:
             task = elman.Classification(**TASKS[name])
             pairs = [[(text.text, text.label) for text in part] for part in (train, validation, test)]
@@ -143,7 +144,9 @@ def accuracy(name, seeds, folds):
             metrics = fitted.evaluate(data.test)
             ours.append((metrics, seconds, processed))
             print(
-                f"{len(ours)}: seed {seed}, {seconds:.0f} s, validation {fitted.validation}; test {metrics}", flush=True
+                f"{len(ours)}: seed {seed}, {seconds:.0f} s, {processed:.0f} s of processor time, "
+                f"validation {fitted.validation}; test {metrics}",
+                flush=True,
             )
     print(f"\n{heading()}, settings {TASKS[name]}, {TRAINING[name]}")
     print(
@@ -256,6 +259,7 @@ def speed(rounds):
         for library in list(LIBRARIES)[:: 1 if turn % 2 else -1]:
             print(turn, file=workers[library].stdin, flush=True)
             found[library].append(json.loads(workers[library].stdout.readline()))
+            print(f"round {turn + 1}, {library}: {found[library][-1]:.2f} s", file=sys.stderr, flush=True)
     print(f"{heading()}, {rounds} rounds, settings {TASKS['sst']}")
     print("| library | seconds an epoch (median) | spread | texts a second |\n|---|---|---|---|")
     for library, seconds in found.items():
