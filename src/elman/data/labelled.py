@@ -79,10 +79,13 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
     (Labelled(text='a b', label='x', place='the text'),)
 
     Raises:
-        DataError: an empty text or label, or a label with a tab or a line end.
+        DataError: a text or label that is empty or no string, or a label with a tab or a line end.
     """
     found = []
     for example in examples:
+        for what, value in (("text", example.text), ("label", example.label)):
+            if not isinstance(value, str):
+                raise DataError(f"{example.place}: the {what} is {value!r}; expected a string, such as {str(value)!r}")
         text, label = example.text.strip(), example.label.strip()
         if not text:
             raise DataError(f"{example.place}: the text is empty; write one, or delete it")

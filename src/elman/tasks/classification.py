@@ -164,7 +164,9 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         from elman.data.labelled import Labelled, check_texts
 
         parts = [
-            self._coarsened(check_texts(Labelled(*pair, f"{name}, text {n}") for n, pair in enumerate(part, start=1)))
+            self._coarsened(
+                check_texts(Labelled(text, label, f"{name}, text {n}") for n, (text, label) in enumerate(part, start=1))
+            )
             for name, part in (("train", train), ("validation", validation), ("test", test))
         ]
         return self._data(*parts, source="the texts", places=())
@@ -291,6 +293,8 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         models, units, cased = self.language_models(), self.units, self.cased
         if models is not None:
             units, cased = f"{models.vocabulary.unit}s", not getattr(models.vocabulary, "lower", False)
+            if self.units not in ("words", units):
+                raise ConfigError(f"units: the language model reads {units}, not {self.units}; leave units out")
         return Reading(
             units=units,  # ty: ignore
             pieces=self.pieces,

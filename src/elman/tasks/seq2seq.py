@@ -141,6 +141,8 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         from elman.data.pairs import Line, checked, grouped
 
         lines = [checked(Line(*pair), f"pair {number}") for number, pair in enumerate(pairs, start=1)]
+        if not lines:
+            raise DataError("the pairs: expected at least two, of a source and a target; got none")
         return self._data(grouped(lines), "the pairs", (), "characters")
 
     def settled(self, data: Data) -> Seq2Seq:
@@ -151,8 +153,8 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         """
         from elman.data.pair_codec import PairCodec
 
-        if not isinstance(data.codec, PairCodec):
-            raise DataError(f"data: expected what task.read returns; got data of {type(data.codec).__name__}")
+        if not isinstance(getattr(data, "codec", None), PairCodec):
+            raise DataError(f"data: expected what task.read returns as pairs; got {type(data).__name__}")
         unit = data.codec.target_unit
         if self.target_unit not in (None, unit) or self.source_unit != data.codec.source_unit:
             raise DataError("data: read with other units than this task's; read it with this one")
