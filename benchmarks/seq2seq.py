@@ -65,7 +65,7 @@ def longer(fitted):
 
 
 def pronunciation(options):
-    task = elman.Seq2Seq(target_unit="words", **settings(options.set))
+    task = elman.Seq2Seq(target_vocabulary="words", **settings(options.set))
     data, rows = pronunciations(task), []
     references = [pair.targets for pair in data.test.examples]
     for seed in options.seeds:

@@ -1,7 +1,7 @@
 import pytest
 
 import elman
-from elman.data.files import File, by_part, data_files, decoded
+from elman.data.files import File, by_part, data_files, text_of
 
 
 def named(*names):
@@ -40,7 +40,7 @@ def test_files_about_the_data_are_left_out(tmp_path):
 def test_the_mend_of_another_encoding_is_one_that_there_is():
     spreadsheet = File("a.csv", ("a.csv",), "text,label\n".encode("utf-16"))
     with pytest.raises(elman.DataError, match=r"a\.csv, line 1: not UTF-8 \(byte 0xff\); .*--encoding utf-16"):
-        decoded(spreadsheet, "utf-8")
-    assert decoded(spreadsheet, "utf-16") == "text,label\n"
+        text_of(spreadsheet, "utf-8")
+    assert text_of(spreadsheet, "utf-16") == "text,label\n"
     with pytest.raises(elman.DataError, match=r"a\.csv, line 1: not UTF-8 \(byte 0xff\); convert it to UTF-8$"):
-        decoded(spreadsheet)
+        text_of(spreadsheet)

@@ -59,7 +59,7 @@ def test_rare_words():
 
 
 def test_subwords_write_what_they_are():
-    codec = PairCodec.of([Pair("low lower é", ("slow slower",))] * 9, target="subwords", pieces=300)
+    codec = PairCodec.of([Pair("low lower é", ("slow slower",))] * 9, target="subwords", size=300)
     texts = codec.written
     assert texts[0] is texts[1] is None
     assert texts[2 + ord("s")] == "s"
@@ -72,7 +72,7 @@ def test_subwords_write_what_they_are():
 def test_codecs_are_saved_as_plain_values():
     import msgspec
 
-    for units in (dict(), dict(target="words"), dict(source="subwords", target="subwords", pieces=300)):
+    for units in (dict(), dict(target="words"), dict(source="subwords", target="subwords", size=300)):
         codec = PairCodec.of(PAIRS, **units)
         assert codec_from_builtins(msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(codec)))) == codec
 

@@ -20,16 +20,16 @@ def shown(codec, text):
     ("reading", "text", "expected"),
     [
         (dict(), "The GOOD day", [["the", "good", "<unk>"]]),
-        (dict(cased=True), "The GOOD film", [["The", "<unk>", "film"]]),
+        (dict(lower=False), "The GOOD film", [["The", "<unk>", "film"]]),
         (dict(min_count=2), "the good film", [["<unk>", "good", "film"]]),
         (dict(max_length=2), "the good film", [["the", "good"]]),
-        (dict(units="characters"), "So z!", [list("so !")]),
-        (dict(units="bytes"), "Hé", [["h", "\\xc3", "\\xa9"]]),
+        (dict(vocabulary="characters"), "So z!", [list("so !")]),
+        (dict(vocabulary="bytes"), "Hé", [["h", "\\xc3", "\\xa9"]]),
         (dict(pieces="sentences"), "A film. Good!", [["a", "film", "."], ["good", "!"]]),
-        (dict(units="characters", pieces="words"), "Bad, zzz film", [list("bad"), list("film")]),
-        (dict(units="characters", pieces="words", max_length=5), "bad film was", [list("bad"), list("fi")]),
-        (dict(units="characters"), "zzz", [[]]),
-        (dict(units="characters", pieces="words"), "zzz", [[]]),
+        (dict(vocabulary="characters", pieces="words"), "Bad, zzz film", [list("bad"), list("film")]),
+        (dict(vocabulary="characters", pieces="words", max_length=5), "bad film was", [list("bad"), list("fi")]),
+        (dict(vocabulary="characters"), "zzz", [[]]),
+        (dict(vocabulary="characters", pieces="words"), "zzz", [[]]),
     ],
 )
 def test_texts_as_ids(reading, text, expected):
@@ -37,8 +37,8 @@ def test_texts_as_ids(reading, text, expected):
 
 
 def test_subwords():
-    found = codec(units="subwords", subwords=300).encode("A good film")
-    assert codec(units="subwords", subwords=300).vocabulary.decode(found[0]) == "a good film"
+    found = codec(vocabulary="subwords", vocabulary_size=300).encode("A good film")
+    assert codec(vocabulary="subwords", vocabulary_size=300).vocabulary.decode(found[0]) == "a good film"
 
 
 def test_long_pieces_are_cut():
@@ -48,7 +48,8 @@ def test_long_pieces_are_cut():
 
 
 @pytest.mark.parametrize(
-    "reading", [dict(), dict(units="bytes"), dict(units="subwords", subwords=300), dict(units="characters")]
+    "reading",
+    [dict(), dict(vocabulary="bytes"), dict(vocabulary="subwords", vocabulary_size=300), dict(vocabulary="characters")],
 )
 def test_a_codec_comes_back_from_plain_values(reading):
     before = codec(**reading)

@@ -106,6 +106,15 @@ def test_the_command_line_predicts_and_evaluates(saved, tmp_path, capsys, monkey
     assert "odd.tsv, line 2: label 'mixed' is not among those of training: neg, pos" in capsys.readouterr().err
 
 
+def test_of_files_that_are_parts_the_test_part_is_measured(fitted, tmp_path):
+    for part, count in (("train", 3), ("dev", 2), ("test", 1)):
+        (tmp_path / f"films.{part}").write_text("pos\tso good\n" * count)
+    assert [len(fitted.read(tmp_path / f"films.{part}")) for part in ("train", "dev", "test")] == [3, 2, 1]
+    assert len(fitted.read(tmp_path)) == 1
+    (tmp_path / "films.test").unlink()
+    assert len(fitted.read(tmp_path)) == 2
+
+
 def test_an_empty_line_has_no_label_and_leaves_the_others_theirs(saved, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"so good\n\nbad film\n \t")))
     assert run(["predict", saved, "-"]) == 0

@@ -45,6 +45,14 @@ def test_answers_do_not_depend_on_what_else_is_asked(fitted):
     assert fitted.predict(whole_numbers) == fitted.predict(whole_numbers.tolist()) == fitted.predict(UP)
 
 
+def test_of_files_that_are_parts_the_test_part_is_measured(fitted, tmp_path):
+    for part, count in (("TRAIN", 3), ("TEST", 2)):
+        lines = [f"{n},{x},{y},up\n" for n in range(count) for x, y in UP]
+        (tmp_path / f"a_{part}.csv").write_text("series,x,y,label\n" + "".join(lines))
+    assert len(fitted.read(tmp_path / "a_TRAIN.csv")) == 3
+    assert len(fitted.read(tmp_path)) == 2
+
+
 def test_series_of_other_channels_are_refused(fitted):
     with pytest.raises(elman.DataError, match=r"series 2: expected values of shape \(steps, 2\)"):
         fitted.predict_all([UP, UP[:, :1]])

@@ -27,7 +27,7 @@ def fitted():
 def phones():
     """A model that writes words, from the last to the first, trained for a moment."""
     task = elman.Seq2Seq(
-        hidden_size=16, embedding_size=8, validation=5, test=0, target_unit="words", reverse_answers=True
+        hidden_size=16, embedding_size=8, validation=5, test=0, target_vocabulary="words", reverse_answers=True
     )
     pairs = [(a + b, f"{a.upper()} {b.upper()}") for a in "abcde" for b in "abcde"]
     return elman.fit(task, task.read_pairs(pairs), steps=20, evaluations=1, report=Quiet())
@@ -188,3 +188,19 @@ def test_a_line_that_cannot_be_read_comes_after_the_answers_before_it(fitted, tm
     assert [next(found), next(found)] == [fitted.predict(text).text for text in ("1+2", "3+4")]
     with pytest.raises(elman.VocabularyError, match="'five'"):
         next(found)
+
+
+def test_subwords_obey_patterns_too():
+    pytest.importorskip("sentencepiece")
+    pairs = [(word, f"{word} {word}er {word}est") for word in ("low", "slow", "new", "old", "wide", "high")] * 2
+    task = elman.Seq2Seq(
+        hidden_size=16, embedding_size=8, validation=1, test=0, target_unit="subwords", pieces=300, max_length=30
+    )
+    model = elman.fit(task, task.read_pairs(pairs), steps=3, evaluations=1, report=Quiet())
+    for options in (dict(), dict(temperature=2.0, seed=1)):
+        assert re.fullmatch(
+            "(low|new)er? [a-z]{3,5}", model.predict("old", pattern="(low|new)er? [a-z]{3,5}", **options).text
+        )
+    with pytest.raises(elman.ConfigError, match="say it as a pattern"):
+        model.predict("old", tokens="low")
+    assert model.validation.unit == "word"

@@ -54,10 +54,10 @@ def fitted():
 
 
 FORMS = [
-    dict(units="characters", hidden_size=16, input_dropout=0.0),
-    dict(units="bytes", pieces="words", piece_size=16, input_dropout=0.0),
+    dict(vocabulary="characters", hidden_size=16, input_dropout=0.0),
+    dict(vocabulary="bytes", pieces="words", piece_size=16, input_dropout=0.0),
     dict(pieces="sentences", pooling="last", cell="GRU", num_layers=2),
-    dict(units="subwords", subwords=300, pooling="attention"),
+    dict(vocabulary="subwords", vocabulary_size=300, pooling="attention"),
     dict(convolution=3, pooling="mean", weight_dropout=0.1, balance=0.5, label_smoothing=0.1),
 ]
 
@@ -167,8 +167,9 @@ def test_coarse_labels(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (dict(units="letters"), "units: "),
-        (dict(units="characters", min_count=2), "min_count: belongs to words"),
+        (dict(vocabulary="letters"), "vocabulary: "),
+        (dict(vocabulary="characters", min_count=2), "min_count: belongs to words"),
+        (dict(vocabulary_size=500), "vocabulary_size: belongs to subwords; words are all kept"),
         (dict(pieces="words"), "pieces: words are not made of words"),
         (dict(encoding="latin-one"), "encoding: Python knows no 'latin-one'"),
         (dict(validation=0.6, test=0.5), "leave nothing to train on"),
@@ -205,14 +206,14 @@ def test_texts_that_cannot_be_learned_from(pairs, message):
 
 
 def test_data_of_another_task_is_refused(fitted):
-    data = elman.Classification(units="bytes").read_texts(texts(40))
-    with pytest.raises(elman.DataError, match="read as other units"):
+    data = elman.Classification(vocabulary="bytes").read_texts(texts(40))
+    with pytest.raises(elman.DataError, match="read as other tokens or pieces"):
         elman.fit(elman.Classification(), data, steps=1)
     with pytest.raises(elman.DataError, match="expected what task.read returns"):
         elman.Classification().settled("data")
     with pytest.raises(elman.DataError, match="another vocabulary"):
         fitted.evaluate(data.test)
-    with pytest.raises(elman.DataError, match="again: no text to measure on"):
+    with pytest.raises(elman.DataError, match="the again part is empty"):
         fitted.task.evaluate(fitted.model, reread(fitted, []), fitted.codec)
 
 

@@ -71,7 +71,7 @@ def test_known_words_have_their_vectors_and_others_what_chance_gave(place, make)
 def test_what_was_found_is_counted_among_the_words_of_the_texts(place):
     task, data = classification(place)
     assert begun(task, data)[2] == f"{place}: vectors for 75.0% of 4 words (3 as spelt), and 1 more of its words"
-    task, data = tagging(place, cased=True)
+    task, data = tagging(place, lower=False)
     assert begun(task, data)[2] == f"{place}: vectors for 33.3% of 3 words (1 in lower case), and 4 more of its words"
     task, data = classification(place, vectors_words=0)
     assert begun(task, data)[2] == f"{place}: vectors for 75.0% of 4 words (3 as spelt)"
@@ -103,6 +103,18 @@ def test_vectors_are_frozen_trained_or_trained_later(place, make):
     assert moved(3, vectors_train=2)
 
 
+def test_vectors_may_have_a_rate_of_their_own(place):
+    plain = dict(optimiser="sgd", momentum=0, learning_rate=0.5, decay="none", warmup_steps=0, clip=0)
+
+    def steps(**settings):
+        task, data = classification(place, word_dropout=0.0, **settings)
+        fitted = elman.fit(task, data, steps=1, evaluations=1, report=Quiet(), **plain)
+        return np.asarray(fitted.model.embedding.table) - np.asarray(begun(task, data)[1].embedding.table)
+
+    assert np.abs(steps()).max() > 1e-4
+    np.testing.assert_allclose(steps(vectors_rate=4.0), 4 * steps(), rtol=1e-3, atol=1e-6)
+
+
 def test_reporters_tell_what_was_found(place):
     shown, lines = io.StringIO(), io.StringIO()
     for report in (Lines(shown), Json(lines)):
@@ -118,10 +130,14 @@ def test_reporters_tell_what_was_found(place):
 def test_settings_that_do_not_fit_are_errors(place):
     with pytest.raises(elman.ConfigError, match="vectors_train: frozen is for vectors; name their file"):
         elman.Classification(vectors_train="frozen")
+    with pytest.raises(elman.ConfigError, match="vectors_rate: 3 is for vectors; name their file"):
+        elman.Tagging(vectors_rate=3.0)
     with pytest.raises(elman.ConfigError, match="vectors_train"):
         elman.Tagging(vectors=place, vectors_train=0)
-    with pytest.raises(elman.ConfigError, match="vectors: belong to words; choose units='words', not 'characters'"):
-        elman.Classification(vectors=place, units="characters")
+    with pytest.raises(
+        elman.ConfigError, match="vectors: belong to words; choose vocabulary='words', not 'characters'"
+    ):
+        elman.Classification(vectors=place, vocabulary="characters")
     with pytest.raises(elman.DataError, match="missing.txt: no such file"):
         elman.Classification(vectors="missing.txt").read_texts(TEXTS)
 

@@ -40,8 +40,11 @@ def test_units_are_told_from_the_file(tmp_path):
     place.write_text("".join(f"w{a} {' '.join(b.upper() + '1')}\n" for a, b in PAIRS))
     task = elman.Seq2Seq(validation=2, test=2)
     data = task.read(place)
-    assert (task.settled(data).target_unit, data.codec.target_unit) == ("words", "words")
-    assert elman.Seq2Seq(validation=2, test=2, target_unit="characters").read(place).codec.target_unit == "characters"
+    assert (task.settled(data).target_vocabulary, data.codec.target_unit) == ("words", "words")
+    assert (
+        elman.Seq2Seq(validation=2, test=2, target_vocabulary="characters").read(place).codec.target_unit
+        == "characters"
+    )
 
 
 def test_the_longest_answer_is_twice_the_longest_learnt_from():
@@ -151,6 +154,8 @@ def test_activations_point_at_where_numbers_go_wrong():
     [
         (dict(hidden_size=7), "expected an even number to read from both ends; got 7"),
         (dict(validation=0), "the best weights are chosen by it"),
+        (dict(vocabulary_size=500), "vocabulary_size: belongs to subwords; characters are all kept"),
+        (dict(min_count=2, target_vocabulary="characters"), "min_count: belongs to words; characters are all kept"),
         (dict(validation=0.6, test=0.5), "leave nothing to train on"),
         (dict(connection="repeat", scheduled_sampling=0.5), "the decoder reads no tokens"),
         (dict(conection="dot"), "did you mean 'connection'"),
@@ -163,24 +168,25 @@ def test_impossible_settings(options, message):
 
 
 def test_data_that_is_not_enough_or_not_this_tasks():
-    with pytest.raises(elman.DataError, match="3 pairs leave none for validation"):
-        elman.Seq2Seq(validation=0.05).read_pairs([("a", "b"), ("c", "d"), ("e", "f")])
+    few = elman.Seq2Seq(validation=0.05)
+    with pytest.raises(elman.DataError, match="the pairs: 3 pairs to train on and none to validate with"):
+        few.settled(few.read_pairs([("a", "b"), ("c", "d"), ("e", "f")]))
     with pytest.raises(elman.DataError, match=r"pair 2: the target of 'c' is empty"):
         elman.Seq2Seq().read_pairs([("a", "b"), ("c", "")])
     with pytest.raises(elman.DataError, match="there are 55 sums of up to 1 digits; got a request for 60"):
         elman.Seq2Seq(digits=1, examples=60).read("sums")
-    with pytest.raises(elman.DataError, match="read with other units"):
-        elman.Seq2Seq(**SMALL, source_unit="words").settled(elman.Seq2Seq(**SMALL).read_pairs(PAIRS))
-    with pytest.raises(elman.DataError, match=r"expected what task.read returns as pairs; got Data"):
+    with pytest.raises(elman.DataError, match="read as other tokens by another task"):
+        elman.Seq2Seq(**SMALL, source_vocabulary="words").settled(elman.Seq2Seq(**SMALL).read_pairs(PAIRS))
+    with pytest.raises(elman.DataError, match=r"expected what task.read returns; got data of Characters"):
         elman.Seq2Seq().settled(elman.LanguageModelling(unroll_length=8).read_text("abc " * 100))
-    with pytest.raises(elman.DataError, match=r"expected what task.read returns as pairs; got NoneType"):
+    with pytest.raises(elman.DataError, match=r"expected what task.read returns; got NoneType"):
         elman.Seq2Seq().settled(None)
     with pytest.raises(elman.DataError, match="expected at least two, of a source and a target; got none"):
         elman.Seq2Seq().read_pairs([])
     with pytest.raises(elman.DataError, match="pair 1: the target is 3; expected a string, such as '3'"):
         elman.Seq2Seq().read_pairs([("1+2", 3)])
     task, data, model = built(test=0)
-    with pytest.raises(elman.DataError, match="the test part has no pairs"):
+    with pytest.raises(elman.DataError, match="the test part is empty"):
         task.evaluate(model, data.test, data.codec)
 
 

@@ -121,7 +121,7 @@ def test_series_that_cannot_be_learned_from(pairs, message):
         (dict(convolution_pool=2), "convolution_pool: belongs to a convolution"),
         (dict(missing="zero"), "missing: "),
         (dict(validation=0.6, test=0.5), "leave nothing to train on"),
-        (dict(units="words"), "no option 'units'"),
+        (dict(vocabulary="words"), "no option 'vocabulary'"),
     ],
 )
 def test_impossible_settings(settings, message):

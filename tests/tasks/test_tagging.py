@@ -109,11 +109,11 @@ def test_parts_come_from_files_and_else_by_shares(tmp_path):
     for name, count in (("a-train.txt", 10), ("a-dev.txt", 3)):
         (tmp_path / name).write_text("a X\nb Y\n\n" * count)
     data = elman.Tagging(test=2).read(tmp_path)
-    assert [len(part) for part in (data.train, data.validation, data.test)] == [10, 3, 0]
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [8, 3, 2]
     data = elman.Tagging(test=2, validation=0.5).read(tmp_path / "a-train.txt")
     assert [len(part) for part in (data.train, data.validation, data.test)] == [3, 5, 2]
     assert data.places == (str(tmp_path / "a-train.txt"),)
-    assert data.fingerprint != elman.Tagging(test=2, cased=True).read(tmp_path).fingerprint
+    assert data.fingerprint != elman.Tagging(test=2, lower=False).read(tmp_path).fingerprint
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -138,5 +138,5 @@ def test_what_cannot_be_learned_is_named(tmp_path):
     with pytest.raises(elman.ConfigError, match="decoder"):
         elman.Tagging(decoder="viterbi")
     empty = task.read_sentences([(("a", "b"), ("X", "Y"))] * 20).test
-    with pytest.raises(elman.DataError, match="the test part has no sentence"):
+    with pytest.raises(elman.DataError, match="the test part is empty"):
         task.evaluate(None, type(empty)("test", (), empty.codec), empty.codec)

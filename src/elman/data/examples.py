@@ -49,9 +49,9 @@ class Data:
 class Parts(NamedTuple):
     """Examples for each purpose."""
 
-    train: list[Any]
-    validation: list[Any]
-    test: list[Any]
+    train: Sequence[Any]
+    validation: Sequence[Any]
+    test: Sequence[Any]
 
 
 def split(
@@ -85,15 +85,31 @@ def split(
     for place in order:
         example = examples[place]
         groups[by(example) if by else None].append(example)
-    parts = Parts([], [], [])
+    parts: dict[str, list[Any]] = {"train": [], "validation": [], "test": []}
     for group in groups.values():
         tested, held_out = (round(share * len(group)) for share in (shares[1], shares[0]))
-        parts.test.extend(group[:tested])
-        parts.validation.extend(group[tested : tested + held_out])
-        parts.train.extend(group[tested + held_out :])
-    if not parts.train:
+        parts["test"] += group[:tested]
+        parts["validation"] += group[tested : tested + held_out]
+        parts["train"] += group[tested + held_out :]
+    if not parts["train"]:
         raise DataError(f"{total} examples leave none to train on beside validation {validation:g} and test {test:g}")
-    return parts
+    return Parts(**parts)
+
+
+def completed(
+    parts: Parts, *, validation: float, test: float, seed: int = 0, by: Callable[[Any], Any] | None = None
+) -> Parts:
+    """The parts, of which those that are empty are split from the one to train on; see `split`.
+
+    Raises:
+        DataError: nothing would be left to train on.
+
+    >>> [len(part) for part in completed(Parts([1] * 10, [], [1] * 5), validation=0.2, test=0.2)]
+    [8, 2, 5]
+    """
+    shares = {"validation": 0.0 if parts.validation else validation, "test": 0.0 if parts.test else test}
+    dealt = split(parts.train, **shares, seed=seed, by=by)
+    return Parts(dealt.train, parts.validation or dealt.validation, parts.test or dealt.test)
 
 
 def fingerprint(*values: Any) -> str:

@@ -119,11 +119,11 @@ def by_part(files: Sequence[File]) -> dict[str, list[File]]:
     return parts
 
 
-def decoded(file: File, encoding: str | None = None) -> str:
+def text_of(file: File, encoding: str | None = None) -> str:
     r"""The text of a file, line ends as "\n", without a byte order mark. Without an encoding it has to be UTF-8, and
     messages name no option to say otherwise.
 
-    >>> decoded(File("a.txt", ("a.txt",), b"caf\xe9\r\n"), "latin-1")
+    >>> text_of(File("a.txt", ("a.txt",), b"caf\xe9\r\n"), "latin-1")
     'café\n'
 
     Raises:

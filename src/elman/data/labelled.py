@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from elman._errors import DataError, plural
 from elman.data import table
-from elman.data.files import File, by_part, data_files, decoded, lines
+from elman.data.files import File, by_part, data_files, lines, text_of
 
 
 class Labelled(NamedTuple):
@@ -167,7 +167,7 @@ def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> It
         yield from _label_lines(files[0], encoding)
     else:
         for label, file in zip(_class_names(files), files, strict=True):
-            for line, written in enumerate(lines(decoded(file, encoding)), start=1):
+            for line, written in enumerate(lines(text_of(file, encoding)), start=1):
                 yield Labelled(written, label, f"{file.name}, line {line}")
 
 
@@ -175,11 +175,11 @@ def _folders(files: Sequence[File], encoding: str) -> Iterator[Labelled]:
     for file in files:
         if len(file.path) == 1:
             raise DataError(f"{file.name}: lies beside the folders of the classes; move it away, or into one of them")
-        yield Labelled(decoded(file, encoding), file.path[0], file.name)
+        yield Labelled(text_of(file, encoding), file.path[0], file.name)
 
 
 def _label_lines(file: File, encoding: str) -> Iterator[Labelled]:
-    written = lines(decoded(file, encoding))
+    written = lines(text_of(file, encoding))
     tabs = sum("\t" in line for line in written) * 2 >= len(written) > 0
     form = "label<TAB>text" if tabs else "label text"
     for number, line in enumerate(written, start=1):

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, SupportsIndex
 
 import msgspec
 import numpy as np
 from jaxtyping import Integer
 
-from elman._errors import DataError, VocabularyError
+from elman._errors import VocabularyError
 from elman._types import Unknown
+from elman.data._vocabulary import WordVocabulary, most_frequent
 from elman.data.pairs import Pair
-from elman.data.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords, Vocabulary
+from elman.data.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords
 
 Unit = Literal["characters", "words", "subwords"]
 """What a token of a pair is: a character, what stands between spaces, or a piece of a word."""
 
 
-class Spaced(Vocabulary, frozen=True, tag="spaced"):
+class Spaced(WordVocabulary, frozen=True, tag="spaced"):
     """Tokens with spaces between them, such as phones, or words split beforehand. Id 0 is padding, and 1 stands for
     what was seen fewer than `min_count` times.
 
@@ -28,8 +28,6 @@ class Spaced(Vocabulary, frozen=True, tag="spaced"):
     >>> vocabulary.tokens, vocabulary.encode("T AH Q").tolist(), vocabulary.decode([4, 2])
     (('\\x00', '<unk>', 'AH', 'B', 'T'), [4, 2, 1], 'T AH')
     """
-
-    tokens: tuple[str, ...]
 
     @classmethod
     def of(cls, texts: Iterable[str], *, min_count: int = 1) -> Spaced:
@@ -41,36 +39,16 @@ class Spaced(Vocabulary, frozen=True, tag="spaced"):
         counts = Counter[str]()
         for text in texts:
             counts.update(text.split())
-        kept = sorted((one for one, n in counts.items() if n >= min_count), key=lambda one: (-counts[one], one))
-        if not kept and counts:
-            raise DataError(
-                f"min_count {min_count} leaves no word; the most frequent appears {max(counts.values())} times"
-            )
+        kept = most_frequent(counts, min_count)
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept))
 
-    @property
-    def unit(self) -> str:
-        """word"""
-        return "word"
-
-    @property
-    def size(self) -> int:
-        """Tokens, the unknown one and the padding."""
-        return len(self.tokens)
-
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of the tokens; one that was not seen is `<unk>`, or left out with `unknown="skip"`."""
-        index = _index(self.tokens)
-        ids = (index.get(token, 1) for token in text.split())
-        return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
+    def words_of(self, text: str) -> list[str]:
+        """What stands between spaces."""
+        return text.split()
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The tokens with a space between them; padding is left out."""
         return " ".join(self.tokens[i] for i in ids if i != 0)
-
-    def token(self, id: int) -> str:
-        """The token."""
-        return self.tokens[id]
 
 
 Side = Characters | Spaced | Subwords
@@ -127,9 +105,9 @@ class PairCodec(msgspec.Struct, frozen=True):
         source: Unit = "characters",
         target: Unit = "characters",
         min_count: int = 1,
-        pieces: int = 8000,
+        size: int = 8000,
     ) -> PairCodec:
-        """The codec of pairs; `pieces` counts the ids of sub-words.
+        """The codec of pairs; `size` counts the ids of sub-words.
 
         Raises:
             DataError: a `min_count` that leaves no word.
@@ -137,8 +115,8 @@ class PairCodec(msgspec.Struct, frozen=True):
         sources = (pair.source for pair in pairs)
         targets = (target for pair in pairs for target in pair.targets)
         return cls(
-            source=_vocabulary(sources, source, min_count, pieces),
-            target=_vocabulary(targets, target, min_count, pieces),
+            source=_vocabulary(sources, source, min_count, size),
+            target=_vocabulary(targets, target, min_count, size),
         )
 
     def rows(self, side: Literal["source", "target"], texts: Sequence[str], *, unknown: Unknown = "error") -> Rows:
@@ -195,14 +173,14 @@ def codec_from_builtins(saved: Any) -> PairCodec:
     return msgspec.convert(saved, PairCodec)
 
 
-def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, pieces: int) -> Side:
+def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, size: int) -> Side:
     match unit:
         case "characters":
             return Characters.of(texts)
         case "words":
             return Spaced.of(texts, min_count=min_count)
         case "subwords":
-            return Subwords.of((text + "\n" for text in texts), size=pieces)
+            return Subwords.of((text + "\n" for text in texts), size=size)
 
 
 def _text(piece: bytes) -> str | None:
@@ -210,8 +188,3 @@ def _text(piece: bytes) -> str | None:
         return piece.decode() or None
     except UnicodeDecodeError:
         return None
-
-
-@lru_cache(maxsize=8)
-def _index(tokens: tuple[str, ...]) -> dict[str, int]:
-    return {token: i for i, token in enumerate(tokens)}

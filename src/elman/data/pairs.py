@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from elman._errors import DataError
-from elman.data.text import TextSource
+from elman.data.lines import arriving_lines
 
 _VARIANT = re.compile(r"\(\d+\)$")
 _COMMENT = re.compile(r"(^|\s)#.*|^;;;.*")
@@ -110,12 +110,7 @@ def checked(line: Line, place: str) -> Line:
 
 
 def _lines(place: str | Path) -> Iterator[str]:
-    rest = ""
-    for text in TextSource.open(place).characters():
-        *whole, rest = (rest + text).split("\n")
-        yield from whole
-    if rest:
-        yield rest
+    return chain.from_iterable(arriving_lines(str(place)))
 
 
 def _table(name: str, lines: Iterable[str]) -> Iterator[Line]:

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from elman._errors import DataError
 from elman.data import table
-from elman.data.files import File, by_part, data_files, decoded
+from elman.data.files import File, by_part, data_files, text_of
 
 Missing = Literal["error", "interpolate"]
 """What to do with values that a file does not have."""
@@ -95,7 +95,7 @@ def read_series(
     (('1', '2'), 'b', [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]])
     """
     if file.suffix == ".ts":
-        found = _read_ts(file, decoded(file, encoding), missing)
+        found = _read_ts(file, text_of(file, encoding), missing)
     elif file.suffix in table.SUFFIXES:
         found = _read_table(file, columns, labelled, missing, encoding)
     else:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from elman._errors import DataError, nearest
-from elman.data.files import File, decoded, lines
+from elman.data.files import File, lines, text_of
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 """Endings of files that are tables."""
@@ -43,7 +43,7 @@ def read_table(file: File, *, columns: Sequence[str], encoding: str = "utf-8") -
     >>> list(read_table(file, columns=["text"]))
     [Row(line=2, values={'text': 'one, two'})]
     """
-    text = decoded(file, encoding)
+    text = text_of(file, encoding)
     return _objects(file, text, columns) if file.suffix in _JSON else _with_head(file, _rows(file, text), columns)
 
 
@@ -56,7 +56,7 @@ def columns_of(file: File, *, encoding: str = "utf-8") -> tuple[str, ...]:
     Raises:
         DataError: a file that is empty or no table.
     """
-    text = decoded(file, encoding)
+    text = text_of(file, encoding)
     if file.suffix in _JSON:
         first = lines(text)[:1]
         return tuple(_object(f"{file.name}, line 1", first[0])) if first else ()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 import msgspec
 import numpy as np
 from jaxtyping import Bool, Integer
 
-from elman._errors import ConfigError, DataError
+from elman._errors import ConfigError
+from elman.data._vocabulary import ids_of, most_frequent
 from elman.data.spans import Scheme, Span, can_follow, tags_of
 from elman.data.tagged import Form, Tagged
 from elman.data.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Words
@@ -61,17 +61,14 @@ class TagCodec(msgspec.Struct, frozen=True):
         come first, and after them `more` words.
 
         Raises:
-            DataError: no word is left.
+            DataError: a `min_count` that leaves none.
         """
         words, letters, tags = Counter[str](), set[str](), set[str]()
         for sentence in sentences:
             words.update(word.lower() if lower else word for word in sentence.words)
             letters.update(*sentence.words)
             tags.update(sentence.tags)
-        kept = sorted((word for word, n in words.items() if n >= min_count), key=lambda word: (-words[word], word))
-        if not kept:
-            most = max(words.values(), default=0)
-            raise DataError(f"min_count {min_count} leaves no word; the most frequent appears {most} times")
+        kept = most_frequent(words, min_count)
         others = dict.fromkeys(word.lower() if lower else word for word in more)
         for word in kept:
             others.pop(word, None)
@@ -105,7 +102,7 @@ class TagCodec(msgspec.Struct, frozen=True):
 
     def word_ids(self, words: Sequence[str]) -> Integer[np.ndarray, " time"]:
         """The ids of words."""
-        known = _index(self.words)
+        known = ids_of(self.words)
         return np.array([known.get(word.lower() if self.lower else word, 1) for word in words], np.int32)
 
     def letter_ids(self, word: str) -> Integer[np.ndarray, " letter"]:
@@ -117,12 +114,12 @@ class TagCodec(msgspec.Struct, frozen=True):
         """
         half = LETTERS // 2
         read = word if len(word) <= LETTERS else word[:half] + word[-half:]
-        known = _index(self.letters)
+        known = ids_of(self.letters)
         return np.array([known.get(letter, 1) for letter in read], np.int32)
 
     def tag_ids(self, tags: Sequence[str]) -> Integer[np.ndarray, " time"]:
         """The ids of tags; -1 for what was not there in training."""
-        known = _index(self.tags)
+        known = ids_of(self.tags)
         return np.array([known.get(tag, -1) for tag in tags], np.int32)
 
     def restrict_to(self, span: Span, allowed: Bool[np.ndarray, "time tag"]) -> None:
@@ -154,8 +151,3 @@ class TagCodec(msgspec.Struct, frozen=True):
             return None
         ends = (*self.tags, None)
         return np.array([[can_follow(one, other, scheme=self.scheme) for other in ends] for one in ends])
-
-
-@lru_cache(maxsize=32)
-def _index(tokens: tuple[str, ...]) -> dict[str, int]:
-    return {token: i for i, token in enumerate(tokens)}

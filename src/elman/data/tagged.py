@@ -12,7 +12,7 @@ from elman._errors import DataError
 from elman.data import conllu
 from elman.data.columns import read_columns
 from elman.data.conllu import read_conllu
-from elman.data.files import File, by_part, data_files, decoded, lines
+from elman.data.files import File, by_part, data_files, lines, text_of
 from elman.data.spans import Scheme, is_tag, problems, repaired, scheme_of
 
 Form = Literal["conllu", "columns"]
@@ -119,13 +119,13 @@ def _well_formed(sentence: Tagged, scheme: Scheme, ill_formed: IllFormed) -> Tag
 def _form(file: File) -> Form:
     if file.suffix in (".conllu", ".conllup"):
         return "conllu"
-    first = next((line for line in lines(decoded(file)) if line.strip() and not line.startswith("# ")), "")
+    first = next((line for line in lines(text_of(file)) if line.strip() and not line.startswith("# ")), "")
     return "conllu" if first.count("\t") == len(conllu.COLUMNS) - 1 and first[0].isdigit() else "columns"
 
 
 def _sentences(files: Iterable[File], column: str) -> Iterator[Tagged]:
     for file in files:
-        text = lines(decoded(file))
+        text = lines(text_of(file))
         if _form(file) == "conllu":
             for sentence in read_conllu(text, file=file.name):
                 if sentence.words:

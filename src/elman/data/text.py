@@ -59,8 +59,7 @@ class TextSource:
         files: list[tuple[str, Path | ByteStream]] = []
         for place in places:
             files += [("standard input", _spool(standard_input()))] if str(place) == "-" else _files_of(Path(place))
-        kept = ["-" if str(place) == "-" else _printable(Path(place).absolute()) for place in places]
-        return cls(", ".join(_printable(place) for place in places), files, places=kept)
+        return cls(", ".join(_printable(place) for place in places), files, places=kept_places(*places))
 
     @classmethod
     def of_text(cls, name: str, text: str) -> TextSource:
@@ -98,6 +97,15 @@ class TextSource:
                 last = text[-1]
             if number + 1 < len(self._files) and last != "\n":
                 yield "\n"
+
+
+def kept_places(*places: str | Path) -> tuple[str, ...]:
+    """Where files can be read again, from whatever folder: absolute paths, and "-" for standard input.
+
+    >>> kept_places("-", "/texts/../a.txt")
+    ('-', '/texts/../a.txt')
+    """
+    return tuple("-" if str(place) == "-" else _printable(Path(place).absolute()) for place in places)
 
 
 def standard_input() -> io.BufferedIOBase:

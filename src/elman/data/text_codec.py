@@ -11,38 +11,36 @@ import msgspec
 import numpy as np
 from jaxtyping import Integer
 
+from elman._types import VocabularyKind
 from elman.data.buckets import pad, padded
 from elman.data.class_batches import Inputs
 from elman.data.vocabulary import Bytes, Characters, Subwords, Words
 from elman.data.words import Lexicon, split_sentences, split_words
 
-Units = Literal["words", "characters", "bytes", "subwords"]
-"""What a text is made of."""
-
 Pieces = Literal["none", "words", "sentences"]
 """What a text is cut into, for a network that reads each piece by itself first."""
 
 LONGEST_PIECE = {"words": 24, "sentences": 64}
-"""Units of a piece; a longer one is cut into several."""
+"""Tokens of a piece; a longer one is cut into several."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """How texts are read."""
 
-    units: Units = "words"
+    vocabulary: VocabularyKind = "words"
+    vocabulary_size: int = 8000
+    """Sub-words to learn."""
     pieces: Pieces = "none"
-    cased: bool = False
-    """Capitals are kept."""
+    lower: bool = True
+    """Capitals are not kept."""
     min_count: int = 1
     """Words seen less often in training are `<unk>`."""
-    subwords: int = 8000
-    """Size of a vocabulary of sub-words."""
     max_length: int = 1024
-    """Units that are read of a text; the rest is left out."""
+    """Tokens that are read of a text; the rest is left out."""
 
     def normal(self, text: str) -> str:
         """The text, lower-cased where capitals are not kept."""
-        return text if self.cased else text.lower()
+        return text.lower() if self.lower else text
 
     def cut(self, text: str) -> list[str]:
         """The pieces of a text."""
@@ -128,7 +126,7 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
 
 
 def _vocabulary(texts: Iterable[str], reading: Reading, more: Iterable[str]) -> Characters | Bytes | Subwords | Lexicon:
-    match reading.units:
+    match reading.vocabulary:
         case "words":
             return Lexicon.of(texts, min_count=reading.min_count, more=more)
         case "characters":
@@ -136,7 +134,7 @@ def _vocabulary(texts: Iterable[str], reading: Reading, more: Iterable[str]) -> 
         case "bytes":
             return Bytes()
         case "subwords":
-            return Subwords.of(texts, size=reading.subwords)
+            return Subwords.of(texts, size=reading.vocabulary_size)
 
 
 def _shortened(pieces: Iterable[Integer[np.ndarray, " _"]], reading: Reading) -> Iterator[Integer[np.ndarray, " _"]]:

@@ -15,9 +15,17 @@ import msgspec
 import numpy as np
 from jaxtyping import Integer
 
-from elman._errors import ConfigError, DataError, VocabularyError
+from elman._errors import VocabularyError
 from elman._types import Unknown
-from elman.data._vocabulary import ByteVocabulary, StreamDecoder, Vocabulary, whole_words
+from elman.data._vocabulary import (
+    ByteVocabulary,
+    StreamDecoder,
+    Vocabulary,
+    WordVocabulary,
+    check_unknown,
+    most_frequent,
+    whole_words,
+)
 from elman.data.subwords import Subwords
 
 __all__ = [
@@ -75,7 +83,7 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
         """The ids of `text`, lower-cased first where the vocabulary is."""
-        _check_unknown(unknown)
+        check_unknown(unknown)
         text = text.lower() if self.lower else text
         points, table = _code_points(text), _table(self.tokens)
         ids = table[np.minimum(points, len(table) - 1)]
@@ -123,7 +131,7 @@ class Bytes(ByteVocabulary, frozen=True, tag="bytes"):
         return chr(id) if id < 128 else f"\\x{id:02x}"
 
 
-class Words(Vocabulary, frozen=True, tag="words"):
+class Words(WordVocabulary, frozen=True, tag="words"):
     """Words, marks and line ends; a word keeps the space before it, so that joining the tokens gives back the text.
     Id 0 is padding and 1 stands for every word seen fewer than `min_count` times.
 
@@ -134,46 +142,28 @@ class Words(Vocabulary, frozen=True, tag="words"):
     'the dog, the<unk>'
     """
 
-    tokens: tuple[str, ...]
     lower: bool = False
 
     @classmethod
     def of(cls, texts: Iterable[str], *, lower: bool = False, min_count: int = 1) -> Words:
-        """The vocabulary of `texts`, most frequent word first."""
+        """The vocabulary of `texts`, most frequent word first.
+
+        Raises:
+            DataError: a `min_count` that leaves none.
+        """
         counts: Counter[str] = Counter()
         for text in whole_words(texts):
             counts.update(_WORD.findall(text.lower() if lower else text))
-        kept = sorted((word for word, n in counts.items() if n >= min_count), key=lambda word: (-counts[word], word))
-        if not kept and counts:
-            raise DataError(
-                f"min_count {min_count} leaves no word; the most frequent appears {max(counts.values())} times"
-            )
+        kept = most_frequent(counts, min_count)
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept), lower=lower)
 
-    @property
-    def unit(self) -> str:
-        """word"""
-        return "word"
-
-    @property
-    def size(self) -> int:
-        """Words, the unknown word and the padding."""
-        return len(self.tokens)
-
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of the words; a word that was not seen is `<unk>`, or left out with `unknown="skip"`."""
-        _check_unknown(unknown)
-        index = _index(self.tokens)
-        ids = (index.get(word, 1) for word in _WORD.findall(text.lower() if self.lower else text))
-        return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
+    def words_of(self, text: str) -> list[str]:
+        """The words with the space before them, lower-cased where the vocabulary is."""
+        return _WORD.findall(text.lower() if self.lower else text)
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The words joined; padding is left out."""
         return "".join(self.tokens[i] for i in ids if i != 0)
-
-    def token(self, id: int) -> str:
-        """The word."""
-        return self.tokens[id]
 
 
 AnyVocabulary = Characters | Bytes | Words | Subwords
@@ -182,11 +172,6 @@ AnyVocabulary = Characters | Bytes | Words | Subwords
 def vocabulary_from_builtins(saved: Any) -> AnyVocabulary:
     """The vocabulary that `msgspec.to_builtins` turned into plain values."""
     return msgspec.convert(saved, AnyVocabulary)  # type: ignore[arg-type]
-
-
-def _check_unknown(unknown: Unknown) -> None:
-    if unknown not in ("error", "skip"):
-        raise ConfigError(f"unknown: expected 'error' or 'skip'; got {unknown!r}")
 
 
 def _code_points(text: str) -> Integer[np.ndarray, " time"]:
@@ -200,8 +185,3 @@ def _table(tokens: tuple[str, ...]) -> Integer[np.ndarray, " code_point"]:
     table = np.zeros(max(points) + 2, np.int32)
     table[points] = np.arange(len(points))
     return table
-
-
-@lru_cache(maxsize=8)
-def _index(tokens: tuple[str, ...]) -> dict[str, int]:
-    return {token: i for i, token in enumerate(tokens)}

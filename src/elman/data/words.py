@@ -9,16 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from functools import lru_cache
 from itertools import pairwise
 from typing import SupportsIndex
 
-import numpy as np
-from jaxtyping import Integer
-
-from elman._errors import DataError
-from elman._types import Unknown
-from elman.data.vocabulary import PADDING, UNKNOWN_WORD, Vocabulary
+from elman.data._vocabulary import WordVocabulary, most_frequent
+from elman.data.vocabulary import PADDING, UNKNOWN_WORD
 
 _WORD = re.compile(
     r"""
@@ -55,7 +50,7 @@ def split_sentences(text: str) -> list[str]:
     return [sentence for sentence in cut if sentence]
 
 
-class Lexicon(Vocabulary, frozen=True, tag="lexicon"):
+class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
     """The words and marks of `split_words`. Id 0 is padding and 1 stands for every word seen fewer than `min_count`
     times.
 
@@ -66,7 +61,6 @@ class Lexicon(Vocabulary, frozen=True, tag="lexicon"):
     'the dog , the <unk> <unk>'
     """
 
-    tokens: tuple[str, ...]
     lower: bool = False
     added: int = 0
     """How many words, the last, are in no text but came from elsewhere."""
@@ -81,42 +75,17 @@ class Lexicon(Vocabulary, frozen=True, tag="lexicon"):
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(split_words(text.lower() if lower else text))
-        kept = sorted((word for word, n in counts.items() if n >= min_count), key=lambda word: (-counts[word], word))
-        if not kept and counts:
-            raise DataError(
-                f"min_count {min_count} leaves no word; the most frequent appears {max(counts.values())} times"
-            )
+        kept = most_frequent(counts, min_count)
         others = dict.fromkeys(word.lower() if lower else word for word in more)
         for word in kept:
             others.pop(word, None)
         added = [word for word in others if split_words(word) == [word]]
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept, *added), lower=lower, added=len(added))
 
-    @property
-    def unit(self) -> str:
-        """word"""
-        return "word"
-
-    @property
-    def size(self) -> int:
-        """Words, the unknown word and the padding."""
-        return len(self.tokens)
-
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of the words; a word that was not seen is `<unk>`, or left out with `unknown="skip"`."""
-        index = _index(self.tokens)
-        ids = (index.get(word, 1) for word in split_words(text.lower() if self.lower else text))
-        return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
+    def words_of(self, text: str) -> list[str]:
+        """The words and marks, lower-cased where the lexicon is."""
+        return split_words(text.lower() if self.lower else text)
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The words with a space between them; padding is left out."""
         return " ".join(self.tokens[i] for i in ids if i != 0)
-
-    def token(self, id: int) -> str:
-        """The word."""
-        return self.tokens[id]
-
-
-@lru_cache(maxsize=8)
-def _index(tokens: tuple[str, ...]) -> dict[str, int]:
-    return {token: i for i, token in enumerate(tokens)}

@@ -40,7 +40,7 @@ class Classifier(ClassPredictor):
         return f"{vocabulary.size:,} {vocabulary.unit}s and {len(self.codec.labels)} classes"
 
     def read(self, *places: str | Path) -> Part:
-        """Labelled texts, whole, for `evaluate`.
+        """Labelled texts for `evaluate`; of files whose names tell parts, those of the test part.
 
         Raises:
             DataError: files of no known form, an empty text, or a label that the model does not know.

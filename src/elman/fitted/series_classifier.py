@@ -44,7 +44,7 @@ class SeriesClassifier(ClassPredictor):
         return f"{channels} channel{'s' * (channels != 1)} and {len(self.codec.labels)} classes"
 
     def read(self, *places: str | Path) -> Part:
-        """Series with their classes, whole, for `evaluate`.
+        """Series with their classes for `evaluate`; of files whose names tell parts, those of the test part.
 
         Raises:
             DataError: a malformed file, or channels or a class that the model does not know.

@@ -122,7 +122,7 @@ class Tagger(Predictor):
         return [{self.codec.tags[i]: float(row[i]) for i in np.argsort(-row, kind="stable")} for row in chances]
 
     def read(self, *places: str | Path) -> Part[Tagged]:
-        """Tagged sentences for `evaluate`; of a folder with a test part, that part.
+        """Tagged sentences for `evaluate`; of files whose names tell parts, those of the test part.
 
         Raises:
             DataError: no such file, malformed, or without a sentence.

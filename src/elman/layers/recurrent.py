@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax.numpy as jnp
+import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from elman._types import Carry, Padding
@@ -14,6 +16,31 @@ from elman.recurrence import start_carry, unroll
 from elman.recurrence.unroll import Engine
 
 Recurrent = Cell | Bidirectional
+
+
+def make_layers(
+    cell: Callable[..., Cell], input_size: int, hidden_size: int, *, bidirectional: bool, keys: Iterable[PRNGKeyArray]
+) -> tuple[Recurrent, ...]:
+    """Layers on top of each other, one for each key, of cells that `cell(input_size, hidden_size, key=key)` makes; each
+    has two of them where it is bidirectional.
+
+    >>> import jax
+    >>> from elman.cells import GRU
+    >>> layers = make_layers(GRU, 3, 4, bidirectional=True, keys=jax.random.split(jax.random.key(0)))
+    >>> [(layer.input_size, layer.hidden_size) for layer in layers]
+    [(3, 8), (8, 8)]
+    """
+    layers = list[Recurrent]()
+    for key in keys:
+        if bidirectional:
+            ahead, back = jr.split(key)
+            layers.append(
+                Bidirectional(cell(input_size, hidden_size, key=ahead), cell(input_size, hidden_size, key=back))
+            )
+        else:
+            layers.append(cell(input_size, hidden_size, key=key))
+        input_size = layers[-1].hidden_size
+    return tuple(layers)
 
 
 def start(layer: Recurrent, batch: int) -> Carry:

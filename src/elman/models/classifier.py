@@ -11,10 +11,10 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from elman.cells import Cell
-from elman.layers import Bidirectional, Dense, Embedding, Stack
+from elman.layers import Dense, Embedding, Stack
 from elman.layers.conv import TimeConvolution
 from elman.layers.pooling import Pooling, PoolingName, make_pooling
-from elman.layers.recurrent import Recurrent, run
+from elman.layers.recurrent import make_layers, run
 from elman.models.readers import LanguageReaders
 from elman.ops.dropout import variational_dropout
 
@@ -92,12 +92,6 @@ class ClassificationModel(eqx.Module):
         of their own."""
         keys = jr.split(key, 6)
 
-        def layer(size: int, hidden: int, key: PRNGKeyArray) -> Recurrent:
-            if not bidirectional:
-                return cell(size, hidden, key=key)
-            ahead, back = jr.split(key)
-            return Bidirectional(cell(size, hidden, key=ahead), cell(size, hidden, key=back))
-
         size = embedding_size if readers is None else readers.hidden_size
         if readers is not None:
             self.embedding = readers
@@ -108,16 +102,14 @@ class ClassificationModel(eqx.Module):
             self.convolution = TimeConvolution(size, size, width=convolution, pool=convolution_pool, key=keys[1])
         self.reader = None
         if piece_size:
-            below = layer(size, piece_size, keys[2])
+            (below,) = make_layers(cell, size, piece_size, bidirectional=bidirectional, keys=[keys[2]])
             self.reader = Reader(below, make_pooling(pooling, below, key=jr.fold_in(keys[2], 1)))
             size = below.hidden_size
-        layers = []
-        for layer_key in jr.split(keys[3], num_layers):
-            layers.append(layer(size, hidden_size, layer_key))
-            size = layers[-1].hidden_size
-        self.layers = Stack(tuple(layers), dropout=dropout)
+        layer_keys = jr.split(keys[3], num_layers)
+        layers = make_layers(cell, size, hidden_size, bidirectional=bidirectional, keys=layer_keys)
+        self.layers = Stack(layers, dropout=dropout)
         self.pooling = make_pooling(pooling, layers[-1], key=keys[4])
-        self.head = Dense(size, classes, key=keys[5])
+        self.head = Dense(layers[-1].hidden_size, classes, key=keys[5])
         self.input_dropout, self.word_dropout, self.unknown = input_dropout, word_dropout, unknown
 
     def __call__(

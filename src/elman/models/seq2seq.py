@@ -28,8 +28,8 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from elman._errors import ConfigError
 from elman._types import Carry
 from elman.cells import Cell
-from elman.layers import AdditiveAttention, Bidirectional, BidirectionalCarry, Dense, DotAttention, Embedding, Stack
-from elman.layers.recurrent import final
+from elman.layers import AdditiveAttention, BidirectionalCarry, Dense, DotAttention, Embedding, Stack
+from elman.layers.recurrent import final, make_layers
 from elman.ops.dropout import variational_dropout
 from elman.recurrence.unroll import Engine
 
@@ -99,11 +99,14 @@ class EncoderDecoder(eqx.Module):
         keys = iter(jr.split(key, 7))
         self.connection, self.input_dropout = connection, input_dropout
         self.source_embedding = Embedding(source_vocab, embedding_size, key=next(keys))
-        encoder = _cells(cell, embedding_size, hidden_size, num_layers, bidirectional, key=next(keys))
+        half = hidden_size // 2 if bidirectional else hidden_size
+        layer_keys = jr.split(next(keys), num_layers)
+        encoder = make_layers(cell, embedding_size, half, bidirectional=bidirectional, keys=layer_keys)
         width = encoder[-1].hidden_size
         repeated = connection == "repeat"
         self.target_embedding = None if repeated else Embedding(target_vocab, embedding_size, key=next(keys))
-        decoder = _cells(cell, width if repeated else embedding_size, hidden_size, num_layers, False, key=next(keys))
+        read, layer_keys = width if repeated else embedding_size, jr.split(next(keys), num_layers)
+        decoder = make_layers(cell, read, hidden_size, bidirectional=False, keys=layer_keys)
         self.encoder, self.decoder = Stack(encoder, dropout=dropout), Stack(decoder, dropout=dropout)
         written = decoder[-1].hidden_size
         match connection:
@@ -251,20 +254,6 @@ def shifted(targets: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
     [[0, 5, 6]]
     """
     return jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=EDGE)
-
-
-def _cells(
-    cell: Callable[..., Cell], inputs: int, hidden: int, layers: int, bidirectional: bool, *, key: PRNGKeyArray
-) -> tuple[Cell | Bidirectional, ...]:
-    made: list[Cell | Bidirectional] = []
-    for layer_key in jr.split(key, layers):
-        size = made[-1].hidden_size if made else inputs
-        if bidirectional:
-            ahead, back = jr.split(layer_key)
-            made.append(Bidirectional(cell(size, hidden // 2, key=ahead), cell(size, hidden // 2, key=back)))
-        else:
-            made.append(cell(size, hidden, key=layer_key))
-    return tuple(made)
 
 
 def _handed_over(carry: Carry) -> Carry:

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from elman.cells import Cell
 from elman.layers import Bidirectional, Dense, Embedding, Stack
 from elman.layers.crf import TagChain
-from elman.layers.recurrent import final, run
+from elman.layers.recurrent import final, make_layers, run
 from elman.models.readers import LanguageReaders
 from elman.ops.dropout import variational_dropout
 
@@ -84,14 +84,10 @@ class TaggingModel(eqx.Module):
         self.embedding = Embedding(words, embedding_size, key=embedding_key) if readers is None else readers
         self.speller = Speller(cell, letters=letters, size=letter_size, hidden_size=letter_hidden_size, key=speller_key)
         word_size = embedding_size if readers is None else readers.hidden_size
-        layers, size = [], word_size + self.speller.reader.hidden_size
-        for layer_key in layer_keys:
-            ahead_key, back_key = jr.split(layer_key)
-            layer = Bidirectional(cell(size, hidden_size, key=ahead_key), cell(size, hidden_size, key=back_key))
-            layers.append(layer)
-            size = layer.hidden_size
-        self.layers = Stack(tuple(layers), dropout=dropout)
-        self.head = Dense(size, tags, key=head_key)
+        size = word_size + self.speller.reader.hidden_size
+        layers = make_layers(cell, size, hidden_size, bidirectional=True, keys=layer_keys)
+        self.layers = Stack(layers, dropout=dropout)
+        self.head = Dense(layers[-1].hidden_size, tags, key=head_key)
         self.chain = TagChain(tags, learned=crf, allowed=allowed)
         self.input_dropout = input_dropout
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from elman._errors import DataError, plural
 from elman.data.class_batches import ClassBatch
-from elman.data.examples import Data, Part
+from elman.data.examples import Part
+from elman.tasks._data import check_part
 from elman.tasks._logits import all_logits
 from elman.tasks.classification_metrics import ClassificationMetrics
 
@@ -28,30 +28,13 @@ def class_loss(model: Any, batch: ClassBatch, *, smoothing: float, key: PRNGKeyA
     return jnp.sum(jnp.where(weights > 0, nats * weights, 0.0)), jnp.sum(weights)
 
 
-def check_validation(data: Data) -> None:
-    """Refuses data without a validation part.
-
-    Raises:
-        DataError: names the mends.
-    """
-    if not len(data.validation):
-        units = plural(data.unit)
-        raise DataError(
-            f"{data.source}: {len(data.train):,} {units} to train on and none to validate with; the best weights are "
-            f"chosen by it: use more {units}, a larger --validation, or a file called dev"
-        )
-
-
 def class_metrics(model: Any, part: Part, codec: Any, *, temperature: float | None) -> ClassificationMetrics:
     """The measures of a part; without a temperature, with the one that fits it best.
 
     Raises:
         DataError: an empty part.
     """
-    if not len(part):
-        raise DataError(
-            f"{part.name}: no {codec.unit} to measure on; name a file that has some, or split with a larger share"
-        )
+    check_part(part)
     logits = all_logits(model, part.examples, codec)
     truth = np.array([example.label for example in part.examples])
     return ClassificationMetrics.of(logits, truth, labels=codec.labels, unit=codec.unit, temperature=temperature)

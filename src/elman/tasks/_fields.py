@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 else:
     CellName = str
 
+SUBWORDS = 8000
+"""Sub-words learned where no number is given."""
+
 Count = Annotated[int, Meta(ge=1, lt=2**20)]
 Rate = Annotated[float, Meta(ge=0, lt=1)]
+VocabularySize = Annotated[int, Meta(ge=300, lt=2**20)] | None
 Size = Annotated[float, Meta(ge=0)]
 """Of a part of the data: below 1 a share, from 1 on a number."""
 
@@ -52,3 +56,17 @@ def check_parts(validation: float, test: float, unit: str) -> None:
     for name, part in (("validation", validation), ("test", test)):
         if part > 1 and part != int(part):
             raise ConfigError(f"{name}: expected a share below 1 or a whole number of {unit}; got {part}")
+
+
+def check_vocabulary(*kinds: str | None, size: int | None, min_count: int) -> None:
+    """Refuses a number of sub-words where none are learned, and a `min_count` where tokens are no words; a kind may be
+    None where the data decide.
+
+    Raises:
+        ConfigError: names what the tokens are.
+    """
+    there = " and ".join(dict.fromkeys(kind for kind in kinds if kind))
+    if min_count > 1 and not {"words", None} & set(kinds):
+        raise ConfigError(f"min_count: belongs to words; {there} are all kept")
+    if size is not None and "subwords" not in kinds:
+        raise ConfigError(f"vocabulary_size: belongs to subwords; {there} are all kept")

@@ -44,6 +44,8 @@ class Pretrained(Task, frozen=True, kw_only=True):
     then has their width."""
     vectors_train: Literal["frozen", "trained"] | Annotated[int, Meta(ge=1)] = "trained"
     """Whether those vectors are trained: frozen, trained, or after so many epochs."""
+    vectors_rate: Annotated[float, Meta(gt=0)] = 1.0
+    """What the learning rate of those vectors is, as a multiple of that of the other weights."""
     vectors_words: Annotated[int, Meta(ge=0)] = 50_000
     """Words of that file that the model keeps though no text to train on has them, the most frequent first."""
     start_from: Places = ()
@@ -60,6 +62,8 @@ class Pretrained(Task, frozen=True, kw_only=True):
         Task.__post_init__(self)
         if self.vectors_train != "trained" and not self.vectors:
             raise ConfigError(f"vectors_train: {self.vectors_train} is for vectors; name their file with vectors")
+        if self.vectors_rate != 1 and not self.vectors:
+            raise ConfigError(f"vectors_rate: {self.vectors_rate:g} is for vectors; name their file with vectors")
         if self.vectors and self.start_from:
             raise ConfigError("vectors and start_from: a language model has vectors of its own; choose one")
 
@@ -104,11 +108,11 @@ class Pretrained(Task, frozen=True, kw_only=True):
         return self._with_vectors(model, codec) if self.vectors else (model, "")
 
     def rates(self, model: Any, epoch: int) -> Mapping[str, float]:
-        """Vectors that are not trained yet have the rate 0; language models thaw from the top."""
+        """Vectors have a rate of their own, 0 while they are not trained; language models thaw from the top."""
         if self.start_from:
             return self._thawed(model.embedding, epoch)
         waits = self.vectors_train == "frozen" or (isinstance(self.vectors_train, int) and epoch < self.vectors_train)
-        return {"embedding": 0.0} if self.vectors and waits else {}
+        return {"embedding": 0.0 if waits else self.vectors_rate} if self.vectors else {}
 
     def _with_language_models(self, model: Any) -> tuple[Any, str]:
         import equinox as eqx

@@ -14,7 +14,18 @@ from msgspec import Meta
 
 from elman._config import Config
 from elman._errors import ConfigError, DataError
-from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
+from elman._types import VocabularyKind
+from elman.tasks._fields import (
+    SUBWORDS,
+    CellName,
+    Count,
+    Rate,
+    Size,
+    VocabularySize,
+    cell_name,
+    check_parts,
+    check_vocabulary,
+)
 from elman.tasks._pretrained import KnownWords, Pretrained
 
 if TYPE_CHECKING:
@@ -54,18 +65,18 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003}
     options: ClassVar[type[Config] | None] = ClassPrediction
 
-    units: Literal["words", "characters", "bytes", "subwords"] = "words"
-    """What a text is made of."""
+    vocabulary: VocabularyKind = "words"
+    """What a token is."""
+    vocabulary_size: VocabularySize = None
+    """Sub-words to learn, the 256 bytes included (8,000)."""
     pieces: Literal["none", "words", "sentences"] = "none"
     """Read each word of characters, or each sentence, by itself first (Yang et al., 2016)."""
-    cased: bool = False
-    """Keep capitals."""
+    lower: bool = True
+    """Lower-case the texts first; --no-lower keeps capitals."""
     min_count: Count = 1
     """Words seen less often become <unk>."""
-    subwords: Count = 8000
-    """Size of a vocabulary of sub-words."""
     max_length: Count = 1024
-    """Units that are read of a text; the rest is left out."""
+    """Tokens that are read of a text; the rest is left out."""
     text_column: str = "text"
     """The column of a table (CSV, TSV, JSON lines) that holds the texts."""
     label_column: str = "label"
@@ -83,13 +94,13 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     cell: CellName = "LSTM"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     embedding_size: Count = 128
-    """Numbers that stand for a word, character, ..."""
+    """Numbers that stand for a token."""
     hidden_size: Count = 128
     """Units of a recurrent layer, in each direction."""
     num_layers: Count = 1
     """Recurrent layers on top of each other."""
     bidirectional: bool = True
-    """Read from both ends, not from the first word on alone."""
+    """Read from both ends; --no-bidirectional reads from the first word on alone."""
     piece_size: Count = 64
     """Units of the layer that reads a piece, in each direction."""
     pooling: Literal["last", "mean", "max", "attention"] = "max"
@@ -99,7 +110,7 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     input_dropout: Rate = 0.5
     """Share of the embedding's features dropped in training, for a whole text."""
     word_dropout: Rate = 0.1
-    """Share of the words (characters, ...) that become unknown in training."""
+    """Share of the tokens that become unknown in training."""
     dropout: Rate = 0.5
     """Share of each layer's outputs dropped in training, for a whole text."""
     weight_dropout: Rate = 0.0
@@ -120,14 +131,15 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
 
             check_encoding(self.encoding)
         check_parts(self.validation, self.test, "texts")
-        if self.min_count > 1 and self.units != "words":
-            raise ConfigError(f"min_count: belongs to words; {self.units} are all kept")
-        if self.vectors and self.units != "words":
-            raise ConfigError(f"vectors: belong to words; choose units='words', not {self.units!r}")
+        check_vocabulary(self.vocabulary, size=self.vocabulary_size, min_count=self.min_count)
+        if self.vectors and self.vocabulary != "words":
+            raise ConfigError(f"vectors: belong to words; choose vocabulary='words', not {self.vocabulary!r}")
         if self.start_from and self.pieces != "none":
             raise ConfigError("start_from: a language model reads whole texts; leave pieces out")
-        if self.pieces == "words" and self.units == "words":
-            raise ConfigError("pieces: words are not made of words; choose units='characters' or pieces='sentences'")
+        if self.pieces == "words" and self.vocabulary == "words":
+            raise ConfigError(
+                "pieces: words are not made of words; choose vocabulary='characters' or pieces='sentences'"
+            )
 
     def read(self, *places: str | Path) -> Data:
         """Reads labelled texts: tables, a folder or a file for each class, `label<TAB>text`; also compressed, or in an
@@ -139,15 +151,15 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
                 class with one text, or one class only.
         """
         from elman.data.labelled import read_labelled
+        from elman.data.text import kept_places
 
         if not places:
             raise DataError(
                 "expected labelled texts: a table (.csv, .tsv, .jsonl), a folder, or lines `label<TAB>text`"
             )
         found = read_labelled(*places, **self._columns())
-        kept = tuple("-" if str(place) == "-" else str(Path(place).absolute()) for place in places)
         parts = map(self._coarsened, (found.train, found.validation, found.test))
-        return self._data(*parts, source=", ".join(map(str, places)), places=kept)
+        return self._data(*parts, source=", ".join(map(str, places)), places=kept_places(*places))
 
     def read_texts(
         self,
@@ -172,7 +184,8 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         return self._data(*parts, source="the texts", places=())
 
     def read_part(self, codec: TextCodec, *places: str | Path) -> Part:
-        """All texts of `places` in the terms of a codec, to measure a model on.
+        """The texts of `places` in the terms of a codec, to measure a model on; of files whose names tell parts, those
+        of the test part, or else of the validation part.
 
         Raises:
             DataError: as `read`, or a label that the codec does not know.
@@ -180,7 +193,7 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         from elman.data.labelled import check_known, read_labelled
 
         found = read_labelled(*places, **self._columns())
-        texts = self._coarsened((*found.train, *found.validation, *found.test))
+        texts = self._coarsened(found.test or found.validation or found.train)
         check_known(codec.labels, texts)
         return _part(", ".join(map(str, places)), texts, codec)
 
@@ -190,14 +203,12 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: something else than `read` returns, texts read by another task, or none to validate with.
         """
-        from elman.data.examples import Data
         from elman.data.text_codec import TextCodec
-        from elman.tasks._classes import check_validation
+        from elman.tasks._data import check_read, check_validation
 
-        if not isinstance(data, Data) or not isinstance(data.codec, TextCodec):
-            raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
+        check_read(data, TextCodec)
         if data.codec.reading != self._reading():
-            raise DataError("data: read as other units or pieces by another task; read it with this one")
+            raise DataError("data: read as other tokens or pieces by another task; read it with this one")
         check_validation(data)
         return msgspec.structs.replace(self, embedding_size=self.word_size(self.embedding_size))
 
@@ -290,17 +301,19 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
     def _reading(self) -> Reading:
         from elman.data.text_codec import Reading
 
-        models, units, cased = self.language_models(), self.units, self.cased
+        models, vocabulary, lower = self.language_models(), self.vocabulary, self.lower
         if models is not None:
-            units, cased = f"{models.vocabulary.unit}s", not getattr(models.vocabulary, "lower", False)
-            if self.units not in ("words", units):
-                raise ConfigError(f"units: the language model reads {units}, not {self.units}; leave units out")
+            vocabulary, lower = f"{models.vocabulary.unit}s", getattr(models.vocabulary, "lower", False)
+            if self.vocabulary not in ("words", vocabulary):
+                raise ConfigError(
+                    f"vocabulary: the language model reads {vocabulary}, not {self.vocabulary}; leave vocabulary out"
+                )
         return Reading(
-            units=units,  # ty: ignore
+            vocabulary=vocabulary,  # ty: ignore
+            vocabulary_size=self.vocabulary_size or SUBWORDS,
             pieces=self.pieces,
-            cased=cased,
+            lower=lower,
             min_count=self.min_count,
-            subwords=self.subwords,
             max_length=self.max_length,
         )
 
@@ -325,28 +338,32 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         places: tuple[str, ...],
     ) -> Data:
         """The parts as numbers; those that are empty are split from the texts to train on."""
-        from elman.data.examples import Data, fingerprint, split
+        from elman.data.examples import Data, Parts, completed, fingerprint
         from elman.data.labelled import check_classes
         from elman.data.text_codec import TextCodec
 
         labels = check_classes(train, validation, test)
-        shares = {"validation": 0.0 if validation else self.validation, "test": 0.0 if test else self.test}
-        parts = split(train, **shares, seed=self.split_seed, by=lambda text: text.label)
-        train, validation, test = parts.train, validation or parts.validation, test or parts.test
+        parts = completed(
+            Parts(train, validation, test),
+            validation=self.validation,
+            test=self.test,
+            seed=self.split_seed,
+            by=lambda text: text.label,
+        )
         reading = self._reading()
         models = self.language_models()
         if models is None:
-            codec = TextCodec.of((text.text for text in train), labels=labels, reading=reading, more=self.more_words())
+            codec = TextCodec.of(
+                (text.text for text in parts.train), labels=labels, reading=reading, more=self.more_words()
+            )
         else:
             codec = TextCodec(models.vocabulary, labels, reading, models.settings)
         return Data(
-            train=_part("train", train, codec),
-            validation=_part("validation", validation, codec),
-            test=_part("test", test, codec),
+            **{name: _part(name, texts, codec) for name, texts in parts._asdict().items()},
             codec=codec,
             source=source,
             places=places,
-            fingerprint=fingerprint(*([text[:2] for text in part] for part in (train, validation, test)), reading),
+            fingerprint=fingerprint(*([text[:2] for text in part] for part in parts), reading),
             unit=codec.unit,
         )
 

@@ -9,14 +9,23 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Meta
 
 from elman._errors import ConfigError, DataError
 from elman._types import VocabularyKind
-from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
+from elman.tasks._fields import (
+    SUBWORDS,
+    CellName,
+    Count,
+    Rate,
+    Size,
+    VocabularySize,
+    cell_name,
+    check_parts,
+    check_vocabulary,
+)
 from elman.tasks._task import Task
 
 if TYPE_CHECKING:
@@ -32,9 +41,6 @@ if TYPE_CHECKING:
     from elman.data.text import TextSource
     from elman.data.vocabulary import AnyVocabulary
     from elman.models.language_model import LanguageModel
-
-SUBWORDS = 8000
-"""Sub-words learned where no number is given."""
 
 EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 64
 """Evaluation reads a part as up to 16 streams, each from a fresh state and of 1,000 tokens at least, so that cold
@@ -53,7 +59,7 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
     vocabulary: VocabularyKind = "characters"
     """What a token is; bytes suit any language or file, words need a large text, subwords (pieces of words that the
     text suggests) need the extra `subwords`."""
-    vocabulary_size: Annotated[int, Meta(ge=300, lt=2**20)] | None = None
+    vocabulary_size: VocabularySize = None
     """Sub-words to learn, the 256 bytes included (8,000)."""
     lower: bool = False
     """Lower-case the text, and every prime, first."""
@@ -100,10 +106,7 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Task.__post_init__(self)
         check_parts(self.validation, self.test, "tokens")
-        if self.min_count > 1 and self.vocabulary != "words":
-            raise ConfigError(f"min_count: belongs to words; {self.vocabulary} are all kept")
-        if self.vocabulary_size is not None and self.vocabulary != "subwords":
-            raise ConfigError(f"vocabulary_size: belongs to subwords; {self.vocabulary} are all kept")
+        check_vocabulary(self.vocabulary, size=self.vocabulary_size, min_count=self.min_count)
         if self.validation in (0, 1):
             raise ConfigError("validation: expected a share or at least 2 tokens; the best weights are chosen by it")
         if self.lower and self.vocabulary == "bytes":
@@ -153,10 +156,10 @@ class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: something else than `read` returns, or other tokens than this task's.
         """
-        from elman.data.corpus import TextPart
+        from elman.data.vocabulary import AnyVocabulary
+        from elman.tasks._data import check_read
 
-        if not isinstance(getattr(data, "train", None), TextPart):
-            raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
+        check_read(data, AnyVocabulary)
         kind = f"{data.codec.unit}s"
         if kind != self.vocabulary or getattr(data.codec, "lower", False) != self.lower:
             raise DataError(f"data: read as {kind} by another task; read it with this one")

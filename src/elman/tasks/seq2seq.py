@@ -15,7 +15,17 @@ import msgspec
 from elman._config import Config
 from elman._errors import ConfigError, DataError
 from elman.decoding.settings import Decoding
-from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
+from elman.tasks._fields import (
+    SUBWORDS,
+    CellName,
+    Count,
+    Rate,
+    Size,
+    VocabularySize,
+    cell_name,
+    check_parts,
+    check_vocabulary,
+)
 from elman.tasks._task import Task
 from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
 
@@ -51,12 +61,12 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
     training: ClassVar[dict[str, Any]] = {}
     options: ClassVar[type[Config] | None] = Decoding
 
-    source_unit: Unit = "characters"
+    source_vocabulary: Unit = "characters"
     """What a token of an input is: a character, what stands between spaces, or a piece of a word."""
-    target_unit: Unit | None = None
+    target_vocabulary: Unit | None = None
     """The same for an answer (characters; words, which are phones, for a pronouncing dictionary)."""
-    pieces: Count = 4000
-    """Size of a vocabulary of sub-words."""
+    vocabulary_size: VocabularySize = None
+    """Sub-words to learn on either side, the 256 bytes included (8,000)."""
     min_count: Count = 1
     """Words seen less often become <unk>."""
     stress: bool = False
@@ -74,7 +84,7 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
     connection: Connection = "dot"
     """What the decoder gets: the encoder's last state, its last output again and again, or attention besides."""
     bidirectional: bool = True
-    """Read inputs from both ends, with half of the units each."""
+    """Read inputs from both ends, with half of the units each; --no-bidirectional reads from the front alone."""
     reverse_inputs: bool = False
     """Read inputs from their end (Sutskever et al., 2014)."""
     reverse_answers: bool = False
@@ -105,6 +115,8 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Task.__post_init__(self)
         check_parts(self.validation, self.test, "pairs")
+        kinds = self.source_vocabulary, self.target_vocabulary
+        check_vocabulary(*kinds, size=self.vocabulary_size, min_count=self.min_count)
         if self.validation == 0:
             raise ConfigError("validation: expected a share or at least 1 pair; the best weights are chosen by it")
         if self.bidirectional and self.hidden_size % 2:
@@ -121,6 +133,7 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         """
         from elman.data.generated import dates, how_many_sums, sums
         from elman.data.pairs import is_dictionary, read_pairs
+        from elman.data.text import kept_places
 
         name = str(places[0]) if places else "sums"
         if len(places) < 2 and name in ("sums", "dates") and not Path(name).exists():
@@ -129,8 +142,8 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
             pairs = sums(self.digits, count) if name == "sums" else dates(count)
             return self._data(pairs, name, (name,), "characters")
         pairs = read_pairs(*places, stress=self.stress)
-        kept = tuple("-" if str(place) == "-" else str(Path(place).absolute()) for place in places)
-        return self._data(pairs, ", ".join(map(str, places)), kept, "words" if is_dictionary(name) else "characters")
+        unit = "words" if is_dictionary(name) else "characters"
+        return self._data(pairs, ", ".join(map(str, places)), kept_places(*places), unit)
 
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> Data:
         """The same for pairs in memory, of a source and a target.
@@ -149,20 +162,21 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         """This task with the length of the longest answer and the unit of answers filled in.
 
         Raises:
-            DataError: something else than `read` returns.
+            DataError: something else than `read` returns, or no pair to validate with.
         """
         from elman.data.pair_codec import PairCodec
+        from elman.tasks._data import check_read, check_validation
 
-        if not isinstance(getattr(data, "codec", None), PairCodec):
-            raise DataError(f"data: expected what task.read returns as pairs; got {type(data).__name__}")
+        check_read(data, PairCodec)
+        check_validation(data)
         unit = data.codec.target_unit
-        if self.target_unit not in (None, unit) or self.source_unit != data.codec.source_unit:
-            raise DataError("data: read with other units than this task's; read it with this one")
+        if self.target_vocabulary not in (None, unit) or self.source_vocabulary != data.codec.source_unit:
+            raise DataError("data: read as other tokens by another task; read it with this one")
         if self.max_length is not None:
-            return msgspec.structs.replace(self, target_unit=unit)
+            return msgspec.structs.replace(self, target_vocabulary=unit)
         targets = [target for pair in data.train.examples for target in pair.targets]  # ty: ignore
         longest = int(data.codec.rows("target", targets).lengths.max())
-        return msgspec.structs.replace(self, target_unit=unit, max_length=2 * longest)
+        return msgspec.structs.replace(self, target_vocabulary=unit, max_length=2 * longest)
 
     def build(self, codec: PairCodec, *, key: PRNGKeyArray) -> EncoderDecoder:
         """A new model for the tokens of `codec`."""
@@ -235,11 +249,11 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         """
         from elman.data.pair_batches import PairBatches
         from elman.tasks._answers import answers
+        from elman.tasks._data import check_part
         from elman.tasks._evaluation import total_loss
 
+        check_part(part)
         pairs = part.examples
-        if not pairs:
-            raise DataError(f"the {part.name} part has no pairs to measure on; split with a larger part")
         batches = PairBatches(pairs, codec, batch_size=self.batch_size, **self.directions)
         nats, tokens = total_loss(self, model, batches)
         sources = [pair.source for pair in pairs]
@@ -284,19 +298,15 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
 
         codec = PairCodec.of(
             pairs,
-            source=self.source_unit,
-            target=self.target_unit or target_unit,
+            source=self.source_vocabulary,
+            target=self.target_vocabulary or target_unit,
             min_count=self.min_count,
-            pieces=self.pieces,
+            size=self.vocabulary_size or SUBWORDS,
         )
         share = min(self.validation, LARGEST_VALIDATION / len(pairs)) if self.validation < 1 else self.validation
-        train, validation, test = split(pairs, validation=share, test=self.test)
-        if not validation:
-            raise DataError(f"{name}: {len(pairs):,} pairs leave none for validation; use more, or a larger part")
+        parts = split(pairs, validation=share, test=self.test)
         return Data(
-            train=Part("train", tuple(train), codec),
-            validation=Part("validation", tuple(validation), codec),
-            test=Part("test", tuple(test), codec),
+            **{part: Part(part, tuple(some), codec) for part, some in parts._asdict().items()},
             codec=codec,
             source=name,
             places=places,

@@ -73,7 +73,7 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
     num_layers: Count = 1
     """Recurrent layers on top of each other."""
     bidirectional: bool = True
-    """Read from both ends."""
+    """Read from both ends; --no-bidirectional reads from the first step on alone."""
     pooling: Literal["last", "mean", "max", "attention"] = "mean"
     """How all steps become one vector."""
     convolution: Annotated[int, Meta(ge=0, lt=1024)] = 0
@@ -112,10 +112,11 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
             DataError: a malformed file (names the line), a missing value, series without class, a class with one
                 series, or one class only.
         """
+        from elman.data.text import kept_places
+
         if not places:
             raise DataError("expected series: a file ending in .ts, .csv, .tsv or .jsonl, or a folder of them")
-        kept = tuple("-" if str(place) == "-" else str(Path(place).absolute()) for place in places)
-        return self._data(self._found(*places), source=", ".join(map(str, places)), places=kept)
+        return self._data(self._found(*places), source=", ".join(map(str, places)), places=kept_places(*places))
 
     def read_series(
         self,
@@ -148,7 +149,8 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         return self._data(SeriesParts(names, **parts), source="the series", places=())
 
     def read_part(self, codec: SeriesCodec, *places: str | Path) -> Part:
-        """All series of `places` in the terms of a codec, to measure a model on.
+        """The series of `places` in the terms of a codec, to measure a model on; of files whose names tell parts, those
+        of the test part, or else of the validation part.
 
         Raises:
             DataError: as `read`, or other channels or classes than the codec's.
@@ -156,7 +158,7 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         from elman.data.labelled import check_known
 
         found = self._found(*places, values=codec.channels)
-        series = (*found.train, *found.validation, *found.test)
+        series = found.test or found.validation or found.train
         check_known(codec.labels, series)
         return _part(", ".join(map(str, places)), series, codec)
 
@@ -166,12 +168,10 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         Raises:
             DataError: something else than `read` returns, or no series to validate with.
         """
-        from elman.data.examples import Data
         from elman.data.series_codec import SeriesCodec
-        from elman.tasks._classes import check_validation
+        from elman.tasks._data import check_read, check_validation
 
-        if not isinstance(data, Data) or not isinstance(data.codec, SeriesCodec):
-            raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
+        check_read(data, SeriesCodec)
         check_validation(data)
         return self
 
@@ -278,7 +278,7 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
 
     def _data(self, found: SeriesParts, *, source: str, places: tuple[str, ...]) -> Data:
         """The parts as numbers; those that are empty are split from the series to train on."""
-        from elman.data.examples import Data, fingerprint, split
+        from elman.data.examples import Data, Parts, completed, fingerprint
         from elman.data.labelled import check_classes
         from elman.data.scaler import Scaler
         from elman.data.series_codec import SeriesCodec, check_values
@@ -286,13 +286,12 @@ class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
         for one in (*found.train, *found.validation, *found.test):
             check_values(one.values, found.channels, one.place)
         labels = check_classes(found.train, found.validation, found.test, unit="series")
-        shares = {
-            "validation": 0.0 if found.validation else self.validation,
-            "test": 0.0 if found.test else self.test,
-        }
-        parts = split(found.train, **shares, seed=self.split_seed, by=lambda series: series.label)
-        parts = parts._replace(
-            validation=list(found.validation) or parts.validation, test=list(found.test) or parts.test
+        parts = completed(
+            Parts(found.train, found.validation, found.test),
+            validation=self.validation,
+            test=self.test,
+            seed=self.split_seed,
+            by=lambda series: series.label,
         )
         codec = SeriesCodec(found.channels, labels, Scaler.of([series.values for series in parts.train]))
         return Data(

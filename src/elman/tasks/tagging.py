@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from elman._config import Config
-from elman._errors import ConfigError, DataError
-from elman.tasks._fields import CellName, Count, Rate, cell_name
+from elman._errors import DataError
+from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
 from elman.tasks._pretrained import KnownWords, Pretrained
 from elman.tasks.tagging_metrics import TaggingMetrics
 
@@ -66,12 +66,13 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
     column, by default the last."""
     ill_formed: Literal["refuse", "repair"] = "refuse"
     """What to do with spans that begin with I- and the like; repaired, IOB1 becomes IOB2."""
-    validation: Annotated[float, Meta(ge=0)] = 0.1
-    """Where no file is named dev: what chooses the best weights, a share, or from 1 on a number of sentences."""
-    test: Annotated[float, Meta(ge=0)] = 0.1
-    """Where no file is named dev or test: the part that training never sees; as --validation."""
-    cased: bool = False
-    """Words that differ in capitals have vectors of their own; letters are always read as they are."""
+    validation: Size = 0.1
+    """Part that chooses the best weights, where no file is called dev: a share, or from 1 on a number of sentences."""
+    test: Size = 0.1
+    """Part that training never sees, where no file is called test; as --validation."""
+    lower: bool = True
+    """Words that differ in capitals alone have one vector; with --no-lower each has its own. Letters are always read as
+    they are."""
     min_count: Count = 1
     """Words seen less often have no vector of their own; their letters are read."""
     cell: CellName = "LSTM"
@@ -101,8 +102,7 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
         if callable(self.cell):
             msgspec.structs.force_setattr(self, "cell", cell_name(self.cell))
         Pretrained.__post_init__(self)
-        if sum(part for part in (self.validation, self.test) if part < 1) >= 1:
-            raise ConfigError(f"validation {self.validation} and test {self.test} leave nothing to train on")
+        check_parts(self.validation, self.test, "sentences")
 
     def read(self, *places: str | Path) -> Data:
         """Reads CoNLL-U, or files in columns, or folders of them (.xz and .gz too); files whose names say train, dev
@@ -113,6 +113,7 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
             ConfigError: no such column.
         """
         from elman.data.tagged import UPOS, TaggedSentences, read_tagged
+        from elman.data.text import kept_places
 
         if not places:
             raise DataError("nothing to read; expected files of tagged sentences, a folder of them, or grammar")
@@ -123,7 +124,7 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
         found = read_tagged(*places, column=self.column)
         column = self.column or (UPOS if found.form == "conllu" else "")
         source = ", ".join(map(str, places))
-        return self._data(found, column, source, tuple(str(Path(place).absolute()) for place in places))
+        return self._data(found, column, source, kept_places(*places))
 
     def read_sentences(self, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Data:
         """The same for pairs of words and tags in memory.
@@ -141,32 +142,20 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
         return self._data(TaggedSentences(tuple(found), (), (), "columns"), "", "the sentences", ())
 
     def _data(self, found: Any, column: str, source: str, places: tuple[str, ...]) -> Data:
-        from elman.data.examples import Data, Part, fingerprint, split
+        from elman.data.examples import Data, Part, Parts, completed, fingerprint
         from elman.data.tag_codec import TagCodec
         from elman.data.tagged import check_spans, check_tags, tag_scheme
 
         check_tags(found.train, column=column)
         scheme = tag_scheme(found.train)
-        parts: dict[str, Sequence[Tagged]] = {
-            "train": found.train,
-            "validation": found.validation,
-            "test": found.test,
-        }
+        parts = Parts(found.train, found.validation, found.test)
         if scheme:
-            checked = partial(check_spans, scheme=scheme, ill_formed=self.ill_formed)
-            parts = {name: checked(sentences) for name, sentences in parts.items()}
-        if not parts["validation"]:
-            test = 0 if parts["test"] else self.test
-            dealt = split(parts["train"], validation=self.validation, test=test)
-            parts = {
-                "train": dealt.train,
-                "validation": dealt.validation,
-                "test": parts["test"] or dealt.test,
-            }
+            parts = Parts(*(check_spans(part, scheme=scheme, ill_formed=self.ill_formed) for part in parts))
+        parts = completed(parts, validation=self.validation, test=self.test)
         models = self.language_models()
         codec = TagCodec.of(
-            parts["train"],
-            lower=not self.cased,
+            parts.train,
+            lower=self.lower,
             min_count=self.min_count,
             scheme=scheme,
             form=found.form,
@@ -176,11 +165,11 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
         if models is not None:
             codec = codec.read_by(models.settings, models.vocabulary)
         return Data(
-            **{name: Part(name, tuple(sentences), codec) for name, sentences in parts.items()},
+            **{name: Part(name, tuple(sentences), codec) for name, sentences in parts._asdict().items()},
             codec=codec,
             source=source,
             places=places,
-            fingerprint=fingerprint([[s.words, s.tags] for s in parts["train"]], codec),
+            fingerprint=fingerprint([[s.words, s.tags] for s in parts.train], codec),
             unit="sentence",
         )
 
@@ -188,17 +177,13 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
         """This task with the decoder that suits the tags.
 
         Raises:
-            DataError: something else than `read` returns.
+            DataError: something else than `read` returns, or no sentence to validate with.
         """
         from elman.data.tag_codec import TagCodec
+        from elman.tasks._data import check_read, check_validation
 
-        if not isinstance(getattr(data, "codec", None), TagCodec):
-            raise DataError(f"data: expected what task.read returns; got {type(data).__name__}")
-        if not len(data.validation):
-            raise DataError(
-                f"{data.source}: {len(data.train):,} sentences to train on and none to validate with; the best weights "
-                "are chosen by it: use more sentences, a larger --validation, or a file called dev"
-            )
+        check_read(data, TagCodec)
+        check_validation(data)
         suited = "softmax" if data.codec.scheme is None else "crf"
         size = self.word_size(self.embedding_size)
         return msgspec.structs.replace(self, decoder=self.decoder or suited, embedding_size=size)
@@ -279,9 +264,9 @@ class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
         """
         from elman.data.tag_batches import TagBatches
         from elman.decoding.tagging import measure
+        from elman.tasks._data import check_part
 
-        if not len(part):
-            raise DataError(f"the {part.name} part has no sentence; expected at least one to measure")
+        check_part(part)
         batches = TagBatches(part.examples, codec, batch_words=EVALUATION_WORDS)
         nats, known, found = 0.0, 0.0, [()] * len(part)
         for step in range(len(batches)):

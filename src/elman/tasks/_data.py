@@ -1,0 +1,42 @@
+"""What tasks ask of the data before they learn from it or measure on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from elman._errors import DataError, counted, plural
+from elman.data.examples import Data, Part
+
+
+def check_read(data: Any, codec: Any) -> None:
+    """Refuses what this task did not read.
+
+    Raises:
+        DataError: no data, or data of another class than `codec`.
+    """
+    if not isinstance(data, Data) or not isinstance(data.codec, codec):
+        found = f"data of {type(data.codec).__name__}" if isinstance(data, Data) else type(data).__name__
+        raise DataError(f"data: expected what task.read returns; got {found}")
+
+
+def check_validation(data: Data) -> None:
+    """Refuses data without a validation part.
+
+    Raises:
+        DataError: names the mends.
+    """
+    if not len(data.validation):
+        raise DataError(
+            f"{data.source}: {counted(len(data.train), data.unit)} to train on and none to validate with; the best "
+            f"weights are chosen by it: use more {plural(data.unit)}, or a larger --validation"
+        )
+
+
+def check_part(part: Part) -> None:
+    """Refuses a part on which nothing can be measured.
+
+    Raises:
+        DataError: an empty part.
+    """
+    if not len(part):
+        raise DataError(f"the {part.name} part is empty; name a file for it, or split with a larger share")
