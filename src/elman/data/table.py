@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -89,6 +90,8 @@ def _quoted(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _with_head(file: File, rows: Iterator[tuple[int, list[str]]], columns: Sequence[str]) -> Iterator[Row]:
     head = _head(file, rows)
+    if file.suffix == ".csv" and len(head) == 1 and re.search("[;\t]", head[0]):
+        raise DataError(f"{file.name}: expected commas between columns; got the head {head[0]!r}. Save it with commas")
     for name in columns:
         _check_column(file.name, name, head)
         if head.count(name) > 1:
