@@ -106,6 +106,7 @@ def test_other_columns_and_encodings(tmp_path):
         ({"a.csv": "text,label\none,\n"}, r"a\.csv, line 2: the label is empty"),
         ({"a.csv": "txt,label\none,x\n"}, r"a\.csv: no column 'text'"),
         ({"a.csv": "review,stars\none,x\n"}, r"a\.csv: no column 'text' and none 'label'; .* with --text-column and"),
+        ({"a.csv": "text;label\none;x\n"}, r"a\.csv: expected commas between columns"),
         ({"a.tsv": "ham\tone\nspam\ttwo\n"}, r"without a head have to be in a \.txt file"),
         ({"a.csv": "text,label\none,x\n", "notes.txt": ""}, r"notes\.txt: no table"),
         ({"a/1": "one", "b.txt": "two"}, r"b\.txt: lies beside the folders of the classes"),

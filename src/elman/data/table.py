@@ -90,8 +90,6 @@ def _quoted(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _with_head(file: File, rows: Iterator[tuple[int, list[str]]], columns: Sequence[str]) -> Iterator[Row]:
     head = _head(file, rows)
-    if file.suffix == ".csv" and len(head) == 1 and re.search("[;\t]", head[0]):
-        raise DataError(f"{file.name}: expected commas between columns; got the head {head[0]!r}. Save it with commas")
     for name in columns:
         _check_column(file.name, name, head)
         if head.count(name) > 1:
@@ -110,6 +108,8 @@ def _head(file: File, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
     _, head = next(rows, (1, None))
     if head is None:
         raise DataError(f"{file.name}: empty; expected a head with the names of the columns, and rows")
+    if file.suffix == ".csv" and len(head) == 1 and re.search("[;\t]", head[0]):
+        raise DataError(f"{file.name}: expected commas between columns; got the head {head[0]!r}. Save it with commas")
     return head
 
 
