@@ -47,6 +47,7 @@ def test_a_codec_is_a_value_that_goes_through_json():
         (np.zeros(3), r"got \(3,\)"),
         (np.zeros((0, 2)), r"got \(0, 2\)"),
         (np.array([[0, 1], [2, np.nan]]), "here: step 2 of channel y is nan; expected finite numbers"),
+        (np.array([[0, 1e300]]), "here, scaled: step 1 of channel y is inf; expected finite numbers"),
     ],
 )
 def test_what_is_no_series_of_these_channels_is_refused(values, message, unchecked):

@@ -61,6 +61,11 @@ def test_more_words_than_a_block(tmp_path, monkeypatch):
     assert [len(words) for words, _ in open_vectors(tmp_path / "a.txt").blocks()] == [3, 1]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
+    (tmp_path / "a.vec").write_text("1 2\nthe 1 2\n", encoding="utf-8-sig")
+    assert open_vectors(tmp_path / "a.vec").select(["the"])["the"].tolist() == [1, 2]
+
+
 def test_matching_reads_a_compressed_file_once(tmp_path, monkeypatch):
     (tmp_path / "a.gz").write_bytes(gzip.compress(text()))
     vectors, passes = open_vectors(tmp_path / "a.gz"), []

@@ -194,6 +194,8 @@ def test_impossible_settings(settings, message):
         ([("a", "x"), ("b", "x"), ("c", "y")], "train, text 3: the only text to train on of class 'y'"),
         ([("a", "x"), (" ", "y")], "train, text 2: the text is empty"),
         ([("a", "x"), ("b", "")], "train, text 2: the label is empty"),
+        ([("a", 1), ("b", 0)], "train, text 1: the label is 1; expected a string, such as '1'"),
+        ([("a", "x"), (None, "x")], "train, text 2: the text is None; expected a string"),
         ([("a", "x"), ("b", "y\tz")], r"train, text 2: the label 'y\\tz' holds a tab or a line end; take it out"),
         ([], "at least two classes; there is no text"),
     ],

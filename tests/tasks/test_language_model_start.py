@@ -145,6 +145,8 @@ def test_what_cannot_start_a_model_is_an_error(folder, tmp_path):
         elman.Tagging(start_from=("a",), vectors="b")
     with pytest.raises(elman.ConfigError, match="start_from: a language model reads whole texts"):
         elman.Classification(start_from="a", pieces="sentences")
+    with pytest.raises(elman.ConfigError, match="vocabulary: the language model reads words, not bytes; leave"):
+        classification(places(folder, "ahead"), vocabulary="bytes")
     task, data = classification(())
     elman.fit(task, data, steps=1, evaluations=1, report=Quiet()).save(tmp_path / "m")
     with pytest.raises(elman.ConfigError, match="m is a model for Classification; expected a language model"):

@@ -183,6 +183,12 @@ def test_data_that_is_not_enough_or_not_this_tasks():
         elman.Seq2Seq(**SMALL, source_vocabulary="words").settled(elman.Seq2Seq(**SMALL).read_pairs(PAIRS))
     with pytest.raises(elman.DataError, match=r"expected what task.read returns; got data of Characters"):
         elman.Seq2Seq().settled(elman.LanguageModelling(unroll_length=8).read_text("abc " * 100))
+    with pytest.raises(elman.DataError, match=r"expected what task.read returns; got NoneType"):
+        elman.Seq2Seq().settled(None)
+    with pytest.raises(elman.DataError, match="expected at least two, of a source and a target; got none"):
+        elman.Seq2Seq().read_pairs([])
+    with pytest.raises(elman.DataError, match="pair 1: the target is 3; expected a string, such as '3'"):
+        elman.Seq2Seq().read_pairs([("1+2", 3)])
     task, data, model = built(test=0)
     with pytest.raises(elman.DataError, match="test: nothing to measure on"):
         task.evaluate(model, data.test, data.codec)

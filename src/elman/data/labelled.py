@@ -79,10 +79,13 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
     (Labelled(text='a b', label='x', place='the text'),)
 
     Raises:
-        DataError: an empty text or label, or a label with a tab or a line end.
+        DataError: a text or label that is empty or no string, or a label with a tab or a line end.
     """
     found = []
     for example in examples:
+        for what, value in (("text", example.text), ("label", example.label)):
+            if not isinstance(value, str):
+                raise DataError(f"{example.place}: the {what} is {value!r}; expected a string, such as {str(value)!r}")
         text, label = example.text.strip(), example.label.strip()
         if not text:
             raise DataError(f"{example.place}: the text is empty; write one, or delete it")
@@ -154,6 +157,7 @@ def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> It
         other = next(file for file in files if file.suffix not in table.SUFFIXES)
         raise DataError(f"{other.name}: no table ({', '.join(table.SUFFIXES)}), as other files here; move it away")
     for file in tables:
+        _check_head(file, text, label, encoding)
         for row in table.read_table(file, columns=[text, label], encoding=encoding):
             yield Labelled(row.values[text], row.values[label], f"{file.name}, line {row.line}")
     if tables:
@@ -166,6 +170,15 @@ def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> It
         for label, file in zip(_class_names(files), files, strict=True):
             for line, written in enumerate(lines(text_of(file, encoding)), start=1):
                 yield Labelled(written, label, f"{file.name}, line {line}")
+
+
+def _check_head(file: File, text: str, label: str, encoding: str) -> None:
+    there = table.columns_of(file, encoding=encoding)
+    if there and not {text, label} & set(there):
+        raise DataError(
+            f"{file.name}: no column {text!r} and none {label!r}; there are {', '.join(there)}. Name them with "
+            "--text-column and --label-column; lines `label<TAB>text` without a head have to be in a .txt file"
+        )
 
 
 def _folders(files: Sequence[File], encoding: str) -> Iterator[Labelled]:

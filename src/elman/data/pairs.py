@@ -102,6 +102,8 @@ def checked(line: Line, place: str) -> Line:
         DataError: names `place`.
     """
     for side, text, other in (("source", line.source, line.target), ("target", line.target, line.source)):
+        if not isinstance(text, str):
+            raise DataError(f"{place}: the {side} is {text!r}; expected a string, such as {str(text)!r}")
         if not text:
             raise DataError(f"{place}: the {side} of {other[:60]!r} is empty; fill it, or leave the line out")
     return line

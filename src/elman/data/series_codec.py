@@ -45,7 +45,10 @@ class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
             DataError: another number of channels, no step, or a value that is not finite.
         """
         check_values(values, self.channels, place)
-        return self.scaler.encode(values)
+        with np.errstate(over="ignore"):  # refused by the next line
+            scaled = self.scaler.encode(values)
+        check_values(scaled, self.channels, f"{place}, scaled")
+        return scaled
 
     def size(self, series: EncodedSeries) -> int:
         """Its steps, which tell series of like length."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -107,6 +108,8 @@ def _head(file: File, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
     _, head = next(rows, (1, None))
     if head is None:
         raise DataError(f"{file.name}: empty; expected a head with the names of the columns, and rows")
+    if file.suffix == ".csv" and len(head) == 1 and re.search("[;\t]", head[0]):
+        raise DataError(f"{file.name}: expected commas between columns; got the head {head[0]!r}. Save it with commas")
     return head
 
 

@@ -83,7 +83,9 @@ def check_tags(sentences: Sequence[Tagged], *, column: str) -> None:
     if len(counts) < 2:
         only = next(iter(counts), None)
         what = "there is no word" if only is None else f"all {counts[only]:,} words have {only!r}"
-        raise DataError(f"column {column}: nothing to learn, {what}; choose another column")
+        raise DataError(
+            f"{f'column {column}' if column else 'the last column'}: nothing to learn, {what}; choose another"
+        )
 
 
 def check_spans(sentences: Iterable[Tagged], *, scheme: Scheme, ill_formed: IllFormed) -> tuple[Tagged, ...]:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import abc
+import codecs
 import gzip
 import lzma
 import math
@@ -244,7 +245,7 @@ def open_vectors(place: str | Path) -> Vectors:
         first = file.readline(LONGEST_LINE)
         if first.startswith(fasttext.MAGIC):
             return fasttext.FastTextVectors(path)
-        header = _header(first)
+        header = _header(first.removeprefix(codecs.BOM_UTF8))
         after = file.read(LONGEST_LINE)
     if not first:
         raise DataError(f"{path}: empty; expected {_FORMATS}")

@@ -176,7 +176,9 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         from elman.data.labelled import Labelled, check_texts
 
         parts = [
-            self._coarsened(check_texts(Labelled(*pair, f"{name}, text {n}") for n, pair in enumerate(part, start=1)))
+            self._coarsened(
+                check_texts(Labelled(text, label, f"{name}, text {n}") for n, (text, label) in enumerate(part, start=1))
+            )
             for name, part in (("train", train), ("validation", validation), ("test", test))
         ]
         return self._data(*parts, source="the texts", places=())
@@ -302,6 +304,10 @@ class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
         models, vocabulary, lower = self.language_models(), self.vocabulary, self.lower
         if models is not None:
             vocabulary, lower = f"{models.vocabulary.unit}s", getattr(models.vocabulary, "lower", False)
+            if self.vocabulary not in ("words", vocabulary):
+                raise ConfigError(
+                    f"vocabulary: the language model reads {vocabulary}, not {self.vocabulary}; leave vocabulary out"
+                )
         return Reading(
             vocabulary=vocabulary,  # ty: ignore
             vocabulary_size=self.vocabulary_size or SUBWORDS,

@@ -154,6 +154,8 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
         from elman.data.pairs import Line, checked, grouped
 
         lines = [checked(Line(*pair), f"pair {number}") for number, pair in enumerate(pairs, start=1)]
+        if not lines:
+            raise DataError("the pairs: expected at least two, of a source and a target; got none")
         return self._data(grouped(lines), "the pairs", (), "characters")
 
     def settled(self, data: Data) -> Seq2Seq:
