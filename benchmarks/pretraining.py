@@ -43,13 +43,14 @@ LANGUAGE = {
 EPOCHS = 5
 
 
-def settings(what, folder, rate):
-    ahead, back = str(folder / "ahead.elman"), str(folder / "back.elman")
+def settings(what, options):
+    ahead, back = str(options.folder / "ahead.elman"), str(options.folder / "back.elman")
+    thaw = {"thaw_epochs": options.thaw_epochs, "layer_rate": options.layer_rate}
     return {
         "chance": {},
-        "vectors": {"vectors": str(GLOVE), "vectors_rate": rate},
-        "forward": {"start_from": (ahead,)},
-        "both": {"start_from": (ahead, back)},
+        "vectors": {"vectors": str(GLOVE), "vectors_rate": options.vectors_rate},
+        "forward": {"start_from": (ahead,), **thaw},
+        "both": {"start_from": (ahead, back), **thaw},
     }[what]
 
 
@@ -95,10 +96,10 @@ def learn_language(folder, minutes):
         )
 
 
-def accuracy(what, folder, seeds, rate):
-    task, found = elman.Classification(**settings(what, folder, rate)), []
+def accuracy(what, options):
+    task, found = elman.Classification(**settings(what, options)), []
     data = task.read(SST)
-    for seed in seeds:
+    for seed in options.seeds:
         begun = time.perf_counter()
         fitted = elman.fit(task, data, epochs=EPOCHS, seed=seed, report=Quiet())
         test, seconds = fitted.evaluate(data.test), time.perf_counter() - begun
@@ -107,7 +108,7 @@ def accuracy(what, folder, seeds, rate):
     print(f"\n{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, {EPOCHS} epochs")
     print("| start | validation | test | seeds | seconds a run |\n|---|---|---|---|---|")
     validation, test, seconds = zip(*found, strict=True)
-    print(f"| {what} | {shown(validation)} | {shown(test)} | {len(seeds)} | {statistics.fmean(seconds):.0f} |")
+    print(f"| {what} | {shown(validation)} | {shown(test)} | {len(options.seeds)} | {statistics.fmean(seconds):.0f} |")
 
 
 def shown(shares):
@@ -121,13 +122,15 @@ def main():
     parser.add_argument("--folder", type=Path, default=Path("lm"))
     parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--rate", type=float, default=5.0, help="vectors_rate")
+    parser.add_argument("--vectors-rate", type=float, default=5.0)
+    parser.add_argument("--thaw-epochs", type=int, default=1)
+    parser.add_argument("--layer-rate", type=float, default=0.4)
     options = parser.parse_args()
     if options.what == "language":
         options.folder.mkdir(parents=True, exist_ok=True)
         learn_language(options.folder, options.minutes)
     else:
-        accuracy(options.what, options.folder, options.seeds, options.rate)
+        accuracy(options.what, options)
 
 
 if __name__ == "__main__":
