@@ -111,8 +111,10 @@ def test_vectors_may_have_a_rate_of_their_own(place):
         fitted = elman.fit(task, data, steps=1, evaluations=1, report=Quiet(), **plain)
         return np.asarray(fitted.model.embedding.table) - np.asarray(begun(task, data)[1].embedding.table)
 
-    assert np.abs(steps()).max() > 1e-4
-    np.testing.assert_allclose(steps(vectors_rate=4.0), 4 * steps(), rtol=1e-3, atol=1e-6)
+    one = steps(vectors_rate=1.0)
+    assert np.abs(one).max() > 1e-4
+    np.testing.assert_allclose(steps(vectors_rate=4.0), 4 * one, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(steps(), 5 * one, rtol=1e-3, atol=1e-6)
 
 
 def test_reporters_tell_what_was_found(place):

@@ -25,6 +25,10 @@ else:
     Places = tuple[str, ...]
 
 
+VECTORS_RATE = 5.0
+"""Chosen on the validation part of SST-2 with GloVe vectors (docs/benchmarks.md)."""
+
+
 class KnownWords(NamedTuple):
     """The words that rows of an embedding stand for."""
 
@@ -44,8 +48,8 @@ class Pretrained(Task, frozen=True, kw_only=True):
     then has their width."""
     vectors_train: Literal["frozen", "trained"] | Annotated[int, Meta(ge=1)] = "trained"
     """Whether those vectors are trained: frozen, trained, or after so many epochs."""
-    vectors_rate: Annotated[float, Meta(gt=0)] = 1.0
-    """What the learning rate of those vectors is, as a multiple of that of the other weights."""
+    vectors_rate: Annotated[float, Meta(gt=0)] | None = None
+    """Multiple of the learning rate for those vectors, whose numbers are large beside a random start (5)."""
     vectors_words: Annotated[int, Meta(ge=0)] = 50_000
     """Words of that file that the model keeps though no text to train on has them, the most frequent first."""
     start_from: Places = ()
@@ -62,7 +66,7 @@ class Pretrained(Task, frozen=True, kw_only=True):
         Task.__post_init__(self)
         if self.vectors_train != "trained" and not self.vectors:
             raise ConfigError(f"vectors_train: {self.vectors_train} is for vectors; name their file with vectors")
-        if self.vectors_rate != 1 and not self.vectors:
+        if self.vectors_rate is not None and not self.vectors:
             raise ConfigError(f"vectors_rate: {self.vectors_rate:g} is for vectors; name their file with vectors")
         if self.vectors and self.start_from:
             raise ConfigError("vectors and start_from: a language model has vectors of its own; choose one")
@@ -112,7 +116,7 @@ class Pretrained(Task, frozen=True, kw_only=True):
         if self.start_from:
             return self._thawed(model.embedding, epoch)
         waits = self.vectors_train == "frozen" or (isinstance(self.vectors_train, int) and epoch < self.vectors_train)
-        return {"embedding": 0.0 if waits else self.vectors_rate} if self.vectors else {}
+        return {"embedding": 0.0 if waits else self.vectors_rate or VECTORS_RATE} if self.vectors else {}
 
     def _with_language_models(self, model: Any) -> tuple[Any, str]:
         import equinox as eqx
