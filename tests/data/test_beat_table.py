@@ -35,7 +35,7 @@ def test_what_is_not_there_is_not_measured():
     row = BeatRow.of(beat(1000, p=None, t=None, q=None, s=None), before=None, rate=500, number=1)
     assert (row.PR, row.QT, row.QTcB, row.QTcF, row.RR, row.rate) == (None,) * 6
     assert row.marks == {}
-    assert row.line().split() == ["1", "1000", "N", "none", "2.000", "-", "-", "-", "-", "80", *"-------"]
+    assert row.line().split() == ["1", "1000", "N", "none", "-", "2.000", "-", "-", "-", "80", *"-------"]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_lines_stand_below_their_heads():
     assert head == TEXT_HEAD
     row = lines[2]
     assert len(row) == len(head)
-    ends = {word: head.index(word) + len(word) for word in ("beat", "R at", "kind", "P s", "T s", "S s", "T sure")}
+    ends = {word: head.index(word) + len(word) for word in ("beat", "R at", "kind", "P s", "R s", "S s", "T sure")}
     assert row[: ends["R at"]].endswith("1000000")
     assert row[: ends["kind"]].endswith("N")
     assert row[: ends["P s"]].endswith("1999.860")

@@ -55,6 +55,18 @@ def test_only_the_known_part_counts():
     assert scores.detection.found == 2
 
 
+def test_beats_without_a_kind_are_detected_or_not_and_that_is_all():
+    some = BeatScores.of(
+        [*beats("NV"), Marked(1000, "")], [*beats("NV"), Marked(1010, "V"), Marked(5000, "S")], rate=360
+    )
+    assert (some.detection.truth, some.detection.matched, some.detection.found) == (3, 3, 4)
+    assert np.sum(some.counts) == 3
+    assert some.counts[-1] == (0, 1, 0, 0, 0, 0)
+    none = BeatScores.of([Marked(1000, "")], beats("NV"), rate=360)
+    assert np.sum(none.counts) == 0
+    assert (none.detection.truth, none.detection.found) == (1, 2)
+
+
 def test_strips_add_up_and_go_to_plain_values_and_back():
     one = BeatScores.of(beats("NNV"), beats("NNN"), rate=360)
     two = BeatScores.of(beats("SS"), beats("S"), rate=360)

@@ -17,7 +17,7 @@ from elman.data.normal_limits import LIMITS
 SECONDS_MINUTE = 60.0
 
 TEXT_HEAD = (
-    "  beat      R at  kind     P s      R s      T s      Q s      S s"
+    "  beat      R at  kind     P s      Q s      R s      S s      T s"
     "   PR ms  QRS ms  QT ms  QTcB  QTcF   RR ms    rate   P sure  T sure"
 )
 """The head of the lines of `BeatRow.line`."""
@@ -101,7 +101,7 @@ class BeatRow:
     def line(self) -> str:
         """A line of text, as wide as `TEXT_HEAD`; H and L stand behind values above and below their limits."""
         beat, marks = self.beat, self.marks
-        times = [beat.p and beat.p.peak, beat.sample, beat.t and beat.t.peak, beat.q, beat.s]
+        times = [beat.p and beat.p.peak, beat.q, beat.sample, beat.s, beat.t and beat.t.peak]
         shown = [self._seconds(sample) for sample in times]
         if beat.p is None:
             shown[0] = "none"

@@ -19,6 +19,12 @@ KINDS = ("N", "S", "V", "F", "Q")
 FORGIVEN = {"V": "FQ", "S": "Q"}
 """True kinds that may be taken for V or S: EC57 does not count them against the precision."""
 
+NONE = len(KINDS)
+"""The row and the column of beats that have no partner."""
+
+UNKNOWN = NONE + 1
+"""Those of beats whose kind nobody knows, which are dropped."""
+
 
 @runtime_checkable
 class MarkedBeat(Protocol):
@@ -30,15 +36,16 @@ class MarkedBeat(Protocol):
 
     @property
     def kind(self) -> str:
-        """N, S, V, F or Q."""
+        """N, S, V, F or Q; empty where only the beat is known."""
 
 
 @dataclass(frozen=True)
 class BeatScores:
     """Every beat, by its kind and the kind it was taken for. Scores of strips are added up with `+`.
 
-    Beats are matched by time alone, within 150 ms. EC57 also leaves out the first five minutes of a record, to learn
-    from; nothing is left out here but what is not known.
+    Beats are matched by time alone, within 150 ms. Those whose kind nobody knows count as detected or not, but not in
+    the table; nor do the beats of a strip that has no true kinds. EC57 also leaves out the first five minutes of a
+    record, to learn from; nothing is left out here but what is not known.
 
     >>> from collections import namedtuple
     >>> Beat = namedtuple("Beat", ("sample", "kind"))
@@ -82,16 +89,16 @@ class BeatScores:
         """
         (times, kinds), (found_times, found_kinds) = _arrays(truth), _arrays(found)
         pairs = matched(times, found_times, window=window_ms * rate / 1000)
-        counts = np.zeros((len(KINDS) + 1, len(KINDS) + 1), np.int64)
         inside, found_inside = inside_known(times, known), inside_known(found_times, known)
-        pairs_inside = pairs[inside[pairs[:, 0]]]
-        np.add.at(counts, (kinds[pairs_inside[:, 0]], found_kinds[pairs_inside[:, 1]]), 1)
-        missed, extra = inside.copy(), found_inside.copy()
+        missed, extra = inside.copy(), found_inside & bool((kinds < NONE).any())
         missed[pairs[:, 0]] = extra[pairs[:, 1]] = False
-        np.add.at(counts, (kinds[missed], len(KINDS)), 1)
-        np.add.at(counts, (len(KINDS), found_kinds[extra]), 1)
+        counted = pairs[inside[pairs[:, 0]]]
+        counts = np.zeros((UNKNOWN + 1, UNKNOWN + 1), np.int64)
+        np.add.at(counts, (kinds[counted[:, 0]], found_kinds[counted[:, 1]]), 1)
+        np.add.at(counts, (kinds[missed], NONE), 1)
+        np.add.at(counts, (NONE, found_kinds[extra]), 1)
         detection = PointScores.of(times, found_times, rate=rate, known=known, window_ms=window_ms)
-        return cls(tuple(map(tuple, counts.tolist())), detection)
+        return cls(tuple(map(tuple, counts[:UNKNOWN, :UNKNOWN].tolist())), detection)
 
     @classmethod
     def none(cls) -> BeatScores:
@@ -110,7 +117,7 @@ class BeatScores:
     @property
     def accuracy(self) -> float:
         """The share of right kinds among the beats that were found; 0 where none was."""
-        pairs = np.array(self.counts)[: len(KINDS), : len(KINDS)]
+        pairs = np.array(self.counts)[:NONE, :NONE]
         return float(np.trace(pairs) / max(pairs.sum(), 1))
 
     def sensitivity(self, kind: str) -> float:
@@ -176,9 +183,8 @@ class BeatScores:
 def _arrays(beats: Sequence[MarkedBeat]) -> tuple[np.ndarray, np.ndarray]:
     """Samples in order, and places in `KINDS`."""
     for beat in beats:
-        if beat.kind not in KINDS:
+        if beat.kind and beat.kind not in KINDS:
             raise DataError(f"beat at sample {beat.sample:,}: expected {', '.join(KINDS)}; got {beat.kind!r}")
     ordered = sorted(beats, key=lambda beat: beat.sample)
-    return np.array([beat.sample for beat in ordered], np.int64), np.array(
-        [KINDS.index(beat.kind) for beat in ordered], np.int64
-    )
+    kinds = [KINDS.index(beat.kind) if beat.kind else UNKNOWN for beat in ordered]
+    return np.array([beat.sample for beat in ordered], np.int64), np.array(kinds, np.int64)
