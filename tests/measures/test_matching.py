@@ -5,6 +5,7 @@ import pytest
 
 from elman import DataError
 from elman.measures import matched
+from tests.conformance.peers import peer
 
 
 def by_trying_all(truth, found, window):
@@ -31,8 +32,10 @@ def test_no_other_matching_has_more_pairs_or_is_closer(seed):
     assert (np.diff(pairs, axis=0) > 0).all(), "an event in two pairs, or pairs that cross"
 
 
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # wfdb's own, of pandas
 def test_pairs_are_those_of_wfdb_where_no_event_is_contested():
-    processing = pytest.importorskip("wfdb.processing")
+    processing = peer("wfdb.processing")
     random = np.random.default_rng(0)
     beats = np.cumsum(random.integers(200, 400, 500))
     kept = random.random(500) > 0.05
