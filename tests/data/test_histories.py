@@ -5,6 +5,7 @@ import lzma
 from datetime import datetime, timedelta
 
 import numpy as np
+import pandas
 import pytest
 
 from elman import ConfigError, DataError
@@ -205,7 +206,7 @@ def test_tables_in_memory(frame):
         "load": [1, 2, None],
     }
     if frame:
-        columns = pytest.importorskip("pandas").DataFrame(columns)
+        columns = pandas.DataFrame(columns)
     found = histories_of(rows_in(columns, SeriesColumns(past=("load",))))
     assert [(one.name, values(one)) for one in found.histories] == [("a", [5, None]), ("b", [1 / 3])]
     assert str(found.frequency) == "1d"

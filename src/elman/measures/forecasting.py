@@ -172,8 +172,9 @@ def coverage(
 
 def conformal_quantile(scores: Float[np.ndarray, "example ..."], level: float) -> np.ndarray:
     """How large a score has to be allowed so that a new one stays below with a chance of `level` at least, for each
-    place of the axes after the first, as far as examples are exchangeable (split conformal prediction; Papadopoulos et al., 2002): of n known scores, the
-    ceil((n + 1) level)-th smallest; infinite where n is too small for that.
+    place of the axes after the first: of n known scores, the ceil((n + 1) level)-th smallest; infinite where n is too
+    small for that (split conformal prediction; Papadopoulos et al., 2002). The chance is as said where examples are
+    exchangeable.
 
     With |y - f| as scores of each step of a horizon, f - q to f + q is an interval of this level; with
     max(low - y, y - high), low - q to high + q is (Romano et al., 2019).
