@@ -1,7 +1,10 @@
 """How good predictions are, measured against the truth, with NumPy only."""
 
+from elman.measures.beats import BeatScores
+from elman.measures.by_record import ByRecord
 from elman.measures.calibration import Bin, expected_calibration_error, fit_temperature, reliability, scaled
 from elman.measures.classification import Confusion, accuracy, negative_log_likelihood
+from elman.measures.ecg import Delineation, PointScores, WaveScores
 from elman.measures.forecasting import (
     conformal_quantile,
     coverage,
@@ -17,15 +20,21 @@ from elman.measures.forecasting import (
     symmetric_percentage_error,
     weighted_quantile_loss,
 )
+from elman.measures.matching import matched
 from elman.measures.sequences import CorpusScore, SequenceScores, bleu, chrf, edit_distance, edit_distances
 from elman.measures.spans import SpanScores
 
 __all__ = [
+    "BeatScores",
     "Bin",
+    "ByRecord",
     "Confusion",
     "CorpusScore",
+    "Delineation",
+    "PointScores",
     "SequenceScores",
     "SpanScores",
+    "WaveScores",
     "accuracy",
     "bleu",
     "chrf",
@@ -38,6 +47,7 @@ __all__ = [
     "edit_distances",
     "expected_calibration_error",
     "fit_temperature",
+    "matched",
     "mean_absolute_error",
     "mean_absolute_scaled_error",
     "mean_squared_error",
