@@ -24,6 +24,7 @@ from jaxtyping import Array, Float
 from elman._errors import ConfigError, DataError
 from elman.ops.ridge import ridge
 
+Series = Float[np.ndarray, " _"]
 Rows = Float[np.ndarray, "row time"]
 Forecasts = Float[np.ndarray, "row horizon"]
 
@@ -71,9 +72,7 @@ class LinearAutoregression(NamedTuple):
     """Of the values that it learned from, which stands for missing ones before which there is no full row."""
 
     @classmethod
-    def fit(
-        cls, series: Sequence[Float[np.ndarray, " time"]], *, order: int, penalty: float = 0.0
-    ) -> LinearAutoregression:
+    def fit(cls, series: Sequence[Series], *, order: int, penalty: float = 0.0) -> LinearAutoregression:
         """The weights with the least squared error of one step over all series, plus `penalty` times their squares.
 
         Raises:
@@ -89,7 +88,7 @@ class LinearAutoregression(NamedTuple):
         return cls(float(constant), np.array(weights), _mean(series))
 
     @classmethod
-    def best(cls, series: Sequence[Float[np.ndarray, " time"]], *, orders: Sequence[int]) -> LinearAutoregression:
+    def best(cls, series: Sequence[Series], *, orders: Sequence[int]) -> LinearAutoregression:
         """The model of the order with the least AIC (Akaike, 1974), n log(squared error / n) + 2 (order + 1), of which
         the error is over the same n steps for all orders.
 
@@ -135,7 +134,7 @@ class NonlinearAutoregression(NamedTuple):
     @classmethod
     def fit(
         cls,
-        series: Sequence[Float[np.ndarray, " time"]],
+        series: Sequence[Series],
         *,
         order: int,
         hidden_size: int = 16,
@@ -178,7 +177,7 @@ class NonlinearAutoregression(NamedTuple):
 
 
 def lagged(
-    series: Sequence[Float[np.ndarray, " time"]], order: int
+    series: Sequence[Series], order: int
 ) -> tuple[Float[np.ndarray, "window order"], Float[np.ndarray, " window"]]:
     """Each `order` values in a row, the last first, and the value after them, of all series; without those of which any
     is missing.
