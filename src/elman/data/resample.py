@@ -27,7 +27,7 @@ BETA = 6.0
 _FINEST = 1000
 _AT_ONCE = 1 << 16
 
-Values = Float[np.ndarray, " time"]
+Values = Float[np.ndarray, " _"]
 
 
 def resampled(values: Float[np.ndarray, " time"], *, rate: float, to: float) -> Float[np.ndarray, " _"]:
@@ -102,13 +102,14 @@ class Resampler:
             filled = _held(values, gaps, state.kept[-1])
             kept, gaps = np.concatenate([state.kept, filled]), np.concatenate([state.gaps, gaps])
         else:
-            first = values[~gaps][:1].sum()  # 0 where all is missing
+            first = float(values[~gaps][:1].sum())  # 0 where all is missing
             kept = np.concatenate([np.full(self._reach, first), _held(values, gaps, first)])
             gaps = np.concatenate([np.zeros(self._reach, bool), gaps])
         seen = state.seen + len(values)
         new = self._computed(State(kept, gaps, seen, state.given))
         given = state.given + len(new)
-        spare = max(0, given * self._down // self._up - self._reach - (seen - len(kept)))
+        spare = given * self._down // self._up - self._reach - (seen - len(kept))
+        spare = max(0, min(spare, len(kept) - 1))  # the last is held through gaps
         return State(kept[spare:], gaps[spare:], seen, given), new
 
     def finish(self, state: State) -> Values:
@@ -123,6 +124,8 @@ class Resampler:
         """All new samples from `given` on of which everything around them is kept."""
         ready = state.seen - self._reach  # old samples of which enough came after
         numbers = np.arange(state.given, max(state.given, -(-ready * self._up // self._down)))
+        if not len(numbers):
+            return np.zeros(0)
         start = state.seen - len(state.kept)
         new = np.empty(len(numbers))
         windows = np.lib.stride_tricks.sliding_window_view(state.kept, 2 * self._reach + 1)
@@ -158,7 +161,8 @@ class Resampler:
             return np.ones((1, 1))
         cutoff = ROLL_OFF * min(1.0, float(self._ratio))
         away = np.arange(-self._reach, self._reach + 1) - np.arange(self._up)[:, None] / self._up
-        window = np.i0(BETA * np.sqrt(np.clip(1 - (away / (self._reach + 1)) ** 2, 0, 1)))
+        inside = 1 - (away / self._reach) ** 2
+        window = np.where(inside > 0, np.i0(BETA * np.sqrt(np.maximum(inside, 0))), 0)
         weights = np.sinc(cutoff * away) * window
         return weights / weights.sum(axis=1, keepdims=True)
 

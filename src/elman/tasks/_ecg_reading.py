@@ -34,12 +34,29 @@ def found_heartbeats(signal: Float[np.ndarray, " time"], chances: Chances, codec
     return heartbeats(signal, found_waves(signal, chances, codec), found_beats(chances, codec), rate=codec.rate)
 
 
-def measured(model: Segmenter, strips: Sequence[Strip], codec: EcgCodec) -> EcgMetrics:
-    """The scores of each lead by itself, added up."""
+def joined(chances: Sequence[Chances]) -> Chances:
+    """The mean over leads that were recorded together."""
+    return Chances(*(np.mean(heads, axis=0) for heads in zip(*chances, strict=True)))
+
+
+def measured(model: Segmenter, strips: Sequence[Strip], codec: EcgCodec, *, together: bool = False) -> EcgMetrics:
+    """The scores of each lead by itself, or with what is found in all leads of its record together, added up."""
     signals = [filled(strip.signal) for strip in strips]
-    waves, beats = Delineation.none(), BeatScores.of((), (), rate=1.0)
-    for strip, signal, chances in zip(strips, signals, all_chances(model, codec, signals), strict=True):
-        found = found_waves(signal, chances, codec)
+    chances = all_chances(model, codec, signals)
+    if together:
+        chances = _shared(chances, [strip.record for strip in strips])
+    waves, beats = Delineation.none(), BeatScores.none()
+    for strip, signal, own in zip(strips, signals, chances, strict=True):
+        found = found_waves(signal, own, codec)
         waves += Delineation.of(strip.waves, found, rate=codec.rate, known=strip.known)
-        beats += BeatScores.of(strip.beats, found_beats(chances, codec), rate=codec.rate, known=strip.beats_known)
+        beats += BeatScores.of(strip.beats, found_beats(own, codec), rate=codec.rate, known=strip.beats_known)
     return EcgMetrics(waves=waves, beats=beats, leads=len(strips))
+
+
+def _shared(chances: Sequence[Chances], records: Sequence[str]) -> list[Chances]:
+    """For each lead the mean over those of its record."""
+    groups: dict[str, list[int]] = {}
+    for place, record in enumerate(records):
+        groups.setdefault(record, []).append(place)
+    means = {record: joined([chances[place] for place in places]) for record, places in groups.items()}
+    return [means[record] for record in records]
