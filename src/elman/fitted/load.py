@@ -18,6 +18,7 @@ from elman.training.settings import Training
 
 _FITTED = {
     "Classification": "elman.fitted.classifier:Classifier",
+    "Ecg": "elman.fitted.ecg_reader:EcgReader",
     "LanguageModelling": "elman.fitted.language_model:FittedLanguageModel",
     "Seq2Seq": "elman.fitted.translator:Translator",
     "SeriesClassification": "elman.fitted.series_classifier:SeriesClassifier",
