@@ -18,6 +18,7 @@ from elman.training.settings import Training
 
 _FITTED = {
     "Classification": "elman.fitted.classifier:Classifier",
+    "Forecasting": "elman.fitted.forecaster:FittedForecaster",
     "LanguageModelling": "elman.fitted.language_model:FittedLanguageModel",
     "Seq2Seq": "elman.fitted.translator:Translator",
     "SeriesClassification": "elman.fitted.series_classifier:SeriesClassifier",
