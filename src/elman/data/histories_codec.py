@@ -138,8 +138,9 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
         _check_known(history, len(history.values), self.targets)
         return _scaler([history.values], self.scaling)
 
-    def encode(self, history: History, *, ahead: int = 0) -> EncodedHistory:
-        """A series as arrays, the features of `ahead` steps after its last value among them.
+    def encode(self, history: History, *, ahead: int = 0, scaler: Scaler | None = None) -> EncodedHistory:
+        """A series as arrays, the features of `ahead` steps after its last value among them; by another scaler than
+        `scaler_of` gives, where there is one.
 
         Raises:
             DataError: a covariate that is known ahead is not there for so many steps, or a value that scaled is too
@@ -156,7 +157,7 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
             )
         steps = max(steps, len(history.future)) if self.future else steps
         stamps = self.frequency.from_first(history.stamps[0], steps)
-        scaler = self.scaler_of(history)
+        scaler = self.scaler_of(history) if scaler is None else scaler
         values, past = _scaled(scaler, history.values), _scaled(self.past_scaler, history.past)
         known, past_known = ~np.isnan(values), ~np.isnan(past)
         features = [_scaled(self.future_scaler, history.future)] if self.future else []
