@@ -60,6 +60,7 @@ def read_histories(
     resample: str = "",
     by: Gathering = "mean",
     zone: str = "",
+    frequency: Frequency | None = None,
     encoding: str = "utf-8",
 ) -> Histories:
     """The series of tables (CSV, TSV, JSON lines), also compressed. Rows of one series may lie in several files of a
@@ -71,6 +72,7 @@ def read_histories(
         resample: a step, such as 1h, over which rows become one; they may then come in any order and at any time.
         by: how rows of one step become one; sums are of the targets, covariates are averaged.
         zone: of times that do not say theirs, such as Europe/Berlin; with it, all become UTC.
+        frequency: the step of time, where it is known and not to be told from the stamps.
         encoding: of the text.
 
     Raises:
@@ -88,11 +90,18 @@ def read_histories(
     [5.0, nan, nan, 6.0]
     """
     written = rows_of(data_files(*places), columns, zone=zone, encoding=encoding)
-    return histories_of(written, resample=resample, by=by)
+    return histories_of(written, resample=resample, by=by, frequency=frequency)
 
 
-def histories_of(written: Written, *, resample: str = "", by: Gathering = "mean") -> Histories:
+def histories_of(
+    written: Written, *, resample: str = "", by: Gathering = "mean", frequency: Frequency | None = None
+) -> Histories:
     """Rows as they are written, laid on even steps; see `read_histories`.
+
+    >>> from elman.data.history_rows import rows_in
+    >>> rows = rows_in({"ds": [1, 2, 4], "y": [5, 6, 7]}, SeriesColumns())
+    >>> histories_of(rows).histories[0].values.ravel().tolist()
+    [5.0, 6.0, nan, 7.0]
 
     Raises:
         DataError: as `read_histories`.
@@ -106,7 +115,7 @@ def histories_of(written: Written, *, resample: str = "", by: Gathering = "mean"
     else:
         for one in moving:
             check_ascending(one.stamps, one.places, name=one.name)
-        frequency = _frequency(moving)
+        frequency = frequency or _frequency(moving)
     histories = (_history(one, frequency, names, static) for one, static in zip(moving, statics, strict=True))
     return Histories(*names, frequency, tuple(histories))
 

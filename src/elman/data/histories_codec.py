@@ -158,9 +158,9 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
         steps = max(steps, len(history.future)) if self.future else steps
         stamps = self.frequency.from_first(history.stamps[0], steps)
         scaler = self.scaler_of(history) if scaler is None else scaler
-        values, past = scaler.encode(history.values), self.past_scaler.encode(history.past)
+        values, past = _scaled(scaler, history.values), _scaled(self.past_scaler, history.past)
         known, past_known = ~np.isnan(values), ~np.isnan(past)
-        features = [self.future_scaler.encode(history.future)] if self.future else []
+        features = [_scaled(self.future_scaler, history.future)] if self.future else []
         if self.calendar:
             features.append(calendar_features(stamps, self.frequency))
         encoded = EncodedHistory(
@@ -171,7 +171,7 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
             np.where(past_known, past, np.float32(0)),
             past_known,
             np.concatenate(features, axis=1) if features else np.zeros((steps, 0), np.float32),
-            self.static_scaler.encode(history.static[None])[0],
+            _scaled(self.static_scaler, history.static[None])[0],
             scaler,
         )
         _check_finite(history, encoded)
@@ -187,6 +187,11 @@ def _scaler(parts: Sequence[np.ndarray], scaling: Scaling = "standard") -> Scale
         return Scaler(tuple(one.mean[0] for one in found), tuple(one.std[0] for one in found))
     sizes = [float(np.abs(column).mean()) if scaling == "mean" and len(column) else 1.0 for column in columns]
     return Scaler((0.0,) * len(sizes), tuple(size or 1.0 for size in sizes))
+
+
+def _scaled(scaler: Scaler, values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # what is too large is refused afterwards
+        return scaler.encode(values)
 
 
 def _check_known(history: History, end: int, targets: Sequence[str]) -> None:

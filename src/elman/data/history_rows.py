@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -42,6 +42,14 @@ class SeriesColumns(NamedTuple):
     """Covariates that are the same at all steps of a series."""
 
 
+@runtime_checkable
+class Columns(Protocol):
+    """A table in memory: a dictionary of columns, or a data frame."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
 class Names(NamedTuple):
     """What the numbers of a row are, in this order."""
 
@@ -72,19 +80,53 @@ def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", en
         ConfigError: a column that is two things.
     """
     found: dict[str, list[Rows]] = {}
-    names: Names | None = None
+    names = []
     for file in files:
         file = file if file.suffix else file._replace(path=(*file.path[:-1], file.path[-1] + ".csv"))
-        layout = _layout(file, columns, encoding)
-        names = names or layout.names
-        for rows in _series(file, layout, zone, encoding, own="" if len(files) == 1 else file.stem):
-            found.setdefault(rows.name, []).append(rows)
-    assert names is not None
-    return Written(names, tuple(_joined(parts) for parts in found.values()))
+        layout = _layout(file.name, table.columns_of(file, encoding=encoding), columns)
+        rows = list(table.read_table(file, columns=layout.columns, encoding=encoding))
+        fields = {name: [row.values[name] for row in rows] for name in layout.columns}
+        places = [f"{file.name}, line {row.line}" for row in rows]
+        names.append(layout.names)
+        for one in _series(_Table(file.name, fields, places), layout, zone, own="" if len(files) == 1 else file.stem):
+            found.setdefault(one.name, []).append(one)
+    return Written(names[0], tuple(_joined(parts) for parts in found.values()))
+
+
+def rows_in(frame: Columns, columns: SeriesColumns, *, zone: str = "") -> Written:
+    """The rows of a table in memory. What is None or not a number is missing.
+
+    >>> found = rows_in({"ds": ["2016-07-01", "2016-07-02"], "y": [5, None]}, SeriesColumns())
+    >>> found.rows[0].values.ravel().tolist()
+    [5.0, nan]
+
+    Raises:
+        DataError: as `rows_of`, or columns of different length; rows are counted from 1.
+        ConfigError: a column that is two things.
+    """
+    layout = _layout("the table", tuple(frame), columns)
+    fields = {name: ["" if value is None else str(value) for value in frame[name]] for name in layout.columns}
+    for name, column in fields.items():
+        if len(column) != len(fields[layout.columns[0]]):
+            raise DataError(
+                f"the table: {len(column):,} rows of {name}, and {len(fields[layout.columns[0]]):,} of "
+                f"{layout.columns[0]}; expected as many"
+            )
+    places = [f"the table, row {row}" for row in range(1, len(fields[layout.columns[0]]) + 1)]
+    return Written(layout.names, tuple(_series(_Table("the table", fields, places), layout, zone, own="")))
+
+
+class _Table(NamedTuple):
+    """The columns of one table that are wanted, as texts."""
+
+    name: str
+    columns: dict[str, list[str]]
+    places: list[str]
+    """Where each row stands."""
 
 
 class _Layout(NamedTuple):
-    """The columns of one file: their roles are settled."""
+    """The roles of the columns of one table."""
 
     series: str
     time: tuple[str, ...]
@@ -98,13 +140,17 @@ class _Layout(NamedTuple):
         targets, *others = self.names
         return (*(self.channels or targets), *(name for group in others for name in group))
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All that are wanted."""
+        return (*((self.series,) if self.series else ()), *self.time, *self.numbers)
 
-def _layout(file: File, columns: SeriesColumns, encoding: str) -> _Layout:
-    there = table.columns_of(file, encoding=encoding)
+
+def _layout(table_name: str, there: Sequence[str], columns: SeriesColumns) -> _Layout:
     covariates = (*columns.past, *columns.future, *columns.static)
     for name in (columns.series, columns.time, *columns.targets, *covariates):
         if name and name not in there:
-            raise DataError(f"{file.name}: no column {name!r}{nearest(name, there)}; there are {', '.join(there)}")
+            raise DataError(f"{table_name}: no column {name!r}{nearest(name, there)}; there are {', '.join(there)}")
     series = columns.series or (SERIES if SERIES in there else "")
     time = (columns.time,) if columns.time else _time(there)
     named = (series, *time, *columns.targets, *covariates)
@@ -116,7 +162,7 @@ def _layout(file: File, columns: SeriesColumns, encoding: str) -> _Layout:
         targets = (TARGET,)
     elif not targets:
         targets, channels = (TARGET,), tuple(name for name in there if name not in named)
-        _check_wide(file, series, channels, there)
+        _check_wide(table_name, series, channels, there)
     return _Layout(series, time, Names(targets, columns.past, columns.future, columns.static), channels)
 
 
@@ -129,40 +175,37 @@ def _time(there: Sequence[str]) -> tuple[str, ...]:
     return next(((by_name[name],) for name in TIMES if name in by_name), ())
 
 
-def _check_wide(file: File, series: str, channels: Sequence[str], there: Sequence[str]) -> None:
+def _check_wide(table_name: str, series: str, channels: Sequence[str], there: Sequence[str]) -> None:
     if series or not channels:
         raise DataError(
-            f"{file.name}: no column {TARGET!r}; there are {', '.join(there)}: say what to forecast, such as with "
+            f"{table_name}: no column {TARGET!r}; there are {', '.join(there)}: say what to forecast, such as with "
             f"--target {(channels or there)[-1]}"
         )
     if len(channels) == 12 and all(name.lower() in _MONTHS for name in channels):
         raise DataError(
-            f"{file.name}: a column for each month, {', '.join(channels)}, and a row for each year; expected a row for "
-            f"each month: write it as ds,y with lines such as 1950-01,23.11"
+            f"{table_name}: a column for each month, {', '.join(channels)}, and a row for each year; expected a row "
+            "for each month: write it as ds,y with lines such as 1950-01,23.11"
         )
 
 
-def _series(file: File, layout: _Layout, zone: str, encoding: str, *, own: str) -> Iterator[Rows]:
-    """The rows of each series of a file; `own` tells series without a name from those of other files."""
-    wanted = [*((layout.series,) if layout.series else ()), *layout.time, *layout.numbers]
-    rows = list(table.read_table(file, columns=wanted, encoding=encoding))
-    if not rows:
-        raise DataError(f"{file.name}: no row in it")
-    places = [f"{file.name}, line {row.line}" for row in rows]
-    fields = [[row.values[name] for row in rows] for name in layout.time]
+def _series(written: _Table, layout: _Layout, zone: str, *, own: str) -> Iterator[Rows]:
+    """The rows of each series of a table; `own` tells series without a name from those of other files."""
+    places = written.places
+    if not places:
+        raise DataError(f"{written.name}: no row in it")
+    fields = [written.columns[name] for name in layout.time]
     stamps = _stamps(fields, layout.time, places, zone) if layout.time else None
-    values = np.array([_numbers(row, place, layout) for row, place in zip(rows, places, strict=True)])
+    values = np.stack([_numbers(written, name, layout) for name in layout.numbers], axis=1)
     if layout.channels:
         for number, channel in enumerate(layout.channels):
             mine = values[:, [number, *range(len(layout.channels), values.shape[1])]]
             yield _rows(f"{own}/{channel}" if own else channel, stamps, mine, places, slice(None))
     elif layout.series:
         by_name: dict[str, list[int]] = {}
-        for number, (row, place) in enumerate(zip(rows, places, strict=True)):
-            name = row.values[layout.series].strip()
-            if not name:
+        for number, (name, place) in enumerate(zip(written.columns[layout.series], places, strict=True)):
+            if not name.strip():
                 raise DataError(f"{place}: {layout.series} is empty; expected the name of the row's series")
-            by_name.setdefault(name, []).append(number)
+            by_name.setdefault(name.strip(), []).append(number)
         for name, numbers in by_name.items():
             yield _rows(name, stamps, values, places, numbers)
     else:
@@ -190,9 +233,10 @@ def _stamps(fields: Sequence[Sequence[str]], names: Sequence[str], places: Seque
     return parse_stamps(texts, places, zone=zone)
 
 
-def _numbers(row: table.Row, place: str, layout: _Layout) -> list[float]:
+def _numbers(written: _Table, name: str, layout: _Layout) -> np.ndarray:
     try:
-        return [number_of(row.values[name], f"{place}, {name}") for name in layout.numbers]
+        fields = zip(written.columns[name], written.places, strict=True)
+        return np.array([number_of(text, f"{place}, {name}") for text, place in fields])
     except DataError as error:
         mend = "mend the row, or leave the field empty where the value is not known"
         if layout.channels:

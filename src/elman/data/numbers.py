@@ -9,7 +9,7 @@ import numpy as np
 from elman._errors import DataError
 
 _LARGEST = float(np.finfo(np.float32).max)
-_GAPS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
+_GAPS = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>"})
 
 
 def number_of(text: str, place: str) -> float:
