@@ -202,8 +202,11 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
     def build(self, codec: ForecastCodec, *, key: PRNGKeyArray) -> Forecaster:
         """A new model for the series that `codec` knows."""
         from elman.cells.find import build_cell, find_cell
+        from elman.models.autoregressive_forecaster import AutoregressiveForecaster
+        from elman.models.encoder_decoder_forecaster import EncoderDecoderForecaster
         from elman.models.segment_forecaster import SegmentForecaster
 
+        cell, sizes = partial(build_cell, find_cell(str(self.cell))), self._sizes(codec)
         shared: dict[str, Any] = {
             "hidden_size": self.hidden_size,
             "num_layers": self.num_layers,
@@ -212,8 +215,13 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
             "dropout": self.dropout,
             "key": key,
         }
-        cell = partial(build_cell, find_cell(str(self.cell)))
-        return SegmentForecaster(cell, self._sizes(codec), segment=self.segment or 1, **shared)
+        match self.model:
+            case "direct":
+                return SegmentForecaster(cell, sizes, segment=self.segment or 1, **shared)
+            case "autoregressive":
+                return AutoregressiveForecaster(cell, sizes, draws=self.samples, **shared)
+            case "encoder-decoder":
+                return EncoderDecoderForecaster(cell, sizes, **shared)
 
     def batches(self, part: WindowPart, *, seed: int) -> Windows:
         """Windows drawn at random."""
