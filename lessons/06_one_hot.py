@@ -7,6 +7,7 @@
 # **You need** lesson 5, the network that answers after every character.
 
 # %%
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +17,7 @@ from elman.data import Characters, next_token_windows
 from elman.data.shuffled import Shuffled
 from elman.layers import Dense, Embedding
 from elman.lessons import draw_losses, figure, lesson_text, pace, show
+from elman.ops.initializers import embedding
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
 
@@ -55,8 +57,10 @@ print(f"largest difference: {difference}")
 
 # %%
 keys = jax.random.split(jax.random.key(0))
+cell = elman.Elman(VOCAB, HIDDEN, activation="relu", key=keys[0])
+cell = eqx.tree_at(lambda cell: cell.kernel, cell, embedding(keys[0], VOCAB, HIDDEN))  # a table begins as one
 model = {
-    "recurrent": elman.Elman(VOCAB, HIDDEN, activation="relu", key=keys[0]),
+    "recurrent": cell,
     "output": Dense(HIDDEN, VOCAB, key=keys[1]),
 }
 weights = {name: sum(array.size for array in jax.tree.leaves(part)) for name, part in model.items()}
