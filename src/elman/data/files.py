@@ -167,6 +167,15 @@ def check_encoding(encoding: str) -> None:
         raise ConfigError(f"encoding: Python knows no {encoding!r}; expected utf-8, latin-1, cp1252, ...") from None
 
 
+def is_archive(place: str | Path) -> bool:
+    """Whether a name is that of a tar archive.
+
+    >>> is_archive("a.tar.xz"), is_archive("a.xz")
+    (True, False)
+    """
+    return str(place).lower().endswith(_ARCHIVES)
+
+
 def _part_of(file: File) -> str | None:
     for step in file.path:
         found = {_PARTS[word] for word in re.split(r"[\W_]+", step.lower()) if word in _PARTS}
@@ -184,10 +193,10 @@ def _read(place: str | Path) -> Iterator[File]:
         for file in sorted(files_below(path)):
             below = file.relative_to(path).parts
             if not any(part.startswith(".") for part in below):
-                yield from _members(file, below[:-1]) if _is_archive(file) else [_file(file, below)]
+                yield from _members(file, below[:-1]) if is_archive(file) else [_file(file, below)]
     elif not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    elif _is_archive(path):
+    elif is_archive(path):
         yield from _members(path, ())
     else:
         yield _file(path, (path.name,))
@@ -200,11 +209,13 @@ def _file(path: Path, below: tuple[str, ...]) -> File:
 def _members(archive: Path, below: tuple[str, ...]) -> Iterator[File]:
     try:
         with tarfile.open(archive) as tar:
-            for member in sorted(tar.getmembers(), key=lambda member: member.name):
+            found = []
+            for member in tar:  # in the order of the archive, for going back in a compressed one begins it anew
                 parts = PurePosixPath(member.name).parts
                 hidden = any(part.startswith(".") and part != "." for part in parts)
                 if member.isfile() and not hidden and (content := tar.extractfile(member)):
-                    yield File(f"{archive}/{member.name}", (*below, *parts), content.read())
+                    found.append(File(f"{archive}/{member.name}", (*below, *parts), content.read()))
+        yield from sorted(found, key=lambda file: file.name)
     except (tarfile.TarError, EOFError) as error:
         raise DataError(f"{archive}: the archive is damaged or cut short ({error})") from None
     except OSError as error:
@@ -213,12 +224,8 @@ def _members(archive: Path, below: tuple[str, ...]) -> Iterator[File]:
 
 def _top(place: str | Path) -> tuple[str, ...]:
     """What tells the files of this place from those of others: for a file, its own name does."""
-    is_file = str(place) == "-" or (Path(place).is_file() and not _is_archive(place))
+    is_file = str(place) == "-" or (Path(place).is_file() and not is_archive(place))
     return () if is_file else (Path(place).name,)
-
-
-def _is_archive(place: str | Path) -> bool:
-    return str(place).lower().endswith(_ARCHIVES)
 
 
 def _plain(encoding: str) -> str:

@@ -1,0 +1,230 @@
+"""WFDB annotations (`.atr` and others): marks at samples, in MIT's format, as the WFDB manual has it (G. Moody,
+annot(5)).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from elman._errors import DataError
+
+SYMBOLS = {
+    **{1: "N", 2: "L", 3: "R", 4: "a", 5: "V", 6: "F", 7: "J", 8: "A", 9: "S", 10: "E", 11: "j", 12: "/", 13: "Q"},
+    **{14: "~", 16: "|", 18: "s", 19: "T", 20: "*", 21: "D", 22: '"', 23: "=", 24: "p", 25: "B", 26: "^", 27: "t"},
+    **{28: "+", 29: "u", 30: "?", 31: "!", 32: "[", 33: "]", 34: "e", 35: "n", 36: "@", 37: "x", 38: "f"},
+    **{39: "(", 40: ")", 41: "r"},
+}
+"""Codes in files, and the symbols that people write for them."""
+
+_CODES = {symbol: code for code, symbol in SYMBOLS.items()}
+_NOTE, _SKIP, _NUMBER, _SUBTYPE, _CHANNEL, _TEXT = 22, 59, 60, 61, 62, 63
+_RESOLUTION = "## time resolution:"
+_DEFINITIONS, _DEFINED = "## annotation type definitions", "## end of definitions"
+_FARTHEST = 1 << 31
+
+
+class Annotations(NamedTuple):
+    """Marks in the order of time."""
+
+    samples: Int[np.ndarray, " mark"]
+    """Counted from 0, in samples of `rate`, or of the record where that is None."""
+    symbols: tuple[str, ...]
+    subtypes: Int[np.ndarray, " mark"]
+    channels: Int[np.ndarray, " mark"]
+    numbers: Int[np.ndarray, " mark"]
+    notes: tuple[str, ...]
+    """Texts, "" where there is none."""
+    rate: float | None = None
+    """Samples a second, where the file says so."""
+
+    @classmethod
+    def of(cls, samples: np.ndarray, symbols: tuple[str, ...], *, rate: float | None = None) -> Annotations:
+        """Marks that have a symbol only.
+
+        >>> Annotations.of(np.array([5, 9]), ("N", "V")).notes
+        ('', '')
+        """
+        none = np.zeros(len(samples), np.int64)
+        return cls(np.asarray(samples, np.int64), tuple(symbols), none, none, none, ("",) * len(samples), rate)
+
+
+def decode_annotations(content: bytes, place: str) -> Annotations:
+    """What the bytes of an annotation file say; `place` is the file, for messages.
+
+    Raises:
+        DataError: a file that is cut short, or that is no annotation file.
+
+    >>> decode_annotations(encode_annotations(Annotations.of(np.array([70000]), ("N",))), "a.atr").samples.tolist()
+    [70000]
+    """
+    if len(content) % 2:
+        raise DataError(f"{place}: {len(content):,} bytes; expected an even number: the file is cut short or damaged")
+    symbols = dict(SYMBOLS)
+    rows, rate = _without_header(_marks(content, place), symbols, place)
+    for row in rows:
+        if row.code not in symbols:
+            raise DataError(f"{place}: a mark of code {row.code}, which has no meaning; is it a WFDB annotation file?")
+    samples, _, subtypes, channels, numbers, texts = zip(*rows, strict=True) if rows else ((),) * 6
+    return Annotations(
+        np.array(samples, np.int64),
+        tuple(symbols[row.code] for row in rows),
+        *(np.array(values, np.int64) for values in (subtypes, channels, numbers)),
+        texts,
+        rate,
+    )
+
+
+def encode_annotations(annotations: Annotations) -> bytes:
+    """The bytes of an annotation file.
+
+    Raises:
+        DataError: marks that are not in the order of time, an unknown symbol, a value that the format cannot hold, or a
+            note of more than 255 bytes.
+    """
+    out, before = bytearray(), _Mark(0, 0)
+    for row in _rows(annotations):
+        _check(row, before)
+        out += _bytes(row, before)
+        before = row
+    return bytes(out) + b"\0\0"
+
+
+class _Mark(NamedTuple):
+    sample: int
+    code: int
+    subtype: int = 0
+    channel: int = 0
+    number: int = 0
+    text: str = ""
+
+
+def _marks(content: bytes, place: str) -> list[_Mark]:
+    words = np.frombuffer(content, "<u2").tolist()
+    found: list[_Mark] = []
+    at, time, channel, number = 0, 0, 0, 0
+    while at < len(words) and words[at]:
+        code, value = words[at] >> 10, words[at] & 0x3FF
+        at += 1
+        if code == _SKIP:
+            if at + 2 > len(words):
+                raise _cut(place)
+            time += _signed(words[at] << 16 | words[at + 1], 32)
+            at += 2
+        elif code < _SKIP:
+            time += value
+            found.append(_Mark(time, code, 0, channel, number))
+        elif not found:
+            raise DataError(f"{place}: begins with a property of no mark; is it a WFDB annotation file?")
+        elif code == _NUMBER:
+            number = _signed(value & 0xFF, 8)
+            found[-1] = found[-1]._replace(number=number)
+        elif code == _CHANNEL:
+            channel = value & 0xFF
+            found[-1] = found[-1]._replace(channel=channel)
+        elif code == _SUBTYPE:
+            found[-1] = found[-1]._replace(subtype=_signed(value & 0xFF, 8))
+        else:
+            end = at + (value + 1) // 2
+            if end > len(words):
+                raise _cut(place)
+            found[-1] = found[-1]._replace(text=_text(content[2 * at : 2 * at + value]))
+            at = end
+    if at == len(words):
+        raise _cut(place)
+    return found
+
+
+def _cut(place: str) -> DataError:
+    return DataError(f"{place}: ends before its end mark: the file is cut short; fetch it again")
+
+
+def _text(content: bytes) -> str:
+    """Without the zero that ends a text in C; as UTF-8 where it is that."""
+    content = content.rstrip(b"\0")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def _without_header(rows: list[_Mark], symbols: dict[int, str], place: str) -> tuple[list[_Mark], float | None]:
+    """The marks without those at the start that are about the file; they may add to the symbols."""
+    rate, defining = None, False
+    for index, row in enumerate(rows):
+        if row.sample or row.code != _NOTE:
+            return rows[index:], rate
+        if row.text.startswith(_RESOLUTION):
+            rate = _rate(row.text.removeprefix(_RESOLUTION).strip(), place)
+        elif row.text in (_DEFINITIONS, _DEFINED):
+            defining = row.text == _DEFINITIONS
+        elif defining and len(words := row.text.split(maxsplit=2)) > 1 and words[0].isdecimal():
+            symbols[int(words[0])] = words[1]
+        else:
+            return rows[index:], rate
+    return [], rate
+
+
+def _rate(text: str, place: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise DataError(f"{place}: expected samples a second as the time resolution; got {text!r}")
+    return rate
+
+
+def _rows(annotations: Annotations) -> list[_Mark]:
+    rows = [] if annotations.rate is None else [_Mark(0, _NOTE, text=f"{_RESOLUTION} {_written(annotations.rate)}")]
+    samples, symbols, *numbers, notes, _ = annotations
+    columns = [samples.tolist(), symbols, *(column.tolist() for column in numbers), notes]
+    for sample, symbol, *rest in zip(*columns, strict=True):
+        if symbol not in _CODES:
+            raise DataError(f"no annotation symbol {symbol!r}; expected one of {' '.join(_CODES)}")
+        rows.append(_Mark(sample, _CODES[symbol], *rest))
+    return rows
+
+
+def _check(row: _Mark, before: _Mark) -> None:
+    if not before.sample <= row.sample < _FARTHEST:
+        raise DataError(
+            f"an annotation at sample {row.sample:,} after one at {before.sample:,}; expected samples from 0 on in "
+            "order of time: sort them"
+        )
+    if not (-128 <= row.subtype <= 127 and -128 <= row.number <= 127 and 0 <= row.channel <= 255):
+        raise DataError(
+            f"the annotation at sample {row.sample:,} has subtype {row.subtype}, number {row.number} and channel "
+            f"{row.channel}; expected -128 to 127, -128 to 127 and 0 to 255"
+        )
+    if len(row.text.encode()) > 255:
+        raise DataError(f"the note at sample {row.sample:,} has {len(row.text.encode())} bytes; expected 255 at most")
+
+
+def _bytes(row: _Mark, before: _Mark) -> bytes:
+    out, step = bytearray(), row.sample - before.sample
+    if step > 0x3FF:
+        out += struct.pack("<HHH", _SKIP << 10, step >> 16, step & 0xFFFF)
+        step = 0
+    words = [row.code << 10 | step]
+    if row.subtype:
+        words.append(_SUBTYPE << 10 | row.subtype & 0xFF)
+    if row.channel != before.channel:
+        words.append(_CHANNEL << 10 | row.channel)
+    if row.number != before.number:
+        words.append(_NUMBER << 10 | row.number & 0xFF)
+    out += struct.pack(f"<{len(words)}H", *words)
+    if text := row.text.encode():
+        out += struct.pack("<H", _TEXT << 10 | len(text)) + text + b"\0" * (len(text) % 2)
+    return bytes(out)
+
+
+def _signed(value: int, bits: int) -> int:
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def _written(rate: float) -> str:
+    return str(int(rate)) if rate == int(rate) else repr(float(rate))

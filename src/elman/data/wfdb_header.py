@@ -1,0 +1,244 @@
+"""WFDB headers (`.hea`): which file holds which lead, how its numbers become physical values, and the pieces of records
+that are in several. As the WFDB manual has them (G. Moody, header(5)).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple
+
+from elman._errors import DataError
+
+RATE, GAIN, UNITS = 250.0, 200.0, "mV"
+"""What a header means that does not say: samples a second, steps of the converter a unit, and the unit."""
+
+NO_FILE = "~"
+"""Instead of the name of a signal file or of a segment: there are no samples."""
+
+_FORMAT = re.compile(r"(?P<format>\d+)(?:x(?P<frame>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<offset>\d+))?")
+_GAIN = re.compile(r"(?P<gain>[^(/]+)(?:\((?P<baseline>[^)]*)\))?(?:/(?P<units>.+))?")
+_LARGEST = 1 << 40
+
+
+class Signal(NamedTuple):
+    """One line of a header: one lead, and where it is."""
+
+    file: str
+    format: int
+    lead: str = ""
+    gain: float = GAIN
+    """Steps of the converter for one unit."""
+    baseline: int = 0
+    """What the converter gives for 0 units."""
+    units: str = UNITS
+    frame: int = 1
+    """Samples of this lead in a frame; most have 1."""
+    skew: int = 0
+    """Frames by which the file has this lead too late."""
+    offset: int = 0
+    """Bytes before the samples, in the file."""
+    resolution: int = 0
+    """Bits of the converter, 0 where unknown."""
+    zero: int = 0
+    """What the converter gives for the middle of its range."""
+    initial: int | None = None
+    checksum: int | None = None
+    """Of all samples in the file, to 16 bits; None where the header has none."""
+
+
+class Segment(NamedTuple):
+    """A piece of a record that is a record of its own; NO_FILE stands for a pause."""
+
+    name: str
+    frames: int
+
+
+class Header(NamedTuple):
+    """What a header says. A record in one piece has `signals`; else `segments`, with the pieces in order."""
+
+    name: str
+    rate: float
+    """Frames a second."""
+    frames: int | None
+    """None where the header does not say; then the file does."""
+    signals: tuple[Signal, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    leads: int = 0
+    """How many leads a record in pieces has."""
+    comments: tuple[str, ...] = ()
+    counter: tuple[float, float] | None = None
+    """Ticks a second of the counter that the recorder showed, and what it showed at the start."""
+    start: str = ""
+    """Time and date of the first sample, as written."""
+
+    @property
+    def has_layout(self) -> bool:
+        """Whether the first segment has no samples and only names the leads of all others."""
+        return bool(self.segments) and self.segments[0].frames == 0
+
+
+def read_header(text: str, place: str) -> Header:
+    """What the text of a header says; `place` is the file, for messages.
+
+    Raises:
+        DataError: a line that cannot be understood, a rate that is not positive, or fewer lines than it announces.
+
+    >>> text = "100 1 360 650000\\n100.dat 212 200(1024)/mV 11 1024 995 -22131 0 MLII\\n# male"
+    >>> header = read_header(text, "100.hea")
+    >>> header.rate, header.frames, header.comments
+    (360.0, 650000, ('male',))
+    >>> header.signals[0].lead, header.signals[0].format, header.signals[0].baseline
+    ('MLII', 212, 1024)
+    """
+    comments, rows = [], []
+    for number, line in enumerate(text.replace("\r", "").split("\n"), start=1):
+        line = line.strip()
+        if line.startswith("#"):
+            comments.append(line.removeprefix("#").strip())
+        elif line:
+            rows.append((f"{place}, line {number}", line))
+    if not rows:
+        raise DataError(f"{place}: empty; expected a WFDB header, such as '100 2 360 650000' and a line for each lead")
+    (first, line), *rest = rows
+    header, count, pieces = _record_line(first, line)
+    what = "segments" if pieces else "signals"
+    expected = pieces or count
+    if len(rest) != expected:
+        raise DataError(f"{first}: {expected} {what}; the header has lines for {len(rest)}")
+    if pieces:
+        header = header._replace(segments=tuple(_segment_line(*row) for row in rest), leads=count)
+        _check_segments(header, first)
+    else:
+        header = header._replace(signals=tuple(_signal_line(*row) for row in rest))
+    return header._replace(comments=tuple(comments))
+
+
+def write_header(header: Header) -> str:
+    """The text of a header; `read_header` takes it back.
+
+    >>> signal = Signal("a.dat", 16, "II", gain=1000, initial=4, checksum=10)
+    >>> print(write_header(Header("a", 500.0, 4, (signal,), comments=("a test",))), end="")
+    a 1 500 4
+    a.dat 16 1000(0)/mV 0 0 4 10 0 II
+    # a test
+    """
+    pieces = f"/{len(header.segments)}" if header.segments else ""
+    rate = _written(header.rate)
+    if header.counter:
+        ticks, base = header.counter
+        rate += f"/{_written(ticks)}" + (f"({_written(base)})" if base else "")
+    count = header.leads if header.segments else len(header.signals)
+    words = [f"{header.name}{pieces}", str(count), rate, str(header.frames or 0), header.start]
+    rows = [" ".join(words).rstrip()]
+    rows += [f"{segment.name} {segment.frames}" for segment in header.segments]
+    rows += [] if header.segments else [_signal_row(signal) for signal in header.signals]
+    rows += [f"# {comment}".rstrip() for comment in header.comments]
+    return "\n".join(rows) + "\n"
+
+
+def _record_line(place: str, line: str) -> tuple[Header, int, int]:
+    """The header without signals, how many signals there are, and how many segments (0 for a record in one piece)."""
+    words = line.split(maxsplit=4)
+    if len(words) < 2:
+        raise DataError(f"{place}: expected the record's name and its number of signals; got {line!r}")
+    name, _, pieces = words[0].partition("/")
+    rate, counter = RATE, None
+    if len(words) > 2:
+        rate_text, _, counter_text = words[2].partition("/")
+        rate = _number(rate_text, place, "the rate")
+        counter = _counter(counter_text, place) if counter_text else None
+    if not rate > 0:
+        raise DataError(f"{place}: a rate of {rate:g}; expected samples a second, such as 250: correct the header")
+    frames = _whole(words[3], place, "the number of samples") if len(words) > 3 else 0
+    header = Header(name, rate, frames or None, counter=counter, start=words[4] if len(words) > 4 else "")
+    several = _whole(pieces, place, "the number of segments") if pieces else 0
+    return header, _whole(words[1], place, "the number of signals"), several
+
+
+def _counter(text: str, place: str) -> tuple[float, float]:
+    ticks, _, base = text.partition("(")
+    base = base.rstrip(")")
+    return _number(ticks, place, "the counter's rate"), _number(base, place, "the counter's start") if base else 0.0
+
+
+def _signal_line(place: str, line: str) -> Signal:
+    words = line.split(maxsplit=8)
+    if len(words) < 2 or not (found := _FORMAT.fullmatch(words[1])):
+        raise DataError(f"{place}: expected a signal file and its format, such as '100.dat 212'; got {line!r}")
+    numbers = {name: int(value) for name, value in found.groupdict().items() if value}
+    fields = [_whole(word, place, "a field", least=-_LARGEST) for word in words[3:7]]
+    resolution, zero, initial, checksum = (*fields, *(None,) * (4 - len(fields)))
+    gain, baseline, units = _gain(words[2], place) if len(words) > 2 else (GAIN, None, UNITS)
+    return Signal(
+        words[0],
+        **{"frame": 1, **numbers},
+        gain=gain,
+        baseline=(zero or 0) if baseline is None else baseline,
+        units=units,
+        resolution=resolution or 0,
+        zero=zero or 0,
+        initial=initial,
+        checksum=checksum,
+        lead=words[8].strip() if len(words) > 8 else "",
+    )
+
+
+def _gain(text: str, place: str) -> tuple[float, int | None, str]:
+    found = _GAIN.fullmatch(text)
+    if not found:
+        raise DataError(f"{place}: expected a gain such as 200, 200(1024) or 200(1024)/mV; got {text!r}")
+    gain = _number(found["gain"], place, "the gain")
+    baseline = _whole(found["baseline"], place, "the baseline", least=-_LARGEST) if found["baseline"] else None
+    return gain or GAIN, baseline, found["units"] or UNITS  # a gain of 0 means that nobody measured it
+
+
+def _segment_line(place: str, line: str) -> Segment:
+    words = line.split()
+    if len(words) != 2:
+        raise DataError(f"{place}: expected a segment's name and its number of samples; got {line!r}")
+    return Segment(words[0], _whole(words[1], place, "the number of samples"))
+
+
+def _check_segments(header: Header, place: str) -> None:
+    total = sum(segment.frames for segment in header.segments)
+    if header.frames not in (None, total):
+        raise DataError(
+            f"{place}: {header.frames:,} samples; the segments have {total:,} together, "
+            f"{abs(total - header.frames):,} too {'many' if total > header.frames else 'few'}"
+        )
+
+
+def _signal_row(signal: Signal) -> str:
+    frame = f"x{signal.frame}" if signal.frame != 1 else ""
+    skew = f":{signal.skew}" if signal.skew else ""
+    offset = f"+{signal.offset}" if signal.offset else ""
+    row = f"{signal.file} {signal.format}{frame}{skew}{offset}"
+    row += f" {_written(signal.gain)}({signal.baseline})/{signal.units} {signal.resolution} {signal.zero}"
+    if signal.initial is None or signal.checksum is None:
+        return row
+    return f"{row} {signal.initial} {signal.checksum} 0 {signal.lead}".rstrip()
+
+
+def _written(number: float) -> str:
+    return str(int(number)) if number == int(number) else repr(float(number))
+
+
+def _number(text: str, place: str, what: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{place}: expected a number as {what}; got {text!r}")
+    return number
+
+
+def _whole(text: str, place: str, what: str, *, least: int = 0) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= _LARGEST:
+        raise DataError(f"{place}: expected a whole number{' from 0 on' if least == 0 else ''} as {what}; got {text!r}")
+    return number

@@ -1,0 +1,99 @@
+"""Where WFDB records lie: the files of one folder, on disk or in a tar archive, which is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from elman._errors import DataError, nearest
+from elman.data.files import File, is_archive, read_files
+from elman.data.text import pieces
+
+HEADER = ".hea"
+
+
+class Shelf(NamedTuple):
+    """A folder's files."""
+
+    name: str
+    """How messages call it."""
+    files: tuple[str, ...]
+    open: Callable[[str], bytes]
+
+    def read(self, file: str, *, wanted_by: str = "") -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            DataError: it is not there, which names what wants it, or it cannot be read.
+        """
+        if file not in self.files:
+            why = f", which {wanted_by} names" if wanted_by else ""
+            raise DataError(f"{self.name}: no file {file}{why}{nearest(file, self.files)}")
+        return self.open(file)
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """The names of its headers, without their ending; pieces of other records are among them."""
+        return tuple(sorted(file.removesuffix(HEADER) for file in self.files if file.endswith(HEADER)))
+
+
+def shelves(*places: str | Path) -> Iterator[tuple[Shelf, tuple[str, ...]]]:
+    """The folders that hold the records of places, and which of their records are meant. A place is a record without
+    an ending, any of its files, a folder with records at any depth, a tar archive, or a record in one
+    (`ludb.tar.xz/ludb/data/1`).
+
+    Raises:
+        DataError: nothing there, or no record in it.
+    """
+    for place in places:
+        found = list(_shelves(Path(place)))
+        if not any(records for _, records in found):
+            raise DataError(f"{place}: no WFDB record in it; expected a header (.hea) and what it names")
+        yield from ((shelf, records) for shelf, records in found if records)
+
+
+def _shelves(place: Path) -> Iterator[tuple[Shelf, tuple[str, ...]]]:
+    if place.is_dir():
+        for folder in sorted({file.parent for file in place.rglob(f"*{HEADER}") if file.is_file()}):
+            shelf = _folder(folder)
+            yield shelf, shelf.records
+        for file in sorted(file for file in place.rglob("*") if is_archive(file) and file.is_file()):
+            yield from ((shelf, shelf.records) for shelf in _archive(file))
+    elif is_archive(place) and place.is_file():
+        yield from ((shelf, shelf.records) for shelf in _archive(place))
+    elif archive := next((folder for folder in place.parents if is_archive(folder) and folder.is_file()), None):
+        inner = f"{archive}/{place.relative_to(archive).parent.as_posix()}".removesuffix("/.")
+        for shelf in _archive(archive):
+            if shelf.name == inner:
+                yield _one(shelf, place)
+    elif place.parent.is_dir():
+        yield _one(_folder(place.parent), place)
+    else:
+        raise DataError(f"{place}: no such file or folder")
+
+
+def _one(shelf: Shelf, place: Path) -> tuple[Shelf, tuple[str, ...]]:
+    """The record that is called so, or that a file of this name belongs to."""
+    for name in (place.name, place.stem):
+        if name in shelf.records:
+            return shelf, (name,)
+    raise DataError(f"{place}: no such WFDB record{nearest(place.name, shelf.records)}; expected {place.name}{HEADER}")
+
+
+def _folder(folder: Path) -> Shelf:
+    files = tuple(sorted(file.name for file in folder.iterdir() if file.is_file()))
+    return Shelf(str(folder), files, lambda file: b"".join(pieces(str(folder / file), folder / file)))
+
+
+def _archive(archive: Path) -> Iterator[Shelf]:
+    files = sorted(read_files(archive), key=lambda file: file.path[:-1])
+    for inner, group in groupby(files, key=lambda file: file.path[:-1]):
+        held = {file.path[-1]: file for file in group}
+        yield Shelf("/".join([str(archive), *inner]), tuple(held), partial(_held, held))
+
+
+def _held(files: dict[str, File], name: str) -> bytes:
+    return files[name].content
