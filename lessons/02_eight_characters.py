@@ -143,7 +143,7 @@ show(drawing, "02-places")
 # %% [markdown]
 # ## Try next
 #
-# - Start the hidden layer from random numbers: `elman.cells.Unrolled(cell, 8)` with the cell
-#   `elman.SummedElman(42, 256, activation="relu", recurrent_start="glorot", key=key)`. How much is lost?
+# - Start the hidden layer from random numbers: `elman.cells.Unrolled(cell, 8)` with the cell `elman.SummedElman(42,
+#   256, activation="relu", recurrent_start="glorot", key=key)`. How much is lost?
 # - Make windows of 16 characters. What changes in the code, and what in the number of weights?
 # - Lesson 3 lets one line stand for the eight layers.

@@ -71,8 +71,8 @@ for name, count in counts.items():
 # %% [markdown]
 # ## Training
 #
-# The layer gives a score after each character; here only the one after the eighth counts. The state begins at zero
-# for every window.
+# The layer gives a score after each character; here only the one after the eighth counts. The state begins at zero for
+# every window.
 
 
 # %%

@@ -30,8 +30,8 @@ HIDDEN, VOCAB = 256, characters.size + 1
 # %% [markdown]
 # ## One-hot
 #
-# Each window becomes 8 rows of 86 places. As single bits of truth, the whole text takes 52 megabytes; as the
-# numbers that Keras wants, four times that, twice.
+# Each window becomes 8 rows of 86 places. As single bits of truth, the whole text takes 52 megabytes; as the numbers
+# that Keras wants, four times that, twice.
 
 # %%
 examples = pace(full=len(windows) - 2, short=10_000)
