@@ -1,4 +1,5 @@
-"""Builds the native kernels while elman is installed or a wheel is made; without a compiler, elman does without."""
+"""Builds the native kernels while elman is installed or a wheel is made; without a compiler, elman does without. Puts
+the lessons into a wheel."""
 
 import importlib.util
 import sysconfig
@@ -11,10 +12,13 @@ BUILD = Path("src/elman/recurrence/native/build.py")
 
 
 class KernelHook(BuildHookInterface):
-    """Adds `_kernels.so` to what is built."""
+    """Adds `_kernels.so` and the lessons to what is built."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it gathers the files."""
+        if version != "editable":  # an editable install finds them in the checkout
+            for script in Path(self.root, "lessons").glob("[0-9]*.py"):
+                build_data["force_include"][str(script)] = f"elman/lessons/scripts/{script.name}"
         spec = importlib.util.spec_from_file_location("build_kernels", Path(self.root) / BUILD)
         assert spec
         assert spec.loader

@@ -117,6 +117,7 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(folder, how):
     assert usable.generate("the", length=5)
     step = json.loads((folder / "parts.elman" / "training" / "state.json").read_text())["progress"]["step"]
     assert 0 < step < 250
+    assert f"stopped at step {step} of a training for 250 steps" in run(folder, "info", "parts.elman").stdout
     again = started(folder, *budget, "--out", "parts.elman", "--resume")
     stop_after(again, step + 40, how)
     run(folder, "train", "--resume", "--out", "parts.elman")  # its text and options are known

@@ -54,19 +54,24 @@ def _cache() -> str:
 
 
 def _model(path: Path) -> list[str]:
-    from elman.artefact import named_arrays
+    from elman.artefact import named_arrays, read
     from elman.cells.find import first_cell
-    from elman.fitted import load
+    from elman.fitted import from_saved
     from elman.recurrence import engine_for
 
-    fitted = load(path)
+    saved = read(path, with_state=True)
+    fitted = from_saved(path, saved)
+    trained = f"trained for {fitted.training.budget}"
+    if saved.state is not None:
+        step = saved.state.values["progress"]["step"]
+        trained = f"stopped at step {step:,} of a training for {fitted.training.budget}; --resume goes on"
     arrays = named_arrays(fitted.model)
     width = max(map(len, arrays))
     rows = [f"  {name:<{width}}  {'x'.join(map(str, a.shape)):>10}  {a.size:>12,}" for name, a in arrays.items()]
     settings = ", ".join(f"{name} {value}" for name, value in fitted.task.to_builtins().items())
     return [
         f"{path}: {settings}",
-        f"knows {fitted.knows}; trained for {fitted.training.budget}",
+        f"knows {fitted.knows}; {trained}",
         f"validation: {fitted.validation or 'not yet measured'}",
         f"engine {' because '.join(engine_for(first_cell(fitted.model)))}",
         *rows,

@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "Measure a model on data.",
     "neighbours": "Show which words have vectors like a word's.",
     "info": "Show a model, or this installation.",
+    "lesson": "Run a lesson on recurrent networks, or list them.",
     "verify": "Check that a saved model is whole and computes consistently.",
 }
 

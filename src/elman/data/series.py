@@ -4,7 +4,6 @@ form, a row for each step.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,15 +17,13 @@ from jaxtyping import Float
 from elman._errors import DataError
 from elman.data import table
 from elman.data.files import File, by_part, data_files, text_of
+from elman.data.numbers import number_of
 
 Missing = Literal["error", "interpolate"]
 """What to do with values that a file does not have."""
 
 SUFFIXES = (".ts", *table.SUFFIXES)
 """Endings of files that hold series."""
-
-_LARGEST = float(np.finfo(np.float32).max)
-_GAPS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 
 
 class Series(NamedTuple):
@@ -276,7 +273,7 @@ def _check_channels(file: File, row: table.Row, channels: Sequence[str]) -> None
     """Refuses a column that was taken for a channel and holds texts."""
     for name in channels:
         try:
-            _number(row.values[name], f"{file.name}, line {row.line}, {name}")
+            number_of(row.values[name], f"{file.name}, line {row.line}, {name}")
         except DataError as error:
             raise DataError(f"{error}; say which columns are channels with --value-columns") from None
 
@@ -313,7 +310,7 @@ def _numbers(
     """The values that are written, which lie at a place for each step and have a name for each channel."""
     values = np.array(
         [
-            [_number(text, f"{place}, {name}") for text, place in zip(channel, places, strict=True)]
+            [number_of(text, f"{place}, {name}") for text, place in zip(channel, places, strict=True)]
             for channel, name in zip(channels, names, strict=True)
         ],
         np.float64,
@@ -332,15 +329,3 @@ def _numbers(
                 raise DataError(f"{places[0]}, {name}: all values are missing; leave the series or the channel out")
             row[absent] = np.interp(np.flatnonzero(absent), np.flatnonzero(~absent), row[~absent])
     return values.T.astype(np.float32)
-
-
-def _number(text: str, place: str) -> float:
-    if text.strip().lower() in _GAPS:
-        return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        raise DataError(f"{place}: expected a number; got {text.strip()[:40]!r}") from None
-    if not abs(value) <= _LARGEST:
-        raise DataError(f"{place}: expected a finite number, of {_LARGEST:.1e} at most; got {text.strip()!r}")
-    return value

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import re
+import tarfile
+from itertools import islice
 from pathlib import Path
 
 LABELLED = (".csv", ".jsonl", ".tar.gz", ".tgz")
@@ -10,7 +13,8 @@ TABLES = (".csv", ".tsv")
 TAGGED = (".conllu", ".conll", ".iob", ".bio")
 PAIRED = (".tsv", ".dict")
 SPLITS = ("train", "dev", "valid", "validation", "test")
-GENERATED = {"sums": "Seq2Seq", "dates": "Seq2Seq", "grammar": "Tagging"}
+RECORDED = (".hea", ".dat")
+GENERATED = {"sums": "Seq2Seq", "dates": "Seq2Seq", "grammar": "Tagging", "ecg": "Ecg"}
 """Names of generated data, for which no file is needed."""
 
 
@@ -20,12 +24,14 @@ def told(*places: str) -> str:
 
     >>> told(), told("a.txt"), told("b.conllu.xz"), told("c.csv"), told("sums"), told("a.en", "a.fr")
     ('LanguageModelling', 'LanguageModelling', 'Tagging', 'Classification', 'Seq2Seq', 'Seq2Seq')
-    >>> told("d.ts.gz")
-    'SeriesClassification'
+    >>> told("d.ts.gz"), told("100.hea")
+    ('SeriesClassification', 'Ecg')
     """
     if not places or places[0] == "-":
         return "LanguageModelling"
     path = Path(places[0])
+    if _holds_records(path):
+        return "Ecg"
     if path.is_dir():
         return _told_by_content(path)
     if places[0] in GENERATED and not path.exists():
@@ -72,6 +78,22 @@ def _holds_series(place: str) -> bool:
         return name.endswith(".ts")
     columns = {column.strip('"') for column in re.split(r"[\t,]", next(iter(_head(place)), ""))}
     return "series" in columns and "text" not in columns
+
+
+def _holds_records(place: Path) -> bool:
+    """Whether a place is a WFDB record, with an ending or without, or a folder or an archive of them."""
+    if place.name.endswith(RECORDED) or place.with_name(f"{place.name}.hea").is_file():
+        return True
+    if place.is_dir():
+        return any(place.rglob("*.hea"))
+    archive = next((part for part in (place, *place.parents) if ".tar" in part.name and part.is_file()), None)
+    if archive is None:
+        return False
+    try:
+        with tarfile.open(archive) as files:
+            return any(file.name.endswith(".hea") for file in islice(files, 100))
+    except (tarfile.TarError, OSError, EOFError, lzma.LZMAError):
+        return False  # `read` says what is wrong
 
 
 def _split_of(name: str) -> bool:

@@ -1,0 +1,16 @@
+"""Lessons run in their short form, each in a folder of its own; their doctests are the lessons themselves."""
+
+import pytest
+
+from elman.lessons import find_lesson, run
+
+collect_ignore_glob = ["[0-9]*.py"]
+
+
+@pytest.fixture
+def names(request, tmp_path, monkeypatch, capsys):
+    """What the lesson that the test's file is named after leaves behind, and `printed`, what it said."""
+    monkeypatch.chdir(tmp_path)
+    lesson = find_lesson(request.path.stem.removeprefix("test_"))
+    left = run(lesson.path, short=True)
+    return left | {"printed": capsys.readouterr().out, "pictures": sorted(p.stem for p in tmp_path.rglob("*.png"))}

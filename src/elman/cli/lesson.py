@@ -1,0 +1,34 @@
+"""`elman lesson`."""
+
+from __future__ import annotations
+
+import tyro
+
+from elman.cli._parse import call
+from elman.lessons.catalogue import find_lesson, lessons
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command; returns the exit code."""
+    return call(main, "lesson", arguments)
+
+
+def main(name: tyro.conf.Positional[str | None] = None, /, short: bool = False) -> int:
+    """Run a lesson from top to bottom; without a name, list them in reading order.
+
+    Args:
+        name: A lesson, such as 01_three_characters, three_characters or 1.
+        short: Seconds instead of minutes, with figures that mean little.
+    """
+    if name is None:
+        found = lessons()
+        width = max(len(lesson.name) for lesson in found)
+        print("\n".join(f"{lesson.name:<{width}}  {lesson.title}" for lesson in found))
+        print(f"\nRun one with elman lesson {found[0].name}; pictures go to lesson-pictures/.")
+        return 0
+    lesson = find_lesson(name)
+    print(f"{lesson.title}: {lesson.path}\n", flush=True)
+    from elman.lessons.pace import run as run_script
+
+    run_script(lesson.path, short=short)
+    return 0

@@ -1,0 +1,162 @@
+"""Time series to forecast, from tables: long ones, a row for each step of each series, and wide ones, a column for each
+series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from elman._errors import DataError
+from elman.data.files import data_files
+from elman.data.grid import Gathering, Rows, gathered, on_grid
+from elman.data.history_rows import Names, SeriesColumns, Written, rows_of
+from elman.data.stamps import Frequency, Stamps, check_ascending, show
+
+
+class History(NamedTuple):
+    """One series on even steps; what is missing is not a number."""
+
+    name: str
+    stamps: Stamps
+    """Of the values."""
+    values: Float[np.ndarray, "time target"]
+    past: Float[np.ndarray, "time past"]
+    """What is known up to the present only."""
+    future: Float[np.ndarray, "ahead future"]
+    """What is known ahead, from the first step on; as many steps as values, or more."""
+    static: Float[np.ndarray, " static"]
+    place: str = "the series"
+    """Where it begins, for messages."""
+
+
+class Histories(NamedTuple):
+    """What files hold, and what its columns are called."""
+
+    targets: tuple[str, ...]
+    past: tuple[str, ...]
+    future: tuple[str, ...]
+    static: tuple[str, ...]
+    frequency: Frequency
+    histories: tuple[History, ...]
+
+    def __str__(self) -> str:
+        rows = [len(one.values) for one in self.histories]
+        least = f"{min(rows):,} to " if min(rows) < max(rows) else ""
+        missing = sum(int(np.isnan(one.values).sum()) for one in self.histories)
+        return (
+            f"{len(self.histories):,} series of {least}{max(rows):,} steps of {self.frequency}, "
+            f"{missing:,} values missing"
+        )
+
+
+def read_histories(
+    *places: str | Path,
+    columns: SeriesColumns = SeriesColumns(),
+    resample: str = "",
+    by: Gathering = "mean",
+    zone: str = "",
+    frequency: Frequency | None = None,
+    encoding: str = "utf-8",
+) -> Histories:
+    """The series of tables (CSV, TSV, JSON lines), also compressed. Rows of one series may lie in several files of a
+    long table, in order; a file of a table without a column of names holds series of its own.
+
+    Args:
+        places: files, folders, or "-" for standard input, which is CSV.
+        columns: which columns are what.
+        resample: a step, such as 1h, over which rows become one; they may then come in any order and at any time.
+        by: how rows of one step become one; sums are of the targets, covariates are averaged.
+        zone: of times that do not say theirs, such as Europe/Berlin; with it, all become UTC.
+        frequency: the step of time, where it is known and not to be told from the stamps.
+        encoding: of the text.
+
+    Raises:
+        DataError: a column that is not there; a field that is no number; stamps that come twice, out of order or at
+            uneven steps; a covariate known ahead that is missing; and the like, with file and line.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+    ...     _ = file.write("ds,y\\n2020-01,5\\n2020-02,\\n2020-04,6\\n")
+    ...     file.flush()
+    ...     found = read_histories(file.name)
+    >>> print(found)
+    1 series of 4 steps of 1mo, 2 values missing
+    >>> found.histories[0].values.ravel().tolist()
+    [5.0, nan, nan, 6.0]
+    """
+    written = rows_of(data_files(*places), columns, zone=zone, encoding=encoding)
+    return histories_of(written, resample=resample, by=by, frequency=frequency)
+
+
+def histories_of(
+    written: Written, *, resample: str = "", by: Gathering = "mean", frequency: Frequency | None = None
+) -> Histories:
+    """Rows as they are written, laid on even steps; see `read_histories`.
+
+    >>> from elman.data.history_rows import rows_in
+    >>> rows = rows_in({"ds": [1, 2, 4], "y": [5, 6, 7]}, SeriesColumns())
+    >>> histories_of(rows).histories[0].values.ravel().tolist()
+    [5.0, 6.0, nan, 7.0]
+
+    Raises:
+        DataError: as `read_histories`.
+    """
+    names, rows = written.names, written.rows
+    statics = [_static(one, names.static) for one in rows]
+    moving = [one._replace(values=one.values[:, : one.values.shape[1] - len(names.static)]) for one in rows]
+    if resample:
+        frequency = Frequency.parse(resample)
+        moving = [gathered(one, frequency, by, summed=len(names.targets)) for one in moving]
+    else:
+        for one in moving:
+            check_ascending(one.stamps, one.places, name=one.name)
+        frequency = frequency or _frequency(moving)
+    histories = (_history(one, frequency, names, static) for one, static in zip(moving, statics, strict=True))
+    return Histories(*names, frequency, tuple(histories))
+
+
+def _frequency(series: Sequence[Rows]) -> Frequency:
+    try:
+        return Frequency.of([one.stamps for one in series])
+    except DataError as error:
+        raise DataError(f"{series[0].places[0]}: {error}") from None
+
+
+def _static(rows: Rows, names: Sequence[str]) -> np.ndarray:
+    values = rows.values[:, rows.values.shape[1] - len(names) :]
+    for row, place in zip(values, rows.places, strict=True):
+        for name, value, first in zip(names, row, values[0], strict=True):
+            if value != first:  # also where it is missing
+                raise DataError(
+                    f"{place}: {name} of {rows.name!r} is {value:g}, and {first:g} in {rows.places[0]}; expected one "
+                    "number in all rows of a series, since it is named as static"
+                )
+    return values[0]
+
+
+def _history(rows: Rows, frequency: Frequency, names: Names, static: np.ndarray) -> History:
+    grid = on_grid(rows, frequency)
+    targets, past, future = np.split(grid.values, np.cumsum([len(names.targets), len(names.past)]), axis=1)
+    known = np.flatnonzero(~np.isnan(targets).all(axis=1))
+    if not len(known):
+        raise DataError(
+            f"{rows.places[0]}: no value of {', '.join(names.targets)} in {rows.name!r}; leave the series out"
+        )
+    # Rows after the last value say what is known ahead; where nothing is, they are gaps like others.
+    steps = int(known[-1]) + 1 if names.future else len(targets)
+    missing = np.argwhere(np.isnan(future))
+    if len(missing):
+        step, column = missing[0]
+        row = grid.rows[step]
+        where = rows.places[row] if row >= 0 else f"{rows.places[grid.rows[:step].max()]}, next row"
+        what = "is empty" if row >= 0 else "is missing, since there is no row of that time"
+        raise DataError(
+            f"{where}: {names.future[column]} of {rows.name!r} at {show(grid.stamps[step])} {what}; expected what is "
+            "known ahead to be there at every step: write it, or name it as a covariate of the past"
+        )
+    return History(rows.name, grid.stamps[:steps], targets[:steps], past[:steps], future, static, rows.places[0])

@@ -1,0 +1,253 @@
+"""Time series as arrays: scaled, with marks for what is known, and with the covariates and the calendar beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Float
+
+from elman._errors import DataError
+from elman.data.calendar import calendar_features, calendar_names
+from elman.data.histories import Histories, History
+from elman.data.scaler import Scaler
+from elman.data.stamps import Frequency, Stamps, show
+
+Scaling = Literal["standard", "mean", "root", "none"]
+"""What becomes of values: as far from the series' mean as its spread is wide; in units of their mean size, which keeps
+0 and signs, as for counts; "standard" of sqrt(y + 1), for values whose errors grow with them; or left."""
+
+
+class EncodedHistory(NamedTuple):
+    """A series as a network reads it: zeros, which are the mean of scaled values, where nothing is known."""
+
+    name: str
+    stamps: Stamps
+    """Of `ahead`, which may go on after the values."""
+    values: Float[np.ndarray, "time target"]
+    known: Bool[np.ndarray, "time target"]
+    past: Float[np.ndarray, "time past"]
+    past_known: Bool[np.ndarray, "time past"]
+    ahead: Float[np.ndarray, "ahead feature"]
+    """Covariates known ahead, then the calendar."""
+    static: Float[np.ndarray, " static"]
+    scaler: Scaler
+    """Of the values."""
+
+
+class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
+    """What the numbers of series are, at which steps they come, and how they are scaled.
+
+    >>> values = np.array([[1.0], [3.0], [np.nan], [9.0]])
+    >>> none = np.zeros((4, 0))
+    >>> history = History("a", np.arange(4), values, none, none, none[0])
+    >>> codec = ForecastCodec.of(Histories(("y",), (), (), (), Frequency("step"), (history,)), ends=[2])
+    >>> encoded = codec.encode(history)
+    >>> encoded.values.ravel().tolist(), encoded.known.ravel().tolist()
+    ([-1.0, 1.0, 0.0, 7.0], [True, True, False, True])
+    """
+
+    targets: tuple[str, ...]
+    past: tuple[str, ...]
+    future: tuple[str, ...]
+    static: tuple[str, ...]
+    frequency: Frequency
+    season: int
+    """Steps of a season."""
+    scaling: Scaling
+    calendar: bool
+    series: tuple[str, ...]
+    """Their names."""
+    scalers: tuple[Scaler, ...]
+    """Of the targets of each series."""
+    past_scaler: Scaler
+    """Of covariates, over all series."""
+    future_scaler: Scaler
+    static_scaler: Scaler
+
+    @classmethod
+    def of(
+        cls,
+        histories: Histories,
+        *,
+        ends: Sequence[int],
+        season: int | None = None,
+        scaling: Scaling = "standard",
+        calendar: bool = True,
+    ) -> ForecastCodec:
+        """The codec of these series, of which only the steps before `ends` count, those to train on.
+
+        Raises:
+            DataError: a series without a known value to train on.
+        """
+        parts = list(zip(histories.histories, ends, strict=True))
+        for one, end in parts:
+            _check_known(one, end, histories.targets)
+        return cls(
+            *histories[:4],
+            histories.frequency,
+            season or histories.frequency.season,
+            scaling,
+            calendar,
+            tuple(one.name for one, _ in parts),
+            tuple(_scaler([_drawn(one, scaling)[:end]], scaling) for one, end in parts),
+            _scaler([one.past[:end] for one, end in parts]),
+            _scaler([one.future[:end] for one, end in parts]),
+            _scaler([one.static[None] for one, _ in parts]),
+        )
+
+    @property
+    def unit(self) -> str:
+        """window"""
+        return "window"
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What `EncodedHistory.ahead` holds."""
+        return (*self.future, *(calendar_names(self.frequency) if self.calendar else ()))
+
+    def check(self, histories: Histories) -> None:
+        """Refuses series of other targets, covariates or steps.
+
+        Raises:
+            DataError: says which.
+        """
+        for kind in ("targets", "past", "future", "static"):
+            there, known = getattr(histories, kind), getattr(self, kind)
+            if there != known:
+                raise DataError(
+                    f"{_place(histories)}: {kind} {', '.join(there) or 'none'}; the model knows "
+                    f"{', '.join(known) or 'none'}"
+                )
+        if histories.frequency != self.frequency:
+            raise DataError(
+                f"{_place(histories)}: steps of {histories.frequency}; the model knows steps of {self.frequency}: take "
+                f"the rows together with --resample {self.frequency}, if theirs are shorter"
+            )
+
+    def scaler_of(self, history: History) -> Scaler:
+        """The scaler of a series by its name; of a series that was not there to train on, one by what it holds.
+
+        Raises:
+            DataError: no known value to scale by.
+        """
+        if history.name in self.series:
+            return self.scalers[self.series.index(history.name)]
+        _check_known(history, len(history.values), self.targets)
+        return _scaler([_drawn(history, self.scaling)], self.scaling)
+
+    def encode(self, history: History, *, ahead: int = 0, scaler: Scaler | None = None) -> EncodedHistory:
+        """A series as arrays, the features of `ahead` steps after its last value among them; by another scaler than
+        `scaler_of` gives, where there is one.
+
+        Raises:
+            DataError: a covariate that is known ahead is not there for so many steps, or a value that scaled is too
+                large.
+        """
+        steps = len(history.values) + ahead
+        if self.future and len(history.future) < steps:
+            missing = self.frequency.from_first(history.stamps[0], len(history.future) + 1)[-1]
+            last = self.frequency.from_first(history.stamps[0], steps)[-1]
+            raise DataError(
+                f"{history.place}: {', '.join(self.future)} of {history.name!r} ends before {show(missing)}; expected "
+                f"what is known ahead up to {show(last)}, {ahead} steps after the last value: add rows with it, and "
+                f"with {', '.join(self.targets)} empty"
+            )
+        steps = max(steps, len(history.future)) if self.future else steps
+        stamps = self.frequency.from_first(history.stamps[0], steps)
+        scaler = self.scaler_of(history) if scaler is None else scaler
+        values, past = _scaled(scaler, _drawn(history, self.scaling)), _scaled(self.past_scaler, history.past)
+        known, past_known = ~np.isnan(values), ~np.isnan(past)
+        features = [_scaled(self.future_scaler, history.future)] if self.future else []
+        if self.calendar:
+            features.append(calendar_features(stamps, self.frequency))
+        encoded = EncodedHistory(
+            history.name,
+            stamps,
+            np.where(known, values, np.float32(0)),
+            known,
+            np.where(past_known, past, np.float32(0)),
+            past_known,
+            np.concatenate(features, axis=1) if features else np.zeros((steps, 0), np.float32),
+            _scaled(self.static_scaler, history.static[None])[0],
+            scaler,
+        )
+        _check_finite(history, encoded)
+        return encoded
+
+    def real(
+        self, scaled: np.ndarray, mean: np.ndarray, std: np.ndarray, *, variance: np.ndarray | float = 0.0
+    ) -> np.ndarray:
+        """What scaled values stand for, by the mean and standard deviation of their scalers, all of shapes that go
+        together, in float64. Given the `variance` of scaled values, theirs is taken for a mean, and so is what comes
+        back: a root's mean and the mean's root differ.
+
+        >>> none = np.zeros((2, 0))
+        >>> history = History("a", np.arange(2), np.array([[0.0], [8.0]]), none, none, none[0])
+        >>> histories = Histories(("y",), (), (), (), Frequency("step"), (history,))
+        >>> codec = ForecastCodec.of(histories, ends=[2], scaling="root")
+        >>> codec.real(np.array([-1.0, 0.0, 1.0]), np.array(2.0), np.array(1.0)).tolist()
+        [0.0, 3.0, 8.0]
+        >>> codec.real(np.array([0.0]), np.array(2.0), np.array(1.0), variance=1.0).tolist()
+        [4.0]
+        """
+        std = np.asarray(std, np.float64)
+        values = np.asarray(mean, np.float64) + std * scaled
+        if self.scaling != "root":
+            return values
+        return np.maximum(values, 0.0) ** 2 + std**2 * variance - 1
+
+
+def _scaler(parts: Sequence[np.ndarray], scaling: Scaling = "standard") -> Scaler:
+    """By what is known; a column of which nothing is known is left as it is."""
+    steps = np.concatenate(parts)
+    columns = [column[~np.isnan(column)] for column in steps.T]
+    if scaling in ("standard", "root"):
+        found = [Scaler.of([column[:, None]]) if len(column) else Scaler((0.0,), (1.0,)) for column in columns]
+        return Scaler(tuple(one.mean[0] for one in found), tuple(one.std[0] for one in found))
+    sizes = [float(np.abs(column).mean()) if scaling == "mean" and len(column) else 1.0 for column in columns]
+    return Scaler((0.0,) * len(sizes), tuple(size or 1.0 for size in sizes))
+
+
+def _drawn(history: History, scaling: Scaling) -> np.ndarray:
+    """The values as scalers see them: themselves, or their roots."""
+    if scaling != "root":
+        return history.values
+    below = np.argwhere(history.values < -1)
+    if len(below):
+        step, target = below[0]
+        raise DataError(
+            f"{history.place}: {history.name!r} is {history.values[step, target]:g} at {show(history.stamps[step])}; "
+            'expected no value below -1 to take roots of: choose another scale, such as "standard"'
+        )
+    return np.sqrt(history.values + 1)
+
+
+def _scaled(scaler: Scaler, values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # what is too large is refused afterwards
+        return scaler.encode(values)
+
+
+def _check_known(history: History, end: int, targets: Sequence[str]) -> None:
+    for target, column in zip(targets, history.values[:end].T, strict=True):
+        if np.isnan(column).all():
+            raise DataError(
+                f"{history.place}: {target} of {history.name!r} is missing in all {end:,} steps to train on; leave the "
+                "series out, or train on more of it"
+            )
+
+
+def _check_finite(history: History, encoded: EncodedHistory) -> None:
+    for values in (encoded.values, encoded.past, encoded.ahead, encoded.static[None]):
+        wrong = np.argwhere(~np.isfinite(values))
+        if len(wrong):
+            raise DataError(
+                f"{history.place}: {history.name!r} at step {wrong[0][0] + 1} is too large beside what the model was "
+                "trained on; mend the value, or leave it empty"
+            )
+
+
+def _place(histories: Histories) -> str:
+    return histories.histories[0].place

@@ -1,0 +1,20 @@
+"""The lessons: scripts that build the networks of four teaching texts, and what the scripts share."""
+
+from elman.lessons.catalogue import Lesson, find_lesson, lessons
+from elman.lessons.pace import pace, run
+from elman.lessons.pictures import draw_losses, figure, show
+from elman.lessons.sources import LessonText, data_file, lesson_text
+
+__all__ = [
+    "Lesson",
+    "LessonText",
+    "data_file",
+    "draw_losses",
+    "figure",
+    "find_lesson",
+    "lesson_text",
+    "lessons",
+    "pace",
+    "run",
+    "show",
+]

@@ -1,0 +1,54 @@
+"""Pictures of the lessons: written as files, and shown where the script is a notebook."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from elman._errors import ConfigError
+
+FOLDER = Path("lesson-pictures")
+"""Where pictures go, from the folder in which a lesson is run."""
+
+
+def figure(rows: int = 1, columns: int = 1, *, width: float = 6.0, height: float = 3.6) -> tuple[Any, Any]:
+    """A matplotlib figure and its axes, of `width` and `height` inches for each of the axes.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigError("the lessons draw with matplotlib: pip install 'elman[plot]'") from None
+    made = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return made, made.subplots(rows, columns)
+
+
+def show(figure: Any, name: str) -> Path:
+    """Writes a figure to `lesson-pictures/NAME.png`, shows it where there is a notebook, and returns the file."""
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{name}.png"
+    figure.savefig(path, dpi=120)
+    notebook = sys.modules.get("IPython")
+    if notebook is not None and notebook.get_ipython() is not None:
+        notebook.display.display(notebook.display.Image(filename=str(path)))
+    return path
+
+
+def draw_losses(
+    curves: Mapping[str, Sequence[float]], name: str, *, printed: tuple[float, float] | None = None, unit: str = "epoch"
+) -> Path:
+    """Draws losses by epoch, one line a name, beside the first and the last that a teaching text prints."""
+    made, axes = figure()
+    for label, losses in curves.items():
+        axes.plot(range(1, len(losses) + 1), losses, marker=".", label=label)
+    if printed is not None:
+        last = max(map(len, curves.values()))
+        axes.plot([1, max(last, 2)], printed, "k:", marker="s", markersize=4, label="printed there, first and last")
+    axes.set_xlabel(unit)
+    axes.set_ylabel("training loss, nats per character")
+    axes.legend(frameon=False)
+    return show(made, name)

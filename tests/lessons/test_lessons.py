@@ -1,0 +1,106 @@
+import os
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from elman import lessons
+from elman.cli.main import run
+from elman.lessons import catalogue, pictures, sources
+
+
+@pytest.fixture
+def scripts(tmp_path, monkeypatch):
+    """Two lessons of three lines, in place of the real ones."""
+    for name, title in (("01_one", "The first"), ("02_two_more", "The second")):
+        code = f"# %% [markdown]\n# # {title}\n# %%\nfrom elman.lessons import pace\nvalue = pace(full=9, short=1)\n"
+        (tmp_path / f"{name}.py").write_text(code + "print(value)\n")
+    (tmp_path / "conftest.py").write_text("")
+    monkeypatch.setattr(catalogue, "_CARRIED", tmp_path)
+
+
+def test_lessons_are_listed_in_reading_order(scripts, capsys):
+    assert run(["lesson"]) == 0
+    listed = capsys.readouterr().out
+    assert listed.startswith("01_one       The first\n02_two_more  The second\n")
+    assert "elman lesson 01_one" in listed
+
+
+@pytest.mark.parametrize("name", ["02_two_more", "two_more", "02", "2"])
+def test_a_lesson_runs_by_any_of_its_names(scripts, capsys, name):
+    assert run(["lesson", name]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "9"
+
+
+def test_a_short_run_says_so_to_the_script_and_to_no_other(scripts, capsys):
+    assert run(["lesson", "1", "--short"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1"
+    assert lessons.run(lessons.find_lesson("1").path)["value"] == 9
+    assert "ELMAN_LESSON" not in os.environ
+
+
+def test_an_unknown_lesson_names_the_nearest(scripts, capsys):
+    assert run(["lesson", "two_mroe"]) == 2
+    assert "did you mean 'two_more'?" in capsys.readouterr().err
+
+
+def test_an_installation_without_lessons(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "_CARRIED", tmp_path)
+    with pytest.raises(lessons.catalogue.ConfigError, match="no lessons in"):
+        lessons.lessons()
+
+
+def test_the_data_folder_that_the_environment_names_comes_first(tmp_path, monkeypatch):
+    beside, named = tmp_path / "beside", tmp_path / "named"
+    for folder in (beside, named):
+        (folder / "text").mkdir(parents=True)
+    (beside / "text" / "nietzsche.txt").write_text("beside")
+    monkeypatch.setattr(sources, "_BESIDE", beside)
+    monkeypatch.setenv("ELMAN_DATA", str(named))
+    assert lessons.data_file("text/nietzsche.txt") == beside / "text" / "nietzsche.txt"
+    (named / "text" / "nietzsche.txt").write_text("named")
+    assert lessons.lesson_text() == ("named", "nietzsche.txt: 5 characters", True)
+
+
+def test_without_data_the_text_that_python_carries_serves_and_the_note_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "_BESIDE", tmp_path)
+    monkeypatch.delenv("ELMAN_DATA", raising=False)
+    assert lessons.data_file("text/nietzsche.txt") is None
+    text = lessons.lesson_text()
+    assert not text.is_source
+    assert len(text.characters) > 100_000
+    assert "figures differ" in text.note
+
+
+def test_a_picture_is_written_and_shown_where_there_is_a_notebook(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    shown = []
+    display = types.SimpleNamespace(display=shown.append, Image=lambda filename: filename)
+    notebook = types.SimpleNamespace(get_ipython=lambda: None, display=display, version_info=(9, 0))
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    path = lessons.draw_losses({"here": [2.0, 1.5]}, "losses", printed=(2.5, 1.8))
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert not shown
+    notebook.get_ipython = object
+    lessons.draw_losses({"here": [2.0]}, "losses")
+    assert shown == [str(path)]
+
+
+def test_the_curves_are_what_was_given(monkeypatch):
+    pytest.importorskip("matplotlib")
+    kept = []
+    monkeypatch.setattr(pictures, "show", lambda figure, name: kept.append(figure))
+    lessons.draw_losses({"here": [2.0, 1.5, 1.2]}, "losses", printed=(2.5, 1.8))
+    here, there = kept[0].axes[0].lines
+    np.testing.assert_array_equal(here.get_xydata(), [(1, 2.0), (2, 1.5), (3, 1.2)])
+    np.testing.assert_array_equal(there.get_xydata(), [(1, 2.5), (3, 1.8)])
+
+
+def test_without_matplotlib(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("matplotlib")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(lessons.catalogue.ConfigError, match=r"pip install 'elman\[plot\]'"):
+        pictures.figure()
