@@ -5,6 +5,7 @@
 | `model.json` | format version, task, training settings, measures, versions |
 | `weights.safetensors` | the weights, by name |
 | `codec.json` | what turns raw data to arrays and back |
+| `memory.json`, `memory.safetensors` | what the model remembers of the data, where it goes on from there |
 | `training/` | state to resume from: optimiser, carry, place in the text; gone once training is done |
 | `manifest.json` | sha256 and size of each of the above |
 
@@ -33,9 +34,10 @@ FORMAT = "elman"
 FORMAT_VERSION = 1
 
 _MANIFEST, _MODEL, _CODEC, _WEIGHTS = "manifest.json", "model.json", "codec.json", "weights.safetensors"
+_MEMORY, _MEMORY_ARRAYS = "memory.json", "memory.safetensors"
 _STATE, _STATE_ARRAYS = "training/state.json", "training/state.safetensors"
 
-_FILES = (_MODEL, _CODEC, _WEIGHTS, _STATE, _STATE_ARRAYS)
+_FILES = (_MODEL, _CODEC, _WEIGHTS, _MEMORY, _MEMORY_ARRAYS, _STATE, _STATE_ARRAYS)
 
 ATTEMPTS = 5
 """How often an artefact that is replaced while it is read is read again."""
@@ -44,7 +46,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class State(msgspec.Struct, frozen=True):
-    """A state of training to resume from."""
+    """A state to go on from: of training, or of a model that has read what came so far."""
 
     values: dict[str, Any]
     arrays: Arrays
@@ -56,6 +58,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     model: dict[str, Any]
     codec: dict[str, Any]
     weights: Arrays
+    memory: State | None = None
     state: State | None = None
 
 
@@ -138,13 +141,16 @@ def check(path: Path) -> dict[str, bytes]:
 
 def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> Saved:
     """The contents of files that `check` returned; `path` is for messages."""
-    state = None
+    memory = state = None
+    if _MEMORY in files:
+        memory = State(_json(path, _MEMORY, files), _arrays(path, _MEMORY_ARRAYS, files))
     if with_state and _STATE in files:
         state = State(_json(path, _STATE, files), _arrays(path, _STATE_ARRAYS, files))
     return Saved(
         model=_json(path, _MODEL, files),
         codec=_json(path, _CODEC, files),
         weights=_arrays(path, _WEIGHTS, files),
+        memory=memory,
         state=state,
     )
 
@@ -274,6 +280,9 @@ def _write_files(folder: Path, saved: Saved) -> None:
         _CODEC: msgspec.json.encode(saved.codec),
         _WEIGHTS: save_arrays(dict(saved.weights)),
     }
+    if saved.memory is not None:
+        files[_MEMORY] = _pretty(saved.memory.values)
+        files[_MEMORY_ARRAYS] = save_arrays(dict(saved.memory.arrays))
     if saved.state is not None:
         files[_STATE] = _pretty(saved.state.values)
         files[_STATE_ARRAYS] = save_arrays(dict(saved.state.arrays))

@@ -89,6 +89,8 @@ def fit(
                     state = event.state
                     done = isinstance(event, Finished) and event.reason != "interrupted"
                     fitted = _fitted(task, data, training, state, measures)
+                    if isinstance(event, Finished):
+                        fitted = fitted.remembering(data)
                     if place is not None:
                         _save(place, _with_state(fitted, state, data, done=done), event, reporter)
     except jax.errors.JaxRuntimeError as error:

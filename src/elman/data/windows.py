@@ -52,6 +52,8 @@ class WindowBatch(NamedTuple):
     means: Float[np.ndarray, "batch target"]
     """Of the row's series, by which it is scaled."""
     stds: Float[np.ndarray, "batch target"]
+    series: Integer[np.ndarray, " batch"]
+    """Which series of the codec; their number, for one that the codec does not know."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,9 @@ class Windows:
         )
         self._ahead = np.concatenate([one.ahead[:n] for one, n in zip(part.series, lengths, strict=True)])
         self._static = np.stack([one.static for one in part.series])
+        names = part.codec.series
+        known = {name: place for place, name in enumerate(names)}
+        self._places = np.array([known.get(one.name, len(names)) for one in part.series], np.int32)
         self._means, self._stds = (
             np.array([getattr(one.scaler, name) for one in part.series], np.float32) for name in ("mean", "std")
         )
@@ -143,6 +148,7 @@ class Windows:
             weights,
             self._means[series],
             self._stds[series],
+            self._places[series],
         )
 
     def indices(self, step: int) -> Integer[np.ndarray, " windows"]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sized
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import jax
 import msgspec
@@ -16,6 +16,7 @@ import numpy as np
 
 from elman import artefact
 from elman._errors import DataError
+from elman.data.examples import Data
 from elman.tasks._task import Metrics, Task
 from elman.training.settings import Training
 
@@ -36,6 +37,14 @@ class Fitted(ABC):
         """The validation part at the best step; None before the first evaluation."""
         values = self.measures.get("validation")
         return None if values is None else self.task.metrics_from(values)
+
+    def remembering(self, data: Data) -> Self:
+        """This model with what it keeps of the data that it learned from; most keep nothing."""
+        return self
+
+    def recalling(self, memory: artefact.State) -> Self:
+        """This model with what its artefact kept for it."""
+        return self
 
     @abstractmethod
     def read(self, *places: str | Path) -> Any:

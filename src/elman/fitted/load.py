@@ -19,6 +19,7 @@ from elman.training.settings import Training
 _FITTED = {
     "Classification": "elman.fitted.classifier:Classifier",
     "Ecg": "elman.fitted.ecg_reader:EcgReader",
+    "Forecasting": "elman.fitted.forecaster:FittedForecaster",
     "LanguageModelling": "elman.fitted.language_model:FittedLanguageModel",
     "Seq2Seq": "elman.fitted.translator:Translator",
     "SeriesClassification": "elman.fitted.series_classifier:SeriesClassifier",
@@ -62,7 +63,8 @@ def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
         raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None
     model = artefact.fill(shapes, saved.weights, what=str(path))
     measures = saved.model.get("measures", {})
-    return fitted_class(task)(task=task, codec=codec, model=model, training=training, measures=measures)
+    fitted = fitted_class(task)(task=task, codec=codec, model=model, training=training, measures=measures)
+    return fitted if saved.memory is None else fitted.recalling(saved.memory)
 
 
 def settings_of(path: Path, saved: artefact.Saved) -> tuple[Task, Training]:

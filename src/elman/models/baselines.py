@@ -24,11 +24,9 @@ from jaxtyping import Array, Float
 from elman._errors import ConfigError, DataError
 from elman.ops.ridge import ridge
 
+Series = Float[np.ndarray, " _"]
 Rows = Float[np.ndarray, "row time"]
 Forecasts = Float[np.ndarray, "row horizon"]
-
-PENALTY = 1e-4
-"""Of the squared weights of a non-linear model, beside the mean squared error of values of size one."""
 
 
 class SeasonalNaive(NamedTuple):
@@ -71,9 +69,7 @@ class LinearAutoregression(NamedTuple):
     """Of the values that it learned from, which stands for missing ones before which there is no full row."""
 
     @classmethod
-    def fit(
-        cls, series: Sequence[Float[np.ndarray, " time"]], *, order: int, penalty: float = 0.0
-    ) -> LinearAutoregression:
+    def fit(cls, series: Sequence[Series], *, order: int, penalty: float = 0.0) -> LinearAutoregression:
         """The weights with the least squared error of one step over all series, plus `penalty` times their squares.
 
         Raises:
@@ -89,7 +85,7 @@ class LinearAutoregression(NamedTuple):
         return cls(float(constant), np.array(weights), _mean(series))
 
     @classmethod
-    def best(cls, series: Sequence[Float[np.ndarray, " time"]], *, orders: Sequence[int]) -> LinearAutoregression:
+    def best(cls, series: Sequence[Series], *, orders: Sequence[int]) -> LinearAutoregression:
         """The model of the order with the least AIC (Akaike, 1974), n log(squared error / n) + 2 (order + 1), of which
         the error is over the same n steps for all orders.
 
@@ -135,16 +131,18 @@ class NonlinearAutoregression(NamedTuple):
     @classmethod
     def fit(
         cls,
-        series: Sequence[Float[np.ndarray, " time"]],
+        series: Sequence[Series],
         *,
         order: int,
         hidden_size: int = 16,
         steps: int = 500,
         learning_rate: float = 0.01,
+        penalty: float = 0.01,
         seed: int = 0,
     ) -> NonlinearAutoregression:
         """Learns from the errors of the linear model, all windows at once for `steps` steps of Adam with a rate that
-        falls to 0.
+        falls to 0. `penalty` multiplies the squares of the network's weights, beside the mean squared error in units
+        of the spread of the values.
 
         Raises:
             ConfigError, DataError: as `LinearAutoregression.fit`.
@@ -159,7 +157,7 @@ class NonlinearAutoregression(NamedTuple):
             np.zeros(hidden_size),
             np.zeros(hidden_size),
         )
-        found = _learned(start, (windows - linear.mean) / scale, errors, steps, learning_rate)
+        found = _learned(start, (windows - linear.mean) / scale, errors, steps, learning_rate, penalty)
         return cls(linear, *(np.asarray(weights, np.float64) for weights in found), scale)
 
     def forecast(self, history: Rows, horizon: int) -> Forecasts:
@@ -178,7 +176,7 @@ class NonlinearAutoregression(NamedTuple):
 
 
 def lagged(
-    series: Sequence[Float[np.ndarray, " time"]], order: int
+    series: Sequence[Series], order: int
 ) -> tuple[Float[np.ndarray, "window order"], Float[np.ndarray, " window"]]:
     """Each `order` values in a row, the last first, and the value after them, of all series; without those of which any
     is missing.
@@ -226,7 +224,12 @@ def _goes_on(
 
 
 def _learned(
-    start: tuple[np.ndarray, ...], windows: np.ndarray, errors: np.ndarray, steps: int, learning_rate: float
+    start: tuple[np.ndarray, ...],
+    windows: np.ndarray,
+    errors: np.ndarray,
+    steps: int,
+    learning_rate: float,
+    penalty: float,
 ) -> tuple[Array, ...]:
     weights = tuple(jnp.asarray(part, jnp.float32) for part in start)
     xs, ys = jnp.asarray(windows, jnp.float32), jnp.asarray(errors, jnp.float32)
@@ -235,7 +238,7 @@ def _learned(
     def loss(weights):
         hidden, bias, readout = weights
         found = jnp.tanh(xs @ hidden + bias) @ readout
-        return jnp.mean((found - ys) ** 2) + PENALTY * (jnp.sum(hidden**2) + jnp.sum(readout**2))
+        return jnp.mean((found - ys) ** 2) + penalty * (jnp.sum(hidden**2) + jnp.sum(readout**2))
 
     def step(_, state):
         weights, memory = state

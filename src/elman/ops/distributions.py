@@ -21,7 +21,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jax.scipy.special import betainc, gammaln, ndtri, xlog1py, xlogy
+from jax.scipy.special import betainc, gammaln, ndtr, ndtri, xlog1py, xlogy
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from elman._errors import one_of
@@ -372,6 +372,26 @@ def distribution(
             return NegativeBinomial((jax.nn.softplus(first) + 1e-6) * unit, positive[0], unit)
         case _:
             return Point(first, output)
+
+
+def crps(forecast: Distribution, values: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """The continuous ranked probability score of each value (Matheson and Winkler, 1976): of a number alone the
+    absolute error, of a normal distribution and of draws as it is, of others twice the mean pinball loss at `LEVELS`.
+
+    >>> print(f"{crps(Gaussian(jnp.array(0.0), jnp.array(1.0)), jnp.array(0.0)):.4f}")
+    0.2337
+    """
+    match forecast:
+        case Point():
+            return jnp.abs(values - forecast.value)
+        case Gaussian():
+            z = (values - forecast.mean) / forecast.scale
+            density = jnp.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+            return forecast.scale * (z * (2 * ndtr(z) - 1) + 2 * density - 1 / math.sqrt(math.pi))
+        case Samples() | Quantiles():
+            return forecast.loss(values)
+        case _:
+            return Quantiles(forecast.quantile(jnp.array(LEVELS))).loss(values)
 
 
 def student_quantile(levels: Float[Array, "*#batch"], freedom: Float[Array, "*#batch"]) -> Float[Array, "*batch"]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from elman._errors import DataError, counted, plural
 from elman.data.examples import Data, Part
+from elman.data.windows import WindowPart
 
 
 def check_read(data: Any, codec: Any) -> None:
@@ -32,7 +33,7 @@ def check_validation(data: Data) -> None:
         )
 
 
-def check_part(part: Part) -> None:
+def check_part(part: Part | WindowPart) -> None:
     """Refuses a part on which nothing can be measured.
 
     Raises:

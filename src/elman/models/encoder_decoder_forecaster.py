@@ -1,0 +1,120 @@
+"""The encoder-decoder forecaster: one network reads the window, another goes on from its state over the horizon
+(Sutskever et al., 2014; Wen et al., 2017).
+
+The decoder reads at each step of the horizon which step it is, what is known ahead of it, and what is known of the
+series; it does not read its own forecasts, so that errors do not pile up and all steps are learned at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from elman.cells import Cell
+from elman.layers import Dense, Embedding, Stack
+from elman.layers.recurrent import make_layers
+from elman.models.forecaster import (
+    Forecaster,
+    Inputs,
+    Normalise,
+    Sizes,
+    Taught,
+    answered,
+    channel_vector,
+    normalised,
+    steps_read,
+)
+from elman.ops.distributions import Distribution, OutputName, parameters
+
+PLACE_SIZE = 16
+"""Numbers that stand for a step of the horizon."""
+CHANNEL_SIZE = 8
+"""Numbers that stand for a series."""
+
+
+class EncoderDecoderForecaster(Forecaster):
+    """window -> encoder -> its state -> decoder over the horizon -> linear.
+
+    >>> from elman.cells import LSTM
+    >>> model = EncoderDecoderForecaster(LSTM, Sizes(lookback=24, horizon=10), hidden_size=8, key=jr.key(0))
+    >>> empty = jnp.zeros((2, 34, 0))
+    >>> window, ahead, one = jnp.ones((2, 24)), jnp.ones((2, 10)), jnp.ones(2)
+    >>> inputs = Inputs(window, window, empty[:, :24], empty, empty[:, 0], jnp.zeros(2, int), ahead, ahead, one, one)
+    >>> model.forecast(inputs, key=jr.key(0)).centre.shape
+    (2, 10)
+    """
+
+    places: Embedding
+    channels: Embedding
+    encoder: Stack
+    decoder: Stack
+    head: Dense
+    output: OutputName = eqx.field(static=True)
+    normalise: Normalise = eqx.field(static=True)
+
+    def __init__(
+        self,
+        cell: Callable[..., Cell],
+        sizes: Sizes,
+        *,
+        hidden_size: int,
+        num_layers: int = 1,
+        output: OutputName = "squared",
+        normalise: Normalise = "last",
+        dropout: float = 0.0,
+        key: PRNGKeyArray,
+    ):
+        """`cell(input_size, hidden_size, key=key)` makes each layer's cell, in the encoder and in the decoder."""
+        place_key, channel_key, encoder_key, decoder_key, head_key = jr.split(key, 5)
+        self.output, self.normalise = output, normalise
+        self.places = Embedding(sizes.horizon, PLACE_SIZE, key=place_key)
+        self.channels = Embedding(sizes.channels, CHANNEL_SIZE, key=channel_key)
+        same = sizes.static + CHANNEL_SIZE
+
+        def stack(read: int, key: PRNGKeyArray) -> Stack:
+            keys = jr.split(key, num_layers)
+            return Stack(make_layers(cell, read, hidden_size, bidirectional=False, keys=keys), dropout=dropout)
+
+        self.encoder = stack(2 + sizes.past + sizes.future + same, encoder_key)
+        self.decoder = stack(PLACE_SIZE + sizes.future + same, decoder_key)
+        self.head = Dense(self.decoder.cells[-1].hidden_size, parameters(output), key=head_key)
+
+    def teach(self, inputs: Inputs, *, key: PRNGKeyArray | None = None) -> Taught:
+        """The forecasts of the whole horizon."""
+        return Taught(self._forecast(inputs, key)[0], inputs.targets, inputs.weights)
+
+    def forecast(self, inputs: Inputs, *, key: PRNGKeyArray) -> Distribution:
+        """What may come at each step of the horizon."""
+        return self._forecast(inputs, None)[0]
+
+    def activations(self, inputs: Inputs) -> list[tuple[str, Array]]:
+        """The outputs of the layers and the head."""
+        return self._forecast(inputs, None)[1]
+
+    def _forecast(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
+        read_key, write_key = (None, None) if key is None else jr.split(key)
+        window = normalised(inputs, self.normalise)
+        batch, time = window.values.shape
+        same = jnp.concatenate([inputs.static, channel_vector(self.channels, inputs.channel)], axis=-1)
+
+        xs = _beside(steps_read(inputs, window), same)
+        carry, read = self.encoder.outputs(xs, self.encoder.init_carry(batch), key=read_key)
+        places = jnp.broadcast_to(self.places.table, (batch, *self.places.table.shape))
+        questions = _beside(jnp.concatenate([places, inputs.future[:, time:]], axis=-1), same)
+        _, written = self.decoder.outputs(questions, carry, key=write_key)
+        raw = self.head(written[-1])
+        seen = [
+            *((f"encoder.cells.{layer}", ys) for layer, ys in enumerate(read)),
+            *((f"decoder.cells.{layer}", ys) for layer, ys in enumerate(written)),
+            ("head", raw),
+        ]
+        return answered(self.output, raw, window, inputs), seen
+
+
+def _beside(xs: Float[Array, "batch time feature"], same: Float[Array, "batch fact"]) -> Array:
+    """What is the same at all steps beside each of them."""
+    return jnp.concatenate([xs, jnp.broadcast_to(same[:, None], (*xs.shape[:2], same.shape[1]))], axis=-1)

@@ -1,0 +1,105 @@
+"""From windows of time series to what a forecaster says about them, and how good that is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from elman.data.histories_codec import ForecastCodec
+from elman.data.windows import WindowBatch, WindowPart, Windows
+from elman.models.forecaster import Forecaster, Inputs
+from elman.ops.distributions import crps
+from elman.tasks._data import check_part
+from elman.tasks.forecasting_metrics import COVERED, Errors, ForecastMetrics, Gathered, Told, season_changes, shares_of
+
+ROWS = 256
+"""Windows that are measured at once."""
+
+
+def model_inputs(batch: WindowBatch) -> Inputs:
+    """A batch as a forecaster reads it: each target of a series in a row of its own, the targets of a row side by
+    side."""
+    count = batch.values.shape[-1]
+
+    def rows(xs: Any) -> Array:
+        xs = jnp.moveaxis(jnp.asarray(xs), -1, 1)
+        return xs.reshape(-1, *xs.shape[2:])
+
+    def shared(xs: Any) -> Array:
+        return jnp.repeat(jnp.asarray(xs), count, axis=0)
+
+    values = rows(batch.values)
+    past = jnp.concatenate([jnp.asarray(batch.past), jnp.asarray(batch.past_known, values.dtype)], axis=-1)
+    channel = jnp.asarray(batch.series)[:, None] * count + jnp.arange(count)
+    return Inputs(
+        values,
+        rows(batch.known).astype(values.dtype),
+        shared(past),
+        shared(batch.ahead),
+        shared(batch.static),
+        channel.reshape(-1),
+        rows(batch.targets),
+        rows(batch.weights),
+        rows(batch.means),
+        rows(batch.stds),
+    )
+
+
+def measured(
+    model: Forecaster,
+    part: WindowPart,
+    codec: ForecastCodec,
+    *,
+    learned: str,
+    at_most: int | None = None,
+    errors: Errors | None = None,
+) -> ForecastMetrics:
+    """The measures of a part.
+
+    Args:
+        model, part, codec: what is measured, and on what.
+        learned: the measure that picks the best weights.
+        at_most: of so many windows, evenly spread, where there are more.
+        errors: of the validation part, for intervals; without them, intervals are those that the model says.
+
+    Raises:
+        DataError: an empty part.
+    """
+    check_part(part)
+    stride = 1 if at_most is None else max(1, math.ceil(len(part) / at_most))
+    while math.gcd(stride, codec.season) > 1:  # or windows would begin at a few times of the day only
+        stride += 1
+    windows = Windows(part, batch_size=ROWS, shuffle=False, stride=stride)
+    naive = _season_changes(part, codec)
+    gathered = Gathered(learned, errors)
+    for step in range(len(windows)):
+        batch = windows.at(step)
+        told = Told(*map(np.asarray, _told(model, batch, jax.random.key(step))))
+        series = windows.origins[windows.indices(step), 0]
+        changes = np.full((ROWS, naive.shape[1]), np.nan)
+        changes[: len(series)] = naive[series]
+        gathered.add(told, mean=batch.means.ravel(), scale=batch.stds.ravel(), naive=changes.ravel())
+    return gathered.metrics()
+
+
+@jax.jit
+def _told(model: Forecaster, batch: WindowBatch, key: Any) -> tuple[Array, ...]:
+    inputs = model_inputs(batch)
+    forecast = model.forecast(inputs, key=key)
+    sides = jnp.array([share for level in COVERED for share in shares_of(level)])
+    score = crps(forecast, inputs.targets)
+    return (inputs.targets, inputs.weights, forecast.centre, forecast.spread, score, forecast.quantile(sides))
+
+
+def _season_changes(part: WindowPart, codec: ForecastCodec) -> Float[np.ndarray, "series target"]:
+    """Of the steps before the part, or of its own where there are none."""
+    before = [begin or end for begin, end in part.spans]
+    values, known = (
+        [getattr(one, name)[:end] for one, end in zip(part.series, before, strict=True)] for name in ("values", "known")
+    )
+    return season_changes(values, known, codec.season)

@@ -1,0 +1,213 @@
+"""How far off forecasts are, and how wide their intervals must be to hold what comes.
+
+Intervals are conformal (Vovk et al., 2005; Lei et al., 2018): errors of the validation part, each by the spread that
+the forecast said, tell for each step of the horizon how far off a forecast is how often; whatever the model says of
+its own uncertainty is stretched or shrunk by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from elman._errors import counted
+
+SHARES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995)
+"""Quantiles of the errors that are kept; between them lie straight lines."""
+
+COVERED = (80, 95)
+"""Intervals, in percent, of which reports say how often they held what came."""
+
+
+@dataclass(frozen=True)
+class ForecastMetrics:
+    """Measures of one part, over the values that came."""
+
+    objective: float
+    """What picks the best weights: the scaled error that the output learns by."""
+    values: dict[str, float]
+    """By name: errors by the scale of the series, and in the units of the data."""
+    coverage: dict[str, float]
+    """The share of values within intervals, by percent."""
+    errors: tuple[tuple[float, ...], ...]
+    """For each step of the horizon, `SHARES` quantiles of the errors by the forecast's spread."""
+    count: int
+    unit: str = "value"
+
+    @classmethod
+    def from_builtins(cls, values: dict[str, Any]) -> ForecastMetrics:
+        """The measures that `to_builtins` turned into plain values."""
+        values = dict(values)
+        errors = tuple(map(tuple, values.pop("errors")))
+        return cls(
+            values.pop("objective"), values["measures"], values["coverage"], errors, values["count"], values["unit"]
+        )
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Plain values; those of `scaled_` are by the scale of the series, the others in the units of the data."""
+        return {
+            "objective": self.objective,
+            "measures": self.values,
+            "coverage": self.coverage,
+            "errors": [list(row) for row in self.errors],
+            "count": self.count,
+            "unit": self.unit,
+        }
+
+    def report(self) -> str:
+        """All measures, a line each."""
+        lines = [f"{self}, over {counted(self.count, self.unit)}"]
+        lines += [f"{name.replace('_', ' '):32s} {value:.6g}" for name, value in self.values.items()]
+        lines += [f"{f'within {level}% intervals':32s} {share:.1%}" for level, share in self.coverage.items()]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        held = ", ".join(f"{level}% intervals hold {share:.1%}" for level, share in self.coverage.items())
+        return f"scaled MSE {self.values['scaled_mse']:.4f}, MAE {self.values['scaled_mae']:.4f}; {held}"
+
+
+class Told(NamedTuple):
+    """Forecasts of some windows beside what came, scaled by their series."""
+
+    truth: Float[np.ndarray, "row horizon"]
+    weights: Float[np.ndarray, "row horizon"]
+    centre: Float[np.ndarray, "row horizon"]
+    spread: Float[np.ndarray, "row horizon"]
+    crps: Float[np.ndarray, "row horizon"]
+    """The continuous ranked probability score of each value."""
+    bounds: Float[np.ndarray, "row horizon side"]
+    """Of the intervals `COVERED` that the model says, lower and upper ones in turn."""
+
+
+@dataclass
+class Gathered:
+    """Errors of one batch after another, added up and divided once."""
+
+    learned: str
+    """The measure that the output learns by."""
+    errors: Errors | None
+    """Of the validation part, where it was measured before."""
+    sums: dict[str, float] = field(default_factory=dict)
+    scores: list[Float[np.ndarray, "some horizon"]] = field(default_factory=list)
+
+    def add(
+        self,
+        told: Told,
+        *,
+        mean: Float[np.ndarray, " row"],
+        scale: Float[np.ndarray, " row"],
+        naive: Float[np.ndarray, " row"],
+    ) -> None:
+        """Adds windows; a value in the units of the data is mean + scale x. `naive` is the mean change of a row's
+        series from season to season, scaled, and not a number where there is none."""
+        known, unit = told.weights > 0, scale[:, None]
+        error = np.where(known, told.truth - told.centre, 0.0).astype(np.float64)
+        off = np.abs(error)
+        real = np.where(known, mean[:, None] + unit * told.truth, 0.0)
+        size = np.abs(real) + np.abs(mean[:, None] + unit * told.centre)
+        crps = np.where(known, told.crps, 0.0)
+        sums = {
+            "count": known.sum(),
+            "scaled_mse": (error**2).sum(),
+            "scaled_mae": off.sum(),
+            "scaled_crps": crps.sum(),
+            "mse": ((unit * error) ** 2).sum(),
+            "mae": (unit * off).sum(),
+            "crps": (unit * crps).sum(),
+            "size": np.abs(real).sum(),
+            "smape": np.divide(2 * unit * off, size, out=np.zeros_like(off), where=known & (size > 0)).sum(),
+            "mase": np.where(naive[:, None] > 0, off / naive[:, None], 0).sum(),
+            "mase_count": known[naive > 0].sum(),
+        }
+        for place, level in enumerate(COVERED):
+            low, high = told.bounds[..., 2 * place], told.bounds[..., 2 * place + 1]
+            if self.errors is not None:
+                low, high = (told.centre + told.spread * self.errors.at(share) for share in shares_of(level))
+            sums[f"within_{level}"] = (known & (low <= told.truth) & (told.truth <= high)).sum()
+        for name, value in sums.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+        if self.errors is None:
+            self.scores.append(np.where(known, (told.truth - told.centre) / told.spread, np.nan)[known.any(axis=1)])
+
+    def metrics(self) -> ForecastMetrics:
+        """The measures of all that was added."""
+        sums, count = self.sums, max(self.sums["count"], 1)
+        mean = {name: value / count for name, value in sums.items()}
+        size = sums["size"] or 1.0
+        values = {
+            "scaled_mse": mean["scaled_mse"],
+            "scaled_mae": mean["scaled_mae"],
+            "scaled_crps": mean["scaled_crps"],
+            "mae": mean["mae"],
+            "rmse": float(np.sqrt(mean["mse"])),
+            "smape_percent": 100 * mean["smape"],
+            "mase": sums["mase"] / max(sums["mase_count"], 1),
+            "weighted_quantile_loss": sums["crps"] / size,
+            "crps": mean["crps"],
+        }
+        errors = self.errors or Errors.of(np.concatenate(self.scores))
+        coverage = {str(level): mean[f"within_{level}"] for level in COVERED}
+        return ForecastMetrics(values[self.learned], values, coverage, errors.quantiles, int(sums["count"]))
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How far off forecasts were, for each step of the horizon: `SHARES` quantiles of (value - forecast) / spread."""
+
+    quantiles: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def of(cls, scores: Float[np.ndarray, "some horizon"]) -> Errors:
+        """The quantiles of scores, of which those that are not a number do not count. Of n scores, an interval takes
+        one more than its share of n + 1, so that it holds the next value at least as often as it says.
+
+        >>> Errors.of(np.linspace(-1, 1, 999)[:, None]).at(0.9).round(2).tolist()
+        [0.8]
+        """
+        rows = []
+        for column in scores.T:
+            known = np.sort(column[~np.isnan(column)])
+            rows.append(tuple(_corrected(known, share) for share in SHARES) if len(known) else (0.0,) * len(SHARES))
+        return cls(tuple(rows))
+
+    def at(self, share: float) -> Float[np.ndarray, " horizon"]:
+        """The quantile at any share, for each step; beyond those that are kept, the last."""
+        return np.array([np.interp(share, SHARES, row) for row in self.quantiles])
+
+
+def shares_of(level: float) -> tuple[float, float]:
+    """The quantiles between which an interval of `level` percent lies.
+
+    >>> shares_of(80)
+    (0.1, 0.9)
+    """
+    return (100 - level) / 200, (100 + level) / 200
+
+
+def season_changes(
+    values: Sequence[Float[np.ndarray, "time target"]], known: Sequence[np.ndarray], season: int
+) -> Float[np.ndarray, "series target"]:
+    """The mean absolute change of each series from season to season (Hyndman and Koehler, 2006).
+
+    >>> season_changes([np.array([[1.0], [2.0], [4.0]])], [np.ones((3, 1), bool)], 1).tolist()
+    [[1.5]]
+    """
+    found = []
+    for one, there in zip(values, known, strict=True):
+        lag = season if season < len(one) else 1
+        both = there[lag:] & there[:-lag]
+        change = np.where(both, np.abs(one[lag:] - one[:-lag]), 0).sum(axis=0)
+        found.append(np.where(both.any(axis=0), change / np.maximum(both.sum(axis=0), 1), np.nan))
+    return np.array(found)
+
+
+def _corrected(known: Float[np.ndarray, " some"], share: float) -> float:
+    """The quantile of sorted scores, with the correction for their number: outwards, on either side of the middle."""
+    count = len(known)
+    rank = (count + 1) * share
+    place = int(np.ceil(rank)) if share > 0.5 else int(np.floor(rank)) if share < 0.5 else (count + 1) // 2
+    return float(known[min(max(place, 1), count) - 1])
