@@ -31,6 +31,9 @@ BEAT_GAP_MS = 60
 QRS_REACH_MS = 120
 """A QRS complex whose edge is at most so far from a beat is its."""
 
+EDGE_MS = 60
+"""A beat so near an end of the signal needs a QRS complex to count."""
+
 P_REACH_MS, T_REACH_MS = 500, 700
 """The onset of a P wave before the QRS complex, and the end of a T wave after it, are no farther than this."""
 
@@ -138,7 +141,7 @@ def heartbeats(
     signal: Float[np.ndarray, " time"], waves: Sequence[Segment], beats: Sequence[Detection], *, rate: float
 ) -> list[Heartbeat]:
     """Each beat with the waves that are its; those of no beat are left out. A beat whose QRS complex was not found as a
-    wave has one of 100 ms around it.
+    wave has one of 100 ms around it, unless the signal begins or ends there.
 
     >>> signal = np.zeros(100)
     >>> signal[48:53] = [0, -1, 5, -2, 0]
@@ -154,7 +157,7 @@ def heartbeats(
         if place is not None and place not in taken:
             taken.add(place)
             found.append((beat, complexes[place]))
-        elif place is None:
+        elif place is None and rate * EDGE_MS <= 1000 * beat.sample <= 1000 * len(signal) - rate * EDGE_MS:
             found.append((beat, _around(beat, signal, rate)))
     result, before = list[Heartbeat](), -1
     for place, (beat, qrs) in enumerate(found):
