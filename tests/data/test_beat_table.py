@@ -5,6 +5,7 @@ import pytest
 
 from elman import DataError
 from elman.data.beat_table import CSV_HEAD, TEXT_HEAD, BeatRow, BeatTable
+from elman.data.ecg_generator import EDGE, NORMAL, generate_ecg
 from elman.data.found_beats import FoundBeat, FoundWave
 from elman.data.normal_limits import LIMITS
 
@@ -135,3 +136,27 @@ def test_what_cannot_be_is_refused():
 
 def test_every_limit_is_of_a_value_of_the_table():
     assert all(hasattr(BeatRow.of(beat(500), before=None, rate=500, number=1), name) for name in LIMITS)
+
+
+def test_intervals_of_a_generated_ecg_are_those_it_was_made_with():
+    strip, times, _ = generate_ecg(20, rate=1000, heart_rate=60, variability=0, absent_p=0.3, seed=1)
+    waves = [FoundWave(*wave, 1.0) for wave in strip.waves]
+    places = {wave.peak: place for place, wave in enumerate(waves) if wave.kind == "QRS"}
+    beats = []
+    for known in strip.beats[1:-1]:
+        place = places[known.sample]
+        before, qrs, after = waves[place - 1 : place + 2]
+        beats.append(FoundBeat(known.symbol, qrs, None, None, before if before.kind == "P" else None, after))
+    table = BeatTable.of(beats, rate=strip.rate)
+    missing = [one.p is None for one in times[1:-1]]
+    assert [row.PR is None for row in table.rows] == missing
+    assert 0 < sum(missing) < len(missing)
+    # A bump reaches from its middle by 2.5 widths to either side.
+    q, s, p, t = NORMAL.q, NORMAL.s, NORMAL.p, NORMAL.t
+    begin, end = q.place - EDGE * q.width, s.place + EDGE * s.width
+    medians = table.medians()
+    assert medians["QRS"] == pytest.approx(1000 * (end - begin), abs=2)
+    assert medians["PR"] == pytest.approx(1000 * (begin - p.place + EDGE * p.width), abs=2)
+    assert medians["QT"] == pytest.approx(1000 * (t.place + EDGE * t.width - begin), abs=2)
+    assert medians["QTcB"] == pytest.approx(medians["QT"], abs=3)
+    assert table.mean_rate == pytest.approx(60, abs=0.1)
