@@ -1,6 +1,8 @@
 """What a model is for: data, model, loss and measures bound together. Importing this package does not import jax."""
 
 from elman.tasks.classification import Classification, ClassPrediction
+from elman.tasks.forecasting import Forecasting, ForecastPrediction
+from elman.tasks.forecasting_metrics import ForecastMetrics
 from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
 from elman.tasks.seq2seq import Seq2Seq
 from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
@@ -11,6 +13,9 @@ from elman.tasks.tagging_metrics import TaggingMetrics
 __all__ = [
     "ClassPrediction",
     "Classification",
+    "ForecastMetrics",
+    "ForecastPrediction",
+    "Forecasting",
     "LanguageMetrics",
     "LanguageModelling",
     "Seq2Seq",
