@@ -102,6 +102,14 @@ def test_a_saved_model_goes_on_where_it_was(fitted, tmp_path):
     assert again.update(table(166, first=165)).predict()["ds"][0] == 166
 
 
+def test_what_is_remembered_is_saved_to_the_bit(fitted, tmp_path):
+    fitted.save(tmp_path / "model.elman")
+    again = elman.load(tmp_path / "model.elman")
+    assert {name: bits(one) for name, one in again.memory.items()} == {
+        name: bits(one) for name, one in fitted.memory.items()
+    }
+
+
 def test_the_table_has_the_columns_that_users_expect(fitted):
     found = fitted.predict(level=[80, 97.5])
     assert found.columns == (
@@ -137,9 +145,8 @@ def test_files(fitted, tmp_path, capsys):
     place = tmp_path / "model.elman"
     fitted.save(place)
     for name, rows in (("new.csv", table(163, first=160)), ("whole.csv", table(163, gap=(40, 41)))):
-        lines = [
-            ",".join("" if value is None else str(value) for value in row) for row in zip(*rows.values(), strict=True)
-        ]
+        values = zip(*rows.values(), strict=True)
+        lines = [",".join("" if value is None else str(value) for value in row) for row in values]
         (tmp_path / name).write_text("\n".join([",".join(rows), *lines]))
     from elman.cli.predict import run
 
@@ -147,7 +154,7 @@ def test_files(fitted, tmp_path, capsys):
     by_rows = capsys.readouterr().out
     assert run([str(place), str(tmp_path / "whole.csv"), "--level", "80,95"]) == 0
     assert capsys.readouterr().out == by_rows
-    assert run([str(place)]) == 0
+    assert run([str(place), "--level", "80,95"]) == 0
     assert capsys.readouterr().out == by_rows
     assert by_rows.splitlines()[0].startswith("unique_id,ds,elman,elman-lo-80,elman-hi-80,elman-lo-95")
 

@@ -159,9 +159,9 @@ def packed(memory: Mapping[str, Remembered]) -> artefact.State:
                 "times": history.stamps.dtype.kind == "M",
             }
         )
-        arrays[f"{place}.stamps"] = history.stamps.astype(np.int64)
+        arrays[f"{place}.stamps"] = np.ascontiguousarray(history.stamps.astype(np.int64))
         for part in ("values", "past", "future", "static"):
-            arrays[f"{place}.{part}"] = getattr(history, part)
+            arrays[f"{place}.{part}"] = np.ascontiguousarray(getattr(history, part))
         if one.state is not None:
             arrays |= {f"{place}.state.{path}": leaf for path, leaf in artefact.named_arrays(one.state).items()}
     return artefact.State({"series": series}, arrays)
