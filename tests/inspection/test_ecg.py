@@ -92,11 +92,8 @@ def test_beats_of_other_times_are_left_out_and_a_wave_over_the_edge_is_cut(tmp_p
 def test_faults_and_gaps_are_shown(tmp_path):
     broken = record()
     broken.signals[500:1000] = np.nan
-    text = svg(
-        tmp_path / "a.svg",
-        drawn(broken, beat(300)),
-        faults=[Fault("II", 500, 999, "missing", RATE), Fault("V1", 0, 99, "flat", RATE)],
-    )
+    faults = [Fault("II", 500, 999, "missing", RATE), Fault("V1", 0, 99, "flat", RATE)]
+    text = svg(tmp_path / "a.svg", drawn(broken, beat(300)), faults=faults)
     assert "missing" in words(text)
     assert "flat" not in words(text)
     nothing = record()
