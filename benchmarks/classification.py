@@ -50,6 +50,8 @@ TASKS = {
         "convolution": 3,
         "input_dropout": 0.1,
         "word_dropout": 0.0,
+        "balance": 0.3,
+        "label_smoothing": 0.1,
         "batch_size": 64,
     },
     "reviews": {"pooling": "mean"},

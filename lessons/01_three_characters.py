@@ -102,7 +102,7 @@ def loss(model, carry, batch, *, key):
     return cross_entropy(logits[:, None], answers[:, None], jnp.ones((len(answers), 1))), carry
 
 
-examples = pace(full=len(y), short=20_000)
+examples = pace(full=len(y), short=10_000)
 batches = Shuffled(x1[:examples], x2[:examples], x3[:examples], y[:examples], batch_size=64)
 print(f"a uniform guess has loss {np.log(characters.size):.4f}")
 losses = []

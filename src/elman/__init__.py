@@ -50,7 +50,15 @@ if TYPE_CHECKING:
     from elman.inspection.verify import verify
     from elman.inspection.words import word_vectors
     from elman.recurrence import unroll
-    from elman.tasks import Classification, Forecasting, LanguageModelling, Seq2Seq, SeriesClassification, Tagging
+    from elman.tasks import (
+        Classification,
+        Ecg,
+        Forecasting,
+        LanguageModelling,
+        Seq2Seq,
+        SeriesClassification,
+        Tagging,
+    )
     from elman.training.settings import Training
 
 _HOMES = {
@@ -99,6 +107,7 @@ _HOMES = {
     "elman.recurrence": ("unroll",),
     "elman.tasks": (
         "Classification",
+        "Ecg",
         "Forecasting",
         "LanguageModelling",
         "Seq2Seq",
@@ -121,6 +130,7 @@ __all__ = [
     "Classification",
     "ConfigError",
     "DataError",
+    "Ecg",
     "EchoState",
     "Elman",
     "ElmanError",

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from elman.cells import GRU, LSTM, Elman
+from elman.layers import BatchNorm
 from elman.recurrence import unroll
 from tests.conformance import weights
 from tests.conformance.peers import cell_class, peer
@@ -95,3 +96,16 @@ def test_gradients_are_keras(kind, padding, xs):
     np.testing.assert_allclose(d_cell.bias, theirs.input_bias, **GRADIENT_TOLERANCE)
     if kind == "GRU":
         np.testing.assert_allclose(d_cell.recurrent_bias, theirs.recurrent_bias[2 * HIDDEN :], **GRADIENT_TOLERANCE)
+
+
+def test_batch_norm():
+    os.environ["KERAS_BACKEND"] = "jax"
+    layer = peer("keras").layers.BatchNormalization()
+    norm, xs = BatchNorm(3), 2 + 3 * jax.random.normal(jax.random.key(1), (4, 5, 3))
+    theirs = layer(xs, training=True)
+    statistics, ours = norm.over_batch(norm.init_carry(), xs)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(statistics.mean, layer.moving_mean.value, rtol=1e-4)
+    np.testing.assert_allclose(statistics.variance, layer.moving_variance.value, rtol=1e-4)
+    np.testing.assert_allclose(norm(xs, statistics), layer(xs, training=False), rtol=1e-4, atol=1e-5)
+    assert sum(array.size for array in jax.tree.leaves((norm, statistics))) == layer.count_params() == 12

@@ -116,10 +116,15 @@ def test_a_kind_is_not_taken_for_another():
     assert (scores.p.f1, scores.t.f1, scores.p.peak.truth, scores.t.peak.found) == (0, 0, 1, 1)
 
 
-def test_points_that_nobody_knows_do_not_count():
-    truth = [Marked("T", -1, 350, 390)]
-    scores = Delineation.of(truth, [Marked("T", 300, 350, 390)], rate=500)
-    assert (scores.t.onset.truth, scores.t.onset.matched, scores.t.end.matched) == (0, 0, 1)
+def test_points_that_nobody_marked_do_not_count():
+    truth = [Marked("T", 350, 350, 390), Marked("T", 700, 750, 750)]
+    found = [Marked("T", 300, 350, 390), Marked("T", 700, 750, 790), Marked("T", 1500, 1550, 1590)]
+    scores = Delineation.of(truth, found, rate=500)
+    assert [(one.truth, one.found, one.matched) for one in (scores.t.onset, scores.t.peak, scores.t.end)] == [
+        (1, 2, 1),
+        (2, 3, 2),
+        (1, 2, 1),
+    ]
 
 
 def test_a_wave_is_known_where_its_peak_is():

@@ -1,3 +1,5 @@
+import tarfile
+
 import pytest
 
 from elman.tasks.told import told
@@ -14,6 +16,8 @@ from elman.tasks.told import told
         (["a.en", "a.fr"], "Seq2Seq"),
         (["dates"], "Seq2Seq"),
         (["grammar"], "Tagging"),
+        (["ecg"], "Ecg"),
+        (["100.dat"], "Ecg"),
     ],
 )
 def test_a_task_is_told_from_the_end_of_a_name(names, task):
@@ -52,3 +56,14 @@ def test_a_folder_is_told_by_what_is_in_it(tmp_path, data_folder):
     assert told(str(data_folder / "classification" / "sst")) == "Classification"
     assert told(str(data_folder / "classification" / "sms" / "SMSSpamCollection")) == "Classification"
     assert told(str(data_folder / "seq2seq" / "eng-fra-5000.txt.xz")) == "LanguageModelling"
+
+
+def test_records_are_told_from_their_headers(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "100.hea").write_text("100 1 360 10\n")
+    assert told(str(tmp_path / "a" / "b" / "100")) == told(str(tmp_path / "a")) == "Ecg"
+    with tarfile.open(tmp_path / "records.tar.xz", "w:xz") as archive:
+        archive.add(tmp_path / "a", arcname="a")
+    assert told(str(tmp_path / "records.tar.xz")) == told(str(tmp_path / "records.tar.xz" / "a" / "b" / "100")) == "Ecg"
+    (tmp_path / "texts.tar.gz").write_bytes(b"no archive")
+    assert told(str(tmp_path / "texts.tar.gz")) == "Classification"

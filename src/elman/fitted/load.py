@@ -18,6 +18,7 @@ from elman.training.settings import Training
 
 _FITTED = {
     "Classification": "elman.fitted.classifier:Classifier",
+    "Ecg": "elman.fitted.ecg_reader:EcgReader",
     "Forecasting": "elman.fitted.forecaster:FittedForecaster",
     "LanguageModelling": "elman.fitted.language_model:FittedLanguageModel",
     "Seq2Seq": "elman.fitted.translator:Translator",

@@ -1,6 +1,7 @@
 """Parts that models are made of."""
 
 from elman.layers.attention import AdditiveAttention, Attended, DotAttention
+from elman.layers.batch_norm import BatchNorm, BatchStatistics
 from elman.layers.bidirectional import Bidirectional, BidirectionalCarry
 from elman.layers.conv import FrameConvolution, TimeConvolution
 from elman.layers.dense import Dense
@@ -14,6 +15,8 @@ __all__ = [
     "AdditiveAttention",
     "Attended",
     "AttentionPooling",
+    "BatchNorm",
+    "BatchStatistics",
     "Bidirectional",
     "BidirectionalCarry",
     "Dense",

@@ -35,7 +35,7 @@ class MarkedWave(Protocol):
 
     @property
     def onset(self) -> int:
-        """The first sample; below 0 where nobody knows it."""
+        """The first sample; of a true wave, the peak where nobody marked it."""
 
     @property
     def peak(self) -> int:
@@ -43,7 +43,7 @@ class MarkedWave(Protocol):
 
     @property
     def end(self) -> int:
-        """The last sample; below 0 where nobody knows it."""
+        """The last sample; of a true wave, the peak where nobody marked it."""
 
 
 @dataclass(frozen=True)
@@ -272,19 +272,12 @@ def _wave_scores(
     truth: np.ndarray, found: np.ndarray, rate: float, known: np.ndarray | None, window_ms: float
 ) -> WaveScores:
     in_truth, in_found = inside_known(truth[:, 1], known), inside_known(found[:, 1], known)
-    points = []
-    for column in range(len(POINTS)):
-        there, ours = truth[:, column] >= 0, found[:, column] >= 0
-        points.append(
-            _scores(
-                truth[there, column],
-                found[ours, column],
-                in_truth[there],
-                in_found[ours],
-                1000.0 / rate,
-                window_ms,
-            )
-        )
+    # A point that nobody marked stands at the peak: it takes the one that was found for it, and neither counts.
+    marked = np.stack([truth[:, 0] < truth[:, 1], np.ones(len(truth), bool), truth[:, 1] < truth[:, 2]], axis=1)
+    points = (
+        _scores(truth[:, n], found[:, n], in_truth & marked[:, n], in_found, 1000.0 / rate, window_ms)
+        for n in range(len(POINTS))
+    )
     return WaveScores(*points)
 
 

@@ -1,6 +1,8 @@
 """What a model is for: data, model, loss and measures bound together. Importing this package does not import jax."""
 
 from elman.tasks.classification import Classification, ClassPrediction
+from elman.tasks.ecg import Ecg
+from elman.tasks.ecg_metrics import EcgMetrics
 from elman.tasks.forecasting import Forecasting, ForecastPrediction
 from elman.tasks.forecasting_metrics import ForecastMetrics
 from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
@@ -13,6 +15,8 @@ from elman.tasks.tagging_metrics import TaggingMetrics
 __all__ = [
     "ClassPrediction",
     "Classification",
+    "Ecg",
+    "EcgMetrics",
     "ForecastMetrics",
     "ForecastPrediction",
     "Forecasting",

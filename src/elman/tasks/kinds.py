@@ -10,6 +10,7 @@ from elman.tasks._task import Task
 
 TASKS = {
     "Classification": "elman.tasks.classification",
+    "Ecg": "elman.tasks.ecg",
     "Forecasting": "elman.tasks.forecasting",
     "LanguageModelling": "elman.tasks.language_modelling",
     "Seq2Seq": "elman.tasks.seq2seq",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import re
+import tarfile
+from itertools import islice
 from pathlib import Path
 
 LABELLED = (".csv", ".jsonl", ".tar.gz", ".tgz")
@@ -10,7 +13,15 @@ TABLES = (".csv", ".tsv")
 TAGGED = (".conllu", ".conll", ".iob", ".bio")
 PAIRED = (".tsv", ".dict")
 SPLITS = ("train", "dev", "valid", "validation", "test")
-GENERATED = {"sums": "Seq2Seq", "dates": "Seq2Seq", "grammar": "Tagging"}
+RECORDED = (".hea", ".dat")
+GENERATED = {
+    "sums": "Seq2Seq",
+    "dates": "Seq2Seq",
+    "grammar": "Tagging",
+    "ecg": "Ecg",
+    "sines": "Forecasting",
+    "seasonal": "Forecasting",
+}
 """Names of generated data, for which no file is needed."""
 
 
@@ -20,12 +31,14 @@ def told(*places: str) -> str:
 
     >>> told(), told("a.txt"), told("b.conllu.xz"), told("c.csv"), told("sums"), told("a.en", "a.fr")
     ('LanguageModelling', 'LanguageModelling', 'Tagging', 'Classification', 'Seq2Seq', 'Seq2Seq')
-    >>> told("d.ts.gz")
-    'SeriesClassification'
+    >>> told("d.ts.gz"), told("100.hea")
+    ('SeriesClassification', 'Ecg')
     """
     if not places or places[0] == "-":
         return "LanguageModelling"
     path = Path(places[0])
+    if _holds_records(path):
+        return "Ecg"
     if path.is_dir():
         return _told_by_content(path)
     if places[0] in GENERATED and not path.exists():
@@ -39,6 +52,8 @@ def _told_by_name(*places: str) -> str:
         return "Tagging"
     if _holds_series(places[0]):
         return "SeriesClassification"
+    if _holds_steps(places[0]):
+        return "Forecasting"
     if names[0].endswith(LABELLED) or Path(places[0]).name.endswith(LABELLED):
         return "Classification"
     if names[0].endswith(PAIRED):
@@ -60,6 +75,8 @@ def _told_by_content(folder: Path) -> str:
         return "Tagging"
     if any(_holds_series(str(file)) for file in files):
         return "SeriesClassification"
+    if files and all(_holds_steps(str(file)) for file in files):
+        return "Forecasting"
     labelled = any(name.endswith(LABELLED) or _split_of(name) for name in names)
     classes = [inner for inner in folder.iterdir() if inner.is_dir() and not inner.name.startswith(".")]
     return "Classification" if labelled or len(classes) > 1 else "LanguageModelling"
@@ -72,6 +89,36 @@ def _holds_series(place: str) -> bool:
         return name.endswith(".ts")
     columns = {column.strip('"') for column in re.split(r"[\t,]", next(iter(_head(place)), ""))}
     return "series" in columns and "text" not in columns
+
+
+def _holds_records(place: Path) -> bool:
+    """Whether a place is a WFDB record, with an ending or without, or a folder or an archive of them."""
+    if place.name.endswith(RECORDED) or place.with_name(f"{place.name}.hea").is_file():
+        return True
+    if place.is_dir():
+        return any(place.rglob("*.hea"))
+    archive = next((part for part in (place, *place.parents) if ".tar" in part.name and part.is_file()), None)
+    if archive is None:
+        return False
+    try:
+        with tarfile.open(archive) as files:
+            return any(file.name.endswith(".hea") for file in islice(files, 100))
+    except (tarfile.TarError, OSError, EOFError, lzma.LZMAError):
+        return False  # `read` says what is wrong
+
+
+def _holds_steps(place: str) -> bool:
+    """Whether a file is a table with a column of stamps, columns of numbers, and none that is called text or label."""
+    from elman.data.history_rows import TIMES
+
+    rows = [re.split(r"[\t,]", line) for line in _head(place)[:2]] if _plain(place).endswith(TABLES) else []
+    if len(rows) < 2 or len(rows[0]) != len(rows[1]):
+        return False
+    columns = {name.strip('" ').lower(): field.strip('" ') for name, field in zip(*rows, strict=True)}
+    others = [field for name, field in columns.items() if name not in (*TIMES, "unique_id")]
+    numbers = all(re.fullmatch(r"[-+]?[\d.]+([eE][-+]?\d+)?|na|nan|", field.lower()) for field in others)
+    told_otherwise = {"text", "label", "series"} & {*columns}
+    return bool(others) and numbers and bool({*TIMES, "unique_id"} & {*columns}) and not told_otherwise
 
 
 def _split_of(name: str) -> bool:

@@ -1,0 +1,127 @@
+# %% [markdown]
+# # The same network as one layer
+#
+# The unrolled network of lesson 2 is so common that every toolkit has it as one layer: the simple recurrent network of
+# Elman (1990). One line stands for eight.
+#
+# **You need** lesson 2, or to know what a hidden state is that goes from character to character.
+
+# %%
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import elman
+from elman.data import Characters, next_token_windows
+from elman.data.shuffled import Shuffled
+from elman.lessons import draw_losses, lesson_text, pace
+from elman.models.language_model import LanguageModel
+from elman.ops.losses import cross_entropy
+from elman.training.learn import learn
+
+text = lesson_text()
+print(text.note)
+characters = Characters.of([text.characters])
+windows, further = next_token_windows(characters.encode(text.characters), 8)
+xs, y = windows[:-2], further[:-2, -1]
+print(xs.shape, y.shape)
+
+# %% [markdown]
+# ## The network
+#
+# An embedding, a recurrent layer, an output layer: `LanguageModel` puts them together. The cell is one step of
+#
+#     h = relu(x W + h U + b)
+#
+# and `unroll` does the steps. One thing differs from lesson 2: here the two arrows are added *before* relu.
+
+# %%
+HIDDEN, FACTORS, VOCAB = 256, 42, characters.size + 1
+
+
+def cell(input_size, hidden_size, *, key):
+    return elman.Elman(input_size, hidden_size, activation="relu", key=key)  # with relu it starts from the identity
+
+
+model = LanguageModel(
+    cell, vocab=VOCAB, embedding_size=FACTORS, hidden_size=HIDDEN, num_layers=1, key=jax.random.key(0)
+)
+
+# %% [markdown]
+# ## Where the weights are
+#
+# | layer | how many | for 86 rows |
+# |---|---|---|
+# | embedding | rows x 42 | 3,612 |
+# | recurrent | 42 x 256 + 256 x 256 + 256 | 76,544 |
+# | output | 256 x rows + rows | 22,102 |
+# | all | | 102,258 |
+
+
+# %%
+def size(part):
+    return sum(array.size for array in jax.tree.leaves(part))
+
+
+counts = {"embedding": size(model.embedding), "recurrent": size(model.layers), "output": size(model.head)}
+counts["all"] = size(model)
+for name, count in counts.items():
+    print(f"{name:<10}{count:>8,}")
+
+# %% [markdown]
+# ## Training
+#
+# The layer gives a score after each character; here only the one after the eighth counts. The state begins at zero for
+# every window.
+
+
+# %%
+def loss(model, carry, batch, *, key):
+    windows, answers = batch
+    _, logits = model(jnp.asarray(windows), model.init_carry(len(windows)))
+    return cross_entropy(logits[:, -1:], answers[:, None], jnp.ones((len(answers), 1))), carry
+
+
+examples = pace(full=len(y), short=10_000)
+batches = Shuffled(xs[:examples], y[:examples], batch_size=64)
+losses = []
+for epoch in learn(model, loss, batches, epochs=pace(full=8, short=1)):
+    print(epoch)
+    losses.append(epoch.loss)
+trained = epoch.model
+draw_losses({"one layer": losses}, "03-losses", printed=(2.7939, 1.6421))
+
+
+# %% [markdown]
+# ## What does it say?
+#
+# The printed run answered "a", "t" and "n".
+
+
+# %%
+def next_character(eight):
+    ids = jnp.asarray(characters.encode(eight))[None]
+    _, logits = trained(ids, trained.init_carry(1))
+    return characters.token(int(logits[0, -1, 1 : characters.size].argmax()) + 1)
+
+
+answers = {eight: next_character(eight) for eight in ("this is ", "part of ", "queens a")}
+print(answers)
+
+# %% [markdown]
+# Two engines, one answer: the C++ kernel that `unroll` takes where there is one, and the loop in NumPy, float64, which
+# anyone can read in an evening.
+
+# %%
+ids = jnp.asarray(xs[:64])
+carry, fast = elman.unroll(trained.layers.cells[0], trained.embedding(ids))
+_, slow = elman.unroll(trained.layers.cells[0], trained.embedding(ids), engine="reference")
+difference = float(np.abs(np.asarray(fast) - np.asarray(slow)).max())
+print(f"largest difference: {difference:.1e}, of states up to {float(abs(fast).max()):.1f}")
+
+# %% [markdown]
+# ## Try next
+#
+# - Take `elman.GRU` for the cell: `LanguageModel(elman.GRU, ...)`. What do the gates cost in weights and in time?
+# - Take tanh, which starts from a rotation. Is the first epoch better, and the last?
+# - Seven of eight scores are thrown away here. Lesson 4 uses them all.

@@ -1,0 +1,123 @@
+# %% [markdown]
+# # A sequence in, a sequence out
+#
+# The recurrent layer gives a state after each character, and the output layer reads each of them. In elman that is what
+# a layer does; there is no switch for it.
+#
+# **You need** to know what a recurrent layer is (lesson 3), and why one answers after every character (lesson 4).
+
+# %%
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import elman
+from elman.data import Characters, next_token_windows
+from elman.data.shuffled import Shuffled
+from elman.lessons import draw_losses, figure, lesson_text, pace, show
+from elman.models.language_model import LanguageModel
+from elman.ops.losses import cross_entropy
+from elman.training.learn import learn
+
+text = lesson_text()
+print(text.note)
+characters = Characters.of([text.characters])
+windows, further = next_token_windows(characters.encode(text.characters), 8)
+xs, ys = windows[:-2], further[:-2]
+print(xs.shape, ys.shape)
+
+# %% [markdown]
+# ## The network
+#
+# The very network of lesson 3: 102,258 weights for 86 rows. Only the loss looks at all eight answers now.
+
+# %%
+HIDDEN, FACTORS, VOCAB = 256, 42, characters.size + 1
+
+
+def cell(input_size, hidden_size, *, key):
+    return elman.Elman(input_size, hidden_size, activation="relu", key=key)
+
+
+model = LanguageModel(
+    cell, vocab=VOCAB, embedding_size=FACTORS, hidden_size=HIDDEN, num_layers=1, key=jax.random.key(0)
+)
+weights = sum(array.size for array in jax.tree.leaves(model))
+_, logits = model(jnp.asarray(xs[:64]), model.init_carry(64))
+print(f"{weights:,} weights; scores of 64 windows: {logits.shape}")
+
+# %% [markdown]
+# ## Training
+
+
+# %%
+def loss(model, carry, batch, *, key):
+    windows, answers = batch
+    _, logits = model(jnp.asarray(windows), model.init_carry(len(windows)))
+    return cross_entropy(logits, answers, jnp.ones(answers.shape)), carry
+
+
+examples = pace(full=len(xs), short=10_000)
+batches = Shuffled(xs[:examples], ys[:examples], batch_size=64)
+losses = []
+for epoch in learn(model, loss, batches, epochs=pace(full=8, short=1)):
+    print(epoch)
+    losses.append(epoch.loss)
+trained = epoch.model
+draw_losses({"sequence": losses}, "05-losses", printed=(2.4284, 1.7258))
+
+
+# %% [markdown]
+# ## What does it say?
+#
+# Printed there: "ahen sn " after " this is".
+
+
+# %%
+@jax.jit
+def chances(model, ids):
+    """The probability of each character after each of `ids`."""
+    _, logits = model(ids[None], model.init_carry(1))
+    return jax.nn.softmax(logits[0])
+
+
+eight = " this is"
+after = chances(trained, jnp.asarray(characters.encode(eight)))
+answer = characters.decode(after[:, 1 : characters.size].argmax(-1) + 1)
+print(repr(eight), "->", repr(answer))
+
+# %% [markdown]
+# A row of numbers for each character is hard to read, a picture is not: darker is likelier.
+
+# %%
+likely = np.flatnonzero(np.asarray(after).max(0) > 0.05)
+drawing, axes = figure()
+axes.imshow(np.asarray(after)[:, likely].T, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+axes.set_xticks(range(8), [character.replace(" ", "␣") for character in eight])
+names = [characters.token(number) if number < characters.size else "?" for number in likely]
+axes.set_yticks(range(len(likely)), [name.replace(" ", "␣").replace("\n", "⏎").replace("$", r"\$") for name in names])
+axes.set_xlabel("character read")
+axes.set_ylabel("character that may come next")
+show(drawing, "05-chances")
+print(f"each row sums to 1: {float(after.sum(1).min()):.6f} to {float(after.sum(1).max()):.6f}")
+
+# %% [markdown]
+# ## Windows are not needed
+#
+# The layer takes any number of characters, and its state is a value: what it read before can be handed on. Two windows
+# with the state between them are one of sixteen.
+
+# %%
+sixteen = jnp.asarray(xs[:2].reshape(1, 16))
+_, whole = trained(sixteen, trained.init_carry(1))
+state, first_half = trained(sixteen[:, :8], trained.init_carry(1))
+_, second_half = trained(sixteen[:, 8:], state)
+joint_difference = float(abs(jnp.concatenate([first_half, second_half], axis=1) - whole).max())
+print(f"largest difference: {joint_difference:.1e}")
+
+# %% [markdown]
+# ## Try next
+#
+# - Let it write: take the likeliest character, append it, ask again. Then draw from the probabilities instead.
+# - Hand the state from one training window to the next. Lesson 7 does, and says what has to be right for it.
+# - Take the embedding away and give the network one number for each character: lesson 6.

@@ -1,0 +1,139 @@
+# %% [markdown]
+# # One number for each character: one-hot
+#
+# An embedding looks up a row of a table. The same can be said as a product: a vector with a 1 at the character's place
+# and 0 elsewhere, times the table. Here the recurrent layer reads such vectors itself, without a table before it.
+#
+# **You need** lesson 5, the network that answers after every character.
+
+# %%
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import elman
+from elman.data import Characters, next_token_windows
+from elman.data.shuffled import Shuffled
+from elman.layers import Dense, Embedding
+from elman.lessons import draw_losses, figure, lesson_text, pace, show
+from elman.ops.initializers import embedding
+from elman.ops.losses import cross_entropy
+from elman.training.learn import learn
+
+text = lesson_text()
+print(text.note)
+characters = Characters.of([text.characters])
+windows, further = next_token_windows(characters.encode(text.characters), 8)
+HIDDEN, VOCAB = 256, characters.size + 1
+
+# %% [markdown]
+# ## One-hot
+#
+# Each window becomes 8 rows of 86 places. As single bits of truth, the whole text takes 52 megabytes; as the numbers
+# that Keras wants, four times that, twice.
+
+# %%
+examples = pace(full=len(windows) - 2, short=10_000)
+hot = np.eye(VOCAB, dtype=bool)
+xs, ys = hot[windows[:examples]], hot[further[:examples]]
+print(xs.shape, ys.shape, f"{xs.nbytes / 1e6:.0f} million bytes each")
+
+# %% [markdown]
+# One-hot times table is a row of the table:
+
+# %%
+table = Embedding(VOCAB, 42, key=jax.random.key(1))
+as_product = jnp.asarray(xs[:4], jnp.float32) @ table.table
+difference = float(abs(as_product - table(jnp.asarray(windows[:4]))).max())
+print(f"largest difference: {difference}")
+
+# %% [markdown]
+# ## The network
+#
+# The kernel of the recurrent layer has a row for each character now: it is the table. And the target is one-hot as
+# well: the cross-entropy with a target of one 1 is minus the logarithm of the probability at that place, so that
+# comparing with the number of the character (`cross_entropy` here, "sparse" in Keras) is the same.
+
+# %%
+keys = jax.random.split(jax.random.key(0))
+cell = elman.Elman(VOCAB, HIDDEN, activation="relu", key=keys[0])
+cell = eqx.tree_at(lambda cell: cell.kernel, cell, embedding(keys[0], VOCAB, HIDDEN))  # a table begins as one
+model = {
+    "recurrent": cell,
+    "output": Dense(HIDDEN, VOCAB, key=keys[1]),
+}
+weights = {name: sum(array.size for array in jax.tree.leaves(part)) for name, part in model.items()}
+print(weights)
+
+
+@jax.jit
+def scores(model, hot):
+    _, states = elman.unroll(model["recurrent"], hot.astype(jnp.float32))
+    return model["output"](states)
+
+
+def loss(model, carry, batch, *, key):
+    inputs, answers = batch
+    log_chances = jax.nn.log_softmax(scores(model, inputs))
+    total = -(answers * log_chances).sum()
+    return (total, answers.shape[0] * answers.shape[1]), carry
+
+
+batch = (jnp.asarray(xs[:64]), jnp.asarray(ys[:64]))
+with_one_hot = loss(model, (), batch, key=None)[0][0]
+with_numbers = cross_entropy(scores(model, batch[0]), jnp.asarray(further[:64]), jnp.ones((64, 8)))[0]
+print(f"loss with one-hot targets {float(with_one_hot):.4f}, with numbers {float(with_numbers):.4f}")
+
+# %% [markdown]
+# ## Training
+
+# %%
+batches = Shuffled(xs, ys, batch_size=64)
+losses = []
+for epoch in learn(model, loss, batches, epochs=pace(full=8, short=1)):
+    print(epoch)
+    losses.append(epoch.loss)
+trained = epoch.model
+draw_losses({"one-hot": losses}, "06-losses", printed=(2.4383, 1.7410))
+
+# %% [markdown]
+# ## What does it say?
+#
+# Printed there: "thes cs " after " this is".
+
+# %%
+eight = " this is"
+logits = scores(trained, jnp.asarray(hot[characters.encode(eight)])[None])[0]
+answer = characters.decode(logits[:, 1 : characters.size].argmax(-1) + 1)
+print(repr(eight), "->", repr(answer))
+
+# %% [markdown]
+# ## What it learnt about characters
+#
+# The rows of the kernel are vectors of characters, whether or not one calls them an embedding. Rows that point the same
+# way stand for characters that the network treats alike. Here are the letters, capitals and small, by the cosine of the
+# angle between their rows.
+
+# %%
+letters = [letter for letter in "aeiouybcdfghlmnprstvwAEIOTS" if letter in characters.tokens]
+rows = np.asarray(trained["recurrent"].kernel)[characters.encode("".join(letters))]
+directions = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+cosines = directions @ directions.T
+drawing, axes = figure(width=5, height=5)
+axes.imshow(cosines, cmap="RdBu", vmin=-1, vmax=1)
+axes.set_xticks(range(len(letters)), letters)
+axes.set_yticks(range(len(letters)), letters)
+show(drawing, "06-letters")
+vowels = [letters.index(letter) for letter in "aeiou"]
+others = [letters.index(letter) for letter in "bcdfghlmnprst"]
+between_vowels = float(np.mean([cosines[i, j] for i in vowels for j in vowels if i < j]))
+to_others = float(cosines[np.ix_(vowels, others)].mean())
+print(f"mean cosine between vowels {between_vowels:.2f}, between vowels and consonants {to_others:.2f}")
+
+# %% [markdown]
+# ## Try next
+#
+# - Put an embedding of 42 before the layer again, and compare the weights: what does the table save?
+# - Colour the rows of an embedding by their nearest neighbours, as done here for the kernel.
+# - Lesson 9 has this network once more, without any layer: with its step and its gradients written out.

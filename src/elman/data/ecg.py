@@ -1,0 +1,139 @@
+"""ECGs: one lead of a recording, with its waves and beats as far as they are known."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from elman._errors import DataError
+from elman.data.resample import resampled
+from elman.data.wfdb import Record
+
+WaveKind = Literal["P", "QRS", "T"]
+
+KINDS = {
+    "N": "NLRBejn",
+    "S": "AaJS",
+    "V": "VEr",
+    "F": "F",
+    "Q": "/fQ?",
+}
+"""Kinds of beats after AAMI EC57 with their WFDB symbols, as de Chazal et al. (2004) count them: normal and bundle
+branch block, supraventricular ectopic, ventricular ectopic, fusion, paced or not to be told."""
+
+_KIND_OF = {symbol: kind for kind, symbols in KINDS.items() for symbol in symbols}
+_MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
+
+
+class Wave(NamedTuple):
+    """A P wave, QRS complex or T wave, in samples; the end belongs to it. An onset or an end that nobody marked is at
+    the peak."""
+
+    kind: WaveKind
+    onset: int
+    peak: int
+    end: int
+
+    @property
+    def has_onset(self) -> bool:
+        """Whether the onset was marked."""
+        return self.onset < self.peak
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the end was marked."""
+        return self.peak < self.end
+
+
+class Beat(NamedTuple):
+    """A heartbeat, at the sample of its QRS complex."""
+
+    sample: int
+    symbol: str
+    """WFDB's."""
+    kind: str
+    """A key of `KINDS`; "" where it is not known."""
+
+
+class Strip(NamedTuple):
+    """One lead of a recording."""
+
+    signal: Float[np.ndarray, " time"]
+    """In mV, float32; NaN where a sample is missing."""
+    rate: float
+    """Samples a second."""
+    record: str
+    lead: str
+    patient: str
+    """Whose heart it is: strips of one patient belong into one part."""
+    waves: tuple[Wave, ...]
+    """In the order of their peaks."""
+    beats: tuple[Beat, ...]
+    known: Bool[np.ndarray, " time"]
+    """Where every wave was marked, from onset to end."""
+    beats_known: Bool[np.ndarray, " time"]
+    """Where every beat was marked."""
+    place: str = "the strip"
+    """Where it was found, for messages."""
+
+
+def kind_of(symbol: str) -> str | None:
+    """The kind of the beat that a WFDB symbol stands for; None where it stands for no beat.
+
+    >>> kind_of("L"), kind_of("V"), kind_of("~")
+    ('N', 'V', None)
+    """
+    return _KIND_OF.get(symbol)
+
+
+def strips_of(record: Record, *, patient: str = "") -> tuple[Strip, ...]:
+    """The leads of a record of which nothing is known; signals that are no voltage are left out.
+
+    Raises:
+        DataError: no signal in volts.
+
+    >>> record = Record("a", np.full((3, 1), 500, np.float32), 250.0, ("II",), ("uV",))
+    >>> strips_of(record)[0].signal.tolist()
+    [0.5, 0.5, 0.5]
+    """
+    units = record.units or ("mV",) * len(record.leads)
+    none, strips = np.zeros(len(record.signals), bool), []
+    for signal, lead, unit in zip(record.signals.T, record.leads, units, strict=True):
+        if (factor := _MILLIVOLTS.get(unit.lower())) is not None:
+            values = np.ascontiguousarray(signal if factor == 1 else signal * np.float32(factor))
+            strips.append(
+                Strip(values, record.rate, record.name, lead, patient or record.name, (), (), none, none, record.place)
+            )
+    if not strips:
+        said = ", ".join(f"{lead} in {unit}" for lead, unit in zip(record.leads, units, strict=True)) or "no signal"
+        raise DataError(f"{record.place}: {said}; expected an ECG in mV, uV or V")
+    return tuple(strips)
+
+
+def at_rate(strip: Strip, rate: float) -> Strip:
+    """The strip with `rate` samples a second, its marks moved with it.
+
+    >>> wave = Wave("QRS", 100, 110, 120)
+    >>> strip = Strip(np.zeros(720), 360.0, "a", "II", "a", (wave,), (Beat(110, "N", "N"),), *np.ones((2, 720), bool))
+    >>> new = at_rate(strip, 250)
+    >>> len(new.signal), new.waves[0], new.beats[0].sample, len(new.known)
+    (500, Wave(kind='QRS', onset=69, peak=76, end=83), 76, 500)
+    """
+    if rate == strip.rate:
+        return strip
+    signal, share = resampled(strip.signal, rate=strip.rate, to=rate), rate / strip.rate
+
+    def moved(sample: int) -> int:
+        return min(round(sample * share), len(signal) - 1)
+
+    nearest = np.minimum(np.rint(np.arange(len(signal)) / share).astype(int), len(strip.signal) - 1)
+    return strip._replace(
+        signal=signal,
+        rate=rate,
+        waves=tuple(Wave(wave.kind, *map(moved, wave[1:])) for wave in strip.waves),
+        beats=tuple(beat._replace(sample=moved(beat.sample)) for beat in strip.beats),
+        known=strip.known[nearest],
+        beats_known=strip.beats_known[nearest],
+    )

@@ -1,0 +1,137 @@
+"""Annotated ECGs: LUDB (Kalyakulina et al., 2020), the QT Database (Laguna et al., 1997), MIT-BIH (Moody and Mark,
+2001), and records that are annotated in the same ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from elman._errors import DataError
+from elman.data.ecg import Beat, Strip, strips_of
+from elman.data.ecg_marks import (
+    Marked,
+    between,
+    check_within,
+    fluttering,
+    has_waves,
+    in_runs,
+    marked_beats,
+    marked_waves,
+)
+from elman.data.wfdb import Record, annotations_of, record_of, whole_records
+from elman.data.wfdb_annotations import Annotations
+from elman.data.wfdb_places import Shelf, shelves
+
+WAVES, BEATS = "q1c", "atr"
+"""Endings of files with the waves of some beats, and with every beat."""
+
+MIT_RATE = 360.0
+_MIT = range(100, 235)
+_SAME_PATIENT = {"202": "201"}
+
+
+def read_strips(*places: str | Path) -> tuple[Strip, ...]:
+    """The leads of annotated records. What is known of them is told by the files beside each header:
+
+    - a file for each lead, such as `1.ii` (LUDB): the waves of that lead, all from the first to the last, and beats
+      whose kinds are not told;
+    - `.q1c` (QT Database): the waves of some beats, the same for all leads;
+    - `.atr` (MIT-BIH, and beside `.q1c`): every beat with its kind; and the waves where onsets and ends are among them.
+
+    Args:
+        places: as for `read_record`; folders and archives may hold any number of records.
+
+    Raises:
+        DataError: no annotated record, annotations beyond their record, or a damaged file.
+    """
+    strips, bare = [], []
+    for shelf, names in shelves(*places):
+        for name in whole_records(shelf, names):
+            found = list(_strips(shelf, name))
+            strips += found
+            bare += [] if found else [f"{shelf.name}/{name}"]
+    if not strips:
+        raise DataError(
+            f"{bare[0]}: no annotations; expected {BEATS} (beats), {WAVES} (waves) or a file for each lead such as .ii "
+            "beside the header"
+        )
+    return tuple(strips)
+
+
+def _strips(shelf: Shelf, name: str) -> Iterator[Strip]:
+    endings = {file.removeprefix(f"{name}.") for file in shelf.files if file.startswith(f"{name}.")}
+    record = record_of(shelf, name)
+    marks = partial(_annotations, shelf, record)
+    leads = strips_of(record, patient=_patient(record, endings))
+    if any(strip.lead.lower() in endings for strip in leads):
+        for strip in leads:
+            if strip.lead.lower() in endings:
+                yield _of_lead(strip, marks(strip.lead.lower()))
+    elif WAVES in endings:
+        waves, beats = marks(WAVES), marks(BEATS) if BEATS in endings else None
+        yield from (_of_some_beats(strip, waves, beats) for strip in leads)
+    elif BEATS in endings:
+        found = marks(BEATS)
+        yield from (_of_lead(strip, found) if has_waves(found) else _of_beats(strip, found) for strip in leads)
+
+
+def _annotations(shelf: Shelf, record: Record, ending: str) -> Annotations:
+    """The annotations, at the record's rate."""
+    found = annotations_of(shelf, record.name, ending)
+    if found.rate not in (None, record.rate):
+        found = found._replace(samples=np.rint(found.samples * (record.rate / found.rate)).astype(np.int64))
+    check_within(found, len(record.signals), f"{record.place}.{ending}")
+    return found._replace(rate=record.rate)
+
+
+def _of_lead(strip: Strip, annotations: Annotations) -> Strip:
+    """Waves that are all marked from the first to the last."""
+    marked, length = marked_waves(annotations), len(strip.signal)
+    if not marked.waves:
+        return strip
+    known = between(min(wave.onset for wave in marked.waves), max(wave.end for wave in marked.waves), length)
+    known &= ~_unclear(marked, length)
+    complexes = [wave for wave in marked.waves if wave.kind == "QRS"]
+    beats_known = between(complexes[0].onset, complexes[-1].end, length) if complexes else np.zeros(length, bool)
+    return strip._replace(waves=marked.waves, beats=_kindless(marked), known=known, beats_known=beats_known)
+
+
+def _of_some_beats(strip: Strip, annotations: Annotations, every: Annotations | None) -> Strip:
+    """Waves of some beats; every beat where `every` is there."""
+    marked, length = marked_waves(annotations), len(strip.signal)
+    beats = None if every is None else marked_beats(every)
+    known = in_runs(marked, beats, length)
+    if every is None:
+        return strip._replace(waves=marked.waves, beats=_kindless(marked), known=known, beats_known=known)
+    return _of_beats(strip, every)._replace(waves=marked.waves, known=known)
+
+
+def _of_beats(strip: Strip, annotations: Annotations) -> Strip:
+    beats_known = ~fluttering(annotations, len(strip.signal))
+    return strip._replace(beats=marked_beats(annotations), beats_known=beats_known)
+
+
+def _kindless(marked: Marked) -> tuple[Beat, ...]:
+    """The complexes as beats: who marked waves wrote N for most of them, whatever they were."""
+    return tuple(beat._replace(kind="") for beat in marked.complexes)
+
+
+def _unclear(marked: Marked, length: int) -> np.ndarray:
+    mask = np.zeros(length, bool)
+    for first, last in marked.unclear:
+        mask |= between(first, last, length)
+    return mask
+
+
+def _patient(record: Record, endings: set[str]) -> str:
+    """Whose heart it is. Some records of the QT Database are pieces of MIT-BIH's, of which two are of one patient."""
+    number = record.name.removeprefix("sel")
+    is_piece = WAVES in endings and number != record.name
+    if number.isdecimal() and int(number) in _MIT and (is_piece or record.rate == MIT_RATE):
+        return f"mitdb {_SAME_PATIENT.get(number, number)}"
+    database = "qtdb" if is_piece else "ludb" if any(lead.lower() in endings for lead in record.leads) else "record"
+    return f"{database} {record.name}"

@@ -1,0 +1,251 @@
+"""From the probabilities of every sample of an ECG to waves with an onset, a peak and an end, and to heartbeats.
+
+A wave is a run of samples of which it is the likeliest label. Runs that are too short to be one are left out, and parts
+of one that lie close together are joined. A heartbeat is a run of samples of which a beat is likelier than none, at
+least a refractory time after the last. All depends on what is near alone, so that a long signal can be read in pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+LEAST_MS = {"P": 30, "QRS": 28, "T": 50}
+"""Shorter runs are no wave."""
+
+GAP_MS = 32
+"""Parts of a wave that are nearer than this are one."""
+
+SURE = 0.5
+"""A wave's greatest probability is at least this."""
+
+REFRACTORY_MS = 200
+"""No beat comes so soon after another (ANSI/AAMI EC57 leaves out such ones)."""
+
+BEAT_GAP_MS = 60
+"""Runs of a beat that are nearer than this are one."""
+
+QRS_REACH_MS = 120
+"""A QRS complex whose edge is at most so far from a beat is its."""
+
+P_REACH_MS, T_REACH_MS = 500, 700
+"""The onset of a P wave before the QRS complex, and the end of a T wave after it, are no farther than this."""
+
+SMALL = 0.08
+"""A deflection of less than this share of the greatest of its QRS complex is no Q, R or S."""
+
+
+class Segment(NamedTuple):
+    """A wave: samples, the end included, and the mean probability of its samples."""
+
+    kind: str
+    onset: int
+    peak: int
+    end: int
+    confidence: float
+
+
+class Detection(NamedTuple):
+    """A beat: its sample, its kind, and how probable a beat is at its surest sample."""
+
+    sample: int
+    kind: str
+    confidence: float
+
+
+class Heartbeat(NamedTuple):
+    """A beat with its waves; the peak of `qrs` is R, or the deepest point of a complex without R."""
+
+    kind: str
+    confidence: float
+    qrs: Segment
+    q: int | None
+    s: int | None
+    p: Segment | None
+    """None: there is no P wave."""
+    t: Segment | None
+
+
+def find_waves(
+    signal: Float[np.ndarray, " time"],
+    chances: Float[np.ndarray, "time label"],
+    *,
+    names: Sequence[str],
+    rate: float,
+) -> list[Segment]:
+    """The waves of a lead in order.
+
+    Args:
+        signal: the lead, in which peaks are looked for.
+        chances: probabilities of the labels of every sample.
+        names: of the labels, the first being none.
+        rate: samples a second.
+
+    >>> chances = np.full((40, 2), [0.9, 0.1])
+    >>> chances[10:20] = [0.2, 0.8]
+    >>> find_waves(np.sin(np.arange(40) / 5), chances, names=("", "T"), rate=100.0)
+    [Segment(kind='T', onset=10, peak=13, end=19, confidence=0.8)]
+    """
+    runs = [run for run in _runs(chances.argmax(axis=1)) if names[run[0]]]
+    runs = [run for run in runs if _long_enough(run, names, rate, share=0.4)]
+    found = []
+    for label, onset, end in _joined(runs, gap=GAP_MS * rate / 1000):
+        likely = chances[onset : end + 1, label]
+        if _long_enough((label, onset, end), names, rate) and likely.max() >= SURE:
+            peak = onset + _peak(signal[onset : end + 1], smooth=0 if names[label] == "QRS" else round(0.02 * rate))
+            found.append(Segment(names[label], onset, peak, end, float(likely.mean())))
+    return found
+
+
+def find_beats(chances: Float[np.ndarray, "time label"], *, names: Sequence[str], rate: float) -> list[Detection]:
+    """The beats of a lead in order, each at the middle of the mass of its probability.
+
+    Args:
+        chances: probabilities of the labels of every sample, the first being no beat.
+        names: of the kinds, which are the labels from 1 on; a kind of "" is never found.
+        rate: samples a second.
+
+    >>> chances = np.full((100, 3), [0.98, 0.01, 0.01])
+    >>> chances[40:51] = [0.2, 0.1, 0.7]
+    >>> find_beats(chances, names=("N", "V"), rate=100.0)
+    [Detection(sample=45, kind='V', confidence=0.8)]
+    """
+    beat = 1 - chances[:, 0]
+    runs = _joined([run for run in _runs(beat > 0.5) if run[0]], gap=BEAT_GAP_MS * rate / 1000)
+    known = [place for place, name in enumerate(names) if name]
+    found = list[Detection]()
+    masses = list[float]()
+    for _, onset, end in runs:
+        likely = beat[onset : end + 1]
+        mass = float(likely.sum())
+        sample = onset + round(float((likely * np.arange(len(likely))).sum() / mass))
+        kinds = chances[onset : end + 1, 1:].sum(axis=0)
+        kind = names[max(known, key=lambda place: kinds[place])] if known else "N"
+        one = Detection(sample, kind, float(likely.max()))
+        if found and sample - found[-1].sample < REFRACTORY_MS * rate / 1000:
+            if mass > masses[-1]:
+                found[-1], masses[-1] = one, mass
+            continue
+        found.append(one)
+        masses.append(mass)
+    return found
+
+
+def heartbeats(
+    signal: Float[np.ndarray, " time"], waves: Sequence[Segment], beats: Sequence[Detection], *, rate: float
+) -> list[Heartbeat]:
+    """Each beat with the waves that are its; those of no beat are left out. A beat whose QRS complex was not found as a
+    wave has one of 100 ms around it.
+
+    >>> signal = np.zeros(100)
+    >>> signal[48:53] = [0, -1, 5, -2, 0]
+    >>> waves = [Segment("P", 30, 33, 36, 0.9), Segment("QRS", 48, 50, 52, 0.9)]
+    >>> [beat] = heartbeats(signal, waves, [Detection(50, "N", 0.99)], rate=100.0)
+    >>> beat.p.peak, beat.q, beat.qrs.peak, beat.s, beat.t
+    (33, 49, 50, 51, None)
+    """
+    complexes = [wave for wave in waves if wave.kind == "QRS"]
+    found, taken = list[tuple[Detection, Segment]](), set[int]()
+    for beat in beats:
+        place = _nearest(complexes, beat.sample, reach=QRS_REACH_MS * rate / 1000)
+        if place is not None and place not in taken:
+            taken.add(place)
+            found.append((beat, complexes[place]))
+        elif place is None:
+            found.append((beat, _around(beat, signal, rate)))
+    limits = [*(qrs.onset for _, qrs in found[1:]), len(signal)]
+    result, before = list[Heartbeat](), -1
+    for (beat, qrs), after in zip(found, limits, strict=True):
+        q, r, s = qrs_points(signal, qrs)
+        t = _best(waves, "T", max(qrs.end, before), min(after, qrs.peak + T_REACH_MS * rate / 1000))
+        p = _last(waves, "P", max(before, qrs.onset - P_REACH_MS * rate / 1000), qrs.onset)
+        result.append(Heartbeat(beat.kind, beat.confidence, qrs._replace(peak=r), q, s, p, t))
+        before = qrs.end if t is None else t.end
+    return result
+
+
+def qrs_points(signal: Float[np.ndarray, " time"], qrs: Segment) -> tuple[int | None, int, int | None]:
+    """Q, R and S: the lowest points before and after the highest, measured from the line between onset and end. A
+    complex that goes nowhere up has its lowest point for R, and neither Q nor S.
+
+    >>> qrs_points(np.array([0, -1.0, 8.0, -3.0, 0]), Segment("QRS", 0, 2, 4, 0.9))
+    (1, 2, 3)
+    >>> qrs_points(np.array([0, -1.0, -8.0, -3.0, 0]), Segment("QRS", 0, 2, 4, 0.9))
+    (None, 2, None)
+    """
+    heights = _above_line(signal[qrs.onset : qrs.end + 1])
+    least = SMALL * np.abs(heights).max()
+    r = int(heights.argmax())
+    if heights[r] <= least:
+        return None, qrs.onset + int(heights.argmin()), None
+    q = int(heights[: r + 1].argmin())
+    s = r + int(heights[r:].argmin())
+    return (
+        qrs.onset + q if heights[q] < -least else None,
+        qrs.onset + r,
+        qrs.onset + s if heights[s] < -least else None,
+    )
+
+
+def _runs(labels: Int[np.ndarray, " time"]) -> list[tuple[int, int, int]]:
+    """(label, first, last) of each run of the same label."""
+    if not len(labels):
+        return []
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(labels)) + 1])
+    ends = np.concatenate([starts[1:], [len(labels)]]) - 1
+    return list(zip(labels[starts].astype(int).tolist(), starts.tolist(), ends.tolist(), strict=True))
+
+
+def _joined(runs: Sequence[tuple[int, int, int]], *, gap: float) -> list[tuple[int, int, int]]:
+    joined = list[tuple[int, int, int]]()
+    for label, first, last in runs:
+        if joined and joined[-1][0] == label and first - joined[-1][2] - 1 < gap:
+            joined[-1] = (label, joined[-1][1], last)
+        else:
+            joined.append((label, first, last))
+    return joined
+
+
+def _long_enough(run: tuple[int, int, int], names: Sequence[str], rate: float, share: float = 1.0) -> bool:
+    label, first, last = run
+    return last - first + 1 >= share * LEAST_MS[names[label]] * rate / 1000
+
+
+def _peak(signal: np.ndarray, *, smooth: int) -> int:
+    """Where a wave is farthest from the line between its ends."""
+    heights = np.abs(_above_line(signal))
+    if smooth > 1 and len(heights) > smooth:
+        heights = np.convolve(heights, np.ones(smooth) / smooth, mode="same")
+    return int(heights.argmax())
+
+
+def _above_line(signal: np.ndarray) -> np.ndarray:
+    return signal - np.linspace(signal[0], signal[-1], len(signal))
+
+
+def _nearest(segments: Sequence[Segment], sample: int, *, reach: float) -> int | None:
+    """Which segment's edge is nearest to a sample that may lie within it; None where all are farther than `reach`."""
+    distances = [max(one.onset - sample, sample - one.end, 0) for one in segments]
+    place = min(range(len(segments)), key=distances.__getitem__, default=None)
+    return place if place is not None and distances[place] <= reach else None
+
+
+def _around(beat: Detection, signal: np.ndarray, rate: float) -> Segment:
+    half = round(0.05 * rate)
+    onset, end = max(0, beat.sample - half), min(len(signal) - 1, beat.sample + half)
+    return Segment("QRS", onset, onset + _peak(signal[onset : end + 1], smooth=0), end, 0.0)
+
+
+def _best(waves: Sequence[Segment], kind: str, first: float, last: float) -> Segment | None:
+    """The surest wave of a kind between two samples."""
+    inside = [wave for wave in waves if wave.kind == kind and first <= wave.onset and wave.peak < last]
+    return max(inside, key=lambda wave: wave.confidence * (wave.end - wave.onset + 1), default=None)
+
+
+def _last(waves: Sequence[Segment], kind: str, first: float, last: float) -> Segment | None:
+    """The last wave of a kind between two samples."""
+    inside = [wave for wave in waves if wave.kind == kind and first <= wave.onset and wave.peak < last]
+    return inside[-1] if inside else None

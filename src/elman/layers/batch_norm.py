@@ -1,0 +1,75 @@
+"""Normalisation over a batch (Ioffe and Szegedy, 2015).
+
+    y = (x - mean) / sqrt(variance + 0.001) * scale + shift        for each feature
+
+In training, mean and variance are those of the batch, over all its sequences and steps; beside it goes a running mean
+of them, which serves afterwards. The running values are measured, not learnt: a state, handed from batch to batch.
+A layer of n features has so 2 n weights and 2 n measured numbers; Keras counts all 4 n.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax.lax import rsqrt
+from jaxtyping import Array, Bool, Float
+
+TINY = 1e-3
+"""Keeps a constant feature finite; with the 0.99 below, Keras' own numbers."""
+
+
+class BatchStatistics(NamedTuple):
+    """The running mean and variance of each feature."""
+
+    mean: Float[Array, " feature"]
+    variance: Float[Array, " feature"]
+
+
+class BatchNorm(eqx.Module):
+    """Zero mean and unit variance of each feature over a batch, then a learned scale and shift.
+
+    >>> norm = BatchNorm(1)
+    >>> xs = jnp.array([[[1.0], [3.0]], [[5.0], [7.0]]])
+    >>> statistics, ys = norm.over_batch(norm.init_carry(), xs)
+    >>> [round(float(y), 2) for y in ys.ravel()], round(float(statistics.mean[0]), 4)
+    ([-1.34, -0.45, 0.45, 1.34], 0.04)
+    """
+
+    scale: Float[Array, " feature"]
+    shift: Float[Array, " feature"]
+    momentum: float = eqx.field(static=True)
+
+    def __init__(self, size: int, *, momentum: float = 0.99):
+        """`momentum` is the share of the running values that a batch leaves as it was."""
+        self.scale, self.shift, self.momentum = jnp.ones(size), jnp.zeros(size), momentum
+
+    def init_carry(self) -> BatchStatistics:
+        """Mean 0 and variance 1, until something was seen."""
+        return BatchStatistics(jnp.zeros_like(self.shift), jnp.ones_like(self.scale))
+
+    def __call__(
+        self, xs: Float[Array, "*batch feature"], statistics: BatchStatistics
+    ) -> Float[Array, "*batch feature"]:
+        """Normalises by `statistics`, as a network in use does."""
+        return (xs - statistics.mean) * rsqrt(statistics.variance + TINY) * self.scale + self.shift
+
+    def over_batch(
+        self,
+        statistics: BatchStatistics,
+        xs: Float[Array, "batch time feature"],
+        *,
+        mask: Bool[Array, "batch time"] | None = None,
+    ) -> tuple[BatchStatistics, Float[Array, "batch time feature"]]:
+        """Normalises by the batch's own mean and variance, as training does; also the running values after it. Where
+        `mask` is False nothing is counted."""
+        weights = jnp.ones(xs.shape[:2]) if mask is None else mask.astype(xs.dtype)
+        count = jnp.maximum(weights.sum(), 1)
+        mean = jnp.einsum("bt,btf->f", weights, xs) / count
+        variance = jnp.einsum("bt,btf->f", weights, (xs - mean) ** 2) / count
+        kept = self.momentum
+        running = BatchStatistics(
+            kept * statistics.mean + (1 - kept) * mean, kept * statistics.variance + (1 - kept) * variance
+        )
+        return running, self(xs, BatchStatistics(mean, variance))

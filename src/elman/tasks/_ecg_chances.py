@@ -1,0 +1,103 @@
+"""The probabilities of every sample of ECGs of any length, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from elman.data.ecg_codec import EcgCodec
+from elman.models.segmenter import Segmenter
+
+WINDOW, MARGIN = 2560, 320
+"""Samples of a window of a long signal, and how many at its ends are left to its neighbours."""
+
+ROWS = (2, 8, 32)
+"""Windows of a batch: few sizes are few shapes to compile."""
+
+
+class Chances(NamedTuple):
+    """Probabilities of the labels of every sample of one lead."""
+
+    waves: Float[np.ndarray, "time label"]
+    beats: Float[np.ndarray, "time label"]
+
+
+def all_chances(model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.ndarray, " time"]]) -> list[Chances]:
+    """The probabilities for each signal, which is in mV and of the codec's rate."""
+    features = [codec.features(codec.start(1), signal[None])[1][0] for signal in signals]
+    found = [[np.zeros((len(one), count), np.float32) for count in _labels(model)] for one in features]
+    if not model.causal:
+        cuts = [(row, *cut) for row, one in enumerate(features) for cut in _cuts(len(one))]
+        for pieces in _grouped(cuts):
+            windows = [features[row][start:stop] for row, start, stop, _, _ in pieces]
+            for at, head in enumerate(_of_windows(model, windows)):
+                for (row, start, _, first, last), scores in zip(pieces, head, strict=False):
+                    found[row][at][first:last] = scores[first - start : last - start]
+    else:
+        for rows in _grouped(range(len(features))):
+            for at, head in enumerate(_of_streams(model, [features[row] for row in rows])):
+                for row, scores in zip(rows, head, strict=False):
+                    found[row][at][:] = scores[: len(features[row])]
+    return [Chances(*one) for one in found]
+
+
+@jax.jit
+def read(model: Segmenter, carry: Any, xs: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The next samples of a stream: the state after them, and probabilities."""
+    carry, scores = model.read(carry, xs)
+    return carry, tuple(jax.nn.softmax(one) for one in scores)
+
+
+@jax.jit
+def _whole(model: Segmenter, xs: Any, lengths: Any) -> tuple[Any, ...]:
+    return tuple(jax.nn.softmax(one) for one in model(xs, lengths=lengths))
+
+
+def _labels(model: Segmenter) -> list[int]:
+    return [len(head.bias) for head in model.heads]
+
+
+def _cuts(length: int) -> list[tuple[int, int, int, int]]:
+    """(start, stop) of each window, and of the samples in it whose answers are kept."""
+    if length <= WINDOW:
+        return [(0, length, 0, length)]
+    hop = WINDOW - 2 * MARGIN
+    starts = [*range(0, length - WINDOW, hop), length - WINDOW]
+    kept = [0, *(start + MARGIN for start in starts[1:]), length]
+    return [(start, start + WINDOW, *pair) for start, pair in zip(starts, pairwise(kept), strict=True)]
+
+
+def _grouped(items: Sequence) -> Iterator[Sequence]:
+    for start in range(0, len(items), ROWS[-1]):
+        yield items[start : start + ROWS[-1]]
+
+
+def _rows(count: int) -> int:
+    return next(size for size in ROWS if size >= count)
+
+
+def _of_windows(model: Segmenter, windows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    xs = np.zeros((_rows(len(windows)), WINDOW, model.features), np.float32)
+    lengths = np.zeros(len(xs), np.int32)
+    for row, window in enumerate(windows):
+        xs[row, : len(window)], lengths[row] = window, len(window)
+    return [np.asarray(head) for head in _whole(model, xs, lengths)]
+
+
+def _of_streams(model: Segmenter, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """All signals side by side, window after window, with the state carried on; zeros follow their ends."""
+    rows, longest = _rows(len(signals)), max(map(len, signals)) + model.delay
+    carry, found = model.init_carry(rows), []
+    for start in range(0, longest, WINDOW):
+        xs = np.zeros((rows, WINDOW, model.features), np.float32)
+        for row, signal in enumerate(signals):
+            piece = signal[start : start + WINDOW]
+            xs[row, : len(piece)] = piece
+        carry, scores = read(model, carry, xs)
+        found.append([np.asarray(head) for head in scores])
+    return [np.concatenate(heads, axis=1)[:, model.delay :] for heads in zip(*found, strict=True)]
