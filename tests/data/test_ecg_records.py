@@ -113,6 +113,16 @@ def test_the_patients_of_two_databases_are_told(tmp_path):
     }
 
 
+def test_where_a_lead_cannot_be_read_nothing_of_it_is_known(tmp_path):
+    place, signals = (
+        record(tmp_path, atr=("N" * 9, range(100, 1000, 100))),
+        np.random.default_rng(0).normal(size=(1000, 2)),
+    )
+    signals[300:400, 1] = np.nan
+    write_record(place, Record("a", signals.astype(np.float32), 250.0, ("II", "V1")))
+    assert [spans(strip.beats_known) for strip in read_strips(place)] == [[(0, 999)], [(0, 299), (400, 999)]]
+
+
 def test_annotations_at_another_resolution_are_moved(tmp_path):
     found = read_strips(record(tmp_path, atr=("NV", [400, 800], 500.0)))
     assert [beat.sample for beat in found[0].beats] == [200, 400]

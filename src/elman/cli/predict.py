@@ -55,7 +55,8 @@ def _command(default: Config) -> Callable[..., int]:
         fitted = load(model)
         if not isinstance(fitted, Predictor):
             raise ArtefactError(f"{model}: answers no inputs")
-        for line in fitted.answers(*(files or ("-",)), options=prediction):
+        files = files or (("-",) if fitted.needs_input else ())
+        for line in fitted.answers(*files, options=prediction):
             print(line, flush=True)
         return 0
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from elman._errors import DataError
 from elman.data.ecg import Beat, Strip, strips_of
+from elman.data.ecg_faults import find_faults, unreadable
 from elman.data.ecg_marks import (
     Marked,
     between,
@@ -42,6 +43,8 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
     - `.q1c` (QT Database): the waves of some beats, the same for all leads;
     - `.atr` (MIT-BIH, and beside `.q1c`): every beat with its kind; and the waves where onsets and ends are among them.
 
+    Where a lead cannot be read (`ecg_faults.unreadable`), nothing of it counts as known, whatever the others show.
+
     Args:
         places: as for `read_record`; folders and archives may hold any number of records.
 
@@ -51,7 +54,7 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
     strips, bare = [], []
     for shelf, names in shelves(*places):
         for name in whole_records(shelf, names):
-            found = list(_strips(shelf, name))
+            found = [_readable(strip) for strip in _strips(shelf, name)]
             strips += found
             bare += [] if found else [f"{shelf.name}/{name}"]
     if not strips:
@@ -113,6 +116,11 @@ def _of_some_beats(strip: Strip, annotations: Annotations, every: Annotations | 
 def _of_beats(strip: Strip, annotations: Annotations) -> Strip:
     beats_known = ~fluttering(annotations, len(strip.signal))
     return strip._replace(beats=marked_beats(annotations), beats_known=beats_known)
+
+
+def _readable(strip: Strip) -> Strip:
+    bad = unreadable(find_faults(strip), len(strip.signal))
+    return strip._replace(known=strip.known & ~bad, beats_known=strip.beats_known & ~bad) if bad.any() else strip
 
 
 def _kindless(marked: Marked) -> tuple[Beat, ...]:
