@@ -50,15 +50,7 @@ if TYPE_CHECKING:
     from elman.inspection.verify import verify
     from elman.inspection.words import word_vectors
     from elman.recurrence import unroll
-    from elman.tasks import (
-        Classification,
-        Ecg,
-        Forecasting,
-        LanguageModelling,
-        Seq2Seq,
-        SeriesClassification,
-        Tagging,
-    )
+    from elman.tasks import Classification, Ecg, Forecasting, LanguageModelling, Seq2Seq, SeriesClassification, Tagging
     from elman.training.settings import Training
 
 _HOMES = {

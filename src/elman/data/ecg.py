@@ -23,8 +23,10 @@ KINDS = {
 """Kinds of beats after AAMI EC57 with their WFDB symbols, as de Chazal et al. (2004) count them: normal and bundle
 branch block, supraventricular ectopic, ventricular ectopic, fusion, paced or not to be told."""
 
+MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
+"""Units of a signal that is an ECG, in lower case."""
+
 _KIND_OF = {symbol: kind for kind, symbols in KINDS.items() for symbol in symbols}
-_MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
 
 
 class Wave(NamedTuple):
@@ -101,7 +103,7 @@ def strips_of(record: Record, *, patient: str = "") -> tuple[Strip, ...]:
     units = record.units or ("mV",) * len(record.leads)
     none, strips = np.zeros(len(record.signals), bool), []
     for signal, lead, unit in zip(record.signals.T, record.leads, units, strict=True):
-        if (factor := _MILLIVOLTS.get(unit.lower())) is not None:
+        if (factor := MILLIVOLTS.get(unit.lower())) is not None:
             values = np.ascontiguousarray(signal if factor == 1 else signal * np.float32(factor))
             strips.append(
                 Strip(values, record.rate, record.name, lead, patient or record.name, (), (), none, none, record.place)

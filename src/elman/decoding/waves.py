@@ -156,9 +156,9 @@ def heartbeats(
             found.append((beat, complexes[place]))
         elif place is None:
             found.append((beat, _around(beat, signal, rate)))
-    limits = [*(qrs.onset for _, qrs in found[1:]), len(signal)]
     result, before = list[Heartbeat](), -1
-    for (beat, qrs), after in zip(found, limits, strict=True):
+    for place, (beat, qrs) in enumerate(found):
+        after = found[place + 1][1].onset if place + 1 < len(found) else len(signal)
         q, r, s = qrs_points(signal, qrs)
         t = _best(waves, "T", max(qrs.end, before), min(after, qrs.peak + T_REACH_MS * rate / 1000))
         p = _last(waves, "P", max(before, qrs.onset - P_REACH_MS * rate / 1000), qrs.onset)

@@ -1,0 +1,185 @@
+# %% [markdown]
+# # The network as a formula
+#
+# No layers here. One writes down what a step computes, says that it is to be repeated along the sequence, and asks for
+# the gradients: the toolkit sees the formula and compiles all of it. Theano worked so, and JAX, on which elman stands,
+# does.
+#
+# **You need** to know what a recurrent network computes (lesson 3) and what one-hot means (lesson 6).
+
+# %%
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import elman
+from elman.data import Characters, next_token_windows
+from elman.lessons import figure, lesson_text, pace, show
+from elman.recurrence import reference
+
+text = lesson_text()
+print(text.note)
+characters = Characters.of([text.characters])
+windows, further = next_token_windows(characters.encode(text.characters), 8)
+xs, ys = windows[:-2], further[:-2]
+HIDDEN, VOCAB, RATE = 256, characters.size + 1, 0.01
+
+# %% [markdown]
+# ## scan
+#
+# `scan(f, start, sequence)` is the loop of recurrent networks: f takes what is carried and one element, and gives what
+# is carried on, and an output. With addition it is the running sum:
+
+# %%
+_, sums = jax.lax.scan(lambda total, number: (total + number, total + number), 0, jnp.arange(5))
+print(sums.tolist())
+
+# %% [markdown]
+# ## Weights
+#
+# The hidden weights begin as the identity, the others normal with variance 2 / inputs, the biases zero. All are
+# float32. The printed lesson failed here: some of its numbers were float64, the updates of the weights with them, and
+# Theano refused to put them where float32 weights were. One place should decide the type.
+
+
+# %%
+def normal(key, rows, columns):
+    return jax.random.normal(key, (rows, columns)) * (2 / rows) ** 0.5
+
+
+def start_weights(seed):
+    keys = jax.random.split(jax.random.key(seed))
+    return {
+        "W_x": normal(keys[0], VOCAB, HIDDEN),
+        "b_x": jnp.zeros(HIDDEN),
+        "W_h": jnp.eye(HIDDEN),
+        "b_h": jnp.zeros(HIDDEN),
+        "W_y": normal(keys[1], HIDDEN, VOCAB),
+        "b_y": jnp.zeros(VOCAB),
+    }
+
+
+weights = start_weights(0)
+print({name: (array.shape, str(array.dtype)) for name, array in weights.items()})
+
+# %% [markdown]
+# elman refuses other numbers before it computes anything, and says what mends it:
+
+# %%
+cell = elman.Elman(VOCAB, HIDDEN, activation="relu", key=jax.random.key(0))
+try:
+    elman.unroll(cell, jax.nn.one_hot(xs[:1], VOCAB, dtype=jnp.float16))
+except elman.ShapeError as error:
+    refusal = str(error)
+    print(refusal)
+
+# %% [markdown]
+# ## One step, and its repetition
+
+
+# %%
+def step(weights, h, x):
+    """The state after the character x, and the probabilities of the next."""
+    h = jax.nn.relu(x @ weights["W_x"] + weights["b_x"] + h @ weights["W_h"] + weights["b_h"])
+    return h, jax.nn.softmax(h @ weights["W_y"] + weights["b_y"])
+
+
+def error_of(weights, inputs, answers):
+    """Minus the logarithms of the probabilities of the right characters, summed over a sequence."""
+    _, chances = jax.lax.scan(lambda h, x: step(weights, h, x), jnp.zeros(HIDDEN), jax.nn.one_hot(inputs, VOCAB))
+    return -jnp.log((chances * jax.nn.one_hot(answers, VOCAB)).sum(1)).sum()
+
+
+error, gradients = jax.value_and_grad(error_of)(weights, xs[0], ys[0])
+print(f"error of the first window {float(error):.3f}; a uniform guess has 8 ln {VOCAB} = {8 * np.log(VOCAB):.3f}")
+print({name: gradient.shape for name, gradient in gradients.items()})
+
+# %% [markdown]
+# The gradients of all weights, and no derivative was written. Are they right? The reference engine has them derived by
+# hand, in NumPy and float64. It knows the two biases of the state as one, and gives means over the eight characters.
+
+# %%
+by_name = {"kernel": "W_x", "recurrent_kernel": "W_h", "bias": "b_x", "output_kernel": "W_y", "output_bias": "b_y"}
+by_hand = {name: np.asarray(weights[ours], np.float64) for name, ours in by_name.items()}
+mean, slopes, _ = reference.loss_and_gradients(reference.ELMAN_RELU, by_hand, np.eye(VOCAB)[xs[:1]], ys[:1])
+differences = {
+    ours: float(np.abs(8 * slopes[name] - np.asarray(gradients[ours])).max()) for name, ours in by_name.items()
+}
+print(f"error by hand {8 * mean:.3f}; largest differences of the gradients:")
+print({name: f"{difference:.1e}" for name, difference in differences.items()})
+
+# %% [markdown]
+# ## Learning
+#
+# Plain gradient descent: after each sequence every weight moves against its gradient. A thousand sequences are one
+# compiled call, itself a scan whose carry is the weights.
+
+
+# %%
+@jax.jit
+def learn_from(weights, inputs, answers):
+    def one(weights, example):
+        error, gradients = jax.value_and_grad(error_of)(weights, *example)
+        return jax.tree.map(lambda weight, slope: weight - RATE * slope, weights, gradients), error
+
+    weights, errors = jax.lax.scan(one, weights, (inputs, answers))
+    return weights, errors.mean()
+
+
+thousand = pace(full=1000, short=50)
+errors = []
+for first in range(0, pace(full=len(xs), short=500) - thousand + 1, thousand):
+    weights, error = learn_from(weights, xs[first : first + thousand], ys[first : first + thousand])
+    errors.append(float(error))
+    print(f"{first + thousand:>6,} sequences: error {errors[-1]:.3f}")
+
+# %%
+drawing, axes = figure()
+axes.plot(np.arange(1, len(errors) + 1) * thousand, errors, label="here")
+axes.plot([1000, max(2, len(errors)) * thousand], [25.20, 14.46], "k:s", markersize=4, label="printed, first and last")
+axes.axhline(8 * np.log(VOCAB), color="grey", linewidth=0.8, label="uniform guess")
+axes.set_xlabel("sequences")
+axes.set_ylabel("error of 8 characters, nats")
+axes.legend(frameon=False)
+show(drawing, "09-errors")
+
+
+# %% [markdown]
+# ## What does it say?
+
+
+# %%
+@jax.jit
+def answers_to(weights, inputs):
+    _, chances = jax.lax.scan(lambda h, x: step(weights, h, x), jnp.zeros(HIDDEN), jax.nn.one_hot(inputs, VOCAB))
+    return chances[:, 1 : characters.size].argmax(1) + 1
+
+
+eight = " this is"
+answer = characters.decode(answers_to(weights, jnp.asarray(characters.encode(eight))))
+print(repr(eight), "->", repr(answer))
+
+# %% [markdown]
+# ## The formula is a cell
+#
+# elman's `Elman` is this step without the output layer, and `unroll` is this scan, for many sequences at once, by the
+# fastest engine there is. With the same weights it gives the same states.
+
+# %%
+trained = {"kernel": weights["W_x"], "recurrent_kernel": weights["W_h"], "bias": weights["b_x"] + weights["b_h"]}
+cell = jax.tree.unflatten(jax.tree.structure(cell), [trained[name] for name in ("kernel", "recurrent_kernel", "bias")])
+hot = jax.nn.one_hot(xs[:1], VOCAB)
+_, states = elman.unroll(cell, hot)
+h, written = jnp.zeros(HIDDEN), []
+for x in hot[0]:
+    h, _ = step(weights, h, x)
+    written.append(h)
+cell_difference = float(abs(jnp.stack(written) - states[0]).max())
+print(f"largest difference: {cell_difference:.1e}")
+
+# %% [markdown]
+# ## Try next
+#
+# - Make the rate 0.03, then 0.1. What happens first: is it faster, or is it lost?
+# - Put `h` between its gradients: `jax.grad` by the start state tells what the first character is to the last error.
+# - Take the formula's tool away and derive all gradients by hand: lesson 10.
