@@ -85,6 +85,7 @@ def test_a_record_with_waves_in_its_atr_has_them_for_all_leads(tmp_path):
     found = read_strips(place)
     assert [strip.lead for strip in found] == ["II", "V1"]
     assert found[0].waves == (Wave("QRS", 100, 200, 300), Wave("T", 400, 500, 600), Wave("QRS", 700, 800, 900))
+    assert [beat.kind for beat in found[0].beats] == ["N", "V"]
     assert spans(found[0].known) == spans(found[0].beats_known) == [(100, 900)]
     assert found[0].patient == "record a"
 
