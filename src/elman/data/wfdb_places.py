@@ -31,7 +31,8 @@ class Shelf(NamedTuple):
         """
         if file not in self.files:
             why = f", which {wanted_by} names" if wanted_by else ""
-            raise DataError(f"{self.name}: no file {file}{why}{nearest(file, self.files)}")
+            like = [other for other in self.files if other.endswith(Path(file).suffix)]
+            raise DataError(f"{self.name}: no file {file}{why}{nearest(file, like)}")
         return self.open(file)
 
     @property
@@ -80,7 +81,8 @@ def _one(shelf: Shelf, place: Path) -> tuple[Shelf, tuple[str, ...]]:
     for name in (place.name, place.stem):
         if name in shelf.records:
             return shelf, (name,)
-    raise DataError(f"{place}: no such WFDB record{nearest(place.name, shelf.records)}; expected {place.name}{HEADER}")
+    name = place.name.removesuffix(HEADER)
+    raise DataError(f"{place}: no such WFDB record{nearest(name, shelf.records)}; expected a header {name}{HEADER}")
 
 
 def _folder(folder: Path) -> Shelf:
