@@ -284,7 +284,7 @@ class FittedForecaster(Predictor):
         self, one: Remembered, levels: tuple[float, ...], intervals: Intervals
     ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """For each target of a series its name, stamps, and the forecast above its bounds."""
-        centre, spread, quantiles = self._said(one, levels)
+        centre, spread, variance, quantiles = self._said(one, levels)
         bounds = quantiles
         if intervals == "conformal" and levels:
             if self.errors is None:
@@ -296,12 +296,15 @@ class FittedForecaster(Predictor):
         stamps = self.codec.frequency.after(one.last, self.horizon)
         for place, target in enumerate(self.codec.targets):
             name = one.history.name if len(self.codec.targets) == 1 else f"{one.history.name}/{target}"
-            numbers = np.stack([centre[place], *(bound[place] for bound in bounds)]).astype(np.float64)
-            yield name, stamps, one.scaler.mean[place] + one.scaler.std[place] * numbers
+            units = np.array(one.scaler.mean[place]), np.array(one.scaler.std[place])
+            real = self.codec.real(centre[place], *units, variance=variance[place])
+            yield name, stamps, np.stack([real, *(self.codec.real(bound[place], *units) for bound in bounds)])
 
-    def _said(self, one: Remembered, levels: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-        """Centre, spread and bounds for each target, scaled. Each series is forecast by itself, so that what it says
-        does not depend on which others are asked for."""
+    def _said(
+        self, one: Remembered, levels: tuple[float, ...]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
+        """Centre, spread, variance and bounds for each target, scaled. Each series is forecast by itself, so that its
+        forecast does not depend on which others are asked for."""
         reading = self._reading
         encoded = self.codec.encode(one.history, ahead=self.horizon, scaler=one.scaler)
         shares = jnp.array([share for level in levels for share in shares_of(level)] or [0.5])
@@ -312,8 +315,8 @@ class FittedForecaster(Predictor):
             found = _simulated(self.model, one.state, reading.fixed(one.history.name, encoded), ahead, shares, key)
         else:
             found = _windowed(self.model, _one_window(encoded, reading, begin, self.horizon), shares, key)
-        centre, spread, quantiles = (np.asarray(each, np.float64) for each in found)
-        return centre, spread, list(np.moveaxis(quantiles, -1, 0)) if levels else []
+        centre, spread, variance, quantiles = (np.asarray(each, np.float64) for each in found)
+        return centre, spread, variance, list(np.moveaxis(quantiles, -1, 0)) if levels else []
 
 
 def _one_window(encoded: Any, reading: Reading, steps: int, horizon: int) -> WindowBatch:
@@ -344,19 +347,19 @@ def _one_window(encoded: Any, reading: Reading, steps: int, horizon: int) -> Win
 
 
 @jax.jit
-def _windowed(model: Forecaster, batch: WindowBatch, shares: Any, key: Any) -> tuple[Any, Any, Any]:
+def _windowed(model: Forecaster, batch: WindowBatch, shares: Any, key: Any) -> tuple[Any, ...]:
     return _numbers(model.forecast(model_inputs(batch), key=key), shares)
 
 
 @jax.jit
 def _simulated(
     model: AutoregressiveForecaster, state: Any, series: Any, ahead: Any, shares: Any, key: Any
-) -> tuple[Any, Any, Any]:
+) -> tuple[Any, ...]:
     return _numbers(model.simulate(state, series, ahead, key=key), shares)
 
 
-def _numbers(forecast: Distribution, shares: Any) -> tuple[Any, Any, Any]:
-    return forecast.centre, forecast.spread, forecast.quantile(shares)
+def _numbers(forecast: Distribution, shares: Any) -> tuple[Any, ...]:
+    return forecast.centre, forecast.spread, forecast.variance, forecast.quantile(shares)
 
 
 def _rows(history: History, begin: int, end: int, horizon: int) -> History:

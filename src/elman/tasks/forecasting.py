@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Network = Literal["direct", "autoregressive", "encoder-decoder"]
 Output = Literal["squared", "absolute", "quantile", "gaussian", "student", "negative-binomial"]
 Normalise = Literal["last", "window", "none"]
-Scaling = Literal["standard", "mean", "none"]
+Scaling = Literal["standard", "mean", "root", "none"]
 
 WITHOUT_SEASON = 12
 """The horizon where none is given and the steps have no season."""
@@ -114,8 +114,8 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
     normalise: Normalise | None = None
     """What is taken off a window: its last value, or mean and spread (last; none for counts)."""
     scaling: Scaling | None = None
-    """How each series is scaled, over its steps to train on: standard is by mean and spread, mean in units of its mean
-    size (standard; mean for counts)."""
+    """How each series is scaled, over its steps to train on: standard by mean and spread, root by those of its square
+    roots, where errors grow with the values, mean in units of its mean size (standard; mean for counts)."""
     segment: Count | None = None
     """Steps that the direct model reads at once (a quarter of the window, 48 at most)."""
     cell: CellName = "GRU"
@@ -150,8 +150,8 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
             raise ConfigError("validation: expected a share or at least as many steps as the horizon has")
         if self.output == "negative-binomial" and (self.normalise or "none") != "none":
             raise ConfigError(f"normalise {self.normalise!r}: counts are not shifted; leave it out")
-        if self.output == "negative-binomial" and self.scaling == "standard":
-            raise ConfigError("scaling 'standard': counts are not shifted; choose mean or none")
+        if self.output == "negative-binomial" and self.scaling in ("standard", "root"):
+            raise ConfigError(f"scaling {self.scaling!r}: counts are not shifted; choose mean or none")
         if self.model == "autoregressive" and self.normalise == "window":
             raise ConfigError("normalise 'window': the autoregressive model has no window; choose last or none")
         if self.segment is not None and self.model != "direct":
@@ -159,16 +159,20 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
 
     def read(self, *places: str | Path) -> Data:
         """Reads time series from tables: long ones, a row for each step of each series, or wide ones, where each column
-        is a series; also compressed.
+        is a series; also compressed. "sines" and "seasonal" are generated.
 
         Raises:
             DataError: a malformed file (names the line), stamps that come twice, out of order or at uneven steps, or
                 too few steps.
         """
+        from elman.data.generated_series import seasonal, sines
         from elman.data.text import kept_places
 
         if not places:
             raise DataError("expected time series: a file ending in .csv, .tsv or .jsonl, or a folder of them")
+        generated = {"sines": sines, "seasonal": seasonal}.get(str(places[0]))
+        if generated is not None and not Path(places[0]).exists():
+            return self._data(generated(), source=f"generated {places[0]}", places=(str(places[0]),))
         return self._data(self._found(*places), source=", ".join(map(str, places)), places=kept_places(*places))
 
     def read_histories(self, histories: Histories) -> Data:
