@@ -70,6 +70,15 @@ def test_peaks_that_are_cut_are_found():
     assert all(any(onset - 5 <= peak <= end + 5 for _, onset, end in found) for peak in peaks)
 
 
+def test_a_wrong_gain_is_found():
+    signal = ecg().signal
+    assert faults(signal * 1000) == [("too large", 0, 4999)]
+    assert faults(signal + 500) == []  # an electrode may have a steady voltage
+    signal = signal.copy()
+    signal[1000:1020] += 60  # a jolt
+    assert faults(signal) == []
+
+
 def test_a_real_record_has_none(data_folder):
     assert [find_faults(strip) for strip in read_strips(data_folder / "ecg" / "samples" / "mitdb")] == [(), ()]
 

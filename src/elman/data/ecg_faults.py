@@ -1,4 +1,4 @@
-"""What is wrong with a lead: samples are missing, it is flat, or it stays at the end of its range."""
+"""What is wrong with a lead: it is missing, flat, at the end of its range, or too large to be an ECG."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from elman.data.ecg import Strip
 
-What = Literal["missing", "flat", "saturated"]
+What = Literal["missing", "flat", "saturated", "too large"]
 
 MISSING = 0.04
 """Seconds: a shorter gap is no fault."""
@@ -20,6 +20,9 @@ FLAT_FOR, FLAT_WITHIN = 2.0, 0.005
 
 SATURATED_FOR, CLIPPED_FOR, CLIPPED = 0.1, 0.016, 3
 """Seconds at the largest or smallest value there is; of the shorter time, so many make a fault: peaks that are cut."""
+
+TOO_LARGE = 30.0
+"""mV away from its middle: a lead that goes so far in more than a hundredth of its samples has a wrong gain or unit."""
 
 UNREADABLE = 0.2
 """Seconds: through a shorter fault, such as the cut peak of a complex, waves can still be found."""
@@ -61,6 +64,7 @@ def find_faults(strip: Strip) -> tuple[Fault, ...]:
         "missing": _runs(missing, MISSING * strip.rate),
         "flat": flat,
         "saturated": _saturated(strip.signal, _mask(flat, len(missing)), strip.rate),
+        "too large": _too_large(strip.signal),
     }
     found = [Fault(strip.lead, *run, what, strip.rate) for what, those in runs.items() for run in those]
     return tuple(sorted(found, key=lambda fault: fault.onset))
@@ -130,6 +134,13 @@ def _saturated(signal: np.ndarray, flat: np.ndarray, rate: float) -> list[tuple[
         long = [run for run in cut if run[1] - run[0] + 1 >= SATURATED_FOR * rate]
         found += cut if len(cut) >= CLIPPED or long else []
     return found
+
+
+def _too_large(signal: np.ndarray) -> list[tuple[int, int]]:
+    """The whole lead, or nothing."""
+    known = signal[~np.isnan(signal)]
+    away = np.abs(known - np.median(known)) if len(known) else known
+    return [(0, len(signal) - 1)] if (away > TOO_LARGE).sum() > 0.01 * len(away) else []
 
 
 def _runs(mask: Bool[np.ndarray, " time"], least: float) -> list[tuple[int, int]]:
