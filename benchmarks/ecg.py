@@ -95,7 +95,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=float, default=20)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     print(f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options}")
     globals()[options.what](options)
 

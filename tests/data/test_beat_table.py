@@ -5,6 +5,7 @@ import pytest
 
 from elman import DataError
 from elman.data.beat_table import CSV_HEAD, TEXT_HEAD, BeatRow, BeatTable
+from elman.data.ecg_generator import EDGE, NORMAL, generate_ecg
 from elman.data.found_beats import FoundBeat, FoundWave
 from elman.data.normal_limits import LIMITS
 
@@ -57,6 +58,13 @@ def test_what_is_not_there_is_not_measured():
 )
 def test_limits_themselves_are_inside(changed, before, marks):
     assert BeatRow.of(beat(1000, **changed), before=before, rate=500, number=2).marks == marks
+
+
+def test_what_the_first_sample_cuts_is_not_measured():
+    cut = BeatRow.of(beat(20, p=None), before=None, rate=500, number=1)
+    assert (cut.QRS, cut.QT) == (None, None)
+    cut = BeatRow.of(beat(90), before=None, rate=500, number=1)
+    assert (cut.PR, cut.QRS) == (None, 80)
 
 
 def test_a_table_of_beats():
@@ -122,6 +130,10 @@ def test_no_beat_is_a_table_too():
     assert table.mean_rate is None
 
 
+def test_a_table_of_several_leads_together_says_so():
+    assert BeatTable.of([], rate=500, record="r", lead="I, II").summary() == "r, leads I, II: no beat"
+
+
 def test_one_beat_has_no_rate():
     assert "mean rate" not in BeatTable.of([beat(500)], rate=500).summary()
 
@@ -135,3 +147,27 @@ def test_what_cannot_be_is_refused():
 
 def test_every_limit_is_of_a_value_of_the_table():
     assert all(hasattr(BeatRow.of(beat(500), before=None, rate=500, number=1), name) for name in LIMITS)
+
+
+def test_intervals_of_a_generated_ecg_are_those_it_was_made_with():
+    strip, times, _ = generate_ecg(20, rate=1000, heart_rate=60, variability=0, absent_p=0.3, seed=1)
+    waves = [FoundWave(*wave, 1.0) for wave in strip.waves]
+    places = {wave.peak: place for place, wave in enumerate(waves) if wave.kind == "QRS"}
+    beats = []
+    for known in strip.beats[1:-1]:
+        place = places[known.sample]
+        before, qrs, after = waves[place - 1 : place + 2]
+        beats.append(FoundBeat(known.symbol, qrs, None, None, before if before.kind == "P" else None, after))
+    table = BeatTable.of(beats, rate=strip.rate)
+    missing = [one.p is None for one in times[1:-1]]
+    assert [row.PR is None for row in table.rows] == missing
+    assert 0 < sum(missing) < len(missing)
+    # A bump reaches from its middle by 2.5 widths to either side.
+    q, s, p, t = NORMAL.q, NORMAL.s, NORMAL.p, NORMAL.t
+    begin, end = q.place - EDGE * q.width, s.place + EDGE * s.width
+    medians = table.medians()
+    assert medians["QRS"] == pytest.approx(1000 * (end - begin), abs=2)
+    assert medians["PR"] == pytest.approx(1000 * (begin - p.place + EDGE * p.width), abs=2)
+    assert medians["QT"] == pytest.approx(1000 * (t.place + EDGE * t.width - begin), abs=2)
+    assert medians["QTcB"] == pytest.approx(medians["QT"], abs=3)
+    assert table.mean_rate == pytest.approx(60, abs=0.1)

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from elman import DataError
 from elman.data.ecg import Beat, Wave
@@ -59,6 +61,18 @@ def test_brackets_without_a_peak_are_unclear():
 def test_marks_of_one_wave_that_were_made_several_times_are_one_wave():
     # As in record 116 of LUDB.
     assert waves("(N)((tttt)))(p)") == [("QRS", 10, 20, 30), ("T", 40, 80, 120), ("P", 130, 140, 150)]
+
+
+@given(st.text("()()()pNtVu+", max_size=30), st.integers(1, 40))
+def test_whatever_is_marked_gives_waves_in_order(symbols, step):
+    marked = marked_waves(marks(symbols, range(5, 5 + step * len(symbols), step)))
+    assert all(0 <= wave.onset <= wave.peak <= wave.end for wave in marked.waves)
+    peaks = [wave.peak for wave in marked.waves]
+    assert peaks == sorted(peaks)
+    assert len(marked.waves) <= sum(symbols.count(symbol) for symbol in "pNtV")
+    assert all(first <= last for first, last in marked.unclear)
+    known = in_runs(marked, None, 2000)
+    assert not known[: min([wave.onset for wave in marked.waves], default=2000)].any()
 
 
 def test_beats_are_told_from_other_marks():

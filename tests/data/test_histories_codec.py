@@ -78,6 +78,40 @@ def test_other_scales():
     assert ForecastCodec.of(histories(nothing), ends=[4], scaling="mean").scalers[0].std == (1.0,)
 
 
+def test_roots_are_scaled_and_come_back():
+    random = np.random.default_rng(0)
+    one = history()._replace(values=random.gamma(2, 30, (50, 1)))
+    one.values[4] = np.nan
+    codec = ForecastCodec.of(histories(one), ends=[30], scaling="root")
+    encoded = codec.encode(one)
+    roots = np.sqrt(one.values + 1)
+    expected = (roots - np.nanmean(roots[:30])) / np.nanstd(roots[:30])
+    np.testing.assert_allclose(encoded.values[encoded.known], expected[~np.isnan(expected)], rtol=1e-5, atol=1e-6)
+    mean, std = np.array(encoded.scaler.mean), np.array(encoded.scaler.std)
+    real = codec.real(encoded.values, mean, std)
+    np.testing.assert_allclose(real[encoded.known], one.values[encoded.known], rtol=1e-4)
+    # The mean of what normal roots stand for, by draws.
+    draws = codec.real(random.normal(0.5, 0.3, 200_000), mean, std)
+    assert codec.real(np.array(0.5), mean, std, variance=0.09)[0] == pytest.approx(draws.mean(), rel=2e-3)
+
+
+def test_other_scales_come_back():
+    for scaling in ("standard", "mean", "none"):
+        one = history()
+        codec = ForecastCodec.of(histories(one), ends=[30], scaling=scaling)
+        encoded = codec.encode(one)
+        real = codec.real(encoded.values, np.array(encoded.scaler.mean), np.array(encoded.scaler.std), variance=9.0)
+        np.testing.assert_allclose(real[encoded.known], one.values[encoded.known], rtol=1e-5)
+
+
+def test_roots_of_less_than_nothing_are_refused():
+    one = history()._replace(values=np.linspace(-2, 9, 50)[:, None])
+    with pytest.raises(
+        DataError, match="a.csv, line 2: 'a' is -2 at 2020-01-01; expected no value below -1 to take roots"
+    ):
+        ForecastCodec.of(histories(one), ends=[30], scaling="root")
+
+
 def test_a_constant_series_is_shifted_alone():
     one = history()._replace(values=np.full((50, 1), 7.0))
     encoded = ForecastCodec.of(histories(one), ends=[30]).encode(one)

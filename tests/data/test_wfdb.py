@@ -208,7 +208,7 @@ def test_pieces_that_do_not_fit_are_refused(tmp_path):
         ("a 1 250 6\na.dat 16 200 16 0 1 22 0 II\n", r"lead II: .* the checksum 21; the header says 22"),
         ("a 1 250 6\na.dat 310 200 16 0 1 22 0 II\n", "lead II: signal format 310; expected 16 or 212"),
         ("a 1 0 6\na.dat 16\n", "a rate of 0"),
-        ("a 1 250 6\nb.dat 16\n", r"no file b\.dat, which .*a\.hea names; did you mean 'a\.dat'\?"),
+        ("a 1 250 6\nb.dat 16\n", r"no file b\.dat, which .*a\.hea names; did you mean 'a\.dat'\?$"),
         ("a 2 250 3\na.dat 16\na.dat 212\n", "different formats or offsets"),
     ],
 )
@@ -238,7 +238,8 @@ def test_places_may_be_files_folders_and_archives(tmp_path, monkeypatch):
     inside = read_record(tmp_path / "all.tar.xz" / "x" / "inner" / "a")
     assert inside.place == f"{tmp_path}/all.tar.xz/x/inner/a"
     for where, message in (
-        (tmp_path / "inner" / "b", "no such WFDB record"),
+        (tmp_path / "inner" / "b", r"no such WFDB record; expected a header b\.hea"),
+        (tmp_path / "inner" / "ab.hea", r"no such WFDB record; did you mean 'a'\?; expected a header ab\.hea"),
         (tmp_path / "none" / "b", "no such file or folder"),
         (tmp_path / "all.tar.xz" / "x" / "b", "no WFDB record in it"),
         (shutil.copytree(folder, tmp_path / "two") and tmp_path, "3 records"),

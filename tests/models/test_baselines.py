@@ -121,7 +121,7 @@ def logistic(steps, x=0.3):
 def test_a_network_learns_what_no_linear_model_does():
     train, test = logistic(600), logistic(200, x=0.61)
     linear = LinearAutoregression.fit([train], order=2)
-    network = NonlinearAutoregression.fit([train], order=2, hidden_size=16, steps=1500)
+    network = NonlinearAutoregression.fit([train], order=2, hidden_size=16, steps=1500, penalty=1e-5)
     windows, targets = lagged([test], 2)
     errors = [np.mean((model.forecast(windows[:, ::-1], 1)[:, 0] - targets) ** 2) for model in (linear, network)]
     assert errors[0] > 0.05

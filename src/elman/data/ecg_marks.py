@@ -28,6 +28,11 @@ class Marked(NamedTuple):
     unclear: tuple[tuple[int, int], ...]
     """First and last sample of where a wave may or may not be: around a missing onset or end."""
 
+    @property
+    def kindless(self) -> Marked:
+        """The same without kinds of beats, for marks of waves that write N for most complexes, whatever they are."""
+        return self._replace(complexes=tuple(beat._replace(kind="") for beat in self.complexes))
+
 
 class _Open(NamedTuple):
     """A wave whose end may still come."""

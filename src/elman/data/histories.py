@@ -115,8 +115,10 @@ def histories_of(
     else:
         for one in moving:
             check_ascending(one.stamps, one.places, name=one.name)
-        frequency = frequency or _frequency(moving)
-    histories = (_history(one, frequency, names, static) for one, static in zip(moving, statics, strict=True))
+    # Where the steps are known already, rows may be those that come next, of which one may be missing.
+    whole, frequency = frequency is None, frequency or _frequency(moving)
+    pairs = zip(moving, statics, strict=True)
+    histories = (_history(one, frequency, names, static, whole=whole) for one, static in pairs)
     return Histories(*names, frequency, tuple(histories))
 
 
@@ -139,11 +141,11 @@ def _static(rows: Rows, names: Sequence[str]) -> np.ndarray:
     return values[0]
 
 
-def _history(rows: Rows, frequency: Frequency, names: Names, static: np.ndarray) -> History:
+def _history(rows: Rows, frequency: Frequency, names: Names, static: np.ndarray, *, whole: bool) -> History:
     grid = on_grid(rows, frequency)
     targets, past, future = np.split(grid.values, np.cumsum([len(names.targets), len(names.past)]), axis=1)
     known = np.flatnonzero(~np.isnan(targets).all(axis=1))
-    if not len(known):
+    if not len(known) and (whole or names.future):
         raise DataError(
             f"{rows.places[0]}: no value of {', '.join(names.targets)} in {rows.name!r}; leave the series out"
         )

@@ -15,9 +15,9 @@ from elman.data.histories import Histories, History
 from elman.data.scaler import Scaler
 from elman.data.stamps import Frequency, Stamps, show
 
-Scaling = Literal["standard", "mean", "none"]
+Scaling = Literal["standard", "mean", "root", "none"]
 """What becomes of values: as far from the series' mean as its spread is wide; in units of their mean size, which keeps
-0 and signs, as for counts; or left."""
+0 and signs, as for counts; "standard" of sqrt(y + 1), for values whose errors grow with them; or left."""
 
 
 class EncodedHistory(NamedTuple):
@@ -92,7 +92,7 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
             scaling,
             calendar,
             tuple(one.name for one, _ in parts),
-            tuple(_scaler([one.values[:end]], scaling) for one, end in parts),
+            tuple(_scaler([_drawn(one, scaling)[:end]], scaling) for one, end in parts),
             _scaler([one.past[:end] for one, end in parts]),
             _scaler([one.future[:end] for one, end in parts]),
             _scaler([one.static[None] for one, _ in parts]),
@@ -136,7 +136,7 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
         if history.name in self.series:
             return self.scalers[self.series.index(history.name)]
         _check_known(history, len(history.values), self.targets)
-        return _scaler([history.values], self.scaling)
+        return _scaler([_drawn(history, self.scaling)], self.scaling)
 
     def encode(self, history: History, *, ahead: int = 0, scaler: Scaler | None = None) -> EncodedHistory:
         """A series as arrays, the features of `ahead` steps after its last value among them; by another scaler than
@@ -158,7 +158,7 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
         steps = max(steps, len(history.future)) if self.future else steps
         stamps = self.frequency.from_first(history.stamps[0], steps)
         scaler = self.scaler_of(history) if scaler is None else scaler
-        values, past = _scaled(scaler, history.values), _scaled(self.past_scaler, history.past)
+        values, past = _scaled(scaler, _drawn(history, self.scaling)), _scaled(self.past_scaler, history.past)
         known, past_known = ~np.isnan(values), ~np.isnan(past)
         features = [_scaled(self.future_scaler, history.future)] if self.future else []
         if self.calendar:
@@ -177,16 +177,52 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
         _check_finite(history, encoded)
         return encoded
 
+    def real(
+        self, scaled: np.ndarray, mean: np.ndarray, std: np.ndarray, *, variance: np.ndarray | float = 0.0
+    ) -> np.ndarray:
+        """What scaled values stand for, by the mean and standard deviation of their scalers, all of shapes that go
+        together, in float64. Given the `variance` of scaled values, theirs is taken for a mean, and so is what comes
+        back: a root's mean and the mean's root differ.
+
+        >>> none = np.zeros((2, 0))
+        >>> history = History("a", np.arange(2), np.array([[0.0], [8.0]]), none, none, none[0])
+        >>> histories = Histories(("y",), (), (), (), Frequency("step"), (history,))
+        >>> codec = ForecastCodec.of(histories, ends=[2], scaling="root")
+        >>> codec.real(np.array([-1.0, 0.0, 1.0]), np.array(2.0), np.array(1.0)).tolist()
+        [0.0, 3.0, 8.0]
+        >>> codec.real(np.array([0.0]), np.array(2.0), np.array(1.0), variance=1.0).tolist()
+        [4.0]
+        """
+        std = np.asarray(std, np.float64)
+        values = np.asarray(mean, np.float64) + std * scaled
+        if self.scaling != "root":
+            return values
+        return np.maximum(values, 0.0) ** 2 + std**2 * variance - 1
+
 
 def _scaler(parts: Sequence[np.ndarray], scaling: Scaling = "standard") -> Scaler:
     """By what is known; a column of which nothing is known is left as it is."""
     steps = np.concatenate(parts)
     columns = [column[~np.isnan(column)] for column in steps.T]
-    if scaling == "standard":
+    if scaling in ("standard", "root"):
         found = [Scaler.of([column[:, None]]) if len(column) else Scaler((0.0,), (1.0,)) for column in columns]
         return Scaler(tuple(one.mean[0] for one in found), tuple(one.std[0] for one in found))
     sizes = [float(np.abs(column).mean()) if scaling == "mean" and len(column) else 1.0 for column in columns]
     return Scaler((0.0,) * len(sizes), tuple(size or 1.0 for size in sizes))
+
+
+def _drawn(history: History, scaling: Scaling) -> np.ndarray:
+    """The values as scalers see them: themselves, or their roots."""
+    if scaling != "root":
+        return history.values
+    below = np.argwhere(history.values < -1)
+    if len(below):
+        step, target = below[0]
+        raise DataError(
+            f"{history.place}: {history.name!r} is {history.values[step, target]:g} at {show(history.stamps[step])}; "
+            'expected no value below -1 to take roots of: choose another scale, such as "standard"'
+        )
+    return np.sqrt(history.values + 1)
 
 
 def _scaled(scaler: Scaler, values: np.ndarray) -> np.ndarray:

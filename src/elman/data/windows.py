@@ -63,6 +63,8 @@ class WindowPart:
     name: str
     series: tuple[EncodedHistory, ...]
     """Whole, with the other parts."""
+    histories: tuple[History, ...]
+    """The same, as they were read."""
     spans: tuple[tuple[int, int], ...]
     """The steps of this part of each series, in which horizons lie."""
     codec: ForecastCodec
@@ -174,7 +176,8 @@ def parts_of(
         _check_room(one, end, window, horizon)
     series = tuple(codec.encode(one) for one in histories)
     train, validation, test = (
-        WindowPart(name, series, tuple(end.span(name) for end in ends), codec, window, horizon) for name in Ends._fields
+        WindowPart(name, series, tuple(histories), tuple(end.span(name) for end in ends), codec, window, horizon)
+        for name in Ends._fields
     )
     for part in (train, validation, test):
         if len(part) and not len(part.origins()):

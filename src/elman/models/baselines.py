@@ -28,9 +28,6 @@ Series = Float[np.ndarray, " _"]
 Rows = Float[np.ndarray, "row time"]
 Forecasts = Float[np.ndarray, "row horizon"]
 
-PENALTY = 1e-4
-"""Of the squared weights of a non-linear model, beside the mean squared error of values of size one."""
-
 
 class SeasonalNaive(NamedTuple):
     """Each value is what it was a season before: with a season of 1, the last one.
@@ -140,10 +137,12 @@ class NonlinearAutoregression(NamedTuple):
         hidden_size: int = 16,
         steps: int = 500,
         learning_rate: float = 0.01,
+        penalty: float = 0.01,
         seed: int = 0,
     ) -> NonlinearAutoregression:
         """Learns from the errors of the linear model, all windows at once for `steps` steps of Adam with a rate that
-        falls to 0.
+        falls to 0. `penalty` multiplies the squares of the network's weights, beside the mean squared error in units
+        of the spread of the values.
 
         Raises:
             ConfigError, DataError: as `LinearAutoregression.fit`.
@@ -158,7 +157,7 @@ class NonlinearAutoregression(NamedTuple):
             np.zeros(hidden_size),
             np.zeros(hidden_size),
         )
-        found = _learned(start, (windows - linear.mean) / scale, errors, steps, learning_rate)
+        found = _learned(start, (windows - linear.mean) / scale, errors, steps, learning_rate, penalty)
         return cls(linear, *(np.asarray(weights, np.float64) for weights in found), scale)
 
     def forecast(self, history: Rows, horizon: int) -> Forecasts:
@@ -225,7 +224,12 @@ def _goes_on(
 
 
 def _learned(
-    start: tuple[np.ndarray, ...], windows: np.ndarray, errors: np.ndarray, steps: int, learning_rate: float
+    start: tuple[np.ndarray, ...],
+    windows: np.ndarray,
+    errors: np.ndarray,
+    steps: int,
+    learning_rate: float,
+    penalty: float,
 ) -> tuple[Array, ...]:
     weights = tuple(jnp.asarray(part, jnp.float32) for part in start)
     xs, ys = jnp.asarray(windows, jnp.float32), jnp.asarray(errors, jnp.float32)
@@ -234,7 +238,7 @@ def _learned(
     def loss(weights):
         hidden, bias, readout = weights
         found = jnp.tanh(xs @ hidden + bias) @ readout
-        return jnp.mean((found - ys) ** 2) + PENALTY * (jnp.sum(hidden**2) + jnp.sum(readout**2))
+        return jnp.mean((found - ys) ** 2) + penalty * (jnp.sum(hidden**2) + jnp.sum(readout**2))
 
     def step(_, state):
         weights, memory = state

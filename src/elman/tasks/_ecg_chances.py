@@ -46,6 +46,37 @@ def all_chances(model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.nd
     return [Chances(*one) for one in found]
 
 
+def pieces(
+    model: Segmenter, codec: EcgCodec, signals: Float[np.ndarray, "lead time"]
+) -> Iterator[Float[np.ndarray, "lead piece labels"]]:
+    """The probabilities of leads that were recorded together, piece by piece in order, so that the whole never has to
+    be there: those of waves beside those of beats."""
+    _, features = codec.features(codec.start(len(signals)), signals)
+    if not model.causal:
+        cuts, at_once = _cuts(signals.shape[1]), max(1, ROWS[-1] // len(signals))
+        for group in (cuts[start : start + at_once] for start in range(0, len(cuts), at_once)):
+            windows = [lead[start:stop] for start, stop, *_ in group for lead in features]
+            rows = iter(np.concatenate([np.concatenate(_of_windows(model, some), -1) for some in _grouped(windows)]))
+            for start, _, first, last in group:
+                yield np.stack([next(rows)[first - start : last - start] for _ in features])
+        return
+    carry, late, left = model.init_carry(len(signals)), model.delay, signals.shape[1]
+    for start in range(0, signals.shape[1] + model.delay, WINDOW):
+        xs = np.zeros((len(signals), WINDOW, model.features), np.float32)
+        piece = features[:, start : start + WINDOW]
+        xs[:, : piece.shape[1]] = piece
+        carry, heads = read(model, carry, xs)
+        found = np.concatenate(heads, axis=-1)[:, late : late + left]
+        late, left = 0, left - found.shape[1]
+        yield found
+
+
+def split_heads(model: Segmenter, labels: Float[np.ndarray, "*batch labels"]) -> Chances:
+    """The probabilities of waves and those of beats."""
+    count = _labels(model)[0]
+    return Chances(labels[..., :count], labels[..., count:])
+
+
 @jax.jit
 def read(model: Segmenter, carry: Any, xs: Any) -> tuple[Any, tuple[Any, ...]]:
     """The next samples of a stream: the state after them, and probabilities."""
@@ -82,11 +113,12 @@ def _rows(count: int) -> int:
 
 
 def _of_windows(model: Segmenter, windows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The probabilities of each head."""
     xs = np.zeros((_rows(len(windows)), WINDOW, model.features), np.float32)
     lengths = np.zeros(len(xs), np.int32)
     for row, window in enumerate(windows):
         xs[row, : len(window)], lengths[row] = window, len(window)
-    return [np.asarray(head) for head in _whole(model, xs, lengths)]
+    return [np.asarray(head)[: len(windows)] for head in _whole(model, xs, lengths)]
 
 
 def _of_streams(model: Segmenter, signals: Sequence[np.ndarray]) -> list[np.ndarray]:

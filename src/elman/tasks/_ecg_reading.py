@@ -10,7 +10,7 @@ from jaxtyping import Float
 from elman.data.ecg import Strip
 from elman.data.ecg_batches import filled
 from elman.data.ecg_codec import KINDS, WAVES, EcgCodec
-from elman.decoding.waves import Detection, Heartbeat, Segment, find_beats, find_waves, heartbeats
+from elman.decoding.waves import Detection, Segment, find_beats, find_waves
 from elman.measures.beats import BeatScores
 from elman.measures.ecg import Delineation
 from elman.models.segmenter import Segmenter
@@ -24,14 +24,10 @@ def found_waves(signal: Float[np.ndarray, " time"], chances: Chances, codec: Ecg
 
 
 def found_beats(chances: Chances, codec: EcgCodec) -> list[Detection]:
-    """The beats of a lead, of the kinds that the model learned; all N where it learned none."""
+    """The beats of a lead, of the kinds that the model learned; of kind "" where it learned none."""
     names = tuple(kind if kind in codec.kinds else "" for kind in KINDS)
-    return find_beats(chances.beats, names=names, rate=codec.rate)
-
-
-def found_heartbeats(signal: Float[np.ndarray, " time"], chances: Chances, codec: EcgCodec) -> list[Heartbeat]:
-    """The beats of a lead with their waves."""
-    return heartbeats(signal, found_waves(signal, chances, codec), found_beats(chances, codec), rate=codec.rate)
+    beats = find_beats(chances.beats, names=names, rate=codec.rate)
+    return beats if codec.kinds else [beat._replace(kind="") for beat in beats]
 
 
 def joined(chances: Sequence[Chances]) -> Chances:

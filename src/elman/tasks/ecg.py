@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 from elman._config import Config
-from elman._errors import DataError
+from elman._errors import DataError, counted
 from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
 from elman.tasks._task import Task
 from elman.tasks.ecg_metrics import EcgMetrics
@@ -30,26 +30,57 @@ if TYPE_CHECKING:
     from elman.data.examples import Data, Part
     from elman.models.segmenter import Segmenter
 
+GENERATED = "ecg"
+"""The place that stands for generated ECGs."""
+
+PATIENTS = 300
+"""Generated patients, of 10 seconds each."""
+
 RATE = 250
 """Samples a second that the network reads."""
 
 LOOK_AHEAD_MS = 100
 """Of a causal network by default."""
 
+RESAMPLING_MS = 24
+"""Of the look-ahead that a change of the rate takes."""
+
 MOST_PIECES = 100
 """Pieces of one lead in an epoch, so that half an hour counts for no more than others."""
+
+
+class EcgPrediction(Config, frozen=True, kw_only=True):
+    """What `elman predict` tells of ECGs. It is no medical device."""
+
+    leads: tuple[str, ...] = ()
+    """The leads to read (all)."""
+    each_lead: bool = False
+    """A table for each lead by itself, and none for all together."""
+    table: Literal["text", "csv", "none"] = "text"
+    """How beats are written."""
+    annotations: str = ""
+    """A folder, to which a WFDB annotation file (.elm) of each record goes."""
+    plot: str = ""
+    """A picture of each record, .png or .svg; of several, its name gets the record's."""
+    start: Annotated[float, Meta(ge=0)] = 0.0
+    """The first second drawn."""
+    seconds: Annotated[float, Meta(gt=0)] = 30.0
+    """How many seconds are drawn at the most."""
+    stream: bool = False
+    """Read lines of numbers, one in mV for each lead, as they come, and write each beat as soon as it is certain."""
+    rate: Annotated[float, Meta(ge=0)] = 0.0
+    """Samples a second of a stream, or of a table without a column of time."""
 
 
 class Ecg(Task, frozen=True, kw_only=True, tag=True):
     """Find waves and beats in each lead of an ECG.
 
-    >>> task = Ecg(causal=True, look_ahead_ms=80)
-    >>> task.delay
-    16
+    >>> Ecg(causal=True).delay, Ecg().delay
+    (16, 0)
     """
 
     training: ClassVar[dict[str, Any]] = {"epochs": 20.0, "learning_rate": 0.003, "weight_decay": 0.01}
-    options: ClassVar[type[Config] | None] = None
+    options: ClassVar[type[Config] | None] = EcgPrediction
 
     validation: Size = 0.1
     """Part that chooses the best weights: a share, or from 1 on a number of patients."""
@@ -59,8 +90,8 @@ class Ecg(Task, frozen=True, kw_only=True, tag=True):
     """Which patients go to which part."""
     causal: bool = False
     """Read forwards alone, so that a stream can be read as it comes."""
-    look_ahead_ms: Annotated[int, Meta(ge=60, le=1000)] = LOOK_AHEAD_MS
-    """How far a causal network looks ahead at the most."""
+    look_ahead_ms: Annotated[int, Meta(ge=84, le=1000)] = LOOK_AHEAD_MS
+    """How far ahead the answers of a causal network look, of which 24 ms are left to the change of a record's rate."""
     cell: CellName = "GRU"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     channels: Count = 16
@@ -87,11 +118,11 @@ class Ecg(Task, frozen=True, kw_only=True, tag=True):
     @property
     def delay(self) -> int:
         """Samples by which a causal network's answers come later; 0 for another."""
-        return (self.look_ahead_ms * RATE // 1000 - 3) // 4 * 4 if self.causal else 0
+        return ((self.look_ahead_ms - RESAMPLING_MS) * RATE // 1000 - 3) // 4 * 4 if self.causal else 0
 
     def read(self, *places: str | Path) -> Data:
         """Reads WFDB records with annotations: paths, folders, or archives of them. All leads of a patient go to the
-        same part.
+        same part. "ecg" stands for generated ones.
 
         Raises:
             DataError: a record that cannot be read, one without annotations, or nothing to learn.
@@ -101,6 +132,11 @@ class Ecg(Task, frozen=True, kw_only=True, tag=True):
 
         if not places:
             raise DataError("expected WFDB records with annotations: files ending in .hea, a folder, or a .tar of them")
+        if places == (GENERATED,) and not Path(GENERATED).exists():
+            from elman.data.ecg_generator import generate_patients
+
+            strips = [patient.strip for patient in generate_patients(PATIENTS, rate=float(RATE))]
+            return self._data(strips, "generated ECGs", (GENERATED,))
         return self._data(read_strips(*places), ", ".join(map(str, places)), kept_places(*places))
 
     def read_strips(
@@ -133,10 +169,15 @@ class Ecg(Task, frozen=True, kw_only=True, tag=True):
             DataError: something else than `read` returns, or no lead to validate with.
         """
         from elman.data.ecg_codec import EcgCodec
-        from elman.tasks._data import check_read, check_validation
+        from elman.tasks._data import check_read
 
         check_read(data, EcgCodec)
-        check_validation(data)
+        if not len(data.validation):
+            raise DataError(
+                f"{data.source}: {counted(len(data.train), data.unit)} to train on and none to validate with; the best "
+                "weights are chosen by it, and no patient is in two parts: name records of more patients, or a larger "
+                "--validation"
+            )
         return self
 
     def build(self, codec: EcgCodec, *, key: PRNGKeyArray) -> Segmenter:

@@ -1,0 +1,71 @@
+"""The beats of leads that were recorded together, as their probabilities come: of each lead, and of all together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from elman.data.ecg_codec import KINDS, WAVES, EcgCodec
+from elman.data.found_beats import FoundBeat, FoundWave
+from elman.decoding import beat_stream
+from elman.decoding.beat_stream import BeatStream
+from elman.decoding.waves import Heartbeat, Segment
+
+
+class LeadBeats(NamedTuple):
+    """What is kept of the leads, and last of all together."""
+
+    streams: tuple[BeatStream, ...]
+
+    @classmethod
+    def start(cls, leads: int) -> LeadBeats:
+        """Before the first sample."""
+        return cls((beat_stream.start(len(WAVES), 1 + len(KINDS)),) * (leads + 1))
+
+    def read(
+        self,
+        signals: Float[np.ndarray, "lead time"],
+        labels: Float[np.ndarray, "lead time labels"],
+        broken: Bool[np.ndarray, "lead time"],
+        codec: EcgCodec,
+        *,
+        ended: bool,
+    ) -> tuple[LeadBeats, list[list[Heartbeat]]]:
+        """The next samples, of which those of a broken lead say nothing, and the beats that are certain now."""
+        nothing = np.zeros(labels.shape[-1])
+        nothing[[0, len(WAVES)]] = 1  # no wave, no beat
+        labels = np.where(broken[..., None], nothing, labels)
+        sound = np.where(broken.all(axis=0), True, ~broken)[..., None]  # where none is, all say the same: nothing
+        joined = (labels * sound).sum(axis=0) / sound.sum(axis=0)
+        first = np.take_along_axis(signals, broken.argmin(axis=0)[None], axis=0)  # the first lead that is sound
+        signals, labels = np.concatenate([signals, first]), np.concatenate([labels, joined[None]])
+        kinds = tuple(kind if kind in codec.kinds else "" for kind in KINDS)
+        streams, found = [], []
+        for stream, signal, own in zip(self.streams, signals, labels, strict=True):
+            waves, beats = own[:, : len(WAVES)], own[:, len(WAVES) :]
+            stream, more = beat_stream.read(
+                stream, signal, waves, beats, names=WAVES, kinds=kinds, rate=codec.rate, ended=ended
+            )
+            streams.append(stream)
+            found.append(more)
+        return LeadBeats(tuple(streams)), found
+
+
+def at_rate(beat: Heartbeat, share: float) -> FoundBeat:
+    """A beat in samples of another rate, `share` times as many.
+
+    >>> beat = Heartbeat("N", 0.9, Segment("QRS", 45, 50, 56, 0.9), None, 53, None, None)
+    >>> at_rate(beat, 2.0).qrs.end, at_rate(beat, 2.0).s
+    (112, 106)
+    """
+
+    def wave(one: Segment) -> FoundWave:
+        return FoundWave(one.kind, *(round(place * share) for place in one[1:4]), one.confidence)
+
+    def point(sample: int | None) -> int | None:
+        return None if sample is None else round(sample * share)
+
+    p, t = (None if one is None else wave(one) for one in (beat.p, beat.t))
+    return FoundBeat(beat.kind, wave(beat.qrs), point(beat.q), point(beat.s), p, t)
