@@ -66,8 +66,7 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
 
 
 def _strips(shelf: Shelf, name: str) -> Iterator[Strip]:
-    endings = {file.removeprefix(f"{name}.") for file in shelf.files if file.startswith(f"{name}.")}
-    record = record_of(shelf, name)
+    record, endings = record_of(shelf, name), shelf.endings[name]
     marks = partial(_annotations, shelf, record)
     leads = strips_of(record, patient=_patient(record, endings))
     if any(strip.lead.lower() in endings for strip in leads):
@@ -133,7 +132,7 @@ def _unclear(marked: Marked, length: int) -> np.ndarray:
     return mask
 
 
-def _patient(record: Record, endings: set[str]) -> str:
+def _patient(record: Record, endings: frozenset[str]) -> str:
     """Whose heart it is. Some records of the QT Database are pieces of MIT-BIH's, of which two are of one patient."""
     number = record.name.removeprefix("sel")
     is_piece = WAVES in endings and number != record.name
