@@ -12,6 +12,7 @@ import tyro
 from elman._config import Config
 from elman._errors import ArtefactError, ConfigError
 from elman.cli._parse import call, positionals
+from elman.tasks.forecasting import ForecastPrediction
 from elman.tasks.kinds import TASKS, find_task
 
 
@@ -56,9 +57,23 @@ def _command(default: Config) -> Callable[..., int]:
         if not isinstance(fitted, Predictor):
             raise ArtefactError(f"{model}: answers no inputs")
         files = files or (("-",) if fitted.needs_input else ())
+        if isinstance(prediction, ForecastPrediction):
+            return _forecast(fitted, files, prediction)
         for line in fitted.answers(*files, options=prediction):
             print(line, flush=True)
         return 0
 
     main.__annotations__["prediction"] = type(default)
     return main
+
+
+def _forecast(fitted: Any, files: tuple[str, ...], options: ForecastPrediction) -> int:
+    """Answers and draws after the rows of the files, which are read once."""
+    fitted = fitted.following(*files)
+    for line in fitted.answers(options=options):
+        print(line, flush=True)
+    if options.plot:
+        from elman.inspection.forecast import draw_forecast
+
+        draw_forecast(fitted, fitted.predict(level=options.level, intervals=options.intervals), options.plot)
+    return 0

@@ -131,13 +131,14 @@ def _frequency(series: Sequence[Rows]) -> Frequency:
 
 def _static(rows: Rows, names: Sequence[str]) -> np.ndarray:
     values = rows.values[:, rows.values.shape[1] - len(names) :]
-    for row, place in zip(values, rows.places, strict=True):
-        for name, value, first in zip(names, row, values[0], strict=True):
-            if value != first:  # also where it is missing
-                raise DataError(
-                    f"{place}: {name} of {rows.name!r} is {value:g}, and {first:g} in {rows.places[0]}; expected one "
-                    "number in all rows of a series, since it is named as static"
-                )
+    wrong = np.argwhere(values != values[0])  # also where it is missing
+    if len(wrong):
+        row, column = wrong[0]
+        raise DataError(
+            f"{rows.places[row]}: {names[column]} of {rows.name!r} is {values[row, column]:g}, and "
+            f"{values[0, column]:g} in {rows.places[0]}; expected one number in all rows of a series, since it is "
+            "named as static"
+        )
     return values[0]
 
 
