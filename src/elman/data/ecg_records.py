@@ -22,6 +22,7 @@ from elman.data.ecg_marks import (
     in_runs,
     marked_beats,
     marked_waves,
+    without_t,
 )
 from elman.data.wfdb import Record, annotations_of, record_of, whole_records
 from elman.data.wfdb_annotations import Annotations
@@ -66,8 +67,7 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
 
 
 def _strips(shelf: Shelf, name: str) -> Iterator[Strip]:
-    endings = {file.removeprefix(f"{name}.") for file in shelf.files if file.startswith(f"{name}.")}
-    record = record_of(shelf, name)
+    record, endings = record_of(shelf, name), shelf.endings[name]
     marks = partial(_annotations, shelf, record)
     leads = strips_of(record, patient=_patient(record, endings))
     if any(strip.lead.lower() in endings for strip in leads):
@@ -110,9 +110,10 @@ def _of_some_beats(strip: Strip, annotations: Annotations, every: Annotations | 
     """Waves of some beats; every beat where `every` is there."""
     marked, length = marked_waves(annotations), len(strip.signal)
     beats = None if every is None else marked_beats(every)
-    known = in_runs(marked, beats, length)
+    known = in_runs(marked, beats, length) & ~without_t(marked, length)
     if every is None:
-        return strip._replace(waves=marked.waves, beats=marked.kindless.complexes, known=known, beats_known=known)
+        beats_known = in_runs(marked.without_p_and_t, None, length)
+        return strip._replace(waves=marked.waves, beats=marked.kindless.complexes, known=known, beats_known=beats_known)
     return _of_beats(strip, every)._replace(waves=marked.waves, known=known)
 
 
@@ -133,7 +134,7 @@ def _unclear(marked: Marked, length: int) -> np.ndarray:
     return mask
 
 
-def _patient(record: Record, endings: set[str]) -> str:
+def _patient(record: Record, endings: frozenset[str]) -> str:
     """Whose heart it is. Some records of the QT Database are pieces of MIT-BIH's, of which two are of one patient."""
     number = record.name.removeprefix("sel")
     is_piece = WAVES in endings and number != record.name
