@@ -181,3 +181,15 @@ def test_impossible_questions(fitted):
         fitted.backtest(table(20), first=20)
     with pytest.raises(DataError, match="no column 'wind'"):
         fitted.predict({"ds": [1, 2, 3], "y": [1, 2, 3]})
+
+
+def test_a_picture_of_history_forecast_and_bands(fitted, tmp_path, capsys):
+    from elman.cli.predict import run
+
+    fitted.save(tmp_path / "model.elman")
+    assert run([str(tmp_path / "model.elman"), "--plot", str(tmp_path / "bands.svg")]) == 0
+    capsys.readouterr()
+    drawn = (tmp_path / "bands.svg").read_text()
+    assert drawn.count('id="FillBetweenPolyCollection') == 4  # two levels for each of two series
+    with pytest.raises(ConfigError, match="plot: .*no-format"):
+        run([str(tmp_path / "model.elman"), "--plot", str(tmp_path / "bands.no-format")])

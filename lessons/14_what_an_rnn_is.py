@@ -1,0 +1,147 @@
+# %% [markdown]
+# # What a recurrent network is
+#
+# Four equations, and a loop. They are run here one by one, with weights that are chosen by hand, so that every number
+# can be followed with a pencil. Nothing is trained.
+#
+# **You need** to know the product of a matrix and a vector, and that tanh squeezes any number into -1 to 1.
+
+# %%
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import elman
+from elman.layers import Dense
+from elman.lessons import figure, pace, show
+
+# %% [markdown]
+# ## A question that needs a memory
+#
+# Bits come one after the other. After each: is the number of ones so far odd? No window of the last bits can tell,
+# however wide it is, since a single one before it would change the answer. One thing has to be remembered, and it is
+# enough.
+#
+# ## The four equations
+#
+#     a_t = b + W h_(t-1) + U x_t      what the units hear: the past, and the input
+#     h_t = tanh(a_t)                  what they answer: the state
+#     o_t = c + V h_t                  the output layer
+#     y_t = softmax(o_t)               its scores as probabilities
+#
+# Two units do. Let p be 1 where the number of ones was odd before this bit, else 0. The first unit says whether x or p
+# is 1, the second whether both are; 1 stands for yes and -1 for no. The new number of ones is odd where the first says
+# yes and the second no, and so p is (first - second) / 2, which is a product with W as well.
+
+# %%
+SHARP = 10  # how steep the units are: the larger, the nearer to 1 and -1
+U = SHARP * np.array([[1.0], [1.0]])
+W = SHARP * np.array([[0.5, -0.5], [0.5, -0.5]])
+b = SHARP * np.array([-0.5, -1.5])
+V = np.array([[-5.0, 5.0], [5.0, -5.0]])  # even, odd
+c = np.array([5.0, -5.0])
+
+
+def step(h, x):
+    a = b + W @ h + U @ x
+    h = np.tanh(a)
+    o = c + V @ h
+    y = np.exp(o - o.max())
+    return a, h, o, y / y.sum()
+
+
+# %% [markdown]
+# ## Step by step
+#
+# The state is handed from each step to the next: that is the whole of it. The weights are the same at all steps.
+
+# %%
+bits = np.array([1, 0, 1, 1, 0, 0, 1, 0])
+h, states, chances = np.zeros(2), [], []
+print("  x    a                h              P(odd)  ones so far")
+for ones, bit in zip(bits.cumsum(), bits, strict=True):
+    a, h, o, y = step(h, np.array([float(bit)]))
+    states.append(h)
+    chances.append(y)
+    print(f"  {bit}  {a[0]:6.2f} {a[1]:6.2f}  {h[0]:6.3f} {h[1]:6.3f}  {y[1]:6.3f}  {ones}")
+states, chances = np.array(states), np.array(chances)
+
+# %%
+drawing, (above, middle, below) = figure(3, 1, height=1.7)
+places = np.arange(1, len(bits) + 1)
+above.bar(places, bits, color="0.4")
+above.set_ylabel("bit x")
+middle.plot(places, states[:, 0], marker="o", label="x or p")
+middle.plot(places, states[:, 1], marker="s", label="x and p")
+middle.set_ylabel("state h")
+middle.legend(frameon=False, loc="upper center", ncols=2)
+middle.set_ylim(-1.2, 2.2)
+below.bar(places, chances[:, 1], color="tab:green")
+below.set_ylabel("P(odd)")
+below.set_xlabel("step")
+show(drawing, "14-steps")
+
+# %% [markdown]
+# ## A program with a variable
+#
+# The loop is a program that runs for as long as there is input; h is its variable. The units pull h back to 1 or -1 at
+# every step, so that errors do not add up, and it never forgets: ten thousand bits are no harder than eight. That is
+# not so for a network that has to learn its weights, as lesson 15 shows.
+
+# %%
+many = np.random.default_rng(0).integers(0, 2, pace(full=10_000, short=1_000))
+h, right = np.zeros(2), 0
+for bit, ones in zip(many, many.cumsum(), strict=True):
+    _, h, _, y = step(h, np.array([float(bit)]))
+    right += int(y.argmax() == ones % 2)
+print(f"right after {right:,} of {len(many):,} bits")
+
+# %% [markdown]
+# ## The same in elman
+#
+# `Elman` is the first two equations and `Dense` the third; `unroll` is the loop, for many sequences at once, with the
+# step compiled. elman's vectors are rows, so its matrices are these transposed.
+
+# %%
+cell = elman.Elman(1, 2, key=jax.random.key(0))
+cell = eqx.tree_at(
+    lambda cell: (cell.kernel, cell.recurrent_kernel, cell.bias),
+    cell,
+    tuple(jnp.asarray(array, jnp.float32) for array in (U.T, W.T, b)),
+)
+output = Dense(2, 2, key=jax.random.key(0))
+output = eqx.tree_at(
+    lambda layer: (layer.kernel, layer.bias), output, (jnp.asarray(V.T, jnp.float32), jnp.asarray(c, jnp.float32))
+)
+last, ys = elman.unroll(cell, jnp.asarray(bits, jnp.float32)[None, :, None])
+by_elman = jax.nn.softmax(output(ys))[0]
+difference = float(abs(by_elman - chances).max())
+weights = sum(array.size for array in jax.tree.leaves((cell, output)))
+print(f"{weights} weights for sequences of any length; largest difference from the loop {difference:.1e}")
+
+# %% [markdown]
+# ## The other way to write it
+#
+# The lecture has the equations twice. The first time the state is what the units hear:
+#
+#     s_t = W tanh(s_(t-1)) + U x_t        y_t = V tanh(s_t)
+#
+# It is the same network, with what was called a for its state; the biases are left out there, and kept here. Which of
+# the two is meant matters as soon as one takes derivatives: lesson 15.
+
+# %%
+s, heard = np.zeros(2), []
+for bit in bits:
+    s = W @ np.tanh(s) + U @ [bit] + b
+    heard.append(np.tanh(s))
+same = float(np.abs(np.array(heard) - states).max())
+print(f"largest difference of the states {same:.1e}")
+
+# %% [markdown]
+# ## Try next
+#
+# - Make `SHARP` smaller. Where does the network begin to forget, and after how many bits? The fault is in the states.
+# - Choose the weights for another question: has there been a one at all? Were the last two bits the same?
+# - Let the network find its weights itself. How the error at one step tells all earlier steps what to change is lesson
+#   15.

@@ -1,0 +1,238 @@
+# %% [markdown]
+# # Back through time
+#
+# How does a network learn what to remember? The error at one step is handed back to all steps before it, and each of
+# them says how its weights should have been. Here every term of that sum is written down, and compared with what
+# automatic differentiation finds. Then it is measured what becomes of the error on its way.
+#
+# **You need** the four equations (lesson 14), and the chain rule for functions of vectors.
+
+# %%
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import elman
+from elman.lessons import figure, pace, show
+
+HIDDEN, VOCAB, TIME = 5, 3, 6
+random = np.random.default_rng(0)
+shapes = {"U": (HIDDEN, VOCAB), "W": (HIDDEN, HIDDEN), "b": (HIDDEN,), "V": (VOCAB, HIDDEN), "c": (VOCAB,)}
+weights = {name: random.normal(scale=0.6, size=shape) for name, shape in shapes.items()}
+tokens = random.integers(0, VOCAB, TIME + 1)
+xs, targets = np.eye(VOCAB)[tokens[:-1]], np.eye(VOCAB)[tokens[1:]]
+
+# %% [markdown]
+# ## Forwards
+#
+#     a_t = b + W h_(t-1) + U x_t    h_t = tanh(a_t)    o_t = c + V h_t    y_t = softmax(o_t)
+#     L = sum of L_t                 L_t = -log(the probability in y_t of the right token)
+
+# %%
+U, W, b, V, c = (weights[name] for name in "UWbVc")
+hs, ys = [np.zeros(HIDDEN)], []
+for x in xs:
+    hs.append(np.tanh(b + W @ hs[-1] + U @ x))
+    powers = np.exp(c + V @ hs[-1])
+    ys.append(powers / powers.sum())
+loss = -sum(np.log(y @ target) for y, target in zip(ys, targets, strict=True))
+print(f"loss {loss:.6f} over {TIME} steps")
+
+# %% [markdown]
+# ## Backwards
+#
+# By the scores: dL/do_t = y_t - target, what was expected less what came. By a state there are two ways to the loss,
+# the output of its own step and the next state; at the last step there is just the first:
+#
+#     dL/dh_T = V' dL/do_T
+#     dL/dh_t = V' dL/do_t + J_(t+1)' dL/dh_(t+1)       J_(t+1) = dh_(t+1)/dh_t = diag(1 - h_(t+1)^2) W
+#
+# where ' turns a matrix over, and 1 - h^2 is the slope of tanh. This is all; the rest is bookkeeping.
+
+# %%
+d_o = [y - target for y, target in zip(ys, targets, strict=True)]
+d_h = [np.zeros(HIDDEN)] * TIME
+for t in reversed(range(TIME)):
+    d_h[t] = V.T @ d_o[t]
+    if t + 1 < TIME:
+        jacobian = np.diag(1 - hs[t + 2] ** 2) @ W
+        d_h[t] = d_h[t] + jacobian.T @ d_h[t + 1]
+
+# %% [markdown]
+# By the weights: they are used at every step, and each use has its term. With d_a = (1 - h_t^2) dL/dh_t:
+
+# %%
+d_a = [(1 - hs[t + 1] ** 2) * d_h[t] for t in range(TIME)]
+terms = {
+    "U": np.array([np.outer(d_a[t], xs[t]) for t in range(TIME)]),
+    "W": np.array([np.outer(d_a[t], hs[t]) for t in range(TIME)]),
+    "b": np.array(d_a),
+    "V": np.array([np.outer(d_o[t], hs[t + 1]) for t in range(TIME)]),
+    "c": np.array(d_o),
+}
+
+# %% [markdown]
+# ## Term by term against automatic differentiation
+#
+# To see single terms, each step gets its own copy of all weights, and a zero is added to each score and state, by which
+# one can differentiate. `jax.grad` knows none of the above.
+
+
+# %%
+def loss_of(copies, onto_h, onto_o):
+    h, total = jnp.zeros(HIDDEN), 0.0
+    for t in range(TIME):
+        own = {name: array[t] for name, array in copies.items()}
+        h = jnp.tanh(own["b"] + own["W"] @ h + own["U"] @ xs[t]) + onto_h[t]
+        total -= jax.nn.log_softmax(own["c"] + own["V"] @ h + onto_o[t]) @ targets[t]
+    return total
+
+
+copies = {name: jnp.asarray(np.stack([array] * TIME), jnp.float32) for name, array in weights.items()}
+found = jax.jit(jax.grad(loss_of, argnums=(0, 1, 2)))(copies, jnp.zeros((TIME, HIDDEN)), jnp.zeros((TIME, VOCAB)))
+differences = {f"term of {name}": float(np.abs(terms[name] - found[0][name]).max()) for name in terms}
+differences["dL/dh"] = float(np.abs(np.array(d_h) - found[1]).max())
+differences["dL/do"] = float(np.abs(np.array(d_o) - found[2]).max())
+for name, difference in differences.items():
+    print(f"{name:<10} largest difference over all steps {difference:.1e}")
+
+# %% [markdown]
+# ## A formula that is nearly right
+#
+# The lecture writes the network in two ways (lesson 14), and its formulas mix them: dh_(t+1)/dh_t is given as W'
+# diag(...), which is already turned over, and is then turned over once more; and in the product the slopes are those of
+# the step before. Neither raises an error, since the shapes fit. How wrong is it?
+
+# %%
+as_printed = [np.zeros(HIDDEN)] * TIME
+for t in reversed(range(TIME)):
+    as_printed[t] = V.T @ d_o[t]
+    if t + 1 < TIME:
+        as_printed[t] = as_printed[t] + (W.T @ np.diag(1 - hs[t + 2] ** 2)).T @ as_printed[t + 1]
+printed_error = float(np.abs(np.array(as_printed) - d_h).max() / np.abs(d_h).max())
+print(f"largest error {printed_error:.0%} of the largest entry")
+
+# %% [markdown]
+# Gradients by hand are to be checked, always: `elman.recurrence.reference.gradient_check` does by moving each weight a
+# little. elman's engines, whose backward passes are derived by hand as well, are compared with it.
+#
+# ## The product of Jacobians
+#
+# What the error at step t says about the state k is J_t J_(t-1) ... J_(k+1): the same matrix W again and again, with
+# slopes below 1 between. If the factors shrink vectors on the whole, then the product fades exponentially, and nobody
+# learns from a long time ago; if they stretch them, it explodes, and one step of learning throws all weights away.
+# (Hochreiter, 1991; Bengio, Simard and Frasconi, 1994.)
+#
+# First for the small network above: the product says how its last state moves when the first is moved a little.
+
+# %%
+product = np.eye(HIDDEN)
+for h in hs[1:]:
+    product = np.diag(1 - h**2) @ W @ product
+
+
+def last_state(h):
+    for x in xs:
+        h = np.tanh(b + W @ h + U @ x)
+    return h
+
+
+nudge = 1e-6 * random.normal(size=HIDDEN)
+moved = (last_state(nudge) - last_state(-nudge)) / 2
+product_error = float(np.abs(moved - product @ nudge).max() / np.abs(moved).max())
+print(f"moved by {np.linalg.norm(nudge):.1e}, it comes out moved by {np.linalg.norm(moved):.1e}")
+print(f"the product foretells it but for {product_error:.0e} of it")
+
+# %% [markdown]
+# Then for the cells that one would train. For any cell: run it, take the Jacobian of each step where the state then
+# was, and multiply.
+
+# %%
+STEPS, UNITS = pace(full=100, short=30), 32
+
+
+def flat(carry):
+    return jnp.concatenate(jax.tree.leaves(carry))
+
+
+@jax.jit
+def jacobians(cell, inputs):
+    """dcarry_t/dcarry_(t-1) of all steps."""
+    projected = cell.project(inputs[:, None])[:, 0]
+    structure = jax.tree.structure(cell.init_carry())
+
+    def one(vector, x):
+        parts = jnp.split(vector, structure.num_leaves)
+        return flat(cell.step(jax.tree.unflatten(structure, parts), x)[0])
+
+    def along(vector, x):
+        return one(vector, x), jax.jacfwd(one)(vector, x)
+
+    return jax.lax.scan(along, flat(cell.init_carry()), projected)[1]
+
+
+def norms(cell, inputs):
+    """How much the product of the last Jacobians can stretch an error, by the number of steps it goes back."""
+    product, sizes = np.eye(flat(cell.init_carry()).size), []
+    for jacobian in np.asarray(jacobians(cell, inputs), np.float64)[::-1]:
+        product = product @ jacobian
+        sizes.append(np.linalg.norm(product, 2))
+    return np.array(sizes)
+
+
+inputs = 0.5 * jax.random.normal(jax.random.key(1), (STEPS, 8))
+key = jax.random.key(0)
+simple = elman.Elman(8, UNITS, key=key)
+
+
+def scaled(size):
+    return eqx.tree_at(lambda cell: cell.recurrent_kernel, simple, size * simple.recurrent_kernel)
+
+
+cells = {
+    "Elman, W halved": scaled(0.5),
+    "Elman, W a rotation": simple,
+    "Elman, W doubled": scaled(2.0),
+    "GRU": elman.GRU(8, UNITS, key=key),
+    "LSTM": elman.LSTM(8, UNITS, key=key),
+}
+sizes = {name: norms(cell, inputs) for name, cell in cells.items()}
+places = [place for place in (1, 10, 30, 100) if place <= STEPS]
+print("steps back           " + "".join(f"{place:>10}" for place in places))
+for name, curve in sizes.items():
+    print(f"{name:<21}" + "".join(f"{curve[place - 1]:>10.1e}" for place in places))
+
+# %%
+drawing, axes = figure(width=7, height=4)
+for name, curve in sizes.items():
+    axes.semilogy(range(1, STEPS + 1), curve, label=name)
+axes.axhline(1, color="grey", linewidth=0.8)
+axes.set_xlabel("steps back")
+axes.set_ylabel("norm of the product of Jacobians")
+axes.legend(frameon=False)
+show(drawing, "15-jacobians")
+
+# %% [markdown]
+# None of these is trained yet: this is what learning has to begin with. A halved W forgets within ten steps; a rotation
+# neither shrinks nor stretches, and only the slopes of tanh wear the error down; a doubled W explodes. The GRU begins
+# with its gate z near 1/2: half of the state is kept as it is, the rest goes through tanh and is worn down. The LSTM's
+# memory c is kept by a gate that begins near 0.73, and can learn to be 1: then its Jacobian is 1 and no longer a
+# product with W. Lesson 16 looks at gates.
+#
+# Against explosion there is a plain remedy: where the gradient of all weights is longer than some length, make it that
+# long (Pascanu, Mikolov and Bengio, 2013). `elman.fit` does.
+
+# %%
+long, short = np.full(4, 30.0), np.full(4, 0.1)
+for gradient in (long, short):
+    size = np.linalg.norm(gradient)
+    print(f"length {size:.1f} becomes {np.linalg.norm(gradient * min(1, 1 / size)):.1f}")
+
+# %% [markdown]
+# ## Try next
+#
+# - Put a larger bias on the LSTM's forget gate (`cell.bias`, the second quarter), 3 or 5: how far back does it reach?
+# - Multiply the inputs by 10, so that tanh is flat where the states are. Does the rotation still carry?
+# - Put a wrong sign or a forgotten slope into the backward pass. Which terms tell it?
+# - Look at the gates that hold the error up: lesson 16.
