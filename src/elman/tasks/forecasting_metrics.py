@@ -124,7 +124,7 @@ class Gathered:
             "crps": np.where(known, told.unit_crps, 0.0).sum(),
             "size": np.abs(real).sum(),
             "smape": np.divide(2 * off, size, out=np.zeros_like(off), where=size > 0).sum(),
-            "mase": np.where(naive[:, None] > 0, np.abs(error) / naive[:, None], 0).sum(),
+            "mase": (np.abs(error)[naive > 0] / naive[naive > 0, None]).sum(),
             "mase_count": known[naive > 0].sum(),
         }
         for place, level in enumerate(COVERED):
