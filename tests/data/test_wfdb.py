@@ -239,6 +239,7 @@ def test_places_may_be_files_folders_and_archives(tmp_path, monkeypatch):
     assert inside.place == f"{tmp_path}/all.tar.xz/x/inner/a"
     for where, message in (
         (tmp_path / "inner" / "b", r"no such WFDB record; expected a header b\.hea"),
+        (tmp_path / "inner" / "a.atr", r"no such WFDB record; expected a header a\.atr\.hea"),
         (tmp_path / "inner" / "ab.hea", r"no such WFDB record; did you mean 'a'\?; expected a header ab\.hea"),
         (tmp_path / "none" / "b", "no such file or folder"),
         (tmp_path / "all.tar.xz" / "x" / "b", "no WFDB record in it"),

@@ -109,14 +109,15 @@ def histories_of(
     names, rows = written.names, written.rows
     statics = [_static(one, names.static) for one in rows]
     moving = [one._replace(values=one.values[:, : one.values.shape[1] - len(names.static)]) for one in rows]
+    # Where the steps are known already, rows may be those that come next, of which one may be missing.
+    whole = frequency is None
     if resample:
         frequency = Frequency.parse(resample)
         moving = [gathered(one, frequency, by, summed=len(names.targets)) for one in moving]
     else:
         for one in moving:
             check_ascending(one.stamps, one.places, name=one.name)
-    # Where the steps are known already, rows may be those that come next, of which one may be missing.
-    whole, frequency = frequency is None, frequency or _frequency(moving)
+    frequency = frequency or _frequency(moving)
     pairs = zip(moving, statics, strict=True)
     histories = (_history(one, frequency, names, static, whole=whole) for one, static in pairs)
     return Histories(*names, frequency, tuple(histories))
@@ -131,13 +132,14 @@ def _frequency(series: Sequence[Rows]) -> Frequency:
 
 def _static(rows: Rows, names: Sequence[str]) -> np.ndarray:
     values = rows.values[:, rows.values.shape[1] - len(names) :]
-    for row, place in zip(values, rows.places, strict=True):
-        for name, value, first in zip(names, row, values[0], strict=True):
-            if value != first:  # also where it is missing
-                raise DataError(
-                    f"{place}: {name} of {rows.name!r} is {value:g}, and {first:g} in {rows.places[0]}; expected one "
-                    "number in all rows of a series, since it is named as static"
-                )
+    wrong = np.argwhere(values != values[0])  # also where it is missing
+    if len(wrong):
+        row, column = wrong[0]
+        raise DataError(
+            f"{rows.places[row]}: {names[column]} of {rows.name!r} is {values[row, column]:g}, and "
+            f"{values[0, column]:g} in {rows.places[0]}; expected one number in all rows of a series, since it is "
+            "named as static"
+        )
     return values[0]
 
 
