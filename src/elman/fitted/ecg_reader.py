@@ -102,8 +102,8 @@ class EcgReader(Predictor):
         return self.task.read_part(self.codec, *places)
 
     def predict(self, record: Record, *, leads: Sequence[str] = ()) -> Reading:
-        """The beats of a record. All leads together give the mean of the leads' probabilities; Q, R, S and the peaks of
-        P and T are then those of the lead in which the QRS complexes are largest.
+        """The beats of a record. All leads together give the geometric mean of the leads' probabilities; Q, R, S and
+        the peaks of P and T are then those of the first lead that can be read.
 
         Args:
             record: an ECG of any length.

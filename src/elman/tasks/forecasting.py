@@ -112,7 +112,8 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
     output: Output = "quantile"
     """What a forecast is: a number learned by squared or absolute errors, quantiles, or a distribution."""
     normalise: Normalise | None = None
-    """What is taken off a window: its last value, or mean and spread (last; none for counts)."""
+    """What is taken off a window: its last value, or its mean, and then by its spread (window, so that intervals are as
+    wide as the window is wild; last for a number alone and for the autoregressive model; none for counts)."""
     scaling: Scaling | None = None
     """How each series is scaled, over its steps to train on: standard by mean and spread, root by those of its square
     roots, where errors grow with the values, mean in units of its mean size (standard; mean for counts)."""
@@ -227,7 +228,6 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
         assert isinstance(data.train, WindowPart)
         window, horizon = data.train.window, data.train.horizon
         segment = self.segment or min(LONGEST_SEGMENT, max(1, window // 4)) if self.model == "direct" else None
-        counts = self.output == "negative-binomial"
         return msgspec.structs.replace(
             self,
             window=window,
@@ -235,7 +235,7 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
             segment=segment,
             season=data.codec.season,
             scaling=data.codec.scaling,
-            normalise=self.normalise or ("none" if counts else "last"),
+            normalise=self.normalise or self._normalise,
         )
 
     def build(self, codec: ForecastCodec, *, key: PRNGKeyArray) -> Forecaster:
@@ -333,6 +333,12 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
             frequency=frequency,
             encoding=self.encoding,
         )
+
+    @property
+    def _normalise(self) -> Normalise:
+        if self.output == "negative-binomial":
+            return "none"
+        return "last" if self.output in ("squared", "absolute") or self.model == "autoregressive" else "window"
 
     def _sizes(self, codec: ForecastCodec) -> Sizes:
         from elman.models.forecaster import Sizes
