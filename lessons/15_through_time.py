@@ -156,6 +156,7 @@ def flat(carry):
     return jnp.concatenate(jax.tree.leaves(carry))
 
 
+@jax.jit
 def jacobians(cell, inputs):
     """dcarry_t/dcarry_(t-1) of all steps."""
     projected = cell.project(inputs[:, None])[:, 0]
@@ -174,7 +175,7 @@ def jacobians(cell, inputs):
 def norms(cell, inputs):
     """How much the product of the last Jacobians can stretch an error, by the number of steps it goes back."""
     product, sizes = np.eye(flat(cell.init_carry()).size), []
-    for jacobian in np.asarray(jax.jit(jacobians)(cell, inputs), np.float64)[::-1]:
+    for jacobian in np.asarray(jacobians(cell, inputs), np.float64)[::-1]:
         product = product @ jacobian
         sizes.append(np.linalg.norm(product, 2))
     return np.array(sizes)

@@ -97,9 +97,11 @@ def test_where_ventricles_flutter_no_beats_are_known(tmp_path):
 
 
 def test_without_atr_the_beats_of_the_qt_database_are_those_with_waves(tmp_path):
-    found = read_strips(record(tmp_path, "sel30", q1c=("(N)(N)(N)", range(100, 1000, 100))))
-    assert [(beat.sample, beat.kind) for beat in found[0].beats] == [(200, ""), (500, ""), (800, "")]
-    assert spans(found[0].beats_known) == [(100, 900)]
+    found = read_strips(record(tmp_path, "sel30", q1c=("(N)t)(N)(N)", range(50, 600, 50))))
+    assert [(beat.sample, beat.kind) for beat in found[0].beats] == [(100, ""), (350, ""), (500, "")]
+    assert spans(found[0].beats_known) == [(50, 550)]
+    # Neither the onset of the first T wave nor the second T wave was marked.
+    assert spans(found[0].known) == [(50, 150), (200, 400), (450, 550)]
     assert found[0].patient == "qtdb sel30"
 
 

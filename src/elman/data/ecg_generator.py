@@ -278,14 +278,17 @@ def _rhythm(
 
 
 def _waves(shape: Shape, times: Times, middle: float, rate: float) -> list[Wave]:
-    """The waves of the beat whose middle and peaks are at these times; that of a complex is its largest."""
+    """The waves of the beat whose middle and peaks are at these times; that of a complex is its
+    highest, as experts mark it, or its deepest where none is up."""
     found = []
     for kind, members in (("P", "p"), ("QRS", "qrs"), ("T", "t")):
         there = {name: bump for name in members if (bump := getattr(shape, name))}
         if there:
             onset = middle + min(bump.place - EDGE * bump.width for bump in there.values())
             end = middle + max(bump.place + EDGE * bump.width for bump in there.values())
-            peak = getattr(times, max(there, key=lambda name: abs(there[name].size)))
+            highest = max(there, key=lambda name: there[name].size)
+            main = highest if there[highest].size > 0 else min(there, key=lambda name: there[name].size)
+            peak = getattr(times, main)
             found.append(Wave(kind, *(round(time * rate) for time in (onset, peak, end))))
     return found
 

@@ -22,6 +22,7 @@ from elman.data.ecg_marks import (
     in_runs,
     marked_beats,
     marked_waves,
+    without_t,
 )
 from elman.data.wfdb import Record, annotations_of, record_of, whole_records
 from elman.data.wfdb_annotations import Annotations
@@ -109,9 +110,10 @@ def _of_some_beats(strip: Strip, annotations: Annotations, every: Annotations | 
     """Waves of some beats; every beat where `every` is there."""
     marked, length = marked_waves(annotations), len(strip.signal)
     beats = None if every is None else marked_beats(every)
-    known = in_runs(marked, beats, length)
+    known = in_runs(marked, beats, length) & ~without_t(marked, length)
     if every is None:
-        return strip._replace(waves=marked.waves, beats=marked.kindless.complexes, known=known, beats_known=known)
+        beats_known = in_runs(marked.without_p_and_t, None, length)
+        return strip._replace(waves=marked.waves, beats=marked.kindless.complexes, known=known, beats_known=beats_known)
     return _of_beats(strip, every)._replace(waves=marked.waves, known=known)
 
 

@@ -109,14 +109,15 @@ def histories_of(
     names, rows = written.names, written.rows
     statics = [_static(one, names.static) for one in rows]
     moving = [one._replace(values=one.values[:, : one.values.shape[1] - len(names.static)]) for one in rows]
+    # Where the steps are known already, rows may be those that come next, of which one may be missing.
+    whole = frequency is None
     if resample:
         frequency = Frequency.parse(resample)
         moving = [gathered(one, frequency, by, summed=len(names.targets)) for one in moving]
     else:
         for one in moving:
             check_ascending(one.stamps, one.places, name=one.name)
-    # Where the steps are known already, rows may be those that come next, of which one may be missing.
-    whole, frequency = frequency is None, frequency or _frequency(moving)
+    frequency = frequency or _frequency(moving)
     pairs = zip(moving, statics, strict=True)
     histories = (_history(one, frequency, names, static, whole=whole) for one, static in pairs)
     return Histories(*names, frequency, tuple(histories))

@@ -41,6 +41,8 @@ def measured(model: Segmenter, strips: Sequence[Strip], codec: EcgCodec, *, toge
     chances = all_chances(model, codec, signals)
     if together:
         chances = _shared(chances, [strip.record for strip in strips])
+    if not codec.kinds:  # a model that learned none is not measured by them
+        strips = [strip._replace(beats=tuple(beat._replace(kind="") for beat in strip.beats)) for strip in strips]
     waves, beats = Delineation.none(), BeatScores.none()
     for strip, signal, own in zip(strips, signals, chances, strict=True):
         found = found_waves(signal, own, codec)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 GENERATED = "ecg"
 """The place that stands for generated ECGs."""
 
-PATIENTS = 300
+PATIENTS = 200
 """Generated patients, of 10 seconds each."""
 
 RATE = 250
