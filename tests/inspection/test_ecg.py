@@ -116,6 +116,8 @@ def test_what_cannot_be_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     with pytest.raises(ConfigError, match="cannot be drawn: .*'xyz' is not supported"):
         draw_ecg(drawn(record()), tmp_path / "a.xyz")
+    with pytest.raises(ConfigError, match="73 rows; expected 72 at most: draw fewer seconds or leads"):
+        draw_ecg(drawn(record(seconds=73)), tmp_path / "a.png", seconds=73, row_seconds=1)
     for start in (10, -1):
         with pytest.raises(DataError, match=f"no second from {start} on to draw; it has 10.0 s"):
             draw_ecg(drawn(record()), tmp_path / "a.png", start=start)

@@ -89,7 +89,8 @@ def _shelves(place: Path) -> Iterator[tuple[Shelf, tuple[str, ...]]]:
 
 def _one(shelf: Shelf, place: Path) -> tuple[Shelf, tuple[str, ...]]:
     """The record that is called so, or that a file of this name belongs to."""
-    for name in (place.name, place.stem):
+    names = (place.name, place.stem) if place.name in shelf.files else (place.name,)
+    for name in names:
         if name in shelf.records:
             return shelf, (name,)
     name = place.name.removesuffix(HEADER)

@@ -102,8 +102,8 @@ class EcgReader(Predictor):
         return self.task.read_part(self.codec, *places)
 
     def predict(self, record: Record, *, leads: Sequence[str] = ()) -> Reading:
-        """The beats of a record. All leads together give the mean of the leads' probabilities; Q, R, S and the peaks of
-        P and T are then those of the lead in which the QRS complexes are largest.
+        """The beats of a record. All leads together give the geometric mean of the leads' probabilities; Q, R, S and
+        the peaks of P and T are then those of the first lead that can be read.
 
         Args:
             record: an ECG of any length.
@@ -177,13 +177,17 @@ class EcgReader(Predictor):
             yield from self._streamed(*places, options=options)
             return
         for reading in self.readings(*places, options=options):
-            if options.annotations:
-                _annotate(reading, Path(options.annotations))
-            if options.table == "none":
-                continue
-            yield from (f"# {line}" for line in told(reading.faults))
-            for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:
-                yield from (table.csv() if options.table == "csv" else table.text()).splitlines()
+            yield from self.written(reading, options=options)
+
+    def written(self, reading: Reading, *, options: EcgPrediction) -> Iterator[str]:
+        """The lines of one record."""
+        if options.annotations:
+            _annotate(reading, Path(options.annotations))
+        if options.table == "none":
+            return
+        yield from (f"# {line}" for line in told(reading.faults))
+        for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:
+            yield from (table.csv() if options.table == "csv" else table.text()).splitlines()
 
     def _streamed_difference(self, signal: np.ndarray, whole: Chances) -> float:
         """Between the probabilities of a whole and those of its pieces of 4 and 64 samples."""

@@ -34,6 +34,8 @@ EDGE_S = 0.25
 SHORTEST_ROW_MM = 190.0
 """So that the key fits above."""
 DOTS_INCH = 150
+MOST_ROWS = 72
+"""A minute of twelve leads; more takes minutes to draw, and no viewer shows it."""
 LEFT_MM, RIGHT_MM, TOP_MM, BOTTOM_MM, BETWEEN_MM = 14.0, 5.0, 18.0, 6.0, 7.0
 
 
@@ -60,7 +62,7 @@ def draw_ecg(
         faults: parts of leads that were not read.
 
     Raises:
-        ConfigError: matplotlib is not installed, knows no such format, or cannot draw so much.
+        ConfigError: matplotlib is not installed or knows no such format, or more than 72 rows.
         DataError: no lead, leads of different rate or length, or no such second.
 
     >>> import tempfile
@@ -80,6 +82,8 @@ def draw_ecg(
     rate = leads[0][0].rate
     per_row = max(round(row_seconds * rate), 1)
     spans = [(onset, min(onset + per_row, span[1])) for onset in range(*span, per_row)]
+    if (count := len(spans) * len(leads)) > MOST_ROWS:
+        raise ConfigError(f"{path}: {count:,} rows; expected {MOST_ROWS} at most: draw fewer seconds or leads")
     rows = [_row(strip, table, part, faults) for part in spans for strip, table in leads]
     length = min(per_row, span[1] - span[0]) / rate * MM_SECOND
     figure = Figure(figsize=_inches(LEFT_MM + max(length, SHORTEST_ROW_MM) + RIGHT_MM, _height(rows)))
