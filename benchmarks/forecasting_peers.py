@@ -3,6 +3,7 @@ beside elman's.
 
     python benchmarks/forecasting_peers.py sunspots
     python benchmarks/forecasting_peers.py etth1 [--window 336] [--horizons 96 192 336 720] [--seeds 0]
+    python benchmarks/forecasting_peers.py sine [--seeds 0]
 
 sunspots: monthly numbers; models are fitted once, on 1749 to 1949, and forecast each month of 1950 to 1983 from those
 before. Autoregressions of all orders up to the largest, of which one is chosen by AIC and one by the test part itself,
@@ -12,6 +13,9 @@ without damping and a season of 12; its level goes on over the test part with th
 etth1: 12, 4 and 4 months; MSE and MAE of all windows of the test part, over channels, scaled by the training part.
 DLinear (Zeng et al., 2023) in PyTorch with its authors' settings: a linear layer on the moving average of 25 hours and
 one on the rest, shared by all channels; the validation part stops it.
+
+sine: 1000 sines of 900 steps, the next 10 steps of every tenth window in the last 90 steps. Autoregressions of order 2
+of each sine's own, which are exact, since a sine is a weighted sum of its last two values; and one model for all.
 """
 
 import argparse
@@ -22,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+from elman.data.generated_series import sines
 from elman.data.histories import read_histories
 from elman.data.windows import ends_of
 from elman.models.baselines import LinearAutoregression, NonlinearAutoregression, SeasonalNaive
@@ -195,7 +200,26 @@ def print_etth1(options):
             )
 
 
-PROBLEMS = {"sunspots": print_sunspots, "etth1": print_etth1}
+def print_sine(options):
+    window, horizon, learned = 100, 10, 720
+    print("| model | seed | MSE |")
+    print("|---|---|---|")
+    for seed in options.seeds:
+        series = np.stack([one.values[:, 0] for one in sines(1000, 900, seed=seed).histories])
+        runs = np.lib.stride_tricks.sliding_window_view(series[:, 810 - window :], window + horizon, axis=1)[:, ::10]
+        train = list(series[:, :learned])
+        for name, models in (
+            ("own AR(2)", [LinearAutoregression.fit([one], order=2) for one in train]),
+            (
+                "AR(100), one for all, of 100 of them",
+                [LinearAutoregression.fit(train[:100], order=window, penalty=1e-3)] * len(train),
+            ),
+        ):
+            found = [model.forecast(rows[:, :window], horizon) for model, rows in zip(models, runs, strict=True)]
+            print(f"| {name} | {seed} | {np.mean((np.stack(found) - runs[..., window:]) ** 2):.2e} |", flush=True)
+
+
+PROBLEMS = {"sunspots": print_sunspots, "etth1": print_etth1, "sine": print_sine}
 
 
 def main():

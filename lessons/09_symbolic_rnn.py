@@ -126,9 +126,9 @@ def learn_from(weights, inputs, answers):
     return weights, errors.mean()
 
 
-thousand = pace(full=1000, short=100)
+thousand = pace(full=1000, short=50)
 errors = []
-for first in range(0, pace(full=len(xs), short=1000) - thousand + 1, thousand):
+for first in range(0, pace(full=len(xs), short=500) - thousand + 1, thousand):
     weights, error = learn_from(weights, xs[first : first + thousand], ys[first : first + thousand])
     errors.append(float(error))
     print(f"{first + thousand:>6,} sequences: error {errors[-1]:.3f}")

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from elman.inspection.verify import verify
     from elman.inspection.words import word_vectors
     from elman.recurrence import unroll
-    from elman.tasks import Classification, Ecg, LanguageModelling, Seq2Seq, SeriesClassification, Tagging
+    from elman.tasks import Classification, Ecg, Forecasting, LanguageModelling, Seq2Seq, SeriesClassification, Tagging
     from elman.training.settings import Training
 
 _HOMES = {
@@ -97,7 +97,15 @@ _HOMES = {
     "elman.inspection.verify": ("verify",),
     "elman.inspection.words": ("word_vectors",),
     "elman.recurrence": ("unroll",),
-    "elman.tasks": ("Classification", "Ecg", "LanguageModelling", "Seq2Seq", "SeriesClassification", "Tagging"),
+    "elman.tasks": (
+        "Classification",
+        "Ecg",
+        "Forecasting",
+        "LanguageModelling",
+        "Seq2Seq",
+        "SeriesClassification",
+        "Tagging",
+    ),
     "elman.training.settings": ("Training",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -119,6 +127,7 @@ __all__ = [
     "Elman",
     "ElmanError",
     "Fitted",
+    "Forecasting",
     "InputError",
     "Interrupted",
     "LanguageModelling",

@@ -60,6 +60,13 @@ def test_limits_themselves_are_inside(changed, before, marks):
     assert BeatRow.of(beat(1000, **changed), before=before, rate=500, number=2).marks == marks
 
 
+def test_what_the_first_sample_cuts_is_not_measured():
+    cut = BeatRow.of(beat(20, p=None), before=None, rate=500, number=1)
+    assert (cut.QRS, cut.QT) == (None, None)
+    cut = BeatRow.of(beat(90), before=None, rate=500, number=1)
+    assert (cut.PR, cut.QRS) == (None, 80)
+
+
 def test_a_table_of_beats():
     table = BeatTable.of([beat(500), beat(900, symbol="V", p=None), beat(1400)], rate=500, record="r", lead="II")
     assert [row.RR for row in table.rows] == [None, 800, 1000]
@@ -121,6 +128,10 @@ def test_no_beat_is_a_table_too():
     assert table.summary() == "r: no beat"
     assert table.lines() == [TEXT_HEAD]
     assert table.mean_rate is None
+
+
+def test_a_table_of_several_leads_together_says_so():
+    assert BeatTable.of([], rate=500, record="r", lead="I, II").summary() == "r, leads I, II: no beat"
 
 
 def test_one_beat_has_no_rate():

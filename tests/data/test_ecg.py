@@ -43,6 +43,17 @@ def test_marks_and_masks_stay_inside(rate):
     assert found.beats[0].sample < len(found.signal)
 
 
+def test_leads_have_names_of_their_own():
+    record = Record("a", np.zeros((3, 5), np.float32), 250.0, ("ECG", "", "ECG", "V1", ""), place="x/a")
+    assert [one.lead for one in strips_of(record)] == ["ECG 1", "2", "ECG 2", "V1", "5"]
+
+
+def test_a_rate_that_shows_no_wave_is_refused():
+    record = Record("a", np.zeros((3, 1), np.float32), 10.0, ("II",), place="x/a")
+    with pytest.raises(DataError, match="x/a: 10 samples a second; expected 50 at least.*is the rate right"):
+        strips_of(record)
+
+
 def test_units_become_millivolts_and_other_signals_are_left_out():
     values = np.array([[1, 2, 3, 4]], np.float32)
     record = Record("a", values, 250.0, ("I", "ABP", "II", "V1"), ("mV", "mmHg", "uV", "V"), place="x/a")

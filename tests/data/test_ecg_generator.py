@@ -167,7 +167,7 @@ def test_made_up_patients_are_of_many_kinds():
     assert 3 <= len(without) <= 18
     rates = [len(person.strip.beats) * 6 for person in people]
     assert min(rates) < 60 < 110 < max(rates)
-    deep = [person for person in people if person.strip.signal[person.strip.beats[0].sample] < 0]
+    deep = [person for person in people if -person.clean.min() > person.clean.max()]
     assert 10 <= len(deep) <= 35
     assert all(np.isfinite(person.strip.signal).all() for person in people)
 
@@ -192,6 +192,14 @@ def test_a_long_recording_has_all_its_beats():
 def test_what_no_heart_does_is_refused(options, message):
     with pytest.raises(ConfigError, match=message):
         generate_ecg(**options)
+
+
+def test_the_peak_of_a_complex_is_its_highest_point():
+    shape = NORMAL._replace(q=None, r=Bump(-0.012, 0.3, 0.008), s=Bump(0.016, -1.0, 0.011))
+    for own, name in ((NORMAL, "r"), (shape, "r"), (shape._replace(r=None), "s")):
+        strip, times, _ = generate_ecg(4, shape=own, rate=1000)
+        for beat, time in zip(strip.beats, times, strict=True):
+            assert beat.sample == round(getattr(time, name) * 1000)
 
 
 def test_a_wide_beat_is_wider_than_normal():

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from elman import DataError
 from elman.data.ecg import Beat, Wave
-from elman.data.ecg_marks import check_within, fluttering, in_runs, marked_beats, marked_waves
+from elman.data.ecg_marks import check_within, fluttering, in_runs, marked_beats, marked_waves, without_t
 from elman.data.wfdb_annotations import Annotations
 
 
@@ -43,6 +45,7 @@ def test_a_missing_end_is_the_peak_and_where_it_may_be_is_unclear():
 
 def test_u_waves_are_no_waves():
     assert waves("(t)u)(p)") == [("T", 10, 20, 30), ("P", 60, 70, 80)]
+    assert unclear("(t)u)(p)") == []
     assert waves("(u)") == []
 
 
@@ -59,6 +62,18 @@ def test_brackets_without_a_peak_are_unclear():
 def test_marks_of_one_wave_that_were_made_several_times_are_one_wave():
     # As in record 116 of LUDB.
     assert waves("(N)((tttt)))(p)") == [("QRS", 10, 20, 30), ("T", 40, 80, 120), ("P", 130, 140, 150)]
+
+
+@given(st.text("()()()pNtVu+", max_size=30), st.integers(1, 40))
+def test_whatever_is_marked_gives_waves_in_order(symbols, step):
+    marked = marked_waves(marks(symbols, range(5, 5 + step * len(symbols), step)))
+    assert all(0 <= wave.onset <= wave.peak <= wave.end for wave in marked.waves)
+    peaks = [wave.peak for wave in marked.waves]
+    assert peaks == sorted(peaks)
+    assert len(marked.waves) <= sum(symbols.count(symbol) for symbol in "pNtV")
+    assert all(first <= last for first, last in marked.unclear)
+    known = in_runs(marked, None, 2000)
+    assert not known[: min([wave.onset for wave in marked.waves], default=2000)].any()
 
 
 def test_beats_are_told_from_other_marks():
@@ -90,13 +105,18 @@ def test_runs_of_marked_beats_end_where_another_beat_lies_between():
 
 
 def test_without_other_beats_a_run_ends_at_a_long_pause():
-    symbols = "(N)" * 4
-    samples = [at for start in (100, 200, 300, 600) for at in (start - 5, start, start + 5)]
-    assert runs(symbols, samples, None).tolist() == [95, 306, 595, 606]
+    samples = [at for start in (100, 200, 300, 600) for at in range(start - 5, start + 25, 5)]
+    assert runs("(N)(t)" * 4, samples, None).tolist() == [95, 321, 595, 621]
+
+
+def test_after_a_complex_without_t_wave_there_may_be_one():
+    found = marked_waves(marks("(N)(p)(N)(t)"))
+    assert np.flatnonzero(without_t(found, 200)).tolist() == list(range(31, 40))
     assert runs("(p)", [1, 2, 3], None).tolist() == []
 
 
 def test_what_is_unclear_is_not_known():
+    # Before the T wave, whose onset was not marked; before the second complex all is known.
     found = marked_waves(marks("(N)t)(p)(N)"))
     assert np.flatnonzero(~in_runs(found, None, 112)).tolist() == [*range(10), *range(31, 40), 111]
 

@@ -26,7 +26,7 @@ def spans(mask):
     return [(int(first), int(last) - 1) for first, last in edges]
 
 
-def test_ludb_has_the_published_waves(data_folder):
+def test_ludb_has_the_published_waves(data_folder, unchecked):
     found = read_strips(data_folder / "ecg" / "ludb.tar.xz")
     assert (len(found), len({strip.patient for strip in found})) == (2400, 200)
     assert {(len(strip.signal), strip.rate) for strip in found} == {(5000, 500.0)}
@@ -85,6 +85,7 @@ def test_a_record_with_waves_in_its_atr_has_them_for_all_leads(tmp_path):
     found = read_strips(place)
     assert [strip.lead for strip in found] == ["II", "V1"]
     assert found[0].waves == (Wave("QRS", 100, 200, 300), Wave("T", 400, 500, 600), Wave("QRS", 700, 800, 900))
+    assert [beat.kind for beat in found[0].beats] == ["N", "V"]
     assert spans(found[0].known) == spans(found[0].beats_known) == [(100, 900)]
     assert found[0].patient == "record a"
 
@@ -96,9 +97,11 @@ def test_where_ventricles_flutter_no_beats_are_known(tmp_path):
 
 
 def test_without_atr_the_beats_of_the_qt_database_are_those_with_waves(tmp_path):
-    found = read_strips(record(tmp_path, "sel30", q1c=("(N)(N)(N)", range(100, 1000, 100))))
-    assert [(beat.sample, beat.kind) for beat in found[0].beats] == [(200, ""), (500, ""), (800, "")]
-    assert spans(found[0].beats_known) == [(100, 900)]
+    found = read_strips(record(tmp_path, "sel30", q1c=("(N)t)(N)(N)", range(50, 600, 50))))
+    assert [(beat.sample, beat.kind) for beat in found[0].beats] == [(100, ""), (350, ""), (500, "")]
+    assert spans(found[0].beats_known) == [(50, 550)]
+    # Neither the onset of the first T wave nor the second T wave was marked.
+    assert spans(found[0].known) == [(50, 150), (200, 400), (450, 550)]
     assert found[0].patient == "qtdb sel30"
 
 
@@ -111,6 +114,16 @@ def test_the_patients_of_two_databases_are_told(tmp_path):
         "sel233": "mitdb 233",
         "101": "ludb 101",
     }
+
+
+def test_where_a_lead_cannot_be_read_nothing_of_it_is_known(tmp_path):
+    place, signals = (
+        record(tmp_path, atr=("N" * 9, range(100, 1000, 100))),
+        np.random.default_rng(0).normal(size=(1000, 2)),
+    )
+    signals[300:400, 1] = np.nan
+    write_record(place, Record("a", signals.astype(np.float32), 250.0, ("II", "V1")))
+    assert [spans(strip.beats_known) for strip in read_strips(place)] == [[(0, 999)], [(0, 299), (400, 999)]]
 
 
 def test_annotations_at_another_resolution_are_moved(tmp_path):

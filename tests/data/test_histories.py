@@ -221,6 +221,15 @@ def test_what_is_wrong_in_a_table_in_memory_is_told_by_row():
         rows_in({"ds": [1, 2], "y": [5]}, SeriesColumns())
 
 
+def test_series_without_a_value_are_refused_unless_they_are_rows_to_come(read, tmp_path):
+    text = "ds,y\n2020-01-01 00:10,\n2020-01-01 00:20,\n"
+    for options in ({}, {"resample": "1h"}):
+        with pytest.raises(DataError, match="line 2: no value of y in 'y'; leave the series out"):
+            read(text, **options)
+    found = read_histories(tmp_path / "a.csv", frequency=Frequency.parse("10min"))
+    assert values(found.histories[0]) == [None, None]
+
+
 def test_one_row_is_enough_where_the_step_is_known(tmp_path):
     (tmp_path / "a.csv").write_text("ds,y\n2020-01-01,5\n")
     found = read_histories(tmp_path, frequency=Frequency.parse("1h"))

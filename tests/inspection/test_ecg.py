@@ -7,6 +7,7 @@ import pytest
 from elman import ConfigError, DataError
 from elman.data.beat_table import BeatTable
 from elman.data.ecg import strips_of
+from elman.data.ecg_faults import Fault
 from elman.data.found_beats import FoundBeat, FoundWave
 from elman.data.wfdb import Record
 from elman.inspection import ecg
@@ -91,9 +92,8 @@ def test_beats_of_other_times_are_left_out_and_a_wave_over_the_edge_is_cut(tmp_p
 def test_faults_and_gaps_are_shown(tmp_path):
     broken = record()
     broken.signals[500:1000] = np.nan
-    text = svg(
-        tmp_path / "a.svg", drawn(broken, beat(300)), faults=[("II", 500, 999, "missing"), ("V1", 0, 99, "flat")]
-    )
+    faults = [Fault("II", 500, 999, "missing", RATE), Fault("V1", 0, 99, "flat", RATE)]
+    text = svg(tmp_path / "a.svg", drawn(broken, beat(300)), faults=faults)
     assert "missing" in words(text)
     assert "flat" not in words(text)
     nothing = record()
@@ -116,6 +116,8 @@ def test_what_cannot_be_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     with pytest.raises(ConfigError, match="cannot be drawn: .*'xyz' is not supported"):
         draw_ecg(drawn(record()), tmp_path / "a.xyz")
+    with pytest.raises(ConfigError, match="73 rows; expected 72 at most: draw fewer seconds or leads"):
+        draw_ecg(drawn(record(seconds=73)), tmp_path / "a.png", seconds=73, row_seconds=1)
     for start in (10, -1):
         with pytest.raises(DataError, match=f"no second from {start} on to draw; it has 10.0 s"):
             draw_ecg(drawn(record()), tmp_path / "a.png", start=start)

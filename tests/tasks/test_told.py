@@ -18,6 +18,7 @@ from elman.tasks.told import told
         (["grammar"], "Tagging"),
         (["ecg"], "Ecg"),
         (["100.dat"], "Ecg"),
+        (["sines"], "Forecasting"),
     ],
 )
 def test_a_task_is_told_from_the_end_of_a_name(names, task):
@@ -67,3 +68,21 @@ def test_records_are_told_from_their_headers(tmp_path):
     assert told(str(tmp_path / "records.tar.xz")) == told(str(tmp_path / "records.tar.xz" / "a" / "b" / "100")) == "Ecg"
     (tmp_path / "texts.tar.gz").write_bytes(b"no archive")
     assert told(str(tmp_path / "texts.tar.gz")) == "Classification"
+
+
+def test_rows_with_stamps_and_numbers_are_forecast(tmp_path):
+    rows = {
+        "wide.csv": "date,HUFL,OT\n2016-07-01 00:00:00,5.8,30.5\n",
+        "long.csv": "unique_id,ds,y\nstore 1,2020-01,\n",
+        "quoted.csv": '"Month","Passengers"\n"1949-01",112\n',
+        "reviews.csv": "date,text,label\n2020-01-01,good,1\n",
+        "names.csv": "date,author\n2020-01-01,Ann\n",
+        "empty.csv": "date,y\n",
+    }
+    for name, text in rows.items():
+        (tmp_path / name).write_text(text)
+    found = {name: told(str(tmp_path / name)) for name in rows}
+    assert [name for name, task in found.items() if task == "Forecasting"] == ["wide.csv", "long.csv", "quoted.csv"]
+    for name in ("reviews.csv", "names.csv", "empty.csv"):
+        (tmp_path / name).unlink()
+    assert told(str(tmp_path)) == "Forecasting"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import tyro
 from elman._config import Config
 from elman._errors import ArtefactError, ConfigError
 from elman.cli._parse import call, positionals
+from elman.tasks.ecg import EcgPrediction
+from elman.tasks.forecasting import ForecastPrediction
 from elman.tasks.kinds import TASKS, find_task
 
 
@@ -55,9 +58,44 @@ def _command(default: Config) -> Callable[..., int]:
         fitted = load(model)
         if not isinstance(fitted, Predictor):
             raise ArtefactError(f"{model}: answers no inputs")
-        for line in fitted.answers(*(files or ("-",)), options=prediction):
+        files = files or (("-",) if fitted.needs_input else ())
+        if isinstance(prediction, ForecastPrediction):
+            return _forecast(fitted, files, prediction)
+        if isinstance(prediction, EcgPrediction) and prediction.plot:
+            return _drawn(fitted, files, prediction)
+        for line in fitted.answers(*files, options=prediction):
             print(line, flush=True)
         return 0
 
     main.__annotations__["prediction"] = type(default)
     return main
+
+
+def _forecast(fitted: Any, files: tuple[str, ...], options: ForecastPrediction) -> int:
+    """Answers and draws after the rows of the files, which are read once."""
+    fitted = fitted.following(*files)
+    for line in fitted.answers(options=options):
+        print(line, flush=True)
+    if options.plot:
+        from elman.inspection.forecast import draw_forecast
+
+        draw_forecast(fitted, fitted.predict(level=options.level, intervals=options.intervals), options.plot)
+    return 0
+
+
+def _drawn(fitted: Any, files: tuple[str, ...], options: EcgPrediction) -> int:
+    """Answers and a picture for each record, which is read once."""
+    from elman.inspection.ecg import draw_ecg
+
+    if options.stream:
+        raise ConfigError("plot: a stream has no end to draw; leave out --plot or --stream")
+    readings = fitted.readings(*files, options=options)
+    first = [*islice(readings, 2)]
+    for reading in chain(first, readings):
+        for line in fitted.written(reading, options=options):
+            print(line, flush=True)
+        place = Path(options.plot)
+        place = place.with_stem(f"{place.stem}-{reading.name}") if len(first) > 1 else place
+        leads = [(strip, reading.table(lead)) for lead, strip in reading.strips.items()]
+        draw_ecg(leads, place, start=options.start, seconds=options.seconds, faults=reading.faults)
+    return 0

@@ -17,7 +17,7 @@ from elman.data.normal_limits import LIMITS
 SECONDS_MINUTE = 60.0
 
 TEXT_HEAD = (
-    "  beat      R at  kind     P s      Q s      R s      S s      T s"
+    "  beat      R at  kind       P s       Q s       R s       S s       T s"
     "   PR ms  QRS ms  QT ms  QTcB  QTcF   RR ms    rate   P sure  T sure"
 )
 """The head of the lines of `BeatRow.line`."""
@@ -57,7 +57,7 @@ class BeatRow:
     beat: FoundBeat
     samples_per_second: float
     PR: float | None
-    QRS: float
+    QRS: float | None
     QT: float | None
     QTcB: float | None
     QTcF: float | None
@@ -76,15 +76,16 @@ class BeatRow:
             number: the beat's number.
         """
         milliseconds = 1000.0 / rate
-        qt = (beat.t.end - beat.qrs.onset) * milliseconds if beat.t else None
+        begins = beat.qrs.onset > 0  # a complex that the record's first sample cuts began before
+        qt = (beat.t.end - beat.qrs.onset) * milliseconds if beat.t and begins else None
         rr = (beat.sample - before) * milliseconds if before is not None else None
         seconds = rr / 1000.0 if rr else None
         return cls(
             number=number,
             beat=beat,
             samples_per_second=rate,
-            PR=(beat.qrs.onset - beat.p.onset) * milliseconds if beat.p else None,
-            QRS=(beat.qrs.end - beat.qrs.onset) * milliseconds,
+            PR=(beat.qrs.onset - beat.p.onset) * milliseconds if beat.p and beat.p.onset > 0 else None,
+            QRS=(beat.qrs.end - beat.qrs.onset) * milliseconds if begins else None,
             QT=qt,
             QTcB=qt / math.sqrt(seconds) if qt is not None and seconds else None,
             QTcF=qt / math.cbrt(seconds) if qt is not None and seconds else None,
@@ -106,7 +107,7 @@ class BeatRow:
         if beat.p is None:
             shown[0] = "none"
         intervals = [_whole(getattr(self, name)) + (marks.get(name) or " ") for name in INTERVALS]
-        return "{:>6}{:>10}{:>6}{:>8}{:>9}{:>9}{:>9}{:>9}{:>9}{:>8}{:>7}{:>6}{:>6}{:>8}{:>8}{:>8}{:>8}".format(
+        return "{:>6}{:>10}{:>6}{:>10}{:>10}{:>10}{:>10}{:>10}{:>9}{:>8}{:>7}{:>6}{:>6}{:>8}{:>8}{:>8}{:>8}".format(
             self.number, beat.sample, beat.symbol, *shown, *intervals, _confidence(beat.p), _confidence(beat.t)
         ).rstrip()
 
@@ -203,7 +204,9 @@ class BeatTable:
 
     def summary(self) -> str:
         """One line: beats, mean rate, medians, and how many beats are outside the limits."""
-        place = ", ".join(part for part in (self.record, self.lead and f"lead {self.lead}") if part)
+        place = ", ".join(
+            part for part in (self.record, self.lead and f"lead{'s' * (', ' in self.lead)} {self.lead}") if part
+        )
         head = f"{place}: " if place else ""
         if not self.rows:
             return f"{head}no beat"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -23,8 +24,13 @@ KINDS = {
 """Kinds of beats after AAMI EC57 with their WFDB symbols, as de Chazal et al. (2004) count them: normal and bundle
 branch block, supraventricular ectopic, ventricular ectopic, fusion, paced or not to be told."""
 
+MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
+"""Units of a signal that is an ECG, in lower case."""
+
+LEAST_RATE = 50.0
+"""Samples a second."""
+
 _KIND_OF = {symbol: kind for kind, symbols in KINDS.items() for symbol in symbols}
-_MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
 
 
 class Wave(NamedTuple):
@@ -89,19 +95,25 @@ def kind_of(symbol: str) -> str | None:
 
 
 def strips_of(record: Record, *, patient: str = "") -> tuple[Strip, ...]:
-    """The leads of a record of which nothing is known; signals that are no voltage are left out.
+    """The leads of a record of which nothing is known; signals that are no voltage are left out. Leads without a name,
+    or of the same name, are numbered.
 
     Raises:
-        DataError: no signal in volts.
+        DataError: no signal in volts, or fewer than `LEAST_RATE` samples a second.
 
     >>> record = Record("a", np.full((3, 1), 500, np.float32), 250.0, ("II",), ("uV",))
     >>> strips_of(record)[0].signal.tolist()
     [0.5, 0.5, 0.5]
     """
-    units = record.units or ("mV",) * len(record.leads)
+    if record.rate < LEAST_RATE:
+        raise DataError(
+            f"{record.place}: {record.rate:g} samples a second; expected {LEAST_RATE:g} at least, since with fewer no "
+            "wave can be told: is the rate right?"
+        )
+    units, names = record.units or ("mV",) * len(record.leads), _names(record.leads)
     none, strips = np.zeros(len(record.signals), bool), []
-    for signal, lead, unit in zip(record.signals.T, record.leads, units, strict=True):
-        if (factor := _MILLIVOLTS.get(unit.lower())) is not None:
+    for signal, lead, unit in zip(record.signals.T, names, units, strict=True):
+        if (factor := MILLIVOLTS.get(unit.lower())) is not None:
             values = np.ascontiguousarray(signal if factor == 1 else signal * np.float32(factor))
             strips.append(
                 Strip(values, record.rate, record.name, lead, patient or record.name, (), (), none, none, record.place)
@@ -137,3 +149,12 @@ def at_rate(strip: Strip, rate: float) -> Strip:
         known=strip.known[nearest],
         beats_known=strip.beats_known[nearest],
     )
+
+
+def _names(leads: Sequence[str]) -> list[str]:
+    """The names of leads, each its own."""
+    named = [lead or str(index) for index, lead in enumerate(leads, start=1)]
+    return [
+        f"{lead} {named[: index + 1].count(lead)}" if named.count(lead) > 1 else lead
+        for index, lead in enumerate(named)
+    ]

@@ -78,7 +78,7 @@ class EcgBatches:
         signals = np.zeros((self._rows, self._length))
         lengths = np.zeros(self._rows, np.int32)
         labels = [np.zeros((self._rows, self._length), kind) for kind in (np.int32, np.float32, np.int32, np.float32)]
-        for row, strip in enumerate(chosen):
+        for row, strip in enumerate(chosen.tolist()):
             signal, places = self._piece(strip, random)
             lengths[row] = len(signal)
             signals[row, : len(signal)] = signal

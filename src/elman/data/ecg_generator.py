@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import ConfigError
-from elman.data.ecg import Beat, Strip, Wave, kind_of
+from elman.data.ecg import LEAST_RATE, Beat, Strip, Wave, kind_of
 
 EDGE = 2.5
 """Widths of a bump from its middle to its onset and to its end, where it has 4% of its size."""
@@ -22,7 +22,7 @@ EDGE = 2.5
 BREATHING, PRESSURE = 0.25, 0.1
 """Hertz of the two slow waves in the heart's rhythm."""
 
-_LEAST_RATE, _HEART_RATES = 50.0, (20.0, 240.0)
+_HEART_RATES = 20.0, 240.0
 _FAR = 8  # widths beyond which a bump is nothing
 _STEPS = np.linspace(-1, 1, 401)  # widths from its middle where the peak of a bump is looked for
 
@@ -243,8 +243,8 @@ def _varied(random: np.random.Generator, shape: Shape) -> Shape:
 def _check(seconds: float, rate: float, heart_rate: float, variability: float, shares: dict[str, float]) -> None:
     if not 0 < seconds < math.inf:
         raise ConfigError(f"seconds: expected more than 0; got {seconds:g}")
-    if not _LEAST_RATE <= rate < math.inf:
-        raise ConfigError(f"rate: expected {_LEAST_RATE:g} samples a second or more; got {rate:g}")
+    if not LEAST_RATE <= rate < math.inf:
+        raise ConfigError(f"rate: expected {LEAST_RATE:g} samples a second or more; got {rate:g}")
     if not _HEART_RATES[0] <= heart_rate <= _HEART_RATES[1]:
         slowest, fastest = _HEART_RATES
         raise ConfigError(f"heart_rate: expected {slowest:g} to {fastest:g} beats a minute; got {heart_rate:g}")
@@ -278,14 +278,17 @@ def _rhythm(
 
 
 def _waves(shape: Shape, times: Times, middle: float, rate: float) -> list[Wave]:
-    """The waves of the beat whose middle and peaks are at these times; that of a complex is its largest."""
+    """The waves of the beat whose middle and peaks are at these times; that of a complex is its
+    highest, as experts mark it, or its deepest where none is up."""
     found = []
     for kind, members in (("P", "p"), ("QRS", "qrs"), ("T", "t")):
         there = {name: bump for name in members if (bump := getattr(shape, name))}
         if there:
             onset = middle + min(bump.place - EDGE * bump.width for bump in there.values())
             end = middle + max(bump.place + EDGE * bump.width for bump in there.values())
-            peak = getattr(times, max(there, key=lambda name: abs(there[name].size)))
+            highest = max(there, key=lambda name: there[name].size)
+            main = highest if there[highest].size > 0 else min(there, key=lambda name: there[name].size)
+            peak = getattr(times, main)
             found.append(Wave(kind, *(round(time * rate) for time in (onset, peak, end))))
     return found
 

@@ -28,6 +28,16 @@ class Marked(NamedTuple):
     unclear: tuple[tuple[int, int], ...]
     """First and last sample of where a wave may or may not be: around a missing onset or end."""
 
+    @property
+    def kindless(self) -> Marked:
+        """The same without kinds of beats, for marks of waves that write N for most complexes, whatever they are."""
+        return self._replace(complexes=tuple(beat._replace(kind="") for beat in self.complexes))
+
+    @property
+    def without_p_and_t(self) -> Marked:
+        """The complexes alone."""
+        return self._replace(waves=tuple(wave for wave in self.waves if wave.kind == "QRS"), unclear=())
+
 
 class _Open(NamedTuple):
     """A wave whose end may still come."""
@@ -60,12 +70,12 @@ def marked_waves(annotations: Annotations) -> Marked:
     waves, complexes, unclear = [], [], list(strays)
     for before, one, after in zip([None, *found], found, [*found[1:], None], strict=False):
         peak = one.peaks[len(one.peaks) // 2]
+        if one.symbol == _OTHER:
+            continue
         if one.onset is None:
             unclear.append((before.last + 1 if before else 0, peak - 1))
         if one.end is None:
             unclear.append((peak + 1, after.first - 1 if after else peak))
-        if one.symbol == _OTHER:
-            continue
         kind = WAVES.get(one.symbol, "QRS")
         first, last = (peak if one.onset is None else one.first), (peak if one.end is None else one.last)
         waves.append(Wave(kind, first, peak, last))
@@ -135,6 +145,17 @@ def in_runs(marked: Marked, beats: tuple[Beat, ...] | None, length: int) -> Bool
     mask = np.zeros(length, bool)
     for run in np.split(np.arange(len(peaks)), np.flatnonzero(ends) + 1):
         mask |= _of_run(marked, peaks, run, length)
+    return mask
+
+
+def without_t(marked: Marked, length: int) -> Bool[np.ndarray, " time"]:
+    """Where a T wave may be that was not marked: between a complex and a next wave that is none. Every complex has a T
+    wave, but now and then nobody could say where.
+    """
+    mask = np.zeros(length, bool)
+    for wave, following in pairwise(marked.waves):
+        if wave.kind == "QRS" and following.kind != "T":
+            mask |= between(wave.end + 1, following.onset - 1, length)
     return mask
 
 

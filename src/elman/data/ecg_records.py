@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from elman._errors import DataError
-from elman.data.ecg import Beat, Strip, strips_of
+from elman.data.ecg import Strip, strips_of
+from elman.data.ecg_faults import find_faults, unreadable
 from elman.data.ecg_marks import (
     Marked,
     between,
@@ -21,6 +22,7 @@ from elman.data.ecg_marks import (
     in_runs,
     marked_beats,
     marked_waves,
+    without_t,
 )
 from elman.data.wfdb import Record, annotations_of, record_of, whole_records
 from elman.data.wfdb_annotations import Annotations
@@ -42,6 +44,8 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
     - `.q1c` (QT Database): the waves of some beats, the same for all leads;
     - `.atr` (MIT-BIH, and beside `.q1c`): every beat with its kind; and the waves where onsets and ends are among them.
 
+    Where a lead cannot be read (`ecg_faults.unreadable`), nothing of it counts as known, whatever the others show.
+
     Args:
         places: as for `read_record`; folders and archives may hold any number of records.
 
@@ -51,7 +55,7 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
     strips, bare = [], []
     for shelf, names in shelves(*places):
         for name in whole_records(shelf, names):
-            found = list(_strips(shelf, name))
+            found = [_readable(strip) for strip in _strips(shelf, name)]
             strips += found
             bare += [] if found else [f"{shelf.name}/{name}"]
     if not strips:
@@ -63,20 +67,22 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
 
 
 def _strips(shelf: Shelf, name: str) -> Iterator[Strip]:
-    endings = {file.removeprefix(f"{name}.") for file in shelf.files if file.startswith(f"{name}.")}
-    record = record_of(shelf, name)
+    record, endings = record_of(shelf, name), shelf.endings[name]
     marks = partial(_annotations, shelf, record)
     leads = strips_of(record, patient=_patient(record, endings))
     if any(strip.lead.lower() in endings for strip in leads):
         for strip in leads:
             if strip.lead.lower() in endings:
-                yield _of_lead(strip, marks(strip.lead.lower()))
+                yield _of_waves(strip, marked_waves(marks(strip.lead.lower())).kindless)
     elif WAVES in endings:
         waves, beats = marks(WAVES), marks(BEATS) if BEATS in endings else None
         yield from (_of_some_beats(strip, waves, beats) for strip in leads)
     elif BEATS in endings:
         found = marks(BEATS)
-        yield from (_of_lead(strip, found) if has_waves(found) else _of_beats(strip, found) for strip in leads)
+        if has_waves(found):
+            yield from (_of_waves(strip, marked_waves(found)) for strip in leads)
+        else:
+            yield from (_of_beats(strip, found) for strip in leads)
 
 
 def _annotations(shelf: Shelf, record: Record, ending: str) -> Annotations:
@@ -88,25 +94,26 @@ def _annotations(shelf: Shelf, record: Record, ending: str) -> Annotations:
     return found._replace(rate=record.rate)
 
 
-def _of_lead(strip: Strip, annotations: Annotations) -> Strip:
+def _of_waves(strip: Strip, marked: Marked) -> Strip:
     """Waves that are all marked from the first to the last."""
-    marked, length = marked_waves(annotations), len(strip.signal)
+    length = len(strip.signal)
     if not marked.waves:
         return strip
     known = between(min(wave.onset for wave in marked.waves), max(wave.end for wave in marked.waves), length)
     known &= ~_unclear(marked, length)
     complexes = [wave for wave in marked.waves if wave.kind == "QRS"]
     beats_known = between(complexes[0].onset, complexes[-1].end, length) if complexes else np.zeros(length, bool)
-    return strip._replace(waves=marked.waves, beats=_kindless(marked), known=known, beats_known=beats_known)
+    return strip._replace(waves=marked.waves, beats=marked.complexes, known=known, beats_known=beats_known)
 
 
 def _of_some_beats(strip: Strip, annotations: Annotations, every: Annotations | None) -> Strip:
     """Waves of some beats; every beat where `every` is there."""
     marked, length = marked_waves(annotations), len(strip.signal)
     beats = None if every is None else marked_beats(every)
-    known = in_runs(marked, beats, length)
+    known = in_runs(marked, beats, length) & ~without_t(marked, length)
     if every is None:
-        return strip._replace(waves=marked.waves, beats=_kindless(marked), known=known, beats_known=known)
+        beats_known = in_runs(marked.without_p_and_t, None, length)
+        return strip._replace(waves=marked.waves, beats=marked.kindless.complexes, known=known, beats_known=beats_known)
     return _of_beats(strip, every)._replace(waves=marked.waves, known=known)
 
 
@@ -115,9 +122,9 @@ def _of_beats(strip: Strip, annotations: Annotations) -> Strip:
     return strip._replace(beats=marked_beats(annotations), beats_known=beats_known)
 
 
-def _kindless(marked: Marked) -> tuple[Beat, ...]:
-    """The complexes as beats: who marked waves wrote N for most of them, whatever they were."""
-    return tuple(beat._replace(kind="") for beat in marked.complexes)
+def _readable(strip: Strip) -> Strip:
+    bad = unreadable(find_faults(strip), len(strip.signal))
+    return strip._replace(known=strip.known & ~bad, beats_known=strip.beats_known & ~bad) if bad.any() else strip
 
 
 def _unclear(marked: Marked, length: int) -> np.ndarray:
@@ -127,7 +134,7 @@ def _unclear(marked: Marked, length: int) -> np.ndarray:
     return mask
 
 
-def _patient(record: Record, endings: set[str]) -> str:
+def _patient(record: Record, endings: frozenset[str]) -> str:
     """Whose heart it is. Some records of the QT Database are pieces of MIT-BIH's, of which two are of one patient."""
     number = record.name.removeprefix("sel")
     is_piece = WAVES in endings and number != record.name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import lzma
 import re
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -216,8 +218,9 @@ def _members(archive: Path, below: tuple[str, ...]) -> Iterator[File]:
                 if member.isfile() and not hidden and (content := tar.extractfile(member)):
                     found.append(File(f"{archive}/{member.name}", (*below, *parts), content.read()))
         yield from sorted(found, key=lambda file: file.name)
-    except (tarfile.TarError, EOFError) as error:
-        raise DataError(f"{archive}: the archive is damaged or cut short ({error})") from None
+    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
+        why = str(error).split("\n")[0].rstrip(":")
+        raise DataError(f"{archive}: the archive is damaged or cut short ({why})") from None
     except OSError as error:
         raise DataError(f"{archive}: cannot be read ({error.strerror or error})") from None
 

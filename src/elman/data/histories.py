@@ -109,14 +109,17 @@ def histories_of(
     names, rows = written.names, written.rows
     statics = [_static(one, names.static) for one in rows]
     moving = [one._replace(values=one.values[:, : one.values.shape[1] - len(names.static)]) for one in rows]
+    # Where the steps are known already, rows may be those that come next, of which one may be missing.
+    whole = frequency is None
     if resample:
         frequency = Frequency.parse(resample)
         moving = [gathered(one, frequency, by, summed=len(names.targets)) for one in moving]
     else:
         for one in moving:
             check_ascending(one.stamps, one.places, name=one.name)
-        frequency = frequency or _frequency(moving)
-    histories = (_history(one, frequency, names, static) for one, static in zip(moving, statics, strict=True))
+    frequency = frequency or _frequency(moving)
+    pairs = zip(moving, statics, strict=True)
+    histories = (_history(one, frequency, names, static, whole=whole) for one, static in pairs)
     return Histories(*names, frequency, tuple(histories))
 
 
@@ -129,21 +132,22 @@ def _frequency(series: Sequence[Rows]) -> Frequency:
 
 def _static(rows: Rows, names: Sequence[str]) -> np.ndarray:
     values = rows.values[:, rows.values.shape[1] - len(names) :]
-    for row, place in zip(values, rows.places, strict=True):
-        for name, value, first in zip(names, row, values[0], strict=True):
-            if value != first:  # also where it is missing
-                raise DataError(
-                    f"{place}: {name} of {rows.name!r} is {value:g}, and {first:g} in {rows.places[0]}; expected one "
-                    "number in all rows of a series, since it is named as static"
-                )
+    wrong = np.argwhere(values != values[0])  # also where it is missing
+    if len(wrong):
+        row, column = wrong[0]
+        raise DataError(
+            f"{rows.places[row]}: {names[column]} of {rows.name!r} is {values[row, column]:g}, and "
+            f"{values[0, column]:g} in {rows.places[0]}; expected one number in all rows of a series, since it is "
+            "named as static"
+        )
     return values[0]
 
 
-def _history(rows: Rows, frequency: Frequency, names: Names, static: np.ndarray) -> History:
+def _history(rows: Rows, frequency: Frequency, names: Names, static: np.ndarray, *, whole: bool) -> History:
     grid = on_grid(rows, frequency)
     targets, past, future = np.split(grid.values, np.cumsum([len(names.targets), len(names.past)]), axis=1)
     known = np.flatnonzero(~np.isnan(targets).all(axis=1))
-    if not len(known):
+    if not len(known) and (whole or names.future):
         raise DataError(
             f"{rows.places[0]}: no value of {', '.join(names.targets)} in {rows.name!r}; leave the series out"
         )

@@ -199,7 +199,7 @@ def _series(written: _Table, layout: _Layout, zone: str, *, own: str) -> Iterato
     if layout.channels:
         for number, channel in enumerate(layout.channels):
             mine = values[:, [number, *range(len(layout.channels), values.shape[1])]]
-            yield _rows(f"{own}/{channel}" if own else channel, stamps, mine, places, slice(None))
+            yield _rows(f"{own}/{channel}" if own else channel, stamps, mine, places, range(len(places)))
     elif layout.series:
         by_name: dict[str, list[int]] = {}
         for number, (name, place) in enumerate(zip(written.columns[layout.series], places, strict=True)):
@@ -209,14 +209,13 @@ def _series(written: _Table, layout: _Layout, zone: str, *, own: str) -> Iterato
         for name, numbers in by_name.items():
             yield _rows(name, stamps, values, places, numbers)
     else:
-        yield _rows(own or "/".join(layout.names.targets), stamps, values, places, slice(None))
+        yield _rows(own or "/".join(layout.names.targets), stamps, values, places, range(len(places)))
 
 
-def _rows(
-    name: str, stamps: Stamps | None, values: np.ndarray, places: Sequence[str], numbers: Sequence[int] | slice
-) -> Rows:
-    mine = tuple(np.array(places, object)[numbers])
-    return Rows(name, np.arange(len(mine)) if stamps is None else stamps[numbers], values[numbers], mine)
+def _rows(name: str, stamps: Stamps | None, values: np.ndarray, places: Sequence[str], numbers: Sequence[int]) -> Rows:
+    mine = tuple(places[number] for number in numbers)
+    chosen = np.asarray(numbers)
+    return Rows(name, np.arange(len(mine)) if stamps is None else stamps[chosen], values[chosen], mine)
 
 
 def _stamps(fields: Sequence[Sequence[str]], names: Sequence[str], places: Sequence[str], zone: str) -> Stamps:

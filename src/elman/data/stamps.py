@@ -171,7 +171,12 @@ def parse_stamps(texts: Sequence[str], places: Sequence[str], *, zone: str = "")
     >>> parse_stamps(["1700", "1701"], ["line 2", "line 3"]).tolist()
     [1700, 1701]
     """
-    texts = [text.strip() for text in texts]
+    firsts: dict[str, int] = {}
+    order = [firsts.setdefault(text.strip(), len(firsts)) for text in texts]
+    if len(firsts) < len(texts):  # series beside each other have the same stamps: each is read once
+        place_of = dict(zip(reversed(order), reversed(places), strict=True))
+        return parse_stamps([*firsts], [place_of[number] for number in range(len(firsts))], zone=zone)[order]
+    texts = [*firsts]
     if texts and all(_EIGHT.fullmatch(text) for text in texts):
         texts = [f"{text[:4]}-{text[4:6]}-{text[6:]}" for text in texts]
     elif all(_WHOLE.fullmatch(text) for text in texts):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 from elman._errors import DataError, nearest
 from elman.data.files import File, is_archive, read_files
@@ -15,12 +16,13 @@ from elman.data.text import pieces
 HEADER = ".hea"
 
 
-class Shelf(NamedTuple):
+@dataclass(frozen=True)
+class Shelf:
     """A folder's files."""
 
     name: str
     """How messages call it."""
-    files: tuple[str, ...]
+    files: frozenset[str]
     open: Callable[[str], bytes]
 
     def read(self, file: str, *, wanted_by: str = "") -> bytes:
@@ -31,10 +33,20 @@ class Shelf(NamedTuple):
         """
         if file not in self.files:
             why = f", which {wanted_by} names" if wanted_by else ""
-            raise DataError(f"{self.name}: no file {file}{why}{nearest(file, self.files)}")
+            like = [other for other in sorted(self.files) if other.endswith(Path(file).suffix)]
+            raise DataError(f"{self.name}: no file {file}{why}{nearest(file, like)}")
         return self.open(file)
 
-    @property
+    @cached_property
+    def endings(self) -> dict[str, frozenset[str]]:
+        """What comes after the dot in the names of files that begin alike: of `1.hea` and `1.ii`, for `1`."""
+        found = defaultdict(set)
+        for file in self.files:
+            for dot in (place for place, letter in enumerate(file) if letter == "."):
+                found[file[:dot]].add(file[dot + 1 :])
+        return {name: frozenset(endings) for name, endings in found.items()}
+
+    @cached_property
     def records(self) -> tuple[str, ...]:
         """The names of its headers, without their ending; pieces of other records are among them."""
         return tuple(sorted(file.removesuffix(HEADER) for file in self.files if file.endswith(HEADER)))
@@ -77,14 +89,16 @@ def _shelves(place: Path) -> Iterator[tuple[Shelf, tuple[str, ...]]]:
 
 def _one(shelf: Shelf, place: Path) -> tuple[Shelf, tuple[str, ...]]:
     """The record that is called so, or that a file of this name belongs to."""
-    for name in (place.name, place.stem):
+    names = (place.name, place.stem) if place.name in shelf.files else (place.name,)
+    for name in names:
         if name in shelf.records:
             return shelf, (name,)
-    raise DataError(f"{place}: no such WFDB record{nearest(place.name, shelf.records)}; expected {place.name}{HEADER}")
+    name = place.name.removesuffix(HEADER)
+    raise DataError(f"{place}: no such WFDB record{nearest(name, shelf.records)}; expected a header {name}{HEADER}")
 
 
 def _folder(folder: Path) -> Shelf:
-    files = tuple(sorted(file.name for file in folder.iterdir() if file.is_file()))
+    files = frozenset(file.name for file in folder.iterdir() if file.is_file())
     return Shelf(str(folder), files, lambda file: b"".join(pieces(str(folder / file), folder / file)))
 
 
@@ -92,7 +106,7 @@ def _archive(archive: Path) -> Iterator[Shelf]:
     files = sorted(read_files(archive), key=lambda file: file.path[:-1])
     for inner, group in groupby(files, key=lambda file: file.path[:-1]):
         held = {file.path[-1]: file for file in group}
-        yield Shelf("/".join([str(archive), *inner]), tuple(held), partial(_held, held))
+        yield Shelf("/".join([str(archive), *inner]), frozenset(held), partial(_held, held))
 
 
 def _held(files: dict[str, File], name: str) -> bytes:

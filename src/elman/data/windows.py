@@ -63,6 +63,8 @@ class WindowPart:
     name: str
     series: tuple[EncodedHistory, ...]
     """Whole, with the other parts."""
+    histories: tuple[History, ...]
+    """The same, as they were read."""
     spans: tuple[tuple[int, int], ...]
     """The steps of this part of each series, in which horizons lie."""
     codec: ForecastCodec
@@ -174,7 +176,8 @@ def parts_of(
         _check_room(one, end, window, horizon)
     series = tuple(codec.encode(one) for one in histories)
     train, validation, test = (
-        WindowPart(name, series, tuple(end.span(name) for end in ends), codec, window, horizon) for name in Ends._fields
+        WindowPart(name, series, tuple(histories), tuple(end.span(name) for end in ends), codec, window, horizon)
+        for name in Ends._fields
     )
     for part in (train, validation, test):
         if len(part) and not len(part.origins()):
@@ -210,23 +213,6 @@ def ends_of(history: History, *, validation: float, test: float, train: float = 
             f"test {test:g} take" + (f" beside {train:g} to train on" if train else "")
         )
     return Ends(trained, trained + validated, trained + validated + tested)
-
-
-def constant_series(histories: Sequence[History], ends: Sequence[Ends]) -> tuple[str, ...]:
-    """Names of the series that have a target with one value only in all steps to train on: nothing can be learned of
-    them but that value.
-
-    >>> none = np.zeros((4, 0))
-    >>> history = History("a", np.arange(4), np.array([[5.0], [np.nan], [5.0], [6.0]]), none, none, none[0])
-    >>> constant_series([history], [Ends(3, 3, 4)]), constant_series([history], [Ends(4, 4, 4)])
-    (('a',), ())
-    """
-    pairs = zip(histories, ends, strict=True)
-    return tuple(
-        one.name
-        for one, end in pairs
-        if any(len(np.unique(column[~np.isnan(column)])) < 2 for column in one.values[: end.train].T)
-    )
 
 
 def _check_room(history: History, ends: Ends, window: int, horizon: int) -> None:

@@ -31,11 +31,16 @@ BEAT_GAP_MS = 60
 QRS_REACH_MS = 120
 """A QRS complex whose edge is at most so far from a beat is its."""
 
+EDGE_MS = 60
+"""A beat so near an end of the signal needs a QRS complex to count."""
+
 P_REACH_MS, T_REACH_MS = 500, 700
 """The onset of a P wave before the QRS complex, and the end of a T wave after it, are no farther than this."""
 
-SMALL = 0.08
-"""A deflection of less than this share of the greatest of its QRS complex is no Q, R or S."""
+SMALL, LEAST_R = 0.08, 0.01
+"""A deflection of less than this share of the greatest of its QRS complex is no Q or S; or no R, which experts mark
+however small it is: in LUDB the peak of a QRS complex is its highest point above the line between its ends for 95 of
+100, and its farthest point for 60."""
 
 
 class Segment(NamedTuple):
@@ -95,8 +100,8 @@ def find_waves(
     for label, onset, end in _joined(runs, gap=GAP_MS * rate / 1000):
         likely = chances[onset : end + 1, label]
         if _long_enough((label, onset, end), names, rate) and likely.max() >= SURE:
-            peak = onset + _peak(signal[onset : end + 1], smooth=0 if names[label] == "QRS" else round(0.02 * rate))
-            found.append(Segment(names[label], onset, peak, end, float(likely.mean())))
+            wave = Segment(names[label], onset, onset, end, float(likely.mean()))
+            found.append(wave._replace(peak=_peak(signal, wave, rate)))
     return found
 
 
@@ -138,7 +143,7 @@ def heartbeats(
     signal: Float[np.ndarray, " time"], waves: Sequence[Segment], beats: Sequence[Detection], *, rate: float
 ) -> list[Heartbeat]:
     """Each beat with the waves that are its; those of no beat are left out. A beat whose QRS complex was not found as a
-    wave has one of 100 ms around it.
+    wave has one of 100 ms around it, unless the signal begins or ends there.
 
     >>> signal = np.zeros(100)
     >>> signal[48:53] = [0, -1, 5, -2, 0]
@@ -154,7 +159,7 @@ def heartbeats(
         if place is not None and place not in taken:
             taken.add(place)
             found.append((beat, complexes[place]))
-        elif place is None:
+        elif place is None and rate * EDGE_MS <= 1000 * beat.sample <= 1000 * len(signal) - rate * EDGE_MS:
             found.append((beat, _around(beat, signal, rate)))
     result, before = list[Heartbeat](), -1
     for place, (beat, qrs) in enumerate(found):
@@ -177,10 +182,10 @@ def qrs_points(signal: Float[np.ndarray, " time"], qrs: Segment) -> tuple[int | 
     (None, 2, None)
     """
     heights = _above_line(signal[qrs.onset : qrs.end + 1])
-    least = SMALL * np.abs(heights).max()
-    r = int(heights.argmax())
-    if heights[r] <= least:
+    greatest, r = np.abs(heights).max(), int(heights.argmax())
+    if heights[r] <= LEAST_R * greatest:
         return None, qrs.onset + int(heights.argmin()), None
+    least = SMALL * greatest
     q = int(heights[: r + 1].argmin())
     s = r + int(heights[r:].argmin())
     return (
@@ -214,12 +219,14 @@ def _long_enough(run: tuple[int, int, int], names: Sequence[str], rate: float, s
     return last - first + 1 >= share * LEAST_MS[names[label]] * rate / 1000
 
 
-def _peak(signal: np.ndarray, *, smooth: int) -> int:
-    """Where a wave is farthest from the line between its ends."""
-    heights = np.abs(_above_line(signal))
-    if smooth > 1 and len(heights) > smooth:
+def _peak(signal: np.ndarray, wave: Segment, rate: float) -> int:
+    """R; or where a P or T wave, smoothed over 20 ms, is farthest from the line between its ends."""
+    if wave.kind == "QRS":
+        return qrs_points(signal, wave)[1]
+    heights, smooth = np.abs(_above_line(signal[wave.onset : wave.end + 1])), round(0.02 * rate)
+    if 1 < smooth < len(heights):
         heights = np.convolve(heights, np.ones(smooth) / smooth, mode="same")
-    return int(heights.argmax())
+    return wave.onset + int(heights.argmax())
 
 
 def _above_line(signal: np.ndarray) -> np.ndarray:
@@ -236,7 +243,7 @@ def _nearest(segments: Sequence[Segment], sample: int, *, reach: float) -> int |
 def _around(beat: Detection, signal: np.ndarray, rate: float) -> Segment:
     half = round(0.05 * rate)
     onset, end = max(0, beat.sample - half), min(len(signal) - 1, beat.sample + half)
-    return Segment("QRS", onset, onset + _peak(signal[onset : end + 1], smooth=0), end, 0.0)
+    return Segment("QRS", onset, beat.sample, end, 0.0)
 
 
 def _best(waves: Sequence[Segment], kind: str, first: float, last: float) -> Segment | None:

@@ -11,6 +11,7 @@ from elman.data.ecg_codec import KINDS, WAVES, EcgCodec
 from elman.data.found_beats import FoundBeat, FoundWave
 from elman.decoding import beat_stream
 from elman.decoding.beat_stream import BeatStream
+from elman.decoding.leads import joined
 from elman.decoding.waves import Heartbeat, Segment
 
 
@@ -34,13 +35,12 @@ class LeadBeats(NamedTuple):
         ended: bool,
     ) -> tuple[LeadBeats, list[list[Heartbeat]]]:
         """The next samples, of which those of a broken lead say nothing, and the beats that are certain now."""
-        nothing = np.zeros(labels.shape[-1])
-        nothing[[0, len(WAVES)]] = 1  # no wave, no beat
-        labels = np.where(broken[..., None], nothing, labels)
-        sound = np.where(broken.all(axis=0), True, ~broken)[..., None]  # where none is, all say the same: nothing
-        joined = (labels * sound).sum(axis=0) / sound.sum(axis=0)
+        heads = labels[..., : len(WAVES)], labels[..., len(WAVES) :]
+        alone = [np.where(broken[..., None], np.arange(head.shape[-1]) == 0, head) for head in heads]
+        together = [joined(head, ~broken)[None] for head in heads]
+        labels = np.concatenate([np.concatenate(pair) for pair in zip(alone, together, strict=True)], axis=-1)
         first = np.take_along_axis(signals, broken.argmin(axis=0)[None], axis=0)  # the first lead that is sound
-        signals, labels = np.concatenate([signals, first]), np.concatenate([labels, joined[None]])
+        signals = np.concatenate([signals, first])
         kinds = tuple(kind if kind in codec.kinds else "" for kind in KINDS)
         streams, found = [], []
         for stream, signal, own in zip(self.streams, signals, labels, strict=True):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sized
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import jax
 import msgspec
@@ -109,6 +109,9 @@ class Fitted(ABC):
 
 class Predictor(Fitted):
     """A trained model that answers each input by itself."""
+
+    needs_input: ClassVar[bool] = True
+    """Whether no files mean standard input; else they mean what the model remembers."""
 
     @abstractmethod
     def answers(self, *places: str, options: Any) -> Iterator[str]:

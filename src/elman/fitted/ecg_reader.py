@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from elman._errors import ConfigError, DataError, nearest
-from elman.data.arriving_rows import arriving_rows
 from elman.data.beat_table import TEXT_HEAD, BeatRow, BeatTable
-from elman.data.ecg import strips_of
+from elman.data.ecg import Strip, strips_of
 from elman.data.ecg_codec import EcgCodec
+from elman.data.ecg_faults import Fault, find_faults, told, unreadable
+from elman.data.ecg_text import arriving_samples, read_ecg_table
 from elman.data.examples import Part
+from elman.data.files import read_files
 from elman.data.found_beats import FoundBeat
 from elman.data.resample import resampled
 from elman.data.wave_marks import wave_marks
@@ -21,10 +24,13 @@ from elman.data.wfdb import Record, record_of, whole_records, write_annotations
 from elman.data.wfdb_places import shelves
 from elman.fitted._ecg_beats import LeadBeats, at_rate
 from elman.fitted._fitted import Predictor, largest_difference
-from elman.fitted.ecg_stream import EcgStream
-from elman.models.segmenter import Segmenter
-from elman.tasks._ecg_chances import all_chances, pieces
+from elman.fitted.ecg_stream import EcgStream, StreamState
+from elman.models.segmenter import STRIDE, Segmenter
+from elman.tasks._ecg_chances import Chances, all_chances, pieces, read
 from elman.tasks.ecg import Ecg, EcgPrediction
+
+TABLES = (".csv", ".tsv", ".txt")
+"""Ends of the names of tables with a column for each lead."""
 
 ENDING = "elm"
 """Of the annotation files that `elman predict` writes."""
@@ -36,26 +42,46 @@ class Reading:
 
     name: str
     rate: float
+    strips: dict[str, Strip]
+    """The leads that were read, by name."""
     leads: dict[str, tuple[FoundBeat, ...]]
     """The beats of each lead by itself."""
     beats: tuple[FoundBeat, ...]
     """Those of all leads together."""
+    faults: tuple[Fault, ...]
+    """What could not be read; no beat of the lead was looked for there."""
 
     def table(self, lead: str = "") -> BeatTable:
-        """The intervals of each beat, of a lead or of all together.
+        """The intervals of each beat, of a lead or of all together; none goes over a part that could not be read.
 
         Raises:
             DataError: no such lead.
         """
         if lead and lead not in self.leads:
             raise DataError(f"{self.name}: no lead {lead!r}{nearest(lead, self.leads)}; it has {', '.join(self.leads)}")
-        beats = self.leads[lead] if lead else self.beats
-        return BeatTable.of(beats, rate=self.rate, record=self.name, lead=lead or ", ".join(self.leads))
+        beats, names = (self.leads[lead], [lead]) if lead else (self.beats, list(self.leads))
+        broken = [self.broken(name) for name in names]
+        runs = np.flatnonzero(np.diff(np.all(broken, axis=0), prepend=False, append=False)).reshape(-1, 2)
+        breaks = [(first, after - 1) for first, after in runs.tolist()]
+        return BeatTable.of(beats, rate=self.rate, record=self.name, lead=", ".join(names), breaks=breaks)
+
+    def broken(self, lead: str) -> np.ndarray:
+        """At which samples a lead could not be read."""
+        own = [fault for fault in self.faults if fault.lead == lead]
+        return unreadable(own, len(self.strips[lead].signal))
 
 
 @dataclass(frozen=True)
 class EcgReader(Predictor):
-    """A trained reader of ECGs; see `predict`, `evaluate` and `save`. It is no medical device."""
+    """A trained reader of ECGs; see `predict`, `stream`, `evaluate` and `save`. It is no medical device.
+
+    >>> from elman.data.ecg_generator import generate_patients
+    >>> small = elman.Ecg(channels=2, hidden_size=4, num_layers=1, seconds=2)
+    >>> data = small.read_strips([patient.strip for patient in generate_patients(20, seconds=4)])
+    >>> fitted = elman.fit(small, data, steps=2)
+    >>> fitted.knows
+    'P, QRS and T, kinds of beats N, S, V'
+    """
 
     task: Ecg
     codec: EcgCodec
@@ -76,8 +102,8 @@ class EcgReader(Predictor):
         return self.task.read_part(self.codec, *places)
 
     def predict(self, record: Record, *, leads: Sequence[str] = ()) -> Reading:
-        """The beats of a record. All leads together give the mean of the leads' probabilities; Q, R, S and the peaks of
-        P and T are then those of the lead in which the QRS complexes are largest.
+        """The beats of a record. All leads together give the geometric mean of the leads' probabilities; Q, R, S and
+        the peaks of P and T are then those of the first lead that can be read.
 
         Args:
             record: an ECG of any length.
@@ -86,15 +112,36 @@ class EcgReader(Predictor):
         Raises:
             DataError: no such lead, or no signal in volts.
         """
-        strips = {strip.lead: strip.signal for strip in strips_of(record)}
-        names = tuple(leads) or tuple(strips)
+        strips = _by_lead(record)
+        names = tuple(dict.fromkeys(leads)) or tuple(strips)
         for name in names:
             if name not in strips:
                 known = ", ".join(strips)
                 raise DataError(f"{record.place}: no ECG lead {name!r}{nearest(name, strips)}; it has {known}")
-        signals = np.stack([resampled(strips[name], rate=record.rate, to=self.codec.rate) for name in names])
-        *single, together = self._found(signals, record.rate / self.codec.rate)
-        return Reading(record.name, record.rate, dict(zip(names, single, strict=True)), together)
+        own = {name: strips[name] for name in names}
+        faults = tuple(fault for strip in own.values() for fault in find_faults(strip))
+        empty = Reading(record.name, record.rate, own, dict.fromkeys(own, ()), (), faults)
+        signals = np.stack([resampled(one.signal, rate=record.rate, to=self.codec.rate) for one in own.values()])
+        share = record.rate / self.codec.rate
+        places = np.minimum(np.rint(np.arange(signals.shape[1]) * share).astype(int), max(len(record.signals) - 1, 0))
+        broken = np.stack([empty.broken(name)[places] for name in own])
+        *single, together = self._found(signals, broken, share)
+        return replace(empty, leads=dict(zip(own, single, strict=True)), beats=together)
+
+    def readings(self, *places: str, options: EcgPrediction) -> Iterator[Reading]:
+        """What is found in each record: WFDB's, or a table (.csv, .tsv, .txt) with a column for each lead.
+
+        Raises:
+            DataError: a record that cannot be read.
+        """
+        for place in places:
+            if Path(place).name.removesuffix(".xz").removesuffix(".gz").endswith(TABLES):
+                for file in read_files(place):
+                    yield self.predict(read_ecg_table(file, rate=options.rate or None), leads=options.leads)
+                continue
+            for shelf, names in shelves(place):
+                for name in whole_records(shelf, names):
+                    yield self.predict(record_of(shelf, name), leads=options.leads)
 
     def stream(self, *, rate: float, leads: int = 1) -> EcgStream:
         """A way to read leads that come piece by piece.
@@ -115,7 +162,10 @@ class EcgReader(Predictor):
         together = all_chances(self.model, self.codec, signals)
         alone = [all_chances(self.model, self.codec, [signal])[0] for signal in signals]
         pairs = [pair for both in zip(together, alone, strict=True) for pair in zip(*both, strict=True)]
-        return {"alone or beside others": max(largest_difference(np.log(a), np.log(b)) for a, b in pairs)}
+        found = {"alone or beside others": max(largest_difference(np.log(a), np.log(b)) for a, b in pairs)}
+        if not self.model.causal:
+            return found
+        return found | {"whole or piece by piece": self._streamed_difference(signals[2], together[2])}
 
     def answers(self, *places: str, options: EcgPrediction) -> Iterator[str]:
         """The table of each record's beats, and where it is asked for a file of annotations.
@@ -126,46 +176,82 @@ class EcgReader(Predictor):
         if options.stream:
             yield from self._streamed(*places, options=options)
             return
-        for shelf, names in shelves(*places):
-            for name in whole_records(shelf, names):
-                reading = self.predict(record_of(shelf, name), leads=options.leads)
-                if options.annotations:
-                    _annotate(reading, Path(options.annotations))
-                tables = [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]
-                for table in tables if options.table != "none" else ():
-                    yield from (table.csv() if options.table == "csv" else table.text()).splitlines()
+        for reading in self.readings(*places, options=options):
+            yield from self.written(reading, options=options)
+
+    def written(self, reading: Reading, *, options: EcgPrediction) -> Iterator[str]:
+        """The lines of one record."""
+        if options.annotations:
+            _annotate(reading, Path(options.annotations))
+        if options.table == "none":
+            return
+        yield from (f"# {line}" for line in told(reading.faults))
+        for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:
+            yield from (table.csv() if options.table == "csv" else table.text()).splitlines()
+
+    def _streamed_difference(self, signal: np.ndarray, whole: Chances) -> float:
+        """Between the probabilities of a whole and those of its pieces of 4 and 64 samples."""
+        state, carry, answers = self.codec.start(1), self.model.init_carry(1), list[np.ndarray]()
+        ended = len(signal) + self.model.delay - len(signal) % -STRIDE
+        for start, stop in pairwise([*range(0, 256, 4), *range(256, ended, 64), ended]):
+            state, features = self.codec.features(state, signal[None, start:stop])
+            xs = np.pad(features, [(0, 0), (0, stop - start - features.shape[1]), (0, 0)])
+            carry, heads = read(self.model, carry, xs)
+            answers.append(np.concatenate(heads, axis=-1)[0])
+        streamed = np.concatenate(answers)[self.model.delay :][: len(signal)]
+        return largest_difference(np.log(streamed), np.log(np.concatenate(whole, axis=-1)))
 
     def _streamed(self, *places: str, options: EcgPrediction) -> Iterator[str]:
         """A line for each beat of samples that come in lines."""
         if not options.rate:
             raise ConfigError("a stream does not say its rate: give it, such as --rate 360")
-        number, before, rows = 0, None, arriving_rows(*places)
-        samples = next(rows, np.zeros((0, 1)))
-        stream = self.stream(rate=options.rate, leads=samples.shape[1])
-        state = stream.start()
         yield TEXT_HEAD
-        while True:
-            state, beats = (state, stream.finish(state)) if samples is None else stream.step(state, samples)
+        running: tuple[EcgStream, StreamState] | None = None
+        row: BeatRow | None = None
+        for samples in arriving_samples(*places):
+            if running is None:
+                stream = self.stream(rate=options.rate, leads=len(samples.leads))
+                running = stream, stream.start()
+            stream, before = running
+            after, beats = stream.step(before, samples.values)
+            running = stream, after
             for beat in beats:
-                number += 1
-                yield BeatRow.of(beat, before=before, rate=options.rate, number=number).line()
-                before = beat.sample
-            if samples is None:
-                return
-            samples = next(rows, None)
+                row = _next_row(row, beat, options.rate)
+                yield row.line()
+            yield from (f"# {line}" for line in stream.changes(before, after))
+        for beat in () if running is None else running[0].finish(running[1]):
+            row = _next_row(row, beat, options.rate)
+            yield row.line()
 
-    def _found(self, signals: np.ndarray, share: float) -> list[tuple[FoundBeat, ...]]:
+    def _found(self, signals: np.ndarray, broken: np.ndarray, share: float) -> list[tuple[FoundBeat, ...]]:
         """The beats of each lead, and last those of all together, in samples of a rate `share` times as high."""
         beats, at = LeadBeats.start(len(signals)), 0
         found: list[list[FoundBeat]] = [[] for _ in range(len(signals) + 1)]
         for labels in pieces(self.model, self.codec, signals):
-            own = signals[:, at : at + labels.shape[1]]
+            own = slice(at, at + labels.shape[1])
             at += labels.shape[1]
             ended = at == signals.shape[1]
-            beats, more = beats.read(np.nan_to_num(own), labels, np.isnan(own), self.codec, ended=ended)
-            for told, new in zip(found, more, strict=True):
-                told += [at_rate(beat, share) for beat in new]
-        return [tuple(told) for told in found]
+            values = np.nan_to_num(signals[:, own])
+            beats, more = beats.read(values, labels, broken[:, own], self.codec, ended=ended)
+            for before, new in zip(found, more, strict=True):
+                before += [at_rate(beat, share) for beat in new]
+        return [tuple(beats) for beats in found]
+
+
+def _by_lead(record: Record) -> dict[str, Strip]:
+    """The leads of a record, of which those of the same name are numbered."""
+    strips = strips_of(record)
+    names = [strip.lead for strip in strips]
+    found = {}
+    for place, (name, strip) in enumerate(zip(names, strips, strict=True)):
+        name = f"{name} {names[: place + 1].count(name)}" if names.count(name) > 1 else name
+        found[name] = strip._replace(lead=name)
+    return found
+
+
+def _next_row(before: BeatRow | None, beat: FoundBeat, rate: float) -> BeatRow:
+    number, r = (1, None) if before is None else (before.number + 1, before.beat.sample)
+    return BeatRow.of(beat, before=r, rate=rate, number=number)
 
 
 def _annotate(reading: Reading, folder: Path) -> None:

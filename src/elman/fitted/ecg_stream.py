@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from numpy.lib.stride_tricks import sliding_window_view
 
 from elman._errors import ConfigError, DataError
 from elman.data.ecg_codec import EcgCodec, EcgState
+from elman.data.ecg_faults import FLAT_FOR, FLAT_WITHIN
 from elman.data.found_beats import FoundBeat
 from elman.data.resample import Resampler
 from elman.data.resample import State as ResamplerState
@@ -28,9 +30,13 @@ class StreamState(NamedTuple):
     features: EcgState
     waiting: Float[np.ndarray, "lead few feature"]
     """What the network has not read yet, since it makes no step."""
+    recent: Float[np.ndarray, "lead time"]
+    """The last seconds, to see whether a lead is flat."""
     unanswered: Float[np.ndarray, "lead time"]
-    """The samples whose probabilities have not come yet, at the network's rate."""
+    """The samples whose probabilities have not come yet, at the network's rate; NaN where a lead cannot be read."""
     carry: Any
+    heard: int
+    """Samples that came, at the network's rate."""
     silent: int
     """How many of the next probabilities are for what was before the first sample."""
     beats: LeadBeats
@@ -64,8 +70,10 @@ class EcgStream:
             resamplers=(self._resampler.start(),) * self.leads,
             features=self.codec.start(self.leads),
             waiting=np.zeros((self.leads, 0, self.codec.FEATURES), np.float32),
+            recent=np.full((self.leads, round(FLAT_FOR * self.codec.rate)), np.nan),
             unanswered=np.zeros((self.leads, 0)),
             carry=self.model.init_carry(self.leads),
+            heard=0,
             silent=self.model.delay,
             beats=LeadBeats.start(self.leads),
         )
@@ -89,17 +97,32 @@ class EcgStream:
         state = state._replace(waiting=np.pad(state.waiting, [(0, 0), (0, zeros), (0, 0)]))
         return self._answered(state, ended=True)[1]
 
+    def changes(self, before: StreamState, after: StreamState) -> list[str]:
+        """In words, which leads can no longer be read after a step, and which can again."""
+        seconds = after.heard / self.codec.rate
+        return [
+            f"lead {lead}: {'nothing to read' if now else 'readable again'} at {seconds:.2f} s"
+            for lead, (was, now) in enumerate(zip(_broken(before), _broken(after), strict=True), start=1)
+            if was != now
+        ]
+
     @property
     def _resampler(self) -> Resampler:
         return Resampler(self.rate, self.codec.rate)
 
     def _heard(self, state: StreamState, signals: np.ndarray) -> StreamState:
-        """With samples at the network's rate."""
+        """With samples at the network's rate; a lead cannot be read where it is missing or has long not moved."""
         features, more = self.codec.features(state.features, signals)
+        length = state.recent.shape[1]
+        both = np.concatenate([state.recent, signals], axis=1)
+        windows = sliding_window_view(both, length, axis=1)[:, 1:]
+        still = windows.max(axis=-1) - windows.min(axis=-1) <= FLAT_WITHIN
         return state._replace(
             features=features,
             waiting=np.concatenate([state.waiting, more], axis=1),
-            unanswered=np.concatenate([state.unanswered, signals], axis=1),
+            recent=both[:, both.shape[1] - length :],
+            unanswered=np.concatenate([state.unanswered, np.where(still, np.nan, signals)], axis=1),
+            heard=state.heard + signals.shape[1],
         )
 
     def _answered(self, state: StreamState, *, ended: bool) -> tuple[StreamState, list[FoundBeat]]:
@@ -123,3 +146,8 @@ class EcgStream:
         beats, found = state.beats.read(np.nan_to_num(signals), labels, broken, self.codec, ended=ended)
         state = state._replace(silent=state.silent - silent, unanswered=rest, beats=beats)
         return state, [at_rate(beat, self.rate / self.codec.rate) for beat in found[-1]]
+
+
+def _broken(state: StreamState) -> list[bool]:
+    """Which leads cannot be read at present."""
+    return [bool(np.isnan(lead[-1:]).any()) for lead in state.unanswered]

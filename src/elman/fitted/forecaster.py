@@ -1,33 +1,75 @@
-"""A trained forecaster."""
+"""A trained forecaster: a filter that remembers where series are, takes new rows, and tells what comes next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal, Self
 
+import jax
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+
+from elman import artefact
+from elman._errors import ConfigError, DataError
+from elman.data.examples import Data
+from elman.data.histories import Histories, History, histories_of
 from elman.data.histories_codec import ForecastCodec
-from elman.data.windows import WindowPart
+from elman.data.history_rows import rows_in
+from elman.data.windows import WindowBatch, WindowPart
 from elman.fitted._fitted import Predictor
+from elman.fitted._memory import Reading, Remembered, by_name, packed, unpacked
+from elman.fitted.forecast_table import ForecastTable, level_names, levels_of
+from elman.models.autoregressive_forecaster import AutoregressiveForecaster
 from elman.models.forecaster import Forecaster
-from elman.tasks._windows import measured
-from elman.tasks.forecasting import Forecasting
-from elman.tasks.forecasting_metrics import Errors, ForecastMetrics
+from elman.ops.distributions import Distribution
+from elman.tasks._windows import measured, model_inputs
+from elman.tasks.forecasting import Forecasting, ForecastPrediction
+from elman.tasks.forecasting_metrics import Errors, ForecastMetrics, shares_of
+
+NAME = "elman"
+"""The column of the forecast."""
+
+Given = str | Path | Histories | Mapping[str, Any]
+"""Series: a file, what `read_histories` gives, or columns by name, such as a data frame."""
+Intervals = Literal["conformal", "model"]
 
 
 @dataclass(frozen=True)
 class FittedForecaster(Predictor):
-    """A trained forecaster of time series."""
+    """A trained forecaster of time series. It remembers the series that it was trained on up to their last rows.
+
+    >>> task = elman.Forecasting(horizon=4, window=12, hidden_size=8)
+    >>> series = {"ds": range(200), "y": [n % 4 for n in range(200)]}
+    >>> fitted = elman.fit(task, task.read_table(series), steps=150, learning_rate=0.01)
+    >>> table = fitted.predict(level=[80])
+    >>> table.columns, table["ds"].tolist()
+    (('unique_id', 'ds', 'elman', 'elman-lo-80', 'elman-hi-80'), [200, 201, 202, 203])
+    >>> later = fitted.update({"ds": [200, 201], "y": [0, 1]})
+    >>> later.predict()["ds"].tolist(), fitted.predict()["ds"].tolist()
+    ([202, 203, 204, 205], [200, 201, 202, 203])
+    """
+
+    needs_input: ClassVar[bool] = False
 
     task: Forecasting
     codec: ForecastCodec
     model: Forecaster
+    memory: Mapping[str, Remembered] = field(default_factory=dict)
+    """What it remembers of each series."""
 
     @property
     def knows(self) -> str:
         """The numbers of series and targets."""
-        return f"{len(self.codec.series)} series of {', '.join(self.codec.targets)}"
+        return f"{len(self.codec.series)} series of {', '.join(self.codec.targets)}, steps of {self.codec.frequency}"
+
+    @property
+    def horizon(self) -> int:
+        """Steps of a forecast."""
+        return self.task.horizon or 1
 
     @property
     def errors(self) -> Errors | None:
@@ -35,15 +77,307 @@ class FittedForecaster(Predictor):
         validation = self.validation
         return Errors(validation.errors) if isinstance(validation, ForecastMetrics) else None
 
-    def read(self, *places: str | Path) -> Any:
-        raise NotImplementedError
+    def predict(
+        self,
+        history: Given | None = None,
+        *,
+        level: str | float | Sequence[float] = (),
+        intervals: Intervals = "conformal",
+    ) -> ForecastTable:
+        """What comes after the rows that the model remembers, or after those of `history`, which is read whole.
+
+        Args:
+            history: series from their first rows on; by default those that are remembered.
+            level: of intervals, in percent: [80, 95], or "80,95".
+            intervals: conformal ones are as wide as the errors of the validation part say; those of the model are its
+                own quantiles.
+
+        Raises:
+            DataError: nothing is remembered, a malformed table, or a covariate known ahead that is missing for the
+                horizon.
+            ConfigError: a level that is none, or intervals that this model cannot tell.
+
+        The columns are `unique_id`, `ds`, `elman`, and for each level such as `elman-lo-80` and `elman-hi-80`.
+        """
+        return self._table(self.memory if history is None else self._read(history), levels_of(level), intervals)
+
+    def update(self, rows: Given) -> Self:
+        """This model after new rows: it remembers them as if it had read the whole history again, bit for bit, at a
+        cost for each row that does not depend on how many came before. Steps that are left out count as missing.
+
+        Raises:
+            DataError: rows that do not follow on those that are remembered, or a malformed table.
+        """
+        reading, memory = self._reading, dict(self.memory)
+        for new in self._given(rows).histories:
+            before = memory.get(new.name)
+            memory[new.name] = reading.read(new) if before is None else reading.update(before, new)
+        return replace(self, memory=memory)
+
+    def backtest(
+        self,
+        history: Given,
+        *,
+        first: int | None = None,
+        step: int | None = None,
+        level: str | float | Sequence[float] = (),
+        intervals: Intervals = "conformal",
+    ) -> ForecastTable:
+        """Forecasts from one origin after another, each from the rows before it alone, beside what came: the columns
+        `cutoff`, the last stamp before the forecast, and `y` are added.
+
+        Args:
+            history: series, whole.
+            first: rows before the first origin; by default those of one window.
+            step: rows from one origin to the next; by default those of the horizon.
+            level, intervals: as for `predict`.
+
+        Raises:
+            DataError: as `predict`, or a series that is too short for one origin.
+        """
+        reading, tables = self._reading, []
+        begin, step, levels = first or reading.window, step or self.horizon, levels_of(level)
+        for one in self._given(history).histories:
+            if len(one.values) < begin + self.horizon:
+                raise DataError(
+                    f"{one.place}: {one.name!r} has {len(one.values):,} rows; expected {begin + self.horizon:,} or "
+                    "more, for the rows before the first origin and a horizon"
+                )
+            now = reading.read(_rows(one, 0, begin, self.horizon))
+            for origin in range(begin, len(one.values) - self.horizon + 1, step):
+                if origin > begin:
+                    now = reading.update(now, _rows(one, origin - step, origin, self.horizon))
+                table = self._table({one.name: now}, levels, intervals)
+                tables.append(_beside(table, now.last, one.values[origin : origin + self.horizon]))
+        return _stacked(tables)
+
+    def read(self, *places: str | Path) -> WindowPart:
+        """The windows of files whose horizons training has not seen, for `evaluate`: those after its validation part,
+        and of series that it did not have, all.
+
+        Raises:
+            DataError: a malformed file, other columns than the model's, or nothing that training has not seen.
+        """
+        found = self.task.histories(*places, codec=self.codec)
+        spans = []
+        for one in found.histories:
+            known = self.memory.get(one.name)
+            start = 0
+            if known is not None and one.stamps[0] <= known.last:
+                seen = known.rows - known.learned  # rows behind the validation part, up to the last
+                start = int(np.searchsorted(one.stamps, known.last)) + 1 - seen
+            spans.append((max(0, start), len(one.values)))
+        series = tuple(self.codec.encode(one) for one in found.histories)
+        name, window = ", ".join(map(str, places)), self._reading.window
+        part = WindowPart(name, series, found.histories, tuple(spans), self.codec, window, self.horizon)
+        if not len(part):
+            raise DataError(
+                f"{name}: no {self.horizon:,} steps in it that training has not seen, behind a window of {window:,}; "
+                "expected later rows"
+            )
+        return part
 
     def measured(self, part: WindowPart) -> ForecastMetrics:
         """The measures of all windows, and how often intervals held what came."""
         return measured(self.model, part, self.codec, learned=self.task.learned, errors=self.errors)
 
     def differences(self) -> dict[str, float]:
-        return {}
+        """Of what is remembered: forecasts after the last rows came one by one, and all at once."""
+        found, reading = [0.0], self._reading
+        for one in list(self.memory.values())[:4]:
+            whole = one.history._replace(place="the model's memory")
+            begin = len(whole.values) - min(8, len(whole.values) // 2)
+            if np.isnan(whole.values[:begin]).all():
+                continue
+            together = now = reading.read(_rows(whole, 0, begin, self.horizon))
+            for place in range(begin, len(whole.values)):
+                now = reading.update(now, _rows(whole, place, place + 1, self.horizon))
+            together = reading.update(together, _rows(whole, begin, len(whole.values), self.horizon))
+            ways = [self._table({whole.name: each}, (), "conformal")[NAME] for each in (now, together)]
+            scale = one.scaler.std[0]
+            found.append(float(np.abs(ways[0] - ways[1]).max()) / scale)
+        return {"row by row or together": max(found)}
 
-    def answers(self, *places: str, options: Any) -> Iterator[str]:
-        raise NotImplementedError
+    def answers(self, *places: str, options: ForecastPrediction) -> Iterator[str]:
+        """The forecasts as lines of CSV. Files that begin after the last row that is remembered are new rows; others
+        are read whole. Without files, the forecasts are those after what is remembered.
+
+        Raises:
+            DataError: as `predict` and `update`.
+        """
+        fitted = self.following(*places)
+        if options.save:
+            fitted.save(options.save, force=True)
+        yield from fitted.predict(level=options.level, intervals=options.intervals).lines()
+
+    def following(self, *places: str) -> Self:
+        """This model after the rows of files: of each series the new ones are put behind those that it remembers, and
+        one that begins earlier is read whole. Of several series, those that the files have are left.
+
+        Raises:
+            DataError: as `update`.
+        """
+        if not places:
+            return self
+        found, memory = self._given(*places), {}
+        for one in found.histories:
+            before = self.memory.get(one.name)
+            follows = before is not None and one.stamps.dtype == before.history.stamps.dtype
+            if before is not None and follows and one.stamps[0] > before.last:
+                memory[one.name] = self._reading.update(before, one)
+            else:
+                memory[one.name] = self._reading.read(one)
+        return replace(self, memory=memory)
+
+    def remembering(self, data: Data) -> Self:
+        """This model with what it keeps of the series that it learned from."""
+        assert isinstance(data.train, WindowPart)
+        assert isinstance(data.test, WindowPart)
+        reading = self._reading
+        pairs = zip(data.train.histories, data.test.spans, strict=True)
+        return replace(self, memory=by_name(reading.read(one, learned=span[0]) for one, span in pairs))
+
+    def recalling(self, memory: artefact.State) -> Self:
+        """This model with what its artefact kept."""
+        return replace(self, memory=unpacked(memory, self._reading))
+
+    def saved(self) -> artefact.Saved:
+        """The contents of the artefact, with what is remembered."""
+        saved = super().saved()
+        return msgspec.structs.replace(saved, memory=packed(self.memory)) if self.memory else saved
+
+    @property
+    def _reading(self) -> Reading:
+        return Reading(self.codec, self.model, self.task.window or 1)
+
+    def _read(self, history: Given) -> dict[str, Remembered]:
+        reading = self._reading
+        return by_name(reading.read(one) for one in self._given(history).histories)
+
+    def _given(self, *given: Given) -> Histories:
+        """Series from wherever they are, in this model's terms."""
+        places = [each for each in given if isinstance(each, str | Path)]
+        if places:
+            return self.task.histories(*places, codec=self.codec)
+        found: Any = given[0]
+        if not isinstance(found, Histories):
+            rows = rows_in(found, self.task.columns, zone=self.task.zone)
+            frequency = None if self.task.resample else self.codec.frequency
+            found = histories_of(rows, resample=self.task.resample, by=self.task.by, frequency=frequency)
+        self.codec.check(found)
+        return found
+
+    def _table(
+        self, memory: Mapping[str, Remembered], levels: tuple[float, ...], intervals: Intervals
+    ) -> ForecastTable:
+        if not memory:
+            raise DataError("the model remembers no series; give it a history to go on from")
+        if intervals not in ("conformal", "model"):
+            raise ConfigError(f"intervals: expected conformal or model; got {intervals!r}")
+        found = [each for one in memory.values() for each in self._forecasts(one, levels, intervals)]
+        ids, stamps, numbers = zip(*found, strict=True)
+        names = ("unique_id", "ds", NAME, *level_names(NAME, levels))
+        labels = np.repeat(np.array(ids), [len(each) for each in stamps])
+        return ForecastTable(names, (labels, np.concatenate(stamps), *np.concatenate(numbers, axis=1)))
+
+    def _forecasts(
+        self, one: Remembered, levels: tuple[float, ...], intervals: Intervals
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """For each target of a series its name, stamps, and the forecast above its bounds."""
+        centre, spread, variance, quantiles = self._said(one, levels)
+        bounds = quantiles
+        if intervals == "conformal" and levels:
+            if self.errors is None:
+                raise ConfigError("intervals: the model was never validated; expected intervals='model'")
+            shares = [share for level in levels for share in shares_of(level)]
+            bounds = [centre + spread * self.errors.at(share) for share in shares]
+        elif levels and self.task.output in ("squared", "absolute"):
+            raise ConfigError(f"intervals 'model': output {self.task.output!r} tells none; choose conformal")
+        stamps = self.codec.frequency.after(one.last, self.horizon)
+        for place, target in enumerate(self.codec.targets):
+            name = one.history.name if len(self.codec.targets) == 1 else f"{one.history.name}/{target}"
+            units = np.array(one.scaler.mean[place]), np.array(one.scaler.std[place])
+            real = self.codec.real(centre[place], *units, variance=variance[place])
+            yield name, stamps, np.stack([real, *(self.codec.real(bound[place], *units) for bound in bounds)])
+
+    def _said(
+        self, one: Remembered, levels: tuple[float, ...]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
+        """Centre, spread, variance and bounds for each target, scaled. Each series is forecast by itself, so that its
+        forecast does not depend on which others are asked for."""
+        reading = self._reading
+        encoded = self.codec.encode(one.history, ahead=self.horizon, scaler=one.scaler)
+        shares = jnp.array([share for level in levels for share in shares_of(level)] or [0.5])
+        key = jax.random.key(zlib.crc32(one.history.name.encode()))
+        begin = len(one.history.values)
+        if one.state is not None:
+            ahead = np.repeat(encoded.ahead[None, begin : begin + self.horizon], len(self.codec.targets), axis=0)
+            found = _simulated(self.model, one.state, reading.fixed(one.history.name, encoded), ahead, shares, key)
+        else:
+            found = _windowed(self.model, _one_window(encoded, reading, begin, self.horizon), shares, key)
+        centre, spread, variance, quantiles = (np.asarray(each, np.float64) for each in found)
+        return centre, spread, variance, list(np.moveaxis(quantiles, -1, 0)) if levels else []
+
+
+def _one_window(encoded: Any, reading: Reading, steps: int, horizon: int) -> WindowBatch:
+    """The last window of a series; steps before its first are not known."""
+    missing = reading.window - steps
+
+    def before(xs: np.ndarray) -> np.ndarray:
+        return np.pad(xs[:steps], [(missing, 0)] + [(0, 0)] * (xs.ndim - 1))[None]
+
+    ahead = np.pad(encoded.ahead[: steps + horizon], ((missing, 0), (0, 0)))[None]
+    targets = len(reading.codec.targets)
+    nothing = np.zeros((1, horizon, targets), np.float32)
+    names = reading.codec.series
+    place = names.index(encoded.name) if encoded.name in names else len(names)
+    return WindowBatch(
+        before(encoded.values),
+        before(encoded.known),
+        before(encoded.past),
+        before(encoded.past_known),
+        ahead,
+        encoded.static[None],
+        nothing,
+        nothing,
+        np.array([encoded.scaler.mean], np.float32),
+        np.array([encoded.scaler.std], np.float32),
+        np.array([place], np.int32),
+    )
+
+
+@jax.jit
+def _windowed(model: Forecaster, batch: WindowBatch, shares: Any, key: Any) -> tuple[Any, ...]:
+    return _numbers(model.forecast(model_inputs(batch), key=key), shares)
+
+
+@jax.jit
+def _simulated(
+    model: AutoregressiveForecaster, state: Any, series: Any, ahead: Any, shares: Any, key: Any
+) -> tuple[Any, ...]:
+    return _numbers(model.simulate(state, series, ahead, key=key), shares)
+
+
+def _numbers(forecast: Distribution, shares: Any) -> tuple[Any, ...]:
+    return forecast.centre, forecast.spread, forecast.variance, forecast.quantile(shares)
+
+
+def _rows(history: History, begin: int, end: int, horizon: int) -> History:
+    """Some rows of a series, and what is known ahead of them."""
+    return history._replace(
+        stamps=history.stamps[begin:end],
+        values=history.values[begin:end],
+        past=history.past[begin:end],
+        future=history.future[begin : end + horizon],
+    )
+
+
+def _beside(table: ForecastTable, cutoff: Any, truth: np.ndarray) -> ForecastTable:
+    first, stamps, *others = table.arrays
+    columns = (*table.columns[:2], "cutoff", "y", *table.columns[2:])
+    return ForecastTable(columns, (first, stamps, np.full_like(stamps, cutoff), truth.T.ravel(), *others))
+
+
+def _stacked(tables: Sequence[ForecastTable]) -> ForecastTable:
+    arrays = (np.concatenate(columns) for columns in zip(*(table.arrays for table in tables), strict=True))
+    return ForecastTable(tables[0].columns, tuple(arrays))

@@ -12,13 +12,11 @@ import numpy as np
 from elman._errors import ConfigError, DataError
 from elman.data.beat_table import BeatRow, BeatTable
 from elman.data.ecg import Strip
+from elman.data.ecg_faults import Fault
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Part = tuple[str, int, int, str]
-"""A lead, the first and the last sample of a part of it, and what is wrong there."""
 
 MM_SECOND = 25.0
 MM_MILLIVOLT = 10.0
@@ -36,6 +34,8 @@ EDGE_S = 0.25
 SHORTEST_ROW_MM = 190.0
 """So that the key fits above."""
 DOTS_INCH = 150
+MOST_ROWS = 72
+"""A minute of twelve leads; more takes minutes to draw, and no viewer shows it."""
 LEFT_MM, RIGHT_MM, TOP_MM, BOTTOM_MM, BETWEEN_MM = 14.0, 5.0, 18.0, 6.0, 7.0
 
 
@@ -46,7 +46,7 @@ def draw_ecg(
     start: float = 0.0,
     seconds: float = 30.0,
     row_seconds: float = 10.0,
-    faults: Sequence[Part] = (),
+    faults: Sequence[Fault] = (),
 ) -> None:
     """Draws leads of one record to a file; its name's end gives the format, such as `.png` or `.svg`. Needs matplotlib.
 
@@ -62,7 +62,7 @@ def draw_ecg(
         faults: parts of leads that were not read.
 
     Raises:
-        ConfigError: matplotlib is not installed, knows no such format, or cannot draw so much.
+        ConfigError: matplotlib is not installed or knows no such format, or more than 72 rows.
         DataError: no lead, leads of different rate or length, or no such second.
 
     >>> import tempfile
@@ -82,6 +82,8 @@ def draw_ecg(
     rate = leads[0][0].rate
     per_row = max(round(row_seconds * rate), 1)
     spans = [(onset, min(onset + per_row, span[1])) for onset in range(*span, per_row)]
+    if (count := len(spans) * len(leads)) > MOST_ROWS:
+        raise ConfigError(f"{path}: {count:,} rows; expected {MOST_ROWS} at most: draw fewer seconds or leads")
     rows = [_row(strip, table, part, faults) for part in spans for strip, table in leads]
     length = min(per_row, span[1] - span[0]) / rate * MM_SECOND
     figure = Figure(figsize=_inches(LEFT_MM + max(length, SHORTEST_ROW_MM) + RIGHT_MM, _height(rows)))
@@ -121,7 +123,7 @@ class _Row(NamedTuple):
     values: np.ndarray
     """In mV, of the span."""
     beats: tuple[BeatRow, ...]
-    faults: tuple[Part, ...]
+    faults: tuple[Fault, ...]
     low: float
     high: float
     lines: int
@@ -132,12 +134,12 @@ class _Row(NamedTuple):
         return ABOVE_MM + (self.high - self.low) * MM_MILLIVOLT + self.lines * LINE_MM
 
 
-def _row(strip: Strip, table: BeatTable, span: tuple[int, int], faults: Sequence[Part]) -> _Row:
+def _row(strip: Strip, table: BeatTable, span: tuple[int, int], faults: Sequence[Fault]) -> _Row:
     onset, end = span
     values = strip.signal[onset:end]
     beats = tuple(beat for beat in table.rows if _reaches(beat, span))
     lines = max((len(beat.marks) for beat in beats if onset <= beat.beat.sample < end), default=0)
-    touching = tuple(part for part in faults if part[0] == strip.lead and part[1] < end and part[2] >= onset)
+    touching = tuple(fault for fault in faults if fault.lead == strip.lead and fault.onset < end and fault.end >= onset)
     return _Row(strip.lead, span, values, beats, touching, *_range(values), lines + 1)
 
 
@@ -222,11 +224,10 @@ def _multiples(low: float, high: float, step: float) -> np.ndarray:
     return np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
 
 
-def _draw_fault(axes: Axes, fault: Part, row: _Row, rate: float) -> None:
-    _, onset, end, what = fault
-    onset, end = max(onset, row.span[0]), min(end + 1, row.span[1])
+def _draw_fault(axes: Axes, fault: Fault, row: _Row, rate: float) -> None:
+    onset, end = max(fault.onset, row.span[0]), min(fault.end + 1, row.span[1])
     axes.axvspan(onset / rate, end / rate, facecolor="#dddddd", edgecolor="#888888", hatch="////", alpha=0.5, zorder=2)
-    axes.text((onset + end) / 2 / rate, row.high, what, fontsize=7, ha="center", va="top", clip_on=True)
+    axes.text((onset + end) / 2 / rate, row.high, fault.what, fontsize=7, ha="center", va="top", clip_on=True)
 
 
 def _draw_beat(axes: Axes, beat: BeatRow, row: _Row, rate: float) -> None:

@@ -50,6 +50,11 @@ class Distribution(eqx.Module):
     def spread(self) -> _Values:
         """How uncertain the forecast says it is: 1 for a number alone, else like a standard deviation."""
 
+    @property
+    def variance(self) -> _Values:
+        """Around the centre where that is a mean; 0 where it is a median or a number alone."""
+        return jnp.zeros_like(self.centre)
+
     @abstractmethod
     def loss(self, values: _Values) -> _Values:
         """What each value costs; in nats for distributions."""
@@ -173,6 +178,11 @@ class Gaussian(Distribution):
         """The standard deviation."""
         return self.scale
 
+    @property
+    def variance(self) -> _Values:
+        """scale^2."""
+        return self.scale**2
+
     def loss(self, values: _Values) -> _Values:
         """-log p(y)."""
         return 0.5 * ((values - self.mean) / self.scale) ** 2 + jnp.log(self.scale) + 0.5 * math.log(2 * math.pi)
@@ -211,6 +221,11 @@ class StudentT(Distribution):
     def spread(self) -> _Values:
         """The scale."""
         return self.scale
+
+    @property
+    def variance(self) -> _Values:
+        """scale^2 n / (n - 2), of 2.5 degrees of freedom or more."""
+        return self.scale**2 * (n := jnp.maximum(self.freedom, 2.5)) / (n - 2)
 
     def loss(self, values: _Values) -> _Values:
         """-log p(y)."""
@@ -254,6 +269,11 @@ class NegativeBinomial(Distribution):
     def spread(self) -> _Values:
         """The standard deviation."""
         return jnp.sqrt(self.mean + self.dispersion * self.mean**2) / self.unit
+
+    @property
+    def variance(self) -> _Values:
+        """mean + dispersion mean^2, in the network's units."""
+        return self.spread**2
 
     def loss(self, values: _Values) -> _Values:
         """-log p(y) of the nearest count."""
@@ -307,6 +327,11 @@ class Samples(Distribution):
     def spread(self) -> _Values:
         """The standard deviation."""
         return jnp.maximum(self.values.std(axis=-1), LEAST_SCALE)
+
+    @property
+    def variance(self) -> _Values:
+        """That of the draws."""
+        return self.spread**2
 
     def loss(self, values: _Values) -> _Values:
         """The continuous ranked probability score, E|X - y| - E|X - X'| / 2."""

@@ -3,6 +3,8 @@
 from elman.tasks.classification import Classification, ClassPrediction
 from elman.tasks.ecg import Ecg
 from elman.tasks.ecg_metrics import EcgMetrics
+from elman.tasks.forecasting import Forecasting, ForecastPrediction
+from elman.tasks.forecasting_metrics import ForecastMetrics
 from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
 from elman.tasks.seq2seq import Seq2Seq
 from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
@@ -15,6 +17,9 @@ __all__ = [
     "Classification",
     "Ecg",
     "EcgMetrics",
+    "ForecastMetrics",
+    "ForecastPrediction",
+    "Forecasting",
     "LanguageMetrics",
     "LanguageModelling",
     "Seq2Seq",

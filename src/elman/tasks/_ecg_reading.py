@@ -2,61 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Float
 
 from elman.data.ecg import Strip
 from elman.data.ecg_batches import filled
 from elman.data.ecg_codec import KINDS, WAVES, EcgCodec
-from elman.decoding.waves import Detection, Heartbeat, Segment, find_beats, find_waves, heartbeats
+from elman.decoding.leads import joined
+from elman.decoding.waves import Detection, find_beats, find_waves, heartbeats
 from elman.measures.beats import BeatScores
 from elman.measures.ecg import Delineation
 from elman.models.segmenter import Segmenter
 from elman.tasks._ecg_chances import Chances, all_chances
 from elman.tasks.ecg_metrics import EcgMetrics
 
-
-def found_waves(signal: Float[np.ndarray, " time"], chances: Chances, codec: EcgCodec) -> list[Segment]:
-    """The waves of a lead."""
-    return find_waves(signal, chances.waves, names=WAVES, rate=codec.rate)
-
-
-def found_beats(chances: Chances, codec: EcgCodec) -> list[Detection]:
-    """The beats of a lead, of the kinds that the model learned; all N where it learned none."""
-    names = tuple(kind if kind in codec.kinds else "" for kind in KINDS)
-    return find_beats(chances.beats, names=names, rate=codec.rate)
-
-
-def found_heartbeats(signal: Float[np.ndarray, " time"], chances: Chances, codec: EcgCodec) -> list[Heartbeat]:
-    """The beats of a lead with their waves."""
-    return heartbeats(signal, found_waves(signal, chances, codec), found_beats(chances, codec), rate=codec.rate)
-
-
-def joined(chances: Sequence[Chances]) -> Chances:
-    """The mean over leads that were recorded together."""
-    return Chances(*(np.mean(heads, axis=0) for heads in zip(*chances, strict=True)))
+AT_ONCE = 1 << 22
+"""Samples whose probabilities are in memory together."""
 
 
 def measured(model: Segmenter, strips: Sequence[Strip], codec: EcgCodec, *, together: bool = False) -> EcgMetrics:
-    """The scores of each lead by itself, or with what is found in all leads of its record together, added up."""
-    signals = [filled(strip.signal) for strip in strips]
-    chances = all_chances(model, codec, signals)
-    if together:
-        chances = _shared(chances, [strip.record for strip in strips])
+    """The scores of each lead by itself, or with what is found in all leads of its record together, added up. A beat is
+    where its R is."""
     waves, beats = Delineation.none(), BeatScores.none()
-    for strip, signal, own in zip(strips, signals, chances, strict=True):
-        found = found_waves(signal, own, codec)
-        waves += Delineation.of(strip.waves, found, rate=codec.rate, known=strip.known)
-        beats += BeatScores.of(strip.beats, found_beats(own, codec), rate=codec.rate, known=strip.beats_known)
+    kinds = tuple(kind if kind in codec.kinds else "" for kind in KINDS)
+    for group in _by_record(strips):
+        signals = [filled(strip.signal) for strip in group]
+        chances = all_chances(model, codec, signals)
+        if together:
+            chances = _shared(chances, [strip.record for strip in group])
+        for strip, signal, own in zip(group, signals, chances, strict=True):
+            found = find_waves(signal, own.waves, names=WAVES, rate=codec.rate)
+            detected = find_beats(own.beats, names=kinds, rate=codec.rate)
+            at_r = [
+                Detection(beat.qrs.peak, beat.kind if codec.kinds else "", beat.confidence)
+                for beat in heartbeats(signal, found, detected, rate=codec.rate)
+            ]
+            # A model that learned no kinds is not measured by them.
+            truth = strip.beats if codec.kinds else [beat._replace(kind="") for beat in strip.beats]
+            waves += Delineation.of(strip.waves, found, rate=codec.rate, known=strip.known)
+            beats += BeatScores.of(truth, at_r, rate=codec.rate, known=strip.beats_known)
     return EcgMetrics(waves=waves, beats=beats, leads=len(strips))
 
 
+def _by_record(strips: Sequence[Strip]) -> Iterator[list[Strip]]:
+    """Strips in groups of so many samples, those of a record together."""
+    records: dict[str, list[Strip]] = {}
+    for strip in strips:
+        records.setdefault(strip.record, []).append(strip)
+    group = list[Strip]()
+    for own in records.values():
+        if group and sum(len(strip.signal) for strip in (*group, *own)) > AT_ONCE:
+            yield group
+            group = []
+        group += own
+    if group:
+        yield group
+
+
 def _shared(chances: Sequence[Chances], records: Sequence[str]) -> list[Chances]:
-    """For each lead the mean over those of its record."""
-    groups: dict[str, list[int]] = {}
-    for place, record in enumerate(records):
-        groups.setdefault(record, []).append(place)
-    means = {record: joined([chances[place] for place in places]) for record, places in groups.items()}
+    """For each lead what all those of its record say together."""
+    means = dict[str, Chances]()
+    for record in dict.fromkeys(records):
+        own = [one for one, name in zip(chances, records, strict=True) if name == record]
+        sound = np.ones((len(own), len(own[0].waves)), bool)
+        means[record] = Chances(*(joined(np.stack(head), sound) for head in zip(*own, strict=True)))
     return [means[record] for record in records]

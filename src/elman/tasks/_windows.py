@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,10 +13,11 @@ from jaxtyping import Array, Float
 
 from elman.data.histories_codec import ForecastCodec
 from elman.data.windows import WindowBatch, WindowPart, Windows
+from elman.measures.forecasting import seasonal_scale
 from elman.models.forecaster import Forecaster, Inputs
-from elman.ops.distributions import crps
+from elman.ops.distributions import LEVELS, Point, Quantiles, crps
 from elman.tasks._data import check_part
-from elman.tasks.forecasting_metrics import COVERED, Errors, ForecastMetrics, Gathered, Told, season_changes, shares_of
+from elman.tasks.forecasting_metrics import COVERED, Errors, ForecastMetrics, Gathered, Told, shares_of
 
 ROWS = 256
 """Windows that are measured at once."""
@@ -79,27 +81,37 @@ def measured(
     gathered = Gathered(learned, errors)
     for step in range(len(windows)):
         batch = windows.at(step)
-        told = Told(*map(np.asarray, _told(model, batch, jax.random.key(step))))
+        told = Told(*map(np.asarray, _told(model, batch, jax.random.key(step), root=codec.scaling == "root")))
         series = windows.origins[windows.indices(step), 0]
         changes = np.full((ROWS, naive.shape[1]), np.nan)
         changes[: len(series)] = naive[series]
-        gathered.add(told, mean=batch.means.ravel(), scale=batch.stds.ravel(), naive=changes.ravel())
+        units = (np.repeat(each.ravel()[:, None], part.horizon, axis=1) for each in (batch.means, batch.stds))
+        gathered.add(told, codec, *units, naive=changes.ravel())
     return gathered.metrics()
 
 
-@jax.jit
-def _told(model: Forecaster, batch: WindowBatch, key: Any) -> tuple[Array, ...]:
+@partial(jax.jit, static_argnames="root")
+def _told(model: Forecaster, batch: WindowBatch, key: Any, *, root: bool) -> tuple[Array, ...]:
     inputs = model_inputs(batch)
-    forecast = model.forecast(inputs, key=key)
+    forecast, targets = model.forecast(inputs, key=key), inputs.targets
     sides = jnp.array([share for level in COVERED for share in shares_of(level)])
-    score = crps(forecast, inputs.targets)
-    return (inputs.targets, inputs.weights, forecast.centre, forecast.spread, score, forecast.quantile(sides))
+    score = unit_score = crps(forecast, targets)
+    scale = inputs.scale[:, None]
+    if root and not isinstance(forecast, Point):
+
+        def squared(xs: Array) -> Array:
+            axes = (1,) * (xs.ndim - 1)
+            return jnp.maximum(inputs.shift.reshape(-1, *axes) + inputs.scale.reshape(-1, *axes) * xs, 0) ** 2
+
+        unit_score = Quantiles(squared(forecast.quantile(jnp.array(LEVELS)))).loss(squared(targets)) / scale
+    said = (forecast.centre, forecast.spread, forecast.variance, score, unit_score * scale)
+    return (targets, inputs.weights, *said, forecast.quantile(sides))
 
 
 def _season_changes(part: WindowPart, codec: ForecastCodec) -> Float[np.ndarray, "series target"]:
     """Of the steps before the part, or of its own where there are none."""
-    before = [begin or end for begin, end in part.spans]
-    values, known = (
-        [getattr(one, name)[:end] for one, end in zip(part.series, before, strict=True)] for name in ("values", "known")
-    )
-    return season_changes(values, known, codec.season)
+    found = []
+    for one, (begin, end) in zip(part.series, part.spans, strict=True):
+        before = np.where(one.known, one.values, np.nan)[: begin or end].astype(np.float64)
+        found.append([seasonal_scale(column, codec.season) for column in before.T])
+    return np.array(found)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from elman._config import Config
-from elman._errors import DataError
+from elman._errors import DataError, counted
 from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
 from elman.tasks._task import Task
 from elman.tasks.ecg_metrics import EcgMetrics
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from elman.data.ecg_codec import EcgCodec
     from elman.data.examples import Data, Part
     from elman.models.segmenter import Segmenter
+
+GENERATED = "ecg"
+"""The place that stands for generated ECGs."""
+
+PATIENTS = 200
+"""Generated patients, of 10 seconds each."""
 
 RATE = 250
 """Samples a second that the network reads."""
@@ -54,10 +60,16 @@ class EcgPrediction(Config, frozen=True, kw_only=True):
     """How beats are written."""
     annotations: str = ""
     """A folder, to which a WFDB annotation file (.elm) of each record goes."""
+    plot: str = ""
+    """A picture of each record, .png or .svg; of several, its name gets the record's."""
+    start: Annotated[float, Meta(ge=0)] = 0.0
+    """The first second drawn."""
+    seconds: Annotated[float, Meta(gt=0)] = 30.0
+    """How many seconds are drawn at the most."""
     stream: bool = False
     """Read lines of numbers, one in mV for each lead, as they come, and write each beat as soon as it is certain."""
     rate: Annotated[float, Meta(ge=0)] = 0.0
-    """Samples a second of a stream."""
+    """Samples a second of a stream, or of a table without a column of time."""
 
 
 class Ecg(Task, frozen=True, kw_only=True, tag=True):
@@ -110,7 +122,7 @@ class Ecg(Task, frozen=True, kw_only=True, tag=True):
 
     def read(self, *places: str | Path) -> Data:
         """Reads WFDB records with annotations: paths, folders, or archives of them. All leads of a patient go to the
-        same part.
+        same part. "ecg" stands for generated ones.
 
         Raises:
             DataError: a record that cannot be read, one without annotations, or nothing to learn.
@@ -120,6 +132,11 @@ class Ecg(Task, frozen=True, kw_only=True, tag=True):
 
         if not places:
             raise DataError("expected WFDB records with annotations: files ending in .hea, a folder, or a .tar of them")
+        if places == (GENERATED,) and not Path(GENERATED).exists():
+            from elman.data.ecg_generator import generate_patients
+
+            strips = [patient.strip for patient in generate_patients(PATIENTS, rate=float(RATE))]
+            return self._data(strips, "generated ECGs", (GENERATED,))
         return self._data(read_strips(*places), ", ".join(map(str, places)), kept_places(*places))
 
     def read_strips(
@@ -152,10 +169,15 @@ class Ecg(Task, frozen=True, kw_only=True, tag=True):
             DataError: something else than `read` returns, or no lead to validate with.
         """
         from elman.data.ecg_codec import EcgCodec
-        from elman.tasks._data import check_read, check_validation
+        from elman.tasks._data import check_read
 
         check_read(data, EcgCodec)
-        check_validation(data)
+        if not len(data.validation):
+            raise DataError(
+                f"{data.source}: {counted(len(data.train), data.unit)} to train on and none to validate with; the best "
+                "weights are chosen by it, and no patient is in two parts: name records of more patients, or a larger "
+                "--validation"
+            )
         return self
 
     def build(self, codec: EcgCodec, *, key: PRNGKeyArray) -> Segmenter:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 
-from elman._errors import ConfigError, DataError
+from elman._config import Config
+from elman._errors import ConfigError, DataError, counted
 from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
 from elman.tasks._task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jaxtyping import PRNGKeyArray
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from elman.data.histories import Histories
     from elman.data.histories_codec import ForecastCodec
     from elman.data.history_rows import SeriesColumns
+    from elman.data.stamps import Frequency
     from elman.data.windows import Ends, WindowBatch, WindowPart, Windows
     from elman.models.forecaster import Forecaster, Sizes
     from elman.tasks.forecasting_metrics import ForecastMetrics
@@ -32,12 +34,25 @@ if TYPE_CHECKING:
 Network = Literal["direct", "autoregressive", "encoder-decoder"]
 Output = Literal["squared", "absolute", "quantile", "gaussian", "student", "negative-binomial"]
 Normalise = Literal["last", "window", "none"]
-Scaling = Literal["standard", "mean", "none"]
+Scaling = Literal["standard", "mean", "root", "none"]
 
 WITHOUT_SEASON = 12
 """The horizon where none is given and the steps have no season."""
 
 LONGEST_SEGMENT = 48
+
+
+class ForecastPrediction(Config, frozen=True, kw_only=True):
+    """How to forecast."""
+
+    level: str = "80,95"
+    """Intervals, in percent, with commas between; an empty one leaves them out."""
+    intervals: Literal["conformal", "model"] = "conformal"
+    """Intervals as wide as the errors of the validation part say, or the model's own quantiles."""
+    plot: str = ""
+    """Draw history, forecast and intervals into this file (.png, .svg or .pdf)."""
+    save: str = ""
+    """Write the model, which remembers the rows that were given, here; over itself, too."""
 
 
 class Forecasting(Task, frozen=True, kw_only=True, tag=True):
@@ -54,6 +69,7 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
     """
 
     training: ClassVar[dict[str, Any]] = {"epochs": 10.0, "learning_rate": 0.001}
+    options: ClassVar[type[Config] | None] = ForecastPrediction
 
     target: tuple[str, ...] = ()
     """The columns to forecast: `y`, where there is one, else every column that is nothing else is a series."""
@@ -96,10 +112,11 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
     output: Output = "quantile"
     """What a forecast is: a number learned by squared or absolute errors, quantiles, or a distribution."""
     normalise: Normalise | None = None
-    """What is taken off a window: its last value, or mean and spread (last; none for counts)."""
+    """What is taken off a window: its last value, or its mean, and then by its spread (window, so that intervals are as
+    wide as the window is wild; last for a number alone and for the autoregressive model; none for counts)."""
     scaling: Scaling | None = None
-    """How each series is scaled, over its steps to train on: standard is by mean and spread, mean in units of its mean
-    size (standard; mean for counts)."""
+    """How each series is scaled, over its steps to train on: standard by mean and spread, root by those of its square
+    roots, where errors grow with the values, mean in units of its mean size (standard; mean for counts)."""
     segment: Count | None = None
     """Steps that the direct model reads at once (a quarter of the window, 48 at most)."""
     cell: CellName = "GRU"
@@ -134,8 +151,8 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
             raise ConfigError("validation: expected a share or at least as many steps as the horizon has")
         if self.output == "negative-binomial" and (self.normalise or "none") != "none":
             raise ConfigError(f"normalise {self.normalise!r}: counts are not shifted; leave it out")
-        if self.output == "negative-binomial" and self.scaling == "standard":
-            raise ConfigError("scaling 'standard': counts are not shifted; choose mean or none")
+        if self.output == "negative-binomial" and self.scaling in ("standard", "root"):
+            raise ConfigError(f"scaling {self.scaling!r}: counts are not shifted; choose mean or none")
         if self.model == "autoregressive" and self.normalise == "window":
             raise ConfigError("normalise 'window': the autoregressive model has no window; choose last or none")
         if self.segment is not None and self.model != "direct":
@@ -143,16 +160,20 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
 
     def read(self, *places: str | Path) -> Data:
         """Reads time series from tables: long ones, a row for each step of each series, or wide ones, where each column
-        is a series; also compressed.
+        is a series; also compressed. "sines" and "seasonal" are generated.
 
         Raises:
             DataError: a malformed file (names the line), stamps that come twice, out of order or at uneven steps, or
                 too few steps.
         """
+        from elman.data.generated_series import seasonal, sines
         from elman.data.text import kept_places
 
         if not places:
             raise DataError("expected time series: a file ending in .csv, .tsv or .jsonl, or a folder of them")
+        generated = {"sines": sines, "seasonal": seasonal}.get(str(places[0]))
+        if generated is not None and not Path(places[0]).exists():
+            return self._data(generated(), source=f"generated {places[0]}", places=(str(places[0]),))
         return self._data(self._found(*places), source=", ".join(map(str, places)), places=kept_places(*places))
 
     def read_histories(self, histories: Histories) -> Data:
@@ -163,15 +184,34 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
         """
         return self._data(histories, source="the series", places=())
 
+    def read_table(self, table: Mapping[str, Any]) -> Data:
+        """The same for columns in memory by name, such as those of a data frame.
+
+        Raises:
+            DataError: as `read`.
+        """
+        from elman.data.histories import histories_of
+        from elman.data.history_rows import rows_in
+
+        found = histories_of(rows_in(table, self.columns, zone=self.zone), resample=self.resample, by=self.by)
+        return self._data(found, source="the table", places=())
+
     def histories(self, *places: str | Path, codec: ForecastCodec) -> Histories:
-        """The series of files in the terms of a codec.
+        """The series of files in the terms of a codec, of one row or more.
 
         Raises:
             DataError: as `read`, or other columns or steps than the codec's.
         """
-        found = self._found(*places)
+        found = self._found(*places, frequency=None if self.resample else codec.frequency)
         codec.check(found)
         return found
+
+    @property
+    def columns(self) -> SeriesColumns:
+        """Which columns of a table are what."""
+        from elman.data.history_rows import SeriesColumns
+
+        return SeriesColumns(self.series_column, self.time_column, self.target, self.past, self.future, self.static)
 
     def settled(self, data: Data) -> Forecasting:
         """This task with window, horizon and what follows from them.
@@ -188,7 +228,6 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
         assert isinstance(data.train, WindowPart)
         window, horizon = data.train.window, data.train.horizon
         segment = self.segment or min(LONGEST_SEGMENT, max(1, window // 4)) if self.model == "direct" else None
-        counts = self.output == "negative-binomial"
         return msgspec.structs.replace(
             self,
             window=window,
@@ -196,7 +235,7 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
             segment=segment,
             season=data.codec.season,
             scaling=data.codec.scaling,
-            normalise=self.normalise or ("none" if counts else "last"),
+            normalise=self.normalise or self._normalise,
         )
 
     def build(self, codec: ForecastCodec, *, key: PRNGKeyArray) -> Forecaster:
@@ -222,6 +261,14 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
                 return AutoregressiveForecaster(cell, sizes, draws=self.samples, **shared)
             case "encoder-decoder":
                 return EncoderDecoderForecaster(cell, sizes, **shared)
+
+    def begun(self, model: Forecaster, codec: ForecastCodec) -> tuple[Forecaster, str]:
+        """The new model, and which series never change in the steps to train on."""
+        if not codec.constant:
+            return model, ""
+        first, count = ", ".join(codec.constant[:3]), len(codec.constant)
+        named = first + (", ..." if count > 3 else "")
+        return model, f"{counted(count, 'series')} of {len(codec.series):,} never change where they train: {named}"
 
     def batches(self, part: WindowPart, *, seed: int) -> Windows:
         """Windows drawn at random."""
@@ -282,22 +329,24 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
 
         return ForecastMetrics.from_builtins(values)
 
-    def _found(self, *places: str | Path) -> Histories:
+    def _found(self, *places: str | Path, frequency: Frequency | None = None) -> Histories:
         from elman.data.histories import read_histories
 
         return read_histories(
             *places,
-            columns=self._columns(),
+            columns=self.columns,
             resample=self.resample,
             by=self.by,
             zone=self.zone,
+            frequency=frequency,
             encoding=self.encoding,
         )
 
-    def _columns(self) -> SeriesColumns:
-        from elman.data.history_rows import SeriesColumns
-
-        return SeriesColumns(self.series_column, self.time_column, self.target, self.past, self.future, self.static)
+    @property
+    def _normalise(self) -> Normalise:
+        if self.output == "negative-binomial":
+            return "none"
+        return "last" if self.output in ("squared", "absolute") or self.model == "autoregressive" else "window"
 
     def _sizes(self, codec: ForecastCodec) -> Sizes:
         from elman.models.forecaster import Sizes

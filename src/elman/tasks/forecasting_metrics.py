@@ -7,7 +7,6 @@ its own uncertainty is stretched or shrunk by that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import counted
+from elman.data.histories_codec import ForecastCodec
 
 SHARES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995)
 """Quantiles of the errors that are kept; between them lie straight lines."""
@@ -77,8 +77,12 @@ class Told(NamedTuple):
     weights: Float[np.ndarray, "row horizon"]
     centre: Float[np.ndarray, "row horizon"]
     spread: Float[np.ndarray, "row horizon"]
+    variance: Float[np.ndarray, "row horizon"]
+    """Around the centre where that is a mean, else 0."""
     crps: Float[np.ndarray, "row horizon"]
     """The continuous ranked probability score of each value."""
+    unit_crps: Float[np.ndarray, "row horizon"]
+    """The same in the units of the data."""
     bounds: Float[np.ndarray, "row horizon side"]
     """Of the intervals `COVERED` that the model says, lower and upper ones in turn."""
 
@@ -97,30 +101,30 @@ class Gathered:
     def add(
         self,
         told: Told,
+        codec: ForecastCodec,
+        mean: Float[np.ndarray, "row horizon"],
+        std: Float[np.ndarray, "row horizon"],
         *,
-        mean: Float[np.ndarray, " row"],
-        scale: Float[np.ndarray, " row"],
         naive: Float[np.ndarray, " row"],
     ) -> None:
-        """Adds windows; a value in the units of the data is mean + scale x. `naive` is the mean change of a row's
-        series from season to season, scaled, and not a number where there is none."""
-        known, unit = told.weights > 0, scale[:, None]
+        """Adds windows, scaled by `mean` and `std`. `naive` is the mean change of a row's series from season to season,
+        scaled, and not a number where there is none."""
+        known = told.weights > 0
         error = np.where(known, told.truth - told.centre, 0.0).astype(np.float64)
-        off = np.abs(error)
-        real = np.where(known, mean[:, None] + unit * told.truth, 0.0)
-        size = np.abs(real) + np.abs(mean[:, None] + unit * told.centre)
-        crps = np.where(known, told.crps, 0.0)
+        real = np.where(known, codec.real(told.truth, mean, std), 0.0)
+        centre = np.where(known, codec.real(told.centre, mean, std, variance=told.variance), 0.0)
+        off, size = np.abs(real - centre), np.abs(real) + np.abs(centre)
         sums = {
             "count": known.sum(),
             "scaled_mse": (error**2).sum(),
-            "scaled_mae": off.sum(),
-            "scaled_crps": crps.sum(),
-            "mse": ((unit * error) ** 2).sum(),
-            "mae": (unit * off).sum(),
-            "crps": (unit * crps).sum(),
+            "scaled_mae": np.abs(error).sum(),
+            "scaled_crps": np.where(known, told.crps, 0.0).sum(),
+            "mse": (off**2).sum(),
+            "mae": off.sum(),
+            "crps": np.where(known, told.unit_crps, 0.0).sum(),
             "size": np.abs(real).sum(),
-            "smape": np.divide(2 * unit * off, size, out=np.zeros_like(off), where=known & (size > 0)).sum(),
-            "mase": np.where(naive[:, None] > 0, off / naive[:, None], 0).sum(),
+            "smape": np.divide(2 * off, size, out=np.zeros_like(off), where=size > 0).sum(),
+            "mase": (np.abs(error)[naive > 0] / naive[naive > 0, None]).sum(),
             "mase_count": known[naive > 0].sum(),
         }
         for place, level in enumerate(COVERED):
@@ -186,23 +190,6 @@ def shares_of(level: float) -> tuple[float, float]:
     (0.1, 0.9)
     """
     return (100 - level) / 200, (100 + level) / 200
-
-
-def season_changes(
-    values: Sequence[Float[np.ndarray, "time target"]], known: Sequence[np.ndarray], season: int
-) -> Float[np.ndarray, "series target"]:
-    """The mean absolute change of each series from season to season (Hyndman and Koehler, 2006).
-
-    >>> season_changes([np.array([[1.0], [2.0], [4.0]])], [np.ones((3, 1), bool)], 1).tolist()
-    [[1.5]]
-    """
-    found = []
-    for one, there in zip(values, known, strict=True):
-        lag = season if season < len(one) else 1
-        both = there[lag:] & there[:-lag]
-        change = np.where(both, np.abs(one[lag:] - one[:-lag]), 0).sum(axis=0)
-        found.append(np.where(both.any(axis=0), change / np.maximum(both.sum(axis=0), 1), np.nan))
-    return np.array(found)
 
 
 def _corrected(known: Float[np.ndarray, " some"], share: float) -> float:

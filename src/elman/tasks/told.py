@@ -14,7 +14,14 @@ TAGGED = (".conllu", ".conll", ".iob", ".bio")
 PAIRED = (".tsv", ".dict")
 SPLITS = ("train", "dev", "valid", "validation", "test")
 RECORDED = (".hea", ".dat")
-GENERATED = {"sums": "Seq2Seq", "dates": "Seq2Seq", "grammar": "Tagging", "ecg": "Ecg"}
+GENERATED = {
+    "sums": "Seq2Seq",
+    "dates": "Seq2Seq",
+    "grammar": "Tagging",
+    "ecg": "Ecg",
+    "sines": "Forecasting",
+    "seasonal": "Forecasting",
+}
 """Names of generated data, for which no file is needed."""
 
 
@@ -45,6 +52,8 @@ def _told_by_name(*places: str) -> str:
         return "Tagging"
     if _holds_series(places[0]):
         return "SeriesClassification"
+    if _holds_steps(places[0]):
+        return "Forecasting"
     if names[0].endswith(LABELLED) or Path(places[0]).name.endswith(LABELLED):
         return "Classification"
     if names[0].endswith(PAIRED):
@@ -66,6 +75,8 @@ def _told_by_content(folder: Path) -> str:
         return "Tagging"
     if any(_holds_series(str(file)) for file in files):
         return "SeriesClassification"
+    if files and all(_holds_steps(str(file)) for file in files):
+        return "Forecasting"
     labelled = any(name.endswith(LABELLED) or _split_of(name) for name in names)
     classes = [inner for inner in folder.iterdir() if inner.is_dir() and not inner.name.startswith(".")]
     return "Classification" if labelled or len(classes) > 1 else "LanguageModelling"
@@ -94,6 +105,20 @@ def _holds_records(place: Path) -> bool:
             return any(file.name.endswith(".hea") for file in islice(files, 100))
     except (tarfile.TarError, OSError, EOFError, lzma.LZMAError):
         return False  # `read` says what is wrong
+
+
+def _holds_steps(place: str) -> bool:
+    """Whether a file is a table with a column of stamps, columns of numbers, and none that is called text or label."""
+    from elman.data.history_rows import TIMES
+
+    rows = [re.split(r"[\t,]", line) for line in _head(place)[:2]] if _plain(place).endswith(TABLES) else []
+    if len(rows) < 2 or len(rows[0]) != len(rows[1]):
+        return False
+    columns = {name.strip('" ').lower(): field.strip('" ') for name, field in zip(*rows, strict=True)}
+    others = [field for name, field in columns.items() if name not in (*TIMES, "unique_id")]
+    numbers = all(re.fullmatch(r"[-+]?[\d.]+([eE][-+]?\d+)?|na|nan|", field.lower()) for field in others)
+    told_otherwise = {"text", "label", "series"} & {*columns}
+    return bool(others) and numbers and bool({*TIMES, "unique_id"} & {*columns}) and not told_otherwise
 
 
 def _split_of(name: str) -> bool:

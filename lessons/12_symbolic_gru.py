@@ -1,0 +1,189 @@
+# %% [markdown]
+# # The GRU as a formula
+#
+# Lesson 9's network once more, with gates. The gates need weights of their own, so there are three of everything; what
+# is around the step, the scan, the gradients and the descent, stays as it was.
+#
+# **You need** lesson 9 for the formula's frame, and lesson 11 for what the gates are for.
+
+# %%
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import elman
+from elman.data import Characters, next_token_windows
+from elman.layers import Dense
+from elman.lessons import figure, lesson_text, pace, show
+from elman.testing import check_cell
+
+text = lesson_text()
+print(text.note)
+characters = Characters.of([text.characters])
+windows, further = next_token_windows(characters.encode(text.characters), 8)
+xs, ys = windows[:-2], further[:-2]
+HIDDEN, VOCAB, RATE = 256, characters.size + 1, 0.01
+
+# %% [markdown]
+# ## The step
+#
+# W reads the character, U the state before. Each of the three gates has both, and a bias:
+#
+#     r = sigmoid(x W_r + h U_r + b_r)          reset
+#     z = sigmoid(x W_z + h U_z + b_z)          update
+#     n = tanh(x W_n + (r h) U_n + b_n)         candidate
+#     h = z h + (1 - z) n
+#
+# In elman such a step is a cell: `init_carry` says where it starts, `project` what needs the input alone, `step` the
+# rest. Batches, time and gradients are not its business.
+
+
+# %%
+class Gates(NamedTuple):
+    r: jax.Array
+    z: jax.Array
+    n: jax.Array
+
+
+class SymbolicGRU(elman.Cell):
+    W_r: jax.Array
+    W_z: jax.Array
+    W_n: jax.Array
+    U_r: jax.Array
+    U_z: jax.Array
+    U_n: jax.Array
+    b_r: jax.Array
+    b_z: jax.Array
+    b_n: jax.Array
+
+    def __init__(self, input_size, hidden_size, *, key):
+        self.input_size, self.hidden_size = input_size, hidden_size
+        keys = jax.random.split(key, 5)
+        self.W_r, self.W_z = (self._normal(k, input_size, 2 / input_size) for k in keys[:2])
+        self.U_r, self.U_z = (self._normal(k, hidden_size, 2 / hidden_size) for k in keys[2:4])
+        self.W_n, self.U_n = self._normal(keys[4], input_size, 1.0), jnp.eye(hidden_size)
+        self.b_r, self.b_z, self.b_n = jnp.zeros((3, hidden_size))
+
+    def _normal(self, key, rows, variance):
+        return jax.random.normal(key, (rows, self.hidden_size)) * variance**0.5
+
+    def init_carry(self):
+        return jnp.zeros(self.hidden_size)
+
+    def project(self, xs):
+        return Gates(xs @ self.W_r + self.b_r, xs @ self.W_z + self.b_z, xs @ self.W_n + self.b_n)
+
+    def gates(self, h, x):
+        r, z = jax.nn.sigmoid(x.r + h @ self.U_r), jax.nn.sigmoid(x.z + h @ self.U_z)
+        return Gates(r, z, self.candidate(x.n + (r * h) @ self.U_n))
+
+    def step(self, h, x):
+        _, z, n = self.gates(h, x)
+        h = z * h + (1 - z) * n
+        return h, h
+
+    def candidate(self, a):
+        return jnp.tanh(a)
+
+
+# %% [markdown]
+# A cell of one's own can be checked before it is trusted: gradients against small moves of every weight, chunks against
+# the whole, padding, resets. It takes half a minute.
+
+# %%
+if pace(full=True, short=False):
+    check_cell(SymbolicGRU)
+    print("SymbolicGRU passes every check")
+
+# %% [markdown]
+# elman has this cell, with the three gates side by side in one matrix: `ResetBeforeGRU`. With the same weights:
+
+# %%
+cell = SymbolicGRU(VOCAB, HIDDEN, key=jax.random.key(0))
+side_by_side = {
+    "kernel": jnp.concatenate([cell.W_r, cell.W_z, cell.W_n], axis=1),
+    "recurrent_kernel": jnp.concatenate([cell.U_r, cell.U_z, cell.U_n], axis=1),
+    "bias": jnp.concatenate([cell.b_r, cell.b_z, cell.b_n]),
+}
+library = elman.ResetBeforeGRU(VOCAB, HIDDEN, key=jax.random.key(0))
+library = jax.tree.unflatten(jax.tree.structure(library), list(side_by_side.values()))
+hot = jax.nn.one_hot(xs[:16], VOCAB)
+difference = float(abs(elman.unroll(cell, hot)[1] - elman.unroll(library, hot)[1]).max())
+print(f"largest difference of the states: {difference:.0e}")
+
+# %% [markdown]
+# ## A slip that can be seen
+#
+# The printed formula has the sigmoid for its candidate too. A sigmoid is never negative, so the state can only be
+# between 0 and 1, drawn to a half; the network learns, but with less room. As a cell it is one line:
+
+
+# %%
+class SlippedGRU(SymbolicGRU):
+    def candidate(self, a):
+        return jax.nn.sigmoid(a)
+
+
+_, states = elman.unroll(cell, hot)
+_, slipped = elman.unroll(SlippedGRU(VOCAB, HIDDEN, key=jax.random.key(0)), hot)
+print(f"states with tanh {float(states.min()):.2f} to {float(states.max()):.2f}", end=", ")
+print(f"with the sigmoid {float(slipped.min()):.2f} to {float(slipped.max()):.2f}")
+
+# %% [markdown]
+# ## Learning
+#
+# As in lesson 9: one sequence, its gradients, one small step of every weight, a thousand of them in one compiled call.
+
+
+# %%
+def error_of(model, inputs, answers):
+    _, states = elman.unroll(model["cell"], jax.nn.one_hot(inputs[None], VOCAB))
+    chances = jax.nn.log_softmax(model["output"](states[0]))
+    return -jnp.take_along_axis(chances, answers[:, None], axis=1).sum()
+
+
+@jax.jit
+def learn_from(model, inputs, answers):
+    def one(model, example):
+        error, gradients = jax.value_and_grad(error_of)(model, *example)
+        return jax.tree.map(lambda weight, slope: weight - RATE * slope, model, gradients), error
+
+    model, errors = jax.lax.scan(one, model, (inputs, answers))
+    return model, errors.mean()
+
+
+thousand = pace(full=1000, short=25)
+
+
+def train(kind, sequences):
+    keys = jax.random.split(jax.random.key(0))
+    model = {"cell": kind(VOCAB, HIDDEN, key=keys[0]), "output": Dense(HIDDEN, VOCAB, key=keys[1])}
+    errors = []
+    for first in range(0, sequences - thousand + 1, thousand):
+        model, error = learn_from(model, xs[first : first + thousand], ys[first : first + thousand])
+        errors.append(float(error))
+        print(f"{kind.__name__}: {first + thousand:>6,} sequences, error {errors[-1]:.3f}", flush=True)
+    return model, errors
+
+
+_, slipped_errors = train(SlippedGRU, pace(full=10_000, short=250))
+trained, errors = train(SymbolicGRU, pace(full=len(xs), short=250))
+
+# %%
+drawing, axes = figure()
+axes.plot(np.arange(1, len(errors) + 1) * thousand, errors, label="here")
+axes.plot(np.arange(1, len(slipped_errors) + 1) * thousand, slipped_errors, label="with a sigmoid for tanh")
+axes.plot([1000, max(2, len(errors)) * thousand], [21.89, 16.96], "k:s", markersize=4, label="printed, first and last")
+axes.set_xlabel("sequences")
+axes.set_ylabel("error of 8 characters, nats")
+axes.legend(frameon=False)
+show(drawing, "12-errors")
+
+# %% [markdown]
+# ## Try next
+#
+# - Leave the reset gate out: r = 1. Does the check still pass, and does the network miss it on eight characters?
+# - Begin with b_z = -1, so that a new cell takes more of the candidate. What happens in the first thousand sequences?
+# - Nine arrays are many. Lesson 13 makes three of them.

@@ -1,0 +1,29 @@
+"""What leads that were recorded together say of a sample: the geometric mean of their probabilities, a logarithmic
+opinion pool (Genest and Zidek, 1986), in which a lead that is sure counts more than one that is in doubt.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+LEAST = 1e-4
+"""A lead is never surer than this that something is not there."""
+
+
+def joined(
+    chances: Float[np.ndarray, "lead time label"], sound: Bool[np.ndarray, "lead time"]
+) -> Float[np.ndarray, "time label"]:
+    """The probabilities of all leads together; where no lead is sound, the first label has all.
+
+    >>> leads = np.array([[[0.01, 0.99], [0.5, 0.5]], [[0.8, 0.2], [0.5, 0.5]]])
+    >>> joined(leads, np.ones((2, 2), bool)).round(2).tolist()
+    [[0.17, 0.83], [0.5, 0.5]]
+    >>> joined(leads, np.array([[True, False], [False, False]])).round(2).tolist()
+    [[0.01, 0.99], [1.0, 0.0]]
+    """
+    weights = sound / np.maximum(sound.sum(axis=0), 1)
+    together = np.exp((np.log(np.maximum(chances, LEAST)) * weights[..., None]).sum(axis=0))
+    together /= together.sum(axis=-1, keepdims=True)
+    together[~sound.any(axis=0)] = np.arange(chances.shape[-1]) == 0
+    return together
