@@ -14,8 +14,7 @@ import numpy as np
 
 import elman
 from elman.cells import three_characters
-from elman.data import Characters
-from elman.data.shuffled import Shuffled
+from elman.data import Characters, Shuffled
 from elman.layers import Dense, Embedding
 from elman.lessons import draw_losses, lesson_text, pace
 from elman.ops.losses import cross_entropy

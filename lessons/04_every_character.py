@@ -13,8 +13,7 @@ import numpy as np
 
 import elman
 from elman.cells import eight_characters
-from elman.data import Characters, next_token_windows
-from elman.data.shuffled import Shuffled
+from elman.data import Characters, Shuffled, next_token_windows
 from elman.layers import Dense, Embedding
 from elman.lessons import draw_losses, figure, lesson_text, pace, show
 from elman.ops.losses import cross_entropy

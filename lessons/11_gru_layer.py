@@ -14,8 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import elman
-from elman.data import Characters, next_token_windows
-from elman.data.shuffled import Shuffled
+from elman.data import Characters, Shuffled, next_token_windows
 from elman.layers import Dense
 from elman.lessons import draw_losses, figure, lesson_text, pace, show
 from elman.ops.initializers import embedding

@@ -117,7 +117,7 @@ print(f"largest difference of the states: {difference:.0e}")
 # ## A slip that can be seen
 #
 # The printed formula has the sigmoid for its candidate too. A sigmoid is never negative, so the state can only be
-# between 0 and 1 and begins at a half; the network learns, but with less room. As a cell it is one line:
+# between 0 and 1, drawn to a half; the network learns, but with less room. As a cell it is one line:
 
 
 # %%

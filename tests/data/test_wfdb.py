@@ -157,7 +157,7 @@ def test_skews_offsets_frames_and_files_are_as_in_the_wfdb_package(tmp_path):
     np.testing.assert_allclose(found.signals[:, 0], ((frames[:, :2] - 7) / 100).mean(axis=1), rtol=1e-6)
 
 
-def pieces(folder, layout):
+def pieces(folder):
     """A record in pieces: II and V1 of 3 samples, a pause of 2, V1 alone of 2."""
     for name, leads, rows in (("m1", ("II", "V1"), [[1, 2], [3, 4], [5, 6]]), ("m2", ("V1",), [[7], [8]])):
         lines = "".join(f"{name}.dat 16 100/mV 16 0 {rows[0][i]} 0 0 {lead}\n" for i, lead in enumerate(leads))
@@ -167,13 +167,12 @@ def pieces(folder, layout):
         (folder / f"{name}.dat").write_bytes(np.array(rows, "<i2").tobytes())
     lines = "~ 0 100/mV 0 0 0 0 0 II\n~ 0 100/mV 0 0 0 0 0 V1\n"
     (folder / "m_layout.hea").write_text(f"m_layout 2 250 0\n{lines}")
-    first = "m_layout 0\n" if layout else ""
-    (folder / "m.hea").write_text(f"m/{3 + layout} 2 250 7\n{first}m1 3\n~ 2\nm2 2\n")
+    (folder / "m.hea").write_text("m/4 2 250 7\nm_layout 0\nm1 3\n~ 2\nm2 2\n")
     return folder / "m"
 
 
 def test_a_record_in_pieces_is_whole_with_gaps(tmp_path):
-    record = read_record(pieces(tmp_path, layout=True))
+    record = read_record(pieces(tmp_path))
     nan = np.nan
     expected = [[1, 2], [3, 4], [5, 6], [nan, nan], [nan, nan], [nan, 7], [nan, 8]]
     np.testing.assert_allclose(record.signals, np.array(expected, np.float32) / 100)
@@ -183,12 +182,25 @@ def test_a_record_in_pieces_is_whole_with_gaps(tmp_path):
 
 @beside_wfdb
 def test_a_record_in_pieces_is_that_of_the_wfdb_package(tmp_path):
-    wfdb, place = peer("wfdb"), pieces(tmp_path, layout=True)
+    wfdb, place = peer("wfdb"), pieces(tmp_path)
     np.testing.assert_array_equal(read_record(place).signals, wfdb.rdrecord(str(place)).p_signal.astype(np.float32))
 
 
+@beside_wfdb
+def test_pieces_without_a_layout_have_the_leads_of_the_first(tmp_path):
+    wfdb, random, pieces = peer("wfdb"), np.random.default_rng(0), []
+    for name in ("m1", "m2"):
+        pieces.append(random.normal(size=(4, 2)).astype(np.float32))
+        write_record(tmp_path / name, Record(name, pieces[-1], 250.0, ("II", "V1")), scales=[Scale(1000)] * 2)
+    (tmp_path / "m.hea").write_text("m/2 2 250 8\nm1 4\nm2 4\n")
+    found = read_record(tmp_path / "m")
+    assert (found.leads, found.rate) == (("II", "V1"), 250)
+    np.testing.assert_allclose(found.signals, np.concatenate(pieces), atol=5.1e-4)
+    np.testing.assert_array_equal(found.signals, wfdb.rdrecord(str(tmp_path / "m")).p_signal.astype(np.float32))
+
+
 def test_pieces_that_do_not_fit_are_refused(tmp_path):
-    place = pieces(tmp_path, layout=True)
+    place = pieces(tmp_path)
     (tmp_path / "m2.hea").write_text("m2 1 250 2\nm2.dat 16 100/mV 16 0 7 15 0 V9\n")
     with pytest.raises(DataError, match=r"m2\.hea: lead 'V9' is not among those of .*m\.hea"):
         read_record(place)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import tyro
 
 from elman.cli._parse import call
 from elman.lessons.catalogue import find_lesson, lessons
+from elman.lessons.pace import run as run_script
+from elman.lessons.pictures import FOLDER
 
 
 def run(arguments: list[str]) -> int:
@@ -27,8 +32,9 @@ def main(name: tyro.conf.Positional[str | None] = None, /, short: bool = False) 
         print(f"\nRun one with elman lesson {found[0].name}; pictures go to lesson-pictures/.")
         return 0
     lesson = find_lesson(name)
-    print(f"{lesson.title}: {lesson.path}\n", flush=True)
-    from elman.lessons.pace import run as run_script
-
+    if isinstance(sys.stdout, io.TextIOWrapper):  # progress is seen in a file or a pipe as well
+        sys.stdout.reconfigure(line_buffering=True)
+    print(f"{lesson.title}: {lesson.path}\n")
     run_script(lesson.path, short=short)
+    print(f"\nPictures are in {FOLDER}/.")
     return 0

@@ -101,8 +101,8 @@ def _reader(task: Task, training: Training) -> Callable[..., Options]:
 
         Args:
             files: Files or folders; - is standard input; none is the embedded default text.
-            kind: language-modelling, classification, series-classification, tagging, seq2seq or ecg; by default told
-                from the files. The options below are those of the task.
+            kind: language-modelling, classification, series-classification, forecasting, tagging, seq2seq or ecg; by
+                default told from the files. The options below are those of the task.
             out: Where the model is saved; by default the first file's name with .elman, here.
             force: Overwrite a model that is there.
             resume: Go on with a training that was stopped, with its data and its options.

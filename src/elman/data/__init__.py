@@ -2,6 +2,7 @@
 
 from elman.data.corpus import TextPart, read_corpus
 from elman.data.examples import Data
+from elman.data.shuffled import Shuffled
 from elman.data.streams import Batch, Streams, next_token_windows
 from elman.data.vocabulary import Bytes, Characters, Vocabulary, Words
 
@@ -10,6 +11,7 @@ __all__ = [
     "Bytes",
     "Characters",
     "Data",
+    "Shuffled",
     "Streams",
     "TextPart",
     "Vocabulary",

@@ -115,7 +115,8 @@ def read_header(text: str, place: str) -> Header:
 
 
 def write_header(header: Header) -> str:
-    """The text of a header; `read_header` takes it back.
+    """The text of a header; `read_header` takes it back. As the format has it, a lead has no name where initial value
+    or checksum are missing.
 
     >>> signal = Signal("a.dat", 16, "II", gain=1000, initial=4, checksum=10)
     >>> print(write_header(Header("a", 500.0, 4, (signal,), comments=("a test",))), end="")

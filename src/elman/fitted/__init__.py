@@ -3,6 +3,8 @@
 from elman.fitted._class_predictor import Prediction
 from elman.fitted._fitted import Fitted, Predictor
 from elman.fitted.classifier import Classifier
+from elman.fitted.forecast_table import ForecastTable
+from elman.fitted.forecaster import FittedForecaster
 from elman.fitted.language_model import FittedLanguageModel
 from elman.fitted.load import fitted_class, from_saved, load, settings_of
 from elman.fitted.series_classifier import SeriesClassifier
@@ -14,7 +16,9 @@ __all__ = [
     "Candidate",
     "Classifier",
     "Fitted",
+    "FittedForecaster",
     "FittedLanguageModel",
+    "ForecastTable",
     "Prediction",
     "Predictor",
     "SeriesClassifier",

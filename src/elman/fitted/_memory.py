@@ -180,7 +180,7 @@ def unpacked(memory: artefact.State, reading: Reading) -> dict[str, Remembered]:
             prefix = f"{place}.state."
             mine = {path.removeprefix(prefix): leaf for path, leaf in arrays.items() if path.startswith(prefix)}
             state = Filter(*jax.tree.map(np.asarray, artefact.fill(shapes, mine, what="memory")))
-        history = History(name, stamps, values, past, future, static)
+        history = History(name, stamps, values, past, future, static, "what the model remembers")
         scaler = msgspec.convert(one["scaler"], Scaler)
         found[name] = Remembered(history, one["rows"], scaler, one["learned"], state)
     return found

@@ -71,5 +71,11 @@ def _draw(axis: Any, stamps: np.ndarray, values: np.ndarray, table: ForecastTabl
         shade = 0.15 + 0.15 * place
         axis.fill_between(ahead, low, high, color=FORECAST, alpha=shade, linewidth=0, label=f"{level}%")
     axis.plot(ahead, table[NAME][mine], color=FORECAST, linewidth=1.5, label="forecast")
+    if ahead.dtype.kind == "M":
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator()
+        axis.xaxis.set_major_locator(locator)
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import msgspec
 
 from elman._config import Config
-from elman._errors import ConfigError, DataError
+from elman._errors import ConfigError, DataError, counted
 from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
 from elman.tasks._task import Task
 
@@ -112,7 +112,8 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
     output: Output = "quantile"
     """What a forecast is: a number learned by squared or absolute errors, quantiles, or a distribution."""
     normalise: Normalise | None = None
-    """What is taken off a window: its last value, or mean and spread (last; none for counts)."""
+    """What is taken off a window: its last value, or its mean, and then by its spread (window, so that intervals are as
+    wide as the window is wild; last for a number alone and for the autoregressive model; none for counts)."""
     scaling: Scaling | None = None
     """How each series is scaled, over its steps to train on: standard by mean and spread, root by those of its square
     roots, where errors grow with the values, mean in units of its mean size (standard; mean for counts)."""
@@ -227,7 +228,6 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
         assert isinstance(data.train, WindowPart)
         window, horizon = data.train.window, data.train.horizon
         segment = self.segment or min(LONGEST_SEGMENT, max(1, window // 4)) if self.model == "direct" else None
-        counts = self.output == "negative-binomial"
         return msgspec.structs.replace(
             self,
             window=window,
@@ -235,7 +235,7 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
             segment=segment,
             season=data.codec.season,
             scaling=data.codec.scaling,
-            normalise=self.normalise or ("none" if counts else "last"),
+            normalise=self.normalise or self._normalise,
         )
 
     def build(self, codec: ForecastCodec, *, key: PRNGKeyArray) -> Forecaster:
@@ -261,6 +261,14 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
                 return AutoregressiveForecaster(cell, sizes, draws=self.samples, **shared)
             case "encoder-decoder":
                 return EncoderDecoderForecaster(cell, sizes, **shared)
+
+    def begun(self, model: Forecaster, codec: ForecastCodec) -> tuple[Forecaster, str]:
+        """The new model, and which series never change in the steps to train on."""
+        if not codec.constant:
+            return model, ""
+        first, count = ", ".join(codec.constant[:3]), len(codec.constant)
+        named = first + (", ..." if count > 3 else "")
+        return model, f"{counted(count, 'series')} of {len(codec.series):,} never change where they train: {named}"
 
     def batches(self, part: WindowPart, *, seed: int) -> Windows:
         """Windows drawn at random."""
@@ -333,6 +341,12 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
             frequency=frequency,
             encoding=self.encoding,
         )
+
+    @property
+    def _normalise(self) -> Normalise:
+        if self.output == "negative-binomial":
+            return "none"
+        return "last" if self.output in ("squared", "absolute") or self.model == "autoregressive" else "window"
 
     def _sizes(self, codec: ForecastCodec) -> Sizes:
         from elman.models.forecaster import Sizes
