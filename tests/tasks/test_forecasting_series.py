@@ -6,6 +6,7 @@ import elman
 from elman import DataError
 from elman.data.histories import histories_of
 from elman.data.history_rows import SeriesColumns, rows_in
+from elman.tasks.forecasting_metrics import COVERED, Gathered, Told
 from elman.training.events import Prepared
 from elman.training.reporters import Quiet
 
@@ -45,6 +46,19 @@ def test_series_that_never_change_are_told_and_trained_on_all_the_same():
     fitted = elman.fit(elman.Forecasting(**SMALL), data, steps=2, report=notes)
     assert notes.said == ["1 series of 2 never change where they train: still"]
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(fitted.model) if hasattr(leaf, "dtype"))
+
+
+@pytest.mark.parametrize(("naive", "there"), [([0.0, np.nan], False), ([0.0, 2.0], True)])
+def test_errors_of_series_that_never_change_are_measured_by_nothing(naive, there):
+    codec = elman.Forecasting(**SMALL).read_histories(table(("still", lambda day: 0.0))).codec
+    ones = np.ones((2, 3))
+    told = Told(0 * ones, ones, 4 * ones, ones, 0 * ones, ones, ones, np.zeros((2, 3, 2 * len(COVERED))))
+    gathered = Gathered("scaled_mae", None)
+    gathered.add(told, codec, 0 * ones, ones, naive=np.array(naive))
+    values = gathered.metrics().values
+    assert values["mae"] == 4
+    assert values.get("mase") == (2 if there else None)
+    assert "weighted_quantile_loss" not in values
 
 
 def test_without_such_series_nothing_is_told():
