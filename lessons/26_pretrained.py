@@ -109,7 +109,7 @@ else:
     train, validation, test = (
         [(one.text, one.label) for one in part] for part in (found.train, found.validation, found.test)
     )
-if pace(full=False, short=True):
+if folder is not None and pace(full=False, short=True):
     train, validation, test = train[::20], validation[::10], test[::10]
 counts = Counter(word for text, _ in train for word in Lexicon.of([text], lower=True).tokens[2:])
 once = sum(count == 1 for count in counts.values()) / len(counts)

@@ -13,7 +13,7 @@ def test_pretrained(names):
     np.testing.assert_array_equal(matched.found, [bool(vectors.select([word])) for word in words])
     assert not set(names["new"]) & set(words)
     assert names["frozen_difference"] == 0
-    assert 0 < names["accuracy"]["frozen"] < 1
+    assert 0 < names["accuracy"]["frozen"] <= 1
     assert names["pictures"] == ["26-map"]
     if vectors.width == 50:
         np.testing.assert_allclose(vectors.vector("the")[:3], [0.418, 0.24968, -0.41242], rtol=1e-5)
