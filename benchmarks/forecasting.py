@@ -14,8 +14,8 @@ Budgets are in epochs; processor seconds are those of the process, reading and m
 
 sunspots: monthly numbers; one step from 1950 to 1983, each from the months before, by models trained once on the years
 to 1949, beside autoregressions fitted to the same years in the same run (see benchmarks/forecasting_peers.py). Of six
-settings those were taken that erred least from 1920 to 1949 after training on the years before. "together" is the mean of the
-forecasts of all seeds.
+settings those were taken that erred least from 1920 to 1949 after training on the years before. "together" is the mean
+of the forecasts of all seeds.
 
 sine: 1000 sines of 900 steps, each of its own period (10 to 100 steps) and phase, the next step of each window;
 mean squared error over the last tenth of the steps, and over 100 other sines that training did not have.
