@@ -3,6 +3,7 @@
     python benchmarks/ecg.py ludb [--seed 0] [--epochs 20] [--out ludb.elman] [name=value ...]
     python benchmarks/ecg.py mitdb [--seed 0] [--epochs 8] [--out mitdb.elman] [name=value ...]
     python benchmarks/ecg.py stream [--epochs 20] [name=value ...]
+    python benchmarks/ecg.py speed --out MODEL
 
 Budgets are in epochs, so that a busy machine gives the same; processor seconds are printed. `name=value` are settings
 of the task or of the training. The folder of data is that of ELMAN_DATA.
@@ -12,6 +13,8 @@ of the task or of the training. The folder of data is that of ELMAN_DATA.
 - mitdb: trained on DS1 of MIT-BIH, LUDB and QTDB without the patients of DS2, measured on DS2 from the first sample on:
   each lead by itself, the first lead alone, and both together.
 - stream: LUDB read forwards alone with 100 ms of look-ahead, beside the same network that reads from both ends.
+- speed: seconds of two leads that a saved model reads in a second of one processor, from samples to the table of beats;
+  of a causal model also as a stream, in pieces of a second. Processor seconds, so that a busy machine gives the same.
 """
 
 import argparse
@@ -24,6 +27,7 @@ from pathlib import Path
 import msgspec
 
 import elman
+from elman.data.wfdb import read_record
 from elman.training.reporters import Lines
 
 FOLDER = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "ecg"
@@ -61,11 +65,11 @@ def mitdb(options):
     task = elman.Ecg(**own)
     data = task.read(MITDB, LUDB, QTDB)
     fitted = trained(data, task, options, **training)
-    tested = [strip for strip in data.test.examples if strip.rate and strip.patient.startswith("mitdb ")]
-    tested = [strip for strip in tested if not strip.record.startswith("sel")]
-    show(fitted, "DS2", tested)
+    tested = [strip for strip in data.test.examples if strip.patient.startswith("mitdb ")]
+    tested = [strip for strip in tested if not strip.record.startswith("sel")]  # QTDB's pieces of the same patients
     first = {strip.record: strip for strip in reversed(tested)}
-    show(fitted, "DS2, first lead", list(first.values()))
+    show(fitted, "DS2, first lead alone", list(first.values()), ways=(False,))
+    show(fitted, "DS2", tested)
 
 
 def stream(options):
@@ -73,10 +77,29 @@ def stream(options):
     ludb(options)
 
 
-def show(fitted, name, strips):
+def speed(options):
+    fitted = elman.load(options.out)
+    record = read_record(FOLDER / "samples" / "mitdb" / "100")
+    seconds = len(record.signals) / record.rate
+    fitted.predict(record._replace(signals=record.signals[:60_000]))  # compiles
+    begun = time.process_time()
+    fitted.predict(record).table().text()
+    print(f"two leads, whole: {seconds / (time.process_time() - begun):.0f} times real time on one core")
+    if not fitted.model.causal:
+        return
+    stream, size = fitted.stream(rate=record.rate, leads=2), round(record.rate)
+    state = stream.step(stream.start(), record.signals[:20_000].astype(float))[0]
+    pieces = [record.signals[at : at + size].astype(float) for at in range(20_000, 20_000 + 300 * size, size)]
+    begun = time.process_time()
+    for piece in pieces:
+        state, _ = stream.step(state, piece)
+    print(f"two leads, second by second: {300 / (time.process_time() - begun):.0f} times real time on one core")
+
+
+def show(fitted, name, strips, ways=(False, True)):
     from elman.tasks._ecg_reading import measured
 
-    for together in (False, True):
+    for together in ways:
         begun = time.process_time()
         metrics = measured(fitted.model, strips, fitted.codec, together=together)
         seconds = time.process_time() - begun
@@ -90,7 +113,7 @@ def _value(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["ludb", "mitdb", "stream"])
+    parser.add_argument("what", choices=["ludb", "mitdb", "stream", "speed"])
     parser.add_argument("settings", nargs="*", help="name=value")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=float, default=20)

@@ -112,10 +112,14 @@ def test_roots_of_less_than_nothing_are_refused():
         ForecastCodec.of(histories(one), ends=[30], scaling="root")
 
 
-def test_a_constant_series_is_shifted_alone():
+def test_a_constant_series_is_shifted_alone_and_named():
     one = history()._replace(values=np.full((50, 1), 7.0))
-    encoded = ForecastCodec.of(histories(one), ends=[30]).encode(one)
-    assert not encoded.values.any()
+    one.values[3] = np.nan
+    codec = ForecastCodec.of(histories(one, history("b")), ends=[30, 30])
+    assert not codec.encode(one).values.any()
+    assert codec.constant == ("a",)
+    one.values[29] = 8.0
+    assert not ForecastCodec.of(histories(one, history("b")), ends=[30, 30]).constant
 
 
 def test_a_series_that_was_not_there_is_scaled_by_what_it_holds():

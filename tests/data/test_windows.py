@@ -5,7 +5,7 @@ from elman import DataError
 from elman.data.histories import Histories, History
 from elman.data.histories_codec import ForecastCodec
 from elman.data.stamps import Frequency
-from elman.data.windows import Ends, Windows, constant_series, ends_of, parts_of
+from elman.data.windows import Ends, Windows, ends_of, parts_of
 
 
 def series(name, steps, seed=0):
@@ -156,9 +156,3 @@ def test_a_part_without_a_known_value_is_refused():
     one.values[30:] = np.nan
     with pytest.raises(DataError, match="a.csv, line 2: no value is known in the part for test"):
         parts(one, ends=[Ends(25, 30, 40)])
-
-
-def test_series_that_never_change_are_named():
-    still, moving = series("a", 10), series("b", 10)
-    still.values[:, 1] = 3.0
-    assert constant_series([still, moving], [Ends(8, 9, 10)] * 2) == ("a",)

@@ -108,7 +108,8 @@ def test_records_become_tables_and_annotations(reader, tmp_path):
     reading = reader[0].predict(read_record(tmp_path / "made"))
     assert lines == reading.table().text().splitlines()
     written = list(reader[0].answers(str(tmp_path / "made"), options=EcgPrediction(each_lead=True, table="csv")))
-    assert sum(line.startswith("record,") for line in written) == 2
+    assert [line.startswith("record,") for line in written].count(True) == 1
+    assert {line.split(",")[1] for line in written[1:]} == {"I", "II"}
     assert (tmp_path / "out" / "made.elm").stat().st_size > 20
 
 
@@ -151,7 +152,8 @@ def test_lines_of_numbers_are_a_stream(reader, tmp_path):
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("1\n", dict(), "a stream does not say its rate"),
+        ("1\n", dict(), "rate: a stream does not say it; give the samples a second, 50 or more"),
+        ("1\n", dict(rate=1.0), "rate: a stream does not say it"),
         ("1\nx\n", dict(rate=250.0), "line 2, 1: .*x"),
         ("1 2\n3\n", dict(rate=250.0), "line 2: 1 columns; expected 2"),
     ],
@@ -160,6 +162,28 @@ def test_streams_that_cannot_be_read(reader, tmp_path, text, options, message):
     (tmp_path / "lines").write_text(text)
     with pytest.raises(elman.InputError, match=message):
         list(reader[0].answers(str(tmp_path / "lines"), options=EcgPrediction(stream=True, **options)))
+
+
+def test_beats_before_a_bad_line_are_told(reader, tmp_path):
+    made, _ = record(seconds=8.0)
+    text = "".join(f"{a:.6f},{b:.6f}\n" for a, b in made.signals)
+    (tmp_path / "good").write_text(text)
+    (tmp_path / "bad").write_text(text + "0.1\n")
+    options, lines = EcgPrediction(stream=True, rate=360.0), []
+    whole = list(reader[0].answers(str(tmp_path / "good"), options=options))
+
+    def read_all():
+        for line in reader[0].answers(str(tmp_path / "bad"), options=options):
+            lines.append(line)
+
+    with pytest.raises(elman.DataError, match="line 2,?881"):
+        read_all()
+    assert len(lines) > len(whole) - 3  # without those of the last rows, which came together with the bad one
+
+
+def test_leads_are_chosen_by_name_whatever_the_case(reader):
+    made, _ = record(seconds=4.0, leads=3)
+    assert list(reader[0].predict(made, leads=["iii,I"]).leads) == ["III", "I"]
 
 
 def test_what_cannot_be_read_is_refused(reader):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from itertools import chain, islice
 from pathlib import Path
@@ -61,8 +62,10 @@ def _command(default: Config) -> Callable[..., int]:
         files = files or (("-",) if fitted.needs_input else ())
         if isinstance(prediction, ForecastPrediction):
             return _forecast(fitted, files, prediction)
+        if isinstance(prediction, EcgPrediction) and not prediction.stream:
+            return _recorded(fitted, files, prediction)
         if isinstance(prediction, EcgPrediction) and prediction.plot:
-            return _drawn(fitted, files, prediction)
+            raise ConfigError("plot: a stream has no end to draw; leave out --plot or --stream")
         for line in fitted.answers(*files, options=prediction):
             print(line, flush=True)
         return 0
@@ -83,19 +86,27 @@ def _forecast(fitted: Any, files: tuple[str, ...], options: ForecastPrediction) 
     return 0
 
 
-def _drawn(fitted: Any, files: tuple[str, ...], options: EcgPrediction) -> int:
-    """Answers and a picture for each record, which is read once."""
-    from elman.inspection.ecg import draw_ecg
+def _recorded(fitted: Any, files: tuple[str, ...], options: EcgPrediction) -> int:
+    """Answers and, where it is asked for, a picture for each record, which is read once. What could not be read goes to
+    standard error where a CSV goes to standard output."""
+    from elman.data.ecg_faults import told
 
-    if options.stream:
-        raise ConfigError("plot: a stream has no end to draw; leave out --plot or --stream")
     readings = fitted.readings(*files, options=options)
     first = [*islice(readings, 2)]
-    for reading in chain(first, readings):
-        for line in fitted.written(reading, options=options):
+    for number, reading in enumerate(chain(first, readings)):
+        for line in told(reading.faults) if options.table == "csv" else ():
+            print(f"{reading.name}: {line}", file=sys.stderr)
+        for line in fitted.written(reading, options=options, head=not number):
             print(line, flush=True)
-        place = Path(options.plot)
-        place = place.with_stem(f"{place.stem}-{reading.name}") if len(first) > 1 else place
-        leads = [(strip, reading.table(lead)) for lead, strip in reading.strips.items()]
-        draw_ecg(leads, place, start=options.start, seconds=options.seconds, faults=reading.faults)
+        if options.plot:
+            _draw(reading, options, several=len(first) > 1)
     return 0
+
+
+def _draw(reading: Any, options: EcgPrediction, *, several: bool) -> None:
+    from elman.inspection.ecg import draw_ecg
+
+    place = Path(options.plot)
+    place = place.with_stem(f"{place.stem}-{reading.name}") if several else place
+    leads = [(strip, reading.table(lead)) for lead, strip in reading.strips.items()]
+    draw_ecg(leads, place, start=options.start, seconds=options.seconds, faults=reading.faults)

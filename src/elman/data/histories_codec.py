@@ -66,6 +66,8 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
     """Of covariates, over all series."""
     future_scaler: Scaler
     static_scaler: Scaler
+    constant: tuple[str, ...]
+    """Series with a target that has one value alone in the steps to train on: no more can be learned of them."""
 
     @classmethod
     def of(
@@ -96,6 +98,7 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
             _scaler([one.past[:end] for one, end in parts]),
             _scaler([one.future[:end] for one, end in parts]),
             _scaler([one.static[None] for one, _ in parts]),
+            tuple(one.name for one, end in parts if _never_changes(one.values[:end])),
         )
 
     @property
@@ -209,6 +212,10 @@ def _scaler(parts: Sequence[np.ndarray], scaling: Scaling = "standard") -> Scale
         return Scaler(tuple(one.mean[0] for one in found), tuple(one.std[0] for one in found))
     sizes = [float(np.abs(column).mean()) if scaling == "mean" and len(column) else 1.0 for column in columns]
     return Scaler((0.0,) * len(sizes), tuple(size or 1.0 for size in sizes))
+
+
+def _never_changes(values: np.ndarray) -> bool:
+    return any(len(np.unique(column[~np.isnan(column)])) == 1 for column in values.T)
 
 
 def _drawn(history: History, scaling: Scaling) -> np.ndarray:

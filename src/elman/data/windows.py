@@ -215,23 +215,6 @@ def ends_of(history: History, *, validation: float, test: float, train: float = 
     return Ends(trained, trained + validated, trained + validated + tested)
 
 
-def constant_series(histories: Sequence[History], ends: Sequence[Ends]) -> tuple[str, ...]:
-    """Names of the series that have a target with one value only in all steps to train on: nothing can be learned of
-    them but that value.
-
-    >>> none = np.zeros((4, 0))
-    >>> history = History("a", np.arange(4), np.array([[5.0], [np.nan], [5.0], [6.0]]), none, none, none[0])
-    >>> constant_series([history], [Ends(3, 3, 4)]), constant_series([history], [Ends(4, 4, 4)])
-    (('a',), ())
-    """
-    pairs = zip(histories, ends, strict=True)
-    return tuple(
-        one.name
-        for one, end in pairs
-        if any(len(np.unique(column[~np.isnan(column)])) < 2 for column in one.values[: end.train].T)
-    )
-
-
 def _check_room(history: History, ends: Ends, window: int, horizon: int) -> None:
     if ends.train < window + horizon:
         raise DataError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +28,9 @@ from elman.fitted.ecg_stream import EcgStream, StreamState
 from elman.models.segmenter import STRIDE, Segmenter
 from elman.tasks._ecg_chances import Chances, all_chances, pieces, read
 from elman.tasks.ecg import Ecg, EcgPrediction
+
+LEAST_RATE = 50
+"""Samples a second below which no wave can be told."""
 
 TABLES = (".csv", ".tsv", ".txt")
 """Ends of the names of tables with a column for each lead."""
@@ -113,11 +116,7 @@ class EcgReader(Predictor):
             DataError: no such lead, or no signal in volts.
         """
         strips = _by_lead(record)
-        names = tuple(dict.fromkeys(leads)) or tuple(strips)
-        for name in names:
-            if name not in strips:
-                known = ", ".join(strips)
-                raise DataError(f"{record.place}: no ECG lead {name!r}{nearest(name, strips)}; it has {known}")
+        names = _chosen(leads, strips, record.place) or tuple(strips)
         own = {name: strips[name] for name in names}
         faults = tuple(fault for strip in own.values() for fault in find_faults(strip))
         empty = Reading(record.name, record.rate, own, dict.fromkeys(own, ()), (), faults)
@@ -135,6 +134,8 @@ class EcgReader(Predictor):
             DataError: a record that cannot be read.
         """
         for place in places:
+            if place == "-":
+                raise DataError("standard input holds no record; lines of numbers are read with --stream --rate 360")
             if Path(place).name.removesuffix(".xz").removesuffix(".gz").endswith(TABLES):
                 for file in read_files(place):
                     yield self.predict(read_ecg_table(file, rate=options.rate or None), leads=options.leads)
@@ -176,18 +177,20 @@ class EcgReader(Predictor):
         if options.stream:
             yield from self._streamed(*places, options=options)
             return
-        for reading in self.readings(*places, options=options):
-            yield from self.written(reading, options=options)
+        for number, reading in enumerate(self.readings(*places, options=options)):
+            yield from self.written(reading, options=options, head=not number)
 
-    def written(self, reading: Reading, *, options: EcgPrediction) -> Iterator[str]:
-        """The lines of one record."""
+    def written(self, reading: Reading, *, options: EcgPrediction, head: bool = True) -> Iterator[str]:
+        """The lines of one record, of which what could not be read is no part of a CSV; `head` is for the first."""
         if options.annotations:
             _annotate(reading, Path(options.annotations))
+        if options.table != "csv":
+            yield from (f"# {line}" for line in told(reading.faults))
         if options.table == "none":
             return
-        yield from (f"# {line}" for line in told(reading.faults))
         for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:
-            yield from (table.csv() if options.table == "csv" else table.text()).splitlines()
+            yield from (table.csv(head=head) if options.table == "csv" else table.text()).splitlines()
+            head = False
 
     def _streamed_difference(self, signal: np.ndarray, whole: Chances) -> float:
         """Between the probabilities of a whole and those of its pieces of 4 and 64 samples."""
@@ -203,12 +206,21 @@ class EcgReader(Predictor):
 
     def _streamed(self, *places: str, options: EcgPrediction) -> Iterator[str]:
         """A line for each beat of samples that come in lines."""
-        if not options.rate:
-            raise ConfigError("a stream does not say its rate: give it, such as --rate 360")
+        if options.rate < LEAST_RATE:
+            raise ConfigError(
+                f"rate: a stream does not say it; give the samples a second, {LEAST_RATE} or more, such as --rate 360"
+            )
         yield TEXT_HEAD
         running: tuple[EcgStream, StreamState] | None = None
         row: BeatRow | None = None
-        for samples in arriving_samples(*places):
+        groups, broken = arriving_samples(*places), None
+        while True:
+            try:
+                samples = next(groups, None)
+            except DataError as error:  # what came before it is told first
+                samples, broken = None, error
+            if samples is None:
+                break
             if running is None:
                 stream = self.stream(rate=options.rate, leads=len(samples.leads))
                 running = stream, stream.start()
@@ -222,6 +234,8 @@ class EcgReader(Predictor):
         for beat in () if running is None else running[0].finish(running[1]):
             row = _next_row(row, beat, options.rate)
             yield row.line()
+        if broken is not None:
+            raise broken
 
     def _found(self, signals: np.ndarray, broken: np.ndarray, share: float) -> list[tuple[FoundBeat, ...]]:
         """The beats of each lead, and last those of all together, in samples of a rate `share` times as high."""
@@ -249,11 +263,25 @@ def _by_lead(record: Record) -> dict[str, Strip]:
     return found
 
 
+def _chosen(leads: Sequence[str], known: Iterable[str], place: str) -> tuple[str, ...]:
+    """The leads that are asked for, by name whatever the case; several may stand in one word, with commas."""
+    names = {name.lower(): name for name in known}
+    asked = [one for lead in leads for one in ([lead] if lead.lower() in names else lead.split(","))]
+    for lead in asked:
+        if lead.lower() not in names:
+            there = ", ".join(names.values())
+            raise DataError(f"{place}: no ECG lead {lead!r}{nearest(lead, names.values())}; it has {there}")
+    return tuple(dict.fromkeys(names[lead.lower()] for lead in asked))
+
+
 def _next_row(before: BeatRow | None, beat: FoundBeat, rate: float) -> BeatRow:
     number, r = (1, None) if before is None else (before.number + 1, before.beat.sample)
     return BeatRow.of(beat, before=r, rate=rate, number=number)
 
 
 def _annotate(reading: Reading, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ConfigError(f"annotations: expected a folder; {folder} is a file") from None
     write_annotations(folder / reading.name, ENDING, wave_marks(list(reading.leads.values())))

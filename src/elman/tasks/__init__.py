@@ -4,7 +4,6 @@ from elman.tasks.classification import Classification, ClassPrediction
 from elman.tasks.ecg import Ecg
 from elman.tasks.ecg_metrics import EcgMetrics
 from elman.tasks.forecasting import Forecasting, ForecastPrediction
-from elman.tasks.forecasting_metrics import ForecastMetrics
 from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
 from elman.tasks.seq2seq import Seq2Seq
 from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
@@ -17,7 +16,6 @@ __all__ = [
     "Classification",
     "Ecg",
     "EcgMetrics",
-    "ForecastMetrics",
     "ForecastPrediction",
     "Forecasting",
     "LanguageMetrics",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import msgspec
 
 from elman._config import Config
-from elman._errors import ConfigError, DataError
+from elman._errors import ConfigError, DataError, counted
 from elman.tasks._fields import CellName, Count, Rate, Size, cell_name, check_parts
 from elman.tasks._task import Task
 
@@ -261,6 +261,14 @@ class Forecasting(Task, frozen=True, kw_only=True, tag=True):
                 return AutoregressiveForecaster(cell, sizes, draws=self.samples, **shared)
             case "encoder-decoder":
                 return EncoderDecoderForecaster(cell, sizes, **shared)
+
+    def begun(self, model: Forecaster, codec: ForecastCodec) -> tuple[Forecaster, str]:
+        """The new model, and which series never change in the steps to train on."""
+        if not codec.constant:
+            return model, ""
+        first, count = ", ".join(codec.constant[:3]), len(codec.constant)
+        named = first + (", ..." if count > 3 else "")
+        return model, f"{counted(count, 'series')} of {len(codec.series):,} never change where they train: {named}"
 
     def batches(self, part: WindowPart, *, seed: int) -> Windows:
         """Windows drawn at random."""

@@ -124,7 +124,7 @@ class Gathered:
             "crps": np.where(known, told.unit_crps, 0.0).sum(),
             "size": np.abs(real).sum(),
             "smape": np.divide(2 * off, size, out=np.zeros_like(off), where=size > 0).sum(),
-            "mase": np.where(naive[:, None] > 0, np.abs(error) / naive[:, None], 0).sum(),
+            "mase": (np.abs(error)[naive > 0] / naive[naive > 0, None]).sum(),
             "mase_count": known[naive > 0].sum(),
         }
         for place, level in enumerate(COVERED):
@@ -141,7 +141,6 @@ class Gathered:
         """The measures of all that was added."""
         sums, count = self.sums, max(self.sums["count"], 1)
         mean = {name: value / count for name, value in sums.items()}
-        size = sums["size"] or 1.0
         values = {
             "scaled_mse": mean["scaled_mse"],
             "scaled_mae": mean["scaled_mae"],
@@ -149,10 +148,13 @@ class Gathered:
             "mae": mean["mae"],
             "rmse": float(np.sqrt(mean["mse"])),
             "smape_percent": 100 * mean["smape"],
-            "mase": sums["mase"] / max(sums["mase_count"], 1),
-            "weighted_quantile_loss": sums["crps"] / size,
             "crps": mean["crps"],
         }
+        # Of series that never change, or that are 0 throughout, there is nothing to measure errors by.
+        if sums["mase_count"]:
+            values["mase"] = sums["mase"] / sums["mase_count"]
+        if sums["size"]:
+            values["weighted_quantile_loss"] = sums["crps"] / sums["size"]
         errors = self.errors or Errors.of(np.concatenate(self.scores))
         coverage = {str(level): mean[f"within_{level}"] for level in COVERED}
         return ForecastMetrics(values[self.learned], values, coverage, errors.quantiles, int(sums["count"]))

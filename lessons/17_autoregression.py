@@ -1,0 +1,206 @@
+# %% [markdown]
+# # Autoregression, and what it cannot do
+#
+# The oldest way to foretell a series is a weighted sum of its last values. A network over the last values can bend the
+# sum. Both see a window of one size, with weights for each place in it; a recurrent network sees each value once, with
+# the same weights, and keeps what matters. Where does each of them win?
+#
+# **You need** to know what a recurrent network is (lesson 14), and least squares.
+
+# %%
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import elman
+from elman.data.shuffled import Shuffled
+from elman.layers import Dense
+from elman.lessons import data_file, figure, pace, show
+from elman.models.baselines import LinearAutoregression, NonlinearAutoregression, lagged
+from elman.training.learn import learn
+
+random = np.random.default_rng(0)
+
+
+def rmse(found, wanted):
+    """The root of the mean squared error."""
+    return float(np.sqrt(np.mean(np.square(found - wanted))))
+
+
+# %% [markdown]
+# ## Linear: x_t = w_0 x_(t-1) + w_1 x_(t-2) + w_2
+#
+# Two values are enough for any sine, whatever its size and where it begins: w_0 = 2 cos(2 pi / period), w_1 = -1, w_2 =
+# 0.
+
+# %%
+PERIOD = 20
+sine = np.sin(2 * np.pi * np.arange(200) / PERIOD)
+linear = LinearAutoregression.fit([sine], order=2)
+sine_weights = (*linear.weights.tolist(), linear.constant)
+print("w_0 {:.6f}, w_1 {:.6f}, w_2 {:.6f}".format(*sine_weights), f"; 2 cos(2 pi / 20) = {2 * np.cos(np.pi / 10):.6f}")
+hundred = linear.forecast(sine[None, :100], 100)[0]
+sine_error = rmse(hundred, sine[100:])
+print(f"a hundred steps ahead, each from those foretold before: error {sine_error:.1e}")
+
+# %% [markdown]
+# ## Not linear: x_t = G(x_(t-1), x_(t-2), ...)
+#
+# Of x_t = 3.9 x_(t-1) (1 - x_(t-1)) every value follows from the last one exactly, and no straight line comes near it.
+
+# %%
+chaos = [0.3]
+while len(chaos) < 1000:
+    chaos.append(3.9 * chaos[-1] * (1 - chaos[-1]))
+chaos = np.array(chaos)
+bent = NonlinearAutoregression.fit([chaos[:800]], order=1, penalty=0.0, steps=pace(full=4000, short=800))
+straight = LinearAutoregression.fit([chaos[:800]], order=1)
+chaos_errors = {
+    name: rmse(model.forecast(chaos[800:-1, None], 1)[:, 0], chaos[801:])
+    for name, model in {"linear": straight, "non-linear": bent}.items()
+}
+print({name: round(error, 4) for name, error in chaos_errors.items()}, f"spread of the values {chaos[801:].std():.4f}")
+
+# %%
+drawing, (left, right) = figure(1, 2, width=4.5)
+grid = np.linspace(0.05, 0.98, 100)
+left.plot(chaos[800:-1], chaos[801:], ".", color="0.7", label="the series")
+left.plot(grid, straight.forecast(grid[:, None], 1)[:, 0], label="linear")
+left.plot(grid, bent.forecast(grid[:, None], 1)[:, 0], label="non-linear")
+left.set_xlabel("value")
+left.set_ylabel("the next")
+left.legend(frameon=False)
+
+# %% [markdown]
+# ## A fixed window
+#
+# A window has to be as wide as the oldest thing that matters, and each place in it has weights of its own. Here each
+# series begins with 1 or -1, goes on with noise, and ends with what it began with. The models have to say the end.
+
+# %%
+STEPS, WINDOW = 20, 10
+starts = random.choice([-1.0, 1.0], pace(full=2000, short=400))
+series = 0.3 * random.normal(size=(len(starts), STEPS)).astype(np.float32)
+series[:, 0] = series[:, -1] = starts
+half = len(series) // 2
+
+
+def new_network(seed, units):
+    cell_key, output_key = jax.random.split(jax.random.key(seed))
+    return {"cell": elman.GRU(1, units, key=cell_key), "output": Dense(units, 1, key=output_key)}
+
+
+@jax.jit
+def next_values(network, values):
+    """What is expected after each value, from all that came before: (rows, steps)."""
+    _, ys = elman.unroll(network["cell"], values[..., None])
+    return network["output"](ys)[..., 0]
+
+
+def end_loss(network, carry, batch, *, key):
+    (values,) = map(jnp.asarray, batch)
+    return (jnp.square(next_values(network, values[:, :-1])[:, -1] - values[:, -1]).sum(), len(values)), carry
+
+
+*_, last = learn(
+    new_network(0, 16), end_loss, Shuffled(series[:half], batch_size=25), epochs=pace(full=30, short=20),
+    optimiser=optax.adam(0.01),
+)  # fmt: skip
+network = last.model
+windows = list(series[:half, -WINDOW - 1 :].astype(np.float64))
+ends = {
+    "linear, 10 values": LinearAutoregression.fit(windows, order=WINDOW),
+    "non-linear, 10 values": NonlinearAutoregression.fit(windows, order=WINDOW),
+}
+history = series[half:, -WINDOW - 1 : -1].astype(np.float64)
+end_errors = {name: rmse(model.forecast(history, 1)[:, 0], starts[half:]) for name, model in ends.items()}
+end_errors["recurrent"] = rmse(np.asarray(next_values(network, series[half:, :-1]))[:, -1], starts[half:])
+sizes = {
+    "linear, 10 values": WINDOW + 1,
+    "non-linear, 10 values": WINDOW + 1 + sum(np.size(part) for part in ends["non-linear, 10 values"][1:4]),
+    "recurrent": sum(array.size for array in jax.tree.leaves(network)),
+}
+for name, error in end_errors.items():
+    print(f"{name:<22} error {error:.3f}, {sizes[name]:>4} weights")
+
+# %% [markdown]
+# The windows know no better than a guess, whose error is 1. A window of 19 would do here, and not for a longer wait;
+# the recurrent network has the same weights for any.
+#
+# ## Sunspots
+#
+# A real series: how many spots were on the sun, month by month from 1749 to 1983. Learnt from until 1949; then each
+# month is foretold from those before it.
+
+# %%
+path = data_file("timeseries/monthly-sunspots.csv")
+if path is None:
+    print("no sunspots: a made-up cycle in their place, so that figures differ from those of the lesson")
+    turns = np.cumsum(1 / (130 + 10 * random.normal(size=2820)))
+    months = 100 * np.maximum(0, np.sin(2 * np.pi * turns)) ** 1.5 + 10 * np.abs(random.normal(size=2820))
+else:
+    months = np.loadtxt(path, delimiter=",", skiprows=1, usecols=1)
+known, spread = 2412, months[:2412].std()  # months until December 1949
+scaled = (months - months[:known].mean()) / spread
+orders = pace(full=range(1, 41), short=(2, 9, 24))
+sun_linear = LinearAutoregression.best([scaled[:known]], orders=orders)
+order = len(sun_linear.weights)
+sun_bent = NonlinearAutoregression.fit([scaled[:known]], order=order, steps=pace(full=500, short=50))
+windows, targets = lagged([scaled], order)
+history, wanted = windows[known - order :, ::-1], targets[known - order :]  # the oldest first
+sun_errors = {
+    "the last month": rmse(history[:, -1], wanted),
+    f"linear, {order} months": rmse(sun_linear.forecast(history, 1)[:, 0], wanted),
+    f"non-linear, {order} months": rmse(sun_bent.forecast(history, 1)[:, 0], wanted),
+}
+
+# %% [markdown]
+# The recurrent network reads pieces of ten years, and says at each month how the next differs from it; the first months
+# of a piece, where it knows too little, do not count. Then it goes through the whole series once, and its state is
+# kept. The mean of three networks is taken, which start from other weights.
+
+# %%
+PIECE, WARM = 120, 24
+begins = range(0, known - PIECE, 6)
+pieces = np.stack([scaled[begin : begin + PIECE + 1] for begin in begins]).astype(np.float32)
+
+
+def sun_loss(network, carry, batch, *, key):
+    (values,) = map(jnp.asarray, batch)
+    missed = values[:, :-1] + next_values(network, values[:, :-1]) - values[:, 1:]
+    return (jnp.square(missed[:, WARM:]).sum(), float(PIECE - WARM) * len(values)), carry
+
+
+found = []
+for seed in range(pace(full=3, short=1)):
+    batches, epochs = Shuffled(pieces, batch_size=32, seed=seed), pace(full=40, short=2)
+    falling = optax.adam(optax.cosine_decay_schedule(0.005, epochs * len(batches)))
+    *_, last = learn(new_network(seed, 16), sun_loss, batches, epochs=epochs, optimiser=falling)
+    print(f"network {seed + 1}, {last}")
+    whole = jnp.asarray(scaled[None, :-1], jnp.float32)
+    found.append(np.asarray(whole + next_values(last.model, whole))[0, known - 1 :])
+foretold = np.mean(found, axis=0)
+sun_errors["recurrent"] = rmse(foretold, scaled[known:])
+sun_errors = {name: error * spread for name, error in sun_errors.items()}
+for name, error in sun_errors.items():
+    print(f"{name:<22} error {error:6.2f} spots")
+
+# %%
+years = 1950 + np.arange(len(wanted)) / 12
+right.plot(years, months[known:], color="0.7", label="sunspots")
+right.plot(years, foretold * spread + months[:known].mean(), linewidth=0.8, label="recurrent, a month ahead")
+right.set_xlabel("year")
+right.legend(frameon=False)
+show(drawing, "17-autoregression")
+
+# %% [markdown]
+# The last month is no bad guess, and a weighted sum is hard to beat: whoever trains a network on a series compares it
+# with both.
+#
+# ## Try next
+#
+# - Give the windows of the third series 19 values. Then make the wait 30, and count weights.
+# - Let both foretell ten years at once, each month from those foretold before. Which of them still has the cycle?
+# - `elman.models.baselines` also has the value of a season ago, which is harder to beat than one thinks.
+# - A waiting time that is learnt: gates, lesson 16. Sines with an LSTM: lesson 24.

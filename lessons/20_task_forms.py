@@ -1,0 +1,181 @@
+# %% [markdown]
+# # Three forms of tasks
+#
+# A dense network takes a vector of one size and gives a vector of one size. A recurrent one has sequences on either
+# side, or on both: a vector becomes a sequence, a sequence a class, or a sequence a sequence. The same cell does all
+# three; what differs is what goes into it, and which of its outputs are read. All three are shown on waves.
+#
+# **You need** to know what a recurrent network is (lesson 14), and that training makes a loss small.
+
+# %%
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import elman
+from elman.data.shuffled import Shuffled
+from elman.layers import Dense
+from elman.layers.pooling import LastPooling
+from elman.lessons import figure, pace, show
+from elman.training.learn import learn
+
+TIME, UNITS, COUNT = 40, 32, pace(full=4000, short=640)
+SHAPES = ("sine", "square", "saw")
+random = np.random.default_rng(0)
+
+
+def wave(shape, period, phase):
+    """One of the three shapes, of size 1, with a period in steps and a phase in parts of it."""
+    turns = np.arange(TIME) / period + phase
+    if shape == "sine":
+        return np.sin(2 * np.pi * turns)
+    return np.sign(np.sin(2 * np.pi * turns) + 1e-9) if shape == "square" else 2 * (turns % 1) - 1
+
+
+kinds = random.integers(0, 3, COUNT)
+periods, phases = random.uniform(8, 20, COUNT), random.uniform(0, 1, COUNT)
+rows = zip(kinds, periods, phases, strict=True)
+waves = np.array([wave(SHAPES[kind], period, phase) for kind, period, phase in rows], np.float32)[..., None]
+noisy = (waves + 0.4 * random.normal(size=waves.shape)).astype(np.float32)
+held = COUNT // 8  # of which training sees nothing
+print(waves.shape)
+
+
+def new_model(features, outputs):
+    cell_key, output_key = jax.random.split(jax.random.key(0))
+    return {"cell": elman.GRU(features, UNITS, key=cell_key), "output": Dense(UNITS, outputs, key=output_key)}
+
+
+def train(model, loss_of, inputs, answers, *, epochs):
+    """The model after some epochs; `loss_of` gives the loss of each row."""
+
+    def loss(model, carry, batch, *, key):
+        each = loss_of(model, *map(jnp.asarray, batch))
+        return (each.sum(), jnp.float32(each.size)), carry
+
+    batches = Shuffled(inputs[held:], answers[held:], batch_size=64)
+    *_, last = learn(model, loss, batches, epochs=epochs, optimiser=optax.adam(0.005))
+    print(last)
+    return last.model
+
+
+# %% [markdown]
+# ## A vector becomes a sequence
+#
+# From six numbers, what shape, how fast and from where, the network is to draw the wave. The vector is given to the
+# cell at every step; all outputs are read. This is how a caption is made from a picture.
+
+# %%
+turned = 2 * np.pi * phases
+vectors = np.column_stack([np.eye(3)[kinds], (periods - 14) / 6, np.sin(turned), np.cos(turned)]).astype(np.float32)
+
+
+@jax.jit
+def draw(model, vectors):
+    repeated = jnp.repeat(vectors[:, None], TIME, axis=1)
+    _, ys = elman.unroll(model["cell"], repeated)
+    return model["output"](ys)
+
+
+drawer = train(
+    new_model(6, 1),
+    lambda model, vectors, waves: jnp.square(draw(model, vectors) - waves).mean(axis=(1, 2)),
+    vectors,
+    waves,
+    epochs=pace(full=60, short=6),
+)
+drawn = np.asarray(draw(drawer, vectors[:held]))
+drawing_error = float(np.square(drawn - waves[:held]).mean())
+spread = float(np.square(waves[:held]).mean())
+print(f"vector to sequence: squared error {drawing_error:.3f}, that of a flat line {spread:.3f}")
+
+# %% [markdown]
+# ## A sequence becomes a class
+#
+# Which of the three shapes is a noisy wave? The cell reads all of it, and the output layer just the last state, where
+# everything has been read. This is how a text gets its topic.
+
+
+# %%
+@jax.jit
+def classify(model, waves):
+    _, ys = elman.unroll(model["cell"], waves)
+    return model["output"](LastPooling(UNITS)(ys))
+
+
+classifier = train(
+    new_model(1, 3),
+    lambda model, waves, kinds: optax.softmax_cross_entropy_with_integer_labels(classify(model, waves), kinds),
+    noisy,
+    kinds,
+    epochs=pace(full=15, short=4),
+)
+named = np.asarray(classify(classifier, noisy[:held]).argmax(-1))
+accuracy = float((named == kinds[:held]).mean())
+print(f"sequence to class: {accuracy:.1%} right of {held}, by chance 33.3%")
+
+# %% [markdown]
+# ## A sequence becomes a sequence
+#
+# The noisy wave goes in, and the clean one is to come out, step by step: the answer at each step may use all that came
+# before it. This is how each word of a sentence gets its tag.
+
+
+# %%
+@jax.jit
+def clean(model, waves):
+    _, ys = elman.unroll(model["cell"], waves)
+    return model["output"](ys)
+
+
+cleaner = train(
+    new_model(1, 1),
+    lambda model, noisy, waves: jnp.square(clean(model, noisy) - waves).mean(axis=(1, 2)),
+    noisy,
+    waves,
+    epochs=pace(full=15, short=4),
+)
+cleaned = np.asarray(clean(cleaner, noisy[:held]))
+by_step = np.square(cleaned - waves[:held]).mean(axis=(0, 2))
+noise = float(np.square(noisy[:held] - waves[:held]).mean())
+print(f"sequence to sequence: squared error {by_step.mean():.3f}, that of the noise {noise:.3f}")
+print(f"in the first ten steps {by_step[:10].mean():.3f}, in the last ten {by_step[-10:].mean():.3f}")
+
+# %% [markdown]
+# The longer it has listened, the better it knows the wave: nothing but the state can hold that.
+#
+# ## To look at
+
+# %%
+examples = [int(np.flatnonzero(kinds[:held] == kind)[0]) for kind in range(3)]
+drawing, axes = figure(3, 3, width=3.6, height=1.9)
+for column, row in enumerate(examples):
+    axes[0, column].plot(waves[row, :, 0], color="0.6", label="wanted")
+    axes[0, column].plot(drawn[row, :, 0], label="drawn")
+    axes[1, column].plot(noisy[row, :, 0], color="0.6")
+    axes[1, column].set_title(f"a {SHAPES[kinds[row]]}, called {SHAPES[named[row]]}", fontsize="medium")
+    axes[2, column].plot(noisy[row, :, 0], color="0.8", label="heard")
+    axes[2, column].plot(waves[row, :, 0], color="0.5", label="wanted")
+    axes[2, column].plot(cleaned[row, :, 0], label="cleaned")
+for place, form in zip(axes[:, 0], ("vector\nto sequence", "sequence\nto class", "sequence\nto sequence"), strict=True):
+    place.set_ylabel(form)
+for place in axes[2]:
+    place.set_xlabel("step")
+axes[0, 0].legend(fontsize="small", loc="upper right")
+axes[2, 0].legend(fontsize="small", loc="upper right")
+show(drawing, "20-forms")
+
+# %% [markdown]
+# ## And where the lengths differ
+#
+# Here each step in has a step out. A sum has fewer digits than its question has signs, and a translation may be shorter
+# or longer: then one network reads and gives a vector, and another makes a sequence of it. That is the second form and
+# the first in a row, and lesson 19.
+#
+# ## Try next
+#
+# - Give the vector at the first step alone, and zeros after it. How much harder is it to draw?
+# - Read the class from the first 5, 10 and 20 steps only: `classify(classifier, noisy[:held, :10])`.
+# - Let the cleaner see the future as well: `elman.layers.Bidirectional`. Lesson 22 has further ways to read and to
+#   feed.

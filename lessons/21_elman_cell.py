@@ -1,0 +1,176 @@
+# %% [markdown]
+# # The Elman cell, whole
+#
+# The cell that textbooks draw has an output layer inside it, and a state to start from that is learnt like any weight.
+# It is run by hand first, then trained on the letters with which Elman showed in 1990 that such a network finds
+# structure in time: where words begin, though nobody says what a word is.
+#
+# **You need** to know what a recurrent network is (lesson 14).
+
+# %%
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import elman
+from elman.data.shuffled import Shuffled
+from elman.lessons import figure, pace, show
+from elman.ops.losses import cross_entropy
+from elman.training.learn import learn
+
+# %% [markdown]
+# ## The equations
+#
+#     h_i = phi(x_i W + s_(i-1) U + b)      the hidden layer: the input, and the state before
+#     y_i = phi(h_i W_y + b_y)              the output layer
+#     s_i = h_i                             what goes on to the next step; s_0 is learnt
+#
+# phi is the logistic sigmoid, as in the lab sheet. `OutputElman` is this cell.
+
+# %%
+cell = elman.OutputElman(3, 2, state_size=4, activation="sigmoid", output_activation="sigmoid", key=jax.random.key(0))
+shapes = {name: getattr(cell, name).shape for name in ("kernel", "recurrent_kernel", "bias", "start")}
+shapes |= {name: getattr(cell, name).shape for name in ("output_kernel", "output_bias")}
+weights = sum(array.size for array in jax.tree.leaves(cell))
+print(shapes)
+print(f"{weights} weights, the same at every step")
+
+# %%
+xs = np.random.default_rng(0).normal(size=(1, 5, 3)).astype(np.float32)
+sigmoid = lambda a: 1 / (1 + np.exp(-a))  # noqa: E731
+W, U, b, W_y, b_y = (
+    np.asarray(array) for array in (cell.kernel, cell.recurrent_kernel, cell.bias, cell.output_kernel, cell.output_bias)
+)
+state, by_hand = np.asarray(cell.start), []
+for x in xs[0]:
+    hidden = sigmoid(x @ W + state @ U + b)
+    by_hand.append(sigmoid(hidden @ W_y + b_y))
+    state = hidden
+last, ys = elman.unroll(cell, jnp.asarray(xs))
+difference = float(np.abs(np.array(by_hand) - ys[0]).max())
+print(f"largest difference between five steps by hand and unroll: {difference:.1e}")
+
+# %% [markdown]
+# ## Structure in time
+#
+# Elman's letters: the consonants b, d and g in any order, each followed by its own vowels, as in `ba`, `dii` and
+# `guuu`. The network reads one letter after the other, and says which comes next. The consonants cannot be foretold;
+# the vowels can, and how many there are too, by a network that counts.
+#
+# The texts begin anywhere, in the middle of a word too, and two thirds of them at the second vowel of `guuu`. Before
+# the first letter there is nothing to go by but the start state.
+
+# %%
+WORDS, LETTERS, TIME = ("ba", "dii", "guuu"), "badigu", 20
+random = np.random.default_rng(0)
+
+
+def letters(count):
+    """Texts of TIME + 1 letters, of which two in three begin with the last two vowels of guuu."""
+    found = []
+    for number in range(count):
+        text = "".join(random.choice(WORDS, TIME + 1))
+        text = "uu" + text if number % 3 else text
+        found.append([LETTERS.index(letter) for letter in text[: TIME + 1]])
+    return np.array(found, np.int32)
+
+
+train, fresh = letters(pace(full=3000, short=600)), letters(300)
+print("".join(LETTERS[number] for number in train[1]))
+
+# %% [markdown]
+# The cell's own output layer gives one number for each letter: `output_activation="linear"`, since the loss takes the
+# softmax.
+
+
+# %%
+def new_cell():
+    return elman.OutputElman(6, 6, state_size=16, output_activation="linear", key=jax.random.key(1))
+
+
+def inputs_of(texts):
+    """One-hot letters after an empty step, at which the first letter is to be foretold."""
+    return jnp.pad(jax.nn.one_hot(texts[:, :-1], 6), ((0, 0), (1, 0), (0, 0)))
+
+
+def learnt(*, start):
+    """The cell after training, with a start state that is learnt, or one that stays zero."""
+
+    def loss(cell, carry, batch, *, key):
+        (texts,) = batch
+        texts = jnp.asarray(texts)
+        begin = elman.recurrence.start_carry(cell, len(texts))
+        _, scores = elman.unroll(cell, inputs_of(texts), begin if start else jnp.zeros_like(begin))
+        return cross_entropy(scores, texts, jnp.ones(texts.shape)), carry
+
+    batches = Shuffled(train, batch_size=32)
+    *_, last = learn(new_cell(), loss, batches, epochs=pace(full=20, short=4), optimiser=optax.adam(0.01))
+    print(f"start {'learnt' if start else 'zero'}: {last}")
+    return last.model
+
+
+trained = learnt(start=True)
+
+
+# %%
+@jax.jit
+def surprise(cell, texts):
+    """-log of the probability of each letter, given those before it: (texts, steps)."""
+    _, scores = elman.unroll(cell, inputs_of(texts))
+    return -jnp.take_along_axis(jax.nn.log_softmax(scores), texts[..., None], axis=-1)[..., 0]
+
+
+nats = np.asarray(surprise(trained, fresh))
+consonant = np.isin(fresh, [LETTERS.index(letter) for letter in "bdg"])
+later = np.arange(TIME + 1) > 4  # where the network has read enough to know its place
+at_consonants, at_vowels = (
+    float(nats[:, later][consonant[:, later]].mean()),
+    float(nats[:, later][~consonant[:, later]].mean()),
+)
+print(f"surprise at consonants {at_consonants:.3f} nats, of three alike there is ln 3 = {np.log(3):.3f}")
+print(f"surprise at vowels     {at_vowels:.3f} nats")
+
+# %% [markdown]
+# Where the surprise is high, a word begins. The picture is that of the paper: the network has found the words.
+
+# %%
+drawing, axes = figure(width=8, height=3)
+row = 1
+axes.bar(range(TIME + 1), nats[row], color=np.where(consonant[row], "tab:red", "tab:blue"))
+axes.axhline(np.log(3), color="grey", linewidth=0.8)
+axes.set_xticks(range(TIME + 1), [LETTERS[number] for number in fresh[row]])
+axes.set_xlabel("letter, red where a word begins")
+axes.set_ylabel("surprise, nats")
+show(drawing, "21-surprise")
+
+# %% [markdown]
+# ## What the start state has learnt
+#
+# Before the first letter the network gives its guess from the start state alone. In two texts of three the first letter
+# is a `u`; the others begin with a consonant.
+
+# %%
+_, scores = elman.unroll(trained, jnp.zeros((1, 1, 6)))
+first_guess = np.asarray(jax.nn.softmax(scores[0, 0]))
+print("first letter:", {letter: round(float(chance), 2) for letter, chance in zip(LETTERS, first_guess, strict=True)})
+start_size = float(jnp.linalg.norm(trained.start))
+print(f"length of the start state {start_size:.2f}; it began at 0")
+
+# %% [markdown]
+# Is it worth having? The same training with a start that stays zero. The bias of the first step has to say then what
+# the start would say, at all other steps too.
+
+# %%
+zero = learnt(start=False)
+early = {"learnt": float(nats[:, :2].mean()), "zero": float(np.asarray(surprise(zero, fresh))[:, :2].mean())}
+print("surprise at the first two letters:", {name: f"{value:.3f} nats" for name, value in early.items()})
+
+# %% [markdown]
+# ## Try next
+#
+# - Look at the states: `elman.unroll(trained, ..., taps=("carry",))` and a plot of two of the sixteen numbers, one
+#   point for each letter and place. Do the three u of guuu lie apart?
+# - Take the output layer out: `elman.Elman` and a `Dense` behind it give the same, since only h goes on.
+# - `elman.LearnedStart` puts a learnt start on any cell, such as `elman.LSTM`.
+# - One output at the end, or one for each step? Lesson 22.

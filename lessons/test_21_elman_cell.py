@@ -1,0 +1,15 @@
+import numpy as np
+
+
+def test_elman_cell(names):
+    assert names["weights"] == 3 * 4 + 4 * 4 + 4 + 4 + 4 * 2 + 2
+    assert names["difference"] < 1e-6
+    texts = ["".join(names["LETTERS"][number] for number in row) for row in names["fresh"][:9]]
+    assert all(text.startswith("uu") == bool(number % 3) for number, text in enumerate(texts))
+    assert not any(pair in text for text in texts for pair in ("aa", "bd", "db", "iu", "ai"))
+    assert names["at_vowels"] < names["at_consonants"]
+    assert np.log(3) - 0.1 < names["at_consonants"] < 2
+    assert names["first_guess"].sum().round(5) == 1
+    assert names["first_guess"].argmax() == names["LETTERS"].index("u")
+    assert names["start_size"] > 0
+    assert names["pictures"] == ["21-surprise"]

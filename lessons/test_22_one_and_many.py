@@ -1,0 +1,16 @@
+import numpy as np
+
+
+def test_one_and_many(names):
+    texts, which = names["test_texts"], names["test_which"]
+    assert ((texts >= 6).sum(1) == 1).all()
+    np.testing.assert_array_equal(texts.max(1) - 6, which[:, 0])
+    assert names["accuracy"]["max"] > 0.6
+    assert names["before"].shape == names["names"].shape == (200, 7)
+    np.testing.assert_array_equal(names["before"][:, 1:], names["names"][:, :-1])
+    assert set(names["written"][140:160]) == {"eight", "huit"}
+    assert all(len(found) == 500 for found in names["spelt"].values())
+    assert names["words"].shape == names["parts"].shape == names["real"].shape
+    assert 0.5 < names["by_network"] <= 1
+    assert 0.8 < names["by_word"] < 1
+    assert names["pictures"] == ["22-one-and-many"]
