@@ -106,7 +106,8 @@ def show(fitted, name, strips, ways=(False, True)):
         print(f"\n{name}, {'leads together' if together else 'each lead by itself'} ({seconds:.0f} processor seconds)")
         print(metrics.report())
         beats = metrics.beats.detection
-        print(f"beats: {beats.truth:,}, sensitivity {beats.sensitivity:.3%}, precision {beats.precision:.3%}", flush=True)
+        shares = f"sensitivity {beats.sensitivity:.3%}, precision {beats.precision:.3%}"
+        print(f"beats: {beats.truth:,}, {shares}", flush=True)
 
 
 def _value(text):

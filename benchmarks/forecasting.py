@@ -13,7 +13,7 @@ seven channels scaled by their training part; every window of the test part; err
 Budgets are in epochs; processor seconds are those of the process, reading and measuring included.
 
 sunspots: monthly numbers; one step from 1950 to 1983, each from the months before, by models trained once on the years
-to 1949, beside autoregressions fitted to the same years in the same run (see benchmarks/forecasting_peers.py). Of twelve
+to 1949, beside autoregressions fitted to the same years in the same run (benchmarks/forecasting_peers.py). Of twelve
 settings those were taken that erred least from 1920 to 1949 after training on the years before. "together" is the mean
 of the forecasts of all seeds.
 
