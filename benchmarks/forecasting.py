@@ -64,6 +64,7 @@ SUNSPOTS = {
     "dropout": 0.4,
     "output": "gaussian",
     "scaling": "root",
+    "normalise": "last",
     "calendar": False,
 }
 SUNSPOTS_FIT = {"epochs": 15, "learning_rate": 0.003, "evaluations": 1}
