@@ -105,9 +105,8 @@ def show(fitted, name, strips, ways=(False, True)):
         seconds = time.process_time() - begun
         print(f"\n{name}, {'leads together' if together else 'each lead by itself'} ({seconds:.0f} processor seconds)")
         print(metrics.report())
-        beats = metrics.beats.detection
-        shares = f"sensitivity {beats.sensitivity:.3%}, precision {beats.precision:.3%}"
-        print(f"beats: {beats.truth:,}, {shares}", flush=True)
+        found = metrics.beats.detection
+        print(f"{found.truth:,} beats, sensitivity {found.sensitivity:.3%}, precision {found.precision:.3%}")
 
 
 def _value(text):

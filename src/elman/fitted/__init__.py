@@ -3,6 +3,7 @@
 from elman.fitted._class_predictor import Prediction
 from elman.fitted._fitted import Fitted, Predictor
 from elman.fitted.classifier import Classifier
+from elman.fitted.ecg_reader import EcgReader
 from elman.fitted.forecast_table import ForecastTable
 from elman.fitted.forecaster import FittedForecaster
 from elman.fitted.language_model import FittedLanguageModel
@@ -15,6 +16,7 @@ __all__ = [
     "AttentionMap",
     "Candidate",
     "Classifier",
+    "EcgReader",
     "Fitted",
     "FittedForecaster",
     "FittedLanguageModel",
