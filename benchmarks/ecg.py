@@ -104,7 +104,9 @@ def show(fitted, name, strips, ways=(False, True)):
         metrics = measured(fitted.model, strips, fitted.codec, together=together)
         seconds = time.process_time() - begun
         print(f"\n{name}, {'leads together' if together else 'each lead by itself'} ({seconds:.0f} processor seconds)")
-        print(metrics.report(), flush=True)
+        print(metrics.report())
+        beats = metrics.beats.detection
+        print(f"beats: {beats.truth:,}, sensitivity {beats.sensitivity:.3%}, precision {beats.precision:.3%}", flush=True)
 
 
 def _value(text):

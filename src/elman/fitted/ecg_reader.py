@@ -83,7 +83,11 @@ class EcgReader(Predictor):
     >>> data = small.read_strips([patient.strip for patient in generate_patients(20, seconds=4)])
     >>> fitted = elman.fit(small, data, steps=2)
     >>> fitted.knows
-    'P, QRS and T, kinds of beats N, S, V'
+    'P, QRS and T, kinds of beats N, V'
+    >>> signal = generate_patients(1, seconds=8, seed=1)[0].strip.signal
+    >>> reading = fitted.predict(Record("me", signal[:, None], 250.0, ("II",)))
+    >>> reading.name, list(reading.leads), reading.faults
+    ('me', ['II'], ())
     """
 
     task: Ecg

@@ -79,7 +79,7 @@ class Ecg(Task, frozen=True, kw_only=True, tag=True):
     (16, 0)
     """
 
-    training: ClassVar[dict[str, Any]] = {"epochs": 20.0, "learning_rate": 0.003, "weight_decay": 0.01}
+    training: ClassVar[dict[str, Any]] = {"epochs": 20.0, "learning_rate": 0.006, "weight_decay": 0.01}
     options: ClassVar[type[Config] | None] = EcgPrediction
 
     validation: Size = 0.1
