@@ -195,8 +195,8 @@ right.legend(frameon=False)
 show(drawing, "17-autoregression")
 
 # %% [markdown]
-# A series this short and this noisy has little that a network could learn and a weighted sum could not: the four lie
-# close together. Try the sum first.
+# The last month is no bad guess, and a weighted sum is hard to beat: whoever trains a network on a series compares it
+# with both.
 #
 # ## Try next
 #

@@ -162,8 +162,8 @@ for place, form in zip(axes[:, 0], ("vector\nto sequence", "sequence\nto class",
     place.set_ylabel(form)
 for place in axes[2]:
     place.set_xlabel("step")
-axes[0, 0].legend(frameon=False, fontsize="small")
-axes[2, 0].legend(frameon=False, fontsize="small")
+axes[0, 0].legend(fontsize="small", loc="upper right")
+axes[2, 0].legend(fontsize="small", loc="upper right")
 show(drawing, "20-forms")
 
 # %% [markdown]

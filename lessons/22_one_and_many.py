@@ -86,6 +86,8 @@ for name in pace(full=("last", "mean", "max"), short=("max",)):
     print(f"{name:<5} {accuracy[name]:6.1%} right, by chance 33.3%")
 
 # %% [markdown]
+# A GRU can hold one sign for a hundred steps, once it has learnt to. The question is how soon it does.
+#
 # ## One to many: fed with the same input, or with its own output
 #
 # A number goes in, and its name is to come out, letter by letter. After the first step there is no input; the cell
@@ -219,6 +221,8 @@ show(drawing, "22-one-and-many")
 # %% [markdown]
 # ## Try next
 #
+# - Train for one epoch instead of eight. Which pooling has learnt it first? And with `elman.Elman` in the place of the
+#   GRU?
 # - Ask for the *first* sign that is an a, b or c instead: which pooling fails now, and why?
 # - Take the likeliest letter at each step, not a drawn one. What do the two ways of feeding write now?
 # - Let the tagger read from both ends: `elman.layers.Bidirectional` in the place of the cell, or `elman.Tagging`.

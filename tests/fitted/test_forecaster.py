@@ -159,6 +159,18 @@ def test_files(fitted, tmp_path, capsys):
     assert by_rows.splitlines()[0].startswith("unique_id,ds,elman,elman-lo-80,elman-hi-80,elman-lo-95")
 
 
+def test_only_steps_that_training_has_not_seen_are_measured(fitted, tmp_path):
+    """Of series that it knows those behind the validation part, with rows that came later; of others all."""
+    rows = table(170, gap=(40, 41), series=("a", "c"))
+    values = zip(*rows.values(), strict=True)
+    lines = [",".join("" if value is None else str(value) for value in row) for row in values]
+    (tmp_path / "rows.csv").write_text("\n".join([",".join(rows), *lines]))
+    part = fitted.read(tmp_path / "rows.csv")
+    assert [one.name for one in part.series] == ["a", "c"]
+    assert part.spans == ((144, 170), (0, 170))
+    assert fitted.evaluate(part).count > 150 * 4
+
+
 def test_rows_that_do_not_follow(fitted):
     with pytest.raises(DataError, match="159 of 'a' is not after 159, the last row that the model knows"):
         fitted.update(table(162, first=159))

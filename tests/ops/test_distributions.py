@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from elman._errors import ConfigError
+from elman.ops.crps import crps
 from elman.ops.distributions import (
     LEVELS,
     Gaussian,
@@ -18,8 +19,8 @@ from elman.ops.distributions import (
     StudentT,
     distribution,
     parameters,
-    student_quantile,
 )
+from elman.ops.student import student_quantile
 
 SHARES = np.array([0.001, 0.025, 0.1, 0.3, 0.5, 0.6, 0.9, 0.975, 0.999])
 VALUES = jnp.array([-30.0, -2.0, -0.1, 0.0, 0.5, 3.0, 80.0])
@@ -46,6 +47,16 @@ def test_quantiles_are_scipys(ours, scipys):
     found = ours.quantile(jnp.array(SHARES))
     assert found.shape == (len(VALUES), len(SHARES))
     np.testing.assert_allclose(found[0], scipys.ppf(SHARES), rtol=1e-4, atol=1e-5)
+
+
+def test_scores_are_integrals_over_the_distribution_function():
+    """CRPS = integral of (F(x) - [x >= y])^2, by a fine sum."""
+    xs = np.linspace(-60, 60, 240001)
+    quantiles = Quantiles(jnp.broadcast_to(jnp.array(1 + 2 * stats.norm.ppf(LEVELS)), (len(VALUES), len(LEVELS))))
+    for ours, scipys, near in (*((*pair, 1e-3) for pair in CONTINUOUS), (quantiles, stats.norm(1, 2), 0.03)):
+        for value, found in zip(VALUES[1:6], crps(ours, VALUES)[1:6], strict=True):
+            exact = ((scipys.cdf(xs) - (xs >= float(value))) ** 2).sum() * (xs[1] - xs[0])
+            assert float(found) == pytest.approx(exact, rel=near), type(ours)
 
 
 @pytest.mark.parametrize("freedom", [2.0, 2.5, 4.9, 7.0, 300.0])
@@ -116,9 +127,9 @@ SAMPLED = [
 
 @pytest.mark.parametrize("ours", SAMPLED, ids=lambda each: type(each).__name__)
 def test_draws_have_the_quantiles(ours):
-    draws = np.asarray(ours.sample(jr.key(1)))
-    for level in (0.1, 0.5, 0.8):
-        expected = float(ours.quantile(jnp.array([level]))[0, 0])
+    draws, levels = np.asarray(ours.sample(jr.key(1))), (0.1, 0.5, 0.8)
+    first = jax.tree.map(lambda leaf: leaf[:1], ours)
+    for level, expected in zip(levels, first.quantile(jnp.array(levels))[0].tolist(), strict=True):
         assert (draws <= expected + 1e-6).mean() >= level - 0.01
         assert (draws < expected - 1e-6).mean() <= level + 0.01
 
@@ -166,3 +177,9 @@ def test_any_numbers_give_a_finite_loss_and_gradient(output):
 def test_an_unknown_output_is_named(unchecked):
     with pytest.raises(ConfigError, match="did you mean 'gaussian'"):
         parameters("gausian")
+
+
+def test_variances_are_those_around_a_mean():
+    np.testing.assert_allclose(CONTINUOUS[0][0].variance, CONTINUOUS[0][1].var(), rtol=1e-6)
+    np.testing.assert_allclose(CONTINUOUS[1][0].variance, CONTINUOUS[1][1].var(), rtol=1e-5)
+    assert Point(jnp.ones(2), "absolute").variance.tolist() == [0.0, 0.0]

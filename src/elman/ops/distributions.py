@@ -21,10 +21,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jax.scipy.special import betainc, gammaln, ndtr, ndtri, xlog1py, xlogy
+from jax.scipy.special import betainc, gammaln, ndtri, xlog1py, xlogy
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from elman._errors import one_of
+from elman.ops.student import student_quantile
 
 OutputName = Literal["squared", "absolute", "quantile", "gaussian", "student", "negative-binomial"]
 
@@ -135,8 +136,12 @@ class Quantiles(Distribution):
 
     def loss(self, values: _Values) -> _Values:
         """2 (level - [y < q]) (y - q), averaged over the levels."""
+        return self.losses(values).mean(axis=-1)
+
+    def losses(self, values: _Values) -> Float[Array, "*batch level"]:
+        """The same of each level."""
         error, levels = values[..., None] - self.values, jnp.array(LEVELS)
-        return 2 * jnp.maximum(levels * error, (levels - 1) * error).mean(axis=-1)
+        return 2 * jnp.maximum(levels * error, (levels - 1) * error)
 
     def quantile(self, levels: Float[Array, " level"]) -> Float[Array, "*batch level"]:
         """The quantiles at any levels."""
@@ -397,61 +402,3 @@ def distribution(
             return NegativeBinomial((jax.nn.softplus(first) + 1e-6) * unit, positive[0], unit)
         case _:
             return Point(first, output)
-
-
-def crps(forecast: Distribution, values: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
-    """The continuous ranked probability score of each value (Matheson and Winkler, 1976): of a number alone the
-    absolute error, of a normal distribution and of draws as it is, of others twice the mean pinball loss at `LEVELS`.
-
-    >>> print(f"{crps(Gaussian(jnp.array(0.0), jnp.array(1.0)), jnp.array(0.0)):.4f}")
-    0.2337
-    """
-    match forecast:
-        case Point():
-            return jnp.abs(values - forecast.value)
-        case Gaussian():
-            z = (values - forecast.mean) / forecast.scale
-            density = jnp.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-            return forecast.scale * (z * (2 * ndtr(z) - 1) + 2 * density - 1 / math.sqrt(math.pi))
-        case Samples() | Quantiles():
-            return forecast.loss(values)
-        case _:
-            return Quantiles(forecast.quantile(jnp.array(LEVELS))).loss(values)
-
-
-def student_quantile(levels: Float[Array, "*#batch"], freedom: Float[Array, "*#batch"]) -> Float[Array, "*batch"]:
-    """The quantiles of Student's t distribution with two or more degrees of freedom: the expansion of Hill (1970,
-    algorithm 396), mended by Newton's steps on the distribution function.
-
-    >>> [f"{value:.3f}" for value in student_quantile(jnp.array([0.9, 0.995]), jnp.array(3.0))]
-    ['1.638', '5.841']
-    """
-    tail, n = jnp.minimum(levels, 1 - levels), freedom
-    t = _hill(2 * tail, n)
-    for _ in range(3):
-        beyond = 0.5 * betainc(n / 2, 0.5 * jnp.ones_like(n), n / (n + t**2))
-        log_density = gammaln((n + 1) / 2) - gammaln(n / 2) - 0.5 * jnp.log(n * math.pi)
-        density = jnp.exp(log_density - (n + 1) / 2 * jnp.log1p(t**2 / n))
-        t = jnp.maximum(t + (beyond - tail) / density, 0.0)
-    return jnp.where(levels < 0.5, -t, t)
-
-
-def _hill(two_tails: Array, n: Array) -> Array:
-    """The positive t beyond which, on both sides together, a share `two_tails` lies."""
-    a = 1 / (n - 0.5)
-    b = 48 / a**2
-    c = ((20700 * a / b - 98) * a - 16) * a + 96.36
-    d = ((94.5 / (b + c) - 3) / b + 1) * jnp.sqrt(a * math.pi / 2) * n
-    y = (d * two_tails) ** (2 / n)
-
-    x = ndtri(two_tails / 2)
-    s = x**2
-    c = c + jnp.where(n < 5, 0.3 * (n - 4.5) * (x + 0.6), 0.0)
-    c = (((0.05 * d * x - 5) * x - 7) * x - 2) * x + b + c
-    z = (((((0.4 * s + 6.3) * s + 36) * s + 94.5) / c - s - 3) / b + 1) * x
-    near = jnp.expm1(a * z**2)
-
-    far = ((1 / (((n + 6) / (n * y) - 0.089 * d - 0.822) * (n + 2) * 3) + 0.5 / (n + 4)) * y - 1) * (n + 1) / (
-        n + 2
-    ) + 1 / y
-    return jnp.sqrt(n * jnp.where(y > 0.05 + a, near, far))

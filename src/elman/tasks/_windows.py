@@ -15,7 +15,8 @@ from elman.data.histories_codec import ForecastCodec
 from elman.data.windows import WindowBatch, WindowPart, Windows
 from elman.measures.forecasting import seasonal_scale
 from elman.models.forecaster import Forecaster, Inputs
-from elman.ops.distributions import LEVELS, Point, Quantiles, crps
+from elman.ops.crps import crps
+from elman.ops.distributions import LEVELS, Quantiles
 from elman.tasks._data import check_part
 from elman.tasks.forecasting_metrics import COVERED, Errors, ForecastMetrics, Gathered, Told, shares_of
 
@@ -97,13 +98,13 @@ def _told(model: Forecaster, batch: WindowBatch, key: Any, *, root: bool) -> tup
     sides = jnp.array([share for level in COVERED for share in shares_of(level)])
     score = unit_score = crps(forecast, targets)
     scale = inputs.scale[:, None]
-    if root and not isinstance(forecast, Point):
+    if root:
 
         def squared(xs: Array) -> Array:
             axes = (1,) * (xs.ndim - 1)
             return jnp.maximum(inputs.shift.reshape(-1, *axes) + inputs.scale.reshape(-1, *axes) * xs, 0) ** 2
 
-        unit_score = Quantiles(squared(forecast.quantile(jnp.array(LEVELS)))).loss(squared(targets)) / scale
+        unit_score = crps(Quantiles(squared(forecast.quantile(jnp.array(LEVELS)))), squared(targets)) / scale
     said = (forecast.centre, forecast.spread, forecast.variance, score, unit_score * scale)
     return (targets, inputs.weights, *said, forecast.quantile(sides))
 

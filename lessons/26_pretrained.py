@@ -1,0 +1,202 @@
+# %% [markdown]
+# # Vectors that were learnt before
+#
+# Most weights of a text classifier are word vectors, and most words are rare: a few thousand sentences say little about
+# them. Vectors that were learnt from billions of words know what they are like. They are loaded, looked at, matched
+# with the words of a task, and used: frozen, or trained further.
+#
+# **You need** to know what an embedding is (lesson 25).
+
+# %%
+import lzma
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+import elman
+from elman.data.labelled import read_labelled
+from elman.data.vectors import match
+from elman.data.words import Lexicon
+from elman.lessons import data_file, figure, pace, show
+
+random = np.random.default_rng(0)
+
+# %% [markdown]
+# ## Loading
+#
+# `open_vectors` reads the files of GloVe, word2vec and fastText. Here: the 20,000 most frequent words of GloVe, 50
+# numbers each (Pennington, Socher and Manning, 2014).
+
+# %%
+TOPICS = {
+    "good": "good fine great superb lovely brilliant charming clever moving funny",
+    "bad": "bad poor awful dull dreadful boring stupid clumsy empty silly",
+    "thing": "film movie plot cast song book story acting script music",
+    "man": "man king boy he his uncle father actor brother him",
+    "woman": "woman queen girl she her aunt mother actress sister hers",
+    "other": "the a is was very this that of and so",
+}
+
+
+def made_up_vectors(path):
+    """Words of a topic lie close together."""
+    with open(path, "w") as file:
+        for words in TOPICS.values():
+            middle = random.normal(size=12)
+            for word in words.split():
+                print(word, *(f"{number:.4f}" for number in middle + 0.3 * random.normal(size=12)), file=file)
+
+
+path = data_file("vectors/glove.6B.50d.top20k.txt.xz")
+if path is None:
+    print("no GloVe: made-up vectors in their place, so that figures differ from those of the lesson")
+    path = Path("made-up.txt")
+    made_up_vectors(path)
+elif pace(full=False, short=True):  # the first words of the file
+    with lzma.open(path, "rt", encoding="utf-8") as file:
+        rows = [next(file) for _ in range(3000)]
+    path = Path("first.txt")
+    path.write_text("".join(rows), encoding="utf-8")
+vectors = elman.open_vectors(path)
+print(f"{len(vectors):,} words of {vectors.width} numbers; film: {vectors.vector('film')[:4]} ...")
+
+# %% [markdown]
+# ## Nearest words
+#
+# Vectors are alike where they point the same way: the cosine of the angle between them is near 1. Nobody told GloVe
+# what a word means; it has seen what stands beside it.
+
+# %%
+nearest = {word: vectors.neighbours(word, 5) for word in ("film", "good", "king", "she")}
+for word, others in nearest.items():
+    print(f"{word:<5}", ", ".join(f"{other.word} {other.cosine:.2f}" for other in others))
+
+# %% [markdown]
+# Good and bad stand beside the same words, and so are close, which is not what a judge of films would wish. Differences
+# have a meaning as well: what is to woman as king is to man?
+
+# %%
+print("man : king = woman :", ", ".join(other.word for other in vectors.analogy("man", "king", "woman", 3)))
+try:
+    vectors.neighbours("filmm")
+except elman.DataError as error:
+    unknown = str(error)
+    print(unknown)
+
+# %% [markdown]
+# ## A task, and its words
+#
+# Sentences of film reviews, which are for the film or against it (SST-2; Socher et al., 2013).
+
+# %%
+folder = data_file("classification/sst")
+if folder is None:
+    print("no reviews: made-up ones in their place, so that figures differ from those of the lesson")
+
+    def made_up(count, known):
+        return [
+            (
+                f"the {random.choice(TOPICS['thing'].split())} is very {random.choice(TOPICS[label].split()[known])}",
+                label,
+            )
+            for label in random.choice(["good", "bad"], count)
+        ]
+
+    train, validation, test = made_up(400, slice(5)), made_up(100, slice(5)), made_up(200, slice(None))
+else:
+    found = read_labelled(folder)
+    train, validation, test = (
+        [(one.text, one.label) for one in part] for part in (found.train, found.validation, found.test)
+    )
+if folder is not None and pace(full=False, short=True):
+    train, validation, test = train[::20], validation[::10], test[::10]
+counts = Counter(word for text, _ in train for word in Lexicon.of([text], lower=True).tokens[2:])
+once = sum(count == 1 for count in counts.values()) / len(counts)
+print(f"{len(train):,} sentences with {len(counts):,} words, {once:.0%} of which are in one sentence only")
+
+# %% [markdown]
+# The vocabularies have to be matched: row 17 of the embedding has to be the vector of word 17 of the task, not of word
+# 17 of the file. A word is looked for as it is spelt, then in lower case. What is not found starts at random.
+
+# %%
+lexicon = Lexicon.of((text for text, _ in train), lower=True)
+words = lexicon.tokens[2:]
+matched = match(vectors, words)
+missing = [word for word, there in zip(words, matched.found, strict=True) if not there]
+print(matched)
+print("not found:", ", ".join(missing[:12]), "...")
+row = words.index("film")
+row_difference = float(np.abs(matched.matrix[row] - vectors.vector("film")).max())
+print(f"row {row} is film: difference {row_difference}")
+
+# %% [markdown]
+# And the words that are in no sentence to learn from? Without the file they would all be read as unknown. With it they
+# have a vector near those of words that are known.
+
+# %%
+new = sorted({word for text, _ in test for word in lexicon.words_of(text)} - set(words))
+in_file = match(vectors, new)
+print(f"{len(new):,} words of the test are new, of which {int(in_file.found.sum()):,} have a vector")
+
+# %% [markdown]
+# ## Random, frozen, or trained
+#
+# The same network three times: with vectors that start at random, with these and frozen, and with these and trained
+# further. `Classification` takes the file, matches it, and keeps the words of the file that the sentences do not have.
+
+# %%
+small = {"hidden_size": pace(full=48, short=8), "max_length": pace(full=1024, short=8)}
+ways = {
+    "random": elman.Classification(embedding_size=vectors.width, **small),
+    "frozen": elman.Classification(vectors=str(path), vectors_train="frozen", **small),
+    "trained": elman.Classification(vectors=str(path), vectors_train="trained", **small),
+}
+fits, accuracy = {}, {}
+for name, task in ways.items() if pace(full=True, short=False) else [("frozen", ways["frozen"])]:
+    data = task.read_texts(train, validation=validation, test=test)
+    fits[name] = elman.fit(task, data, **pace(full={"epochs": 5}, short={"steps": 8}))
+    accuracy[name] = fits[name].evaluate(data.test).accuracy
+    print(f"{name:<8} {accuracy[name]:.1%} of {len(test):,} right")
+
+# %% [markdown]
+# Frozen means frozen: after training, the row of a word is that of the file, to the last digit.
+
+# %%
+frozen = elman.word_vectors(fits["frozen"])
+frozen_difference = float(np.abs(frozen.vector("film") - vectors.vector("film")).max())
+print(f"film, frozen and trained on: difference {frozen_difference}")
+if "trained" in fits:
+    for name in ("frozen", "trained", "random"):
+        others = elman.word_vectors(fits[name]).neighbours("good", 5)
+        print(f"good, {name:<8}", ", ".join(other.word for other in others))
+
+# %% [markdown]
+# ## A map
+#
+# Fifty numbers cannot be drawn. The two directions in which some words differ most can (principal components).
+
+# %%
+drawn = [word for topic in list(TOPICS.values())[:5] for word in topic.split() if vectors.select([word])]
+points = np.array([vectors.vector(word) for word in drawn])
+points /= np.linalg.norm(points, axis=1, keepdims=True)
+centred = points - points.mean(0)
+places = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+drawing, axes = figure(width=8, height=5)
+for topic, colour in zip(list(TOPICS)[:5], ("tab:green", "tab:red", "tab:gray", "tab:blue", "tab:purple"), strict=True):
+    for word, (across, up) in zip(drawn, places, strict=True):
+        if word in TOPICS[topic].split():
+            axes.text(across, up, word, color=colour, ha="center", va="center", fontsize="small")
+axes.set_xlim(places[:, 0].min() - 0.1, places[:, 0].max() + 0.1)
+axes.set_ylim(places[:, 1].min() - 0.1, places[:, 1].max() + 0.1)
+axes.set_xticks([])
+axes.set_yticks([])
+show(drawing, "26-map")
+
+# %% [markdown]
+# ## Try next
+#
+# - `vectors_train=2`: frozen for two epochs, then trained. Between the two, or better than both?
+# - `elman neighbours FILE WORD` on the command line, and on a trained model.
+# - A fastText `.bin` has vectors for parts of words: what does `open_vectors` say of a word with a slip of the pen?
+# - The whole map, to turn and to search: the projector, lesson 27.
