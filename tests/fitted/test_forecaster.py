@@ -87,6 +87,9 @@ def test_a_series_that_training_did_not_have(fitted):
     now = fitted
     for first, last in ((0, 5), (5, 9), (9, 14), (14, 60)):
         now = now.update(table(last, first=first, series=("new",)))
+        if last < 12:
+            with pytest.raises(DataError, match=rf"'new' has {last} rows; expected 12 or more"):
+                now.predict()
     found = now.predict()
     mine = found["unique_id"] == "new"
     assert found["elman"][mine].tobytes() == whole["elman"].tobytes()

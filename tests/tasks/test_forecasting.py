@@ -83,14 +83,18 @@ def cut(history, origin):
 def test_conformal_intervals_hold_what_they_say():
     """Of scores that are exchangeable, the share within is the level, however the scores are spread."""
     random = np.random.default_rng(0)
-    known, new = random.exponential(size=(2, 4000, 2)) ** 2
+    known, new = random.exponential(size=(2, 4000, 2)) ** 2 * random.choice([-0.5, 1.0], size=(2, 4000, 2))
     errors = Errors.of(known)
     for level in (80, 95):
         low, high = (errors.at(share) for share in shares_of(level))
         held = ((low <= new) & (new <= high)).mean(axis=0)
         np.testing.assert_allclose(held, level / 100, atol=0.02)
-    few = Errors.of(random.normal(size=(5, 1)))  # too few for the correction: the widest that are known
-    assert few.at(0.975) == few.at(0.995)
+    few = Errors.of(known[:50])  # 50 a step are too few for 99%, 100 of both steps are not for 98%
+    pooled = np.sort(known[:50].ravel())
+    np.testing.assert_array_equal(few.at(0.99), np.full(2, pooled[np.ceil(101 * 0.99).astype(int) - 1]))
+    assert np.isnan(few.at(0.995)).all()
+    late = Errors.of(np.abs(known))  # forecasts that are always too low lie within their intervals nevertheless
+    np.testing.assert_array_equal(late.at(0.1), 0)
     for share in (0.1, 0.9):
         side = 1 if share > 0.5 else -1
         chosen = measures.conformal_quantile(side * known, max(share, 1 - share))

@@ -274,11 +274,21 @@ class FittedForecaster(Predictor):
             raise DataError("the model remembers no series; give it a history to go on from")
         if intervals not in ("conformal", "model"):
             raise ConfigError(f"intervals: expected conformal or model; got {intervals!r}")
+        for one in memory.values():
+            self._check_rows(one)
         found = [each for one in memory.values() for each in self._forecasts(one, levels, intervals)]
         ids, stamps, numbers = zip(*found, strict=True)
         names = ("unique_id", "ds", NAME, *level_names(NAME, levels))
         labels = np.repeat(np.array(ids), [len(each) for each in stamps])
         return ForecastTable(names, (labels, np.concatenate(stamps), *np.concatenate(numbers, axis=1)))
+
+    def _check_rows(self, one: Remembered) -> None:
+        window, rows = self._reading.window, one.rows
+        if one.history.name not in self.codec.series and rows < window:
+            raise DataError(
+                f"{one.history.place}: {one.history.name!r} has {rows:,} rows; expected {window:,} or more, "
+                "since training did not have this series, and its scale is told from its rows"
+            )
 
     def _forecasts(
         self, one: Remembered, levels: tuple[float, ...], intervals: Intervals
@@ -289,8 +299,7 @@ class FittedForecaster(Predictor):
         if intervals == "conformal" and levels:
             if self.errors is None:
                 raise ConfigError("intervals: the model was never validated; expected intervals='model'")
-            shares = [share for level in levels for share in shares_of(level)]
-            bounds = [centre + spread * self.errors.at(share) for share in shares]
+            bounds = [centre + spread * at for level in levels for at in _errors_within(self.errors, level)]
         elif levels and self.task.output in ("squared", "absolute"):
             raise ConfigError(f"intervals 'model': output {self.task.output!r} tells none; choose conformal")
         stamps = self.codec.frequency.after(one.last, self.horizon)
@@ -317,6 +326,17 @@ class FittedForecaster(Predictor):
             found = _windowed(self.model, _one_window(encoded, reading, begin, self.horizon), shares, key)
         centre, spread, variance, quantiles = (np.asarray(each, np.float64) for each in found)
         return centre, spread, variance, list(np.moveaxis(quantiles, -1, 0)) if levels else []
+
+
+def _errors_within(errors: Errors, level: float) -> list[np.ndarray]:
+    """How far below and above a forecast an interval goes, in spreads, for each step of the horizon."""
+    found = [errors.at(share) for share in shares_of(level)]
+    if np.isnan(found).any():
+        raise ConfigError(
+            f"level {level:g}: the validation part has too few errors for such intervals; expected a lower level, "
+            "intervals 'model', or training with more to validate"
+        )
+    return found
 
 
 def _one_window(encoded: Any, reading: Reading, steps: int, horizon: int) -> WindowBatch:

@@ -34,7 +34,7 @@ class ForecastMetrics:
     coverage: dict[str, float]
     """The share of values within intervals, by percent."""
     errors: tuple[tuple[float, ...], ...]
-    """For each step of the horizon, `SHARES` quantiles of the errors by the forecast's spread."""
+    """For each step of the horizon, `SHARES` quantiles of the errors by the forecast's spread; see `Errors`."""
     count: int
     unit: str = "value"
 
@@ -42,7 +42,7 @@ class ForecastMetrics:
     def from_builtins(cls, values: dict[str, Any]) -> ForecastMetrics:
         """The measures that `to_builtins` turned into plain values."""
         values = dict(values)
-        errors = tuple(map(tuple, values.pop("errors")))
+        errors = tuple(tuple(np.nan if one is None else one for one in row) for row in values.pop("errors"))
         return cls(
             values.pop("objective"), values["measures"], values["coverage"], errors, values["count"], values["unit"]
         )
@@ -53,7 +53,7 @@ class ForecastMetrics:
             "objective": self.objective,
             "measures": self.values,
             "coverage": self.coverage,
-            "errors": [list(row) for row in self.errors],
+            "errors": [[None if np.isnan(one) else one for one in row] for row in self.errors],
             "count": self.count,
             "unit": self.unit,
         }
@@ -131,6 +131,8 @@ class Gathered:
             low, high = told.bounds[..., 2 * place], told.bounds[..., 2 * place + 1]
             if self.errors is not None:
                 low, high = (told.centre + told.spread * self.errors.at(share) for share in shares_of(level))
+            if np.isnan(low).any() or np.isnan(high).any():  # too few errors were known for such a level
+                continue
             sums[f"within_{level}"] = (known & (low <= told.truth) & (told.truth <= high)).sum()
         for name, value in sums.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value)
@@ -156,7 +158,7 @@ class Gathered:
         if sums["size"]:
             values["weighted_quantile_loss"] = sums["crps"] / sums["size"]
         errors = self.errors or Errors.of(np.concatenate(self.scores))
-        coverage = {str(level): mean[f"within_{level}"] for level in COVERED}
+        coverage = {str(level): mean[f"within_{level}"] for level in COVERED if f"within_{level}" in mean}
         return ForecastMetrics(values[self.learned], values, coverage, errors.quantiles, int(sums["count"]))
 
 
@@ -169,20 +171,23 @@ class Errors:
     @classmethod
     def of(cls, scores: Float[np.ndarray, "some horizon"]) -> Errors:
         """The quantiles of scores, of which those that are not a number do not count. Of n scores, an interval takes
-        one more than its share of n + 1, so that it holds the next value at least as often as it says.
+        one more than its share of n + 1, so that it holds the next value at least as often as it says. A step with too
+        few scores for a share takes those of all steps, and then holds it over the horizon as a whole; where these are
+        too few as well, the quantile is not a number.
 
         >>> Errors.of(np.linspace(-1, 1, 999)[:, None]).at(0.9).round(2).tolist()
         [0.8]
+        >>> Errors.of(np.array([[-1.0, 2.0], [1.0, -2.0]])).at(0.75).tolist()
+        [2.0, 2.0]
         """
-        rows = []
-        for column in scores.T:
-            known = np.sort(column[~np.isnan(column)])
-            rows.append(tuple(_corrected(known, share) for share in SHARES) if len(known) else (0.0,) * len(SHARES))
-        return cls(tuple(rows))
+        every = np.sort(scores[~np.isnan(scores)])
+        steps = [np.sort(column[~np.isnan(column)]) for column in scores.T]
+        return cls(tuple(tuple(_first_known(share, step, every) for share in SHARES) for step in steps))
 
     def at(self, share: float) -> Float[np.ndarray, " horizon"]:
-        """The quantile at any share, for each step; beyond those that are kept, the last."""
-        return np.array([np.interp(share, SHARES, row) for row in self.quantiles])
+        """The quantile at any share, for each step; not a number beyond those that are known. It lies on the side of
+        its share, so that an interval holds the forecast too."""
+        return np.array([_between(share, row) for row in self.quantiles])
 
 
 def shares_of(level: float) -> tuple[float, float]:
@@ -194,9 +199,22 @@ def shares_of(level: float) -> tuple[float, float]:
     return (100 - level) / 200, (100 + level) / 200
 
 
+def _first_known(share: float, *groups: Float[np.ndarray, " some"]) -> float:
+    """The quantile of the first group of sorted scores that has enough of them for the share."""
+    return next((found for found in (_corrected(group, share) for group in groups) if not np.isnan(found)), np.nan)
+
+
 def _corrected(known: Float[np.ndarray, " some"], share: float) -> float:
     """The quantile of sorted scores, with the correction for their number: outwards, on either side of the middle."""
-    count = len(known)
-    rank = (count + 1) * share
-    place = int(np.ceil(rank)) if share > 0.5 else int(np.floor(rank)) if share < 0.5 else (count + 1) // 2
-    return float(known[min(max(place, 1), count) - 1])
+    rank = (len(known) + 1) * share
+    outwards = np.ceil(rank - 1e-9) if share > 0.5 else np.floor(rank + 1e-9) if share < 0.5 else (len(known) + 1) // 2
+    return float(known[int(outwards) - 1]) if 1 <= outwards <= len(known) else np.nan
+
+
+def _between(share: float, row: tuple[float, ...]) -> float:
+    known = ~np.isnan(row)
+    shares = np.array(SHARES)[known]
+    if not known.any() or not shares[0] - 1e-9 <= share <= shares[-1] + 1e-9:
+        return np.nan
+    found = float(np.interp(share, shares, np.array(row)[known]))
+    return min(found, 0.0) if share < 0.5 else max(found, 0.0) if share > 0.5 else found
