@@ -93,7 +93,7 @@ likely = np.flatnonzero(np.asarray(after).max(0) > 0.05)
 drawing, axes = figure()
 axes.imshow(np.asarray(after)[:, likely].T, cmap="Greys", vmin=0, vmax=1, aspect="auto")
 axes.set_xticks(range(8), [character.replace(" ", "␣") for character in eight])
-names = [characters.token(number) if number < characters.size else "?" for number in likely]
+names = [characters.token(int(number)) if number < characters.size else "?" for number in likely]
 axes.set_yticks(range(len(likely)), [name.replace(" ", "␣").replace("\n", "⏎").replace("$", r"\$") for name in names])
 axes.set_xlabel("character read")
 axes.set_ylabel("character that may come next")
