@@ -6,7 +6,9 @@
     python benchmarks/forecasting.py sine
     python benchmarks/forecasting.py coverage
 
-The folder of data is that of ELMAN_DATA. `--task` and `--fit` change settings of `elman.Forecasting` and of training.
+The folder of data is that of ELMAN_DATA. `--peers` prints in the same run what models that are not recurrent reach by
+the same protocol: autoregressions, statsmodels' ETS, DLinear (benchmarks/forecasting_peers.py). `--task` and `--fit`
+change settings of `elman.Forecasting` and of training.
 
 etth1: the transformers' protocol (Zhou et al., 2021): 12, 4 and 4 months of hours to train, validate and test; all
 seven channels scaled by their training part; every window of the test part; errors averaged over channels and steps.
@@ -38,6 +40,7 @@ from elman.data.generated_series import sines
 from elman.fitting import fit
 from elman.tasks.forecasting import Forecasting
 from elman.training.reporters import Lines, Quiet
+from forecasting_peers import PROBLEMS as PEERS
 from forecasting_peers import sunspot_autoregressions
 
 FOLDER = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "timeseries"
@@ -201,11 +204,15 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--task", nargs="*", default=[], help="settings of the task, such as hidden_size=512")
     parser.add_argument("--fit", nargs="*", default=[], help="settings of training, such as epochs=4")
+    parser.add_argument("--peers", action="store_true", help="the models that are not recurrent, too")
     parser.add_argument("--lines", action="store_true", help="a line for each evaluation")
     asked = parser.parse_args()
     asked.task, asked.fit = settings(asked.task), settings(asked.fit)
     print(f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores\n")
     PROBLEMS[asked.problem](asked)
+    if asked.peers and asked.problem in PEERS:
+        print()
+        PEERS[asked.problem](asked)
 
 
 if __name__ == "__main__":

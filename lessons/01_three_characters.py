@@ -80,8 +80,16 @@ def scores(model, c1, c2, c3):
 
 # %%
 cell = model["network"].cell
-green = lambda x: jax.nn.relu(x @ cell.kernel + cell.bias)  # noqa: E731
-orange = lambda h: jnp.tanh(h @ cell.recurrent_kernel + cell.recurrent_bias)  # noqa: E731
+
+
+def green(x):
+    return jax.nn.relu(x @ cell.kernel + cell.bias)
+
+
+def orange(h):
+    return jnp.tanh(h @ cell.recurrent_kernel + cell.recurrent_bias)
+
+
 e1, e2, e3 = (model["embedding"].table[column[:4]] for column in (x1, x2, x3))
 by_hand = green(e3) + orange(green(e2) + orange(green(e1)))
 difference = float(abs(by_hand - model["network"](e1, e2, e3)).max())

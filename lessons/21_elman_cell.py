@@ -38,7 +38,12 @@ print(f"{weights} weights, the same at every step")
 
 # %%
 xs = np.random.default_rng(0).normal(size=(1, 5, 3)).astype(np.float32)
-sigmoid = lambda a: 1 / (1 + np.exp(-a))  # noqa: E731
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
 W, U, b, W_y, b_y = (
     np.asarray(array) for array in (cell.kernel, cell.recurrent_kernel, cell.bias, cell.output_kernel, cell.output_bias)
 )

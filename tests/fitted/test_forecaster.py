@@ -202,7 +202,7 @@ def test_a_picture_of_history_forecast_and_bands(fitted, tmp_path, capsys):
     from elman.cli.predict import run
 
     fitted.save(tmp_path / "model.elman")
-    assert run([str(tmp_path / "model.elman"), "--plot", str(tmp_path / "bands.svg")]) == 0
+    assert run([str(tmp_path / "model.elman"), "--level", "80,95", "--plot", str(tmp_path / "bands.svg")]) == 0
     capsys.readouterr()
     drawn = (tmp_path / "bands.svg").read_text()
     assert drawn.count('id="FillBetweenPolyCollection') == 4  # two levels for each of two series

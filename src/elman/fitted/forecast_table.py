@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from elman._errors import ConfigError, DataError, nearest
 from elman.data.stamps import show
@@ -59,6 +60,12 @@ class ForecastTable:
         """The columns by name."""
         return dict(zip(self.columns, self.arrays, strict=True))
 
+    def beside(self, cutoff: Any, truth: Float[np.ndarray, "time target"]) -> ForecastTable:
+        """This table with the last stamp before the forecast as `cutoff`, and what came as `y`."""
+        first, stamps, *others = self.arrays
+        columns = (*self.columns[:2], "cutoff", "y", *self.columns[2:])
+        return ForecastTable(columns, (first, stamps, np.full_like(stamps, cutoff), truth.T.ravel(), *others))
+
     def to_csv(self, path: str | Path | None = None) -> str:
         """The table as CSV, written to `path` where there is one."""
         text = io.StringIO()
@@ -90,6 +97,12 @@ class ForecastTable:
     def _texts(self) -> Iterator[list[str]]:
         columns = [[_text(value) for value in column] for column in self.arrays]
         return (list(row) for row in zip(*columns, strict=True))
+
+
+def stacked(tables: Sequence[ForecastTable]) -> ForecastTable:
+    """Tables of the same columns, one below the other."""
+    arrays = (np.concatenate(columns) for columns in zip(*(table.arrays for table in tables), strict=True))
+    return ForecastTable(tables[0].columns, tuple(arrays))
 
 
 def level_names(name: str, levels: Sequence[float]) -> tuple[str, ...]:

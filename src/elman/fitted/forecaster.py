@@ -22,7 +22,7 @@ from elman.data.history_rows import rows_in
 from elman.data.windows import WindowBatch, WindowPart
 from elman.fitted._fitted import Predictor
 from elman.fitted._memory import Reading, Remembered, by_name, packed, unpacked
-from elman.fitted.forecast_table import ForecastTable, level_names, levels_of
+from elman.fitted.forecast_table import ForecastTable, level_names, levels_of, stacked
 from elman.models.autoregressive_forecaster import AutoregressiveForecaster
 from elman.models.forecaster import Forecaster
 from elman.ops.distributions import Distribution
@@ -148,8 +148,8 @@ class FittedForecaster(Predictor):
                 if origin > begin:
                     now = reading.update(now, _rows(one, origin - step, origin, self.horizon))
                 table = self._table({one.name: now}, levels, intervals)
-                tables.append(_beside(table, now.last, one.values[origin : origin + self.horizon]))
-        return _stacked(tables)
+                tables.append(table.beside(now.last, one.values[origin : origin + self.horizon]))
+        return stacked(tables)
 
     def read(self, *places: str | Path) -> WindowPart:
         """The windows of files whose horizons training has not seen, for `evaluate`: those after its validation part,
@@ -390,14 +390,3 @@ def _rows(history: History, begin: int, end: int, horizon: int) -> History:
         past=history.past[begin:end],
         future=history.future[begin : end + horizon],
     )
-
-
-def _beside(table: ForecastTable, cutoff: Any, truth: np.ndarray) -> ForecastTable:
-    first, stamps, *others = table.arrays
-    columns = (*table.columns[:2], "cutoff", "y", *table.columns[2:])
-    return ForecastTable(columns, (first, stamps, np.full_like(stamps, cutoff), truth.T.ravel(), *others))
-
-
-def _stacked(tables: Sequence[ForecastTable]) -> ForecastTable:
-    arrays = (np.concatenate(columns) for columns in zip(*(table.arrays for table in tables), strict=True))
-    return ForecastTable(tables[0].columns, tuple(arrays))

@@ -18,11 +18,10 @@ from elman.cells import Cell
 from elman.layers import Dense, Embedding, Stack
 from elman.layers.recurrent import make_layers
 from elman.models.forecaster import (
-    Forecaster,
     Inputs,
     Normalise,
     Sizes,
-    Taught,
+    WholeForecaster,
     answered,
     channel_vector,
     normalised,
@@ -36,7 +35,7 @@ CHANNEL_SIZE = 8
 """Numbers that stand for a series."""
 
 
-class EncoderDecoderForecaster(Forecaster):
+class EncoderDecoderForecaster(WholeForecaster):
     """window -> encoder -> its state -> decoder over the horizon -> linear.
 
     >>> from elman.cells import LSTM
@@ -83,19 +82,8 @@ class EncoderDecoderForecaster(Forecaster):
         self.decoder = stack(PLACE_SIZE + sizes.future + same, decoder_key)
         self.head = Dense(self.decoder.cells[-1].hidden_size, parameters(output), key=head_key)
 
-    def teach(self, inputs: Inputs, *, key: PRNGKeyArray | None = None) -> Taught:
-        """The forecasts of the whole horizon."""
-        return Taught(self._forecast(inputs, key)[0], inputs.targets, inputs.weights)
-
-    def forecast(self, inputs: Inputs, *, key: PRNGKeyArray) -> Distribution:
-        """What may come at each step of the horizon."""
-        return self._forecast(inputs, None)[0]
-
-    def activations(self, inputs: Inputs) -> list[tuple[str, Array]]:
-        """The outputs of the layers and the head."""
-        return self._forecast(inputs, None)[1]
-
-    def _forecast(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
+    def answer(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
+        """The forecast, and the outputs of each part."""
         read_key, write_key = (None, None) if key is None else jr.split(key)
         window = normalised(inputs, self.normalise)
         batch, time = window.values.shape

@@ -79,6 +79,26 @@ class Forecaster(eqx.Module):
         """What each part puts out, by name, in the order of computation."""
 
 
+class WholeForecaster(Forecaster):
+    """Base of forecasters that answer the whole horizon at once, in training as in use."""
+
+    @abstractmethod
+    def answer(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
+        """The forecast, and what each part puts out; `key=None` means no dropout."""
+
+    def teach(self, inputs: Inputs, *, key: PRNGKeyArray | None = None) -> Taught:
+        """The forecasts of the whole horizon."""
+        return Taught(self.answer(inputs, key)[0], inputs.targets, inputs.weights)
+
+    def forecast(self, inputs: Inputs, *, key: PRNGKeyArray) -> Distribution:
+        """What may come at each step of the horizon."""
+        return self.answer(inputs, None)[0]
+
+    def activations(self, inputs: Inputs) -> list[tuple[str, Array]]:
+        """The outputs of each part."""
+        return self.answer(inputs, None)[1]
+
+
 class Normalised(NamedTuple):
     """A window by its own measure: known values are (x - shift) / scale, missing ones 0."""
 

@@ -20,12 +20,11 @@ from elman.cells import Cell
 from elman.layers import Dense, Embedding, Stack
 from elman.layers.recurrent import make_layers
 from elman.models.forecaster import (
-    Forecaster,
     Inputs,
     Normalise,
     Normalised,
     Sizes,
-    Taught,
+    WholeForecaster,
     answered,
     channel_vector,
     normalised,
@@ -34,7 +33,7 @@ from elman.models.forecaster import (
 from elman.ops.distributions import Distribution, OutputName, parameters
 
 
-class SegmentForecaster(Forecaster):
+class SegmentForecaster(WholeForecaster):
     """segments -> linear, relu -> recurrent layers -> a step for each segment of the horizon -> dropout -> linear.
 
     >>> from elman.cells import GRU
@@ -83,19 +82,8 @@ class SegmentForecaster(Forecaster):
         self.ahead = Dense(told, hidden_size, key=ahead_key) if told else None
         self.head = Dense(layers[-1].hidden_size, segment * parameters(output), key=head_key)
 
-    def teach(self, inputs: Inputs, *, key: PRNGKeyArray | None = None) -> Taught:
-        """The forecasts of the whole horizon."""
-        return Taught(self._forecast(inputs, key)[0], inputs.targets, inputs.weights)
-
-    def forecast(self, inputs: Inputs, *, key: PRNGKeyArray) -> Distribution:
-        """What may come at each step of the horizon."""
-        return self._forecast(inputs, None)[0]
-
-    def activations(self, inputs: Inputs) -> list[tuple[str, Array]]:
-        """The outputs of the embedding, the layers and the head."""
-        return self._forecast(inputs, None)[1]
-
-    def _forecast(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
+    def answer(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
+        """The forecast, and the outputs of each part."""
         window = normalised(inputs, self.normalise)
         xs = jax.nn.relu(self.embedding(self._segments(inputs, window)))
         carry, read = self.layers.outputs(xs, self.layers.init_carry(len(xs)))

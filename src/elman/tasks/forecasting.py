@@ -45,8 +45,8 @@ LONGEST_SEGMENT = 48
 class ForecastPrediction(Config, frozen=True, kw_only=True):
     """How to forecast."""
 
-    level: str = "80,95"
-    """Intervals, in percent, with commas between; an empty one leaves them out."""
+    level: str = "80"
+    """Intervals, in percent, with commas between, such as 80,95; an empty one leaves them out."""
     intervals: Literal["conformal", "model"] = "conformal"
     """Intervals as wide as the errors of the validation part say, or the model's own quantiles."""
     plot: str = ""
