@@ -16,7 +16,7 @@ import elman
 from elman.cells import eight_characters
 from elman.data import Characters, Shuffled, next_token_windows
 from elman.layers import Dense, Embedding
-from elman.lessons import draw_losses, figure, lesson_text, pace, show
+from elman.lessons import draw_losses, figure, lesson_text, pace, seed, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
 
@@ -48,7 +48,8 @@ print(f"the first eight examples, one a column, and under the line what comes ne
 
 # %%
 HIDDEN, FACTORS, VOCAB = 256, 42, characters.size + 1
-keys = jax.random.split(jax.random.key(0), 3)
+SEED = seed()
+keys = jax.random.split(jax.random.key(SEED), 3)
 model = {
     "embedding": Embedding(VOCAB, FACTORS, key=keys[0]),
     "network": eight_characters(FACTORS, HIDDEN, key=keys[1]),
@@ -90,7 +91,7 @@ def loss(model, carry, batch, *, key):
 
 
 examples = pace(full=len(y), short=10_000)
-batches = Shuffled(xs[:examples], y[:examples], batch_size=64)
+batches = Shuffled(xs[:examples], y[:examples], batch_size=64, seed=SEED)
 losses = []
 for epoch in learn(model, loss, batches, epochs=pace(full=12, short=1)):
     print(epoch)

@@ -13,7 +13,7 @@ import numpy as np
 
 import elman
 from elman.data import Characters, Shuffled, next_token_windows
-from elman.lessons import draw_losses, lesson_text, pace
+from elman.lessons import draw_losses, lesson_text, pace, seed
 from elman.models.language_model import LanguageModel
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
@@ -36,6 +36,7 @@ print(xs.shape, y.shape)
 
 # %%
 HIDDEN, FACTORS, VOCAB = 256, 42, characters.size + 1
+SEED = seed()
 
 
 def cell(input_size, hidden_size, *, key):
@@ -43,7 +44,7 @@ def cell(input_size, hidden_size, *, key):
 
 
 model = LanguageModel(
-    cell, vocab=VOCAB, embedding_size=FACTORS, hidden_size=HIDDEN, num_layers=1, key=jax.random.key(0)
+    cell, vocab=VOCAB, embedding_size=FACTORS, hidden_size=HIDDEN, num_layers=1, key=jax.random.key(SEED)
 )
 
 # %% [markdown]
@@ -82,7 +83,7 @@ def loss(model, carry, batch, *, key):
 
 
 examples = pace(full=len(y), short=10_000)
-batches = Shuffled(xs[:examples], y[:examples], batch_size=64)
+batches = Shuffled(xs[:examples], y[:examples], batch_size=64, seed=SEED)
 losses = []
 for epoch in learn(model, loss, batches, epochs=pace(full=8, short=1)):
     print(epoch)

@@ -13,7 +13,7 @@ import numpy as np
 
 import elman
 from elman.data import Characters, Shuffled, next_token_windows
-from elman.lessons import draw_losses, figure, lesson_text, pace, show
+from elman.lessons import draw_losses, figure, lesson_text, pace, seed, show
 from elman.models.language_model import LanguageModel
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
@@ -32,6 +32,7 @@ print(xs.shape, ys.shape)
 
 # %%
 HIDDEN, FACTORS, VOCAB = 256, 42, characters.size + 1
+SEED = seed()
 
 
 def cell(input_size, hidden_size, *, key):
@@ -39,7 +40,7 @@ def cell(input_size, hidden_size, *, key):
 
 
 model = LanguageModel(
-    cell, vocab=VOCAB, embedding_size=FACTORS, hidden_size=HIDDEN, num_layers=1, key=jax.random.key(0)
+    cell, vocab=VOCAB, embedding_size=FACTORS, hidden_size=HIDDEN, num_layers=1, key=jax.random.key(SEED)
 )
 weights = sum(array.size for array in jax.tree.leaves(model))
 _, logits = model(jnp.asarray(xs[:64]), model.init_carry(64))
@@ -57,7 +58,7 @@ def loss(model, carry, batch, *, key):
 
 
 examples = pace(full=len(xs), short=10_000)
-batches = Shuffled(xs[:examples], ys[:examples], batch_size=64)
+batches = Shuffled(xs[:examples], ys[:examples], batch_size=64, seed=SEED)
 losses = []
 for epoch in learn(model, loss, batches, epochs=pace(full=8, short=1)):
     print(epoch)

@@ -15,7 +15,7 @@ import numpy as np
 import elman
 from elman.data import Characters, Shuffled, next_token_windows
 from elman.layers import Dense, Embedding
-from elman.lessons import draw_losses, figure, lesson_text, pace, show
+from elman.lessons import draw_losses, figure, lesson_text, pace, seed, show
 from elman.ops.initializers import embedding
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
@@ -25,6 +25,7 @@ print(text.note)
 characters = Characters.of([text.characters])
 windows, further = next_token_windows(characters.encode(text.characters), 8)
 HIDDEN, VOCAB = 256, characters.size + 1
+SEED = seed()
 
 # %% [markdown]
 # ## One-hot
@@ -55,7 +56,7 @@ print(f"largest difference: {difference}")
 # comparing with the number of the character (`cross_entropy` here, "sparse" in Keras) is the same.
 
 # %%
-keys = jax.random.split(jax.random.key(0))
+keys = jax.random.split(jax.random.key(SEED))
 cell = elman.Elman(VOCAB, HIDDEN, activation="relu", key=keys[0])
 cell = eqx.tree_at(lambda cell: cell.kernel, cell, embedding(keys[0], VOCAB, HIDDEN))  # a table begins as one
 model = {
@@ -88,7 +89,7 @@ print(f"loss with one-hot targets {float(with_one_hot):.4f}, with numbers {float
 # ## Training
 
 # %%
-batches = Shuffled(xs, ys, batch_size=64)
+batches = Shuffled(xs, ys, batch_size=64, seed=SEED)
 losses = []
 for epoch in learn(model, loss, batches, epochs=pace(full=8, short=1)):
     print(epoch)

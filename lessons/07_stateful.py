@@ -16,7 +16,7 @@ import optax
 import elman
 from elman.data import Characters, Streams
 from elman.layers import BatchNorm, Dense, Embedding
-from elman.lessons import draw_losses, figure, lesson_text, pace, show
+from elman.lessons import draw_losses, figure, lesson_text, pace, seed, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
 
@@ -25,6 +25,7 @@ print(text.note)
 characters = Characters.of([text.characters])
 ids = characters.encode(text.characters)
 HIDDEN, FACTORS, VOCAB, ROWS, TIME = 256, 42, characters.size + 1, 64, 8
+SEED = seed()
 
 # %% [markdown]
 # ## Who comes after whom
@@ -49,7 +50,7 @@ print("row 0 of a stream:", places[0].inputs[0].tolist(), "then", places[1].inpu
 # counts all of these as parameters: 168 for 42 features, of which 84 are learnt and 84 are measured.
 
 # %%
-keys = jax.random.split(jax.random.key(0), 3)
+keys = jax.random.split(jax.random.key(SEED), 3)
 model = {
     "embedding": Embedding(VOCAB, FACTORS, key=keys[0]),
     "norm": BatchNorm(FACTORS),

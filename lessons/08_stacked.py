@@ -15,7 +15,7 @@ import optax
 import elman
 from elman.data import Characters, Streams
 from elman.layers import BatchNorm, Dense, Embedding, Stack
-from elman.lessons import draw_losses, figure, lesson_text, pace, show
+from elman.lessons import draw_losses, figure, lesson_text, pace, seed, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
 
@@ -24,6 +24,7 @@ print(text.note)
 characters = Characters.of([text.characters])
 ids = characters.encode(text.characters)
 HIDDEN, FACTORS, VOCAB, ROWS, TIME = 256, 42, characters.size + 1, 64, 8
+SEED = seed()
 
 # %% [markdown]
 # ## The network
@@ -31,7 +32,7 @@ HIDDEN, FACTORS, VOCAB, ROWS, TIME = 256, 42, characters.size + 1, 64, 8
 # `Stack` takes the cells, lowest first; its carry has a state for each. All else is as in lesson 7.
 
 # %%
-keys = jax.random.split(jax.random.key(0), 4)
+keys = jax.random.split(jax.random.key(SEED), 4)
 model = {
     "embedding": Embedding(VOCAB, FACTORS, key=keys[0]),
     "norm": BatchNorm(FACTORS),

@@ -14,7 +14,7 @@ import numpy as np
 
 import elman
 from elman.data import Characters, next_token_windows
-from elman.lessons import figure, lesson_text, pace, show
+from elman.lessons import figure, lesson_text, pace, seed, show
 from elman.recurrence import reference
 
 text = lesson_text()
@@ -23,6 +23,7 @@ characters = Characters.of([text.characters])
 windows, further = next_token_windows(characters.encode(text.characters), 8)
 xs, ys = windows[:-2], further[:-2]
 HIDDEN, VOCAB, RATE = 256, characters.size + 1, 0.01
+SEED = seed()
 
 # %% [markdown]
 # ## scan
@@ -47,8 +48,8 @@ def normal(key, rows, columns):
     return jax.random.normal(key, (rows, columns)) * (2 / rows) ** 0.5
 
 
-def start_weights(seed):
-    keys = jax.random.split(jax.random.key(seed))
+def start_weights(key):
+    keys = jax.random.split(key)
     return {
         "W_x": normal(keys[0], VOCAB, HIDDEN),
         "b_x": jnp.zeros(HIDDEN),
@@ -59,14 +60,14 @@ def start_weights(seed):
     }
 
 
-weights = start_weights(0)
+weights = start_weights(jax.random.key(SEED))
 print({name: (array.shape, str(array.dtype)) for name, array in weights.items()})
 
 # %% [markdown]
 # elman refuses other numbers before it computes anything, and says what mends it:
 
 # %%
-cell = elman.Elman(VOCAB, HIDDEN, activation="relu", key=jax.random.key(0))
+cell = elman.Elman(VOCAB, HIDDEN, activation="relu", key=jax.random.key(SEED))
 try:
     elman.unroll(cell, jax.nn.one_hot(xs[:1], VOCAB, dtype=jnp.float16))
 except elman.ShapeError as error:

@@ -12,7 +12,7 @@
 import numpy as np
 
 from elman.data import Characters, next_token_windows
-from elman.lessons import figure, lesson_text, pace, show
+from elman.lessons import figure, lesson_text, pace, seed, show
 from elman.recurrence import reference
 
 text = lesson_text()
@@ -21,6 +21,7 @@ characters = Characters.of([text.characters])
 windows, further = next_token_windows(characters.encode(text.characters), 8)
 windows, further = windows[:-2], further[:-2]
 HIDDEN, VOCAB = 256, characters.size + 1
+SEED = seed()
 one_hot = np.eye(VOCAB)
 print((*windows.shape, VOCAB), "numbers, if all were one-hot at once")
 
@@ -256,7 +257,7 @@ for name, found in checks.items():
 # another way.
 
 # %%
-weights = start_weights(np.random.default_rng(1), VOCAB, HIDDEN)
+weights = start_weights(np.random.default_rng(SEED), VOCAB, HIDDEN)
 inputs, answers = one_hot[windows[0]], one_hot[further[0]]
 _, steps = forward(weights, inputs, answers)
 gradients = gradients_of(weights, steps, inputs, answers)
@@ -273,7 +274,7 @@ print(f"at rate 0.00001 a sequence lowers its own error by about {gain:.3f} nats
 
 # %%
 def train(step, rate, name):
-    weights = start_weights(np.random.default_rng(1), VOCAB, HIDDEN)
+    weights = start_weights(np.random.default_rng(SEED), VOCAB, HIDDEN)
     errors, thousand = [], pace(full=1000, short=20)
     for first in range(0, pace(full=10_000, short=100), thousand):
         total = 0.0

@@ -16,7 +16,7 @@ import numpy as np
 import elman
 from elman.data import Characters, Shuffled, next_token_windows
 from elman.layers import Dense
-from elman.lessons import draw_losses, figure, lesson_text, pace, show
+from elman.lessons import draw_losses, figure, lesson_text, pace, seed, show
 from elman.ops.initializers import embedding
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
@@ -27,6 +27,7 @@ characters = Characters.of([text.characters])
 windows, further = next_token_windows(characters.encode(text.characters), 8)
 xs, ys = windows[:-2], further[:-2]
 HIDDEN, VOCAB = 256, characters.size + 1
+SEED = seed()
 print(xs.shape, ys.shape)
 
 # %% [markdown]
@@ -41,7 +42,7 @@ print(xs.shape, ys.shape)
 # keeps the state between -1 and 1.
 
 # %%
-keys = jax.random.split(jax.random.key(0), 3)
+keys = jax.random.split(jax.random.key(SEED), 3)
 cell = elman.GRU(VOCAB, HIDDEN, key=keys[0])
 table = embedding(keys[1], VOCAB, 3 * HIDDEN)  # a kernel that reads one-hot is a table, and begins as one
 model = {
@@ -69,7 +70,7 @@ def loss(model, carry, batch, *, key):
 
 
 examples = pace(full=len(xs), short=8_000)
-batches = Shuffled(xs[:examples], ys[:examples], batch_size=64)
+batches = Shuffled(xs[:examples], ys[:examples], batch_size=64, seed=SEED)
 losses = []
 for epoch in learn(model, loss, batches, epochs=pace(full=8, short=1)):
     print(epoch)

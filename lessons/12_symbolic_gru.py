@@ -16,7 +16,7 @@ import numpy as np
 import elman
 from elman.data import Characters, next_token_windows
 from elman.layers import Dense
-from elman.lessons import figure, lesson_text, pace, show
+from elman.lessons import figure, lesson_text, pace, seed, show
 from elman.testing import check_cell
 
 text = lesson_text()
@@ -25,6 +25,7 @@ characters = Characters.of([text.characters])
 windows, further = next_token_windows(characters.encode(text.characters), 8)
 xs, ys = windows[:-2], further[:-2]
 HIDDEN, VOCAB, RATE = 256, characters.size + 1, 0.01
+SEED = seed()
 
 # %% [markdown]
 # ## The step
@@ -101,13 +102,13 @@ if pace(full=True, short=False):
 # elman has this cell, with the three gates side by side in one matrix: `ResetBeforeGRU`. With the same weights:
 
 # %%
-cell = SymbolicGRU(VOCAB, HIDDEN, key=jax.random.key(0))
+cell = SymbolicGRU(VOCAB, HIDDEN, key=jax.random.key(SEED))
 side_by_side = {
     "kernel": jnp.concatenate([cell.W_r, cell.W_z, cell.W_n], axis=1),
     "recurrent_kernel": jnp.concatenate([cell.U_r, cell.U_z, cell.U_n], axis=1),
     "bias": jnp.concatenate([cell.b_r, cell.b_z, cell.b_n]),
 }
-library = elman.ResetBeforeGRU(VOCAB, HIDDEN, key=jax.random.key(0))
+library = elman.ResetBeforeGRU(VOCAB, HIDDEN, key=jax.random.key(SEED))
 library = jax.tree.unflatten(jax.tree.structure(library), list(side_by_side.values()))
 hot = jax.nn.one_hot(xs[:16], VOCAB)
 difference = float(abs(elman.unroll(cell, hot)[1] - elman.unroll(library, hot)[1]).max())
@@ -127,7 +128,7 @@ class SlippedGRU(SymbolicGRU):
 
 
 _, states = elman.unroll(cell, hot)
-_, slipped = elman.unroll(SlippedGRU(VOCAB, HIDDEN, key=jax.random.key(0)), hot)
+_, slipped = elman.unroll(SlippedGRU(VOCAB, HIDDEN, key=jax.random.key(SEED)), hot)
 print(f"states with tanh {float(states.min()):.2f} to {float(states.max()):.2f}", end=", ")
 print(f"with the sigmoid {float(slipped.min()):.2f} to {float(slipped.max()):.2f}")
 
@@ -158,7 +159,7 @@ thousand = pace(full=1000, short=25)
 
 
 def train(kind, sequences):
-    keys = jax.random.split(jax.random.key(0))
+    keys = jax.random.split(jax.random.key(SEED))
     model = {"cell": kind(VOCAB, HIDDEN, key=keys[0]), "output": Dense(HIDDEN, VOCAB, key=keys[1])}
     errors = []
     for first in range(0, sequences - thousand + 1, thousand):

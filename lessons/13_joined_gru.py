@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from elman.data import Characters, next_token_windows
-from elman.lessons import figure, lesson_text, pace, show
+from elman.lessons import figure, lesson_text, pace, seed, show
 
 text = lesson_text()
 print(text.note)
@@ -22,6 +22,7 @@ characters = Characters.of([text.characters])
 windows, further = next_token_windows(characters.encode(text.characters), 8)
 xs, ys = windows[:-2], further[:-2]
 HIDDEN, VOCAB, RATE = 256, characters.size + 1, 0.01
+SEED = seed()
 
 # %% [markdown]
 # ## Two ways to write the step
@@ -65,8 +66,8 @@ def normal(key, rows, columns, variance):
     return jax.random.normal(key, (rows, columns)) * variance**0.5
 
 
-def start_weights(seed):
-    keys = jax.random.split(jax.random.key(seed), 4)
+def start_weights(key):
+    keys = jax.random.split(key, 4)
     return {
         "r": normal(keys[0], HIDDEN + VOCAB, HIDDEN, 2 / (HIDDEN + VOCAB)),
         "z": normal(keys[1], HIDDEN + VOCAB, HIDDEN, 2 / (HIDDEN + VOCAB)),
@@ -79,7 +80,7 @@ def start_weights(seed):
     }
 
 
-weights = start_weights(0)
+weights = start_weights(jax.random.key(SEED))
 print({name: array.shape for name, array in weights.items()})
 
 # %% [markdown]

@@ -43,6 +43,15 @@ def test_a_short_run_says_so_to_the_script_and_to_no_other(scripts, capsys):
     assert "ELMAN_LESSON" not in os.environ
 
 
+def test_another_seed_reaches_the_script_that_asks_for_one(scripts, tmp_path, capsys):
+    (tmp_path / "03_three.py").write_text("# # The third\nfrom elman.lessons import seed\nprint(seed())\n")
+    assert run(["lesson", "3", "--seed", "7"]) == 0
+    assert capsys.readouterr().out.splitlines()[2] == "7"
+    assert lessons.seed() == 0
+    assert run(["lesson", "1", "--seed", "7"]) == 2
+    assert "01_one draws nothing from a seed" in capsys.readouterr().err
+
+
 def test_an_unknown_lesson_names_the_nearest(scripts, capsys):
     assert run(["lesson", "two_mroe"]) == 2
     assert "did you mean 'two_more'?" in capsys.readouterr().err

@@ -18,12 +18,13 @@ def run(arguments: list[str]) -> int:
     return call(main, "lesson", arguments)
 
 
-def main(name: tyro.conf.Positional[str | None] = None, /, short: bool = False) -> int:
+def main(name: tyro.conf.Positional[str | None] = None, /, short: bool = False, seed: int = 0) -> int:
     """Run a lesson from top to bottom; without a name, list them in reading order.
 
     Args:
         name: A lesson, such as 01_three_characters, three_characters or 1.
         short: Seconds instead of minutes, with figures that mean little.
+        seed: Of the start and the order of examples, in the lessons that have one.
     """
     if name is None:
         found = lessons()
@@ -35,6 +36,6 @@ def main(name: tyro.conf.Positional[str | None] = None, /, short: bool = False) 
     if isinstance(sys.stdout, io.TextIOWrapper):  # progress is seen in a file or a pipe as well
         sys.stdout.reconfigure(line_buffering=True)
     print(f"{lesson.title}: {lesson.path}\n")
-    run_script(lesson.path, short=short)
+    run_script(lesson.path, short=short, seed=seed)
     print(f"\nPictures are in {FOLDER}/.")
     return 0

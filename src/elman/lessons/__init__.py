@@ -1,7 +1,7 @@
 """The lessons: scripts that build the networks of four teaching texts, and what the scripts share."""
 
 from elman.lessons.catalogue import Lesson, find_lesson, lessons
-from elman.lessons.pace import pace, run
+from elman.lessons.pace import pace, run, seed
 from elman.lessons.pictures import draw_losses, figure, show
 from elman.lessons.sources import LessonText, data_file, lesson_text
 
@@ -16,5 +16,6 @@ __all__ = [
     "lessons",
     "pace",
     "run",
+    "seed",
     "show",
 ]
