@@ -172,6 +172,8 @@ early = {"learnt": float(nats[:, :2].mean()), "zero": float(np.asarray(surprise(
 print("surprise at the first two letters:", {name: f"{value:.3f} nats" for name, value in early.items()})
 
 # %% [markdown]
+# Here both are equally little surprised: sixteen units have room to say it either way.
+#
 # ## Try next
 #
 # - Look at the states: `elman.unroll(trained, ..., taps=("carry",))` and a plot of two of the sixteen numbers, one
