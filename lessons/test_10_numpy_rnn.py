@@ -33,7 +33,7 @@ def test_numpy_rnn(names):
     printed, uniform = names["curves"]["as printed"], names["uniform"]
     assert uniform == pytest.approx(8 * np.log(names["VOCAB"]))
     assert abs(printed[-1] - uniform) < 2
-    assert names["curves"]["rate mended too"][-1] < 31 < min(printed)
+    assert names["curves"]["mended, 0.01"][-1] < 31 < min(printed)
     assert names["pictures"] == ["10-errors"]
     if names["text"].is_source:
         assert f"{uniform:.2f}" == "35.63"
