@@ -253,8 +253,7 @@ for name, found in checks.items():
 # The inner product spoils W_h. Changing the weights inside the loop spoils W_h and W_x, whose gradients come through
 # other weights; W_y is right in both, since its gradient needs no other step. The third fault is no wrong gradient, and
 # no check finds it. What it does can be reckoned: a small step lowers the error of its own sequence by the rate times
-# the squared length of the gradient. That is less than a five-hundredth of the error, and the next sequence pulls
-# another way.
+# the squared length of the gradient. That is a few thousandths of the error, and the next sequence pulls another way.
 
 # %%
 weights = start_weights(np.random.default_rng(SEED), VOCAB, HIDDEN)
