@@ -256,7 +256,7 @@ for name, found in checks.items():
 # the squared length of the gradient. That is a few thousandths of the error, and the next sequence pulls another way.
 
 # %%
-weights = start_weights(np.random.default_rng(SEED), VOCAB, HIDDEN)
+weights = start_weights(np.random.default_rng(1 + SEED), VOCAB, HIDDEN)
 inputs, answers = one_hot[windows[0]], one_hot[further[0]]
 _, steps = forward(weights, inputs, answers)
 gradients = gradients_of(weights, steps, inputs, answers)
@@ -273,7 +273,7 @@ print(f"at rate 0.00001 a sequence lowers its own error by about {gain:.3f} nats
 
 # %%
 def train(step, rate, name):
-    weights = start_weights(np.random.default_rng(SEED), VOCAB, HIDDEN)
+    weights = start_weights(np.random.default_rng(1 + SEED), VOCAB, HIDDEN)
     errors, thousand = [], pace(full=1000, short=20)
     for first in range(0, pace(full=10_000, short=100), thousand):
         total = 0.0
@@ -301,7 +301,7 @@ for name, errors in curves.items():
 axes.axhline(uniform, color="grey", linewidth=0.8, label="uniform guess")
 axes.set_xlabel("sequences")
 axes.set_ylabel("error of 8 characters, nats")
-axes.legend(frameon=False)
+axes.legend(frameon=False, ncols=2, loc=(0.35, 0.2))
 show(drawing, "10-errors")
 
 # %% [markdown]
