@@ -135,9 +135,12 @@ answers = {three: next_character(three) for three in ("phi", " th", " an")}
 print(answers)
 
 # %% [markdown]
-# The printed run answered all three with a space. Its learning rate was first 1e-6, and then set with
-# `model.optimizer.kr = 0.01`: a slip of the finger, which Python takes as a new attribute that nobody reads. The
-# network had learnt no more than that spaces are frequent. An option that does not exist should be an error that helps:
+# The printed run answered all three with a space, after sixteen epochs. Its learning rate began at 1e-6 and stayed
+# there. `model.optimizer.kr = 0.01` is a slip of the finger, which Python takes as a new attribute that nobody reads.
+# `model.optimizer.lr = 0.01`, later on, is spelt rightly, and did nothing either: the Keras of that time built its
+# training function at the first `fit`, with the rate it found then. The network had learnt no more than that spaces are
+# frequent. Here the rate is an argument of the training (`learn(..., optimiser=...)`), and an option that does not
+# exist is an error that helps:
 
 # %%
 try:
@@ -149,6 +152,7 @@ except elman.ConfigError as error:
 # %% [markdown]
 # ## Try next
 #
-# - Set the learning rate to 1e-6 with `learn(..., optimiser=optax.adam(1e-6))` and see the spaces come back.
+# - Set the learning rate to 1e-6: `import optax`, and `learn(..., optimiser=optax.adam(1e-6))`. See the spaces come
+#   back.
 # - Give each of the three places its own embedding, as the printed network did: three tables, and is it better?
-# - Then read four characters. The next lesson reads eight, without writing eight layers.
+# - Then read four characters: `elman.cells.Unrolled(network.cell, 4)`. Lesson 2 reads eight.

@@ -43,6 +43,8 @@ print(f"the first eight examples, one a column, and under the line what comes ne
 # The hidden layer has relu here, and starts from the **identity**: it begins by handing the state on as it is, and so
 # nothing is lost over eight steps before it has learnt what to keep (Le, Jaitly and Hinton, 2015).
 #
+# One embedding serves all eight places; the printed network has a table for each of them.
+#
 # From here on the tables have 86 rows, one more than there are numbers: the printed lesson counts so, and its counts of
 # weights are for 86.
 

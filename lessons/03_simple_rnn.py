@@ -109,12 +109,12 @@ answers = {eight: next_character(eight) for eight in ("this is ", "part of ", "q
 print(answers)
 
 # %% [markdown]
-# Two engines, one answer: the C++ kernel that `unroll` takes where there is one, and the loop in NumPy, float64, which
-# anyone can read in an evening.
+# Two engines, one answer: the C++ kernel that `unroll` takes where there is one, and the reference engine, a loop in
+# NumPy and float64 that is there to be read.
 
 # %%
 ids = jnp.asarray(xs[:64])
-carry, fast = elman.unroll(trained.layers.cells[0], trained.embedding(ids))
+_, fast = elman.unroll(trained.layers.cells[0], trained.embedding(ids))
 _, slow = elman.unroll(trained.layers.cells[0], trained.embedding(ids), engine="reference")
 difference = float(np.abs(np.asarray(fast) - np.asarray(slow)).max())
 print(f"largest difference: {difference:.1e}, of states up to {float(abs(fast).max()):.1f}")

@@ -115,7 +115,7 @@ for place in range(8):
     at = slice(place, place + 1)
     total, count = cross_entropy(logits[:, at], jnp.asarray(ys[sample, at]), jnp.ones((len(sample), 1)))
     by_place.append(float(total / count))
-    print(f"after {place + 1} characters: {by_place[-1]:.3f}")
+    print(f"characters read: {place + 1}, loss {by_place[-1]:.3f}")
 drawing, axes = figure()
 axes.plot(range(1, 9), by_place, marker=".")
 axes.set_xlabel("characters read")
@@ -125,7 +125,8 @@ show(drawing, "04-places")
 # %% [markdown]
 # ## Try next
 #
-# - Let the state begin at zero, and compare `by_place[0]`.
+# - Let the state begin at zero: `elman.unroll(cell, vectors, jnp.zeros((len(vectors), HIDDEN)))` in `scores`, with the
+#   cell of `model`. Compare `by_place[0]`.
 # - Train lesson 2's network, which answers once, for the same number of epochs: after eight characters, which of the
 #   two is better? Why could either be?
-# - Lesson 5 has the same in three lines.
+# - Lesson 5 has the same as a layer.

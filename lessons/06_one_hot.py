@@ -30,8 +30,8 @@ SEED = seed()
 # %% [markdown]
 # ## One-hot
 #
-# Each window becomes 8 rows of 86 places. As single bits of truth, the whole text takes 52 megabytes; as the numbers
-# that Keras wants, four times that, twice.
+# Each window becomes 8 rows of 86 places, and so does its answer. NumPy's `bool` takes one byte a place; the float32
+# that a network computes with takes four, and so a batch is turned into them only when it is its turn.
 
 # %%
 examples = pace(full=len(windows) - 2, short=10_000)

@@ -65,7 +65,8 @@ print(weights, f"and {measured} measured: batch normalisation has {weights['norm
 # ## Training
 #
 # What goes from batch to batch is the carry: the running statistics, and the LSTM's two states. Four epochs at a
-# learning rate of 0.001, then eight at 0.0001.
+# learning rate of 0.001, then eight at 0.0001. (There the lower rate was given to a model that had been trained
+# already, and was not read: lesson 1. Here `learn` gets the new optimiser, and the epoch to go on from.)
 
 
 # %%
@@ -157,7 +158,7 @@ print(characters.decode(written))
 # ## Try next
 #
 # - Train in the printed order: windows 64 k to 64 k + 63 as batch k. How much does the wrong past cost?
-# - Take batch normalisation out, or put `elman.Elman` in the place of the LSTM. Does it still learn, as the printed
-#   lesson doubts?
+# - The printed lesson says that it needed both batch normalisation and an LSTM. Take the one out, or put `elman.Elman`
+#   in the place of the other. Does it still learn?
 # - `elman.LanguageModelling` does all this, with dropout and a better schedule: `elman train nietzsche.txt`.
 # - Put a second LSTM on the first: lesson 8.

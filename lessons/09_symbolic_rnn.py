@@ -8,6 +8,7 @@
 # **You need** to know what a recurrent network computes (lesson 3) and what one-hot means (lesson 6).
 
 # %%
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -167,8 +168,11 @@ print(repr(eight), "->", repr(answer))
 # fastest engine there is. With the same weights it gives the same states.
 
 # %%
-trained = {"kernel": weights["W_x"], "recurrent_kernel": weights["W_h"], "bias": weights["b_x"] + weights["b_h"]}
-cell = jax.tree.unflatten(jax.tree.structure(cell), [trained[name] for name in ("kernel", "recurrent_kernel", "bias")])
+cell = eqx.tree_at(
+    lambda cell: (cell.kernel, cell.recurrent_kernel, cell.bias),
+    cell,
+    (weights["W_x"], weights["W_h"], weights["b_x"] + weights["b_h"]),
+)
 hot = jax.nn.one_hot(xs[:1], VOCAB)
 _, states = elman.unroll(cell, hot)
 h, written = jnp.zeros(HIDDEN), []
@@ -182,5 +186,6 @@ print(f"largest difference: {cell_difference:.1e}")
 # ## Try next
 #
 # - Make the rate 0.03, then 0.1. What happens first: is it faster, or is it lost?
-# - Put `h` between its gradients: `jax.grad` by the start state tells what the first character is to the last error.
-# - Take the formula's tool away and derive all gradients by hand: lesson 10.
+# - Make the start state an argument of `error_of`, and take the gradient for it: how much would another start change
+#   the error?
+# - Derive all gradients by hand: lesson 10.

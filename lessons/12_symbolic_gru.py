@@ -9,6 +9,7 @@
 # %%
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -103,13 +104,13 @@ if pace(full=True, short=False):
 
 # %%
 cell = SymbolicGRU(VOCAB, HIDDEN, key=jax.random.key(SEED))
-side_by_side = {
-    "kernel": jnp.concatenate([cell.W_r, cell.W_z, cell.W_n], axis=1),
-    "recurrent_kernel": jnp.concatenate([cell.U_r, cell.U_z, cell.U_n], axis=1),
-    "bias": jnp.concatenate([cell.b_r, cell.b_z, cell.b_n]),
-}
+side_by_side = (
+    jnp.concatenate([cell.W_r, cell.W_z, cell.W_n], axis=1),
+    jnp.concatenate([cell.U_r, cell.U_z, cell.U_n], axis=1),
+    jnp.concatenate([cell.b_r, cell.b_z, cell.b_n]),
+)
 library = elman.ResetBeforeGRU(VOCAB, HIDDEN, key=jax.random.key(SEED))
-library = jax.tree.unflatten(jax.tree.structure(library), list(side_by_side.values()))
+library = eqx.tree_at(lambda cell: (cell.kernel, cell.recurrent_kernel, cell.bias), library, side_by_side)
 hot = jax.nn.one_hot(xs[:16], VOCAB)
 difference = float(abs(elman.unroll(cell, hot)[1] - elman.unroll(library, hot)[1]).max())
 print(f"largest difference of the states: {difference:.0e}")
@@ -118,7 +119,7 @@ print(f"largest difference of the states: {difference:.0e}")
 # ## A slip that can be seen
 #
 # The printed formula has the sigmoid for its candidate too. A sigmoid is never negative, so the state can only be
-# between 0 and 1, drawn to a half; the network learns, but with less room. As a cell it is one line:
+# between 0 and 1; the network learns, but has less room. As a cell it is one line:
 
 
 # %%
@@ -187,4 +188,4 @@ show(drawing, "12-errors")
 #
 # - Leave the reset gate out: r = 1. Does the check still pass, and does the network miss it on eight characters?
 # - Begin with b_z = -1, so that a new cell takes more of the candidate. What happens in the first thousand sequences?
-# - Nine arrays are many. Lesson 13 makes three of them.
+# - Six matrices are many. Lesson 13 makes three of them.

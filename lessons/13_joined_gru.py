@@ -50,7 +50,7 @@ def join(w):
 
 
 def part(w):
-    """The other way."""
+    """Takes U and W apart again."""
     return (
         {f"U_{gate}": w[gate][:HIDDEN] for gate in "rzn"}
         | {f"W_{gate}": w[gate][HIDDEN:] for gate in "rzn"}
@@ -117,8 +117,8 @@ print(f"errors {float(error):.5f} and {float(other_error):.5f}, states differ by
 print(f"gradients differ by {gradient_difference:.0e}, their largest entry is {size:.2f}")
 
 # %% [markdown]
-# The states are often the same to the last bit: with one-hot characters x W is a row of W, added after all else in both
-# ways. The gradients are sums in another order.
+# The states are often the same to the last bit: with one-hot characters x W is one row of W, so that both ways add one
+# number to the same product with h. The gradients are sums in another order.
 
 # %% [markdown]
 # ## Learning

@@ -160,9 +160,9 @@ for name, task in ways.items() if pace(full=True, short=False) else [("frozen", 
     print(f"{name:<8} {accuracy[name]:.1%} of {len(test):,} right")
 
 # %% [markdown]
-# Frozen is behind even a random start here. Half of the words, `hilarious` and `pretentious` among them, are not in this
-# file of 20,000; they keep the random numbers that they began with, and the verdict often hangs on them. Trained is
-# ahead of both: it has the meanings of the file, and learns those that the file does not have.
+# Frozen is behind even a random start here. Nearly half of the words, `hilarious` and `pretentious` among them, are not
+# in this file of 20,000; they keep the random numbers that they began with, and the verdict often hangs on them.
+# Trained is ahead of both: it has the meanings of the file, and learns those that the file does not have.
 #
 # Frozen means frozen: after training, the row of a word is that of the file, to the last digit.
 
