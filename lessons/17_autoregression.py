@@ -191,6 +191,7 @@ years = 1950 + np.arange(len(wanted)) / 12
 right.plot(years, months[known:], color="0.7", label="sunspots")
 right.plot(years, foretold * spread + months[:known].mean(), linewidth=0.8, label="recurrent, a month ahead")
 right.set_xlabel("year")
+right.set_ylabel("spots")
 right.legend(frameon=False)
 show(drawing, "17-autoregression")
 

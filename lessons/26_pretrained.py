@@ -186,7 +186,7 @@ points = np.array([vectors.vector(word) for word in drawn])
 points /= np.linalg.norm(points, axis=1, keepdims=True)
 centred = points - points.mean(0)
 places = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
-drawing, axes = figure(width=8, height=5)
+drawing, axes = figure(width=9, height=6.5)
 for topic, colour in zip(list(TOPICS)[:5], ("tab:green", "tab:red", "tab:gray", "tab:blue", "tab:purple"), strict=True):
     for word, (across, up) in zip(drawn, places, strict=True):
         if word in TOPICS[topic].split():
