@@ -141,7 +141,8 @@ print(f"largest difference of the states {same:.1e}")
 # %% [markdown]
 # ## Try next
 #
-# - Make `SHARP` smaller. Where does the network begin to forget, and after how many bits? The fault is in the states.
-# - Choose the weights for another question: has there been a one at all? Were the last two bits the same?
+# - Make `SHARP` smaller. From where on does the network forget, and after how many bits? Look at the states.
+# - Choose the weights for another question: has there been a one at all (one unit)? Were the last two bits the same
+#   (three units)?
 # - Let the network find its weights itself. How the error at one step tells all earlier steps what to change is lesson
 #   15.

@@ -42,7 +42,7 @@ print(f"loss {loss:.6f} over {TIME} steps")
 # %% [markdown]
 # ## Backwards
 #
-# By the scores: dL/do_t = y_t - target, what was expected less what came. By a state there are two ways to the loss,
+# For the scores: dL/do_t = y_t - target, what was expected less what came. From a state two ways lead to the loss,
 # the output of its own step and the next state; at the last step there is just the first:
 #
 #     dL/dh_T = V' dL/do_T
@@ -60,7 +60,7 @@ for t in reversed(range(TIME)):
         d_h[t] = d_h[t] + jacobian.T @ d_h[t + 1]
 
 # %% [markdown]
-# By the weights: they are used at every step, and each use has its term. With d_a = (1 - h_t^2) dL/dh_t:
+# The weights are used at every step, and each use has its term. With d_a = (1 - h_t^2) dL/dh_t:
 
 # %%
 d_a = [(1 - hs[t + 1] ** 2) * d_h[t] for t in range(TIME)]
@@ -75,8 +75,8 @@ terms = {
 # %% [markdown]
 # ## Term by term against automatic differentiation
 #
-# To see single terms, each step gets its own copy of all weights, and a zero is added to each score and state, by which
-# one can differentiate. `jax.grad` knows none of the above.
+# To see single terms, each step gets its own copy of all weights, and a zero is added to each score and state: the
+# gradient for that zero is the one for the score or the state. `jax.grad` knows none of the formulas above.
 
 
 # %%
@@ -114,8 +114,8 @@ printed_error = float(np.abs(np.array(as_printed) - d_h).max() / np.abs(d_h).max
 print(f"largest error {printed_error:.0%} of the largest entry")
 
 # %% [markdown]
-# Gradients by hand are to be checked, always: `elman.recurrence.reference.gradient_check` does by moving each weight a
-# little. elman's engines, whose backward passes are derived by hand as well, are compared with it.
+# Gradients by hand are to be checked, always: `elman.recurrence.reference.gradient_check` does so by moving each weight
+# a little. elman's engines, whose backward passes are derived by hand as well, are compared with one that passes it.
 #
 # ## The product of Jacobians
 #

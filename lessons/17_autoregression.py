@@ -39,7 +39,8 @@ PERIOD = 20
 sine = np.sin(2 * np.pi * np.arange(200) / PERIOD)
 linear = LinearAutoregression.fit([sine], order=2)
 sine_weights = (*linear.weights.tolist(), linear.constant)
-print("w_0 {:.6f}, w_1 {:.6f}, w_2 {:.6f}".format(*sine_weights), f"; 2 cos(2 pi / 20) = {2 * np.cos(np.pi / 10):.6f}")
+print("w_0 {:.6f}, w_1 {:.6f}, w_2 {:.6f}".format(*sine_weights))
+print(f"2 cos(2 pi / {PERIOD}) = {2 * np.cos(2 * np.pi / PERIOD):.6f}")
 hundred = linear.forecast(sine[None, :100], 100)[0]
 sine_error = rmse(hundred, sine[100:])
 print(f"a hundred steps ahead, each from those foretold before: error {sine_error:.1e}")
@@ -103,10 +104,8 @@ def end_loss(network, carry, batch, *, key):
     return (jnp.square(next_values(network, values[:, :-1])[:, -1] - values[:, -1]).sum(), len(values)), carry
 
 
-*_, last = learn(
-    new_network(0, 16), end_loss, Shuffled(series[:half], batch_size=25), epochs=pace(full=30, short=20),
-    optimiser=optax.adam(0.01),
-)  # fmt: skip
+batches, epochs = Shuffled(series[:half], batch_size=25), pace(full=30, short=20)
+*_, last = learn(new_network(0, 16), end_loss, batches, epochs=epochs, optimiser=optax.adam(0.01))
 network = last.model
 windows = list(series[:half, -WINDOW - 1 :].astype(np.float64))
 ends = {
@@ -202,6 +201,8 @@ show(drawing, "17-autoregression")
 # ## Try next
 #
 # - Give the windows of the third series 19 values. Then make the wait 30, and count weights.
-# - Let both foretell ten years at once, each month from those foretold before. Which of them still has the cycle?
-# - `elman.models.baselines` also has the value of a season ago, which is harder to beat than one thinks.
+# - Let the linear and the non-linear model foretell ten years of sunspots at once, each month from those foretold
+#   before: `forecast(history[:1], 120)`. Which of them still has the cycle?
+# - `SeasonalNaive` of `elman.models.baselines` says the value of a season ago. How far is it behind on the sunspots,
+#   whose season is about 130 months?
 # - A waiting time that is learnt: gates, lesson 16. Sines with an LSTM: lesson 24.

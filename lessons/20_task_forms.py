@@ -63,7 +63,7 @@ def train(model, loss_of, inputs, answers, *, epochs):
 # %% [markdown]
 # ## A vector becomes a sequence
 #
-# From six numbers, what shape, how fast and from where, the network is to draw the wave. The vector is given to the
+# Six numbers say which shape, how fast and from where, and the network is to draw the wave. The vector is given to the
 # cell at every step; all outputs are read. This is how a caption is made from a picture.
 
 # %%

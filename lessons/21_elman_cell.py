@@ -63,8 +63,8 @@ print(f"largest difference between five steps by hand and unroll: {difference:.1
 # `guuu`. The network reads one letter after the other, and says which comes next. The consonants cannot be foretold;
 # the vowels can, and how many there are too, by a network that counts.
 #
-# The texts begin anywhere, in the middle of a word too, and two thirds of them at the second vowel of `guuu`. Before
-# the first letter there is nothing to go by but the start state.
+# One text in three begins with a word, the others in the middle of one: at the second vowel of `guuu`. Before the first
+# letter there is nothing to go by but the start state.
 
 # %%
 WORDS, LETTERS, TIME = ("ba", "dii", "guuu"), "badigu", 20
@@ -137,7 +137,7 @@ print(f"surprise at consonants {at_consonants:.3f} nats, of three alike there is
 print(f"surprise at vowels     {at_vowels:.3f} nats")
 
 # %% [markdown]
-# Where the surprise is high, a word begins. The picture is that of the paper: the network has found the words.
+# Where the surprise is high, a word begins. The picture is like that in the paper: the network has found the words.
 
 # %%
 drawing, axes = figure(width=8, height=3)
@@ -163,16 +163,22 @@ start_size = float(jnp.linalg.norm(trained.start))
 print(f"length of the start state {start_size:.2f}; it began at 0")
 
 # %% [markdown]
-# Is it worth having? The same training with a start that stays zero. The bias of the first step has to say then what
-# the start would say, at all other steps too.
+# Is it worth having? Here is the same training with a start that stays zero. The weights that serve all other steps
+# have to say then what the start state would say. The least surprise that can be follows from the chances: the first
+# letter is a `u` in two texts of three, or one of three consonants, and the second letter follows from the first.
 
 # %%
 zero = learnt(start=False)
-early = {"learnt": float(nats[:, :2].mean()), "zero": float(np.asarray(surprise(zero, fresh))[:, :2].mean())}
-print("surprise at the first two letters:", {name: f"{value:.3f} nats" for name, value in early.items()})
+first_chances = np.array([2 / 3, 1 / 9, 1 / 9, 1 / 9])
+early = {
+    "start learnt": float(nats[:, :2].mean()),
+    "start zero": float(np.asarray(surprise(zero, fresh))[:, :2].mean()),
+    "the least": float(-(first_chances * np.log(first_chances)).sum() / 2),
+}
+print("surprise at the first two letters:", ", ".join(f"{name} {value:.3f} nats" for name, value in early.items()))
 
 # %% [markdown]
-# Here both are equally little surprised: sixteen units have room to say it either way.
+# Here both come close to the least: sixteen units have room to say it either way.
 #
 # ## Try next
 #

@@ -91,8 +91,8 @@ for name in pace(full=("last", "mean", "max"), short=("max",)):
 # ## One to many: fed with the same input, or with its own output
 #
 # A number goes in, and its name is to come out, letter by letter. After the first step there is no input; the cell
-# needs one. Either it gets the number again and again, or the letter that it wrote itself. For the letters to come
-# true, it is fed with the right ones in training (teacher forcing), and with its own when it writes.
+# needs one. Either it gets the number again and again, or the letter that it wrote itself. In training that is the
+# right letter, whatever it would have written (teacher forcing); when it writes, its own.
 #
 # Some numbers have two names here: 8 is `eight` or `huit`, each in half of the examples, and so on.
 
@@ -223,7 +223,8 @@ show(drawing, "22-one-and-many")
 #
 # - Train for one epoch instead of eight. Which pooling has learnt it first? And with `elman.Elman` in the place of the
 #   GRU?
-# - Ask for the *first* sign that is an a, b or c instead: which pooling fails now, and why?
+# - Ask for the first sign of the text that is an a, b or c instead. Now every way of pooling needs a memory: why? Which
+#   learns it soonest?
 # - Take the likeliest letter at each step, not a drawn one. What do the two ways of feeding write now?
 # - Let the tagger read from both ends: `elman.layers.Bidirectional` in the place of the cell, or `elman.Tagging`.
 # - Layers on layers, and characters below words: lesson 23.

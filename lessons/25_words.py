@@ -2,8 +2,8 @@
 # # Words as numbers, numbers as vectors
 #
 # A network cannot read words. Each gets a number, and each number a row of a table: its vector, which is learnt. This
-# is what an embedding layer is, and it is the same as one-hot vectors times a matrix. With it, a text is told to be
-# spam or not.
+# is what an embedding layer is, and it is the same as one-hot vectors times a matrix. With it, a network tells whether
+# a message is spam.
 #
 # **You need** to know that a recurrent network may read a sequence and give one answer (lesson 22).
 
@@ -44,7 +44,8 @@ else:
 messages = [messages[number] for number in random.permutation(len(messages))[: pace(full=None, short=300)]]
 held, rest = messages[: len(messages) // 5], messages[len(messages) // 5 :]
 print(f"{len(rest):,} messages to learn from, {len(held):,} held back")
-print(*held[0][::-1], sep=": ")
+text, label = held[0]
+print(f"{label}: {text}")
 
 # %% [markdown]
 # A lexicon numbers the words of the messages to learn from, the most frequent first. 0 is left for padding, and 1 is
@@ -90,8 +91,8 @@ print(f"{one_hot.shape} times {table.table.shape} is {table(some).shape}; larges
 print(f"numbers multiplied: {one_hot.size * VECTOR:,}; rows taken: {some.size}")
 
 # %% [markdown]
-# It is learnt as any matrix, too: the gradient is that of the product, and of a batch just the rows of its words have
-# one. Words that are never met keep the vector they were given.
+# It is also learnt as any matrix is: the gradient is that of the product, and only the rows of the words in the batch
+# have one. Words that are never met keep the vector they were given.
 
 # %%
 by_rows = jax.grad(lambda table: jnp.sin(table(some)).sum())(table).table
@@ -139,7 +140,7 @@ trained = epoch.model
 held_words, held_lengths, held_spam = arrays_of(held)
 odds = np.asarray(log_odds(trained, held_words, held_lengths))
 accuracy, always_ham = float(((odds > 0) == held_spam).mean()), float((held_spam == 0).mean())
-print(f"{accuracy:.1%} right; who always says ham, is right for {always_ham:.1%}")
+print(f"{accuracy:.1%} right; to say ham always would be right for {always_ham:.1%}")
 
 # %% [markdown]
 # ## What the vectors have learnt
