@@ -16,7 +16,7 @@ import elman
 from elman.cells import three_characters
 from elman.data import Characters, Shuffled
 from elman.layers import Dense, Embedding
-from elman.lessons import draw_losses, lesson_text, pace, seed
+from elman.lessons import draw_losses, draw_steps, lesson_text, pace, seed
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
 
@@ -49,11 +49,17 @@ print("y ", y[:4], y.shape)
 # ## The network
 #
 # - An **embedding**: 42 numbers for each character, learnt like all else.
-# - The **input layer**, from 42 to 256, with relu: the green arrow of the usual drawing. All three characters share it.
-# - The **hidden layer**, from 256 to 256, with tanh: the orange arrow, from one hidden state to the next.
+# - The **input layer**, from 42 to 256, with relu: the green arrows. All three characters share it.
+# - The **hidden layer**, from 256 to 256, with tanh: the orange arrows, from one hidden state to the next.
 # - The **output layer**, from 256 to one number for each character: the blue arrow.
 #
-# A state is the sum of the two arrows that meet in it. `three_characters` is the network between embedding and output.
+# A state is the sum of the two arrows that meet in it. Arrows of one colour are one layer, with one set of weights.
+
+# %%
+draw_steps(["character 1", "character 2", "character 3"], ["", "", "character 4"], "01-network")
+
+# %% [markdown]
+# `three_characters` is the network between embedding and output.
 
 # %%
 HIDDEN, FACTORS = 256, 42
@@ -155,4 +161,4 @@ except elman.ConfigError as error:
 # - Set the learning rate to 1e-6: `import optax`, and `learn(..., optimiser=optax.adam(1e-6))`. See the spaces come
 #   back.
 # - Give each of the three places its own embedding, as the printed network did: three tables, and is it better?
-# - Then read four characters: `elman.cells.Unrolled(network.cell, 4)`. Lesson 2 reads eight.
+# - Then read four characters: `elman.cells.Unrolled(cell, 4)`. Lesson 2 reads eight.

@@ -4,8 +4,8 @@
 # The same two layers, written once and used for as many characters as one likes: that is a recurrent network, unrolled.
 # Eight characters go in, the ninth is the answer.
 #
-# **You need** the idea of lesson 1: an arrow from input to hidden state, an arrow from one hidden state to the next,
-# and a sum where they meet.
+# **You need** the idea of lesson 1: a layer from each input to its hidden state, a layer from one hidden state to the
+# next, and a sum where they meet.
 
 # %%
 import jax

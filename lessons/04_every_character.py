@@ -15,7 +15,7 @@ import elman
 from elman.cells import eight_characters
 from elman.data import Characters, Shuffled, next_token_windows
 from elman.layers import Dense, Embedding
-from elman.lessons import draw_losses, figure, lesson_text, pace, seed, show
+from elman.lessons import draw_losses, draw_steps, figure, lesson_text, pace, seed, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
 
@@ -33,6 +33,10 @@ print(f"eight examples, one a column:\n{xs[:8].T}\nand their answers, moved on b
 # After the first character there must be a state already, so that the second can be added to it like all others. The
 # network begins with an **input of zeros**: the input layer makes relu(b) of it, the start state. As b is learnt, the
 # start is learnt too.
+
+# %%
+drawn = "␣this␣is␣"
+draw_steps(drawn[:-1], drawn[1:], "04-network", start="zeros")
 
 # %%
 HIDDEN, FACTORS, VOCAB = 256, 42, characters.size + 1

@@ -113,7 +113,9 @@ by_gates = (1 - kept) * np.asarray(taps["n"][0]) + kept * before
 difference = float(np.abs(by_gates - np.asarray(states[0])).max())
 print(f"the state from the gates, by the last equation: largest difference {difference:.0e}")
 spaces = np.array([character == " " for character in phrase])
-print(f"kept at spaces {kept[spaces].mean():.2f}, at letters {kept[~spaces].mean():.2f}")
+at_spaces, at_letters = kept[spaces].mean(0), kept[~spaces].mean(0)
+for unit in (np.argmax(at_spaces - at_letters), np.argmax(at_letters - at_spaces)):
+    print(f"unit {unit} keeps {at_spaces[unit]:.2f} of its state at spaces, {at_letters[unit]:.2f} at letters")
 
 # %% [markdown]
 # ## Try next

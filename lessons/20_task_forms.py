@@ -177,5 +177,6 @@ show(drawing, "20-forms")
 #
 # - Give the vector at the first step alone, and zeros after it. How much harder is it to draw?
 # - Read the class from the first 5, 10 and 20 steps only: `classify(classifier, noisy[:held, :10])`.
-# - Let the cleaner see the future as well: `elman.layers.Bidirectional`. Lesson 22 has further ways to read and to
-#   feed.
+# - Let the cleaner see the future as well: `elman.layers.Bidirectional(forward, backward)` takes two cells, is called
+#   in the place of `elman.unroll`, and gives twice as many features.
+# - Lesson 22 has further ways to read and to feed.

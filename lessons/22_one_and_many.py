@@ -226,5 +226,6 @@ show(drawing, "22-one-and-many")
 # - Ask for the first sign of the text that is an a, b or c instead. Now every way of pooling needs a memory: why? Which
 #   learns it soonest?
 # - Take the likeliest letter at each step, not a drawn one. What do the two ways of feeding write now?
-# - Let the tagger read from both ends: `elman.layers.Bidirectional` in the place of the cell, or `elman.Tagging`.
+# - Let the tagger read from both ends: `elman.layers.Bidirectional(forward, backward)` takes two cells and is called in
+#   the place of `elman.unroll`. `elman.Tagging` has it built in.
 # - Layers on layers, and characters below words: lesson 23.

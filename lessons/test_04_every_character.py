@@ -7,7 +7,7 @@ def test_every_character(names):
     assert names["losses"][0] < 3.4 < np.log(names["VOCAB"])
     assert names["by_place"][0] > names["by_place"][7]
     assert all(len(answer) == 8 for answer in names["answers"].values())
-    assert names["pictures"] == ["04-losses", "04-places"]
+    assert names["pictures"] == ["04-losses", "04-network", "04-places"]
     np.testing.assert_array_equal(names["xs"][:, 1:], names["ys"][:, :-1])
     if names["text"].is_source:
         assert names["xs"].shape == names["ys"].shape == (75109, 8)

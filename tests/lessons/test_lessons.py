@@ -1,6 +1,7 @@
 import os
 import sys
 import types
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -108,6 +109,24 @@ def test_the_curves_are_what_was_given(monkeypatch):
     here, there = kept[0].axes[0].lines
     np.testing.assert_array_equal(here.get_xydata(), [(1, 2.0), (2, 1.5), (3, 1.2)])
     np.testing.assert_array_equal(there.get_xydata(), [(1, 2.5), (3, 1.8)])
+
+
+def test_a_network_is_drawn_step_by_step(monkeypatch):
+    pytest.importorskip("matplotlib")
+    kept = []
+    monkeypatch.setattr(pictures, "show", lambda figure, name: kept.append(figure))
+    lessons.draw_steps(["a", "b", "c"], ["", "", "d"], "steps")
+    lessons.draw_steps(["a", "b", "c"], ["b", "c", "d"], "steps", start="zeros")
+    for drawing, labels, colours in (
+        (kept[0], "abcd", {"tab:green": 3, "tab:orange": 2, "tab:blue": 1}),
+        (kept[1], ["zeros", *"abcbcd"], {"tab:green": 4, "tab:orange": 3, "tab:blue": 3}),
+    ):
+        texts = [text for text in drawing.axes[0].texts if text.get_text()]
+        arrows = [text.arrowprops["color"] for text in drawing.axes[0].texts if not text.get_text()]
+        assert sorted(text.get_text() for text in texts if text.get_text() != "state") == sorted(labels)
+        assert Counter(arrows) == colours
+    outputs = {text.get_text(): text.get_position()[0] for text in texts if text.get_position()[1] == 2}
+    assert outputs == {"b": 1, "c": 2, "d": 3}  # over the inputs, not over the start
 
 
 def test_without_matplotlib(monkeypatch):

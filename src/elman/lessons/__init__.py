@@ -2,7 +2,7 @@
 
 from elman.lessons.catalogue import Lesson, find_lesson, lessons
 from elman.lessons.pace import pace, run, seed
-from elman.lessons.pictures import draw_losses, figure, show
+from elman.lessons.pictures import draw_losses, draw_steps, figure, show
 from elman.lessons.sources import LessonText, data_file, lesson_text
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "LessonText",
     "data_file",
     "draw_losses",
+    "draw_steps",
     "figure",
     "find_lesson",
     "lesson_text",

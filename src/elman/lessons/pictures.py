@@ -52,3 +52,34 @@ def draw_losses(
     axes.set_ylabel("training loss, nats per character")
     axes.legend(frameon=False)
     return show(made, name)
+
+
+def draw_steps(inputs: Sequence[str], outputs: Sequence[str], name: str, *, start: str = "") -> Path:
+    """Draws a recurrent network written out, step by step: each input goes into a hidden state (green), each state into
+    the next (orange) and, where `outputs` has more than "", into an output (blue). `start` is an input before the
+    first."""
+    columns = [start, *inputs] if start else list(inputs)
+    made, axes = figure(width=1.0 + 1.0 * len(columns), height=3.2)
+
+    def box(place: int, row: int, label: str) -> None:
+        axes.text(place, row, label, ha="center", va="center", bbox={"boxstyle": "round", "fc": "white", "ec": "0.5"})
+
+    def arrow(begin: tuple[int, int], end: tuple[int, int], colour: str) -> None:
+        free = 12 if begin[0] == end[0] else 22  # points from the middle of a box to its edge
+        way = {"arrowstyle": "-|>", "color": colour, "linewidth": 2, "shrinkA": free, "shrinkB": free}
+        axes.annotate("", xy=end, xytext=begin, arrowprops=way)
+
+    for place, label in enumerate(columns):
+        box(place, 0, label)
+        box(place, 1, "state")
+        arrow((place, 0), (place, 1), "tab:green")
+        if place:
+            arrow((place - 1, 1), (place, 1), "tab:orange")
+    for place, label in enumerate(outputs, start=len(columns) - len(outputs)):
+        if label:
+            box(place, 2, label)
+            arrow((place, 1), (place, 2), "tab:blue")
+    axes.set_xlim(-0.7, len(columns) - 0.3)
+    axes.set_ylim(-0.5, 2.5)
+    axes.axis("off")
+    return show(made, name)
