@@ -18,7 +18,7 @@ import elman
 from elman.data import Characters, Shuffled
 from elman.data.generated import sums
 from elman.layers import Dense
-from elman.lessons import figure, marked, pace, show
+from elman.lessons import figure, marked, pace, seed, show
 from elman.models.seq2seq import EncoderDecoder
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
@@ -90,11 +90,11 @@ print(f"its answer is {decode(one_hot(long_answers[0]))!r}")
 # lines are the same for `elman.Elman` (Keras' SimpleRNN), `elman.GRU` and `elman.LSTM`.
 
 # %%
-UNITS = pace(full=128, short=32)
+UNITS, SEED = pace(full=128, short=32), seed()
 
 
 def new_model(cell):
-    keys = jax.random.split(jax.random.key(0), 3)
+    keys = jax.random.split(jax.random.key(SEED), 3)
     return {
         "encoder": cell(len(CHARACTERS), UNITS, key=keys[0]),
         "decoder": cell(UNITS, UNITS, key=keys[1]),
@@ -168,7 +168,7 @@ def train(cell, questions, inputs, answers, *, epochs):
         inputs, answers = map(jnp.asarray, batch)
         return cross_entropy(scores(model, inputs, length=answers.shape[1]), answers, jnp.ones(answers.shape)), carry
 
-    batches = Shuffled(inputs[held:], answers[held:], batch_size=128)
+    batches = Shuffled(inputs[held:], answers[held:], batch_size=128, seed=SEED)
     rate = optax.cosine_decay_schedule(0.003, epochs * len(batches))
     found = []
     for epoch in learn(new_model(cell), loss, batches, epochs=epochs, optimiser=optax.adam(rate)):
@@ -295,7 +295,7 @@ show(drawing, "19-sums")
 # %%
 task = elman.Seq2Seq(digits=3, examples=COUNT, hidden_size=UNITS, embedding_size=32, validation=0.02, test=0.1)
 data = task.read("sums")
-fitted = elman.fit(task, data, **pace(full={"epochs": 8}, short={"steps": 5}))
+fitted = elman.fit(task, data, seed=SEED, **pace(full={"epochs": 8}, short={"steps": 5}))
 by_task = fitted.evaluate(data.test)
 print(by_task)
 print([fitted.predict(question).text for question in ("535+61", "999+1", "7+8")])
