@@ -129,6 +129,30 @@ def test_a_network_is_drawn_step_by_step(monkeypatch):
     assert outputs == {"b": 1, "c": 2, "d": 3}  # over the inputs, not over the start
 
 
+class Output:
+    """A terminal, or a file."""
+
+    def __init__(self, *, terminal, encoding="utf-8"):
+        self.encoding, self.isatty = encoding, lambda: terminal
+
+
+def test_marks_are_coloured_in_a_terminal_and_told_by_their_sign_elsewhere(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdout", Output(terminal=True))
+    assert lessons.marked("4", True) == "\033[32m☑ 4\033[0m"
+    assert lessons.marked("5", False) == "\033[31m☒ 5\033[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert lessons.marked("4", True) == "☑ 4"
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert lessons.marked("5", False) == "☒ 5"
+    monkeypatch.setattr(sys, "stdout", Output(terminal=False, encoding="ascii"))
+    assert (lessons.marked("4", True), lessons.marked("5", False)) == ("v 4", "x 5")
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=object))
+    assert lessons.marked("4", True) == "\033[32mv 4\033[0m"
+
+
 def test_without_matplotlib(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("matplotlib")]:
         monkeypatch.delitem(sys.modules, name)

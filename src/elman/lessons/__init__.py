@@ -1,6 +1,7 @@
 """The lessons: scripts that build the networks of four teaching texts, and what the scripts share."""
 
 from elman.lessons.catalogue import Lesson, find_lesson, lessons
+from elman.lessons.marks import marked
 from elman.lessons.pace import pace, run, seed
 from elman.lessons.pictures import draw_losses, draw_steps, figure, show
 from elman.lessons.sources import LessonText, data_file, lesson_text
@@ -15,6 +16,7 @@ __all__ = [
     "find_lesson",
     "lesson_text",
     "lessons",
+    "marked",
     "pace",
     "run",
     "seed",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from elman._errors import ConfigError
+from elman.lessons.notebook import notebook
 
 FOLDER = Path("lesson-pictures")
 """Where pictures go, from the folder in which a lesson is run."""
@@ -32,9 +32,9 @@ def show(figure: Any, name: str) -> Path:
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.png"
     figure.savefig(path, dpi=120)
-    notebook = sys.modules.get("IPython")
-    if notebook is not None and notebook.get_ipython() is not None:
-        notebook.display.display(notebook.display.Image(filename=str(path)))
+    shown = notebook()
+    if shown is not None:
+        shown.display.display(shown.display.Image(filename=str(path)))
     return path
 
 
