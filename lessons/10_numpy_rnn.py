@@ -305,8 +305,8 @@ axes.legend(frameon=False, ncols=2, loc=(0.35, 0.2))
 show(drawing, "10-errors")
 
 # %% [markdown]
-# The faulty network learns too, once its steps are long enough: the gradient of W_y is right, and that of W_x nearly so.
-# That is what makes such faults hard to see. It is only slower than it should be, and nothing says so but the check.
+# The faulty network learns too, once its steps are long enough: the gradient of W_y is right, and that of W_x nearly
+# so. That is what makes such faults hard to see: it is only slower than it should be, and the check alone says so.
 #
 # ## The reference engine
 #
