@@ -415,10 +415,15 @@ def matrices(embedding, reader, dense):
             dense.kernel, dense.bias]  # fmt: skip
 
 
-ours = [
-    jnp.pad(array, ((0, letters), (0, 0))) if array.shape == (VECTOR, 4 * UNITS) else array
-    for array in matrices(trained["embedding"], trained["reader"], trained["dense"])
-]
+def with_zeros(kernel):
+    """A kernel that reads letters beside the word, and makes nothing of them."""
+    return jnp.pad(kernel, ((0, letters), (0, 0)))
+
+
+wider = eqx.tree_at(
+    lambda reader: (reader.forward.kernel, reader.backward.kernel), trained["reader"], replace_fn=with_zeros
+)
+ours = matrices(trained["embedding"], wider, trained["dense"])
 same = eqx.tree_at(lambda net: matrices(net.embedding, net.layers.cells[0], net.head), network, ours)
 batch = TagBatches(data.test.examples, codec, batch_words=1024).at(0)
 by_task = np.asarray(eqx.filter_jit(same)(*map(jnp.asarray, batch[:5])))
