@@ -10,7 +10,7 @@ from elman.models.seq2seq import EncoderDecoder
 SOURCES = np.array([[3, 1, 4, 1, 5], [2, 6, 0, 0, 0], [0, 0, 0, 0, 0]])
 LENGTHS = np.array([5, 2, 0])
 INPUTS = np.array([[0, 2, 3, 1], [0, 1, 1, 2], [0, 3, 2, 1]])
-CONNECTIONS = ["repeat", "state", "additive", "dot"]
+CONNECTIONS = ["repeat", "state", "additive", "dot", "moving"]
 
 
 def model(cell=LSTM, **options):
@@ -55,6 +55,8 @@ def by_hand(net, row):
         _, xs = stepped(cell, xs, carry)
     if net.attention is None:
         return xs @ net.head.kernel + net.head.bias, np.zeros((len(xs), 0))
+    if net.connection == "moving":
+        return by_hand_moving(net, states, xs)
     logits, places = [], []
     for h in xs:
         if net.connection == "dot":
@@ -70,6 +72,33 @@ def by_hand(net, row):
     return np.array(logits), np.array(places)
 
 
+def by_hand_moving(net, states, hidden):
+    """The same with two heads that walk from the first state and from the last."""
+    count, width, attention = len(states), SOURCES.shape[1], net.attention
+    weights = [np.eye(count)[place] if count else np.zeros(0) for place in (0, -1)]
+    contexts, places = [], []
+    for h in hidden:
+        asked = (h @ attention.query.kernel + attention.query.bias).reshape(2, -1)
+        gates = 1 / (1 + np.exp(-(h @ attention.gate.kernel + attention.gate.bias)))
+        shares = np.exp(h @ attention.shift.kernel + attention.shift.bias).reshape(2, 3)
+        sharpness = 1 + np.log1p(np.exp(h @ attention.sharpness.kernel + attention.sharpness.bias))
+        for head in range(2 if count else 0):
+            scores = states @ asked[head] / states.shape[1] ** 0.5
+            content, moved = np.exp(scores) / np.exp(scores).sum(), np.zeros(count)
+            for place in range(count):
+                for share, towards in zip(shares[head] / shares[head].sum(), (-1, 0, 1), strict=True):
+                    if 0 <= place + towards < count:
+                        moved[place + towards] += share * weights[head][place]
+            mixed = (gates[head] * content + (1 - gates[head]) * moved) ** sharpness[head]
+            weights[head] = mixed / mixed.sum()
+        contexts.append(
+            np.concatenate([*(w @ states if count else np.zeros(6) for w in weights), h]).astype(np.float32)
+        )
+        places.append(np.pad(sum(weights) / 2, (0, width - count)))
+    _, mixed = stepped(net.mixer.cells[0], contexts)
+    return mixed @ net.head.kernel + net.head.bias, np.array(places)
+
+
 @pytest.mark.parametrize(
     ("cell", "bidirectional", "connection"),
     [
@@ -78,6 +107,8 @@ def by_hand(net, row):
         (LSTM, False, "state"),
         (LSTM, True, "additive"),
         (GRU, True, "dot"),
+        (LSTM, True, "moving"),
+        (GRU, False, "moving"),
     ],
 )
 def test_teacher_forcing_is_the_loop_over_steps(cell, bidirectional, connection):
@@ -90,7 +121,7 @@ def test_teacher_forcing_is_the_loop_over_steps(cell, bidirectional, connection)
 
 
 @pytest.mark.parametrize(
-    ("cell", "connection"), [(LSTM, "repeat"), (MinGRU, "state"), (LSTM, "additive"), (LSTM, "dot")]
+    ("cell", "connection"), [(LSTM, "repeat"), (MinGRU, "state"), (LSTM, "additive"), (LSTM, "dot"), (GRU, "moving")]
 )
 def test_steps_of_several_texts_are_teacher_forcing(cell, connection):
     net = model(cell, connection=connection)
@@ -106,7 +137,7 @@ def test_steps_of_several_texts_are_teacher_forcing(cell, connection):
             np.testing.assert_allclose(found.attention[:, beam], whole.attention[:, place], atol=1e-5)
 
 
-@pytest.mark.parametrize("connection", ["repeat", "additive"])
+@pytest.mark.parametrize("connection", ["repeat", "additive", "moving"])
 def test_scheduled_sampling_that_never_samples_is_teacher_forcing_with_its_noise_too(connection):
     net = model(connection=connection, dropout=0.4, input_dropout=0.2)
     memory = net.encode(jnp.asarray(SOURCES), jnp.asarray(LENGTHS), key=jax.random.key(1))

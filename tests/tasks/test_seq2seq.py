@@ -127,11 +127,11 @@ def test_corpus_scores_on_request():
     assert Seq2SeqMetrics.from_builtins(metrics.to_builtins()) == metrics
 
 
-@pytest.mark.parametrize(("connection", "floor"), [("repeat", 0.5), ("state", 0.9), ("dot", 0.9)])
+@pytest.mark.parametrize(("connection", "floor"), [("repeat", 0.5), ("state", 0.9), ("dot", 0.9), ("moving", 0.95)])
 def test_a_model_learns_to_turn_texts_round(connection, floor):
     task = elman.Seq2Seq(
         hidden_size=48, embedding_size=16, validation=40, test=0, connection=connection, batch_size=32, dropout=0,
-        bidirectional=connection == "dot",
+        bidirectional=connection in ("dot", "moving"),
     )  # fmt: skip
     texts = ["".join(np.random.default_rng(i).choice(list("abc"), 1 + i % 4)) for i in range(300)]
     data = task.read_pairs([(text, text[::-1]) for text in texts])

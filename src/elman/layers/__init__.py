@@ -7,6 +7,7 @@ from elman.layers.conv import FrameConvolution, TimeConvolution
 from elman.layers.dense import Dense
 from elman.layers.embedding import Embedding
 from elman.layers.hierarchical import Hierarchical
+from elman.layers.moving_attention import Moved, MovingAttention
 from elman.layers.norm import LayerNorm
 from elman.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling, Pooling, make_pooling
 from elman.layers.stack import Stack
@@ -28,6 +29,8 @@ __all__ = [
     "LayerNorm",
     "MaxPooling",
     "MeanPooling",
+    "Moved",
+    "MovingAttention",
     "Pooling",
     "Stack",
     "TimeConvolution",

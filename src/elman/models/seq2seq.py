@@ -9,9 +9,12 @@ What the decoder gets from the encoder, its connection:
 | "repeat" | the encoder's last output, again and again, and no token | a fresh state | its output |
 | "state" | the token before | the encoder's last state | its output |
 | "additive", "dot" | the token before | the encoder's last state | tanh([context, output] W + b) |
+| "moving" | the token before | the encoder's last state | a recurrent layer over [contexts, output] |
 
 "repeat" is Keras' example of addition (2015). With attention the context is that of the decoder's output (Luong, Pham
 and Manning, 2015, without input feeding), so that the recurrence needs no context and runs over all steps at once.
+"moving" has two heads that walk along the source (`layers.MovingAttention`); the layer behind them can carry something
+from one place to the next, as in a sum.
 """
 
 from __future__ import annotations
@@ -28,21 +31,34 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from elman._errors import ConfigError
 from elman._types import Carry
 from elman.cells import Cell
-from elman.layers import AdditiveAttention, BidirectionalCarry, Dense, DotAttention, Embedding, Stack
+from elman.layers import AdditiveAttention, BidirectionalCarry, Dense, DotAttention, Embedding, MovingAttention, Stack
 from elman.layers.recurrent import final, make_layers
 from elman.ops.dropout import variational_dropout
 from elman.recurrence.unroll import Engine
 
-Connection = Literal["state", "repeat", "additive", "dot"]
+Connection = Literal["state", "repeat", "additive", "dot", "moving"]
 
 EDGE = 0
 """The token before the first and after the last."""
+
+HEADS = 2
+"""Of moving attention: the numbers of a sum have two places that matter at a time."""
+
+
+class DecoderState(NamedTuple):
+    """What the decoder hands on from token to token; () for what its connection does not use."""
+
+    layers: tuple[Carry, ...]
+    weights: Any = ()
+    """Of moving attention."""
+    mixer: Any = ()
+    """Of the layer behind it."""
 
 
 class Memory(NamedTuple):
     """What the decoder gets of sources; () for what its connection does not use."""
 
-    carry: tuple[Carry, ...]
+    carry: DecoderState
     """The decoder's state before the first token."""
     vector: Any
     """The encoder's last output, for "repeat"."""
@@ -67,8 +83,9 @@ class EncoderDecoder(eqx.Module):
     target_embedding: Embedding | None
     encoder: Stack
     decoder: Stack
-    attention: AdditiveAttention | DotAttention | None
+    attention: AdditiveAttention | DotAttention | MovingAttention | None
     combine: Dense | None
+    mixer: Any  # a Stack, for "moving"
     head: Dense
     connection: str = eqx.field(static=True)
     input_dropout: float = eqx.field(static=True)
@@ -116,10 +133,18 @@ class EncoderDecoder(eqx.Module):
                 if width != written:
                     raise ConfigError(f"connection 'dot': the encoder puts out {width} features, the decoder {written}")
                 self.attention = DotAttention()
+            case "moving":
+                self.attention = MovingAttention(written, width, heads=HEADS, key=next(keys))
             case _:
                 self.attention = None
-        self.combine = None if self.attention is None else Dense(width + written, hidden_size, key=next(keys))
-        self.head = Dense(written if self.combine is None else hidden_size, target_vocab, key=next(keys))
+        self.combine = self.mixer = None
+        if connection == "moving":
+            self.mixer = Stack((cell(HEADS * width + written, hidden_size, key=next(keys)),))
+            written = self.mixer.cells[-1].hidden_size
+        elif self.attention is not None:
+            self.combine = Dense(width + written, hidden_size, key=next(keys))
+            written = hidden_size
+        self.head = Dense(written, target_vocab, key=next(keys))
         if not repeated:
             self._check_state()
 
@@ -151,20 +176,22 @@ class EncoderDecoder(eqx.Module):
         last, states = self.encoder(xs, self.encoder.init_carry(batch), lengths=lengths, engine=engine, key=layers_key)
         if self.connection == "repeat":
             vector = final(self.encoder.cells[-1], states, lengths=lengths)
-            return Memory(self.decoder.init_carry(batch), vector, (), (), lengths)
-        carry = tuple(map(_handed_over, last))
+            return Memory(DecoderState(self.decoder.init_carry(batch)), vector, (), (), lengths)
+        carry = DecoderState(tuple(map(_handed_over, last)))
         if self.attention is None:
             return Memory(carry, (), (), (), lengths)
+        if isinstance(self.attention, MovingAttention):
+            weights, mixer = self.attention.start(lengths, sources.shape[1]), self.mixer.init_carry(batch)
+            return Memory(carry._replace(weights=weights, mixer=mixer), (), states, (), lengths)
         return Memory(carry, (), states, self.attention.keys(states), lengths)
 
     def decode(self, memory: Memory, inputs: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None) -> Decoded:
         """The scores of the token after each of `inputs`."""
-        _, hidden = self._run(memory, memory.carry, inputs, key)
-        return self._scored(memory, hidden)
+        return self._run(memory, memory.carry, inputs, key)[1]
 
     def step(
-        self, memory: Memory, carry: tuple[Carry, ...], tokens: Int[Array, "batch beam"]
-    ) -> tuple[tuple[Carry, ...], Decoded]:
+        self, memory: Memory, carry: DecoderState, tokens: Int[Array, "batch beam"]
+    ) -> tuple[DecoderState, Decoded]:
         """One step of several texts for each source: the state after `tokens`, and the scores of the tokens after them.
         The state's leaves have leading axes batch and beam."""
         batch, beam = tokens.shape
@@ -173,9 +200,14 @@ class EncoderDecoder(eqx.Module):
             xs = jnp.repeat(memory.vector, beam, axis=0)[:, None]
         else:
             xs = self.target_embedding(tokens).reshape(batch * beam, 1, -1)
-        flat, hidden = self.decoder(xs, flat)
-        carry = jax.tree.map(lambda leaf: leaf.reshape(batch, beam, *leaf.shape[1:]), flat)
-        return carry, self._scored(memory, hidden.reshape(batch, beam, -1))
+        layers, hidden = self.decoder(xs, flat.layers)
+        flat = flat._replace(layers=layers)
+        if self.connection == "moving":  # every text has weights of its own
+            flat, decoded = self._scored(_for_each(memory, beam), flat, hidden)
+            decoded = Decoded(*(each.reshape(batch, beam, -1) for each in decoded))
+        else:
+            flat, decoded = self._scored(memory, flat, hidden.reshape(batch, beam, -1))
+        return jax.tree.map(lambda leaf: leaf.reshape(batch, beam, *leaf.shape[1:]), flat), decoded
 
     def decode_sampled(
         self,
@@ -192,8 +224,7 @@ class EncoderDecoder(eqx.Module):
         def step(state: tuple, now: tuple) -> tuple[tuple, tuple]:
             carry, own = state
             token, is_forced, place = now
-            carry, hidden = self._run(memory, carry, jnp.where(is_forced, token, own)[:, None], noise)
-            logits, attention = self._scored(memory, hidden)
+            carry, (logits, attention) = self._run(memory, carry, jnp.where(is_forced, token, own)[:, None], noise)
             own = jr.categorical(jr.fold_in(draws, place), logits[:, 0]).astype(inputs.dtype)
             return (carry, own), (logits[:, 0], attention[:, 0])
 
@@ -208,8 +239,8 @@ class EncoderDecoder(eqx.Module):
         xs = self.source_embedding(sources)
         _, read = self.encoder.outputs(xs, self.encoder.init_carry(len(sources)), lengths=lengths)
         memory = self.encode(sources, lengths)
-        _, written = self.decoder.outputs(self._inputs(memory, inputs, None), memory.carry)
-        logits, attention = self._scored(memory, written[-1])
+        _, written = self.decoder.outputs(self._inputs(memory, inputs, None), memory.carry.layers)
+        _, (logits, attention) = self._scored(memory, memory.carry, written[-1])
         return [
             ("source_embedding", xs),
             *((f"encoder.cells.{layer}", ys) for layer, ys in enumerate(read)),
@@ -218,10 +249,13 @@ class EncoderDecoder(eqx.Module):
             ("head", logits),
         ]
 
-    def _run(self, memory: Memory, carry: tuple, inputs: Array, key: PRNGKeyArray | None) -> tuple[tuple, Array]:
+    def _run(
+        self, memory: Memory, carry: DecoderState, inputs: Array, key: PRNGKeyArray | None
+    ) -> tuple[DecoderState, Decoded]:
         """The decoder over `inputs`. The same key gives the same noise at every step, however the steps are cut."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
-        return self.decoder(self._inputs(memory, inputs, input_key), carry, key=layers_key)
+        layers, hidden = self.decoder(self._inputs(memory, inputs, input_key), carry.layers, key=layers_key)
+        return self._scored(memory, carry._replace(layers=layers), hidden)
 
     def _inputs(self, memory: Memory, inputs: Array, key: PRNGKeyArray | None) -> Array:
         if self.target_embedding is None:
@@ -229,11 +263,20 @@ class EncoderDecoder(eqx.Module):
             return jnp.broadcast_to(memory.vector[:, None], (batch, inputs.shape[1], width))
         return variational_dropout(self.target_embedding(inputs), self.input_dropout, key=key)
 
-    def _scored(self, memory: Memory, hidden: Float[Array, "batch time hidden"]) -> Decoded:
+    def _scored(
+        self, memory: Memory, carry: DecoderState, hidden: Float[Array, "batch time hidden"]
+    ) -> tuple[DecoderState, Decoded]:
+        """The scores that the layers' outputs lead to, and the state after them."""
+        if isinstance(self.attention, MovingAttention):
+            weights, found = self.attention(hidden, memory.states, carry.weights, lengths=memory.lengths)
+            mixer, mixed = self.mixer(jnp.concatenate([found.context, hidden], axis=-1), carry.mixer)
+            carry = carry._replace(weights=weights, mixer=mixer)
+            return carry, Decoded(self.head(mixed), found.weights.mean(axis=2))
         if self.attention is None or self.combine is None:
-            return Decoded(self.head(hidden), jnp.zeros((*hidden.shape[:2], 0)))
+            return carry, Decoded(self.head(hidden), jnp.zeros((*hidden.shape[:2], 0)))
         context, weights = self.attention(hidden, memory.keys, memory.states, lengths=memory.lengths)
-        return Decoded(self.head(jnp.tanh(self.combine(jnp.concatenate([context, hidden], axis=-1)))), weights)
+        mixed = jnp.tanh(self.combine(jnp.concatenate([context, hidden], axis=-1)))
+        return carry, Decoded(self.head(mixed), weights)
 
     def _check_state(self) -> None:
         """Refuses an encoder whose states are none of the decoder's."""
@@ -254,6 +297,12 @@ def shifted(targets: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
     [[0, 5, 6]]
     """
     return jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=EDGE)
+
+
+def _for_each(memory: Memory, beam: int) -> Memory:
+    """What `beam` texts for each source get, one row each."""
+    states, lengths = (jnp.repeat(each, beam, axis=0) for each in (memory.states, memory.lengths))
+    return memory._replace(states=states, lengths=lengths)
 
 
 def _handed_over(carry: Carry) -> Carry:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from elman.models.seq2seq import EncoderDecoder
 
 Unit = Literal["characters", "words", "subwords"]
-Connection = Literal["state", "repeat", "additive", "dot"]
+Connection = Literal["state", "repeat", "additive", "dot", "moving"]
 
 EXAMPLES = 50_000
 """Generated pairs, where no number is given."""
@@ -82,7 +82,8 @@ class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
     cell: CellName = "LSTM"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     connection: Connection = "dot"
-    """What the decoder gets: the encoder's last state, its last output again and again, or attention besides."""
+    """What the decoder gets: the encoder's last state, its last output again and again, or attention besides, which
+    looks anywhere at each step, or moves along."""
     bidirectional: bool = True
     """Read inputs from both ends, with half of the units each; --no-bidirectional reads from the front alone."""
     reverse_inputs: bool = False
