@@ -158,7 +158,7 @@ except elman.ConfigError as error:
 # %% [markdown]
 # ## Try next
 #
-# - Set the learning rate to 1e-6: `import optax`, and `learn(..., optimiser=optax.adam(1e-6))`. See the spaces come
+# - Set the learning rate to 1e-6: `import optax`, and `learn(..., optimiser=optax.adam(1e-6))`. See spaces come
 #   back.
 # - Give each of the three places its own embedding, as the printed network did: three tables, and is it better?
 # - Then read four characters: `elman.cells.Unrolled(cell, 4)`. Lesson 2 reads eight.

@@ -133,6 +133,8 @@ axes.set_xlabel("loss, nats per character")
 show(drawing, "07-past")
 
 # %% [markdown]
+# To this network the past of elsewhere is worth hardly more than none.
+#
 # ## It writes
 #
 # With a state that is kept, one character at a time is enough. Each is drawn from the probabilities, sharpened a

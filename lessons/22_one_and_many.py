@@ -70,18 +70,23 @@ train_texts, train_which = noise_with_a_sign(pace(full=2000, short=300))
 test_texts, test_which = noise_with_a_sign(500)
 print("".join(SIGNS[number] for number in train_texts[0]), "->", "xyz"[train_which[0, 0]])
 
-# %%
-accuracy = {}
-for name in pace(full=("last", "mean", "max"), short=("max",)):
 
+# %%
+def one_answer(name):
     @jax.jit
-    def one_answer(model, texts, pool=name):
+    def scores(model, texts):
         _, ys = elman.unroll(model["cell"], model["embedding"](texts))
-        pooled = make_pooling(pool, model["cell"], key=jax.random.key(0))(ys)
+        pooled = make_pooling(name, model["cell"], key=jax.random.key(0))(ys)
         return model["output"](pooled)[:, None]
 
-    model = train(new_model(9, 3), one_answer, train_texts, train_which, epochs=pace(full=8, short=3))
-    found = np.asarray(one_answer(model, test_texts).argmax(-1))
+    return scores
+
+
+accuracy = {}
+for name in pace(full=("last", "mean", "max"), short=("max",)):
+    scores = one_answer(name)
+    model = train(new_model(9, 3), scores, train_texts, train_which, epochs=pace(full=8, short=3))
+    found = np.asarray(scores(model, test_texts).argmax(-1))
     accuracy[name] = float((found == test_which).mean())
     print(f"{name:<5} {accuracy[name]:6.1%} right, by chance 33.3%")
 

@@ -9,6 +9,7 @@
 
 # %%
 import lzma
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -51,12 +52,12 @@ def made_up_vectors(path):
 path = data_file("vectors/glove.6B.50d.top20k.txt.xz")
 if path is None:
     print("no GloVe: made-up vectors in their place, so that figures differ from those of the lesson")
-    path = Path("made-up.txt")
+    path = Path(tempfile.mkdtemp()) / "made-up.txt"
     made_up_vectors(path)
 elif pace(full=False, short=True):  # the first words of the file
     with lzma.open(path, "rt", encoding="utf-8") as file:
         rows = [next(file) for _ in range(3000)]
-    path = Path("first.txt")
+    path = Path(tempfile.mkdtemp()) / "first.txt"
     path.write_text("".join(rows), encoding="utf-8")
 vectors = elman.open_vectors(path)
 print(f"{len(vectors):,} words of {vectors.width} numbers; film: {vectors.vector('film')[:4]} ...")
