@@ -133,7 +133,7 @@ axes.set_xlabel("loss, nats per character")
 show(drawing, "07-past")
 
 # %% [markdown]
-# To this network the past of elsewhere is worth hardly more than none.
+# To this network the past of elsewhere is worth little more than none.
 #
 # ## It writes
 #
