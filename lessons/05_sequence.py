@@ -120,4 +120,4 @@ print(f"largest difference: {joint_difference:.1e}")
 #
 # - Let it write: take the likeliest character, append it, ask again. Then draw from the probabilities instead.
 # - Hand the state from one training window to the next. Lesson 7 does, and says what has to be right for it.
-# - Take the embedding away and give the network one number for each character: lesson 6.
+# - Take the embedding away, and give the network a row with one place for each character: lesson 6.

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # One number for each character: one-hot
+# # One place for each character: one-hot
 #
 # An embedding looks up a row of a table. The same can be said as a product: a vector with a 1 at the character's place
 # and 0 elsewhere, times the table. Here the recurrent layer reads such vectors itself, without a table before it.

@@ -31,7 +31,7 @@ SEED = seed()
 # %% [markdown]
 # ## The step
 #
-# W reads the character, U the state before. Each of the three gates has both, and a bias:
+# W reads the character, U the state before. The two gates and the candidate have both, and a bias:
 #
 #     r = sigmoid(x W_r + h U_r + b_r)          reset
 #     z = sigmoid(x W_z + h U_z + b_z)          update

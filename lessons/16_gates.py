@@ -165,7 +165,7 @@ show(drawing, "16-gates")
 # The picture of a full run reads as follows; another seed deals the parts out to other units.
 #
 # - **When to forget**: the f of unit 3 is white at `b`, `c` and `!`, and black at dots; that of unit 1 is white at all
-#   three letters. The old note goes when a new one comes or when it is wiped out, and is kept else.
+#   three letters. The old note goes when a new one comes or when it is wiped out, and is kept otherwise.
 # - **When to add**: the i of unit 1 is black at `b`, `c` and `!`, and nearly shut at dots: little is written then.
 #   Nothing is added at `a`, for which unit 1 stands at zero.
 # - **When to put out**: the o of unit 3 is black at `?` alone. For the rest of the time the note is kept, and not

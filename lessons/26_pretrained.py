@@ -74,10 +74,12 @@ for word, others in nearest.items():
     print(f"{word:<5}", ", ".join(f"{other.word} {other.cosine:.2f}" for other in others))
 
 # %% [markdown]
-# Good and bad stand beside the same words, and so are close, which is not what a judge of films would wish. Differences
-# have a meaning as well: what is to woman as king is to man?
+# Good and bad stand beside the same words, and so they are close, which is not what a judge of films would wish.
+# Differences have a meaning as well: what is to woman as king is to man?
 
 # %%
+good, bad = (vectors.vector(word) / np.linalg.norm(vectors.vector(word)) for word in ("good", "bad"))
+print(f"good and bad {good @ bad:.2f}")
 print("man : king = woman :", ", ".join(other.word for other in vectors.analogy("man", "king", "woman", 3)))
 try:
     vectors.neighbours("filmm")
