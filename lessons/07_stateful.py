@@ -159,7 +159,8 @@ print(characters.decode(written))
 # %% [markdown]
 # ## Try next
 #
-# - Train in the printed order: windows 64 k to 64 k + 63 as batch k. How much does the wrong past cost?
+# - Train in the printed order: windows 64 k to 64 k + 63 as batch k. (`learn` takes anything with `len()` and
+#   `at(step)`, as `Streams` has.) How much does the wrong past cost?
 # - The printed lesson says that it needed both batch normalisation and an LSTM. Take the one out, or put `elman.Elman`
 #   in the place of the other. Does it still learn?
 # - `elman.LanguageModelling` does all this, with dropout and a better schedule: `elman train nietzsche.txt`.

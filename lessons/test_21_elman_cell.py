@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 
 def test_elman_cell(names):
@@ -12,4 +13,7 @@ def test_elman_cell(names):
     assert names["first_guess"].sum().round(5) == 1
     assert names["first_guess"].argmax() == names["LETTERS"].index("u")
     assert names["start_size"] > 0
+    least = names["early"]["the least"]
+    assert least == pytest.approx((2 / 3 * np.log(3 / 2) + 1 / 3 * np.log(9)) / 2)
+    assert least - 0.02 < names["early"]["start learnt"] < 0.9  # 600 texts know the chances to a hundredth
     assert names["pictures"] == ["21-surprise"]
