@@ -106,7 +106,7 @@ moving = np.argsort(-kept.std(0))[:40]
 drawing, axes = figure(width=8, height=5)
 axes.imshow(kept[:, moving].T, cmap="Greys", vmin=0, vmax=1, aspect="auto")
 axes.set_xticks(range(len(phrase)), [character.replace(" ", "␣") for character in phrase])
-axes.set_ylabel("unit")
+axes.set_ylabel("units, the most moving first")
 show(drawing, "11-gates")
 before = np.concatenate([np.zeros((1, HIDDEN)), np.asarray(states[0])[:-1]])
 by_gates = (1 - kept) * np.asarray(taps["n"][0]) + kept * before

@@ -217,8 +217,8 @@ show(drawing, "15-jacobians")
 # None of these is trained yet: this is what learning has to begin with. A halved W forgets within ten steps; a rotation
 # neither shrinks nor stretches, and only the slopes of tanh wear the error down; a doubled W explodes. The GRU begins
 # with its gate z near 1/2: half of the state is kept as it is, the rest goes through tanh and is worn down. The LSTM's
-# memory c is kept by a gate that begins near 0.73, and can learn to be 1: then its Jacobian is 1 and no longer a
-# product with W. Lesson 16 looks at gates.
+# memory c is kept by a gate that begins near 0.73, the sigmoid of its bias 1, and can learn to be 1: then its Jacobian
+# is 1 and no longer a product with W. Lesson 16 looks at gates.
 #
 # Against explosion there is a plain remedy: where the gradient of all weights is longer than some length, make it that
 # long (Pascanu, Mikolov and Bengio, 2013). `elman.fit` does.
