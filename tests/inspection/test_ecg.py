@@ -11,7 +11,7 @@ from elman.data.ecg_faults import Fault
 from elman.data.found_beats import FoundBeat, FoundWave
 from elman.data.wfdb import Record
 from elman.inspection import ecg
-from elman.inspection.ecg import COLOURS, draw_ecg
+from elman.inspection.ecg import COLOURS, draw_ecg, ecg_figure
 
 RATE = 250.0
 
@@ -80,6 +80,14 @@ def test_long_records_go_on_in_rows_below_each_lead(tmp_path):
     assert any("0.0 to 25.0 s of 60.0 s" in word for word in found)
     later = words(svg(tmp_path / "b.svg", drawn(record(seconds=60)), start=52))
     assert any("52.0 to 60.0 s of 60.0 s" in word for word in later)
+
+
+def test_a_figure_has_axes_for_each_lead_and_row():
+    pytest.importorskip("matplotlib")
+    figure = ecg_figure(drawn(record(seconds=25, leads=("I", "II")), beat(300)), row_seconds=10.0)
+    assert [axes.get_xlim() for axes in figure.axes] == [(0, 10), (0, 10), (10, 20), (10, 20), (20, 25), (20, 25)]
+    trace = figure.axes[0].lines[0]
+    assert trace.get_xydata()[250].tolist() == pytest.approx([1.0, 0.0], abs=1e-6), "a sine of one turn a second"
 
 
 def test_beats_of_other_times_are_left_out_and_a_wave_over_the_edge_is_cut(tmp_path):

@@ -50,9 +50,6 @@ def draw_ecg(
 ) -> None:
     """Draws leads of one record to a file; its name's end gives the format, such as `.png` or `.svg`. Needs matplotlib.
 
-    Time runs in rows, each with the leads below each other. P, QRS and T are coloured and lettered, a tick and the kind
-    of beat stand above each R, and below a beat the values outside their usual limits.
-
     Args:
         leads: each with the beats found in it, in samples of its rate.
         path: the file.
@@ -62,8 +59,7 @@ def draw_ecg(
         faults: parts of leads that were not read.
 
     Raises:
-        ConfigError: matplotlib is not installed or knows no such format, or more than 72 rows.
-        DataError: no lead, leads of different rate or length, or no such second.
+        ConfigError, DataError: as `ecg_figure`; or matplotlib knows no such format.
 
     >>> import tempfile
     >>> from elman.data.ecg import strips_of
@@ -74,6 +70,30 @@ def draw_ecg(
     ...     "<svg" in Path(folder, "strip.svg").read_text()
     True
     """
+    figure = ecg_figure(leads, start=start, seconds=seconds, row_seconds=row_seconds, faults=faults)
+    try:
+        figure.savefig(path, dpi=DOTS_INCH)
+    except ValueError as error:
+        raise ConfigError(f"{path}: cannot be drawn: {error}") from None
+
+
+def ecg_figure(
+    leads: Sequence[tuple[Strip, BeatTable]],
+    *,
+    start: float = 0.0,
+    seconds: float = 30.0,
+    row_seconds: float = 10.0,
+    faults: Sequence[Fault] = (),
+) -> Figure:
+    """What `draw_ecg` draws, as a figure of matplotlib.
+
+    Time runs in rows, each with the leads below each other. P, QRS and T are coloured and lettered, a tick and the kind
+    of beat stand above each R, and below a beat the values outside their usual limits.
+
+    Raises:
+        ConfigError: matplotlib is not installed, or more than 72 rows.
+        DataError: no lead, leads of different rate or length, or no such second.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -83,7 +103,7 @@ def draw_ecg(
     per_row = max(round(row_seconds * rate), 1)
     spans = [(onset, min(onset + per_row, span[1])) for onset in range(*span, per_row)]
     if (count := len(spans) * len(leads)) > MOST_ROWS:
-        raise ConfigError(f"{path}: {count:,} rows; expected {MOST_ROWS} at most: draw fewer seconds or leads")
+        raise ConfigError(f"{count:,} rows; expected {MOST_ROWS} at most: draw fewer seconds or leads")
     rows = [_row(strip, table, part, faults) for part in spans for strip, table in leads]
     length = min(per_row, span[1] - span[0]) / rate * MM_SECOND
     figure = Figure(figsize=_inches(LEFT_MM + max(length, SHORTEST_ROW_MM) + RIGHT_MM, _height(rows)))
@@ -92,10 +112,7 @@ def draw_ecg(
     for row in rows:
         _draw_row(figure, row, top, rate)
         top += row.height_mm + BETWEEN_MM
-    try:
-        figure.savefig(path, dpi=DOTS_INCH)
-    except ValueError as error:
-        raise ConfigError(f"{path}: cannot be drawn: {error}") from None
+    return figure
 
 
 def _span(strips: Sequence[Strip], start: float, seconds: float) -> tuple[int, int]:
