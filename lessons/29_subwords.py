@@ -46,8 +46,8 @@ print(f"{len(rest):,} messages of {len(text):,} characters to read, {len(held):,
 # %% [markdown]
 # ## One text in three ways
 #
-# Characters are few, and a message has many. Words are many, and a message has few, but every other message has one
-# that was never met. Pieces are between: as many as one likes, and none is unknown, as what has no piece is spelt, by
+# Characters are few, and a message has many. Words are many, and a message has few, but more than half of the
+# messages have one that was never met. Pieces are between: as many as one likes, and none is unknown, as what has no piece is spelt, by
 # its bytes if need be.
 
 # %%
