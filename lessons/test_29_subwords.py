@@ -35,6 +35,6 @@ def test_subwords(names):
     top, vectors = names["rates"][0]
     assert [by_epoch[top] for by_epoch in names["rates"]] == [0, 0, 0.4, 0.4, 0.4, 0.4]
     np.testing.assert_allclose([by_epoch[vectors] for by_epoch in names["rates"]], [0, 0, 0, 0, 0.16, 0.16])
-    assert names["moved"]["frozen"] == 0 < names["moved"]["language model"]
+    assert names["moved"]["frozen"] == 0 < names["moved"]["at once"]
     assert all(0 < score < 1 for found in names["scores"].values() for score in found)
     assert names["pictures"] == ["29-subwords"]
