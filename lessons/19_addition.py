@@ -263,7 +263,8 @@ right_hand.legend(frameon=False)
 show(drawing, "19-learning")
 
 # %% [markdown]
-# The ten sums once more, as they were answered on the way: a digit is green where it is right, and red where it is not.
+# The ten sums once more, as they were answered on the way: a digit is green where it is right, and
+# red where it is not; an underscore is a digit that is missing.
 
 # %%
 epochs = np.unique(np.geomspace(1, len(found[best]), 8).round().astype(int))
@@ -272,9 +273,9 @@ for row, question in enumerate(questions[:SHOWN]):
     axes.text(-0.4, row, question + " =", ha="right", va="center", family="monospace")
     for column, epoch in enumerate(epochs):
         for place, (sign, wanted) in enumerate(zip(found[best][epoch - 1][row], truth[row], strict=True)):
-            colour = "tab:green" if sign == wanted else "tab:red"
+            style = {"color": "tab:green"} if sign == wanted else {"color": "tab:red", "weight": "bold"}
             shown = "_" if sign == 0 and sign != wanted else CHARACTERS[sign]
-            axes.text(column + 0.16 * place, row, shown, color=colour, va="center", family="monospace", weight="bold")
+            axes.text(column + 0.16 * place, row, shown, va="center", family="monospace", **style)
 axes.set_xlim(-1.4, len(epochs))
 axes.set_ylim(SHOWN - 0.5, -0.5)
 axes.set_xticks(np.arange(len(epochs)) + 0.3, [str(epoch) for epoch in epochs])

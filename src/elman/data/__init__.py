@@ -4,6 +4,7 @@ from elman.data.corpus import TextPart, read_corpus
 from elman.data.examples import Data
 from elman.data.shuffled import Shuffled
 from elman.data.streams import Batch, Streams, next_token_windows
+from elman.data.subwords import Subwords
 from elman.data.vocabulary import Bytes, Characters, Vocabulary, Words
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Data",
     "Shuffled",
     "Streams",
+    "Subwords",
     "TextPart",
     "Vocabulary",
     "Words",
