@@ -18,6 +18,7 @@ COMMANDS = {
     "predict": "Answer inputs: labels, tags, translations.",
     "evaluate": "Measure a model on data.",
     "neighbours": "Show which words have vectors like a word's.",
+    "projector": "Write word vectors for TensorBoard's projector.",
     "info": "Show a model, or this installation.",
     "lesson": "Run a lesson on recurrent networks, or list them.",
     "verify": "Check that a saved model is whole and computes consistently.",

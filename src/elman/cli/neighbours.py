@@ -37,14 +37,15 @@ def main(
         raise ConfigError(f"expected one word, or three for an analogy; got {len(words)}")
     if count < 1:
         raise ConfigError(f"count: expected at least 1; got {count}")
-    vectors = _vectors(place)
+    vectors = open_place(place)
     found = vectors.neighbours(words[0], count) if len(words) == 1 else vectors.analogy(*words, count=count)
     for word, cosine in found:
         print(f"{cosine:.4f}\t{word!r}" if word.strip() != word or not word else f"{cosine:.4f}\t{word}")
     return 0
 
 
-def _vectors(place: Path) -> Vectors:
+def open_place(place: Path) -> Vectors:
+    """The vectors of a file, or of a saved model."""
     if not place.is_dir():
         from elman.data.vector_files import open_vectors
 

@@ -1,0 +1,111 @@
+"""Word vectors for the Embedding Projector of TensorBoard, which shows them as points to turn and to search (Smilkov et
+al., 2016).
+
+Three files in a folder: the vectors (`tensors.tsv`), the words and what else is known of them (`metadata.tsv`), and
+where these two are (`projector_config.pbtxt`). `tensorboard --logdir FOLDER` reads them; the two tables alone can be
+loaded at https://projector.tensorflow.org.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from elman._errors import ConfigError, DataError
+from elman.data.vectors import Vectors
+
+TENSORS, METADATA, CONFIG = "tensors.tsv", "metadata.tsv", "projector_config.pbtxt"
+
+UNTOLD = "-"
+"""Written where a column says nothing of a word."""
+
+_CONFIG = f"""embeddings {{
+  tensor_name: "words"
+  tensor_path: "{TENSORS}"
+  metadata_path: "{METADATA}"
+}}
+"""
+
+
+def write_projector(
+    vectors: Vectors,
+    folder: str | Path,
+    *,
+    words: Iterable[str] | None = None,
+    count: int = 10_000,
+    columns: Mapping[str, Mapping[str, object]] | None = None,
+    force: bool = False,
+) -> list[str]:
+    """Writes vectors to `folder` as the projector reads them, and returns the words that it shows, in their order.
+
+    A word that a table cannot hold, such as a tab or a blank, is written as Python's `repr`: the projector leaves out
+    lines that are blank, and would give all words after them the vector of another.
+
+    Args:
+        vectors: those of a file (`elman.open_vectors`) or of a trained model (`elman.word_vectors`).
+        folder: made where it is not there.
+        words: which words, each of which must have a vector; None takes the first `count`.
+        count: most words that are written. The projector itself shows at most 100,000.
+        columns: more to colour or to label by, such as `{"tag": {"cat": "NOUN"}}`; "-" for words not named there.
+        force: write over files of an earlier projection.
+
+    Raises:
+        ConfigError: files of an earlier projection, or less than one word asked for.
+        DataError: a word without a vector, no word, or a vector that is not finite.
+
+    >>> import tempfile
+    >>> from elman.data.vectors import WordVectors
+    >>> toy = WordVectors("toy", ["cat", "dog"], np.array([[1, 0.5], [0, 2]]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_projector(toy, folder, columns={"says": {"cat": "meow"}})
+    ...     Path(folder, "tensors.tsv").read_text(), Path(folder, "metadata.tsv").read_text()
+    ['cat', 'dog']
+    ('1\\t0.5\\n0\\t2\\n', 'word\\tsays\\ncat\\tmeow\\ndog\\t-\\n')
+    """
+    if count < 1:
+        raise ConfigError(f"count: expected at least 1; got {count}")
+    shown, matrix = _chosen(vectors, words, count)
+    if not shown:
+        raise DataError(f"{vectors.name}: no word to show")
+    if not np.isfinite(matrix).all():
+        word = shown[int(np.argmin(np.isfinite(matrix).all(axis=1)))]
+        raise DataError(f"{vectors.name}: the vector of {word!r} holds a number that is infinite or none")
+    folder = Path(folder)
+    here = [name for name in (TENSORS, METADATA, CONFIG) if (folder / name).exists()]
+    if here and not force:
+        raise ConfigError(
+            f"{folder}: has {', '.join(here)} already; name another folder, or write over them with force (--force)"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    more = columns or {}
+    table = [[word, *(values.get(word, UNTOLD) for values in more.values())] for word in shown]
+    head = [["word", *more]] if more else []  # a table of one column has no head
+    _write(folder / METADATA, ([_cell(value) for value in row] for row in [*head, *table]))
+    _write(folder / TENSORS, ([f"{number:.9g}" for number in row] for row in matrix.tolist()))  # float32, exactly
+    (folder / CONFIG).write_text(_CONFIG, encoding="utf-8")
+    return shown
+
+
+def _chosen(vectors: Vectors, words: Iterable[str] | None, count: int) -> tuple[list[str], np.ndarray]:
+    if words is None:
+        words = islice(vectors.words(), count)
+    chosen = list(islice(dict.fromkeys(words), count))
+    found = vectors.select(chosen)
+    found |= vectors.compose(word for word in chosen if word not in found)
+    for word in chosen:
+        if word not in found:
+            vectors.vector(word)  # its error names the nearest spelling
+    return chosen, np.array([found[word] for word in chosen], np.float32)
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    return text if text.strip() and text.isprintable() else repr(text)
+
+
+def _write(path: Path, rows: Iterable[list[str]]) -> None:
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines("\t".join(row) + "\n" for row in rows)
