@@ -80,7 +80,7 @@ print("0 a on both sides, 1 a on the left and b on the right, 2 the other way ro
 def new_reader(ways, *, units, layers=1, outputs):
     """Layers of GRUs that read the signs: from the start, from the end, or from both."""
     keys = jax.random.split(jax.random.key(0), layers + 2)
-    cells = make_layers(elman.GRU, 8, units, bidirectional=ways == "both", keys=keys[2:])
+    cells = make_layers(elman.GRU, 8, units, bidirectional=ways == "both ends", keys=keys[2:])
     return {
         "embedding": Embedding(3, 8, key=keys[0]),
         "layers": Stack(cells),
@@ -101,12 +101,12 @@ def read_from_the_end(model, signs):
 
 
 both_ends = {}
-ways_to_read = (("start", 34, read), ("end", 34, read_from_the_end), ("both", 22, read))
+ways_to_read = (("the start", 34, read), ("the end", 34, read_from_the_end), ("both ends", 22, read))
 for ways, units, scores in pace(full=ways_to_read, short=ways_to_read[2:]):
     model = new_reader(ways, units=units, outputs=4)
     model, _ = train(model, scores, [signs], pairs, asked, epochs=pace(full=5, short=4))
     both_ends[ways] = share_right(model, scores, [test_signs], test_pairs, test_asked)
-    print(f"from {ways:<6} {size(model):,} weights, {both_ends[ways]:.1%} of the dots right")
+    print(f"from {ways:<9} {size(model):,} weights, {both_ends[ways]:.1%} of the dots right")
 
 # %% [markdown]
 # Who reads one way knows one letter of the two, and guesses the other: half are right. Who reads both knows both.
@@ -123,7 +123,7 @@ same, test_same = (np.where((pairs == 0) | (pairs == 3), 1, 0).astype(np.int32) 
 units_by_depth = pace(full={1: 42, 2: 22, 3: 17, 4: 14, 5: 12}, short={2: 22})
 by_depth, weights_by_depth, losses_by_depth = {}, {}, {}
 for depth, units in units_by_depth.items():
-    model = new_reader("both", units=units, layers=depth, outputs=2)
+    model = new_reader("both ends", units=units, layers=depth, outputs=2)
     weights_by_depth[depth] = size(model)
     model, losses_by_depth[depth] = train(model, read, [signs], same, asked, epochs=pace(full=10, short=6))
     by_depth[depth] = share_right(model, read, [test_signs], test_same, test_asked)
@@ -239,9 +239,9 @@ for name in pace(full=list(ways), short=list(ways)[2:]):
     print(f"{name}: {hierarchy[name]:.1%} of the new words right")
 
 # %% [markdown]
-# Letters of the word tell three of the four kinds by the ending, but for noun and verb. The words before are needed for
-# these, and here they are read as what the lower level made of them. By hand: the state after the last letter of each
-# word is one step of the upper cell.
+# The letters of a word tell its kind, but for noun and verb. The words before are needed for these, and the upper level
+# reads them as what the lower level made of them. By hand: the state after the last letter of each word is one step of
+# the upper cell.
 
 # %%
 some_letters, some_counts = spelt(test_texts[:1])
@@ -398,12 +398,7 @@ for name in pace(full=list(watchers), short=list(watchers)[2:]):
 drawing, axes = figure(2, 3, width=4.6, height=3.2)
 bars = {"letters on both sides": both_ends, "kinds of new words": hierarchy, "which way it moves": directions}
 for place, (title, shares) in zip(axes.flat[[0, 2, 5]], bars.items(), strict=True):
-    names = (
-        [f"from the {name}" if name in ("start", "end") else f"from {name}" for name in shares]
-        if title.startswith("letters on")
-        else list(shares)
-    )
-    drawn = place.barh(names, [100 * share for share in shares.values()], color=["0.7", "0.7", "tab:blue"])
+    drawn = place.barh(list(shares), [100 * share for share in shares.values()], color=["0.7", "0.7", "tab:blue"])
     place.bar_label(drawn, fmt="%.0f", label_type="center")
     place.invert_yaxis()
     place.set_xlim(0, 100)
@@ -424,12 +419,13 @@ axes[1, 0].set_ylim(0, 102)
 axes[1, 0].set_xlabel("letter of the answer")
 axes[1, 0].set_ylabel("right, %")
 axes[1, 0].set_title("letters turned round")
-axes[1, 0].legend(frameon=False, fontsize="small")
-strip = np.concatenate([np.pad(frame, ((1, 1), (1, 1)), constant_values=1) for frame in test_seen[0, ..., 0]], axis=1)
-axes[1, 1].imshow(strip[:, : 3 * (SIDE + 2)], cmap="Greys", vmin=0, vmax=1)
+axes[1, 0].legend(frameon=False, fontsize="x-small", loc="lower right")
+framed = [np.pad(frame, ((1, 1), (1, 1)), constant_values=1) for frame in test_seen[0, ..., 0]]
+strips = np.concatenate([np.concatenate(framed[at : at + 3], axis=1) for at in range(0, FRAMES, 3)])
+axes[1, 1].imshow(strips, cmap="Greys", vmin=0, vmax=1)
 axes[1, 1].set_xticks([])
 axes[1, 1].set_yticks([])
-axes[1, 1].set_title(f"three frames: it moves {WAYS[test_moved[0, 0]]}")
+axes[1, 1].set_title(f"a film: it moves {WAYS[test_moved[0, 0]]}")
 show(drawing, "23-deep")
 
 # %% [markdown]
@@ -437,7 +433,7 @@ show(drawing, "23-deep")
 #
 # - Ask for the letter on the left only. What does it cost to read from the end as well, at the same number of weights?
 # - Are two letters the same, with a hidden dense layer of relu above one bidirectional layer: is depth in time needed?
-# - Endings that a word shares with others by chance: make the stems longer, or leave out `counts`.
-# - Turn round longer words than those of the training. At which length does the one vector between encoder and decoder
-#   fail? `elman.Seq2Seq` has attention, which need not put all into it.
-# - A film of two frames, and then of one. How does the share of the order fall?
+# - Leave out `counts`, so that the lower level reads the padding behind a word as well. What does it cost?
+# - Turn round longer words (`LONG`). When does the one vector between encoder and decoder fail to hold them?
+#   `elman.Seq2Seq` has attention, which need not put all into it.
+# - Make the noise of the films stronger, or let them have two frames (`FRAMES`). Which of the three watchers suffers?

@@ -11,13 +11,13 @@ def test_deep(names):
         assert bool(weight) == bool(text[step] == "." and left and right)
         if weight:
             assert pair == 2 * "ab".index(left[1]) + "ab".index(right[1])
-    assert names["both_ends"]["both"] > 0.7
+    assert names["both_ends"]["both ends"] > 0.7
 
     # One bidirectional layer adds up what is on the left and what is on the right, two do not.
     around = np.array([[1, 0, 1], [1, 0, 2], [2, 0, 1], [2, 0, 2]], np.int32)
     off = {}
     for layers in (1, 2):
-        model = names["new_reader"]("both", units=5, layers=layers, outputs=2)
+        model = names["new_reader"]("both ends", units=5, layers=layers, outputs=2)
         scores = np.asarray(names["read"](model, around))[:, 1]
         off[layers] = np.abs(scores[0] + scores[3] - scores[1] - scores[2]).max()
     assert off[1] < 1e-6 < 1e-4 < off[2]
