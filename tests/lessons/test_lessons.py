@@ -93,7 +93,8 @@ def test_a_picture_is_written_and_shown_where_there_is_a_notebook(tmp_path, monk
     display = types.SimpleNamespace(display=shown.append, Image=lambda filename: filename)
     notebook = types.SimpleNamespace(get_ipython=lambda: None, display=display, version_info=(9, 0))
     monkeypatch.setitem(sys.modules, "IPython", notebook)
-    path = lessons.draw_losses({"here": [2.0, 1.5]}, "losses", printed=(2.5, 1.8))
+    lessons.draw_losses({"here": [2.0, 1.5]}, "losses", printed=(2.5, 1.8))
+    path = pictures.FOLDER / "losses.png"
     assert path.read_bytes().startswith(b"\x89PNG")
     assert not shown
     notebook.get_ipython = object

@@ -27,20 +27,19 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = 6.0, height: float
     return made, made.subplots(rows, columns)
 
 
-def show(figure: Any, name: str) -> Path:
-    """Writes a figure to `lesson-pictures/NAME.png`, shows it where there is a notebook, and returns the file."""
+def show(figure: Any, name: str) -> None:
+    """Writes a figure to `lesson-pictures/NAME.png`, and shows it where there is a notebook."""
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.png"
     figure.savefig(path, dpi=120)
     shown = notebook()
     if shown is not None:
         shown.display.display(shown.display.Image(filename=str(path)))
-    return path
 
 
 def draw_losses(
     curves: Mapping[str, Sequence[float]], name: str, *, printed: tuple[float, float] | None = None, unit: str = "epoch"
-) -> Path:
+) -> None:
     """Draws losses by epoch, one line a name, beside the first and the last that a teaching text prints."""
     made, axes = figure()
     for label, losses in curves.items():
@@ -51,10 +50,10 @@ def draw_losses(
     axes.set_xlabel(unit)
     axes.set_ylabel("training loss, nats per character")
     axes.legend(frameon=False)
-    return show(made, name)
+    show(made, name)
 
 
-def draw_steps(inputs: Sequence[str], outputs: Sequence[str], name: str, *, start: str = "") -> Path:
+def draw_steps(inputs: Sequence[str], outputs: Sequence[str], name: str, *, start: str = "") -> None:
     """Draws a recurrent network written out, step by step: each input goes into a hidden state (green), each state into
     the next (orange) and, where `outputs` has more than "", into an output (blue). `start` is an input before the
     first."""
@@ -82,4 +81,4 @@ def draw_steps(inputs: Sequence[str], outputs: Sequence[str], name: str, *, star
     axes.set_xlim(-0.7, len(columns) - 0.3)
     axes.set_ylim(-0.5, 2.5)
     axes.axis("off")
-    return show(made, name)
+    show(made, name)
