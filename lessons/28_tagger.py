@@ -409,17 +409,21 @@ network = task.build(codec, key=jax.random.key(2))
 letters = network.speller.reader.hidden_size
 
 
-def matrices(embedding, reader, dense):
-    cells = (reader.forward, reader.backward)
-    return [embedding.table, *(array for cell in cells for array in (cell.kernel, cell.recurrent_kernel, cell.bias)),
-            dense.kernel, dense.bias]  # fmt: skip
+def kernels(reader):
+    return [reader.forward.kernel, reader.backward.kernel]
 
 
-ours = [
-    jnp.pad(array, ((0, letters), (0, 0))) if array.shape == (VECTOR, 4 * UNITS) else array
-    for array in matrices(trained["embedding"], trained["reader"], trained["dense"])
-]
-same = eqx.tree_at(lambda net: matrices(net.embedding, net.layers.cells[0], net.head), network, ours)
+def others(embedding, reader, dense):
+    inside = [array for cell in (reader.forward, reader.backward) for array in (cell.recurrent_kernel, cell.bias)]
+    return [embedding.table, *inside, dense.kernel, dense.bias]
+
+
+without_letters = [jnp.pad(kernel, ((0, letters), (0, 0))) for kernel in kernels(trained["reader"])]
+same = eqx.tree_at(
+    lambda net: [*kernels(net.layers.cells[0]), *others(net.embedding, net.layers.cells[0], net.head)],
+    network,
+    [*without_letters, *others(trained["embedding"], trained["reader"], trained["dense"])],
+)
 batch = TagBatches(data.test.examples, codec, batch_words=1024).at(0)
 by_task = np.asarray(eqx.filter_jit(same)(*map(jnp.asarray, batch[:5])))
 by_lesson = np.asarray(scores(trained, batch.words, batch.lengths))
