@@ -132,6 +132,9 @@ share_same = float(test_same[test_asked > 0].mean())
 print(f"who always says the same answer is right for {max(share_same, 1 - share_same):.1%}")
 
 # %% [markdown]
+# One layer guesses, two are enough, and the third to the fifth have nothing left to do. So it often is: one layer is
+# where to begin, and whether one more helps is to be measured, at the same number of weights.
+#
 # A `Stack` is no more than each layer reading what the one below puts out:
 
 # %%
@@ -326,6 +329,9 @@ print(
 )
 
 # %% [markdown]
+# The first network guesses the letters that it has not read yet, and knows those that it has. The second has read all
+# of them before it writes the first.
+#
 # ## A film
 #
 # A blob moves over a frame of 12 x 12 points, a point at a time, up, down, left or right; what leaves the frame comes
@@ -392,6 +398,8 @@ for name in pace(full=list(watchers), short=list(watchers)[2:]):
     print(f"{name:<19} {size(watcher):,} weights, {directions[name]:.1%} of the directions right")
 
 # %% [markdown]
+# A quarter, a half, and all: what one frame tells, what the frames tell, and what their order tells.
+#
 # ## To look at
 
 # %%
