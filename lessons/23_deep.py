@@ -398,7 +398,8 @@ for name in pace(full=list(watchers), short=list(watchers)[2:]):
     print(f"{name:<19} {size(watcher):,} weights, {directions[name]:.1%} of the directions right")
 
 # %% [markdown]
-# A quarter, a half, and all: what one frame tells, what the frames tell, and what their order tells.
+# About a quarter, which is chance, and known on 500 films to some points only; a half; and all. So much does one frame
+# tell, so much the frames, and so much their order.
 #
 # ## To look at
 
