@@ -8,9 +8,6 @@ import pytest
 
 import elman
 
-# Compiling is most of the suite's time. The commands that tests start compile as they do for users.
-jax.config.update("jax_disable_most_optimizations", True)
-
 
 @pytest.fixture(autouse=True)
 def _names(doctest_namespace):
