@@ -15,7 +15,6 @@ Runtime time first, Keras and elman batch first.
 """
 
 import argparse
-import math
 import statistics
 import sys
 
@@ -23,7 +22,8 @@ import numpy as np
 
 import elman
 from contenders import FAMILIES, MAKERS, TIME_FIRST, elman_call, make_case, operations
-from turns import Peak, machine, measure, present, shown
+from results import Table, middle, runs, shape
+from turns import Peak, measure, present
 
 SHAPES = (
     (8, 64, 42, 256),
@@ -38,31 +38,36 @@ SHAPES = (
 )
 RAGGED_SHAPES = ((64, 64, 128, 256), (128, 64, 256, 256), (900, 10, 1, 20), (21, 128, 12, 128))
 PARTS = ("training", "forward", "ragged")
+SMOKE = (
+    "--rounds 1 --shapes 3,2,4,8 --only training",
+    "--rounds 1 --shapes 3,2,4,8 --only forward ragged --cells GRU --engines fused",
+)
 
 
-def print_table(part, options, peak):
-    """Prints one row a shape and cell, then the geometric mean of the ratios."""
+def part_table(part, options, peak):
+    """One row a shape and cell, times in ms; then the geometric mean of the ratios."""
     contenders = ["elman", *(f"elman {engine}" for engine in options.engines), *options.peers]
     if part != "forward":
         contenders = [name for name in contenders if name != "onnxruntime"]
+    columns = dict.fromkeys(("T,B,I,H", "cell", *contenders), ".3g")
+    columns |= {"best peer / elman": ".2f", "GFLOP/s": ".0f", "of peak": ".0%", "max difference": ".1g"}
     shapes = options.shapes or (RAGGED_SHAPES if part == "ragged" else SHAPES)
-    print(f"\n{part}: ms\n")
-    print(f"| T,B,I,H | cell | {' | '.join(contenders)} | best peer / elman | GFLOP/s | of peak | max difference |")
-    print("|---" * (len(contenders) + 6) + "|")
-    ratios = []
-    for shape in shapes:
-        for cell in options.cells:
-            print(f"{part} {shape} {cell}", file=sys.stderr)
-            case = make_case(cell, shape, training=part != "forward", ragged=part == "ragged")
-            found, difference = layer_times(case, options)
-            flops, best = operations(case) / statistics.median(found["elman"]), peak.measure()
-            peers = [statistics.median(found[name]) for name in options.peers if name in found]
-            ratio = min(peers, default=math.nan) / statistics.median(found["elman"])
-            ratios.append(ratio)
-            times = [shown(found[name], 1e3) if name in found else "-" for name in contenders]
-            numbers = f"{ratio:.2f} | {flops / 1e9:.0f} | {flops / best:.0%} | {difference:.1g}"
-            print(f"| {','.join(map(str, shape))} | {cell} | {' | '.join(times)} | {numbers} |", flush=True)
-    print(f"\ngeometric mean of best peer / elman: {statistics.geometric_mean(ratios):.2f}")
+    with Table(f"layers-{part}", columns, options) as table:
+        for shape in shapes:
+            for cell in options.cells:
+                print(f"{part} {shape} {cell}", file=sys.stderr)
+                case = make_case(cell, shape, training=part != "forward", ragged=part == "ragged")
+                times, difference = layer_times(case, options)
+                times = {name: middle([1e3 * second for second in seconds]) for name, seconds in times.items()}
+                own = times["elman"]["median"]
+                ratio = min((times[name]["median"] / own for name in options.peers if name in times), default=None)
+                flops = operations(case) / own * 1e3
+                row = [ratio, flops / 1e9, flops / peak.measure(), difference]
+                table.add(",".join(map(str, shape)), cell, *map(times.get, contenders), *row)
+        ratios = [ratio for *_, ratio, _, _, _ in table.rows if ratio]
+        if ratios:
+            table.sum_up("geometric mean of best peer / elman", statistics.geometric_mean(ratios))
+        table.sum_up("best product so far, GFLOP/s", peak.flops / 1e9)
 
 
 def layer_times(case, options):
@@ -85,18 +90,16 @@ def layer_times(case, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--shapes", nargs="+", type=lambda text: tuple(map(int, text.split(","))), metavar="T,B,I,H")
+    parser.add_argument("--shapes", nargs="+", type=shape, metavar="T,B,I,H")
     parser.add_argument("--cells", nargs="+", default=list(FAMILIES), choices=FAMILIES)
     parser.add_argument("--only", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--peers", nargs="*", default=list(MAKERS), choices=MAKERS)
     parser.add_argument("--engines", nargs="*", default=[], help="engines of elman to time besides auto")
-    options = parser.parse_args()
-    print(machine(options.rounds))
-    options.peers = present(options.peers)
-    peak = Peak(options.peers)
-    for part in options.only:
-        print_table(part, options, peak)
-    print(f"\nbest product of the run: {peak.flops / 1e9:.0f} GFLOP/s")
+    for options in runs(parser, SMOKE):
+        options.peers = present(options.peers)
+        peak = Peak(options.peers, size=64 if options.smoke else 2048)
+        for part in options.only:
+            part_table(part, options, peak)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import jax.random as jr
 import elman
 from elman.ops.linear_recurrence import _loop, _rounds
 from elman.recurrence import unroll
-from turns import measure, shown
+from results import Table, middle, runs, shape
+from turns import measure
 
 WIDTHS = [(65536, 16), (65536, 256), (4096, 4096), (64, 16384), (64, 256)]
 SHAPES = [  # batch, time, inputs, units
@@ -30,6 +31,7 @@ SHAPES = [  # batch, time, inputs, units
     (32, 4, 64, 256),
     (32, 1, 64, 256),
 ]
+SMOKE = ("--rounds 1 --widths 64,4 --shapes 2,6,3,4",)
 
 
 def pieces(a, b, h, count=32):
@@ -47,33 +49,35 @@ def pieces(a, b, h, count=32):
 def compare(functions, arguments, rounds):
     """Milliseconds of each function of the arguments."""
     calls = {name: partial(finished, jax.jit(function), arguments) for name, function in functions.items()}
-    return [f"{shown(seconds, 1e3)} |" for seconds in measure(calls, rounds).values()]
+    return [middle([1e3 * second for second in seconds]) for seconds in measure(calls, rounds).values()]
 
 
 def finished(function, arguments):
     return jax.block_until_ready(function(*arguments))
 
 
-def recurrences(rounds):
+def recurrences(options):
     ways = {"loop": lambda *x: _loop(False, *x), "pieces": pieces, "rounds": lambda *x: _rounds(False, *x)}
-    print("| T x width |", *[f"{name} |" for name in ways])
-    for steps, width in WIDTHS:
-        a = jr.uniform(jr.key(0), (steps, width), minval=0.5)
-        b, h = jr.normal(jr.key(1), (steps, width)), jnp.ones(width)
-        print(f"| {steps:,} x {width:,} |", *compare(ways, (a, b, h), rounds), flush=True)
+    with Table("linear-recurrences", {"T x width": "", **dict.fromkeys(ways, ".3g")}, options) as table:
+        for steps, width in options.widths:
+            a = jr.uniform(jr.key(0), (steps, width), minval=0.5)
+            b, h = jr.normal(jr.key(1), (steps, width)), jnp.ones(width)
+            table.add(f"{steps:,} x {width:,}", *compare(ways, (a, b, h), options.rounds))
 
 
-def engines(names, rounds):
-    print("\n| cell | batch x time | inputs, units | scan | parallel | scan, training | parallel, training |")
-    for name in names:
-        for batch, steps, inputs, units in SHAPES:
-            cell = getattr(elman, name)(inputs, units, key=jr.key(0))
-            xs, weights = jr.normal(jr.key(1), (batch, steps, inputs)), jr.normal(jr.key(2), (batch, steps, units))
-            row = []
-            for training in (False, True):
-                runs = {engine: runner(engine, weights, training) for engine in ("scan", "parallel")}
-                row += compare(runs, (cell, xs), rounds)
-            print(f"| {name} | {batch} x {steps:,} | {inputs}, {units} |", *row, flush=True)
+def engines(options):
+    times = ("scan", "parallel", "scan, training", "parallel, training")
+    columns = dict.fromkeys(("cell", "batch x time", "inputs, units", *times), ".3g")
+    with Table("linear-cells", columns, options) as table:
+        for name in options.cells:
+            for batch, steps, inputs, units in options.shapes:
+                cell = getattr(elman, name)(inputs, units, key=jr.key(0))
+                xs, weights = jr.normal(jr.key(1), (batch, steps, inputs)), jr.normal(jr.key(2), (batch, steps, units))
+                row = []
+                for training in (False, True):
+                    ways = {engine: runner(engine, weights, training) for engine in ("scan", "parallel")}
+                    row += compare(ways, (cell, xs), options.rounds)
+                table.add(name, f"{batch} x {steps:,}", f"{inputs}, {units}", *row)
 
 
 def runner(engine, weights, training):
@@ -83,10 +87,16 @@ def runner(engine, weights, training):
     return jax.grad(lambda cell, xs: jnp.sum(outputs(cell, xs) * weights), argnums=(0, 1)) if training else outputs
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--cells", nargs="*", default=["MinGRU", "MinLSTM", "LRU", "RGLRU"])
-    options = parser.parse_args()
-    recurrences(options.rounds)
-    engines(options.cells, options.rounds)
+    parser.add_argument("--widths", nargs="+", type=shape, default=WIDTHS, metavar="TIME,WIDTH")
+    parser.add_argument("--shapes", nargs="+", type=shape, default=SHAPES, metavar="BATCH,TIME,INPUTS,UNITS")
+    parser.add_argument("--cells", nargs="+", default=["MinGRU", "MinLSTM", "LRU", "RGLRU"])
+    for options in runs(parser, SMOKE):
+        recurrences(options)
+        engines(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,9 +6,9 @@
 |---|---|
 | streaming | one step of one sequence with its state, LSTM 256, by a jitted `unroll` |
 | generation | a character of a language model, LSTM 2 x 512, by `Fitted.generate` |
-| linear | training of a linear recurrence over 65,536 steps, engine by engine |
+| linear | training of a linear recurrence, MinGRU of 64 units, over 65,536 steps, engine by engine |
 
-Libraries take turns; shown are medians with half the range between the quartiles.
+Libraries take turns; shown are medians in microseconds with half the range between the quartiles.
 """
 
 import argparse
@@ -19,7 +19,12 @@ import numpy as np
 
 import elman
 from contenders import jax_call, make_case, onnxruntime_session, weights
-from turns import machine, measure, present, shown
+from elman.data.vocabulary import Characters
+from elman.fitted import FittedLanguageModel
+from results import Table, middle, runs
+from turns import measure, present
+
+SMOKE = ("--rounds 1 --length 4 --hidden-size 8 --time 16",)
 
 
 def streaming(options):
@@ -56,17 +61,15 @@ def streaming(options):
             return ys
 
         calls["onnxruntime"] = onnxruntime_step
-    small_table("streaming, LSTM 256: us a step", measure(calls, options.rounds))
+    one_row("one-step-streaming", measure(calls, options.rounds), options)
 
 
 def generation(options):
     """Random weights: what is written does not matter to the time."""
-    from elman.data.vocabulary import Characters
-
-    hidden, length, vocab = 512, 512, 96
+    hidden, length, vocab = options.hidden_size, options.length, 96
     task = elman.LanguageModelling(hidden_size=hidden, num_layers=2)
     codec = Characters(tokens=("\0", *map(chr, range(32, 31 + vocab))))
-    fitted = elman.fitted.FittedLanguageModel(task=task, codec=codec, model=task.build(codec, key=jax.random.key(0)))
+    fitted = FittedLanguageModel(task=task, codec=codec, model=task.build(codec, key=jax.random.key(0)))
     calls = {"elman": lambda: fitted.generate("A", length=length, seed=0)}
     if "torch" in options.peers:
         import torch
@@ -83,14 +86,11 @@ def generation(options):
 
         calls["torch"] = torch_generate
     found = {name: [s / length for s in seconds] for name, seconds in measure(calls, options.rounds).items()}
-    small_table("generation, LSTM 2 x 512: us a character", found)
+    one_row("one-step-generation", found, options)
 
 
 def linear(options):
-    if not hasattr(elman, "MinGRU"):
-        print("\nlinear: this elman has no MinGRU")
-        return
-    time, size = 65_536, 64
+    time, size = options.time, 64
     cell = elman.MinGRU(size, size, key=jax.random.key(0))
     xs, pull = (np.random.default_rng(seed).normal(size=(1, time, size)).astype(np.float32) for seed in (0, 1))
 
@@ -99,13 +99,13 @@ def linear(options):
 
     engines = ("auto", "parallel", "scan")
     calls = {f"elman {engine}": jax_call(layer(engine), cell, xs, pull, training=True) for engine in engines}
-    small_table("linear, MinGRU 65536,1,64,64, training: us", measure(calls, options.rounds))
+    one_row("one-step-linear", measure(calls, options.rounds), options)
 
 
-def small_table(title, found):
+def one_row(name, found, options):
     """Times in microseconds."""
-    print(f"\n{title}\n\n| {' | '.join(found)} |\n{'|---' * len(found)}|")
-    print(f"| {' | '.join(shown(seconds, 1e6) for seconds in found.values())} |", flush=True)
+    with Table(name, dict.fromkeys(found, ".3g"), options) as table:
+        table.add(*(middle([1e6 * second for second in seconds]) for seconds in found.values()))
 
 
 PARTS = {"streaming": streaming, "generation": generation, "linear": linear}
@@ -115,12 +115,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS)
+    parser.add_argument("--hidden-size", type=int, default=512, help="of the language model")
+    parser.add_argument("--length", type=int, default=512, help="characters to generate")
+    parser.add_argument("--time", type=int, default=65_536, help="steps of the linear recurrence")
     parser.add_argument("--peers", nargs="*", default=["torch", "onnxruntime"], choices=["torch", "onnxruntime"])
-    options = parser.parse_args()
-    print(machine(options.rounds))
-    options.peers = present(options.peers)
-    for part in options.only:
-        PARTS[part](options)
+    for options in runs(parser, SMOKE):
+        options.peers = present(options.peers)
+        for part in options.only:
+            PARTS[part](options)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,25 @@ Forward passes without and with all taps, and training by the `fused` and `scan`
 """
 
 import argparse
-import statistics
 
 import jax
 import jax.random as jr
 
 import elman
-from turns import machine, measure
+from results import Table, middle, runs, shape
+from turns import measure
 
 SHAPES = ((64, 64, 128, 256), (32, 32, 128, 128), (100, 1, 256, 256))
+COLUMNS = {
+    "T,B,I,H": "",
+    "cell": "",
+    "untapped": ".3g",
+    "all taps": ".3g",
+    "ratio": ".2f",
+    "training, fused": ".3g",
+    "training, scan": ".3g",
+}
+SMOKE = ("--rounds 1 --shapes 3,2,4,8",)
 
 
 def calls(cell, xs):
@@ -37,19 +47,16 @@ def calls(cell, xs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
-    options = parser.parse_args()
-    print(machine(options.rounds))
-    columns = ("T,B,I,H", "cell", "untapped", "all taps", "ratio", "training, fused", "training, scan")
-    print(f"\n| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
-    for time, batch, features, hidden in SHAPES:
-        for kind in (elman.Elman, elman.GRU, elman.LSTM):
-            cell = kind(features, hidden, key=jr.key(0))
-            found = measure(calls(cell, jr.normal(jr.key(1), (batch, time, features))), options.rounds)
-            plain, tapped, *training = [statistics.median(seconds) * 1e3 for seconds in found.values()]
-            times = " | ".join(f"{ms:.3g}" for ms in (plain, tapped))
-            rest = " | ".join(f"{ms:.3g}" for ms in training)
-            row = f"{time},{batch},{features},{hidden} | {kind.__name__} | {times} | {tapped / plain:.2f} | {rest}"
-            print(f"| {row} |", flush=True)
+    parser.add_argument("--shapes", nargs="+", type=shape, default=SHAPES, metavar="T,B,I,H")
+    for options in runs(parser, SMOKE):
+        with Table("taps", COLUMNS, options) as table:
+            for time, batch, features, hidden in options.shapes:
+                for kind in (elman.Elman, elman.GRU, elman.LSTM):
+                    cell = kind(features, hidden, key=jr.key(0))
+                    found = measure(calls(cell, jr.normal(jr.key(1), (batch, time, features))), options.rounds)
+                    plain, tapped, *training = [middle([1e3 * s for s in seconds]) for seconds in found.values()]
+                    ratio = tapped["median"] / plain["median"]
+                    table.add(f"{time},{batch},{features},{hidden}", kind.__name__, plain, tapped, ratio, *training)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,7 @@
 """Timing by turns, and the machine's best matrix product."""
 
 import importlib.util
-import os
-import platform
-import statistics
 import time
-from datetime import date
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +12,7 @@ WARM, WARM_CALLS = 1.0, 3  # a turn begins untimed, for so many calls or seconds
 
 
 def measure(calls, rounds):
-    """Seconds a call: for each name a sorted list of one mean a turn."""
+    """Seconds a call: for each name one mean a turn."""
     repeats = {name: max(1, round(TURN / warm(call))) for name, call in calls.items()}
     found = {name: [] for name in calls}
     for turn in range(rounds):
@@ -27,7 +23,7 @@ def measure(calls, rounds):
             for _ in range(repeats[name]):
                 calls[name]()
             found[name].append((time.perf_counter() - begun) / repeats[name])
-    return {name: sorted(seconds) for name, seconds in found.items()}
+    return found
 
 
 def warm(call):
@@ -40,17 +36,11 @@ def warm(call):
     return min(seconds)
 
 
-def shown(seconds, unit):
-    """Median and half the range between the quartiles."""
-    first, middle, third = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else seconds * 3
-    return f"{middle * unit:.3g} ± {(third - first) / 2 * unit:.2g}"
-
-
 class Peak:
-    """The best float32 product of two 2048 x 2048 matrices so far, of PyTorch's (where it is), NumPy's and JAX's."""
+    """The best float32 product of two square matrices so far, of PyTorch's (where it is), NumPy's and JAX's."""
 
-    def __init__(self, peers):
-        a = np.random.default_rng(0).normal(size=(2048, 2048)).astype(np.float32)
+    def __init__(self, peers, size=2048):
+        a = np.random.default_rng(0).normal(size=(size, size)).astype(np.float32)
         on_jax, product = jax.device_put(a), jax.jit(jnp.matmul)
         self.products = [lambda: a @ a, lambda: product(on_jax, on_jax).block_until_ready()]
         if "torch" in peers:
@@ -58,20 +48,15 @@ class Peak:
 
             on_torch = torch.tensor(a)
             self.products.append(lambda: on_torch @ on_torch)
-        self.flops = 0.0
+        self.size, self.flops = size, 0.0
         self.measure(rounds=20)
 
     def measure(self, rounds=1):
         for product in self.products * rounds:
             begun = time.perf_counter()
             product()
-            self.flops = max(self.flops, 2 * 2048**3 / (time.perf_counter() - begun))
+            self.flops = max(self.flops, 2 * self.size**3 / (time.perf_counter() - begun))
         return self.flops
-
-
-def machine(rounds):
-    cores = os.cpu_count()
-    return f"{date.today()}, {platform.processor() or platform.machine()}, {cores} cores, {rounds} rounds"
 
 
 def present(peers):

@@ -1,0 +1,164 @@
+"""What all benchmarks share: options, and the tables that they print and, with `--save`, keep.
+
+    SMOKE = ("--rounds 1 --cells LSTM",)
+
+    def main():
+        parser = argparse.ArgumentParser(...)
+        parser.add_argument("--rounds", type=int, default=15)
+        for options in runs(parser, SMOKE):
+            with Table("layers-training", {"cell": "", "elman": ".3g"}, options) as table:
+                table.add("LSTM", middle(milliseconds))
+                table.sum_up("geometric mean", 1.7)
+
+A table is printed as it grows. With `--save` it is written to `benchmarks/results/NAME.PROCESSOR.json` when it is
+whole, from where `benchmarks/tables.py` brings it to the page. Its columns are names, each with the format of its
+numbers. A cell is None, a text, a number, or a number of several with its spread: `middle` or `mean`.
+"""
+
+import json
+import os
+import shlex
+import statistics
+import sys
+from datetime import date
+from pathlib import Path
+
+import machine
+
+FOLDER = Path(__file__).with_name("results")
+DATA = Path(os.environ.get("ELMAN_DATA") or "shared/data")
+
+
+def runs(parser, smoke):
+    """The options of each run: of one as given, or with `--smoke` alone of one for each line of `smoke`."""
+    parser.add_argument("--smoke", action="store_true", help="run all parts in seconds; the figures mean nothing")
+    parser.add_argument("--save", action="store_true", help="keep the tables in benchmarks/results")
+    given = sys.argv[1:]
+    if "--smoke" in given and given != ["--smoke"]:
+        parser.error("--smoke stands alone: it chooses the other options itself, and keeps nothing")
+    if given != ["--smoke"]:
+        yield parser.parse_intermixed_args(given)
+        return
+    for arguments in smoke:
+        print(f"\nsmoke: {arguments}", flush=True)
+        yield parser.parse_intermixed_args(["--smoke", *shlex.split(arguments)])
+
+
+def shape(text):
+    """An option such as 64,64,128,256."""
+    return tuple(map(int, text.split(",")))
+
+
+def there(*places):
+    """Whether all these data are there; says which are not."""
+    missing = [place for place in places if not place.exists()]
+    for place in missing:
+        print(f"{place} is not there: left out. ELMAN_DATA names the folder of data.")
+    return not missing
+
+
+def middle(values):
+    """The median, with half the range between the quartiles."""
+    first, median, third = statistics.quantiles(values, n=4) if len(values) > 1 else [*values] * 3
+    return {"median": median, "spread": (third - first) / 2, "of": len(values)}
+
+
+def mean(values):
+    """The mean, with the standard deviation where there are several values."""
+    spread = statistics.stdev(values) if len(values) > 1 else None
+    return {"mean": statistics.fmean(values), "spread": spread, "of": len(values)}
+
+
+class Table:
+    """Rows of cells under named columns; `columns` are their names with the format of their numbers."""
+
+    def __init__(self, name, columns, options):
+        self.name, self.columns, self.save = name, columns, options.save
+        self.rows, self.summary = [], {}
+
+    def __enter__(self):
+        print(f"\n{self.name}\n\n{heading(self.columns)}", flush=True)
+        return self
+
+    def add(self, *cells):
+        if len(cells) != len(self.columns):
+            raise ValueError(f"{self.name}: expected {len(self.columns)} cells, got {len(cells)}: {cells}")
+        self.rows.append(cells)
+        print(line(self.columns, cells), flush=True)
+
+    def sum_up(self, what, value):
+        """A number that is about the whole table."""
+        self.summary[what] = value
+
+    def __exit__(self, kind, *_):
+        if kind:
+            return
+        found = record(self)
+        print(f"\n{caption(found)}", flush=True)
+        if self.save:
+            FOLDER.mkdir(exist_ok=True)
+            place = FOLDER / f"{self.name}.{machine.slug(found['processor']['model'])}.json"
+            place.write_text(written(found))
+
+
+def record(table):
+    """All that is kept of a table."""
+    return {
+        "table": table.name,
+        "command": command(),
+        "commit": machine.commit(),
+        "date": str(date.today()),
+        "processor": machine.processor(),
+        "versions": machine.versions(),
+        "columns": table.columns,
+        "rows": table.rows,
+        "summary": table.summary,
+    }
+
+
+def command():
+    """As it was typed, without the folders that only this machine has."""
+    script, *given = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv)
+    return shlex.join(["python", f"benchmarks/{Path(script).name}", *(word for word in given if word != "--save")])
+
+
+def written(found):
+    """JSON with a row a line."""
+    rows = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in found["rows"])
+    whole = json.dumps(found | {"rows": []}, indent=1, ensure_ascii=False)
+    return whole.replace('"rows": []', f'"rows": [\n{rows}\n ]') + "\n"
+
+
+def heading(columns):
+    return f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|"
+
+
+def line(columns, cells):
+    return f"| {' | '.join(map(shown, cells, columns.values()))} |"
+
+
+def shown(cell, form):
+    """A cell as the page has it."""
+    match cell:
+        case None:
+            return ""
+        case str():
+            return cell
+        case {"spread": spread}:
+            value = format(cell["median"] if "median" in cell else cell["mean"], form)
+            return value if spread is None else f"{value} ± {spread:.2g}"
+        case [least, most]:
+            return f"{least:{form}} to {most:{form}}"
+        case _:
+            return format(cell, form)
+
+
+def caption(found):
+    """What the table sums up to, and where its figures are from."""
+    processor = found["processor"]
+    caches = [f"{level} {size}" for level, size in processor["caches"].items()]
+    parts = filter(None, (processor["instruction_set"], *caches, f"{processor['cores']} cores"))
+    origin = [f"`{found['command']}`", found["date"], *([f"commit {found['commit']}"] if found["commit"] else [])]
+    sums = "; ".join(f"{what}: {value:.3g}" for what, value in found["summary"].items())
+    where = f"{', '.join(origin)}, on {processor['model']} ({', '.join(parts)})."
+    return "\n\n".join(filter(None, (sums and f"{sums}.", where, found.get("note"))))
