@@ -17,7 +17,7 @@ from elman._compilation import use_compilation_cache
 from elman._errors import ArtefactError, ConfigError, Interrupted
 from elman.data.examples import Data
 from elman.fitted import Fitted, fitted_class, from_saved, settings_of
-from elman.tasks._task import Task
+from elman.tasks._task import F, Task
 from elman.training.events import Checkpoint, Evaluated, Event, Finished, Prepared, SaveFailed
 from elman.training.loop import train
 from elman.training.reporters import Reporter, default_reporter
@@ -30,7 +30,7 @@ CHANGEABLE = ("checkpoint_seconds", "learning_rate", "clip")
 
 
 def fit(
-    task: Task,
+    task: Task[F],
     data: Data,
     *,
     out: str | Path | None = None,
@@ -38,7 +38,7 @@ def fit(
     resume: bool = False,
     report: Reporter | None = None,
     **settings: Any,
-) -> Fitted:
+) -> F:
     """Trains `task` on `data` and returns the model of the best evaluation.
 
     Args:
@@ -127,7 +127,7 @@ def unfinished(place: Path) -> tuple[dict[str, Any], Task, Training]:
     return state.values, *settings_of(place, saved)
 
 
-def _fitted(task: Task, data: Data, training: Training, state: TrainState, measures: dict[str, Any]) -> Fitted:
+def _fitted(task: Task[F], data: Data, training: Training, state: TrainState, measures: dict[str, Any]) -> F:
     """The best model so far; before the first evaluation, the latest."""
     best = state.model if state.progress.best_objective is None else state.best
     measures = measures | {"seconds": round(state.progress.seconds, 1)}

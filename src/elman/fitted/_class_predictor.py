@@ -45,7 +45,7 @@ class Prediction(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ClassPredictor(Predictor):
+class ClassPredictor(Predictor[ClassificationMetrics]):
     """A trained model that tells classes. Its probabilities are those at the temperature that was fitted on the
     validation part."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sized
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import jax
 import msgspec
@@ -20,9 +20,12 @@ from elman.data.examples import Data
 from elman.tasks._task import Metrics, Task
 from elman.training.settings import Training
 
+M = TypeVar("M", bound=Metrics, covariant=True)
+"""The measures of a task."""
+
 
 @dataclass(frozen=True)
-class Fitted(ABC):
+class Fitted(ABC, Generic[M]):
     """A trained model of any task; `fit` and `load` make one."""
 
     task: Task
@@ -33,10 +36,10 @@ class Fitted(ABC):
     """What training reached: step, seconds, and the measures of the validation part."""
 
     @property
-    def validation(self) -> Metrics | None:
+    def validation(self) -> M | None:
         """The validation part at the best step; None before the first evaluation."""
         values = self.measures.get("validation")
-        return None if values is None else self.task.metrics_from(values)
+        return None if values is None else cast(M, self.task.metrics_from(values))
 
     def remembering(self, data: Data) -> Self:
         """This model with what it keeps of the data that it learned from; most keep nothing."""
@@ -64,7 +67,7 @@ class Fitted(ABC):
         """Ways to compute the same, by name, with the largest difference between their log-probabilities; for
         `elman.verify`."""
 
-    def evaluate(self, part: Any) -> Metrics:
+    def evaluate(self, part: Any) -> M:
         """Measures a part of the data.
 
         Raises:
@@ -79,9 +82,9 @@ class Fitted(ABC):
             raise DataError("the part was numbered with another vocabulary; read it with fitted.read(path)")
         return self.measured(part)
 
-    def measured(self, part: Any) -> Metrics:
+    def measured(self, part: Any) -> M:
         """The measures of a part that is known to fit; what training found out counts here, where a task has some."""
-        return self.task.evaluate(self.model, part, self.codec)
+        return cast(M, self.task.evaluate(self.model, part, self.codec))
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Writes the artefact directory `path`.
@@ -107,7 +110,7 @@ class Fitted(ABC):
         )
 
 
-class Predictor(Fitted):
+class Predictor(Fitted[M]):
     """A trained model that answers each input by itself."""
 
     needs_input: ClassVar[bool] = True

@@ -28,6 +28,7 @@ from elman.fitted.ecg_stream import EcgStream, StreamState
 from elman.models.segmenter import STRIDE, Segmenter
 from elman.tasks._ecg_chances import Chances, all_chances, pieces, read
 from elman.tasks.ecg import Ecg, EcgPrediction
+from elman.tasks.ecg_metrics import EcgMetrics
 
 LEAST_RATE = 50
 """Samples a second below which no wave can be told."""
@@ -75,7 +76,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class EcgReader(Predictor):
+class EcgReader(Predictor[EcgMetrics]):
     """A trained reader of ECGs; see `predict`, `stream`, `evaluate` and `save`. It is no medical device.
 
     >>> from elman.data.ecg_generator import generate_patients

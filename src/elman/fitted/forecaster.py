@@ -39,7 +39,7 @@ Intervals = Literal["conformal", "model"]
 
 
 @dataclass(frozen=True)
-class FittedForecaster(Predictor):
+class FittedForecaster(Predictor[ForecastMetrics]):
     """A trained forecaster of time series. It remembers the series that it was trained on up to their last rows.
 
     >>> task = elman.Forecasting(horizon=4, window=12, hidden_size=8)

@@ -21,13 +21,13 @@ from elman.decoding.generate import generate, prefill
 from elman.decoding.settings import Sampling
 from elman.fitted._fitted import Fitted, largest_difference
 from elman.models.language_model import LanguageModel
-from elman.tasks.language_modelling import LanguageModelling
+from elman.tasks.language_modelling import LanguageMetrics, LanguageModelling
 
 _STEPS, _CHUNK = 96, 7
 
 
 @dataclass(frozen=True)
-class FittedLanguageModel(Fitted):
+class FittedLanguageModel(Fitted[LanguageMetrics]):
     """A trained language model; see `evaluate`, `generate`, `next` and `save`.
 
     >>> task = elman.LanguageModelling(hidden_size=16, embedding_size=8, batch_size=4, unroll_length=16)

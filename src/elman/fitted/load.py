@@ -12,7 +12,7 @@ from elman import artefact
 from elman._compilation import use_compilation_cache
 from elman._errors import ArtefactError, ConfigError
 from elman.fitted._fitted import Fitted
-from elman.tasks._task import Task
+from elman.tasks._task import F, Task
 from elman.tasks.kinds import TASKS, find_task
 from elman.training.settings import Training
 
@@ -46,7 +46,7 @@ def load(path: str | Path) -> Fitted:
     return from_saved(Path(path), artefact.read(Path(path)))
 
 
-def fitted_class(task: Task) -> type[Fitted]:
+def fitted_class(task: Task[F]) -> type[F]:
     """What a trained model of `task` is."""
     module, name = _FITTED[type(task).__name__].split(":")
     return getattr(import_module(module), name)

@@ -25,6 +25,7 @@ from elman.decoding.tagging import Scored
 from elman.fitted._fitted import Predictor, largest_difference
 from elman.models.tagger import TaggingModel
 from elman.tasks.tagging import EVALUATION_WORDS, Tagging, TagPrediction
+from elman.tasks.tagging_metrics import TaggingMetrics
 
 FEW_WORDS = 64
 """Words of a batch for few sentences, padding included."""
@@ -63,7 +64,7 @@ class TaggedSentence:
 
 
 @dataclass(frozen=True)
-class Tagger(Predictor):
+class Tagger(Predictor[TaggingMetrics]):
     """A trained tagger; see `predict`, `predict_all`, `n_best`, `marginals`, `evaluate` and `save`. A sentence is a
     text, which is split into words, or a sequence of words; of any length.
 

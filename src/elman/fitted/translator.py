@@ -23,6 +23,7 @@ from elman.fitted._fitted import Predictor, largest_difference
 from elman.models.seq2seq import EncoderDecoder, shifted
 from elman.tasks._answers import Candidate, answers
 from elman.tasks.seq2seq import Seq2Seq
+from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
 
 
 class AttentionMap(NamedTuple):
@@ -36,7 +37,7 @@ class AttentionMap(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Translator(Predictor):
+class Translator(Predictor[Seq2SeqMetrics]):
     """A trained encoder-decoder; see `predict`, `predict_all`, `n_best`, `attention`, `evaluate` and `save`.
 
     Answers are the same to the last bit whatever is answered beside them.

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from elman._errors import ConfigError
-from elman.tasks._task import Task
+from elman.tasks._task import F, Task
 
 if TYPE_CHECKING:
     from elman.data.vectors import Vectors
@@ -39,7 +39,7 @@ class KnownWords(NamedTuple):
     """How many, at the end, were not in the training part but came with vectors."""
 
 
-class Pretrained(Task, frozen=True, kw_only=True):
+class Pretrained(Task[F], frozen=True, kw_only=True):
     """Settings for pretrained weights, and what follows from them. They are for the part of the model that is called
     `embedding`: a table, or language models that read the text."""
 

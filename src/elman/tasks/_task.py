@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from elman._config import Config
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from elman._types import Carry
     from elman.data.examples import Data
+    from elman.fitted._fitted import Fitted
+
+F = TypeVar("F", bound="Fitted[Any]", covariant=True)
+"""The `Fitted` that a task becomes by training."""
 
 
 class Batches(Protocol):
@@ -43,7 +47,7 @@ class Metrics(Protocol):
         ...
 
 
-class Task(Config, frozen=True, kw_only=True):
+class Task(Config, Generic[F], frozen=True, kw_only=True):
     """Base of all tasks: frozen settings, and the way from a file to a loss.
 
     A batch is a tuple of arrays whose first axis is rows. The sum and count of a loss are over real tokens or examples.

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from elman.data.examples import Data, Part
     from elman.data.labelled import Labelled
     from elman.data.text_codec import Reading, TextCodec
+    from elman.fitted.classifier import Classifier
     from elman.models.classifier import ClassificationModel
     from elman.models.readers import LanguageReaders
     from elman.tasks.classification_metrics import ClassificationMetrics
@@ -53,7 +54,7 @@ class ClassPrediction(Config, frozen=True, kw_only=True):
     """Write the probability of every class, not of the answer alone."""
 
 
-class Classification(Pretrained, frozen=True, kw_only=True, tag=True):
+class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=True):
     """Tell the class of a text.
 
     >>> task = Classification(hidden_size=8, embedding_size=8)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from elman.data.ecg_batches import EcgBatch, EcgBatches
     from elman.data.ecg_codec import EcgCodec
     from elman.data.examples import Data, Part
+    from elman.fitted.ecg_reader import EcgReader
     from elman.models.segmenter import Segmenter
 
 GENERATED = "ecg"
@@ -72,7 +73,7 @@ class EcgPrediction(Config, frozen=True, kw_only=True):
     """Samples a second of a stream, or of a table without a column of time."""
 
 
-class Ecg(Task, frozen=True, kw_only=True, tag=True):
+class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
     """Find waves and beats in each lead of an ECG.
 
     >>> Ecg(causal=True).delay, Ecg().delay

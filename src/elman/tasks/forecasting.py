@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from elman.data.history_rows import SeriesColumns
     from elman.data.stamps import Frequency
     from elman.data.windows import Ends, WindowBatch, WindowPart, Windows
+    from elman.fitted.forecaster import FittedForecaster
     from elman.models.forecaster import Forecaster, Sizes
     from elman.tasks.forecasting_metrics import ForecastMetrics
 
@@ -55,7 +56,7 @@ class ForecastPrediction(Config, frozen=True, kw_only=True):
     """Write the model, which remembers the rows that were given, here; over itself, too."""
 
 
-class Forecasting(Task, frozen=True, kw_only=True, tag=True):
+class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True):
     """Tell the next steps of time series.
 
     >>> import tempfile

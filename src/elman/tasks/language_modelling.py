@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from elman.data.streams import Batch, Streams, Tokens
     from elman.data.text import TextSource
     from elman.data.vocabulary import AnyVocabulary
+    from elman.fitted.language_model import FittedLanguageModel
     from elman.models.language_model import LanguageModel
 
 EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 64
@@ -47,7 +48,7 @@ EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 64
 starts hardly count."""
 
 
-class LanguageModelling(Task, frozen=True, kw_only=True, tag=True):
+class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, tag=True):
     """Predict the next token of a text.
 
     >>> task = LanguageModelling(hidden_size=32, validation=20, test=0)

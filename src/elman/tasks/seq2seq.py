@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from elman.data.pair_batches import PairBatch, PairBatches
     from elman.data.pair_codec import PairCodec
     from elman.data.pairs import Pair
+    from elman.fitted.translator import Translator
     from elman.models.seq2seq import EncoderDecoder
 
 Unit = Literal["characters", "words", "subwords"]
@@ -49,7 +50,7 @@ LARGEST_VALIDATION = 5_000
 """Pairs that a share sets aside for validation at most: all of them are answered in every evaluation."""
 
 
-class Seq2Seq(Task, frozen=True, kw_only=True, tag=True):
+class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
     """Answer a text with a text: sums, translations, pronunciations.
 
     >>> task = Seq2Seq(digits=2, examples=1000, validation=50, test=50)

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from elman.data.examples import Data, Part
     from elman.data.series import Columns, Series, SeriesParts
     from elman.data.series_codec import SeriesCodec
+    from elman.fitted.series_classifier import SeriesClassifier
     from elman.models.classifier import ClassificationModel
     from elman.tasks.classification_metrics import ClassificationMetrics
 
 
-class SeriesClassification(Task, frozen=True, kw_only=True, tag=True):
+class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, tag=True):
     """Tell the class of a numeric series.
 
     >>> task = SeriesClassification(hidden_size=8, embedding_size=8)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from elman.data.tag_batches import TagBatch, TagBatches
     from elman.data.tag_codec import TagCodec
     from elman.data.tagged import Tagged
+    from elman.fitted.tagger import Tagger
     from elman.models.readers import LanguageReaders
     from elman.models.tagger import TaggingModel
 
@@ -49,7 +50,7 @@ class TagPrediction(Config, frozen=True, kw_only=True):
     """Tell how probable each tag is."""
 
 
-class Tagging(Pretrained, frozen=True, kw_only=True, tag=True):
+class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
     """Tag every word.
 
     >>> task = Tagging(hidden_size=16, validation=0, test=0)
