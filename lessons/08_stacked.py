@@ -88,8 +88,8 @@ sample = jnp.asarray(ids[: 16 * 512].reshape(16, 512))
 xs = trained["norm"](trained["embedding"](sample), statistics)
 half_lives = []
 for cell in trained["layers"].cells:
-    _, xs, taps = elman.unroll(cell, xs, taps=("f",))
-    kept = np.exp(np.log(np.asarray(taps["f"]).clip(1e-6, 1 - 1e-6)).mean((0, 1)))  # a unit's geometric mean
+    _, xs, seen = elman.tap(cell, xs, names=("f",))
+    kept = np.exp(np.log(np.asarray(seen["f"]).clip(1e-6, 1 - 1e-6)).mean((0, 1)))  # a unit's geometric mean
     half_lives.append(np.log(0.5) / np.log(kept))
     print(f"half is forgotten after {np.median(half_lives[-1]):.1f} characters, by the slowest tenth after", end=" ")
     print(f"{np.quantile(half_lives[-1], 0.9):.1f}")

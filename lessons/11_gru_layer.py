@@ -93,15 +93,13 @@ print(repr(eight), "->", repr(answer))
 # %% [markdown]
 # ## The gates at work
 #
-# `unroll` shows any gate when asked for it by name. Here are the 40 units whose update gate moves most while the
+# `elman.tap` shows every gate by its name. Here are the 40 units whose update gate moves most while the
 # network reads a few words: dark where a unit keeps its state, light where it takes the candidate.
 
 # %%
 phrase = "the truth of the matter is"
-carry, states, taps = elman.unroll(
-    trained["recurrent"], jax.nn.one_hot(characters.encode(phrase), VOCAB)[None], taps=("r", "z", "n", "carry")
-)
-kept = np.asarray(taps["z"][0])
+carry, states, seen = elman.tap(trained["recurrent"], jax.nn.one_hot(characters.encode(phrase), VOCAB)[None])
+kept = np.asarray(seen["z"][0])
 moving = np.argsort(-kept.std(0))[:40]
 drawing, axes = figure(width=8, height=5)
 axes.imshow(kept[:, moving].T, cmap="Greys", vmin=0, vmax=1, aspect="auto")
@@ -109,7 +107,7 @@ axes.set_xticks(range(len(phrase)), [character.replace(" ", "␣") for character
 axes.set_ylabel("units, the most moving first")
 show(drawing, "11-gates")
 before = np.concatenate([np.zeros((1, HIDDEN)), np.asarray(states[0])[:-1]])
-by_gates = (1 - kept) * np.asarray(taps["n"][0]) + kept * before
+by_gates = (1 - kept) * np.asarray(seen["n"][0]) + kept * before
 difference = float(np.abs(by_gates - np.asarray(states[0])).max())
 print(f"the state from the gates, by the last equation: largest difference {difference:.0e}")
 spaces = np.array([character == " " for character in phrase])

@@ -89,14 +89,14 @@ trained = epoch.model
 # %% [markdown]
 # ## Looking in
 #
-# `unroll(..., taps="all")` gives every gate and the state at every step, beside the outputs. New texts, ten times as
+# `elman.tap` gives every gate and the state at every step, beside the outputs. New texts, ten times as
 # long as those that were learnt from; the first begins with an example to look at.
 
 
 # %%
 @jax.jit
 def look(model, inputs):
-    _, hidden, seen = elman.unroll(model["recurrent"], model["embedding"](inputs), taps="all")
+    _, hidden, seen = elman.tap(model["recurrent"], model["embedding"](inputs))
     return hidden, model["output"](hidden).argmax(-1), seen
 
 
@@ -176,6 +176,6 @@ show(drawing, "16-gates")
 #
 # ## Try next
 #
-# - Look at a GRU: its z keeps and adds with one gate, and it shows all it has. `taps=("r", "z")`.
+# - Look at a GRU: its z keeps and adds with one gate, and it shows all it has. `names=("r", "z")`.
 # - Give the LSTM more units, or two. How many does the notepad need? It can be in four states.
 # - Put `elman.Elman` in the place of the LSTM, and make the dots more frequent. When does it lose the note?

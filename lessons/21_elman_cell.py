@@ -182,7 +182,7 @@ print("surprise at the first two letters:", ", ".join(f"{name} {value:.3f} nats"
 #
 # ## Try next
 #
-# - Look at the states: `elman.unroll(trained, ..., taps=("carry",))` and a plot of two of the sixteen numbers, one
+# - Look at the states: `elman.tap(trained, ...)` and a plot of two of the sixteen numbers, one
 #   point for each letter and place. Do the three u of guuu lie apart?
 # - Take the output layer out: `elman.Elman` and a `Dense` behind it give the same, since only h goes on.
 # - `elman.LearnedStart` puts a learnt start on any cell, such as `elman.LSTM`.

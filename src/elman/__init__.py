@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from elman.fitting import fit
     from elman.inspection.verify import verify
     from elman.inspection.words import word_vectors
-    from elman.recurrence import unroll
+    from elman.recurrence import tap, unroll
     from elman.tasks import Classification, Ecg, Forecasting, LanguageModelling, Seq2Seq, SeriesClassification, Tagging
     from elman.training.settings import Training
 
@@ -96,7 +96,7 @@ _HOMES = {
     "elman.fitting": ("fit",),
     "elman.inspection.verify": ("verify",),
     "elman.inspection.words": ("word_vectors",),
-    "elman.recurrence": ("unroll",),
+    "elman.recurrence": ("tap", "unroll"),
     "elman.tasks": (
         "Classification",
         "Ecg",
@@ -156,6 +156,7 @@ __all__ = [
     "fit",
     "load",
     "open_vectors",
+    "tap",
     "unroll",
     "verify",
     "word_vectors",

@@ -14,7 +14,7 @@
 | jit | gives what eager gives |
 | traces | cells of equal sizes share one compiled program |
 | rows | a sequence gives the same alone as in its batch |
-| taps | change no value; they show the carry and the gates that a plain loop meets |
+| taps | `tap` changes no value and shows the carry and the gates that a plain loop meets |
 | engines | every engine that serves the cell gives the values and gradients of `scan` |
 
 Values are compared in float64 unless said otherwise, from a state that the cell itself reached.
@@ -36,10 +36,8 @@ from jax.tree_util import keystr, tree_leaves_with_path
 from elman._errors import ConfigError
 from elman.cells import Cell
 from elman.cells.find import build_cell
-from elman.recurrence import start_carry, unroll
+from elman.recurrence import start_carry, tap, unroll
 from elman.recurrence.unroll import Engine
-
-_unroll: Any = unroll  # what it returns depends on taps, which a type checker does not follow
 
 Loop = Callable[[Any, np.ndarray], np.ndarray]
 """(cell, xs of one sequence: time feature) -> outputs: time hidden; the cell's weights are float64 NumPy arrays."""
@@ -154,13 +152,13 @@ class _Trial(NamedTuple):
 
 def _trial(build: Callable[[int], Cell], loop: Loop | None, fixed: tuple[str, ...], seed: int) -> _Trial:
     # A function of its own, so that nothing compiled for another trial is met again.
-    run = jax.jit(lambda *arguments, reverse=False: _unroll(*arguments, reverse=reverse), static_argnames="reverse")
+    run = jax.jit(lambda *arguments, reverse=False: unroll(*arguments, reverse=reverse), static_argnames="reverse")
     with jax.enable_x64(True):
         cell = _as(jnp.float64, _shaken(build(seed), seed))
         # Numbers that float32 holds, so that the run in float32 starts from the very same.
         numbers = np.random.default_rng(seed).normal(size=(2, BATCH, TIME, cell.input_size)).astype(np.float32)
         xs, others = jnp.asarray(numbers, jnp.float64)
-        carry, _ = _unroll(cell, others, engine="scan")
+        carry, _ = unroll(cell, others, engine="scan")
     return _Trial(cell, xs, carry, run, build, loop, fixed)
 
 
@@ -242,7 +240,7 @@ def _gradients(t: _Trial) -> None:
     vector, unravel = ravel_pytree(numbers)
 
     def loss(vector: jax.Array, engine: Engine) -> jax.Array:
-        return _weighed(_unroll(**rebuild(unravel(vector)), engine=engine))
+        return _weighed(unroll(**rebuild(unravel(vector)), engine=engine))
 
     def slope(place: jax.Array) -> jax.Array:
         ahead, behind = (loss(vector.at[place].add(step), "scan") for step in (_STEP, -_STEP))
@@ -290,7 +288,7 @@ def _reverse(t: _Trial) -> None:
 
 def _jit(t: _Trial) -> None:
     carry, ys = t.run(t.cell, t.xs, t.carry)
-    expected_carry, expected = _unroll(t.cell, t.xs, t.carry)
+    expected_carry, expected = unroll(t.cell, t.xs, t.carry)
     _same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, EXACT)
 
 
@@ -300,7 +298,7 @@ def _traces(t: _Trial) -> None:
     @jax.jit
     def run(cell: Cell, xs: jax.Array) -> jax.Array:
         traces.append(cell)
-        return _unroll(cell, xs)[1]
+        return unroll(cell, xs)[1]
 
     cells = [_as(jnp.float64, t.build(key)) for key in (1, 2)]
     for cell in cells:
@@ -322,7 +320,7 @@ def _rows(t: _Trial) -> None:
 
 
 def _taps(t: _Trial) -> None:
-    carry, ys, seen = _unroll(t.cell, t.xs, taps="all")
+    carry, ys, seen = tap(t.cell, t.xs)
     expected_carry, expected = t.run(t.cell, t.xs, None)
     _same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, EXACT)
     _same({"tap": seen}, {"tap": _plain_loop(t.cell, t.xs)[1]}, EXACT)
@@ -371,12 +369,12 @@ Run = Callable[[Cell, jax.Array, Any], tuple[Any, jax.Array]]
 
 
 def _with(**options: Any) -> Run:
-    return lambda cell, xs, carry: _unroll(cell, xs, carry, **options)
+    return lambda cell, xs, carry: unroll(cell, xs, carry, **options)
 
 
 def _serves(engine: Engine, t: _Trial, options: dict[str, Any]) -> bool:
     try:
-        jax.eval_shape(lambda: _unroll(t.cell, t.xs, t.carry, engine=engine, **options))
+        jax.eval_shape(lambda: unroll(t.cell, t.xs, t.carry, engine=engine, **options))
     except ConfigError:
         return False
     return True
@@ -393,7 +391,7 @@ def _apart(pieces: list[list[tuple[int, int]]], *, reverse: bool = False) -> Run
             for place, (first, end) in enumerate(spans):
                 now = start_carry(cell, 1) if place else now
                 if end > first:
-                    now, found = _unroll(cell, xs[row : row + 1, first:end], now, reverse=reverse, engine="scan")
+                    now, found = unroll(cell, xs[row : row + 1, first:end], now, reverse=reverse, engine="scan")
                     ys = ys.at[row, first:end].set(found[0])
             last.append(now)
         return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *last), ys
@@ -402,7 +400,7 @@ def _apart(pieces: list[list[tuple[int, int]]], *, reverse: bool = False) -> Run
 
 
 def _plain_loop(cell: Cell, xs: jax.Array) -> tuple[jax.Array, dict[str, Any]]:
-    """The outputs of `step` in a Python loop, from `init_carry`, and what taps should see."""
+    """The outputs of `step` in a Python loop, from `init_carry`, and the states and gates that `tap` is to show."""
     rows = []
     for row in xs:
         carry, steps = cell.init_carry(), []

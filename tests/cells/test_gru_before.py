@@ -4,7 +4,7 @@ import pytest
 
 import elman
 from elman.cells import GRU, ResetBeforeGRU
-from elman.recurrence import engine_for, unroll
+from elman.recurrence import engine_for, tap, unroll
 from tests.cells.checks import HIDDEN, INPUT, check_gradients, check_values, inputs, loss, shaken, sigmoid, weights
 
 CANDIDATES = {"tanh": np.tanh, "sigmoid": sigmoid, "relu": lambda x: np.maximum(x, 0)}
@@ -58,7 +58,7 @@ def test_the_lessons_joined_weights_are_the_same_network():
 
 def test_taps_show_the_gates():
     cell, xs = shaken(ResetBeforeGRU(INPUT, HIDDEN, key=jr.key(0))), inputs()
-    _, ys, seen = unroll(cell, xs, taps="all")
+    _, ys, seen = tap(cell, xs)
     before = np.concatenate([np.zeros((len(xs), 1, HIDDEN)), ys[:, :-1]], 1)
     np.testing.assert_allclose((1 - seen["z"]) * seen["n"] + seen["z"] * before, ys, atol=1e-6)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from elman.cells import LRU
-from elman.recurrence import unroll
+from elman.recurrence import tap
 from tests.cells.paper import check_chunks, check_gradients, check_values, full_carry, shaken
 
 HIDDEN = 5
@@ -49,7 +49,7 @@ def test_eigenvalues_start_uniform_on_the_ring():
 
 def test_short_and_long_memories_start_at_the_same_size():
     cell = LRU(1, 100, r_min=0.6, r_max=0.99, key=jr.key(0))
-    _, _, seen = unroll(cell, jr.normal(jr.key(1), (4, 3000, 1)), taps=["carry"])
+    _, _, seen = tap(cell, jr.normal(jr.key(1), (4, 3000, 1)), names=["carry"])
     power = jnp.mean(jnp.abs(seen["carry"][:, 500:]) ** 2, axis=(0, 1)) / jnp.sum(cell.input_kernel**2, (0, 1))
     np.testing.assert_allclose(power, np.ones(100), rtol=0.35)
     assert float(power.mean()) == pytest.approx(1, rel=0.05)

@@ -6,7 +6,7 @@ import pytest
 
 import elman
 from elman.cells import MLSTM
-from elman.recurrence import unroll
+from elman.recurrence import tap, unroll
 from tests.cells.paper import check_chunks, check_gradients, check_values, shaken, sigmoid
 
 HIDDEN = 6
@@ -45,7 +45,7 @@ def test_values_are_the_papers(heads):
         cell = shaken(MLSTM, HIDDEN, heads=heads)
         # Both sides of max(|n . q|, 1) are met.
         weight = lambda g, carry: abs((g.q * carry.n).sum(-1)) * np.exp(carry.m)
-        _, _, seen = unroll(cell, jr.normal(jr.key(9), (3, 7, 4)), taps="all")
+        _, _, seen = tap(cell, jr.normal(jr.key(9), (3, 7, 4)))
         gates = elman.cells.mlstm.MLSTMGates(**{name: seen[name] for name in "ifoqkvm"})
         above = weight(gates, seen["carry"]) > 1
         assert above.any()

@@ -19,7 +19,7 @@ from elman.cells import (
     WeightDropout,
     Zoneout,
 )
-from elman.recurrence import engine_for, unroll
+from elman.recurrence import engine_for, tap, unroll
 from tests.cells.checks import (
     BATCH,
     HIDDEN,
@@ -109,7 +109,7 @@ def test_a_cell_without_a_recurrent_kernel_is_refused(wrap):
 
 def kept_by(cell, xs, key):
     """Where each part of the carry is exactly what it was a step before."""
-    carries = unroll(cell.sample(key), xs, taps="carry")[2]["carry"]
+    carries = tap(cell.sample(key), xs, names="carry")[2]["carry"]
     start = jax.tree.map(lambda leaf: jnp.zeros_like(leaf[:, :1]), carries)
     return jax.tree.map(
         lambda now, first: np.asarray(now == jnp.concatenate([first, now[:, :-1]], axis=1)), carries, start
@@ -149,7 +149,7 @@ def test_after_training_zoneout_is_the_expected_mix():
 
 def test_the_output_is_the_state_with_its_noise():
     cell, xs = Zoneout(made(LSTM), rate=0.5).sample(jr.key(1)), inputs()
-    _, ys, seen = unroll(cell, xs, taps="carry")
+    _, ys, seen = tap(cell, xs, names="carry")
     np.testing.assert_array_equal(ys, seen["carry"].h)
 
 

@@ -8,7 +8,7 @@ import pytest
 import elman
 from elman.cells import GRU, LSTM, Elman, LearnedStart, LSTMCarry, Normalised, Residual, Zoneout
 from elman.cells.find import build_cell
-from elman.recurrence import engine_for, unroll
+from elman.recurrence import engine_for, tap, unroll
 from tests.cells.checks import HIDDEN, INPUT, check_gradients, check_values, inputs, loss, shaken, sigmoid, weights
 
 CELLS = pytest.mark.parametrize("kind", [Elman, GRU, LSTM])
@@ -100,13 +100,13 @@ def test_wrappers_nest_in_any_order():
     assert all(bool(jnp.isfinite(ys).all()) and not np.allclose(ys, unroll(one, xs)[1]) for ys in noise)
 
 
-@pytest.mark.parametrize("taps", ["all", "f"])
-def test_taps_look_through_wrappers(taps):
+@pytest.mark.parametrize("names", ["all", "f"])
+def test_taps_look_through_wrappers(names):
     inner = LSTM(HIDDEN, HIDDEN, key=jr.key(0))
     xs = inputs(size=HIDDEN)
     for cell in (inner, Residual(inner), Residual(LearnedStart(inner)), Normalised(inner), Zoneout(inner, rate=0.1)):
         for sampled in (cell, cell.sample(jr.key(0))):
-            seen = unroll(sampled, xs, taps=taps)[2]
+            seen = tap(sampled, xs, names=names)[2]
             assert seen["f"].shape == (3, 6, HIDDEN)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import elman
 from elman.cells import GRU, LSTM, Elman
-from elman.recurrence import engine_for, native, unroll
+from elman.recurrence import engine_for, native, tap, unroll
 from elman.recurrence.native import engine
 from tests.recurrence.kernels import needs_kernels
 
@@ -95,7 +95,7 @@ def test_gates_are_right_to_float_rounding():
     _, ys = unroll(cell, xs, engine="native")
     exact = np.tanh(np.asarray(xs, np.float64))
     assert np.abs(np.asarray(ys) - exact).max() < 1e-7
-    _, _, seen = unroll(_lstm_of_ones(), xs, taps=("i",), engine="native")
+    _, _, seen = tap(_lstm_of_ones(), xs, names=("i",), engine="native")
     exact = 1 / (1 + np.exp(-np.asarray(xs, np.float64)))
     assert np.abs(np.asarray(seen["i"]) - exact).max() < 1e-7
 
@@ -126,7 +126,7 @@ def test_gradients_come_by_taps_too(kind):
     cell, xs, carry = layer(kind, 3, 5, 4, 6)
 
     def loss(cell, xs, carry, engine):
-        _, _, seen = unroll(cell, xs, carry, taps="all", engine=engine, lengths=jnp.array([5, 2, 0]))
+        _, _, seen = tap(cell, xs, carry, engine=engine, lengths=jnp.array([5, 2, 0]))
         return weigh(seen)
 
     gradients = [jax.grad(loss, argnums=(0, 1, 2))(cell, xs, carry, engine) for engine in ("native", "scan")]

@@ -8,7 +8,7 @@ import pytest
 
 import elman
 from elman.cells import GRU, LRU, RGLRU, LinearCell, MinGRU, MinLSTM
-from elman.recurrence import engine_for, unroll
+from elman.recurrence import engine_for, tap, unroll
 
 BATCH, TIME, INPUT, HIDDEN = 3, 7, 4, 5
 
@@ -71,9 +71,9 @@ def test_values_taps_and_gradients_are_those_of_scan(kind, with_carry):
             values = []
             for call in CALLS:
                 lengths = None if call["padding"] is None else jnp.array([7, 3, 0])
-                options = dict(padding=call["padding"] or "right", reverse=call["reverse"], taps="all", engine=engine)
+                options = dict(padding=call["padding"] or "right", reverse=call["reverse"], engine=engine)
                 resets = restarts if call["resets"] else None
-                values.append(unroll(cell, xs, carry, lengths=lengths, resets=resets, **options))
+                values.append(tap(cell, xs, carry, lengths=lengths, resets=resets, **options))
             return weigh(values), values
 
         gradient = jax.grad(both, argnums=(1, 2, 3) if with_carry else (1, 2), has_aux=True)

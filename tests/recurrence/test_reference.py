@@ -9,7 +9,7 @@ import pytest
 
 import elman
 from elman.cells import LSTM, Elman
-from elman.recurrence import reference, unroll
+from elman.recurrence import reference, tap
 from elman.recurrence.reference import backward, forward, gradient_check, loss_and_gradients, softmax_cross_entropy
 from tests.conftest import SMALL_TEXT
 from tests.recurrence.oracle import loop
@@ -101,7 +101,7 @@ def test_values_gates_and_gradients_are_those_of_unroll(cell, situation):
         make = elman.cells.lstm.LSTMCarry if cell == "lstm" else (lambda h: h)
 
         def run(module, xs, carry):
-            last, ys, taps = unroll(module, xs, carry, taps="all", **told)
+            last, ys, taps = tap(module, xs, carry, **told)
             return (last, ys), taps
 
         inputs = module, jnp.asarray(xs), make(**jax.tree.map(jnp.asarray, carry))

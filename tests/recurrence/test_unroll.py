@@ -7,7 +7,7 @@ import pytest
 
 import elman
 from elman.cells import GRU, LSTM, Elman, LSTMCarry
-from elman.recurrence import engine_for, unroll
+from elman.recurrence import engine_for, tap, unroll
 from tests.recurrence.kernels import needs_kernels
 from tests.recurrence.oracle import loop
 
@@ -255,7 +255,9 @@ def test_an_engine_that_cannot_serve_says_why(xs):
     with pytest.raises(elman.ConfigError, match="padding: expected 'right' or 'left'"):
         unroll(shaken(GRU), xs, lengths=jnp.array([1, 2, 3]), padding="both")
     with pytest.raises(elman.ConfigError, match="no tap 'zz'; .*GRU has carry, r, z, n"):
-        unroll(shaken(GRU), xs, taps=("zz",))
+        tap(shaken(GRU), xs, names=("zz",))
+    with pytest.raises(elman.ConfigError, match=r"unroll returns \(carry, ys\) .*; elman.tap\(.*\) returns"):
+        unroll(shaken(GRU), xs, taps="all")
 
 
 @CELLS
@@ -266,7 +268,7 @@ def test_taps_are_the_states_and_gates_of_a_loop_over_steps(kind, engine, paddin
     first = jax.tree.map(lambda leaf: jnp.full((BATCH, HIDDEN), 0.2), cell.init_carry())
     how = dict(lengths=jnp.asarray(lengths), padding=padding, reverse=reverse)
     plain = unroll(cell, xs, first, engine=engine, **how)
-    *same, seen = unroll(cell, xs, first, taps="all", engine=engine, **how)
+    *same, seen = tap(cell, xs, first, engine=engine, **how)
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b), tuple(same), plain)
     gate_names = getattr(cell.gates(cell.init_carry(), cell.project(xs[:, :1])[0, 0]), "_fields", ())
     assert set(seen) == {"carry", *gate_names}

@@ -16,7 +16,7 @@ class Cell(eqx.Module):
 
     A new cell needs `init_carry` and `step`. `project` is worth writing where a part of the step needs the
     input alone: it then runs once for all steps, as one large product, before the recurrence starts. `gates` names
-    what `unroll(..., taps=...)` can look at.
+    what `elman.tap` shows beside the carry.
 
     ```python
     class Fading(elman.Cell):

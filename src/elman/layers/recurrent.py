@@ -61,7 +61,7 @@ def run(
     """The last carry and the output at every step, zero at padding; `key=None` means without noise."""
     if isinstance(layer, Bidirectional):
         return layer(xs, carry, lengths=lengths, padding=padding, engine=engine, key=key)
-    carry, ys = unroll(layer.sample(key), xs, carry, lengths=lengths, padding=padding, engine=engine)[:2]
+    carry, ys = unroll(layer.sample(key), xs, carry, lengths=lengths, padding=padding, engine=engine)
     return carry, ys
 
 

@@ -1,5 +1,5 @@
 """How a cell runs over time."""
 
-from elman.recurrence.unroll import engine_for, start_carry, unroll
+from elman.recurrence.unroll import engine_for, start_carry, tap, unroll
 
-__all__ = ["engine_for", "start_carry", "unroll"]
+__all__ = ["engine_for", "start_carry", "tap", "unroll"]

@@ -27,7 +27,7 @@ def refusal(cell: Cell, *, masked: bool, tapped: bool, short: bool) -> str | Non
     """Why this engine cannot serve a call; None where it can."""
     if type(cell) not in (Elman, GRU, LSTM):
         return f"{type(cell).__name__} has no equations in recurrence.reference"
-    return "its taps are given by recurrence.reference.forward" if tapped else None
+    return "its gates and states are shown by recurrence.reference.forward" if tapped else None
 
 
 def run(

@@ -34,7 +34,7 @@ def refusal(cell: Cell, *, masked: bool, tapped: bool, short: bool) -> str | Non
         return f"{type(cell).__name__} has no hand-derived backward pass"
     if masked:
         return "the hand-derived backward pass takes no lengths and no resets"
-    return "the hand-derived backward pass has no taps" if tapped else None
+    return "the hand-derived backward pass keeps no gates to tap" if tapped else None
 
 
 def run(

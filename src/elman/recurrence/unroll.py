@@ -18,7 +18,7 @@ from elman.recurrence.steps import Steps
 
 Engine = Literal["auto", "native", "fused", "parallel", "scan", "reference"]
 
-Taps = Sequence[str] | Literal["all"]
+Names = Sequence[str] | Literal["all"]
 
 SHORT = range(5, 16)
 """Numbers of steps, over all sequences, for which the native kernels' preparations cost more than they bring. Fewer are
@@ -34,10 +34,10 @@ def unroll(
     padding: Padding = "right",
     resets: Bool[Array, "batch time"] | None = None,
     reverse: bool = False,
-    taps: Taps = (),
     engine: Engine = "auto",
-) -> tuple[Carry, Float[Array, "batch time hidden"]] | tuple[Carry, Float[Array, "batch time hidden"], dict[str, Any]]:
-    """Runs `cell` along time; returns the last carry and every step's output, and the taps where some are asked for.
+    taps: None = None,
+) -> tuple[Carry, Float[Array, "batch time hidden"]]:
+    """Runs `cell` along time; returns the last carry and every step's output.
 
     Args:
         cell: any `Cell`.
@@ -49,15 +49,14 @@ def unroll(
         resets: True restarts the state from `cell.init_carry()` before that step and cuts the gradient there; it does
             nothing at padding.
         reverse: from the last step to the first; outputs keep their places.
-        taps: what to look at: "carry" for the state after each step, and the names of the cell's gates; "all" for all
-            of them. The third value is then a dict of them, each with leading axes batch and time.
         engine: who computes; "auto" takes the fastest that serves the call (`engine_for` tells which and why). All give
             the same numbers to rounding and can be differentiated in reverse mode, twice too, but for "reference",
             NumPy in float64 to check the others by; forward mode (jax.jvp, jax.jacfwd) is for "scan".
+        taps: an error: gates and states are what `tap` returns.
 
     Raises:
         ShapeError: arrays that do not fit the cell or each other, or lengths outside 0 to time.
-        ConfigError: an engine or a tap that cannot serve this call.
+        ConfigError: an engine that cannot serve this call.
 
     >>> from elman.cells import LSTM
     >>> cell, xs = LSTM(3, 4, key=jax.random.key(0)), jnp.ones((2, 5, 3))
@@ -66,27 +65,53 @@ def unroll(
     >>> again, _ = unroll(cell, xs[:, 2:], half)
     >>> bool(jnp.allclose(carry.c, again.c, atol=1e-6)), ys.shape
     (True, (2, 5, 4))
-    >>> _, _, seen = unroll(cell, xs, taps=("carry", "f"))
-    >>> seen["f"].shape, bool((seen["carry"].h == ys).all())
-    ((2, 5, 4), True)
     """
-    _check_inputs(cell, xs)
-    _check_lengths(xs, lengths, padding)
-    _check_resets(xs, resets)
-    start = start_carry(cell, xs.shape[0])
-    carry = start if carry is None else carry
-    _check_carry(cell, carry, start)
-    wanted = _tap_names(cell, taps)
-    masked, short = lengths is not None or resets is not None, xs.shape[0] * xs.shape[1] in SHORT
-    chosen = _choose(engine, cell, masked=masked, tapped=bool(wanted), short=short and engine == "auto")
+    if taps is not None:
+        raise ConfigError(
+            "unroll returns (carry, ys) and takes no taps; elman.tap(cell, xs, names=...) returns (carry, ys, seen)"
+        )
+    carry, ys, _ = _run(cell, xs, carry, Steps(lengths, padding, resets, reverse), (), engine)
+    return carry, ys
 
-    steps = Steps(lengths, padding, resets, reverse)
-    carry, ys, tapped = _ENGINES[chosen].run(cell.core, xs, carry, start=start, steps=steps, wanted=wanted)
-    return (carry, ys, tapped) if wanted else (carry, ys)
+
+def tap(
+    cell: Cell,
+    xs: Float[Array, "batch time feature"],
+    carry: Carry | None = None,
+    *,
+    names: Names = "all",
+    lengths: Int[Array, " batch"] | None = None,
+    padding: Padding = "right",
+    resets: Bool[Array, "batch time"] | None = None,
+    reverse: bool = False,
+    engine: Engine = "auto",
+) -> tuple[Carry, Float[Array, "batch time hidden"], dict[str, Any]]:
+    """Runs `cell` as `unroll` does and shows its state and gates; returns the last carry, the outputs, and these.
+
+    Args:
+        cell, xs, carry, lengths, padding, resets, reverse, engine: as in `unroll`.
+        names: "carry" for the state after each step, and names of the cell's gates; "all" for all of them.
+
+    Returns:
+        The last carry and every step's output, equal to those of `unroll`, and a dict of an entry for each name: an
+        array, or for "carry" the cell's state, with leading axes batch and time. A padded step holds the carry, and its
+        gates are zeros. Gradients flow through all three.
+
+    Raises:
+        ShapeError: as in `unroll`.
+        ConfigError: a name that the cell does not have, or an engine that cannot serve this call.
+
+    >>> from elman.cells import LSTM
+    >>> cell, xs = LSTM(3, 4, key=jax.random.key(0)), jnp.ones((2, 5, 3))
+    >>> carry, ys, seen = tap(cell, xs)
+    >>> sorted(seen), seen["f"].shape, bool((seen["carry"].h == ys).all())
+    (['carry', 'f', 'g', 'i', 'o'], (2, 5, 4), True)
+    """
+    return _run(cell, xs, carry, Steps(lengths, padding, resets, reverse), _tap_names(cell, names), engine)
 
 
 def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False, short: bool = False) -> tuple[str, str]:
-    """The engine that `engine="auto"` takes, and why. `masked` means with lengths or resets, `tapped` with taps, and
+    """The engine that `engine="auto"` takes, and why. `masked` means with lengths or resets, `tapped` by `tap`, and
     `short` that batch x time is in `SHORT`.
 
     >>> from elman.cells import GRU
@@ -122,6 +147,21 @@ _ENGINES: dict[str, Any] = {
 }
 
 
+def _run(
+    cell: Cell, xs: Array, carry: Carry | None, steps: Steps, wanted: tuple[str, ...], engine: Engine
+) -> tuple[Carry, Array, dict[str, Any]]:
+    _check_inputs(cell, xs)
+    _check_lengths(xs, steps.lengths, steps.padding)
+    _check_resets(xs, steps.resets)
+    start = start_carry(cell, xs.shape[0])
+    carry = start if carry is None else carry
+    _check_carry(cell, carry, start)
+    masked = steps.lengths is not None or steps.resets is not None
+    short = engine == "auto" and xs.shape[0] * xs.shape[1] in SHORT
+    chosen = _choose(engine, cell, masked=masked, tapped=bool(wanted), short=short)
+    return _ENGINES[chosen].run(cell.core, xs, carry, start=start, steps=steps, wanted=wanted)
+
+
 def _choose(engine: str, cell: Cell, **call: bool) -> str:
     if engine == "auto":
         return engine_for(cell, **call)[0]
@@ -134,9 +174,7 @@ def _choose(engine: str, cell: Cell, **call: bool) -> str:
     return engine
 
 
-def _tap_names(cell: Cell, taps: Taps) -> tuple[str, ...]:
-    if not taps:
-        return ()
+def _tap_names(cell: Cell, names: Names) -> tuple[str, ...]:
     gates = jax.eval_shape(
         lambda cell: cell.gates(
             cell.init_carry(), jax.tree.map(lambda a: a[0, 0], cell.project(jnp.zeros((1, 1, cell.input_size))))
@@ -144,7 +182,7 @@ def _tap_names(cell: Cell, taps: Taps) -> tuple[str, ...]:
         cell.core,
     )
     known = ("carry", *getattr(gates, "_fields", ()))
-    names = known if taps == "all" else (taps,) if isinstance(taps, str) else tuple(taps)
+    names = known if names == "all" else (names,) if isinstance(names, str) else tuple(names)
     for name in names:
         if name not in known:
             raise ConfigError(
