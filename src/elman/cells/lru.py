@@ -25,6 +25,7 @@ import jax.random as jr
 from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
 from elman.cells._linear import LinearCell
+from elman.ops.initializers import normal
 
 Projected = tuple[Complex[Array, "*batch hidden"], Float[Array, "*batch hidden"]]
 
@@ -63,9 +64,9 @@ class LRU(LinearCell):
         self.nu = jnp.log(-0.5 * jnp.log(squared))
         self.theta = jnp.log(max_phase * jr.uniform(angle_key, (hidden_size,), minval=1e-4))
         self.log_gamma = 0.5 * jnp.log1p(-squared)
-        self.input_kernel = jr.normal(b_key, (2, input_size, hidden_size)) * (2 * input_size) ** -0.5
-        self.output_kernel = jr.normal(c_key, (2, hidden_size, hidden_size)) * hidden_size**-0.5
-        self.skip_kernel = jr.normal(d_key, (input_size, hidden_size)) * input_size**-0.5
+        self.input_kernel = normal(b_key, (2, input_size, hidden_size), (2 * input_size) ** -0.5)
+        self.output_kernel = normal(c_key, (2, hidden_size, hidden_size), hidden_size**-0.5)
+        self.skip_kernel = normal(d_key, (input_size, hidden_size), input_size**-0.5)
 
     def init_carry(self) -> Complex[Array, " hidden"]:
         """h = 0."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-import jax
 import msgspec
 
 from elman import artefact
@@ -58,7 +57,7 @@ def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
     task, training = settings_of(path, saved)
     try:
         codec = task.codec_from(saved.codec)
-        shapes = jax.eval_shape(lambda: task.build(codec, key=jax.random.key(0)))
+        shapes = task.shapes(codec)
     except (ConfigError, msgspec.ValidationError) as error:
         raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None
     model = artefact.fill(shapes, saved.weights, what=str(path))

@@ -13,6 +13,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from elman._errors import ConfigError, ShapeError
+from elman.ops.initializers import normal
 from elman.recurrence.steps import Steps
 
 
@@ -155,7 +156,7 @@ def _check_sizes(**sizes: int) -> None:
 def _relu_start(key: PRNGKeyArray, shape: tuple[int, ...]) -> Array:
     """Normal with variance 2 / inputs, which keeps the size of what relu lets through (He et al., 2015)."""
     inputs = jnp.prod(jnp.array(shape[:-1]))
-    return jr.normal(key, shape) * jnp.sqrt(2 / inputs)
+    return normal(key, shape, jnp.sqrt(2 / inputs))
 
 
 def _masked(xs: Array, lengths: Array | None) -> Array:

@@ -16,6 +16,7 @@ from elman._types import Padding
 from elman.layers.bidirectional import Bidirectional
 from elman.layers.dense import Dense
 from elman.layers.recurrent import Recurrent, ends
+from elman.ops.initializers import normal
 from elman.recurrence.steps import Steps
 
 PoolingName = Literal["last", "mean", "max", "attention"]
@@ -95,7 +96,7 @@ class AttentionPooling(Pooling):
     def __init__(self, size: int, *, key: PRNGKeyArray):
         dense_key, query_key = jr.split(key)
         self.dense = Dense(size, size, key=dense_key)
-        self.query = jr.normal(query_key, (size,)) * size**-0.5
+        self.query = normal(query_key, (size,), size**-0.5)
 
     def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
         """The weighted means."""

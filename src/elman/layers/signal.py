@@ -11,11 +11,11 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from elman._errors import ConfigError, ShapeError
 from elman.layers.dense import Dense
+from elman.ops.initializers import normal
 
 
 class SignalConvolution(eqx.Module):
@@ -46,7 +46,7 @@ class SignalConvolution(eqx.Module):
         """
         if width < stride or (width - stride) % 2:
             raise ConfigError(f"width: expected {stride}, the stride, or an even number more; got {width}")
-        self.kernel = jr.normal(key, (width, input_size, channels)) * (2 / (width * input_size)) ** 0.5
+        self.kernel = normal(key, (width, input_size, channels), (2 / (width * input_size)) ** 0.5)
         self.bias = jnp.zeros(channels)
         self.stride, self.causal = stride, causal
 

@@ -44,7 +44,7 @@ def readers_of(
     return LanguageReaders(
         [
             LanguageReader(
-                msgspec.structs.replace(task, input_dropout=input_dropout, dropout=dropout).build(vocabulary, key=k),
+                msgspec.structs.replace(task, input_dropout=input_dropout, dropout=dropout).network(vocabulary, key=k),
                 reverse=task.reverse,
             )
             for task, k in zip(map(_task, settings), jax.random.split(key, len(settings)), strict=True)
@@ -57,8 +57,7 @@ def start_readers(readers: LanguageReaders, models: LanguageModels) -> LanguageR
     started = []
     for text, arrays in zip(models.settings, models.weights, strict=True):
         task = _task(text)
-        shapes = jax.eval_shape(lambda task=task: task.build(models.vocabulary, key=jax.random.key(0)))
-        model = artefact.fill(shapes, arrays, what="the language model")
+        model = artefact.fill(task.shapes(models.vocabulary), arrays, what="the language model")
         started.append(LanguageReader(model, reverse=task.reverse))
     return jax.tree.unflatten(jax.tree.structure(readers), jax.tree.leaves(LanguageReaders(started)))
 

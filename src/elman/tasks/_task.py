@@ -75,8 +75,20 @@ class Task(Config, Generic[F], frozen=True, kw_only=True):
         """
 
     @abstractmethod
+    def network(self, codec: Any, *, key: PRNGKeyArray) -> Any:
+        """The model for what `codec`, a frozen value, knows, with random weights."""
+
     def build(self, codec: Any, *, key: PRNGKeyArray) -> Any:
-        """A new model for what `codec` knows."""
+        """A new model: `network` as one compiled program."""
+        from elman.tasks._building import new_model
+
+        return new_model(self, codec, key)
+
+    def shapes(self, codec: Any) -> Any:
+        """`network` with shapes in place of arrays, for which nothing is computed."""
+        from elman.tasks._building import shapes_of
+
+        return shapes_of(self, codec)
 
     def begun(self, model: Any, codec: Any) -> tuple[Any, str]:
         """A new model with the weights that it starts from, where those are not random, and a line on them for people.

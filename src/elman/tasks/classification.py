@@ -217,7 +217,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         """The words of the lexicon."""
         return KnownWords(codec.vocabulary.tokens[2:], 2, codec.vocabulary.added)  # ty: ignore
 
-    def build(self, codec: TextCodec, *, key: PRNGKeyArray) -> ClassificationModel:
+    def network(self, codec: TextCodec, *, key: PRNGKeyArray) -> ClassificationModel:
         """A new model for the vocabulary and the classes of `codec`."""
         from elman.cells.find import find_cell
         from elman.models.classifier import ClassificationModel

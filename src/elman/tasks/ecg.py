@@ -181,7 +181,7 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
             )
         return self
 
-    def build(self, codec: EcgCodec, *, key: PRNGKeyArray) -> Segmenter:
+    def network(self, codec: EcgCodec, *, key: PRNGKeyArray) -> Segmenter:
         """A new model."""
         from elman.cells.find import build_cell, find_cell
         from elman.data.ecg_codec import KINDS, WAVES

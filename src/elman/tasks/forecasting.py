@@ -239,7 +239,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
             normalise=self.normalise or self._normalise,
         )
 
-    def build(self, codec: ForecastCodec, *, key: PRNGKeyArray) -> Forecaster:
+    def network(self, codec: ForecastCodec, *, key: PRNGKeyArray) -> Forecaster:
         """A new model for the series that `codec` knows."""
         from elman.cells.find import build_cell, find_cell
         from elman.models.autoregressive_forecaster import AutoregressiveForecaster

@@ -168,11 +168,10 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
             return self
         import jax
 
-        model = jax.eval_shape(lambda: self.build(data.codec, key=jax.random.key(0)))
-        weights = sum(leaf.size for leaf in jax.tree.leaves(model))
+        weights = sum(leaf.size for leaf in jax.tree.leaves(self.shapes(data.codec)))
         return msgspec.structs.replace(self, dropout=round(min(0.5, 0.13 * (weights / len(data.train)) ** 1.5), 3))
 
-    def build(self, codec: AnyVocabulary, *, key: PRNGKeyArray) -> LanguageModel:
+    def network(self, codec: AnyVocabulary, *, key: PRNGKeyArray) -> LanguageModel:
         """A new model for the tokens of `codec`."""
         from elman.cells.find import find_cell
         from elman.models.language_model import LanguageModel

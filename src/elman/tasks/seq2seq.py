@@ -180,7 +180,7 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
         longest = int(data.codec.rows("target", targets).lengths.max())
         return msgspec.structs.replace(self, target_vocabulary=unit, max_length=2 * longest)
 
-    def build(self, codec: PairCodec, *, key: PRNGKeyArray) -> EncoderDecoder:
+    def network(self, codec: PairCodec, *, key: PRNGKeyArray) -> EncoderDecoder:
         """A new model for the tokens of `codec`."""
         from elman.cells.find import build_cell, find_cell
         from elman.models.seq2seq import EncoderDecoder

@@ -176,7 +176,7 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         check_validation(data)
         return self
 
-    def build(self, codec: SeriesCodec, *, key: PRNGKeyArray) -> ClassificationModel:
+    def network(self, codec: SeriesCodec, *, key: PRNGKeyArray) -> ClassificationModel:
         """A new model for the channels and the classes of `codec`."""
         from elman.cells.find import build_cell, find_cell
         from elman.models.classifier import ClassificationModel

@@ -193,7 +193,7 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
         """The words of the codec."""
         return KnownWords(codec.words[2:], 2, codec.added)
 
-    def build(self, codec: TagCodec, *, key: PRNGKeyArray) -> TaggingModel:
+    def network(self, codec: TagCodec, *, key: PRNGKeyArray) -> TaggingModel:
         """A new model for the words, letters and tags of `codec`."""
         from elman.cells.find import build_cell, find_cell
         from elman.models.tagger import TaggingModel
