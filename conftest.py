@@ -1,14 +1,111 @@
-"""Names that docstring examples take for granted."""
+"""The two tiers of the suite, the programs that its tests share, and names that docstring examples take for granted.
 
-import jax
-import jax.numpy as jnp
-import jax.random as jr
-import numpy as np
+Without `--all` the tests marked `slow` are left out, and one that takes more than `LIMIT` fails the run.
+"""
+
+import os
+import shutil
+import sys
+
 import pytest
 
-import elman
+LIMIT = 20  # seconds of processor time, set-up and children included; a busy machine does not make them more
+LARGEST_CACHE = 2**30  # bytes
+QUICK_TO_COMPILE = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+
+PROCESSOR_SECONDS, STARTED = "processor_seconds", pytest.StashKey[float]()
 
 
-@pytest.fixture(autouse=True)
-def _names(doctest_namespace):
-    doctest_namespace.update(elman=elman, jax=jax, jnp=jnp, jr=jr, np=np)
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="also run the second tier: what is slow, and what needs peers")
+
+
+def pytest_configure(config):
+    """Sets what JAX, and the commands that tests start, read from the environment."""
+    if config.getoption("--all"):
+        os.environ["ELMAN_ALL"] = "1"  # a peer that is missing is then an error; programs are compiled as users do
+    else:
+        os.environ["XLA_FLAGS"] = f"{QUICK_TO_COMPILE} {os.environ.get('XLA_FLAGS', '')}"
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(TimeLimit())
+    # Most of the suite's time is JAX compiling: what one process has compiled, others and later runs need not.
+    programs = config.rootpath / ".pytest_cache" / "d" / "programs"  # what pytest --cache-clear deletes
+    programs.mkdir(parents=True, exist_ok=True)
+    if not hasattr(config, "workerinput") and sum(file.stat().st_size for file in programs.iterdir()) > LARGEST_CACHE:
+        shutil.rmtree(programs)
+        programs.mkdir()
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(programs))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--all"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("slow")])
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    item.stash[STARTED] = _processor_seconds()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if call.when == "teardown":
+        item.user_properties.append((PROCESSOR_SECONDS, _processor_seconds() - item.stash[STARTED]))
+        report.user_properties = item.user_properties
+    return report
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _programs_of_one_file():
+    """Drops a file's compiled programs after it; they pile up to gigabytes."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+
+
+@pytest.fixture(scope="session")
+def doctest_namespace():
+    import jax
+    import jax.numpy as jnp
+    import jax.random as jr
+    import numpy as np
+
+    import elman
+
+    return {"elman": elman, "jax": jax, "jnp": jnp, "jr": jr, "np": np}
+
+
+class TimeLimit:
+    """Fails the run where a test of the first tier takes too long."""
+
+    def __init__(self):
+        self.slow = []
+
+    def pytest_runtest_logreport(self, report):
+        seconds = dict(report.user_properties).get(PROCESSOR_SECONDS, 0)
+        if report.when == "teardown" and seconds > LIMIT:
+            self.slow.append((seconds, report.nodeid))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session):
+        if self.slow and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter):
+        for seconds, name in self.slow:
+            terminalreporter.write_line(
+                f"TOO SLOW {name}: {seconds:.0f} s of processor time; a test of the first tier takes {LIMIT} s at the "
+                "most. Make it smaller, or move it to the second tier with @pytest.mark.slow",
+                red=True,
+            )
+
+
+def _processor_seconds():
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system

@@ -28,7 +28,7 @@ def reference(model, words):
 def compare_with_keras(names):
     """The means, from scores at random, by Keras: with sample weights, without, and with a mask."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    keras = pytest.importorskip("keras", reason="needs keras: scripts/test --peers")
+    keras = pytest.importorskip("keras", reason="needs keras: scripts/test --all")
     _, tags, real = names["batch_of"](names["pair"], 40)
     found = np.random.default_rng(0).normal(size=(*tags.shape, names["TAGS"]))
     means = names["four_means"](found, tags, real)

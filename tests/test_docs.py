@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+QUICK = "CONTRIBUTING.md"  # of the first tier; the other pages train, generate and export
 NEVER_RUN = ("console",)  # the two commands of the README; .ci/run runs both
 SHORT = [
     (re.compile(r"minutes=[\d.]+"), "minutes=0.05"),
@@ -23,7 +24,14 @@ def blocks(page):
     return [(language, code) for language, code in BLOCK.findall(page.read_text()) if language not in NEVER_RUN]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.name, marks=() if page.name == QUICK else pytest.mark.slow)
+        for page in PAGES
+        if blocks(page)
+    ],
+)
 def test_code_blocks_run(page, tmp_path, monkeypatch):
     from elman.data.text import TextSource
 

@@ -1,6 +1,5 @@
 """Every benchmark runs: with tiny sizes, all its parts."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +14,7 @@ SCRIPTS = [
 ]
 
 
-@pytest.mark.peers
-@pytest.mark.skipif(not os.environ.get("ELMAN_PEERS"), reason="slow: only with the peers")
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_smoke(script, tmp_path):
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Peers as oracles: imported where `scripts/test --peers` installed them, else the test is skipped with the reason."""
+"""Peers as oracles: imported where `scripts/test --all` installed them, else the test is skipped with the reason."""
 
 import importlib
 import os
@@ -9,9 +9,9 @@ from elman import cells
 
 
 def peer(name):
-    if os.environ.get("ELMAN_PEERS"):
+    if os.environ.get("ELMAN_ALL"):
         return importlib.import_module(name)
-    return pytest.importorskip(name, reason=f"needs {name}: scripts/test --peers")
+    return pytest.importorskip(name, reason=f"needs {name}: scripts/test --all")
 
 
 def cell_class(name):

@@ -107,6 +107,7 @@ def test_texts_that_are_too_little(text, settings, message):
         read_corpus(TextSource.of_text("t", text), **settings)
 
 
+@pytest.mark.slow
 def test_a_large_text_is_read_in_little_memory(tmp_path):
     """120 MB here; `benchmarks/large_text.py` trains on 1 GB."""
     path = tmp_path / "large.txt"

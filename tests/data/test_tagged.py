@@ -88,6 +88,7 @@ def test_tags_that_no_repair_helps_are_not_said_to_be_repaired():
             check_spans([Tagged(("a",), ("NOUN",))], scheme="IOB2", ill_formed=ill_formed)
 
 
+@pytest.mark.slow
 def test_the_english_web_treebank(data_folder):
     found = read_tagged(data_folder / "ud_english_ewt")
     parts = (found.train, found.validation, found.test)

@@ -33,7 +33,7 @@ def test_leads_are_told_apart():
     ]
 
 
-@pytest.mark.peers
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # wfdb's own, of pandas
 def test_wfdb_reads_what_is_written(tmp_path):
     wfdb = peer("wfdb")

@@ -24,7 +24,7 @@ from tests.conformance.peers import peer
 
 def beside_wfdb(test):
     """For a test that needs the wfdb package, whose own warnings are not ours."""
-    return pytest.mark.peers(pytest.mark.filterwarnings("ignore::DeprecationWarning")(test))
+    return pytest.mark.slow(pytest.mark.filterwarnings("ignore::DeprecationWarning")(test))
 
 
 SAMPLES = {"mitdb/100": ("atr",), "qtdb/sel100": ("atr", "q1c", "man", "pu0"), "ludb/1": ("i", "avf", "v6")}

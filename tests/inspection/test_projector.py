@@ -60,7 +60,7 @@ def test_as_many_as_are_asked_for_the_first_first(tmp_path):
     assert len(shown(tmp_path / "a")[2]) == 2
 
 
-@pytest.mark.peers
+@pytest.mark.slow
 def test_tensorboard_serves_the_words_and_their_vectors(tmp_path):
     peer("tensorboard")
     from tensorboard.plugins.base_plugin import TBContext

@@ -32,7 +32,7 @@ def test_no_other_matching_has_more_pairs_or_is_closer(seed):
     assert (np.diff(pairs, axis=0) > 0).all(), "an event in two pairs, or pairs that cross"
 
 
-@pytest.mark.peers
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # wfdb's own, of pandas
 def test_pairs_are_those_of_wfdb_where_no_event_is_contested():
     processing = peer("wfdb.processing")

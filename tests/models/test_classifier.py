@@ -48,7 +48,7 @@ def pooled(ys, name):
             return np.stack([row.max(axis=0) for row in rows])
 
 
-@pytest.mark.peers
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("pooling", ["last", "mean", "max"])
 def test_logits_are_those_of_pytorch_with_the_same_weights(pooling, layers):

@@ -245,7 +245,7 @@ def test_every_output_of_every_forecaster_learns(kind, output):
     assert [name for name, _ in model.activations(batch)][-1] == "head"
 
 
-@pytest.mark.peers
+@pytest.mark.slow
 def test_the_direct_forecaster_is_pytorchs_gru_over_segments():
     torch = peer("torch")
     plain = Sizes(lookback=12, horizon=8, channels=1)
