@@ -56,7 +56,7 @@ TASKS = {
     },
     "reviews": {"pooling": "mean"},
 }
-TRAINING = {
+TRAINING: dict[str, dict] = {
     "sst": {"epochs": 8, "evaluations": 8},
     "trec": {"epochs": 10},
     "names": {"epochs": 12, "evaluations": 12},
@@ -94,16 +94,16 @@ def linear(kind, train, validation, test):
         predicted = model.predict(counter.transform(texts))
         return np.mean(predicted == np.array(labels)), f1_score(labels, predicted, average="macro", zero_division=0)
 
-    best = (-1.0,)
+    best, found = -1.0, None
     for counter in counters:
         texts, labels = texts_and_labels(train)
         features = counter.fit_transform(texts)
         for model in models:
             model.fit(features, labels)
             judged = scores(model, counter, validation)[kind == "characters"]
-            if judged > best[0]:
-                best = (judged, scores(model, counter, test))
-    return best[1]
+            if judged > best:
+                best, found = judged, scores(model, counter, test)
+    return found
 
 
 def parts_of(name):
@@ -115,7 +115,7 @@ def parts_of(name):
     if name == "reviews":
         folds = [[] for _ in range(10)]
         for text in found.train:
-            folds[int(re.search(r"cv(\d)\d\d_", text.place)[1])].append(text)
+            folds[int(re.findall(r"cv(\d)\d\d_", text.place)[0])].append(text)
         for test in range(10):
             held_out = (test + 1) % 10
             train = [text for fold in range(10) if fold not in (test, held_out) for text in folds[fold]]

@@ -55,7 +55,7 @@ ETTH1 = {
     "dropout": 0.5,
     "batch_size": 256,
 }
-ETTH1_FIT = {"epochs": 3, "learning_rate": 0.001, "evaluations": 6}
+ETTH1_FIT: dict = {"epochs": 3, "learning_rate": 0.001, "evaluations": 6}
 
 SUNSPOTS = {
     "validation": 24,
@@ -70,7 +70,7 @@ SUNSPOTS = {
     "normalise": "last",
     "calendar": False,
 }
-SUNSPOTS_FIT = {"epochs": 15, "learning_rate": 0.003, "evaluations": 1}
+SUNSPOTS_FIT: dict = {"epochs": 15, "learning_rate": 0.003, "evaluations": 1}
 
 SINE = {
     "horizon": 1,
@@ -82,7 +82,7 @@ SINE = {
     "batch_size": 256,
     "windows_per_epoch": 25600,
 }
-SINE_FIT = {"epochs": 8, "learning_rate": 0.003, "evaluations": 5}
+SINE_FIT: dict = {"epochs": 8, "learning_rate": 0.003, "evaluations": 5}
 
 COVERED = {
     "ETTh1.csv.xz": {"target": ("OT",), "horizon": 24, "window": 168, "train": 8640, "validation": 2880, "test": 2880},
@@ -90,7 +90,7 @@ COVERED = {
     "statsmodels-co2.csv": {"horizon": 13, "window": 104, "validation": 0.2, "test": 0.2},
     "beijing-pm25.csv.xz": {"target": ("pm2.5",), "horizon": 24, "window": 168, "validation": 0.2, "test": 0.2},
 }
-COVERED_FIT = {"epochs": 3, "learning_rate": 0.001, "evaluations": 6}
+COVERED_FIT: dict = {"epochs": 3, "learning_rate": 0.001, "evaluations": 6}
 
 
 def etth1(asked):

@@ -56,7 +56,7 @@ def sunspot_autoregressions():
         order: one_step(LinearAutoregression.fit([series[:begin]], order=order), series, begin, order)
         for order in ORDERS
     }
-    best = min(found, key=found.get)
+    best = min(found, key=lambda order: found[order])
     return {"AIC": (chosen, found[chosen]), "test": (best, found[best])}
 
 

@@ -145,7 +145,7 @@ class Torch:
         from elman.data.tagged import Tagged
 
         batches = TagBatches([Tagged(words, ()) for words in sentences], self.data.codec, batch_words=TAGGED_WORDS)
-        found = [()] * len(sentences)
+        found: list[list[str]] = [[] for _ in sentences]
         with self.torch.inference_mode():
             for step in range(len(batches)):
                 best = self.scores(batches.at(step), training=False)[0].argmax(-1).tolist()

@@ -51,7 +51,7 @@ print("row 0 of a stream:", places[0].inputs[0].tolist(), "then", places[1].inpu
 
 # %%
 keys = jax.random.split(jax.random.key(SEED), 3)
-model = {
+model: dict = {
     "embedding": Embedding(VOCAB, FACTORS, key=keys[0]),
     "norm": BatchNorm(FACTORS),
     "recurrent": elman.LSTM(FACTORS, HIDDEN, key=keys[1]),

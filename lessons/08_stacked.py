@@ -33,7 +33,7 @@ SEED = seed()
 
 # %%
 keys = jax.random.split(jax.random.key(SEED), 4)
-model = {
+model: dict = {
     "embedding": Embedding(VOCAB, FACTORS, key=keys[0]),
     "norm": BatchNorm(FACTORS),
     "layers": Stack((elman.LSTM(FACTORS, HIDDEN, key=keys[1]), elman.LSTM(HIDDEN, HIDDEN, key=keys[2]))),

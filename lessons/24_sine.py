@@ -169,7 +169,7 @@ def every_loss(network, carry, batch, *, key):
 
 
 FALLING, batches = pace(full=30, short=2), Shuffled(series, batch_size=10)
-settings = {
+settings: dict[str, dict] = {
     "after each value": {"epochs": STOPPED},
     "after each value, falling rate": {
         "epochs": FALLING,

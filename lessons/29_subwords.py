@@ -76,8 +76,8 @@ def pieces_of(vocabulary, message):
 per_message, unknowns = {}, {}
 print(f"{'':<11}{'vocabulary':>10}{'tokens a message':>18}{'messages with unknown ones':>28}")
 for name, vocabulary in vocabularies.items():
-    skip = {"unknown": "skip"} if name == "characters" else {}
-    per_message[name] = float(np.mean([len(vocabulary.encode(message, **skip)) for message, _ in held]))
+    never_seen = "skip" if name == "characters" else "error"
+    per_message[name] = float(np.mean([len(vocabulary.encode(message, unknown=never_seen)) for message, _ in held]))
     unknowns[name] = float(np.mean([unknown(vocabulary, message) > 0 for message, _ in held]))
     print(f"{name:<11}{vocabulary.size:>10,}{per_message[name]:>18.1f}{unknowns[name]:>28.1%}")
 
@@ -119,7 +119,7 @@ def byte_pairs(counts, how_many):
         for word, pieces in cut.items():
             for pair in pairwise(pieces):
                 pairs[pair] += counts[word]
-        most = max(pairs, key=pairs.get)
+        most = pairs.most_common(1)[0][0]
         merges.append("".join(most))
         cut = {word: join(pieces, most) for word, pieces in cut.items()}
     return merges

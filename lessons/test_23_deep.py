@@ -10,6 +10,8 @@ def test_deep(names):
         left, right = re.search(r"([ab])\.*$", text[:step]), re.match(r"\.*([ab])", text[step + 1 :])
         assert bool(weight) == bool(text[step] == "." and left and right)
         if weight:
+            assert left
+            assert right
             assert pair == 2 * "ab".index(left[1]) + "ab".index(right[1])
     assert names["both_ends"]["both ends"] > 0.7
 

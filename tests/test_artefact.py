@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import jax
+import msgspec
 import numpy as np
 import pytest
 
@@ -110,7 +111,7 @@ def rewritten(saved, **changes):
     for name, change in changes.items():
         value = json.loads(json.dumps(getattr(contents, name))) if name != "weights" else dict(contents.weights)
         change(value)
-        contents = artefact.Saved(**{f: getattr(contents, f) for f in contents.__struct_fields__} | {name: value})
+        contents = msgspec.structs.replace(contents, **{name: value})
     artefact.write(saved, contents)
 
 

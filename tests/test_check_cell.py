@@ -83,10 +83,10 @@ class ComplexCarry(Fading):
     def init_carry(self):
         return {"state": jnp.zeros(self.hidden_size) + 0j, "steps": jnp.zeros((), int)}
 
-    def step(self, carry, x):
+    def step(self, h, x):
         turn = jax.lax.complex(jnp.cos(self.recurrent[0]), jnp.sin(self.recurrent[0]))
-        state = 0.7 * turn * carry["state"] + x @ self.kernel
-        return {"state": state, "steps": carry["steps"] + 1}, state.real + state.imag
+        state = 0.7 * turn * h["state"] + x @ self.kernel
+        return {"state": state, "steps": h["steps"] + 1}, state.real + state.imag
 
 
 class CarryOfAnotherType(Fading):
@@ -237,7 +237,7 @@ def test_a_loop_that_says_otherwise_is_told_with_the_place():
 
 def test_a_cell_that_cannot_be_made_fails_its_contract():
     with pytest.raises(CellError, match="cannot be made as"):
-        check_cell(lambda size: None)
+        check_cell(lambda size: None)  # ty: ignore[invalid-argument-type]
 
 
 def test_an_engine_that_differs_is_caught(monkeypatch):

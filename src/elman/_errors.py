@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class ElmanError(Exception):
@@ -59,7 +60,7 @@ class Interrupted(KeyboardInterrupt):
     """Training was stopped by Ctrl-C or SIGTERM, after its state was saved where it could be.
     `fitted` is the model so far."""
 
-    def __init__(self, message: str, fitted: object = None):
+    def __init__(self, message: str, fitted: Any = None):
         super().__init__(message)
         self.fitted = fitted
 

@@ -1,5 +1,7 @@
 """A cell against its paper: `step(weights, state, x) -> (state, y)` in NumPy and float64 is what `unroll` must give."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -51,14 +53,17 @@ def loop(cell, step, start, xs, *, lengths=None, padding="right", resets=None, r
 def check_values(cell, step, start, named=lambda carry: carry, engine="auto"):
     """`named` makes of one sequence's carry, a tree of NumPy arrays, what `step` calls its state."""
     xs = inputs()
-    for call in (
+    calls: list[dict[str, Any]] = [
         dict(),
         dict(reverse=True),
         dict(lengths=LENGTHS, padding="left", resets=RESETS),
         dict(lengths=LENGTHS, resets=RESETS, reverse=True),
-    ):
+    ]
+    for call in calls:
         states, expected = loop(cell, step, start, xs, **call)
-        given = {name: jnp.asarray(value) if name in ("lengths", "resets") else value for name, value in call.items()}
+        given: dict[str, Any] = {
+            name: jnp.asarray(value) if name in ("lengths", "resets") else value for name, value in call.items()
+        }
         carry, ys = unroll(cell, xs, engine=engine, **given)
         np.testing.assert_allclose(ys, expected, atol=1e-12)
         for row, state in enumerate(states):

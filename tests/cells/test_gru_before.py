@@ -73,4 +73,4 @@ def test_it_differs_from_the_reset_after_and_is_not_given_its_backward_pass():
 @pytest.mark.usefixtures("unchecked")
 def test_a_candidate_of_another_name_is_refused():
     with pytest.raises(elman.ConfigError, match="activation: expected tanh, sigmoid, relu; got 'linear'"):
-        ResetBeforeGRU(3, 4, activation="linear", key=jr.key(0))
+        ResetBeforeGRU(3, 4, activation="linear", key=jr.key(0))  # ty: ignore[invalid-argument-type]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -127,7 +129,7 @@ def test_zoneout_keeps_units_at_its_rate_each_step_row_and_part_for_itself():
 
 
 def test_zoneout_has_a_rate_for_each_part():
-    cell = Zoneout(made(LSTM, 64), rate=LSTMCarry(h=0.05, c=0.5))
+    cell = Zoneout(made(LSTM, 64), rate=LSTMCarry(h=0.05, c=0.5))  # ty: ignore[invalid-argument-type]
     kept = kept_by(cell, jr.normal(jr.key(1), (8, 40, INPUT)), jr.key(2))
     assert (kept.h.mean(), kept.c.mean()) == (pytest.approx(0.05, abs=0.01), pytest.approx(0.5, abs=0.01))
     with pytest.raises(elman.ConfigError, match="one for each part of the carry"):
@@ -135,7 +137,8 @@ def test_zoneout_has_a_rate_for_each_part():
 
 
 def test_after_training_zoneout_is_the_expected_mix():
-    cell, xs = Zoneout(made(LSTM), rate=LSTMCarry(h=0.1, c=0.4)), inputs()[:, :1]
+    cell = Zoneout(made(LSTM), rate=LSTMCarry(h=0.1, c=0.4))  # ty: ignore[invalid-argument-type]
+    xs = inputs()[:, :1]
     start = jax.tree.map(lambda leaf: jr.normal(jr.key(3), (BATCH, HIDDEN)), cell.init_carry())
     new, _ = unroll(cell.inner, xs, start)
     carry, ys = unroll(cell, xs, start)
@@ -154,7 +157,8 @@ def test_the_output_is_the_state_with_its_noise():
 
 
 def test_zoneout_steps_are_the_numpy_loops_with_its_masks():
-    cell, xs = Zoneout(made(Elman), rate=0.4).sample(jr.key(1)), inputs()
+    cell: Any = Zoneout(made(Elman), rate=0.4).sample(jr.key(1))
+    xs = inputs()
     kept = np.swapaxes(cell.project(jnp.swapaxes(xs, 0, 1))[1], 0, 1)
     w, (_, ys) = weights(cell.inner), unroll(cell, xs)
     for row in range(BATCH):
@@ -181,7 +185,8 @@ def test_recurrent_dropout_has_one_mask_a_sequence():
 @CELLS
 def test_recurrent_dropout_is_a_kernel_with_rows_dropped(kind):
     """For one sequence, h * m @ U is h @ diag(m) U."""
-    cell, xs = RecurrentDropout(made(kind), rate=0.4).sample(jr.key(5)), inputs()
+    cell: Any = RecurrentDropout(made(kind), rate=0.4).sample(jr.key(5))
+    xs = inputs()
     _, kept = cell.project(jnp.swapaxes(xs, 0, 1))
     _, ys = unroll(cell, xs)
     for row in range(BATCH):
@@ -192,7 +197,8 @@ def test_recurrent_dropout_is_a_kernel_with_rows_dropped(kind):
 
 def test_recurrent_dropout_leaves_what_a_gru_keeps_alone():
     """In NumPy: z * h is of the whole h."""
-    cell, xs = RecurrentDropout(made(GRU), rate=0.5).sample(jr.key(2)), inputs()[:1]
+    cell: Any = RecurrentDropout(made(GRU), rate=0.5).sample(jr.key(2))
+    xs = inputs()[:1]
     mask = np.asarray(cell.project(jnp.swapaxes(xs, 0, 1))[1][0, 0]) / 0.5
     w = weights(cell.inner)
 
@@ -211,7 +217,7 @@ def test_recurrent_dropout_leaves_what_a_gru_keeps_alone():
 
 
 def test_weight_dropout_samples_the_inner_class_which_keeps_its_engine():
-    cell = WeightDropout(LearnedStart(made(LSTM, 64)), rate=0.3)
+    cell: Any = WeightDropout(LearnedStart(made(LSTM, 64)), rate=0.3)
     assert engine_for(cell)[0] == engine_for(cell.sample(jr.key(0)))[0] == engine_for(made(LSTM))[0] != "scan"
     assert type(WeightDropout(made(GRU), rate=0.3).sample(jr.key(0))) is GRU
     before, after = cell.inner.inner.recurrent_kernel, cell.sample(jr.key(0)).inner.recurrent_kernel
@@ -220,13 +226,13 @@ def test_weight_dropout_samples_the_inner_class_which_keeps_its_engine():
 
 
 def test_weight_dropout_keeps_the_expectation():
-    cell = WeightDropout(made(GRU), rate=0.3)
+    cell: Any = WeightDropout(made(GRU), rate=0.3)
     kernels = jax.vmap(lambda key: cell.sample(key).recurrent_kernel)(jr.split(jr.key(0), 4000))
     np.testing.assert_allclose(kernels.mean(0), cell.inner.recurrent_kernel, atol=0.04)
 
 
 def test_dropped_weights_have_no_gradient():
-    cell = WeightDropout(made(LSTM), rate=0.5)
+    cell: Any = WeightDropout(made(LSTM), rate=0.5)
     by_kernel = jax.grad(lambda cell: loss(cell.sample(jr.key(3)), inputs()))(cell).inner.recurrent_kernel
     dropped = cell.sample(jr.key(3)).recurrent_kernel == 0
     assert float(jnp.abs(jnp.where(dropped, by_kernel, 0)).max()) == 0

@@ -113,7 +113,9 @@ def test_taps_look_through_wrappers(names):
 def test_all_leaves_of_an_unsampled_wrapper_are_weights():
     def kind(inputs, hidden, *, key):
         inner = elman.RecurrentDropout(LearnedStart(LSTM(inputs, hidden, key=key)), rate=0.1)
-        return Residual(Normalised(Zoneout(elman.WeightDropout(inner, rate=0.1), rate=LSTMCarry(0.05, 0.5))))
+        rate = LSTMCarry(0.05, 0.5)  # ty: ignore[invalid-argument-type]
+
+        return Residual(Normalised(Zoneout(elman.WeightDropout(inner, rate=0.1), rate=rate)))
 
     cell = build_cell(kind, 4, 4, key=jr.key(0))
     arrays, rest = eqx.partition(cell, eqx.is_inexact_array)

@@ -77,6 +77,8 @@ def test_a_pipe_that_waits_has_its_answer_before_the_next_line(trained, task):
         stdout=subprocess.PIPE,
     )
     with process:
+        assert process.stdin
+        assert process.stdout
         for line in (b"1+2\n", b"3+4\n"):
             process.stdin.write(line)
             process.stdin.flush()
@@ -94,6 +96,7 @@ def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(trained
     run(tmp_path, "train", *options, "--out", "whole.elman")
     killed = [*ELMAN, "train", *options, "--out", "parts.elman", "--json", "--checkpoint-seconds", "0.001"]
     with subprocess.Popen(killed, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
         for line in process.stdout:
             event = json.loads(line)
             if event["event"] == "checkpoint" and event["step"] >= 20:

@@ -5,6 +5,7 @@ step in the midst of a sequence is skipped; `unroll` has none.
 """
 
 import os
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +20,8 @@ from tests.conformance.peers import cell_class, peer
 
 BATCH, TIME, INPUT, HIDDEN = 4, 9, 5, 8
 LENGTHS = np.array([9, 4, 1, 7])
-TOLERANCE = dict(rtol=1e-6, atol=1e-6)  # of Keras' assertAllClose
-GRADIENT_TOLERANCE = dict(rtol=1e-5, atol=1e-5)  # which its tests of GRU and LSTM use for values
+TOLERANCE: dict[str, Any] = dict(rtol=1e-6, atol=1e-6)  # of Keras' assertAllClose
+GRADIENT_TOLERANCE: dict[str, Any] = dict(rtol=1e-5, atol=1e-5)  # which its tests of GRU and LSTM use for values
 
 KINDS = ["SimpleRNN", "GRU", "GRU, reset before", "LSTM"]
 
@@ -61,7 +62,7 @@ def test_outputs_and_states_are_keras(kind, backwards, padding, xs):
     starts = [np.full((BATCH, HIDDEN), value, np.float32) for value in ((0.3, -0.2) if kind == "LSTM" else (0.3,))]
     expected, *states = layer(xs, mask=mask_of(padding), initial_state=[jnp.asarray(start) for start in starts])
 
-    options = {} if padding is None else {"lengths": jnp.asarray(LENGTHS), "padding": padding}
+    options: dict[str, Any] = {} if padding is None else {"lengths": jnp.asarray(LENGTHS), "padding": padding}
     carry = jax.tree.structure(cell.init_carry()).unflatten([jnp.asarray(start) for start in starts])
     carry, ys = unroll(cell, jnp.asarray(xs), carry, reverse=backwards, **options)
     # Keras puts out the steps in the order in which it took them.
@@ -75,7 +76,7 @@ def test_outputs_and_states_are_keras(kind, backwards, padding, xs):
 def test_gradients_are_keras(kind, padding, xs):
     layer, cell, family = both(kind)
     weigh = np.random.default_rng(1).normal(size=(BATCH, TIME, HIDDEN)).astype(np.float32)
-    options = {} if padding is None else {"lengths": jnp.asarray(LENGTHS), "padding": padding}
+    options: dict[str, Any] = {} if padding is None else {"lengths": jnp.asarray(LENGTHS), "padding": padding}
 
     def keras_loss(variables, xs):
         others = [variable.value for variable in layer.non_trainable_variables]

@@ -4,6 +4,7 @@ Compared are outputs, last states, and the gradients of inputs, first states and
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,10 @@ from elman.recurrence import engine_for, unroll
 from tests.conformance import weights
 from tests.conformance.peers import cell_class, peer
 
-TOLERANCE = {"float32": dict(rtol=1.3e-6, atol=1e-5), "float64": dict(rtol=1e-7, atol=1e-7)}  # torch.testing's own
+TOLERANCE: dict[str, dict[str, Any]] = {
+    "float32": dict(rtol=1.3e-6, atol=1e-5),
+    "float64": dict(rtol=1e-7, atol=1e-7),
+}  # torch.testing's own
 
 FAMILIES = ["RNN", "GRU", "LSTM"]
 
@@ -126,10 +130,10 @@ def compare(torch, module, xs, hx=None, lengths=None, *, batched=True):
     native = all(engine_for(cell, masked=True)[0] == "native" for layer in cells for cell in layer)
 
     def same(ours, theirs, err_msg):
-        allowed = dict(TOLERANCE[str(xs.dtype)])
+        rtol, atol = TOLERANCE[str(xs.dtype)].values()
         if xs.dtype == np.float32 and not native:  # sigmoid by tanh is right to the rounding of 1, not of a small gate
-            allowed["atol"] += allowed.pop("rtol") * float(np.abs(theirs).max())
-        np.testing.assert_allclose(ours, theirs, **{"rtol": 0} | allowed, err_msg=err_msg)
+            rtol, atol = 0, atol + rtol * float(np.abs(theirs).max())
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol, err_msg=err_msg)
 
     for name, a, b in zip(("outputs", "h", "c"), found, theirs, strict=False):
         same(a, b, err_msg=f"{name} of {module}")

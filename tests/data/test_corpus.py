@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from elman.data.corpus import read_corpus
 from elman.data.text import TextSource
 from elman.data.vocabulary import Characters
 
-SETTINGS = [
+SETTINGS: list[dict[str, Any]] = [
     dict(vocabulary="characters"),
     dict(vocabulary="characters", lower=True),
     dict(vocabulary="bytes"),

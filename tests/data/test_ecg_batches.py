@@ -15,18 +15,26 @@ def strip(time=3000, known=(0, 3000), beats_known=(0, 3000), seed=0, kind="N"):
     random, places = np.random.default_rng(seed), range(125, time - 125, 250)
     shapes = (("P", -50, -40, -25), ("QRS", -10, 0, 12), ("T", 50, 70, 90))
     waves = [Wave(wave, *(at + n for n in points)) for at in places for wave, *points in shapes]
-    masks = [np.zeros(time, bool), np.zeros(time, bool)]
-    for mask, (first, last) in zip(masks, (known, beats_known), strict=True):
-        mask[first:last] = True
+    steps = np.arange(time)
+    masks = [(first <= steps) & (steps < last) for first, last in (known, beats_known)]
     signal = random.normal(size=time).astype(np.float32)
     return Strip(
-        signal, RATE, "a", "II", "a", tuple(waves), tuple(Beat(at, kind or "N", kind) for at in places), *masks
+        signal,
+        RATE,
+        "a",
+        "II",
+        "a",
+        tuple(waves),
+        tuple(Beat(at, kind or "N", kind) for at in places),
+        known=masks[0],
+        beats_known=masks[1],
     )
 
 
 def batches(*strips, length=500, augmentation=0.0, at_most=100, batch_size=4, seed=0):
-    settings = dict(batch_size=batch_size, length=length, at_most=at_most, augmentation=augmentation, seed=seed)
-    return EcgBatches(strips, EcgCodec(), **settings)
+    return EcgBatches(
+        strips, EcgCodec(), batch_size=batch_size, length=length, at_most=at_most, augmentation=augmentation, seed=seed
+    )
 
 
 def test_labels_are_those_of_the_waves_and_of_what_is_near_a_beat():

@@ -16,7 +16,8 @@ def ecg(seconds=20):
 
 
 def faults(signal, rate=RATE):
-    strip = Strip(signal.astype(np.float32), rate, "a", "II", "a", (), (), *np.ones((2, len(signal)), bool))
+    known = np.ones(len(signal), bool)
+    strip = Strip(signal.astype(np.float32), rate, "a", "II", "a", (), (), known, known)
     return [(fault.what, fault.onset, fault.end) for fault in find_faults(strip)]
 
 

@@ -53,6 +53,7 @@ def test_waves_begin_and_end_where_their_bells_are_flat():
     first = next(i for i, wave in enumerate(strip.waves) if wave.kind == "P")
     p, qrs, t = strip.waves[first : first + 3]
     r = times[0].r
+    assert r is not None
     assert [wave.kind for wave in (p, qrs, t)] == ["P", "QRS", "T"]
     expected = [r - 0.16 - 0.055, r - 0.16, r - 0.16 + 0.055, r - 0.0435, r, r + 0.047, r + 0.16, r + 0.26, r + 0.36]
     np.testing.assert_allclose(np.array([*p[1:], *qrs[1:], *t[1:]]) / 1000, expected, atol=1.1e-3)

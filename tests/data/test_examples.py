@@ -1,4 +1,5 @@
 from collections import Counter
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from elman.data.examples import split
 def test_a_split_deals_every_example_out_once_and_the_same_for_a_seed():
     parts = split(range(100), validation=0.1, test=7, seed=3)
     assert [len(part) for part in parts] == [83, 10, 7]
-    assert sorted(sum(parts, [])) == list(range(100))
+    assert sorted(chain(*parts)) == list(range(100))
     assert parts == split(range(100), validation=0.1, test=7, seed=3)
     assert parts != split(range(100), validation=0.1, test=7, seed=4)
 
@@ -21,7 +22,7 @@ def test_a_split_by_class_keeps_the_shares_of_every_class():
     parts = split(examples, validation=0.1, test=0.2, by=lambda example: example[0])
     assert Counter(label for label, _ in parts.test) == {"a": 10, "b": 4, "c": 2}
     assert Counter(label for label, _ in parts.validation) == {"a": 5, "b": 2, "c": 1}
-    assert len(set(sum(parts, []))) == 80
+    assert len(set(chain(*parts))) == 80
 
 
 @pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (5, 5), (0, 10)])

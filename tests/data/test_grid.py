@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,7 @@ def test_stamps_so_far_from_each_other_that_one_must_be_wrong_are_refused():
 def test_rows_of_a_step_become_one():
     stamps = ["2020-01-01T01:59", "2020-01-01T00:10", "2020-01-01T00:50", "2020-01-01T03:00", "2020-01-01T00:20"]
     mine = rows(stamps, [1, 2, 3, np.nan, 7], [np.nan, 1, np.nan, 5, 2])
-    expected = {
+    expected: dict[Any, list[list[float]]] = {
         "mean": [[4, 1.5], [1, np.nan], [np.nan, 5]],
         "sum": [[12, 1.5], [1, np.nan], [np.nan, 5]],
         "last": [[3, 2], [1, np.nan], [np.nan, 5]],

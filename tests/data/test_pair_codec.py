@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,8 @@ def test_subwords_write_what_they_are():
 def test_codecs_are_saved_as_plain_values():
     import msgspec
 
-    for units in (dict(), dict(target="words"), dict(source="subwords", target="subwords", size=300)):
+    settings: list[dict[str, Any]] = [{}, dict(target="words"), dict(source="subwords", target="subwords", size=300)]
+    for units in settings:
         codec = PairCodec.of(PAIRS, **units)
         assert codec_from_builtins(msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(codec)))) == codec
 

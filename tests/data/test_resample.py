@@ -34,7 +34,7 @@ def test_each_sample_is_a_windowed_sinc_of_those_around_it():
     for index in (20, 33):
         at = index * 360 / 250
         near = np.arange(int(at) - reach, int(at) + reach + 1)
-        window = [np.i0(6 * np.sqrt(1 - (x / reach) ** 2)) if abs(x) < reach else 0 for x in near - at]
+        window = np.array([np.i0(6 * np.sqrt(1 - (x / reach) ** 2)) if abs(x) < reach else 0 for x in near - at], float)
         weights = np.sinc(cutoff * (near - at)) * window
         np.testing.assert_allclose(found[index], (weights * values[near]).sum() / weights.sum())
 

@@ -11,7 +11,8 @@ from elman.decoding.constraints import allowing, check_length, matching
 
 def outputs(constraint, longest):
     """Every output of at most `longest` tokens that the table allows."""
-    found, waiting = set(), [((), 0)]
+    found: set[tuple[int, ...]] = set()
+    waiting: list[tuple[tuple[int, ...], int]] = [((), 0)]
     while waiting:
         tokens, state = waiting.pop()
         if constraint.left[state] == 0:

@@ -142,8 +142,8 @@ def test_a_stream_finds_what_is_in_the_whole(piece):
     stream, told = beat_stream.start(4, 4), []
     for at in range(0, len(signal), piece):
         own, ended = slice(at, at + piece), at + piece >= len(signal)
-        given, known = (signal[own], waves[own], beats[own]), dict(names=WAVES, kinds=KINDS, rate=RATE)
-        stream, more = beat_stream.read(stream, *given, **known, ended=ended)
+        given = signal[own], waves[own], beats[own]
+        stream, more = beat_stream.read(stream, *given, names=WAVES, kinds=KINDS, rate=RATE, ended=ended)
         late = [own.stop - beat.qrs.peak for beat in more]
         assert ended or all(delay <= 1.1 * RATE + piece for delay in late)
         told += more

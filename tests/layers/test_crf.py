@@ -28,6 +28,7 @@ def learned(key=1):
 def test_tags_of_the_best_sequences_are_well_formed():
     scores = 5 * jr.normal(jr.key(2), (200, 6, 3))
     tags, _ = crf.best(scores, learned()(), jnp.ones((200, 6), bool), count=3)
+    assert ALLOWED is not None
     for sequence in np.asarray(tags).reshape(-1, 6):
         places = [3, *sequence, 3]
         assert all(ALLOWED[before, after] for before, after in zip(places, places[1:], strict=False))

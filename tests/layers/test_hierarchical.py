@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -119,7 +121,7 @@ def test_it_learns_whether_words_hold_a_letter():
     targets = jnp.asarray(np.cumsum(holds, 1) % 2, jnp.float32)
     xs, counts = jax.nn.one_hot(ids, 4), jnp.asarray(counts)
     keys = jr.split(jr.key(0), 3)
-    model = (Hierarchical((GRU(4, 12, key=keys[0]), GRU(12, 12, key=keys[1]))), Dense(12, 1, key=keys[2]))
+    model: Any = (Hierarchical((GRU(4, 12, key=keys[0]), GRU(12, 12, key=keys[1]))), Dense(12, 1, key=keys[2]))
 
     def loss(model):
         layer, head = model

@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -24,7 +26,7 @@ def attention_loop(ys):
     return sum(score / scores.sum() * y for score, y in zip(scores, ys, strict=True))
 
 
-POOLINGS = {
+POOLINGS: dict[Any, Any] = {
     "last": (LastPooling(2), lambda ys: np.concatenate([ys[-1][:2], ys[0][2:]])),
     "mean": (MeanPooling(), lambda ys: sum(ys) / len(ys)),
     "max": (MaxPooling(), lambda ys: np.array([max(y[i] for y in ys) for i in range(HIDDEN)])),
@@ -87,4 +89,4 @@ def test_poolings_are_found_by_name():
 
 def test_another_name_is_refused(unchecked):
     with pytest.raises(elman.ConfigError, match="pooling: expected last, mean, max, attention; got 'men'.*'mean'"):
-        make_pooling("men", GRU(3, HIDDEN, key=jr.key(0)), key=jr.key(0))
+        make_pooling("men", GRU(3, HIDDEN, key=jr.key(0)), key=jr.key(0))  # ty: ignore[invalid-argument-type]

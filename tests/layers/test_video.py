@@ -1,5 +1,7 @@
 """Which way a dot moves: no single frame tells, so that what is learned goes through convolution and recurrence."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -46,7 +48,8 @@ def videos(count, seed):
 
 
 def test_the_way_of_a_dot_is_learned_and_holds_for_new_videos():
-    model, optimiser = Watcher(key=jr.key(0)), optax.adam(1e-2)
+    optimiser = optax.adam(1e-2)
+    model: Any = Watcher(key=jr.key(0))
     memory = optimiser.init(model)
 
     @jax.jit

@@ -1,5 +1,7 @@
 """The classifier against PyTorch with the same weights, and against its own parts put together by hand."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -14,7 +16,8 @@ from tests.cells.checks import shaken
 from tests.conformance import weights
 from tests.conformance.peers import peer
 
-VOCAB, CLASSES, SMALL = 9, 3, dict(embedding_size=4, hidden_size=5)
+VOCAB, CLASSES = 9, 3
+SMALL: dict[str, Any] = dict(embedding_size=4, hidden_size=5)
 IDS = jnp.array([[3, 1, 4, 1, 5, 8], [2, 7, 0, 0, 0, 0], [6, 2, 6, 5, 0, 0]], jnp.int32)
 LENGTHS = jnp.array([6, 2, 4], jnp.int32)
 

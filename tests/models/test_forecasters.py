@@ -1,5 +1,7 @@
 """The forecasters against loops in NumPy over their own weights, and against PyTorch."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -132,8 +134,8 @@ def test_the_encoder_decoder_hands_its_state_over():
 
 
 def autoregressive(**settings):
-    settings = {"hidden_size": 6, "output": "squared", "draws": 400} | settings
-    return shaken(AutoregressiveForecaster(GRU, SIZES, **settings, key=jr.key(0)))
+    small: dict[str, Any] = {"hidden_size": 6, "output": "squared", "draws": 400}
+    return shaken(AutoregressiveForecaster(GRU, SIZES, **small | settings, key=jr.key(0)))
 
 
 @pytest.mark.parametrize("normalise", ["last", "none"])
@@ -145,7 +147,7 @@ def test_the_autoregressive_forecaster_reads_the_value_before(normalise):
     same = np.concatenate([batch.static, channels(model)], axis=-1)
     h, last, found, free = np.zeros((ROWS, 6)), np.zeros(ROWS), [], []
     value, there, before = np.zeros(ROWS), np.zeros(ROWS), np.zeros((ROWS, 2))
-    own = None
+    own: Any = None
     for step in range(15):
         x = np.concatenate([value[:, None], there[:, None], before, batch.future[:, step], same], axis=-1)
         h = gru(model.layers.cells[0], h, x)
@@ -260,7 +262,7 @@ def test_the_direct_forecaster_is_pytorchs_gru_over_segments():
     cell = model.layers.cells[0]
     layer = torch.nn.GRU(6, 6, batch_first=True)
     state = weights.to_torch(
-        weights.Weights(cell.kernel, cell.recurrent_kernel, cell.bias, jnp.pad(cell.recurrent_bias, (12, 0)))
+        weights.Weights(cell.kernel, cell.recurrent_kernel, cell.bias, np.pad(cell.recurrent_bias, (12, 0)))
     )
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
     for name, array in zip(names, state, strict=True):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,7 @@ from elman.models.segmenter import Segmenter
 
 
 def segmenter(delay=0, **settings):
-    sizes = dict(features=2, labels=(4, 6), channels=4, hidden_size=8, num_layers=2) | settings
+    sizes: dict[str, Any] = dict(features=2, labels=(4, 6), channels=4, hidden_size=8, num_layers=2) | settings
     return Segmenter(elman.GRU, **sizes, delay=delay, key=jr.key(0))
 
 

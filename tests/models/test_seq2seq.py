@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +16,9 @@ CONNECTIONS = ["repeat", "state", "additive", "dot", "moving"]
 
 
 def model(cell=LSTM, **options):
-    settings = dict(source_vocab=7, target_vocab=4, embedding_size=5, hidden_size=6, num_layers=2) | options
+    settings: dict[str, Any] = (
+        dict(source_vocab=7, target_vocab=4, embedding_size=5, hidden_size=6, num_layers=2) | options
+    )
     made = EncoderDecoder(cell, key=jax.random.key(0), **settings)
     return jax.tree.map(lambda leaf: leaf + 0.05, made)  # biases that are not zero
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -13,6 +15,9 @@ WORDS = np.array([[4, 2, 3, 1], [5, 1, 0, 0], [0, 0, 0, 0]])
 SPELLINGS = np.array([[1, 2, 3, 1], [4, 2, 0, 0], [0, 0, 0, 0]])
 LETTERS = np.array([[0, 0, 0], [2, 3, 1], [3, 0, 0], [1, 1, 0], [2, 2, 0]])
 COUNTS, LENGTHS = np.array([0, 3, 1, 2, 2]), np.array([4, 2, 0])
+SIZES: dict[str, Any] = dict(
+    words=6, letters=4, tags=3, embedding_size=3, letter_size=2, letter_hidden_size=3, hidden_size=4
+)
 BATCH = tuple(map(jnp.asarray, (WORDS, SPELLINGS, LETTERS, COUNTS, LENGTHS)))
 
 
@@ -20,9 +25,8 @@ score = jax.jit(lambda model, batch, key=None: model(*batch, key=key))
 
 
 def build(cell=Elman, **settings):
-    sizes = dict(words=6, letters=4, tags=3, embedding_size=3, letter_size=2, letter_hidden_size=3, hidden_size=4)
     shapes = jax.eval_shape(
-        lambda: TaggingModel(cell, **sizes, num_layers=2, crf=False, **settings, key=jr.key(0)),
+        lambda: TaggingModel(cell, **SIZES, num_layers=2, crf=False, **settings, key=jr.key(0)),
     )
     random = np.random.default_rng(0)  # nothing to compile
     return jax.tree.map(lambda leaf: jnp.asarray(0.5 * random.normal(size=leaf.shape), leaf.dtype), shapes)
@@ -83,6 +87,5 @@ def test_activations_are_named_in_order_and_end_with_the_scores():
 
 @pytest.mark.parametrize("crf", [False, True])
 def test_weights_of_the_chain_are_there_only_where_they_are_learned(crf):
-    sizes = dict(words=6, letters=4, tags=3, embedding_size=3, letter_size=2, letter_hidden_size=3, hidden_size=4)
-    model = TaggingModel(Elman, **sizes, num_layers=1, crf=crf, key=jr.key(0))
+    model = TaggingModel(Elman, **SIZES, num_layers=1, crf=crf, key=jr.key(0))
     assert sum(leaf.size for leaf in jax.tree.leaves(model.chain)) == (15 if crf else 0)

@@ -42,11 +42,12 @@ def any_chain(request):
 
 def taggings(scores, chain, mask):
     """Every tagging of one sequence's real steps that is not forbidden, and its score, in float64."""
-    scores, chain = np.asarray(scores, float)[mask], Chain(*(np.asarray(part, float) for part in chain))
+    scores = np.asarray(scores, float)[mask]
+    follow, start, end = (np.asarray(part, float) for part in chain)
     for tags in product(range(TAGS), repeat=len(scores)):
         total = sum(scores[step, tag] for step, tag in enumerate(tags))
-        total += sum(chain.follow[before, after] for before, after in zip(tags, tags[1:], strict=False))
-        total += chain.start[tags[0]] + chain.end[tags[-1]] if tags else 0
+        total += sum(follow[before, after] for before, after in zip(tags, tags[1:], strict=False))
+        total += start[tags[0]] + end[tags[-1]] if tags else 0
         if total > FORBIDDEN / 2:
             yield tags, total
 

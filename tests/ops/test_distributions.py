@@ -90,7 +90,9 @@ def test_counts_in_units():
 
 def test_quantiles_never_cross_whatever_the_network_puts_out():
     raw = 30 * jr.normal(jr.key(0), (200, parameters("quantile")))
-    values = np.asarray(distribution("quantile", raw).values)
+    quantiles = distribution("quantile", raw)
+    assert isinstance(quantiles, Quantiles)
+    values = np.asarray(quantiles.values)
     assert (np.diff(values, axis=-1) >= 0).all()
     np.testing.assert_array_equal(values[:, len(LEVELS) // 2], raw[:, 0])
 
@@ -176,7 +178,7 @@ def test_any_numbers_give_a_finite_loss_and_gradient(output):
 
 def test_an_unknown_output_is_named(unchecked):
     with pytest.raises(ConfigError, match="did you mean 'gaussian'"):
-        parameters("gausian")
+        parameters("gausian")  # ty: ignore[invalid-argument-type]
 
 
 def test_variances_are_those_around_a_mean():

@@ -1,5 +1,7 @@
 """The cells as NumPy loops in float64, written from the papers' equations: the oracle of the engines."""
 
+from typing import Any
+
 import numpy as np
 
 
@@ -38,7 +40,9 @@ STEPS = {"Elman": elman_step, "GRU": gru_step, "LSTM": lstm_step}
 def loop(cell, xs, *, lengths=None, resets=None, reverse=False):
     """What `unroll` must give: (carry, ys) of one batch, from zero states."""
     step, size = STEPS[type(cell).__name__], cell.hidden_size
-    weights = {name: np.asarray(value, np.float64) for name, value in vars(cell).items() if hasattr(value, "dtype")}
+    weights: dict[str, Any] = {
+        name: np.asarray(value, np.float64) for name, value in vars(cell).items() if hasattr(value, "dtype")
+    }
     weights["activation"] = getattr(cell, "activation", None)
     names = ("h", "c") if type(cell).__name__ == "LSTM" else ("h",)
     batch, time = xs.shape[:2]

@@ -1,4 +1,5 @@
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -71,7 +72,9 @@ def test_values_taps_and_gradients_are_those_of_scan(kind, with_carry):
             values = []
             for call in CALLS:
                 lengths = None if call["padding"] is None else jnp.array([7, 3, 0])
-                options = dict(padding=call["padding"] or "right", reverse=call["reverse"], engine=engine)
+                options: dict[str, Any] = dict(
+                    padding=call["padding"] or "right", reverse=call["reverse"], engine=engine
+                )
                 resets = restarts if call["resets"] else None
                 values.append(tap(cell, xs, carry, lengths=lengths, resets=resets, **options))
             return weigh(values), values

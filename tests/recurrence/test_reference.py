@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +30,7 @@ RESETS[0, 3] = RESETS[1, 0] = RESETS[1, 2] = RESETS[1, 5] = RESETS[2, 1] = True
 LENGTHS = np.array([TIME, 3, 0])
 RIGHT = np.arange(TIME) < LENGTHS[:, None]
 LEFT = RIGHT[:, ::-1]
-SITUATIONS = {
+SITUATIONS: dict[str, dict[str, Any]] = {
     "plain": {},
     "right": dict(lengths=LENGTHS),
     "left": dict(lengths=LENGTHS, padding="left"),
@@ -97,7 +98,9 @@ def test_values_gates_and_gradients_are_those_of_unroll(cell, situation):
         order = [path[-1].name for path, _ in jax.tree_util.tree_leaves_with_path(module)]
         assert len(leaves) == len(weights)
         module = structure.unflatten([by_name[name] for name in order])
-        told = {name: jnp.asarray(value) if isinstance(value, np.ndarray) else value for name, value in how.items()}
+        told: dict[str, Any] = {
+            name: jnp.asarray(value) if isinstance(value, np.ndarray) else value for name, value in how.items()
+        }
         make = elman.cells.lstm.LSTMCarry if cell == "lstm" else (lambda h: h)
 
         def run(module, xs, carry):
@@ -188,7 +191,7 @@ def test_gates_and_states_of_every_step_are_shown(cell):
 @pytest.mark.parametrize("padding", ["right", "left"])
 def test_padding_may_hold_anything(cell, padding):
     equations, weights, xs, carry, start = case(cell)
-    how = dict(start=start, lengths=LENGTHS, padding=padding, resets=RESETS)
+    how: dict[str, Any] = dict(start=start, lengths=LENGTHS, padding=padding, resets=RESETS)
     real = RIGHT if padding == "right" else LEFT
     dirty = np.where(real[..., None], xs, np.nan)
     ones = np.ones((BATCH, TIME, HIDDEN))
@@ -308,9 +311,11 @@ def test_plain_gradient_descent_learns_the_next_character(cell):
 @EACH
 def test_gradients_of_the_loss_by_all_weights(cell):
     equations, weights, xs, targets, _ = text_batch(cell, size=2)
-    xs, targets, how = xs[:2, :4], targets[:2, :4], dict(lengths=np.array([4, 2]))
-    _, gradients, _ = loss_and_gradients(equations, weights, xs, targets, **how)
-    errors = gradient_check(lambda w: loss_and_gradients(equations, w, xs, targets, **how)[0], weights, gradients)
+    xs, targets, lengths = xs[:2, :4], targets[:2, :4], np.array([4, 2])
+    _, gradients, _ = loss_and_gradients(equations, weights, xs, targets, lengths=lengths)
+    errors = gradient_check(
+        lambda w: loss_and_gradients(equations, w, xs, targets, lengths=lengths)[0], weights, gradients
+    )
     assert errors.keys() == weights.keys()
     assert max(errors.values()) < 1e-6, errors
 
@@ -350,7 +355,7 @@ def test_gradient_check_takes_the_gradient_of_another_shape_for_an_error():
 
 # Input that cannot be used
 
-FITTING = dict(
+FITTING: dict[str, Any] = dict(
     weights={"kernel": np.zeros((4, 20)), "recurrent_kernel": np.zeros((5, 20)), "bias": np.zeros(20)},
     xs=np.zeros((3, 6, 4)),
 )
@@ -381,7 +386,7 @@ def test_shapes_that_do_not_fit_are_named(change, message):
 @pytest.mark.usefixtures("unchecked")
 def test_other_input_that_does_not_fit_is_named():
     with pytest.raises(elman.ConfigError, match="padding: expected 'right' or 'left'; got 'top'"):
-        forward(reference.LSTM, **FITTING, padding="top")
+        forward(reference.LSTM, **FITTING, padding="top")  # ty: ignore[invalid-argument-type]
     run = forward(reference.LSTM, **FITTING)
     with pytest.raises(elman.ShapeError, match=r"dys: expected shape \(3, 6, 5\); got \(3, 5\)"):
         backward(run, np.zeros((3, 5)))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -251,13 +253,13 @@ def test_an_engine_that_cannot_serve_says_why(xs):
     with pytest.raises(elman.ConfigError, match="has no hand-derived"):
         unroll(Fading(INPUT, HIDDEN, key=jr.key(0)), xs, engine="fused")
     with pytest.raises(elman.ConfigError, match="no engine 'scna'; did you mean 'scan'"):
-        unroll(shaken(GRU), xs, engine="scna")
+        unroll(shaken(GRU), xs, engine="scna")  # ty: ignore[invalid-argument-type]
     with pytest.raises(elman.ConfigError, match="padding: expected 'right' or 'left'"):
-        unroll(shaken(GRU), xs, lengths=jnp.array([1, 2, 3]), padding="both")
+        unroll(shaken(GRU), xs, lengths=jnp.array([1, 2, 3]), padding="both")  # ty: ignore[invalid-argument-type]
     with pytest.raises(elman.ConfigError, match="no tap 'zz'; .*GRU has carry, r, z, n"):
         tap(shaken(GRU), xs, names=("zz",))
     with pytest.raises(elman.ConfigError, match=r"unroll returns \(carry, ys\) .*; elman.tap\(.*\) returns"):
-        unroll(shaken(GRU), xs, taps="all")
+        unroll(shaken(GRU), xs, taps="all")  # ty: ignore[invalid-argument-type]
 
 
 @CELLS
@@ -266,7 +268,7 @@ def test_an_engine_that_cannot_serve_says_why(xs):
 def test_taps_are_the_states_and_gates_of_a_loop_over_steps(kind, engine, padding, reverse, xs):
     cell, lengths = shaken(kind), np.array([7, 3, 0])
     first = jax.tree.map(lambda leaf: jnp.full((BATCH, HIDDEN), 0.2), cell.init_carry())
-    how = dict(lengths=jnp.asarray(lengths), padding=padding, reverse=reverse)
+    how: dict[str, Any] = dict(lengths=jnp.asarray(lengths), padding=padding, reverse=reverse)
     plain = unroll(cell, xs, first, engine=engine, **how)
     *same, seen = tap(cell, xs, first, engine=engine, **how)
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b), tuple(same), plain)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +45,7 @@ def easy(count=80):
 def trained(steps=250, out=None, report=None, resume=False, pairs=None, **settings):
     task = elman.Classification(**SMALL | settings)
     data = task.read_texts(pairs or texts())
-    options = dict(steps=steps, evaluations=2, learning_rate=0.02, report=report or Quiet())
+    options: dict[str, Any] = dict(steps=steps, evaluations=2, learning_rate=0.02, report=report or Quiet())
     return elman.fit(task, data, out=out, resume=resume, **options), data
 
 

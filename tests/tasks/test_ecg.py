@@ -1,5 +1,7 @@
 import os
 import signal
+from dataclasses import replace
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -108,7 +110,7 @@ def test_a_run_resumes_bit_for_bit(tmp_path):
 
     task = elman.Ecg(channels=2, hidden_size=4, num_layers=1, seconds=2)
     data = task.read_strips(people(20, seconds=4))
-    options = dict(steps=6, evaluations=1)
+    options: dict[str, Any] = dict(steps=6, evaluations=1)
     whole = elman.fit(task, data, report=Quiet(), **options)
     with pytest.raises(elman.Interrupted, match="after step 3"):
         elman.fit(task, data, out=tmp_path / "m", report=Stop(), **options)
@@ -135,8 +137,8 @@ def test_a_model_that_learned_no_kinds_is_not_measured_by_them():
     assert data.codec.kinds == ()
     model = task.build(data.codec, key=jr.key(0))
     eager = eqx.tree_at(lambda model: model.heads[1].bias, model, jnp.array([-9.0, 0, 0, 0, 0, 9.0]))
-    part = elman.Ecg.read_strips(task, people(20, seconds=4)).test
-    metrics = task.evaluate(eager, type(part)("test", part.examples, data.codec), data.codec)
+    part = replace(task.read_strips(people(20, seconds=4)).test, codec=data.codec)
+    metrics = task.evaluate(eager, part, data.codec)
     assert metrics.beats.detection.truth > 0
     assert "kinds" not in str(metrics)
 

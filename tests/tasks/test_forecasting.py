@@ -143,13 +143,15 @@ def test_training_goes_on_where_it_stopped(tmp_path):
     class Stop(Exception):
         pass
 
-    def report(event):
-        if getattr(event, "step", 0) == 6:
-            raise Stop
+    class StopAtSix(Quiet):
+        def __call__(self, event):
+            if getattr(event, "step", 0) == 6:
+                raise Stop
 
-    report.close = lambda: None
     with pytest.raises(Stop):
-        elman.fit(task, data, steps=12, evaluations=1, out=tmp_path / "a.elman", report=report, checkpoint_seconds=1e-9)
+        elman.fit(
+            task, data, steps=12, evaluations=1, out=tmp_path / "a.elman", report=StopAtSix(), checkpoint_seconds=1e-9
+        )
     again = elman.fit(
         task, data, steps=12, evaluations=1, out=tmp_path / "a.elman", resume=True, report=Quiet(),
         checkpoint_seconds=1e-9,

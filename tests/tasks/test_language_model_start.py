@@ -1,6 +1,7 @@
 """Classifiers and taggers that start from language models."""
 
 import shutil
+from typing import Any
 
 import jax
 import numpy as np
@@ -87,7 +88,9 @@ def test_layers_thaw_from_the_top_and_lower_ones_move_less(folder, make):
     def moved(epochs, **settings):
         task, data = make(places(folder, "ahead", "back"), **settings)
         start = begun(task, data)[0].embedding
-        plain = dict(optimiser="sgd", momentum=0, learning_rate=0.5, decay="none", warmup_steps=0, clip=0)
+        plain: dict[str, Any] = dict(
+            optimiser="sgd", momentum=0, learning_rate=0.5, decay="none", warmup_steps=0, clip=0
+        )
         end = elman.fit(task, data, epochs=epochs, evaluations=1, report=Quiet(), **plain).model.embedding
         pairs = list(zip(start.readers, end.readers, strict=True))
         tops = [same(a.layers.cells[1], b.layers.cells[1]) for a, b in pairs]

@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import jax
 import msgspec
@@ -41,7 +42,7 @@ def nothing(input_size, hidden_size, *, key):
 
 def trained(text, steps=150, out=None, report=None, resume=False, **settings):
     task = elman.LanguageModelling(**SMALL | settings)
-    options = dict(steps=steps, evaluations=2, learning_rate=0.02, report=report or Quiet())
+    options: dict[str, Any] = dict(steps=steps, evaluations=2, learning_rate=0.02, report=report or Quiet())
     return elman.fit(task, task.read_text(text), out=out, resume=resume, **options)
 
 

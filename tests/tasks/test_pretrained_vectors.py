@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import jax
 import numpy as np
@@ -104,7 +105,7 @@ def test_vectors_are_frozen_trained_or_trained_later(place, make):
 
 
 def test_vectors_may_have_a_rate_of_their_own(place):
-    plain = dict(optimiser="sgd", momentum=0, learning_rate=0.5, decay="none", warmup_steps=0, clip=0)
+    plain: dict[str, Any] = dict(optimiser="sgd", momentum=0, learning_rate=0.5, decay="none", warmup_steps=0, clip=0)
 
     def steps(**settings):
         task, data = classification(place, word_dropout=0.0, **settings)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 import jax
 import jax.random as jr
@@ -28,7 +29,7 @@ def waves(count=120, seed=0):
 def trained(steps=60, out=None, report=None, resume=False, **settings):
     task = elman.SeriesClassification(**SMALL | settings)
     data = task.read_series(waves())
-    options = dict(steps=steps, evaluations=2, learning_rate=0.02, report=report or Quiet())
+    options: dict[str, Any] = dict(steps=steps, evaluations=2, learning_rate=0.02, report=report or Quiet())
     return elman.fit(task, data, out=out, resume=resume, **options), data
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -29,7 +31,8 @@ def named(count, seed=0, scheme="IOB2"):
 
 
 def fit(task, data, **settings):
-    return elman.fit(task, data, report=Quiet(), **dict(epochs=4, evaluations=2, learning_rate=0.02) | settings)
+    usual: dict[str, Any] = dict(epochs=4, evaluations=2, learning_rate=0.02)
+    return elman.fit(task, data, report=Quiet(), **usual | settings)
 
 
 def test_the_toy_grammar_is_learned():
@@ -132,7 +135,7 @@ def test_what_cannot_be_learned_is_named(tmp_path):
     with pytest.raises(elman.DataError, match="leave none to train on"):
         elman.Tagging(validation=3, test=1).read_sentences([(("a", "b"), ("X", "Y"))] * 4)
     with pytest.raises(elman.DataError, match="expected what task.read returns"):
-        elman.fit(task, "data")
+        elman.fit(task, "data")  # ty: ignore[invalid-argument-type]
     with pytest.raises(elman.ConfigError, match="validation 0.6 and test 0.5 leave nothing"):
         elman.Tagging(validation=0.6, test=0.5)
     with pytest.raises(elman.ConfigError, match="decoder"):

@@ -80,7 +80,7 @@ def read_corpus(
     codec: AnyVocabulary | None = None,
     unknown: Unknown = "error",
     at_least: int = 2,
-) -> Data:
+) -> Data[TextPart]:
     """Reads, numbers and splits a text by place: first the training part, then validation, then test.
 
     Args:

@@ -14,6 +14,8 @@ import numpy as np
 from elman._errors import DataError
 
 Example = TypeVar("Example")
+P = TypeVar("P", bound=Sized, covariant=True)
+"""A part of the data."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,12 @@ class Part(Generic[Example]):
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(Generic[P]):
     """What a task learns from, split into three parts."""
 
-    train: Sized
-    validation: Sized
-    test: Sized
+    train: P
+    validation: P
+    test: P
     codec: Any
     source: str
     """Its name in messages."""

@@ -73,7 +73,7 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
             VocabularyError: a character that the model does not know, unless `unknown="skip"` leaves it out.
         """
         source = TextSource.open(*places)
-        return read_corpus(source, codec=self.codec, unknown=unknown, validation=0, test=0).train  # ty: ignore
+        return read_corpus(source, codec=self.codec, unknown=unknown, validation=0, test=0).train
 
     def generate(
         self, prime: str = "", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any

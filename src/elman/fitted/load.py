@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -27,7 +28,7 @@ _FITTED = {
 """What a trained model of each task is."""
 
 
-def load(path: str | Path) -> Fitted:
+def load(path: str | Path) -> Any:
     """The model saved at `path`, every file checked.
 
     Raises:

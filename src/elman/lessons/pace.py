@@ -7,7 +7,7 @@ import runpy
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from elman._errors import ConfigError
 
@@ -20,7 +20,11 @@ SEED = "ELMAN_LESSON_SEED"
 """The environment variable with another seed than 0."""
 
 
-def pace(*, full: Value, short: Value) -> Value:
+@overload
+def pace(*, full: dict[str, Any], short: dict[str, Any]) -> dict[str, Any]: ...
+@overload
+def pace(*, full: Value, short: Value) -> Value: ...
+def pace(*, full: Any, short: Any) -> Any:
     """What a script takes when it runs in full, or in short.
 
     >>> epochs = pace(full=12, short=1)

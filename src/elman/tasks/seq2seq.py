@@ -176,7 +176,7 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
             raise DataError("data: read as other tokens by another task; read it with this one")
         if self.max_length is not None:
             return msgspec.structs.replace(self, target_vocabulary=unit)
-        targets = [target for pair in data.train.examples for target in pair.targets]  # ty: ignore
+        targets = [target for pair in data.train.examples for target in pair.targets]
         longest = int(data.codec.rows("target", targets).lengths.max())
         return msgspec.structs.replace(self, target_vocabulary=unit, max_length=2 * longest)
 
