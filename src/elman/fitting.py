@@ -171,7 +171,8 @@ def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> 
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
     if kept.values["fingerprint"] != data.fingerprint:
         raise ArtefactError(f"{data.source}: not the data that {place} was training on ({kept.values['source']})")
-    empty = jax.eval_shape(lambda: _begun(before.task, _built(before.task, data, training), data, training).arrays())
+    model = before.task.shapes(data.codec)
+    empty = jax.eval_shape(lambda model: _begun(before.task, model, data, training).arrays(), model)
     arrays = artefact.fill(empty, kept.arrays, what=f"{place}/training")
     state = TrainState(
         model=arrays["model"],
