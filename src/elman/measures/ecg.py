@@ -225,11 +225,6 @@ class Delineation:
     def __add__(self, other: Delineation) -> Delineation:
         return Delineation(self.p + other.p, self.qrs + other.qrs, self.t + other.t)
 
-    @property
-    def mean_f1(self) -> float:
-        """The mean of the waves' F1."""
-        return (self.p.f1 + self.qrs.f1 + self.t.f1) / len(WAVES)
-
     def to_builtins(self) -> dict[str, Any]:
         """Plain values, by wave and point."""
         waves = zip(WAVES, (self.p, self.qrs, self.t), strict=True)

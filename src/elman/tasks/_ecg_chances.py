@@ -71,12 +71,6 @@ def pieces(
         yield found
 
 
-def split_heads(model: Segmenter, labels: Float[np.ndarray, "*batch labels"]) -> Chances:
-    """The probabilities of waves and those of beats."""
-    count = _labels(model)[0]
-    return Chances(labels[..., :count], labels[..., count:])
-
-
 @jax.jit
 def read(model: Segmenter, carry: Any, xs: Any) -> tuple[Any, tuple[Any, ...]]:
     """The next samples of a stream: the state after them, and probabilities."""

@@ -304,7 +304,3 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
         shares = {"validation": 0.0 if validation else self.validation, "test": 0.0 if test else self.test}
         parts = split_by_patient(strips, **shares, seed=self.split_seed)
         return parts.train, validation or parts.validation, test or parts.test
-
-
-def _content(strip: Strip) -> tuple[Any, ...]:
-    return strip.signal.tobytes(), strip.waves, strip.beats, strip.known.tobytes(), strip.beats_known.tobytes()

@@ -1,0 +1,58 @@
+"""Lists what is defined in src and used by nothing in src, lessons or benchmarks; a test alone keeps nothing alive."""
+
+import sys
+from pathlib import Path
+
+from vulture import Vulture
+
+ROOT = Path(__file__).resolve().parents[1]
+
+ALIVE = {
+    "__getattr__": "Python calls it",
+    "__dir__": "Python calls it",
+    "read_annotations": "public, the counterpart of read_record",
+    "write_record": "public, in docs/read-an-ecg.md",
+    "draw_attention": "public, in docs/translate-pairs.md",
+    "to_dict": "public, in docs/forecast-a-series.md",
+    "DS1": "public, the counterpart of DS2",
+    "log_probability": "public, a field of a translation",
+    "lookback": "public, a size of a forecaster",
+    "PR": "public, a column that is found by its name",
+    "QT": "public, a column that is found by its name",
+    "QTcB": "public, a column that is found by its name",
+    "QTcF": "public, a column that is found by its name",
+}
+"""Names that are used although no code here shows it, and why."""
+
+
+def unused(*places):
+    """The definitions in `places` whose names occur nowhere else in them."""
+    finder = Vulture()
+    finder.scavenge(places)
+    return finder.get_unused_code()
+
+
+def is_private(name):
+    """Whether a name is for its own file alone."""
+    return name.startswith("_") and not name.startswith("__")
+
+
+def main():
+    """Prints what is dead; returns whether there is any."""
+    source = ROOT / "src"
+    found = unused(source, ROOT / "lessons", ROOT / "benchmarks")
+    for file in source.rglob("*.py"):  # what has the same name in another file keeps no private name alive
+        found += [item for item in unused(file) if is_private(item.name) and item.typ != "method"]
+    dead = {
+        f"{item.filename.resolve().relative_to(ROOT)}:{item.first_lineno}: nothing uses the {item.typ} {item.name}"
+        for item in found
+        if item.filename.resolve().is_relative_to(source) and item.name not in ALIVE
+    }
+    dead |= {f"{name}: used or gone, so take it out of ALIVE" for name in ALIVE.keys() - {item.name for item in found}}
+    for line in sorted(dead):
+        print(line)
+    return bool(dead)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
