@@ -19,25 +19,33 @@ sequences: the same batches in the same order, the same dropout rates, Adam, gra
 """
 
 import argparse
-import json
-import os
-import platform
 import re
 import statistics
-import subprocess
 import sys
 import time
-from datetime import date
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
 import elman
 from elman.data.labelled import read_labelled
+from elman.data.words import split_words
 from elman.training.reporters import Quiet
+from options import DATA, few, runs, settings, there
+from results import Table, mean
+from turns import present
+from workers import Worker, forth_and_back, serve
 
-DATA = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "classification"
+TEXTS = DATA / "classification"
+PLACES = {"reviews": TEXTS / "review_polarity.tar.gz", "speed": TEXTS / "sst"}  # others have the name of their folder
+FEW, FEW_NAMES = 200, 2_000  # texts of each part in a smoke run; rare names have to be among them
+SMOKE = (
+    "sst --set hidden_size=4 embedding_size=4 num_layers=1",
+    "trec --set hidden_size=4 embedding_size=4 num_layers=1",
+    "names --set hidden_size=4 embedding_size=4 num_layers=1",
+    "reviews --folds 1 --set hidden_size=4 embedding_size=4 num_layers=1",
+    "speed --rounds 1 --set hidden_size=4 embedding_size=4 num_layers=1",
+)
 
 TASKS = {
     "sst": {"embedding_size": 300, "hidden_size": 150},
@@ -55,6 +63,11 @@ TASKS = {
         "batch_size": 64,
     },
     "reviews": {"pooling": "mean"},
+}
+LINEAR = {
+    "bayes": "naive Bayes of words and pairs",
+    "characters": "naive Bayes of characters",
+    "tfidf": "logistic regression, TF-IDF",
 }
 TRAINING: dict[str, dict] = {
     "sst": {"epochs": 8, "evaluations": 8},
@@ -74,8 +87,6 @@ def linear(kind, train, validation, test):
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score
     from sklearn.naive_bayes import MultinomialNB
-
-    from elman.data.words import split_words
 
     words = {"tokenizer": split_words, "token_pattern": None}
     if kind == "characters":
@@ -106,12 +117,15 @@ def linear(kind, train, validation, test):
     return found
 
 
+def place_of(name):
+    return PLACES.get(name, TEXTS / name)
+
+
 def parts_of(name):
     """Labelled texts to train, validate and test with: one split, or one of each fold."""
     from elman.data.examples import split
 
-    place = DATA / ("review_polarity.tar.gz" if name == "reviews" else name)
-    found = read_labelled(place, encoding="utf-8" if name in ("sst", "names") else "latin-1")
+    found = read_labelled(place_of(name), encoding="utf-8" if name in ("sst", "names") else "latin-1")
     if name == "reviews":
         folds = [[] for _ in range(10)]
         for text in found.train:
@@ -130,50 +144,35 @@ def parts_of(name):
     yield train, validation, test
 
 
-def accuracy(name, seeds, folds):
+def some(part, name):
+    return part[:: max(1, len(part) // (FEW_NAMES if name == "names" else FEW))]
+
+
+def accuracy(options):
+    name, task = options.what, elman.Classification(**TASKS[options.what] | settings(options.set))
+    training = {"steps": 2, "evaluations": 1} if options.smoke else TRAINING[name]
     kind = {"sst": "bayes", "names": "characters"}.get(name, "tfidf")
     peer, ours = [], []
-    for train, validation, test in islice(parts_of(name), folds):
+    for parts in islice(parts_of(name), options.folds):
+        train, validation, test = (some(part, name) if options.smoke else part for part in parts)
         peer.append(linear(kind, train, validation, test))
         print(f"{kind}, linear: accuracy {peer[-1][0]:.2%}, macro-F1 {peer[-1][1]:.2%}", flush=True)
-        for seed in seeds:
-            task = elman.Classification(**TASKS[name])
+        for seed in options.seeds:
             pairs = [[(text.text, text.label) for text in part] for part in (train, validation, test)]
             data = task.read_texts(pairs[0], validation=pairs[1], test=pairs[2])
-            begun, processed = time.perf_counter(), time.process_time()
-            fitted = elman.fit(task, data, seed=seed, report=Quiet(), **TRAINING[name])
-            seconds, processed = time.perf_counter() - begun, time.process_time() - processed
-            metrics = fitted.evaluate(data.test)
-            ours.append((metrics, seconds, processed))
-            print(
-                f"{len(ours)}: seed {seed}, {seconds:.0f} s, {processed:.0f} s of processor time, "
-                f"validation {fitted.validation}; test {metrics}",
-                flush=True,
-            )
-    print(f"\n{heading()}, settings {TASKS[name]}, {TRAINING[name]}")
-    print(
-        "| data | model | accuracy | macro-F1 | calibration error before, after | seconds to train, of processor time |"
-    )
-    print("|---|---|---|---|---|---|")
-    print(f"| {name} | {kind}, linear | {shown([a for a, _ in peer])} | {shown([f for _, f in peer])} | | |")
-    calibration = [shown([getattr(m, which) for m, *_ in ours]) for which in ("uncalibrated", "calibrated")]
-    print(
-        f"| {name} | elman | {shown([m.accuracy for m, *_ in ours])} | {shown([m.macro_f1 for m, *_ in ours])} "
-        f"| {', '.join(calibration)} | {shown_seconds(ours)} |"
-    )
-
-
-def shown(values):
-    spread = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{100 * statistics.fmean(values):.1f}{spread}"
-
-
-def shown_seconds(runs):
-    return ", ".join(f"{statistics.fmean(run[place] for run in runs):.0f}" for place in (1, 2))
-
-
-def heading():
-    return f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+            begun = time.process_time()
+            fitted = elman.fit(task, data, seed=seed, report=Quiet(), **training)
+            used, metrics = time.process_time() - begun, fitted.evaluate(data.test)
+            ours.append((metrics, used))
+            print(f"seed {seed}, {used:.0f} processor seconds: {fitted.validation}; test {metrics}", flush=True)
+    columns = {"data": "", "model": "", "accuracy": ".1f", "macro-F1": ".1f"}
+    columns |= {"calibration error before": ".1f", "after": ".1f", "processor seconds a run": ".0f"}
+    with Table(f"classification-{name}", columns, options) as table:
+        measures = ("accuracy", "macro_f1", "uncalibrated", "calibrated")
+        shares = [mean([100 * getattr(metrics, which) for metrics, _ in ours]) for which in measures]
+        table.add(name, f"elman, seeds {', '.join(map(str, options.seeds))}", *shares, mean([used for _, used in ours]))
+        linear_shares = [mean([100 * share for share in column]) for column in zip(*peer, strict=True)]
+        table.add(name, LINEAR[kind], *linear_shares, None, None, None)
 
 
 def elman_epochs(task, data):
@@ -239,53 +238,56 @@ RATE = 3e-3
 LIBRARIES = {"elman": elman_epochs, "torch": torch_epochs}
 
 
-def work(library):
+def sentences(options):
+    """The task and the data of sst."""
+    task = elman.Classification(**TASKS["sst"] | settings(options.set))
+    data = task.read(place_of("sst"))
+    return task, few(data, FEW) if options.smoke else data
+
+
+def work(library, options):
     """A process that trains an epoch for each line it is sent, and answers with the seconds."""
-    task = elman.Classification(**TASKS["sst"])
-    epoch = LIBRARIES[library](task, task.read(DATA / "sst"))
+    task, data = sentences(options)
+    epoch = LIBRARIES[library](task, data)
     epoch(0)  # compiles
-    print(json.dumps(0.0), flush=True)
-    for number, _ in enumerate(sys.stdin, start=1):
+
+    def answer(number):
         begun = time.perf_counter()
-        epoch(number)
-        print(json.dumps(time.perf_counter() - begun), flush=True)
+        epoch(int(number))
+        return time.perf_counter() - begun
+
+    serve(len(data.train), answer)
 
 
-def speed(rounds):
-    found, workers = {library: [] for library in LIBRARIES}, {}
-    for library in LIBRARIES:
-        command = [sys.executable, __file__, "work", "--library", library]
-        workers[library] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        json.loads(workers[library].stdout.readline())
-    for turn in range(rounds):
-        for library in list(LIBRARIES)[:: 1 if turn % 2 else -1]:
-            print(turn, file=workers[library].stdin, flush=True)
-            found[library].append(json.loads(workers[library].stdout.readline()))
-            print(f"round {turn + 1}, {library}: {found[library][-1]:.2f} s", file=sys.stderr, flush=True)
-    print(f"{heading()}, {rounds} rounds, settings {TASKS['sst']}")
-    print("| library | seconds an epoch (median) | spread | texts a second |\n|---|---|---|---|")
-    for library, seconds in found.items():
-        middle = statistics.median(seconds)
-        print(f"| {library} | {middle:.2f} | {min(seconds):.2f} to {max(seconds):.2f} | {6920 / middle:,.0f} |")
-        workers[library].stdin.close()
-        workers[library].wait()
-    print(f"\nratio of medians: {statistics.median(found['torch']) / statistics.median(found['elman']):.2f}")
+def speed(options):
+    libraries = present(LIBRARIES)
+    workers = {name: Worker(name, options) for name in libraries}
+    found = {name: [] for name in libraries}
+    for turn, name in forth_and_back(libraries, options.rounds):
+        found[name].append(workers[name].ask(turn + 1))
+        print(f"round {turn + 1}, {name}: {found[name][-1]:.2f} s", file=sys.stderr, flush=True)
+    medians = {name: statistics.median(seconds) for name, seconds in found.items()}
+    columns = {"library": "", "seconds an epoch": ".2f", "spread": ".2f", "texts a second": ",.0f"}
+    with Table("classification-speed", columns, options) as table:
+        for name, seconds in found.items():
+            table.add(name, medians[name], [min(seconds), max(seconds)], workers[name].first / medians[name])
+            workers[name].close()
+        if "torch" in medians:
+            table.sum_up("times as fast as PyTorch", medians["torch"] / medians["elman"])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=[*TASKS, "speed", "work"])
+    parser.add_argument("what", choices=[*TASKS, "speed"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--folds", type=int, default=10, help="of reviews")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--library", choices=LIBRARIES, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.what == "work":
-        work(options.library)
-    elif options.what == "speed":
-        speed(options.rounds)
-    else:
-        accuracy(options.what, options.seeds, options.folds)
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings of the task")
+    for options in runs(parser, SMOKE):
+        if options.worker:
+            work(options.worker, options)
+        elif there(place_of(options.what)):
+            speed(options) if options.what == "speed" else accuracy(options)
 
 
 if __name__ == "__main__":

@@ -18,111 +18,137 @@ of the task or of the training. The folder of data is that of ELMAN_DATA.
 """
 
 import argparse
-import os
-import platform
 import time
-from datetime import date
 from pathlib import Path
 
-import msgspec
-
 import elman
+from elman.data.ecg_generator import generate_patients
+from elman.data.ecg_records import read_strips
 from elman.data.wfdb import read_record
+from elman.tasks._ecg_reading import measured
 from elman.training.reporters import Lines
+from options import DATA, runs, settings, there
+from results import Table
 
-FOLDER = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "ecg"
+FOLDER = DATA / "ecg"
 LUDB, QTDB, MITDB = (FOLDER / f"{name}.tar.xz" for name in ("ludb", "qtdb", "mitdb20"))
+RECORD = FOLDER / "samples" / "mitdb" / "100"
+NEEDED = {"ludb": [LUDB], "stream": [LUDB], "mitdb": [MITDB, LUDB, QTDB], "speed": [RECORD.with_suffix(".hea")]}
+TINY = "--epochs 0.001 evaluations=1 hidden_size=4 num_layers=1 channels=4"
+SMOKE = (f"mitdb {TINY}", f"stream {TINY}", "speed --epochs 0.001")
+WAVE_COLUMNS = {"model": "", "leads": "", "processor seconds": ",.0f", "F1 P": ".2f", "QRS": ".2f", "T": ".2f"}
+WAVE_COLUMNS |= dict.fromkeys(("P onset, ms", "QRS onset, ms", "QRS end, ms", "T end, ms"), ".1f")
+BEAT_COLUMNS = {"leads": "", "beats": ",.0f", "found, %": ".2f", "right of those found, %": ".2f"}
+BEAT_COLUMNS |= dict.fromkeys(("V found, %", "V right, %", "S found, %"), ".1f") | {"processor seconds": ",.0f"}
+TOGETHER = {False: "each by itself", True: "together"}
+
+
+def read(task, places, options):
+    """The leads of the archives; for a smoke run generated ones, and for MIT-BIH's test part a record of it."""
+    if not options.smoke:
+        return task.read(*places)
+    test = read_strips(RECORD.parent) if MITDB in places and there(*NEEDED["speed"]) else ()
+    return task.read_strips([patient.strip for patient in generate_patients(8)], test=test)
 
 
 def trained(data, task, options, **training):
     """The model, and how many processor seconds it took."""
     begun = time.process_time()
-    fitted = elman.fit(
-        task, data, epochs=options.epochs, seed=options.seed, out=options.out, force=True, report=Lines(), **training
-    )
-    seconds = time.process_time() - begun
-    print(f"trained in {seconds:.0f} processor seconds, step {fitted.measures['step']} of {len(data.train)} leads")
-    return fitted
+    where = {"out": options.out, "force": True} if options.out else {}
+    fitted = elman.fit(task, data, epochs=options.epochs, seed=options.seed, report=Lines(), **where, **training)
+    return fitted, time.process_time() - begun
 
 
-def settings(options, **defaults):
+def settings_of(options, **defaults):
     """The settings of the task, and those of the training."""
-    given = defaults | {name: _value(value) for name, _, value in (one.partition("=") for one in options.settings)}
+    given = defaults | settings(options.settings)
     names = elman.Ecg.__struct_fields__
     return {n: v for n, v in given.items() if n in names}, {n: v for n, v in given.items() if n not in names}
 
 
-def ludb(options, **more):
-    own, training = settings(options, **{"validation": 0.06, "test": 0.4} | more)
-    task = elman.Ecg(**own)
-    data = task.read(LUDB)
-    fitted = trained(data, task, options, **training)
-    show(fitted, "LUDB test part", data.test.examples)
-
-
-def mitdb(options):
-    own, training = settings(options, validation=0.06, test=0.1)
-    task = elman.Ecg(**own)
-    data = task.read(MITDB, LUDB, QTDB)
-    fitted = trained(data, task, options, **training)
-    tested = [strip for strip in data.test.examples if strip.patient.startswith("mitdb ")]
-    tested = [strip for strip in tested if not strip.record.startswith("sel")]  # QTDB's pieces of the same patients
-    first = {strip.record: strip for strip in reversed(tested)}
-    show(fitted, "DS2, first lead alone", list(first.values()), ways=(False,))
-    show(fitted, "DS2", tested)
+def ludb(options):
+    Table("ecg-waves", WAVE_COLUMNS, options, waves(options)).keep()
 
 
 def stream(options):
-    ludb(options, causal=True)
-    ludb(options)
+    Table("ecg-stream", WAVE_COLUMNS, options, [*waves(options, causal=True), *waves(options)]).keep()
+
+
+def waves(options, **more):
+    """A row for each lead by itself and one for all together."""
+    own, training = settings_of(options, **{"validation": 2 if options.smoke else 0.06, "test": 0.4} | more)
+    task = elman.Ecg(**own)
+    data = read(task, [LUDB], options)
+    fitted, seconds = trained(data, task, options, **training)
+    name = f"causal, {task.look_ahead_ms} ms of look-ahead" if task.causal else "from both ends"
+    for together in (False, True):
+        found = measured(fitted.model, data.test.examples, fitted.codec, together=together).waves
+        shares = [100 * wave.f1 for wave in (found.p, found.qrs, found.t)]
+        points = [found.p.onset, found.qrs.onset, found.qrs.end, found.t.end]
+        errors = [{"mean": point.mean_ms, "spread": point.sd_ms, "of": point.matched} for point in points]
+        yield name, TOGETHER[together], None if together else seconds, *shares, *errors
+
+
+def mitdb(options):
+    own, training = settings_of(options, validation=2 if options.smoke else 0.06, test=0.1)
+    task = elman.Ecg(**own)
+    data = read(task, [MITDB, LUDB, QTDB], options)
+    fitted, seconds = trained(data, task, options, **training)
+    tested = [strip for strip in data.test.examples if strip.patient.startswith("mitdb ")]
+    tested = [strip for strip in tested if not strip.record.startswith("sel")]  # QTDB's pieces of the same patients
+    first = {strip.record: strip for strip in reversed(tested)}
+    with Table("ecg-beats", BEAT_COLUMNS, options) as table:
+        for name, strips, together in (
+            ("the first alone", list(first.values()), False),
+            (TOGETHER[False], tested, False),
+            (TOGETHER[True], tested, True),
+        ):
+            scores = measured(fitted.model, strips, fitted.codec, together=together).beats
+            found = scores.detection
+            shares = [found.sensitivity, found.precision, scores.sensitivity("V"), scores.precision("V")]
+            shares = [100 * share for share in (*shares, scores.sensitivity("S"))]
+            table.add(name, found.truth, *shares, seconds)
 
 
 def speed(options):
-    fitted = elman.load(options.out)
-    record = read_record(FOLDER / "samples" / "mitdb" / "100")
-    seconds = len(record.signals) / record.rate
-    fitted.predict(record._replace(signals=record.signals[:60_000]))  # compiles
-    begun = time.process_time()
-    fitted.predict(record).table().text()
-    print(f"two leads, whole: {seconds / (time.process_time() - begun):.0f} times real time on one core")
-    if not fitted.model.causal:
-        return
-    stream, size = fitted.stream(rate=record.rate, leads=2), round(record.rate)
-    state = stream.step(stream.start(), record.signals[:20_000].astype(float))[0]
-    pieces = [record.signals[at : at + size].astype(float) for at in range(20_000, 20_000 + 300 * size, size)]
-    begun = time.process_time()
-    for piece in pieces:
-        state, _ = stream.step(state, piece)
-    print(f"two leads, second by second: {300 / (time.process_time() - begun):.0f} times real time on one core")
-
-
-def show(fitted, name, strips, ways=(False, True)):
-    from elman.tasks._ecg_reading import measured
-
-    for together in ways:
+    record = read_record(RECORD)
+    fitted = model_for(options)
+    with Table("ecg-speed", {"two leads": "", "times as fast as recorded, on one core": ".0f"}, options) as table:
+        seconds = len(record.signals) / record.rate
+        fitted.predict(record._replace(signals=record.signals[:60_000]))  # compiles
         begun = time.process_time()
-        metrics = measured(fitted.model, strips, fitted.codec, together=together)
-        seconds = time.process_time() - begun
-        print(f"\n{name}, {'leads together' if together else 'each lead by itself'} ({seconds:.0f} processor seconds)")
-        print(metrics.report())
-        found = metrics.beats.detection
-        print(f"{found.truth:,} beats, sensitivity {found.sensitivity:.3%}, precision {found.precision:.3%}")
+        fitted.predict(record).table().text()
+        table.add("whole", seconds / (time.process_time() - begun))
+        if not fitted.model.causal:
+            return
+        stream, size = fitted.stream(rate=record.rate, leads=2), round(record.rate)
+        state = stream.step(stream.start(), record.signals[:20_000].astype(float))[0]
+        pieces = [record.signals[at : at + size].astype(float) for at in range(20_000, 20_000 + 300 * size, size)]
+        begun = time.process_time()
+        for piece in pieces:
+            state, _ = stream.step(state, piece)
+        table.add("second by second", 300 / (time.process_time() - begun))
 
 
-def _value(text):
-    return msgspec.json.decode(text) if text[:1] in "0123456789.-tf[" else text
+def model_for(options):
+    """The saved model; for a smoke run one that has learned nothing."""
+    if not options.smoke:
+        return elman.load(options.out)
+    task = elman.Ecg(causal=True, hidden_size=4, num_layers=1, channels=4, validation=2)
+    data = read(task, (), options)
+    return trained(data, task, options, evaluations=1)[0]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["ludb", "mitdb", "stream", "speed"])
+    parser.add_argument("what", choices=NEEDED)
     parser.add_argument("settings", nargs="*", help="name=value")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=float, default=20)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_intermixed_args()
-    print(f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options}")
-    globals()[options.what](options)
+    parser.add_argument("--out", type=Path, help="the model: kept there, or for speed read from there")
+    for options in runs(parser, SMOKE):
+        if there(*NEEDED[options.what]):
+            {"ludb": ludb, "stream": stream, "mitdb": mitdb, "speed": speed}[options.what](options)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Forecasts of known series, by their usual protocols.
 
-    python benchmarks/forecasting.py etth1 [--window 96] [--horizons 96 192 336 720] [--seeds 0]
+    python benchmarks/forecasting.py etth1 [--window 96] [--horizons 96 192 336 720] [--seeds 0] [--peers]
     python benchmarks/forecasting.py etth1 --window 720 --task segment=48 --fit epochs=4
     python benchmarks/forecasting.py sunspots [--seeds 0 1 2 3 4]
     python benchmarks/forecasting.py sine
@@ -27,23 +27,26 @@ the validation part say, and those that the model says itself.
 """
 
 import argparse
-import os
-import platform
 import time
-from datetime import date
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from elman.data.generated_series import sines
 from elman.fitting import fit
 from elman.tasks.forecasting import Forecasting
 from elman.training.reporters import Lines, Quiet
-from forecasting_peers import PROBLEMS as PEERS
-from forecasting_peers import sunspot_autoregressions
+from forecasting_peers import ETTH1_COLUMNS, FOLDER, PEERS, sunspot_autoregressions
+from options import runs, settings, there
+from results import Table
 
-FOLDER = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "timeseries"
+TINY = "--peers --seeds 0 --fit epochs=0.001 evaluations=1 --task hidden_size=4"
+SMOKE = (
+    f"etth1 --window 48 --horizons 24 {TINY} segment=24",
+    f"sunspots {TINY}",
+    f"sine {TINY} windows_per_epoch=256",
+    f"coverage {TINY} --series daily-min-temperatures.csv",
+)
 
 ETTH1 = {
     "train": 8640,
@@ -93,87 +96,84 @@ COVERED = {
 COVERED_FIT: dict = {"epochs": 3, "learning_rate": 0.001, "evaluations": 6}
 
 
-def etth1(asked):
-    print("| window | horizon | seed | MSE | MAE | validation MAE | processor seconds |")
-    print("|---|---|---|---|---|---|---|")
-    for seed in asked.seeds:
+def etth1(options):
+    rows = []
+    for seed in options.seeds:
         found = []
-        for horizon in asked.horizons:
+        for horizon in options.horizons:
+            changes = {"window": options.window, "horizon": horizon, **options.task}
+            data, fitted, seconds = learned(ETTH1 | changes, FOLDER / "ETTh1.csv.xz", ETTH1_FIT, seed, options)
             begun = time.process_time()
-            task = Forecasting(**{**ETTH1, "window": asked.window, "horizon": horizon, **asked.task})
-            data = task.read(FOLDER / "ETTh1.csv.xz")
-            report = Lines() if asked.lines else Quiet()
-            fitted = fit(task, data, report=report, **{**ETTH1_FIT, "seed": seed, **asked.fit})
-            values = fitted.evaluate(data.test).values
-            seconds = time.process_time() - begun
-            found.append((values["scaled_mse"], values["scaled_mae"], seconds))
-            chosen = fitted.validation.values["scaled_mae"]
-            print(
-                f"| {asked.window} | {horizon} | {seed} | {found[-1][0]:.4f} | {found[-1][1]:.4f} | {chosen:.4f} | "
-                f"{seconds:.0f} |",
-                flush=True,
-            )
-        mse, mae, seconds = (sum(column) for column in zip(*found, strict=True))
-        count = len(found)
-        print(
-            f"| {asked.window} | all | {seed} | {mse / count:.4f} | {mae / count:.4f} | | {seconds:.0f} |", flush=True
-        )
+            values, chosen = fitted.evaluate(data.test).values, fitted.validation.values["scaled_mae"]
+            seconds += time.process_time() - begun
+            found.append((values["scaled_mse"], values["scaled_mae"], chosen, seconds))
+            rows.append((f"elman, seed {seed}", options.window, f"{horizon}", *found[-1]))
+        squared, absolute, _, seconds = zip(*found, strict=True)
+        means = [sum(column) / len(found) for column in (squared, absolute)]
+        rows.append((f"elman, seed {seed}", options.window, "all", *means, None, sum(seconds)))
+    Table(f"etth1-{options.window}", ETTH1_COLUMNS, options, rows).keep()
 
 
-def sunspots(asked):
+def sunspots(options):
     place = FOLDER / "monthly-sunspots.csv"
     peers = sunspot_autoregressions()
     _, best = peers["test"]
-    print("| model | RMSE of one step | beside the best AR | processor seconds |")
-    print("|---|---|---|---|")
-    for how, (order, error) in peers.items():
-        print(f"| AR({order}), the best by {how} | {error:.3f} | {error / best:.3f} | |")
-    tables = []
-    for seed in asked.seeds:
-        begun = time.process_time()
-        task = Forecasting(**{**SUNSPOTS, **asked.task})
-        data = task.read(place)
-        report = Lines() if asked.lines else Quiet()
-        fitted = fit(task, data, report=report, **{**SUNSPOTS_FIT, "seed": seed, **asked.fit})
-        _, first = data.validation.spans[0]
-        tables.append(fitted.backtest(place, first=first, step=1))
-        error, seconds = rmse(tables[-1]["elman"], tables[-1]["y"]), time.process_time() - begun
-        print(f"| elman, seed {seed} | {error:.3f} | {error / best:.3f} | {seconds:.0f} |", flush=True)
-    error = rmse(np.mean([table["elman"] for table in tables], axis=0), tables[0]["y"])
-    print(f"| elman, together | {error:.3f} | {error / best:.3f} | |")
+    columns = {"model": "", "RMSE": ".3f", "beside the best AR": ".3f", "processor seconds": ".0f"}
+    with Table("sunspots", columns, options) as table:
+        for how, (order, error) in peers.items():
+            table.add(f"AR({order}), the best by {how}", error, error / best, None)
+        forecasts = []
+        for seed in options.seeds:
+            data, fitted, seconds = learned(SUNSPOTS | options.task, place, SUNSPOTS_FIT, seed, options)
+            begun = time.process_time()
+            _, first = data.validation.spans[0]
+            forecasts.append(fitted.backtest(place, first=first, step=1))
+            error = rmse(forecasts[-1]["elman"], forecasts[-1]["y"])
+            table.add(f"elman, seed {seed}", error, error / best, seconds + time.process_time() - begun)
+        error = rmse(np.mean([one["elman"] for one in forecasts], axis=0), forecasts[0]["y"])
+        table.add("elman, the mean of the forecasts", error, error / best, None)
 
 
-def sine(asked):
-    print("| seed | MSE, later steps | MSE, other sines | processor seconds |")
-    print("|---|---|---|---|")
-    for seed in asked.seeds:
-        begun = time.process_time()
-        task = Forecasting(**{**SINE, **asked.task})
-        data = task.read_histories(sines(1000, 900, seed=seed))
-        report = Lines() if asked.lines else Quiet()
-        fitted = fit(task, data, report=report, **{**SINE_FIT, "seed": seed, **asked.fit})
-        later = fitted.evaluate(data.test).values["rmse"] ** 2
-        table = fitted.backtest(sines(100, 900, seed=seed + 1000), first=100, step=90)
-        other, seconds = rmse(table["elman"], table["y"]) ** 2, time.process_time() - begun
-        print(f"| {seed} | {later:.2e} | {other:.2e} | {seconds:.0f} |", flush=True)
+def sine(options):
+    columns = {"seed": "", "MSE, later steps": ".2e", "MSE, other sines": ".2e", "processor seconds": ".0f"}
+    counts = (20, 5) if options.smoke else (1000, 100)
+    with Table("sine", columns, options) as table:
+        for seed in options.seeds:
+            known, others = (sines(count, 900, seed=seed + more) for count, more in zip(counts, (0, 1000), strict=True))
+            data, fitted, seconds = learned(SINE | options.task, known, SINE_FIT, seed, options)
+            begun = time.process_time()
+            later = fitted.evaluate(data.test).values["rmse"] ** 2
+            forecasts = fitted.backtest(others, first=100, step=90)
+            other = rmse(forecasts["elman"], forecasts["y"]) ** 2
+            table.add(f"{seed}", later, other, seconds + time.process_time() - begun)
 
 
-def coverage(asked):
-    print("| series | intervals | 80 % hold | 95 % hold | CRPS | weighted quantile loss | processor seconds |")
-    print("|---|---|---|---|---|---|---|")
-    for name, settings in COVERED.items():
-        begun = time.process_time()
-        task = Forecasting(**{**settings, **asked.task})
-        data = task.read(FOLDER / name)
-        report = Lines() if asked.lines else Quiet()
-        fitted = fit(task, data, report=report, **{**COVERED_FIT, "seed": asked.seeds[0], **asked.fit})
-        for how, found in (
-            ("conformal", fitted.evaluate(data.test)),
-            ("of the model", task.evaluate(fitted.model, data.test, data.codec)),
-        ):
-            held = " | ".join(f"{found.coverage[level]:.1%}" for level in ("80", "95"))
-            values = " | ".join(f"{found.values[each]:.4g}" for each in ("crps", "weighted_quantile_loss"))
-            print(f"| {name} | {how} | {held} | {values} | {time.process_time() - begun:.0f} |", flush=True)
+def coverage(options):
+    columns = {"series": "", "intervals": "", "80% hold": ".1%", "95% hold": ".1%", "CRPS": ".4g"}
+    columns |= {"weighted quantile loss": ".4g", "processor seconds": ".0f"}
+    with Table("coverage", columns, options) as table:
+        for name in options.series:
+            place, changes = FOLDER / name, COVERED[name]
+            if not there(place):
+                continue
+            data, fitted, seconds = learned(changes | options.task, place, COVERED_FIT, options.seeds[0], options)
+            for how, found in (
+                ("conformal", fitted.evaluate(data.test)),
+                ("of the model", fitted.task.evaluate(fitted.model, data.test, data.codec)),
+            ):
+                held = [found.coverage[level] for level in ("80", "95")]
+                losses = [found.values[each] for each in ("crps", "weighted_quantile_loss")]
+                table.add(name, how, *held, *losses, seconds)
+
+
+def learned(changes, place, training, seed, options):
+    """The data of a file or of histories, a forecaster trained on them, and how many processor seconds it took."""
+    begun = time.process_time()
+    task = Forecasting(**changes)
+    data = task.read(place) if isinstance(place, Path) else task.read_histories(place)
+    report = Lines() if options.lines else Quiet()
+    fitted = fit(task, data, report=report, **{**training, "seed": seed, **options.fit})
+    return data, fitted, time.process_time() - begun
 
 
 def rmse(forecast, truth):
@@ -181,19 +181,7 @@ def rmse(forecast, truth):
 
 
 PROBLEMS = {"etth1": etth1, "sunspots": sunspots, "sine": sine, "coverage": coverage}
-
-
-def settings(texts):
-    """["a=1", "b=x"] as {"a": 1, "b": "x"}."""
-    pairs = [text.split("=", 1) for text in texts]
-    return {name: decoded(value) for name, value in pairs}
-
-
-def decoded(text):
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
+NEEDED = {"etth1": FOLDER / "ETTh1.csv.xz", "sunspots": FOLDER / "monthly-sunspots.csv"}  # sines are made
 
 
 def main():
@@ -201,18 +189,19 @@ def main():
     parser.add_argument("problem", choices=PROBLEMS)
     parser.add_argument("--window", type=int, default=96)
     parser.add_argument("--horizons", type=int, nargs="+", default=[96, 192, 336, 720])
+    parser.add_argument("--series", nargs="+", default=list(COVERED), choices=COVERED, help="of coverage")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--task", nargs="*", default=[], help="settings of the task, such as hidden_size=512")
     parser.add_argument("--fit", nargs="*", default=[], help="settings of training, such as epochs=4")
     parser.add_argument("--peers", action="store_true", help="the models that are not recurrent, too")
     parser.add_argument("--lines", action="store_true", help="a line for each evaluation")
-    asked = parser.parse_args()
-    asked.task, asked.fit = settings(asked.task), settings(asked.fit)
-    print(f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores\n")
-    PROBLEMS[asked.problem](asked)
-    if asked.peers and asked.problem in PEERS:
-        print()
-        PEERS[asked.problem](asked)
+    for options in runs(parser, SMOKE):
+        options.task, options.fit = settings(options.task), settings(options.fit)
+        if options.problem in NEEDED and not there(NEEDED[options.problem]):
+            continue
+        PROBLEMS[options.problem](options)
+        if options.peers and options.problem in PEERS:
+            PEERS[options.problem](options)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,5 @@
-"""Forecasts by models that are not recurrent, by the same protocols as `benchmarks/forecasting.py`, which prints them
-beside elman's.
-
-    python benchmarks/forecasting_peers.py sunspots
-    python benchmarks/forecasting_peers.py etth1 [--window 336] [--horizons 96 192 336 720] [--seeds 0]
-    python benchmarks/forecasting_peers.py sine [--seeds 0]
+"""Forecasts by models that are not recurrent, by the protocols of `benchmarks/forecasting.py`, which with `--peers`
+measures them beside elman's.
 
 sunspots: monthly numbers; models are fitted once, on 1749 to 1949, and forecast each month of 1950 to 1983 from those
 before. Autoregressions of all orders up to the largest, of which one is chosen by AIC and one by the test part itself,
@@ -18,11 +14,8 @@ sine: 1000 sines of 900 steps, the next 10 steps of every tenth window in the la
 of each sine's own, which are exact, since a sine is a weighted sum of its last two values; and one model for all.
 """
 
-import argparse
-import os
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 
@@ -30,10 +23,21 @@ from elman.data.generated_series import sines
 from elman.data.histories import read_histories
 from elman.data.windows import ends_of
 from elman.models.baselines import LinearAutoregression, NonlinearAutoregression, SeasonalNaive
+from options import DATA
+from results import Table
+from turns import present
 
-FOLDER = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "timeseries"
-HORIZONS = (96, 192, 336, 720)
+FOLDER = DATA / "timeseries"
 ORDERS = range(1, 61)
+ETTH1_COLUMNS = {
+    "model": "",
+    "history": "",
+    "horizon": "",
+    "MSE": ".4f",
+    "MAE": ".4f",
+    "validation MAE": ".4f",
+    "processor seconds": ".0f",
+}
 
 
 def sunspots():
@@ -73,23 +77,24 @@ def sunspot_ets(*, damped, season):
     return float(np.sqrt(np.mean((whole.fittedvalues[begin:] - series[begin:]) ** 2)))
 
 
-def print_sunspots(options):
+def sunspots_table(options):
     series, begin = sunspots()
-    print("| model | RMSE of one step, 1950 to 1983 |")
-    print("|---|---|")
-    print(f"| the month before | {one_step(SeasonalNaive(1), series, begin, 1):.3f} |")
     found = sunspot_autoregressions()
-    for how, (order, error) in found.items():
-        print(f"| AR({order}), the best by {how} | {error:.3f} |")
-    order, _ = found["AIC"]
-    print(f"| statsmodels AutoReg({order}) | {statsmodels_autoregression(order):.3f} |")
-    for damped in (False, True):
-        for season in (False, True):
-            name = f"statsmodels ETS, {'damped ' if damped else ''}trend{', season of 12' if season else ''}"
-            print(f"| {name} | {sunspot_ets(damped=damped, season=season):.3f} |")
-    for seed in options.seeds:
-        model = NonlinearAutoregression.fit([series[:begin]], order=24, seed=seed)
-        print(f"| non-linear AR(24), seed {seed} | {one_step(model, series, begin, 24):.3f} |")
+    with Table("sunspots-peers", {"model": "", "RMSE of one step, 1950 to 1983": ".3f"}, options) as table:
+        table.add("the month before", one_step(SeasonalNaive(1), series, begin, 1))
+        for how, (order, error) in found.items():
+            table.add(f"AR({order}), the best by {how}", error)
+        for seed in options.seeds:
+            model = NonlinearAutoregression.fit([series[:begin]], order=24, seed=seed)
+            table.add(f"non-linear AR(24), seed {seed}", one_step(model, series, begin, 24))
+        if not present(["statsmodels"]):
+            return
+        order, _ = found["AIC"]
+        table.add(f"statsmodels AutoReg({order})", statsmodels_autoregression(order))
+        for damped in (False, True):
+            for season in (False, True)[: 1 if options.smoke else 2]:
+                name = f"statsmodels ETS, {'damped ' if damped else ''}trend{', season of 12' if season else ''}"
+                table.add(name, sunspot_ets(damped=damped, season=season))
 
 
 def statsmodels_autoregression(order):
@@ -101,7 +106,7 @@ def statsmodels_autoregression(order):
     return float(np.sqrt(np.mean((weights[0] + rows[:, ::-1] @ weights[1:] - series[begin:]) ** 2)))
 
 
-def etth1():
+def etth1_channels():
     """The scaled channels of the three parts, and where these end."""
     histories = read_histories(FOLDER / "ETTh1.csv.xz").histories
     ends = ends_of(histories[0], train=8640, validation=2880, test=2880)
@@ -165,72 +170,51 @@ def dlinear(values, ends, *, window, horizon, seed, epochs=10, patience=3, learn
     return forecast
 
 
-def etth1_models(values, ends, *, window, horizon, seeds):
+def etth1_models(values, ends, horizon, options):
     """Names, and how each is fitted to a function from rows of known values to forecasts."""
     yield "a day before", lambda: lambda rows: SeasonalNaive(24).forecast(rows, horizon)
     pooled = list(values[:, : ends.train])
     yield (
-        f"AR({window}), one for all channels",
-        lambda: partial_forecast(LinearAutoregression.fit(pooled, order=window, penalty=1.0), horizon),
+        "AR, one for all channels",
+        lambda: partial_forecast(LinearAutoregression.fit(pooled, order=options.window, penalty=1.0), horizon),
     )
-    for seed in seeds:
-        yield (
-            f"DLinear, seed {seed}",
-            lambda seed=seed: dlinear(values, ends, window=window, horizon=horizon, seed=seed),
-        )
+    sizes = {"window": options.window, "horizon": horizon, "epochs": 1 if options.smoke else 10}
+    for seed in options.seeds if present(["torch"]) else ():
+        yield f"DLinear, seed {seed}", lambda seed=seed: dlinear(values, ends, **sizes, seed=seed)
 
 
 def partial_forecast(model, horizon):
     return lambda rows: model.forecast(rows, horizon)
 
 
-def print_etth1(options):
-    values, ends = etth1()
-    print("| model | window | horizon | MSE | MAE | processor seconds |")
-    print("|---|---|---|---|---|---|")
-    for horizon in options.horizons:
-        found = etth1_models(values, ends, window=options.window, horizon=horizon, seeds=options.seeds)
-        for name, fit in found:
-            begun = time.process_time()
-            squared, absolute = errors(fit(), values, ends.span("test"), options.window, horizon)
-            seconds = time.process_time() - begun
-            print(
-                f"| {name} | {options.window} | {horizon} | {squared:.4f} | {absolute:.4f} | {seconds:.0f} |",
-                flush=True,
-            )
+def etth1_table(options):
+    values, ends = etth1_channels()
+    with Table(f"etth1-peers-{options.window}", ETTH1_COLUMNS, options) as table:
+        for horizon in options.horizons:
+            for name, fit in etth1_models(values, ends, horizon, options):
+                begun = time.process_time()
+                found = errors(fit(), values, ends.span("test"), options.window, horizon)
+                table.add(name, options.window, horizon, *found, None, time.process_time() - begun)
 
 
-def print_sine(options):
+def sine_table(options):
     window, horizon, learned = 100, 10, 720
-    print("| model | seed | MSE |")
-    print("|---|---|---|")
-    for seed in options.seeds:
-        series = np.stack([one.values[:, 0] for one in sines(1000, 900, seed=seed).histories])
-        runs = np.lib.stride_tricks.sliding_window_view(series[:, 810 - window :], window + horizon, axis=1)[:, ::10]
-        train = list(series[:, :learned])
-        for name, models in (
-            ("own AR(2)", [LinearAutoregression.fit([one], order=2) for one in train]),
-            (
-                "AR(100), one for all, of 100 of them",
-                [LinearAutoregression.fit(train[:100], order=window, penalty=1e-3)] * len(train),
-            ),
-        ):
-            found = [model.forecast(rows[:, :window], horizon) for model, rows in zip(models, runs, strict=True)]
-            print(f"| {name} | {seed} | {np.mean((np.stack(found) - runs[..., window:]) ** 2):.2e} |", flush=True)
+    with Table("sine-peers", {"model": "", "seed": "", "MSE": ".2e"}, options) as table:
+        for seed in options.seeds:
+            found = sines(20 if options.smoke else 1000, 900, seed=seed)
+            series = np.stack([one.values[:, 0] for one in found.histories])
+            views = np.lib.stride_tricks.sliding_window_view(series[:, 810 - window :], window + horizon, axis=1)
+            ends, train = views[:, ::10], list(series[:, :learned])
+            for name, models in (
+                ("own AR(2)", [LinearAutoregression.fit([one], order=2) for one in train]),
+                (
+                    "AR(100), one for all, of 100 of them",
+                    [LinearAutoregression.fit(train[:100], order=window, penalty=1e-3)] * len(train),
+                ),
+            ):
+                pairs = zip(models, ends, strict=True)
+                forecasts = np.stack([model.forecast(rows[:, :window], horizon) for model, rows in pairs])
+                table.add(name, seed, float(np.mean((forecasts - ends[..., window:]) ** 2)))
 
 
-PROBLEMS = {"sunspots": print_sunspots, "etth1": print_etth1, "sine": print_sine}
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("problem", choices=PROBLEMS)
-    parser.add_argument("--window", type=int, default=336)
-    parser.add_argument("--horizons", nargs="+", type=int, default=HORIZONS)
-    parser.add_argument("--seeds", nargs="*", type=int, default=[0], help="none leaves out what is random")
-    options = parser.parse_args()
-    PROBLEMS[options.problem](options)
-
-
-if __name__ == "__main__":
-    main()
+PEERS = {"sunspots": sunspots_table, "etth1": etth1_table, "sine": sine_table}

@@ -9,19 +9,21 @@ the first step, characters per second (median and spread over rounds), and train
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
-from datetime import date
 
 import numpy as np
 
+from options import runs
+from results import Table
+from turns import present
+from workers import Worker, serve
+
 EMBEDDING, HIDDEN, BATCH, UNROLL, RATE = 64, 256, 64, 64, 3e-3
 LIBRARIES = ("elman", "torch", "keras")
+SMOKE = ("--rounds 1 --steps-per-round 1",)
 
 
 def batches(path):
@@ -123,48 +125,52 @@ def work(library, path):
     begun = time.perf_counter()
     source, vocab = batches(path)
     train = {"elman": elman_trainer, "torch": torch_trainer, "keras": keras_trainer}[library](vocab)
-    first = train(*next(source))
-    print(json.dumps({"seconds": time.perf_counter() - begun, "losses": [first]}), flush=True)
-    for line in sys.stdin:
+    train(*next(source))
+
+    def steps(line):
         rows = [next(source) for _ in range(int(line))]
         begun = time.perf_counter()
         losses = [train(*row) for row in rows]
-        print(json.dumps({"seconds": time.perf_counter() - begun, "losses": losses}), flush=True)
+        return {"seconds": time.perf_counter() - begun, "losses": losses}
+
+    serve(time.perf_counter() - begun, steps)
 
 
-class Worker:
-    def __init__(self, library, path):
-        command = [sys.executable, __file__, *([path] if path else []), "--work", library]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self.library, self.speeds, self.losses, self.trained = library, [], [], 0.0
-        self.first = self.answer()["seconds"]
-        self.to_target = None
+class Course:
+    """How the training of one library goes."""
 
-    def answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{self.library}: its process ended; is it installed?")
-        return json.loads(line)
+    def __init__(self, target):
+        self.target, self.to_target = target, None
+        self.speeds, self.losses, self.trained = [], [], 0.0
 
-    def turn(self, steps, target):
-        print(steps, file=self.process.stdin, flush=True)
-        found = self.answer()
-        self.speeds.append(steps * BATCH * UNROLL / found["seconds"])
-        for loss in found["losses"]:
-            self.trained += found["seconds"] / steps
+    def go_on(self, seconds, losses):
+        self.speeds.append(len(losses) * BATCH * UNROLL / seconds)
+        for loss in losses:
+            self.trained += seconds / len(losses)
             self.losses.append(loss)
-            if self.to_target is None and statistics.fmean(self.losses[-10:]) <= target:
+            if self.to_target is None and self.last_loss() <= self.target:
                 self.to_target = self.trained
 
-    def row(self):
-        speeds = sorted(self.speeds)
-        reached = "not reached" if self.to_target is None else f"{self.to_target:.1f} s"
-        return (
-            f"| {self.library} | {statistics.median(speeds):,.0f} | {speeds[0]:,.0f} to {speeds[-1]:,.0f} "
-            f"| {self.first:.1f} s | {reached} | {statistics.fmean(self.losses[-10:]):.3f} |"
-        )
+    def last_loss(self):
+        return statistics.fmean(self.losses[-10:])
+
+
+def compare(options):
+    libraries = present(options.libraries)
+    workers = {name: Worker(name, options) for name in libraries}
+    courses = {name: Course(options.target_loss) for name in libraries}
+    for number in range(options.rounds):
+        for name, worker in workers.items():
+            courses[name].go_on(**worker.ask(options.steps_per_round))
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+    columns = {"library": "", "characters/s": ",.0f", "spread": ",.0f", "first step, s": ".1f"}
+    columns |= {f"to {options.target_loss} nats, s": ".1f", "last loss": ".3f"}
+    with Table("language-model", columns, options) as table:
+        for name, course in courses.items():
+            spread = [min(course.speeds), max(course.speeds)]
+            measured = statistics.median(course.speeds), spread, workers[name].first
+            table.add(name, *measured, course.to_target, course.last_loss())
+            workers[name].close()
 
 
 def main():
@@ -174,22 +180,11 @@ def main():
     parser.add_argument("--steps-per-round", type=int, default=10)
     parser.add_argument("--target-loss", type=float, default=2.0)
     parser.add_argument("--libraries", nargs="+", default=LIBRARIES, choices=LIBRARIES)
-    parser.add_argument("--work", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.work:
-        return work(options.work, options.text)
-    workers = [Worker(library, options.text) for library in options.libraries]
-    for number in range(options.rounds):
-        for worker in workers:
-            worker.turn(options.steps_per_round, options.target_loss)
-        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-    print(f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
-    print(f"| library | characters/s | spread | first step | to {options.target_loss} nats | last loss |")
-    print("|---|---|---|---|---|---|")
-    for worker in workers:
-        print(worker.row())
-        worker.process.stdin.close()
-        worker.process.wait()
+    for options in runs(parser, SMOKE):
+        if options.worker:
+            work(options.worker, options.text)
+        else:
+            compare(options)
 
 
 if __name__ == "__main__":

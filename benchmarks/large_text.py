@@ -14,6 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from options import runs
+from results import Table
+
+SMOKE = ("--gigabytes 0.002 --megabytes 0.2 --steps 2",)
 PROGRAM = """
 import resource, sys
 import elman
@@ -33,21 +37,27 @@ def peak_megabytes(path, steps, cache):
     return float(done.stdout), time.perf_counter() - begun
 
 
+def write(path, size):
+    line = "The quick brown fox jumps over the lazy dog, {}.\n"
+    with open(path, "w") as file:
+        while file.tell() < size:
+            file.write("".join(line.format(file.tell() + n) for n in range(2_000)))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gigabytes", type=float, default=1.0)
+    parser.add_argument("--gigabytes", type=float, default=1.0, help="of the large text")
+    parser.add_argument("--megabytes", type=float, default=10.0, help="of the small text")
     parser.add_argument("--steps", type=int, default=30)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        small, large = Path(folder) / "small.txt", Path(folder) / "large.txt"
-        line = "The quick brown fox jumps over the lazy dog, {}.\n"
-        small.write_text("".join(line.format(n) for n in range(200_000)))
-        with open(large, "w") as file:
-            while file.tell() < options.gigabytes * 1e9:
-                file.write("".join(line.format(file.tell() + n) for n in range(20_000)))
-        for name, path in (("small", small), ("large", large), ("large, cached", large)):
-            megabytes, seconds = peak_megabytes(path, options.steps, Path(folder) / "cache")
-            print(f"{name}: {path.stat().st_size / 1e6:,.0f} MB of text, peak {megabytes:,.0f} MB, {seconds:.1f} s")
+    columns = {"text": "", "MB of text": ",.0f", "peak, MB": ",.0f", "seconds": ".1f"}
+    for options in runs(parser, SMOKE):
+        with tempfile.TemporaryDirectory() as folder, Table("large-text", columns, options) as table:
+            small, large = Path(folder) / "small.txt", Path(folder) / "large.txt"
+            write(small, options.megabytes * 1e6)
+            write(large, options.gigabytes * 1e9)
+            for name, path in (("small", small), ("large", large), ("large, from the cache", large)):
+                megabytes, seconds = peak_megabytes(path, options.steps, Path(folder) / "cache")
+                table.add(name, path.stat().st_size / 1e6, megabytes, seconds)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ import numpy as np
 
 import elman
 from contenders import FAMILIES, MAKERS, TIME_FIRST, elman_call, make_case, operations
-from results import Table, middle, runs, shape
+from options import runs, shape
+from results import Table, middle
 from turns import Peak, measure, present
 
 SHAPES = (

@@ -16,7 +16,8 @@ import jax.random as jr
 import elman
 from elman.ops.linear_recurrence import _loop, _rounds
 from elman.recurrence import unroll
-from results import Table, middle, runs, shape
+from options import runs, shape
+from results import Table, middle
 from turns import measure
 
 WIDTHS = [(65536, 16), (65536, 256), (4096, 4096), (64, 16384), (64, 256)]

@@ -21,7 +21,8 @@ import elman
 from contenders import jax_call, make_case, onnxruntime_session, weights
 from elman.data.vocabulary import Characters
 from elman.fitted import FittedLanguageModel
-from results import Table, middle, runs
+from options import runs
+from results import Table, middle
 from turns import measure, present
 
 SMOKE = ("--rounds 1 --length 4 --hidden-size 8 --time 16",)

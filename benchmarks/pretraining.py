@@ -12,22 +12,23 @@ The folder of data is that of ELMAN_DATA. The weights are those that were best o
 """
 
 import argparse
-import os
-import platform
 import re
-import statistics
+import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
 import elman
 from elman.data.labelled import read_labelled
 from elman.data.words import split_words
 from elman.training.reporters import Lines, Quiet
+from options import DATA, few, runs, there
+from results import Table, mean
 
-DATA = Path(os.environ.get("ELMAN_DATA", "shared/data"))
 SST = DATA / "classification" / "sst"
+MORE = (DATA / "classification" / "mr", DATA / "classification" / "review_polarity.tar.gz")
 GLOVE = DATA / "vectors" / "glove.6B.50d.top20k.txt.xz"
+STARTS = ("chance", "vectors", "forward", "both")
+SMOKE = ("language --steps 1", *(f"{start} --steps 1" for start in STARTS))
 
 LANGUAGE = {
     "vocabulary": "subwords",
@@ -43,7 +44,7 @@ LANGUAGE = {
 EPOCHS = 5
 
 
-def settings(what, options):
+def settings(options):
     ahead, back = str(options.folder / "ahead.elman"), str(options.folder / "back.elman")
     thaw = {"thaw_epochs": options.thaw_epochs, "layer_rate": options.layer_rate}
     return {
@@ -51,22 +52,22 @@ def settings(what, options):
         "vectors": {"vectors": str(GLOVE), "vectors_rate": options.vectors_rate},
         "forward": {"start_from": (ahead,), **thaw},
         "both": {"start_from": (ahead, back), **thaw},
-    }[what]
+    }[options.what]
 
 
 def text_to_learn_from():
     """One line a sentence, its words apart from each other as in SST-2, and how many lines were left out."""
     sst = read_labelled(SST)
     held_out = [words_of(one.text) for part in (sst.validation, sst.test) for one in part]
-    forbidden = {run for words in held_out for run in runs(words)}
+    forbidden = {run for words in held_out for run in fives(words)}
     letters = {"".join(words) for words in held_out}
     kept, left_out = [words_of(one.text) for one in sst.train], 0
-    for place in ("mr", "review_polarity.tar.gz"):
-        for one in read_labelled(DATA / "classification" / place, encoding="latin-1").train:
+    for place in MORE:
+        for one in read_labelled(place, encoding="latin-1").train:
             for words in map(words_of, one.text.split("\n")):
                 if not words:
                     continue
-                if runs(words) & forbidden or "".join(words) in letters:
+                if fives(words) & forbidden or "".join(words) in letters:
                     left_out += 1
                 else:
                     kept.append(words)
@@ -78,59 +79,62 @@ def words_of(line):
     return [word for word in split_words(brackets) if re.search(r"\w", word) or len(word) < 4]
 
 
-def runs(words):
+def fives(words):
     plain = [word for word in words if re.search(r"\w", word)]
     return {tuple(plain[start : start + 5]) for start in range(len(plain) - 4)}
 
 
-def learn_language(folder, minutes):
+TINY_LANGUAGE = {"vocabulary_size": 300, "embedding_size": 8, "hidden_size": 8}
+
+
+def learn_language(options):
     text, lines, left_out = text_to_learn_from()
     print(f"{lines:,} lines, {len(text):,} characters; {left_out:,} lines left out", flush=True)
+    text = text[:20_000] if options.smoke else text
+    options.folder.mkdir(parents=True, exist_ok=True)
+    rows = []
     for name, reverse in (("ahead", False), ("back", True)):
-        task = elman.LanguageModelling(**LANGUAGE, reverse=reverse)
-        data = task.read_text(text)
-        fitted = elman.fit(task, data, minutes=minutes, learning_rate=0.002, report=Lines())
-        fitted.save(folder / f"{name}.elman", force=True)
-        print(
-            f"{name}: {len(data.train):,} {data.unit}s, validation {fitted.validation}, {fitted.measures}", flush=True
-        )
+        task = elman.LanguageModelling(**LANGUAGE | (TINY_LANGUAGE if options.smoke else {}), reverse=reverse)
+        budget = {"steps": options.steps} if options.steps else {"minutes": options.minutes}
+        fitted = elman.fit(task, task.read_text(text), **budget, learning_rate=0.002, report=Lines())
+        fitted.save(options.folder / f"{name}.elman", force=True)
+        rows.append((name, fitted.measures["step"], fitted.validation.perplexity))
+    Table("pretraining-language", {"reads": "", "best step": ",.0f", "perplexity": ".1f"}, options, rows).keep()
 
 
-def accuracy(what, options):
-    task, found = elman.Classification(**settings(what, options)), []
+def accuracy(options):
+    task, rows = elman.Classification(**settings(options)), []
     data = task.read(SST)
+    data = few(data, 20) if options.smoke else data
+    budget = {"steps": options.steps, "evaluations": 1} if options.steps else {"epochs": EPOCHS}
     for seed in options.seeds:
         begun = time.perf_counter()
-        fitted = elman.fit(task, data, epochs=EPOCHS, seed=seed, report=Quiet())
+        fitted = elman.fit(task, data, **budget, seed=seed, report=Quiet())
         test, seconds = fitted.evaluate(data.test), time.perf_counter() - begun
-        found.append((fitted.validation.accuracy, test.accuracy, seconds))
+        rows.append((100 * fitted.validation.accuracy, 100 * test.accuracy, seconds))
         print(f"seed {seed}, {seconds:.0f} s: validation {fitted.validation}; test {test}", flush=True)
-    print(f"\n{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, {EPOCHS} epochs")
-    print("| start | validation | test | seeds | seconds a run |\n|---|---|---|---|---|")
-    validation, test, seconds = zip(*found, strict=True)
-    print(f"| {what} | {shown(validation)} | {shown(test)} | {len(options.seeds)} | {statistics.fmean(seconds):.0f} |")
-
-
-def shown(shares):
-    spread = f" ± {100 * statistics.stdev(shares):.1f}" if len(shares) > 1 else ""
-    return f"{100 * statistics.fmean(shares):.1f}{spread}"
+    columns = {"start": "", "seeds": "", "validation": ".1f", "test": ".1f", "seconds a run": ".0f"}
+    with Table(f"pretraining-{options.what}", columns, options) as table:
+        table.add(options.what, ", ".join(map(str, options.seeds)), *map(mean, zip(*rows, strict=True)))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["language", "chance", "vectors", "forward", "both"])
+    parser.add_argument("what", choices=["language", *STARTS])
     parser.add_argument("--folder", type=Path, default=Path("lm"))
     parser.add_argument("--minutes", type=float, default=12)
+    parser.add_argument("--steps", type=int, help="of training, instead of minutes or epochs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--vectors-rate", type=float, default=5.0)
     parser.add_argument("--thaw-epochs", type=int, default=1)
     parser.add_argument("--layer-rate", type=float, default=0.4)
-    options = parser.parse_args()
-    if options.what == "language":
-        options.folder.mkdir(parents=True, exist_ok=True)
-        learn_language(options.folder, options.minutes)
-    else:
-        accuracy(options.what, options)
+    with tempfile.TemporaryDirectory() as folder:
+        for options in runs(parser, SMOKE):
+            if options.smoke:
+                options.folder = Path(folder)
+            needed = {"language": (SST, *MORE), "vectors": (SST, GLOVE)}.get(options.what, (SST,))
+            if there(*needed):
+                learn_language(options) if options.what == "language" else accuracy(options)
 
 
 if __name__ == "__main__":

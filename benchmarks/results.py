@@ -1,22 +1,15 @@
-"""What all benchmarks share: options, and the tables that they print and, with `--save`, keep.
+"""Tables that benchmarks print and, with `--save`, keep.
 
-    SMOKE = ("--rounds 1 --cells LSTM",)
-
-    def main():
-        parser = argparse.ArgumentParser(...)
-        parser.add_argument("--rounds", type=int, default=15)
-        for options in runs(parser, SMOKE):
-            with Table("layers-training", {"cell": "", "elman": ".3g"}, options) as table:
-                table.add("LSTM", middle(milliseconds))
-                table.sum_up("geometric mean", 1.7)
+    with Table("layers-training", {"cell": "", "elman": ".3g"}, options) as table:
+        table.add("LSTM", middle(milliseconds))
+        table.sum_up("geometric mean", 1.7)
 
 A table is printed as it grows. With `--save` it is written to `benchmarks/results/NAME.PROCESSOR.json` when it is
 whole, from where `benchmarks/tables.py` brings it to the page. Its columns are names, each with the format of its
-numbers. A cell is None, a text, a number, or a number of several with its spread: `middle` or `mean`.
+numbers. A cell is None, a text, a number, a number of several with its spread (`middle`, `mean`), or a range.
 """
 
 import json
-import os
 import shlex
 import statistics
 import sys
@@ -26,35 +19,6 @@ from pathlib import Path
 import machine
 
 FOLDER = Path(__file__).with_name("results")
-DATA = Path(os.environ.get("ELMAN_DATA") or "shared/data")
-
-
-def runs(parser, smoke):
-    """The options of each run: of one as given, or with `--smoke` alone of one for each line of `smoke`."""
-    parser.add_argument("--smoke", action="store_true", help="run all parts in seconds; the figures mean nothing")
-    parser.add_argument("--save", action="store_true", help="keep the tables in benchmarks/results")
-    given = sys.argv[1:]
-    if "--smoke" in given and given != ["--smoke"]:
-        parser.error("--smoke stands alone: it chooses the other options itself, and keeps nothing")
-    if given != ["--smoke"]:
-        yield parser.parse_intermixed_args(given)
-        return
-    for arguments in smoke:
-        print(f"\nsmoke: {arguments}", flush=True)
-        yield parser.parse_intermixed_args(["--smoke", *shlex.split(arguments)])
-
-
-def shape(text):
-    """An option such as 64,64,128,256."""
-    return tuple(map(int, text.split(",")))
-
-
-def there(*places):
-    """Whether all these data are there; says which are not."""
-    missing = [place for place in places if not place.exists()]
-    for place in missing:
-        print(f"{place} is not there: left out. ELMAN_DATA names the folder of data.")
-    return not missing
 
 
 def middle(values):
@@ -72,12 +36,14 @@ def mean(values):
 class Table:
     """Rows of cells under named columns; `columns` are their names with the format of their numbers."""
 
-    def __init__(self, name, columns, options):
+    def __init__(self, name, columns, options, rows=()):
         self.name, self.columns, self.save = name, columns, options.save
         self.rows, self.summary = [], {}
+        print(f"\n{self.name}\n\n{heading(self.columns)}", flush=True)
+        for row in rows:
+            self.add(*row)
 
     def __enter__(self):
-        print(f"\n{self.name}\n\n{heading(self.columns)}", flush=True)
         return self
 
     def add(self, *cells):
@@ -86,13 +52,22 @@ class Table:
         self.rows.append(cells)
         print(line(self.columns, cells), flush=True)
 
+    def add_means(self, first):
+        """A row of the means of the columns from number `first` on, where there are several rows."""
+        if len(self.rows) > 1:
+            columns = list(zip(*self.rows, strict=True))
+            self.add("mean", *[None] * (first - 1), *map(mean, columns[first:]))
+
     def sum_up(self, what, value):
         """A number that is about the whole table."""
         self.summary[what] = value
 
     def __exit__(self, kind, *_):
-        if kind:
-            return
+        if not kind:
+            self.keep()
+
+    def keep(self):
+        """Says where the figures are from, and writes them down where that was asked for."""
         found = record(self)
         print(f"\n{caption(found)}", flush=True)
         if self.save:
@@ -146,7 +121,7 @@ def shown(cell, form):
             return cell
         case {"spread": spread}:
             value = format(cell["median"] if "median" in cell else cell["mean"], form)
-            return value if spread is None else f"{value} ± {spread:.2g}"
+            return value if spread is None else f"{value} ± {spread:{form if form.endswith('f') else '.2g'}}"
         case [least, most]:
             return f"{least:{form}} to {most:{form}}"
         case _:

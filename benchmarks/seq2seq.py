@@ -14,14 +14,9 @@ A budget in minutes is by the clock of a quiet machine; on a busy one give steps
 """
 
 import argparse
-import os
-import platform
-import resource
-import statistics
+import time
 import zlib
 from dataclasses import replace
-from datetime import date
-from pathlib import Path
 
 import msgspec
 
@@ -31,33 +26,40 @@ from elman.data.generated import sums
 from elman.data.pair_codec import PairCodec
 from elman.data.pairs import read_pairs
 from elman.training.reporters import Lines
+from options import DATA, few, runs, settings, there
+from results import Table
 
-DICTIONARY = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "seq2seq" / "cmudict.dict.xz"
+DICTIONARY = DATA / "seq2seq" / "cmudict.dict.xz"
 SUMS = {2: 5_000, 3: 50_000, 5: 550_000, 10: 50_000}
+MINUTES = {"addition": 5, "pronunciation": 60}
 LONGER = 20  # digits of sums that a model of 10 digits has never seen
+FEW = 20  # pairs of each part in a smoke run
+SMOKE = (
+    "addition --digits 10 --steps 2 --set hidden_size=4",
+    "pronunciation --steps 2 --beam 2 --set hidden_size=4 num_layers=1",
+)
 
 
 def addition(options):
-    count = SUMS[options.digits]
+    digits, count = options.digits, 200 if options.smoke else SUMS[options.digits]
     parts = {"validation": min(2_000, count // 20), "test": 0.1}
-    task = elman.Seq2Seq(digits=options.digits, examples=count, **parts, **settings(options.set))
+    task = elman.Seq2Seq(digits=digits, examples=count, **parts, **settings(options.set))
     data, rows = task.read("sums"), []
     for seed in options.seeds:
-        before = processor_seconds()
-        fitted = elman.fit(task, data, seed=seed, report=Lines(), **budget(options))
-        used = processor_seconds() - before
+        fitted, used = trained(task, data, seed, options)
         metrics = fitted.evaluate(data.test)
         print(f"seed {seed}: {metrics.report()}", flush=True)
-        rows.append([fitted.measures["step"], used, fitted.validation.exact_accuracy, metrics.exact_accuracy])
-        if options.digits == 10:
-            rows[-1].append(longer(fitted))
-    names = ["validation", "test"] + [f"{LONGER} digits"] * (options.digits == 10)
-    table(f"{len(data.train):,} sums to train on, {len(data.test):,} to measure", task, names, options, rows)
+        shares = [fitted.validation.exact_accuracy, metrics.exact_accuracy]
+        shares += [longer(fitted, FEW if options.smoke else 1_000)] if digits == 10 else []
+        rows.append((f"{seed}", fitted.measures["step"], used, *(100 * share for share in shares)))
+    names = ["right of validation, %", "of test"] + [f"of {LONGER} digits"] * (digits == 10)
+    with Table(f"addition-{digits}", columns(names), options, rows) as table:
+        table.add_means(3)
 
 
-def longer(fitted):
+def longer(fitted, count):
     """The share of right sums of which a number has 20 digits."""
-    pairs = [p for p in sums(LONGER, 20_000, seed=1) if max(map(len, p.source.split("+"))) == LONGER][:1_000]
+    pairs = [p for p in sums(LONGER, 20 * count, seed=1) if max(map(len, p.source.split("+"))) == LONGER][:count]
     task = msgspec.structs.replace(fitted.task, max_length=2 * LONGER)
     metrics = replace(fitted, task=task).evaluate(Part("longer", tuple(pairs), fitted.codec))
     print(f"{LONGER} digits: {metrics.report()}", flush=True)
@@ -66,25 +68,41 @@ def longer(fitted):
 
 def pronunciation(options):
     task = elman.Seq2Seq(target_vocabulary="words", **settings(options.set))
-    data, rows = pronunciations(task), []
-    references = [pair.targets for pair in data.test.examples]
+    data, rows = pronunciations(), []
+    data = few(data, FEW) if options.smoke else data
     for seed in options.seeds:
-        before = processor_seconds()
-        fitted = elman.fit(task, data, seed=seed, report=Lines(), **budget(options))
-        used = processor_seconds() - before
+        fitted, used = trained(task, data, seed, options)
         greedy = fitted.evaluate(data.test)
         found = fitted.predict_all([pair.source for pair in data.test.examples], beam=options.beam)
         wide = elman.tasks.Seq2SeqMetrics.of(
-            [candidate.text for candidate in found], references, nats=greedy.nats_per_token, unit="word"
+            [candidate.text for candidate in found],
+            [pair.targets for pair in data.test.examples],
+            nats=greedy.nats_per_token,
+            unit="word",
         )
         print(f"seed {seed}: greedy {greedy.report()}\nseed {seed}: beam {options.beam} {wide.report()}", flush=True)
         measures = [1 - greedy.exact_accuracy, 1 - wide.exact_accuracy, wide.token_error_rate]
-        rows.append([fitted.measures["step"], used, *measures])
-    names = ["word error, greedy", f"word error, beam {options.beam}", f"phone error, beam {options.beam}"]
-    table(f"{len(data.train):,} words to train on, {len(data.test):,} to measure", task, names, options, rows)
+        rows.append((f"{seed}", fitted.measures["step"], used, *(100 * measure for measure in measures)))
+    names = ["word error, greedy, %", f"word error, beam {options.beam}", f"phone error, beam {options.beam}"]
+    with Table("pronunciation", columns(names), options, rows) as table:
+        table.add_means(3)
 
 
-def pronunciations(task):
+def trained(task, data, seed, options):
+    """The model, and how many processor seconds it took."""
+    minutes = options.minutes or MINUTES[options.what]
+    budget = {"steps": options.steps} if options.steps else {"minutes": minutes}
+    budget |= {"learning_rate": options.learning_rate} if options.learning_rate else {}
+    begun = time.process_time()
+    fitted = elman.fit(task, data, seed=seed, report=Lines(), **budget)
+    return fitted, time.process_time() - begun
+
+
+def columns(measures):
+    return {"seed": "", "best step": ",.0f", "processor seconds": ",.0f", **dict.fromkeys(measures, ".2f")}
+
+
+def pronunciations():
     """CMUdict, split by a hash of the word: 90% train, 5% validation, 5% test."""
     pairs = read_pairs(DICTIONARY, stress=False)
     codec = PairCodec.of(pairs, target="words")
@@ -105,57 +123,21 @@ def pronunciations(task):
     )
 
 
-def settings(changes):
-    """Options of the task as `name=value`, in addition to its defaults."""
-    return {name: value_of(text) for name, text in changes}
-
-
-def budget(options):
-    rate = {} if options.learning_rate is None else {"learning_rate": options.learning_rate}
-    return ({"steps": options.steps} if options.steps else {"minutes": options.minutes}) | rate
-
-
-def table(what, task, names, options, rows):
-    print(f"\n{date.today()}, {platform.machine()}, {os.cpu_count()} cores, {what}, {budget(options)}")
-    print(task)
-    print("| seed | best step | processor seconds |", *(f" {name} |" for name in names))
-    print("|---|---|---|", *("---|" for _ in names), sep="")
-    for seed, (step, used, *measures) in zip(options.seeds, rows, strict=True):
-        print(f"| {seed} | {step:,} | {used:,.0f} |", *(f" {100 * value:.2f} |" for value in measures), sep="")
-    if len(rows) > 1:
-        columns = list(zip(*(row[2:] for row in rows), strict=True))
-        means = [f"{100 * statistics.fmean(c):.2f} ± {100 * statistics.stdev(c):.2f}" for c in columns]
-        print(f"| mean | | | {' | '.join(means)} |")
-
-
-def processor_seconds():
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def value_of(text):
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, minutes in (("addition", 5), ("pronunciation", 60)):
-        command = commands.add_parser(name)
-        command.add_argument("--minutes", type=float, default=minutes)
-        command.add_argument("--steps", type=int)
-        command.add_argument("--learning-rate", type=float)
-        command.add_argument("--seeds", type=int, nargs="+", default=[0])
-        command.add_argument("--set", type=lambda text: text.split("=", 1), nargs="*", default=[], metavar="NAME=VALUE")
-        if name == "addition":
-            command.add_argument("--digits", type=int, choices=SUMS, default=3)
-        else:
-            command.add_argument("--beam", type=int, default=5)
-    options = parser.parse_args()
-    {"addition": addition, "pronunciation": pronunciation}[options.command](options)
+    parser.add_argument("what", choices=MINUTES)
+    parser.add_argument("--minutes", type=float, help=f"of the clock; without it {MINUTES}")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the task")
+    parser.add_argument("--digits", type=int, choices=SUMS, default=3, help="of the numbers to add")
+    parser.add_argument("--beam", type=int, default=5, help="of pronunciation")
+    for options in runs(parser, SMOKE):
+        if options.what == "addition":
+            addition(options)
+        elif there(DICTIONARY):
+            pronunciation(options)
 
 
 if __name__ == "__main__":

@@ -11,24 +11,28 @@ weights. The folder of data is that of ELMAN_DATA. The peers take the whole trai
 """
 
 import argparse
-import os
-import platform
 import statistics
 import time
-from datetime import date
-from pathlib import Path
 
 import numpy as np
 
 import elman
 from elman.training.reporters import Quiet
+from options import DATA, few, runs, there
+from results import Table
 
-FOLDER = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "classification" / "multivariate"
+FOLDER = DATA / "classification" / "multivariate"
 PROBLEMS = ("JapaneseVowels", "BasicMotions")
+SMOKE = ("--seeds 0 --steps 2",)
 
 
-def read(task, name):
-    return task.read(*(FOLDER / f"{name}_{part}.ts.xz" for part in ("TRAIN", "TEST")))
+def places(name):
+    return [FOLDER / f"{name}_{part}.ts.xz" for part in ("TRAIN", "TEST")]
+
+
+def read(task, name, options):
+    data = task.read(*places(name))
+    return few(data, 20) if options.smoke else data
 
 
 def examples(data):
@@ -69,49 +73,62 @@ def moments(train, test):
     return LogisticRegression(max_iter=5000).fit(features(train[0]), train[1]).predict(features(test[0]))
 
 
+PEERS = {"nearest by time warping": nearest, "logistic regression": moments}
+COLUMNS = {
+    "problem": "",
+    "model": "",
+    "accuracy, %": ".2f",
+    "spread": ".1f",
+    "calibration error before, %": ".1f",
+    "after": ".1f",
+    "seconds a run": ".0f",
+}
+
+
 def timed(function, *arguments):
     begun = time.perf_counter()
     return function(*arguments), time.perf_counter() - begun
 
 
-def networks(name, seeds):
+def networks(name, options):
     """Measures and seconds of a run a seed, by the task's own settings."""
-    for seed in seeds:
+    budget = {"steps": options.steps, "evaluations": 1} if options.steps else {}
+    for seed in options.seeds:
         task = elman.SeriesClassification()
-        data = read(task, name)
+        data = read(task, name, options)
         fitted, seconds = timed(
-            lambda task=task, data=data, seed=seed: elman.fit(task, data, seed=seed, report=Quiet())
+            lambda task=task, data=data, seed=seed: elman.fit(task, data, seed=seed, report=Quiet(), **budget)
         )
         metrics = fitted.evaluate(data.test)
         print(f"{name}, seed {seed}, {seconds:.0f} s: {metrics}", flush=True)
         yield metrics, seconds
 
 
+def rows(name, options):
+    """What the networks reach, then each peer."""
+    measured = list(networks(name, options))
+    accuracies = [100 * metrics.accuracy for metrics, _ in measured]
+    errors = [
+        statistics.fmean(100 * getattr(metrics, kind) for metrics, _ in measured)
+        for kind in ("uncalibrated", "calibrated")
+    ]
+    seconds = statistics.fmean(seconds for _, seconds in measured)
+    yield name, "elman", statistics.fmean(accuracies), [min(accuracies), max(accuracies)], *errors, seconds
+    train, test = examples(read(elman.SeriesClassification(), name, options))
+    for peer, function in PEERS.items():
+        predicted, seconds = timed(function, train, test)
+        yield name, peer, 100 * float(np.mean(predicted == test[1])), None, None, None, seconds
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--problems", nargs="+", default=PROBLEMS, choices=PROBLEMS)
-    options = parser.parse_args()
-    rows = []
-    for name in options.problems:
-        runs = list(networks(name, options.seeds))
-        accuracies = [metrics.accuracy for metrics, _ in runs]
-        spread = f"{min(accuracies):.1%} to {max(accuracies):.1%}"
-        errors = [
-            f"{statistics.fmean(getattr(m, kind) for m, _ in runs):.1%}" for kind in ("uncalibrated", "calibrated")
-        ]
-        seconds = statistics.fmean(seconds for _, seconds in runs)
-        rows.append(
-            f"| {name} | elman | {statistics.fmean(accuracies):.2%} ({spread}) | {', '.join(errors)} | {seconds:.0f} |"
-        )
-        train, test = examples(read(elman.SeriesClassification(), name))
-        for peer in (nearest, moments):
-            predicted, seconds = timed(peer, train, test)
-            rows.append(f"| {name} | {peer.__name__} | {np.mean(predicted == test[1]):.2%} | | {seconds:.0f} |")
-    print(f"\n{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
-    print("| problem | model | accuracy (spread) | calibration error before, after | seconds |")
-    print("|---|---|---|---|---|")
-    print("\n".join(rows))
+    parser.add_argument("--steps", type=int, help="of training, instead of the task's own budget")
+    for options in runs(parser, SMOKE):
+        problems = [name for name in options.problems if there(*places(name))]
+        found = [row for name in problems for row in rows(name, options)]
+        Table("series", COLUMNS, options, found).keep()
 
 
 if __name__ == "__main__":

@@ -12,53 +12,46 @@ dropout rates, AdamW, gradient norm clipped to 1. Each library runs in a process
 """
 
 import argparse
-import json
-import os
-import platform
-import resource
 import statistics
-import subprocess
-import sys
 import time
-from datetime import date
-from pathlib import Path
 
 import numpy as np
 
 import elman
 from elman.training.reporters import Lines
+from options import DATA, few, runs, settings, there
+from results import Table
+from turns import present
+from workers import Worker, forth_and_back, serve
 
-DATA = Path(os.environ.get("ELMAN_DATA", "shared/data")) / "ud_english_ewt"
+TREEBANK = DATA / "ud_english_ewt"
 TAGGED_WORDS = 4096  # of a batch in tagging
+FEW = 16  # sentences of a smoke run
+TINY = "--set hidden_size=4 num_layers=1 embedding_size=4 letter_size=4 letter_hidden_size=4"
+SMOKE = (f"accuracy --steps 2 {TINY}", f"speed --rounds 1 {TINY}")
 
 
-def accuracy(seeds, budget):
-    task = elman.Tagging()
-    data, found = task.read(DATA), []
-    for seed in seeds:
-        before = processor_seconds()
+def treebank(task, options):
+    data = task.read(TREEBANK)
+    return few(data, FEW) if options.smoke else data
+
+
+def accuracy(options):
+    task, budget = elman.Tagging(**settings(options.set)), {"epochs": options.epochs, "evaluations": options.epochs}
+    if options.minutes or options.steps:
+        budget = {"minutes": options.minutes} if options.minutes else {"steps": options.steps, "evaluations": 1}
+    data = treebank(task, options)
+    columns = {"seed": "", "best step": ",.0f", "processor seconds": ",.0f", "dev": ".2f", "test": ".2f"}
+    rows = []
+    for seed in options.seeds:
+        begun = time.process_time()
         fitted = elman.fit(task, data, **budget, seed=seed, report=Lines())
-        used = processor_seconds() - before
-        metrics = fitted.evaluate(data.test)
+        used, metrics = time.process_time() - begun, fitted.evaluate(data.test)
         print(f"seed {seed}: {metrics.report()}\n", flush=True)
-        found.append((seed, fitted.measures["step"], used, fitted.validation.accuracy, metrics.accuracy))
-    print(f"{heading()}, {budget}, {task}")
-    print("| seed | best step | processor seconds | dev | test |\n|---|---|---|---|---|")
-    for seed, step, used, dev, test in found:
-        print(f"| {seed} | {step:,} | {used:,.0f} | {100 * dev:.2f} | {100 * test:.2f} |")
-    if len(found) > 1:
-        dev, test = ([100 * row[place] for row in found] for place in (3, 4))
-        means = (f"{statistics.fmean(part):.2f} ± {statistics.stdev(part):.2f}" for part in (dev, test))
-        print(f"| mean | | | {' | '.join(means)} |")
-
-
-def processor_seconds():
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def heading():
-    return f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+        shares = fitted.validation.accuracy, metrics.accuracy
+        rows.append((f"{seed}", fitted.measures["step"], used, *(100 * share for share in shares)))
+    with Table("tagging-accuracy", columns, options, rows) as table:
+        table.add_means(3)
 
 
 class Elman:
@@ -158,69 +151,63 @@ RATE = 3e-3
 LIBRARIES = {"elman": Elman, "torch": Torch}
 
 
-def work(library):
+def work(library, options):
     """A process that for each line it is sent trains an epoch, or tags, and answers with the seconds."""
-    task = elman.Tagging(decoder="softmax")
-    data = task.read(DATA)
+    task = elman.Tagging(decoder="softmax", **settings(options.set))
+    data = treebank(task, options)
     model, sentences = LIBRARIES[library](task, data), [sentence.words for sentence in data.test.examples]
     model.epoch(0)  # compiles
     model.tag(sentences)
-    print(json.dumps(0.0), flush=True)
-    for number, line in enumerate(sys.stdin, start=1):
+    epochs = 0
+
+    def answer(what):
+        nonlocal epochs
         begun = time.perf_counter()
-        if line.strip() == "tag":
+        if what == "tag":
             model.tag(sentences)
         else:
-            model.epoch(number)
-        print(json.dumps(time.perf_counter() - begun), flush=True)
+            epochs += 1
+            model.epoch(epochs)
+        return time.perf_counter() - begun
+
+    serve({"train": len(data.train), "tag": len(sentences)}, answer)
 
 
-def speed(rounds):
-    workers = {}
-    for library in LIBRARIES:
-        command = [sys.executable, __file__, "work", "--library", library]
-        workers[library] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        json.loads(workers[library].stdout.readline())
-    found = {(what, library): [] for what in ("train", "tag") for library in LIBRARIES}
-    for turn in range(rounds):
-        for what, times in (("train", 1), ("tag", 3)):
-            for library in list(LIBRARIES)[:: 1 if turn % 2 else -1]:
-                for _ in range(times):
-                    print(what, file=workers[library].stdin, flush=True)
-                    found[what, library].append(json.loads(workers[library].stdout.readline()))
+def speed(options):
+    names = {"train": "an epoch of training", "tag": "tagging the test part"}
+    libraries = present(LIBRARIES)
+    workers = {name: Worker(name, options) for name in libraries}
+    found = {(what, library): [] for what in names for library in libraries}
+    for _, library in forth_and_back(libraries, options.rounds):
+        for what in ("train", "tag", "tag", "tag"):
+            found[what, library].append(workers[library].ask(what))
+    columns = {"": "", "library": "", "seconds": ".3g", "spread": ".2f", "sentences a second": ",.0f"}
+    with Table("tagging-speed", columns, options) as table:
+        for (what, library), seconds in found.items():
+            count = workers[library].first[what]
+            span = [min(seconds), max(seconds)]
+            table.add(names[what], library, statistics.median(seconds), span, count / statistics.median(seconds))
+        for what, name in names.items() if "torch" in libraries else ():
+            torch, own = (statistics.median(found[what, library]) for library in ("torch", "elman"))
+            table.sum_up(f"{name}, times as fast as PyTorch", torch / own)
     for worker in workers.values():
-        worker.stdin.close()
-        worker.wait()
-    print(f"{heading()}, {rounds} rounds")
-    print("| | library | seconds (median) | spread | sentences a second |\n|---|---|---|---|---|")
-    for (what, library), seconds in found.items():
-        middle, name, count = statistics.median(seconds), *NAMES[what]
-        spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
-        print(f"| {name} | {library} | {middle:.2f} | {spread} | {count / middle:,.0f} |")
-    for what, (name, _) in NAMES.items():
-        ratio = statistics.median(found[what, "torch"]) / statistics.median(found[what, "elman"])
-        print(f"\n{name}, ratio of medians: {ratio:.2f}")
-
-
-NAMES = {"train": ("an epoch of training", 12544), "tag": ("tagging the test part", 2077)}
+        worker.close()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["accuracy", "speed", "work"])
+    parser.add_argument("what", choices=["accuracy", "speed"])
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--minutes", type=float)
+    parser.add_argument("--steps", type=int)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--library", choices=LIBRARIES, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.what == "work":
-        work(options.library)
-    elif options.what == "speed":
-        speed(options.rounds)
-    else:
-        minutes, epochs = options.minutes, options.epochs
-        accuracy(options.seeds, {"minutes": minutes} if minutes else {"epochs": epochs, "evaluations": epochs})
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings of the task")
+    for options in runs(parser, SMOKE):
+        if options.worker:
+            work(options.worker, options)
+        elif there(TREEBANK):
+            {"accuracy": accuracy, "speed": speed}[options.what](options)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import jax
 import jax.random as jr
 
 import elman
-from results import Table, middle, runs, shape
+from options import runs, shape
+from results import Table, middle
 from turns import measure
 
 SHAPES = ((64, 64, 128, 256), (32, 32, 128, 128), (100, 1, 256, 256))

@@ -61,8 +61,8 @@ class Peak:
 
 def present(peers):
     """The peers that are installed; says which are not."""
-    needs = {"onnxruntime": ("onnxruntime", "onnx"), "torch": ("torch",), "keras": ("keras",)}
-    missing = [peer for peer in peers if not all(map(importlib.util.find_spec, needs.get(peer, ())))]
+    needs = {"onnxruntime": ("onnxruntime", "onnx"), "scan": ()}  # plain JAX is always there
+    missing = [peer for peer in peers if not all(map(importlib.util.find_spec, needs.get(peer, (peer,))))]
     for peer in missing:
         print(f"{peer} is not installed: left out")
     return [peer for peer in peers if peer not in missing]

@@ -100,6 +100,8 @@ def test_what_is_wrong_is_said(modules, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["pace.py", "--smoke", "--save"])
     import argparse
 
+    import options
+
     with pytest.raises(SystemExit):
-        next(results.runs(argparse.ArgumentParser(), ("",)))
+        next(options.runs(argparse.ArgumentParser(), ("",)))
     assert "--smoke stands alone" in capsys.readouterr().err
