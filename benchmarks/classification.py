@@ -31,7 +31,7 @@ import elman
 from elman.data.labelled import read_labelled
 from elman.data.words import split_words
 from elman.training.reporters import Quiet
-from options import DATA, few, runs, settings, there
+from options import DATA, add_budget, budget, few, runs, settings, there
 from results import Table, mean
 from turns import present
 from workers import Worker, forth_and_back, serve
@@ -39,13 +39,8 @@ from workers import Worker, forth_and_back, serve
 TEXTS = DATA / "classification"
 PLACES = {"reviews": TEXTS / "review_polarity.tar.gz", "speed": TEXTS / "sst"}  # others have the name of their folder
 FEW, FEW_NAMES = 200, 2_000  # texts of each part in a smoke run; rare names have to be among them
-SMOKE = (
-    "sst --set hidden_size=4 embedding_size=4 num_layers=1",
-    "trec --set hidden_size=4 embedding_size=4 num_layers=1",
-    "names --set hidden_size=4 embedding_size=4 num_layers=1",
-    "reviews --folds 1 --set hidden_size=4 embedding_size=4 num_layers=1",
-    "speed --rounds 1 --set hidden_size=4 embedding_size=4 num_layers=1",
-)
+TINY = "--steps 2 --set hidden_size=4 embedding_size=4 num_layers=1"
+SMOKE = (*(f"{name} {TINY}" for name in ("sst", "trec", "names", "reviews --folds 1")), f"speed --rounds 1 {TINY}")
 
 TASKS = {
     "sst": {"embedding_size": 300, "hidden_size": 150},
@@ -150,7 +145,7 @@ def some(part, name):
 
 def accuracy(options):
     name, task = options.what, elman.Classification(**TASKS[options.what] | settings(options.set))
-    training = {"steps": 2, "evaluations": 1} if options.smoke else TRAINING[name]
+    training = budget(options, **TRAINING[name])
     kind = {"sst": "bayes", "names": "characters"}.get(name, "tfidf")
     peer, ours = [], []
     for parts in islice(parts_of(name), options.folds):
@@ -280,6 +275,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=[*TASKS, "speed"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    add_budget(parser)
     parser.add_argument("--folds", type=int, default=10, help="of reviews")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings of the task")

@@ -54,8 +54,8 @@ def read(task, places, options):
 def trained(data, task, options, **training):
     """The model, and how many processor seconds it took."""
     begun = time.process_time()
-    where = {"out": options.out, "force": True} if options.out else {}
-    fitted = elman.fit(task, data, epochs=options.epochs, seed=options.seed, report=Lines(), **where, **training)
+    training |= {"epochs": options.epochs, "seed": options.seed}
+    fitted = elman.fit(task, data, out=options.out, force=True, report=Lines(), **training)
     return fitted, time.process_time() - begun
 
 

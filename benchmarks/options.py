@@ -16,6 +16,7 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 DATA = Path(os.environ.get("ELMAN_DATA") or "shared/data")
 
@@ -53,6 +54,18 @@ def _parsed(parser, given):
 def shape(text):
     """An option such as 64,64,128,256."""
     return tuple(map(int, text.split(",")))
+
+
+def budget(options, **own) -> dict[str, Any]:
+    """The training's budget: `--steps` or `--minutes` where they were given, else the script's own."""
+    if options.steps:
+        return {"steps": options.steps} | ({"evaluations": 1} if options.smoke else {})
+    return {"minutes": options.minutes} if options.minutes else own
+
+
+def add_budget(parser):
+    parser.add_argument("--minutes", type=float, help="budget of training, by the clock")
+    parser.add_argument("--steps", type=int, help="budget of training in steps")
 
 
 def there(*places):

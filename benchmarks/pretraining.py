@@ -21,7 +21,7 @@ import elman
 from elman.data.labelled import read_labelled
 from elman.data.words import split_words
 from elman.training.reporters import Lines, Quiet
-from options import DATA, few, runs, there
+from options import DATA, add_budget, budget, few, runs, there
 from results import Table, mean
 
 SST = DATA / "classification" / "sst"
@@ -95,8 +95,9 @@ def learn_language(options):
     rows = []
     for name, reverse in (("ahead", False), ("back", True)):
         task = elman.LanguageModelling(**LANGUAGE | (TINY_LANGUAGE if options.smoke else {}), reverse=reverse)
-        budget = {"steps": options.steps} if options.steps else {"minutes": options.minutes}
-        fitted = elman.fit(task, task.read_text(text), **budget, learning_rate=0.002, report=Lines())
+        fitted = elman.fit(
+            task, task.read_text(text), **budget(options, minutes=12), learning_rate=0.002, report=Lines()
+        )
         fitted.save(options.folder / f"{name}.elman", force=True)
         rows.append((name, fitted.measures["step"], fitted.validation.perplexity))
     Table("pretraining-language", {"reads": "", "best step": ",.0f", "perplexity": ".1f"}, options, rows).keep()
@@ -106,10 +107,9 @@ def accuracy(options):
     task, rows = elman.Classification(**settings(options)), []
     data = task.read(SST)
     data = few(data, 20) if options.smoke else data
-    budget = {"steps": options.steps, "evaluations": 1} if options.steps else {"epochs": EPOCHS}
     for seed in options.seeds:
         begun = time.perf_counter()
-        fitted = elman.fit(task, data, **budget, seed=seed, report=Quiet())
+        fitted = elman.fit(task, data, **budget(options, epochs=EPOCHS), seed=seed, report=Quiet())
         test, seconds = fitted.evaluate(data.test), time.perf_counter() - begun
         rows.append((100 * fitted.validation.accuracy, 100 * test.accuracy, seconds))
         print(f"seed {seed}, {seconds:.0f} s: validation {fitted.validation}; test {test}", flush=True)
@@ -122,8 +122,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["language", *STARTS])
     parser.add_argument("--folder", type=Path, default=Path("lm"))
-    parser.add_argument("--minutes", type=float, default=12)
-    parser.add_argument("--steps", type=int, help="of training, instead of minutes or epochs")
+    add_budget(parser)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--vectors-rate", type=float, default=5.0)
     parser.add_argument("--thaw-epochs", type=int, default=1)

@@ -26,7 +26,7 @@ from elman.data.generated import sums
 from elman.data.pair_codec import PairCodec
 from elman.data.pairs import read_pairs
 from elman.training.reporters import Lines
-from options import DATA, few, runs, settings, there
+from options import DATA, add_budget, budget, few, runs, settings, there
 from results import Table
 
 DICTIONARY = DATA / "seq2seq" / "cmudict.dict.xz"
@@ -90,11 +90,10 @@ def pronunciation(options):
 
 def trained(task, data, seed, options):
     """The model, and how many processor seconds it took."""
-    minutes = options.minutes or MINUTES[options.what]
-    budget = {"steps": options.steps} if options.steps else {"minutes": minutes}
-    budget |= {"learning_rate": options.learning_rate} if options.learning_rate else {}
+    spent = budget(options, minutes=MINUTES[options.what])
+    spent |= {"learning_rate": options.learning_rate} if options.learning_rate else {}
     begun = time.process_time()
-    fitted = elman.fit(task, data, seed=seed, report=Lines(), **budget)
+    fitted = elman.fit(task, data, seed=seed, report=Lines(), **spent)
     return fitted, time.process_time() - begun
 
 
@@ -126,8 +125,7 @@ def pronunciations():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=MINUTES)
-    parser.add_argument("--minutes", type=float, help=f"of the clock; without it {MINUTES}")
-    parser.add_argument("--steps", type=int)
+    add_budget(parser)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the task")

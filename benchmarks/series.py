@@ -18,7 +18,7 @@ import numpy as np
 
 import elman
 from elman.training.reporters import Quiet
-from options import DATA, few, runs, there
+from options import DATA, add_budget, budget, few, runs, there
 from results import Table
 
 FOLDER = DATA / "classification" / "multivariate"
@@ -92,12 +92,11 @@ def timed(function, *arguments):
 
 def networks(name, options):
     """Measures and seconds of a run a seed, by the task's own settings."""
-    budget = {"steps": options.steps, "evaluations": 1} if options.steps else {}
     for seed in options.seeds:
         task = elman.SeriesClassification()
         data = read(task, name, options)
         fitted, seconds = timed(
-            lambda task=task, data=data, seed=seed: elman.fit(task, data, seed=seed, report=Quiet(), **budget)
+            lambda task=task, data=data, seed=seed: elman.fit(task, data, seed=seed, report=Quiet(), **budget(options))
         )
         metrics = fitted.evaluate(data.test)
         print(f"{name}, seed {seed}, {seconds:.0f} s: {metrics}", flush=True)
@@ -124,7 +123,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--problems", nargs="+", default=PROBLEMS, choices=PROBLEMS)
-    parser.add_argument("--steps", type=int, help="of training, instead of the task's own budget")
+    add_budget(parser)
     for options in runs(parser, SMOKE):
         problems = [name for name in options.problems if there(*places(name))]
         found = [row for name in problems for row in rows(name, options)]

@@ -19,7 +19,7 @@ import numpy as np
 
 import elman
 from elman.training.reporters import Lines
-from options import DATA, few, runs, settings, there
+from options import DATA, add_budget, budget, few, runs, settings, there
 from results import Table
 from turns import present
 from workers import Worker, forth_and_back, serve
@@ -37,15 +37,14 @@ def treebank(task, options):
 
 
 def accuracy(options):
-    task, budget = elman.Tagging(**settings(options.set)), {"epochs": options.epochs, "evaluations": options.epochs}
-    if options.minutes or options.steps:
-        budget = {"minutes": options.minutes} if options.minutes else {"steps": options.steps, "evaluations": 1}
+    task = elman.Tagging(**settings(options.set))
+    spent = budget(options, epochs=options.epochs, evaluations=options.epochs)
     data = treebank(task, options)
     columns = {"seed": "", "best step": ",.0f", "processor seconds": ",.0f", "dev": ".2f", "test": ".2f"}
     rows = []
     for seed in options.seeds:
         begun = time.process_time()
-        fitted = elman.fit(task, data, **budget, seed=seed, report=Lines())
+        fitted = elman.fit(task, data, **spent, seed=seed, report=Lines())
         used, metrics = time.process_time() - begun, fitted.evaluate(data.test)
         print(f"seed {seed}: {metrics.report()}\n", flush=True)
         shares = fitted.validation.accuracy, metrics.accuracy
@@ -198,8 +197,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["accuracy", "speed"])
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--steps", type=int)
+    add_budget(parser)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings of the task")
