@@ -175,13 +175,13 @@ def elman_epochs(task, data):
     import jax.numpy as jnp
 
     from elman.training.optimiser import make_optimiser
-    from elman.training.state import start_state
+    from elman.training.start import start_state
     from elman.training.step import make_step
 
     settings = elman.Training(learning_rate=RATE)
     batches = task.batches(data.train, seed=0)
     model = task.build(data.codec, key=jax.random.key(0))
-    model, memory, carry, _, _ = start_state(model, settings, task.init_carry(model, task.batch_size))
+    model, memory, carry, _, _ = start_state(task, model, settings, task.batch_size)
     step, key = make_step(task, make_optimiser(settings)), jax.random.key(0)
 
     def epoch(number):

@@ -52,7 +52,7 @@ def elman_trainer(vocab):
     from elman.data import Batch
     from elman.data.vocabulary import Characters
     from elman.training.optimiser import make_optimiser
-    from elman.training.state import start_state
+    from elman.training.start import start_state
     from elman.training.step import make_step
 
     task = elman.LanguageModelling(
@@ -61,7 +61,7 @@ def elman_trainer(vocab):
     settings = elman.Training(learning_rate=RATE, clip=1.0)
     codec = Characters(tokens=tuple(map(chr, range(vocab))))
     model = task.build(codec, key=jax.random.key(0))
-    model, memory, carry, _, _ = start_state(model, settings, model.init_carry(BATCH))
+    model, memory, carry, _, _ = start_state(task, model, settings, BATCH)
     step, key, weights = make_step(task, make_optimiser(settings)), jax.random.key(0), np.ones((BATCH, UNROLL), "f")
     lengths = np.full(BATCH, UNROLL, np.int32)
 

@@ -58,13 +58,13 @@ class Elman:
         import jax
 
         from elman.training.optimiser import make_optimiser
-        from elman.training.state import start_state
+        from elman.training.start import start_state
         from elman.training.step import make_step
 
         settings = elman.Training(**task.training)
         self.task, self.data, self.batches = task, data, task.batches(data.train, seed=0)
         model = task.build(data.codec, key=jax.random.key(0))
-        self.state = start_state(model, settings, ())[:3]
+        self.state = start_state(task, model, settings, 1)[:3]
         self.step, self.key = make_step(task, make_optimiser(settings)), jax.random.key(0)
 
     def epoch(self, number):

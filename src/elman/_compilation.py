@@ -17,4 +17,4 @@ def use_compilation_cache() -> None:
         except OSError:  # no home to write to: every process compiles anew
             return
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # the many small programs as well

@@ -262,7 +262,7 @@ def fill(tree: Any, arrays: Arrays, *, what: str) -> Any:
         if found is None or found.shape != expected.shape or found.dtype != expected.dtype:
             came = "nothing" if found is None else f"{found.dtype} of shape {found.shape}"
             raise ArtefactError(f"{what}: expected {name}, {expected.dtype} of shape {expected.shape}; got {came}")
-        return jax.numpy.array(found)
+        return jax.device_put(found, may_alias=False)  # jax.numpy.array would compile a program for each shape
 
     return jax.tree.map(leaf, tree)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import msgspec
+import numpy as np
 
 from elman import artefact
 from elman._compilation import use_compilation_cache
@@ -19,11 +20,9 @@ from elman.data.examples import Data
 from elman.fitted import Fitted, fitted_class, from_saved, settings_of
 from elman.tasks._task import F, Task
 from elman.training.events import Checkpoint, Evaluated, Event, Finished, Prepared, SaveFailed
-from elman.training.loop import train
 from elman.training.reporters import Reporter, default_reporter
 from elman.training.settings import Training, suited
-from elman.training.state import Progress, TrainState, start_state
-from elman.training.step import rows_of
+from elman.training.state import Progress, TrainState
 
 CHANGEABLE = ("checkpoint_seconds", "learning_rate", "clip")
 """Settings that a resumed run may change: how often it is saved, and the mends of a run that diverged."""
@@ -61,6 +60,8 @@ def fit(
     >>> fitted.measures["step"], fitted.task.cell
     (5, 'GRU')
     """
+    from elman.training.loop import train  # here, since equinox and optax are not needed to name `elman.fit`
+
     use_compilation_cache()
     given = {name for name, value in settings.items() if value is not None}
     training = Training(**{**suited(task.training, given), **settings})
@@ -73,7 +74,7 @@ def fit(
         (task, state, measures), note = _resumed(task, data, training, place), ""
     else:
         task, measures = task.settled(data), {}
-        model, note = task.begun(_built(task, data, training), data.codec)
+        model, note = task.begun(task.build(data.codec, key=jax.random.key(training.seed)), data.codec)
         state = _begun(task, model, data, training)
 
     reporter = report or default_reporter()
@@ -131,9 +132,8 @@ def _fitted(task: Task[F], data: Data, training: Training, state: TrainState, me
     """The best model so far; before the first evaluation, the latest."""
     best = state.model if state.progress.best_objective is None else state.best
     measures = measures | {"seconds": round(state.progress.seconds, 1)}
-    return fitted_class(task)(
-        task=task, codec=data.codec, model=jax.tree.map(jax.numpy.array, best), training=training, measures=measures
-    )
+    model = jax.device_put(jax.tree.map(np.array, best))  # copies, which need no compiled program
+    return fitted_class(task)(task=task, codec=data.codec, model=model, training=training, measures=measures)
 
 
 def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) -> artefact.Saved:
@@ -149,13 +149,12 @@ def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) ->
     return msgspec.structs.replace(saved, state=artefact.State(values, artefact.named_arrays(state.arrays())))
 
 
-def _built(task: Task, data: Data, training: Training) -> Any:
-    return task.build(data.codec, key=jax.random.key(training.seed))
-
-
 def _begun(task: Task, model: Any, data: Data, training: Training) -> TrainState:
+    from elman.training.start import start_state  # here as in `fit`
+    from elman.training.step import rows_of
+
     rows = rows_of(task.batches(data.train, seed=training.seed).at(0))
-    return start_state(model, training, task.init_carry(model, rows))
+    return start_state(task, model, training, rows)
 
 
 def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> tuple[Task, TrainState, dict[str, Any]]:
@@ -171,8 +170,8 @@ def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> 
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
     if kept.values["fingerprint"] != data.fingerprint:
         raise ArtefactError(f"{data.source}: not the data that {place} was training on ({kept.values['source']})")
-    model = before.task.shapes(data.codec)
-    empty = jax.eval_shape(lambda model: _begun(before.task, model, data, training).arrays(), model)
+    shapes = before.task.shapes(data.codec)
+    empty = jax.eval_shape(lambda model: _begun(before.task, model, data, training).arrays(), shapes)
     arrays = artefact.fill(empty, kept.arrays, what=f"{place}/training")
     state = TrainState(
         model=arrays["model"],

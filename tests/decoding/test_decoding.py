@@ -98,13 +98,12 @@ def test_primes_of_any_length_leave_the_same_state_as_reading_step_by_step(small
 def test_tokens_that_are_not_allowed_never_come(small_fitted):
     fitted, _ = small_fitted
     carry, logits = prefill(fitted.model, fitted.codec.encode("the"))
-    carry, logits = jax.tree.map(lambda leaf: jnp.repeat(leaf, 4, axis=0), (carry, logits))
     allowed = np.zeros(fitted.codec.size, bool)
     allowed[[2, 5]] = True
     for sampling in (Sampling(), Sampling(temperature=0), Sampling(top_k=3), Sampling(top_p=0.9)):
-        ids = np.concatenate(
-            list(generate(fitted.model, carry, logits[:, -1], length=40, sampling=sampling, allowed=allowed)), axis=1
-        )
+        pieces = generate(fitted.model, carry, logits[0, -1], count=4, length=40, sampling=sampling, allowed=allowed)
+        ids = np.concatenate(list(pieces), axis=1)
+        assert ids.shape == (4, 40)
         assert set(ids.ravel().tolist()) <= {2, 5}
 
 

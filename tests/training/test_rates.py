@@ -10,7 +10,7 @@ from elman.training.events import Checkpoint, Stepped
 from elman.training.loop import train
 from elman.training.rates import rates_by_weight
 from elman.training.settings import Training
-from elman.training.state import start_state
+from elman.training.start import start_state
 
 SMALL = dict(hidden_size=12, embedding_size=6, batch_size=4, unroll_length=16, num_layers=2, dropout=0.0)
 PLAIN = dict(optimiser="sgd", momentum=0, learning_rate=0.5, warmup_steps=0, decay="none", clip=0)
@@ -37,7 +37,7 @@ def begun(text, **settings):
     task, training = elman.LanguageModelling(**SMALL, input_dropout=0.0), Training(**settings)
     data = task.read_text(text)
     model = task.build(data.codec, key=jax.random.key(0))
-    return task, data, training, start_state(model, training, task.init_carry(model, 4))
+    return task, data, training, start_state(task, model, training, 4)
 
 
 def trained(text, **settings):

@@ -16,7 +16,7 @@ from elman.training.events import Checkpoint, Evaluated, Finished, Started, Step
 from elman.training.loop import train
 from elman.training.reporters import Quiet
 from elman.training.settings import Training
-from elman.training.state import start_state
+from elman.training.start import start_state
 
 SMALL = dict(hidden_size=12, embedding_size=6, batch_size=4, unroll_length=16)
 
@@ -26,7 +26,7 @@ def begun(text, *, codec=None, task=None, **settings):
     training = Training(**({"steps": 12} | settings))
     data = task.read_text(text)
     model = task.build(data.codec, key=jax.random.key(training.seed))
-    return task, data, training, start_state(model, training, task.init_carry(model, task.batch_size))
+    return task, data, training, start_state(task, model, training, task.batch_size)
 
 
 def leaves(tree):

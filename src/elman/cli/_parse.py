@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import partial, wraps
+from types import ModuleType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import tyro
@@ -18,7 +22,30 @@ def call(function: Callable[..., Result], name: str, arguments: list[str]) -> Re
     for a name, stands for `--start-from`."""
     arguments = [re.sub("^--from(?=$|=)", "--start-from", argument) for argument in arguments]
     style = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.UseAppendAction)
-    return tyro.cli(function, prog=f"elman {name}", args=arguments, config=style)
+
+    @wraps(function)
+    def bound(*args: Any, **options: Any) -> Callable[[], Result]:
+        return partial(function, *args, **options)
+
+    with _defaults_trusted():
+        command = tyro.cli(bound, prog=f"elman {name}", args=arguments, config=style)
+    return command()
+
+
+@contextmanager
+def _defaults_trusted() -> Generator[None]:
+    """tyro asks typeguard whether defaults are of their types. Settings have made sure of it, and importing typeguard
+    would take a third of the time of `--help`."""
+    if "typeguard" in sys.modules:
+        yield
+        return
+    stand_in = ModuleType("typeguard")
+    vars(stand_in).update(check_type=lambda value, kind: value, TypeCheckError=TypeError)
+    sys.modules["typeguard"] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules["typeguard"]
 
 
 def positionals(arguments: list[str]) -> list[str]:

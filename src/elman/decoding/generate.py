@@ -19,41 +19,42 @@ TOKENS_PER_CALL = 32
 """Tokens that one call of the compiled loop makes: often enough for a terminal, seldom enough to cost nothing."""
 
 
-def prefill(model: Any, ids: Int[np.ndarray, " time"]) -> tuple[Carry, Float[Array, "1 time vocab"]]:
+def prefill(model: Any, ids: Int[np.ndarray, " time"]) -> tuple[Carry, Float[np.ndarray, "1 time vocab"]]:
     """Reads `ids` from a fresh state: the carry after them and the logits after each.
 
     Ids are padded to a power of two, so that primes of any length share a few compiled programs.
     """
     padded = np.zeros((1, max(8, 1 << (len(ids) - 1).bit_length())), np.int32)
     padded[:, : len(ids)] = ids
-    carry, logits = _read(model, padded, model.init_carry(1), np.array([len(ids)], np.int32))
-    return carry, logits[:, : len(ids)]
+    carry, logits = _read(model, padded, np.array([len(ids)], np.int32))
+    return carry, np.asarray(logits)[:, : len(ids)]
 
 
 def generate(
     model: Any,
     carry: Carry,
-    logits: Float[Array, "batch vocab"],
+    logits: Float[np.ndarray, " vocab"],
     *,
+    count: int = 1,
     length: int,
     sampling: Sampling,
     allowed: Bool[np.ndarray, " vocab"],
 ) -> Iterator[Int[np.ndarray, "batch time"]]:
-    """Yields the next `length` tokens of each text, some at a time.
+    """Yields the next `length` tokens of `count` texts, some at a time.
 
     Args:
-        carry, logits: the state after the prime, and the logits of the first new token.
+        carry, logits: the state after the prime, of one row, and the logits of the first new token.
         allowed: False for tokens that must never come, such as padding.
 
     Row r at place t draws with a key folded from (seed, r, t): neither the number of texts nor the size of a call
     changes a text, but for the rounding of sums.
     """
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(sampling.seed), jnp.arange(logits.shape[0]))
+    carry, rows, keys = _begin(carry, logits, jax.random.key(sampling.seed), count)
     for place in range(0, length, TOKENS_PER_CALL):
-        carry, logits, ids = _write(
+        carry, rows, ids = _write(
             model,
             carry,
-            logits,
+            rows,
             keys,
             place,
             allowed,
@@ -68,8 +69,15 @@ def generate(
 
 
 @jax.jit
-def _read(model: Any, ids: Array, carry: Carry, lengths: Array) -> tuple[Carry, Array]:
-    return model(ids, carry, lengths=lengths)
+def _read(model: Any, ids: Array, lengths: Array) -> tuple[Carry, Array]:
+    return model(ids, model.init_carry(1), lengths=lengths)
+
+
+@partial(jax.jit, static_argnums=3)
+def _begin(carry: Carry, logits: Array, key: Array, count: int) -> tuple[Carry, Array, Array]:
+    """As many rows of the one that was read, and the key of each."""
+    carry, logits = jax.tree.map(lambda leaf: jnp.repeat(leaf, count, axis=0), (carry, logits[None]))
+    return carry, logits, jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(count))
 
 
 @partial(jax.jit, static_argnames=("count", "greedy", "whole"))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
 
@@ -135,9 +134,10 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
         if self.task.reverse:
             raise ConfigError("this model reads from the end, so it cannot go on; train one without reverse")
         carry, logits = prefill(self.model, self._prime(prime, unknown))
-        carry, logits = jax.tree.map(lambda leaf: jnp.repeat(leaf, count, axis=0), (carry, logits[:, -1]))
         decoders = [self.codec.stream() for _ in range(count)]
-        written = generate(self.model, carry, logits, length=length, sampling=sampling, allowed=self._allowed())
+        written = generate(
+            self.model, carry, logits[0, -1], count=count, length=length, sampling=sampling, allowed=self._allowed()
+        )
         return ([decoder.feed(row.tolist()) for decoder, row in zip(decoders, ids, strict=True)] for ids in written)
 
     def _prime(self, text: str, unknown: Unknown) -> np.ndarray:

@@ -69,7 +69,7 @@ def answers(
     found: list[list[Candidate]] = [[] for _ in texts]
     for places, length in _groups(rows.lengths):
         sources, lengths = rows.padded(places, rows=ROWS, length=length, reverse=reverse_inputs)
-        outputs = _written(model, jnp.asarray(sources), jnp.asarray(lengths), constraint, decoding, longest)
+        outputs = _written(model, sources, lengths, constraint, decoding, longest)
         several = _candidates(codec, outputs, len(places), decoding.n_best, reverse_answers)
         for place, candidates in zip(places, several, strict=True):
             found[place] = candidates
@@ -107,7 +107,7 @@ def _on_device(constraint: Constraint) -> Constraint:
     states = max(16, 1 << (len(constraint.left) - 1).bit_length())
     missing = states - len(constraint.left)
     after = np.pad(constraint.after, ((0, missing), (0, 0)), constant_values=-1)
-    return Constraint(jnp.asarray(after), jnp.asarray(np.pad(constraint.left, (0, missing))))
+    return jax.device_put(Constraint(after, np.pad(constraint.left, (0, missing))))
 
 
 def _groups(lengths: Integer[np.ndarray, " row"]) -> Iterator[tuple[list[int], int]]:

@@ -15,21 +15,25 @@ from elman.tasks._task import Batches, Task
 def total_loss(task: Task, model: Any, batches: Batches) -> tuple[float, float]:
     """(nats, count) summed over one epoch of `batches` from a fresh carry, without noise. Every batch has as many rows
     as the first, where a carry goes from one to the next."""
-    measure, total, count, carry = _compiled(task), 0.0, 0.0, None
+    (begin, measure), total, count, carry = _compiled(task), 0.0, 0.0, None
     for step in range(len(batches)):
         batch = batches.at(step)
         if carry is None:
-            carry = jax.tree.map(jnp.array, task.init_carry(model, len(jax.tree.leaves(batch)[0])))
+            carry = begin(model, len(jax.tree.leaves(batch)[0]))
         nats, tokens, carry = measure(model, carry, batch)
         total, count = total + float(nats), count + float(tokens)
     return total, count
 
 
 @lru_cache(maxsize=8)
-def _compiled(task: Task) -> Callable[[Any, Any, Any], tuple]:
+def _compiled(task: Task) -> tuple[Callable[[Any, int], Any], Callable[[Any, Any, Any], tuple]]:
+    @partial(jax.jit, static_argnums=1)
+    def begin(model: Any, rows: int) -> Any:
+        return jax.tree.map(jnp.copy, task.init_carry(model, rows))
+
     @partial(jax.jit, donate_argnums=1)
     def measure(model: Any, carry: Any, batch: Any) -> tuple:
         (nats, tokens), carry = task.loss(model, carry, batch)
         return nats, tokens, carry
 
-    return measure
+    return begin, measure

@@ -57,7 +57,7 @@ def train(
     reason, spent = "done", run.spent(progress.step)
     epoch, factors = -1, None
     while spent < 1 or progress.step == 0:
-        batch, key = batches.at(progress.step), jax.random.fold_in(base_key, progress.step)
+        batch, key = batches.at(progress.step), jax.random.fold_in(base_key, np.uint32(progress.step))
         is_first = np.bool_(progress.step % len(batches) == 0)
         rate = np.float32(settings.rate(step=progress.step, spent=spent))
         if progress.step // len(batches) != epoch:

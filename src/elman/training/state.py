@@ -8,12 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import msgspec
-
-from elman.training.optimiser import make_optimiser
-from elman.training.settings import Training
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,14 +36,3 @@ class TrainState(NamedTuple):
     def arrays(self) -> dict[str, Any]:
         """The part that is arrays, by name."""
         return {"model": self.model, "optimiser": self.optimiser, "carry": self.carry}
-
-
-def start_state(model: Any, settings: Training, carry: Any) -> TrainState:
-    """The state before the first step; `carry` is the task's."""
-    return TrainState(
-        model=jax.tree.map(jnp.copy, model),  # buffers of its own, which the step reuses
-        optimiser=make_optimiser(settings).init(model),
-        carry=jax.tree.map(jnp.array, carry),
-        best=model,
-        progress=Progress(),
-    )
