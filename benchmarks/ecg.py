@@ -66,27 +66,26 @@ def settings_of(options, **defaults):
     return {n: v for n, v in given.items() if n in names}, {n: v for n, v in given.items() if n not in names}
 
 
-def ludb(options):
-    Table("ecg-waves", WAVE_COLUMNS, options, waves(options)).keep()
-
-
-def stream(options):
-    Table("ecg-stream", WAVE_COLUMNS, options, [*waves(options, causal=True), *waves(options)]).keep()
-
-
-def waves(options, **more):
+def ludb(options, **more):
     """A row for each lead by itself and one for all together."""
     own, training = settings_of(options, **{"validation": 2 if options.smoke else 0.06, "test": 0.4} | more)
     task = elman.Ecg(**own)
     data = read(task, [LUDB], options)
     fitted, seconds = trained(data, task, options, **training)
+    rows = []
     name = f"causal, {task.look_ahead_ms} ms of look-ahead" if task.causal else "from both ends"
     for together in (False, True):
         found = measured(fitted.model, data.test.examples, fitted.codec, together=together).waves
         shares = [100 * wave.f1 for wave in (found.p, found.qrs, found.t)]
         points = [found.p.onset, found.qrs.onset, found.qrs.end, found.t.end]
         errors = [{"mean": point.mean_ms, "spread": point.sd_ms, "of": point.matched} for point in points]
-        yield name, TOGETHER[together], None if together else seconds, *shares, *errors
+        rows.append((name, TOGETHER[together], None if together else seconds, *shares, *errors))
+    Table("ecg-waves-causal" if task.causal else "ecg-waves", WAVE_COLUMNS, options, rows).keep()
+
+
+def stream(options):
+    ludb(options, causal=True)
+    ludb(options)
 
 
 def mitdb(options):

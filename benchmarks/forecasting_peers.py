@@ -33,9 +33,9 @@ ETTH1_COLUMNS = {
     "model": "",
     "history": "",
     "horizon": "",
-    "MSE": ".4f",
-    "MAE": ".4f",
-    "validation MAE": ".4f",
+    "MSE": ".3f",
+    "MAE": ".3f",
+    "validation MAE": ".3f",
     "processor seconds": ".0f",
 }
 

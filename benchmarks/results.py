@@ -136,4 +136,4 @@ def caption(found):
     origin = [f"`{found['command']}`", found["date"], *([f"commit {found['commit']}"] if found["commit"] else [])]
     sums = "; ".join(f"{what}: {value:.3g}" for what, value in found["summary"].items())
     where = f"{', '.join(origin)}, on {processor['model']} ({', '.join(parts)})."
-    return "\n\n".join(filter(None, (sums and f"{sums}.", where, found.get("note"))))
+    return f"{sums[0].upper()}{sums[1:]}.\n\n{where}" if sums else where

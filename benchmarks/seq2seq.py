@@ -51,10 +51,10 @@ def addition(options):
         print(f"seed {seed}: {metrics.report()}", flush=True)
         shares = [fitted.validation.exact_accuracy, metrics.exact_accuracy]
         shares += [longer(fitted, FEW if options.smoke else 1_000)] if digits == 10 else []
-        rows.append((f"{seed}", fitted.measures["step"], used, *(100 * share for share in shares)))
+        rows.append((f"{digits}", f"{seed}", fitted.measures["step"], used, *(100 * share for share in shares)))
     names = ["right of validation, %", "of test"] + [f"of {LONGER} digits"] * (digits == 10)
-    with Table(f"addition-{digits}", columns(names), options, rows) as table:
-        table.add_means(3)
+    with Table(f"addition-{digits}", {"digits": "", **columns(names)}, options, rows) as table:
+        table.add_means(4)
 
 
 def longer(fitted, count):

@@ -43,7 +43,8 @@ def table(records):
     records = list(records)
     columns = records[0]["columns"]
     rows = [line(columns, row) for one in records for row in one["rows"]]
-    return "\n".join([heading(columns), *rows, "", *dict.fromkeys(f"{caption(one)}\n" for one in records), ""])
+    said = [*map(caption, records), *(one["note"] for one in records if "note" in one)]
+    return "\n".join([heading(columns), *rows, "", *(f"{sentence}\n" for sentence in dict.fromkeys(said))])
 
 
 def main():

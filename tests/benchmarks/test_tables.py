@@ -72,7 +72,7 @@ def test_table_is_kept_and_brought_to_the_page(modules, tmp_path, capsys):
     assert new.startswith("# Pace\n")
     assert new.endswith("<!-- /results -->\nprose\n")
     assert (
-        new.index("| elman | 1 ± 0 |") < new.index("best: 0.5.") < new.index("| elman |  |") < new.index("on another (")
+        new.index("| elman | 1 ± 0 |") < new.index("Best: 0.5.") < new.index("| elman |  |") < new.index("on another (")
     )
     assert tables.filled(new, [found, second]) == new
     assert "| elman | 1 ± 0 |" in capsys.readouterr().out
