@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-READ = ["pyproject.toml", "hatch_build.py", "scripts/install", "scripts/test", "scripts/demo"]
+READ = ["pyproject.toml", "constraints.txt", "hatch_build.py", "scripts/install", "scripts/test", "scripts/demo"]
 NATIVE = "src/elman/recurrence/native"
 
 # Answers as a Python of version $VERSION; `-m venv` puts it into an environment, `-m pip` notes its call in `calls`.
