@@ -47,7 +47,7 @@ def read(task, places, options):
     """The leads of the archives; for a smoke run generated ones, and for MIT-BIH's test part a record of it."""
     if not options.smoke:
         return task.read(*places)
-    test = read_strips(RECORD.parent) if MITDB in places and there(*NEEDED["speed"]) else ()
+    test = read_strips(RECORD.parent) if MITDB in places else ()
     return task.read_strips([patient.strip for patient in generate_patients(8)], test=test)
 
 
@@ -78,7 +78,7 @@ def ludb(options, **more):
         found = measured(fitted.model, data.test.examples, fitted.codec, together=together).waves
         shares = [100 * wave.f1 for wave in (found.p, found.qrs, found.t)]
         points = [found.p.onset, found.qrs.onset, found.qrs.end, found.t.end]
-        errors = [{"mean": point.mean_ms, "spread": point.sd_ms, "of": point.matched} for point in points]
+        errors = [{"mean": p.mean_ms, "spread": p.sd_ms} if p.matched else None for p in points]
         rows.append((name, TOGETHER[together], None if together else seconds, *shares, *errors))
     Table("ecg-waves-causal" if task.causal else "ecg-waves", WAVE_COLUMNS, options, rows).keep()
 
@@ -146,7 +146,7 @@ def main():
     parser.add_argument("--epochs", type=float, default=20)
     parser.add_argument("--out", type=Path, help="the model: kept there, or for speed read from there")
     for options in runs(parser, SMOKE):
-        if there(*NEEDED[options.what]):
+        if there(*NEEDED["speed" if options.smoke else options.what]):
             {"ludb": ludb, "stream": stream, "mitdb": mitdb, "speed": speed}[options.what](options)
 
 

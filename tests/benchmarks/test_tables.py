@@ -48,6 +48,7 @@ def test_spreads(modules):
         (0.5649, ".0%", "56%"),
         ({"median": 1.2345, "spread": 0.0678, "of": 9}, ".3g", "1.23 ± 0.068"),
         ({"mean": 82.41, "spread": None, "of": 1}, ".1f", "82.4"),
+        ({"mean": 82.41, "spread": 1.26, "of": 3}, ".1f", "82.4 ± 1.3"),
         ([64600, 83806], ",.0f", "64,600 to 83,806"),
     ],
 )
@@ -86,6 +87,14 @@ def test_results_with_the_same_columns_are_one_table(modules, tmp_path):
     found = [json.loads(place.read_text()) for place in tmp_path.iterdir()]
     page = tables.filled("<!-- results: two ten -->\n<!-- /results -->\n", found)
     assert "| sums | right, % |\n|---|---|\n| two | 99.5 |\n| ten | 99.5 |\n" in page
+
+
+def test_peers_that_are_missing_are_left_out(modules, monkeypatch, capsys):
+    import turns
+
+    monkeypatch.setattr(turns.importlib.util, "find_spec", lambda name: None if name == "torch" else name)
+    assert turns.present(["elman", "torch", "scan"]) == ["elman", "scan"]
+    assert capsys.readouterr().out == "torch is not installed: left out\n"
 
 
 def test_what_is_wrong_is_said(modules, tmp_path, monkeypatch, capsys):
