@@ -1,7 +1,10 @@
 import subprocess
 import sys
 
+import pytest
+
 import elman
+from elman.cli.main import COMMANDS
 
 
 def test_every_public_name_can_be_imported_and_no_other():
@@ -18,6 +21,26 @@ def test_importing_elman_and_its_settings_does_not_import_jax_or_numpy():
         "import sys, elman; elman.LanguageModelling(); elman.Training(); elman.Sampling(); "
         "sys.exit('jax' in sys.modules or 'numpy' in sys.modules)"
     )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS, "train --task tagging", "train --task forecasting"])
+def test_help_imports_nothing_heavy(command):
+    program = f"""
+import sys
+from elman.cli.main import run
+try:
+    run({[*(command or "").split(), "--help"]})
+except SystemExit as done:
+    assert not done.code
+print([name for name in ("jax", "numpy", "equinox", "optax", "typeguard", "rich") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+
+
+def test_training_is_named_without_what_only_training_needs():
+    program = "import sys, elman; elman.fit, elman.load; sys.exit('equinox' in sys.modules or 'optax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 

@@ -73,12 +73,12 @@ def fit(
     if resume:
         (task, state, measures), note = _resumed(task, data, training, place), ""
     else:
-        task, measures = task.settled(data), {}
-        model, note = task.begun(task.build(data.codec, key=jax.random.key(training.seed)), data.codec)
-        state = _begun(task, model, data, training)
+        task, state, measures = task.settled(data), None, {}
 
-    reporter = report or default_reporter()
+    reporter = report or default_reporter()  # a bar says what it waits for from here on
     try:
+        if state is None:
+            state, note = _new(task, data, training)
         if note:
             reporter(Prepared(note))
         with _stop_requests() as stop:
@@ -147,6 +147,11 @@ def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) ->
         "fingerprint": data.fingerprint,
     }
     return msgspec.structs.replace(saved, state=artefact.State(values, artefact.named_arrays(state.arrays())))
+
+
+def _new(task: Task, data: Data, training: Training) -> tuple[TrainState, str]:
+    model, note = task.begun(task.build(data.codec, key=jax.random.key(training.seed)), data.codec)
+    return _begun(task, model, data, training), note
 
 
 def _begun(task: Task, model: Any, data: Data, training: Training) -> TrainState:

@@ -8,9 +8,6 @@ import sys
 import tyro
 
 from elman.cli._parse import call
-from elman.lessons.catalogue import find_lesson, lessons
-from elman.lessons.pace import run as run_script
-from elman.lessons.pictures import FOLDER
 
 
 def run(arguments: list[str]) -> int:
@@ -26,6 +23,10 @@ def main(name: tyro.conf.Positional[str | None] = None, /, short: bool = False, 
         short: Seconds instead of minutes, with figures that mean little.
         seed: Of the start and the order of examples, in the lessons that have one.
     """
+    from elman.lessons.catalogue import find_lesson, lessons  # here, since these import NumPy, which help needs not
+    from elman.lessons.pace import run as run_script
+    from elman.lessons.pictures import FOLDER
+
     if name is None:
         found = lessons()
         width = max(len(lesson.name) for lesson in found)

@@ -33,6 +33,14 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Compiling:
+    """Something is done for the first time in this run, which waits for its program to be compiled or read."""
+
+    what: str
+    """"the training step", "the evaluation"."""
+
+
+@dataclass(frozen=True)
 class Stepped:
     """One optimiser step was made."""
 
@@ -82,4 +90,4 @@ class Finished:
     reason: str
 
 
-Event = Prepared | Started | Stepped | Evaluated | Checkpoint | SaveFailed | Finished
+Event = Prepared | Started | Compiling | Stepped | Evaluated | Checkpoint | SaveFailed | Finished

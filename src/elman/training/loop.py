@@ -17,7 +17,7 @@ from elman.cells.find import first_cell
 from elman.data.examples import Data
 from elman.recurrence import engine_for
 from elman.tasks._task import Metrics, Task
-from elman.training.events import Checkpoint, Evaluated, Event, Finished, Started, Stepped
+from elman.training.events import Checkpoint, Compiling, Evaluated, Event, Finished, Started, Stepped
 from elman.training.optimiser import make_optimiser
 from elman.training.rates import rates_by_weight
 from elman.training.settings import Training
@@ -54,7 +54,8 @@ def train(
         budget=settings.budget,
         engine=" ".join(engine_for(first_cell(model).sample(base_key))),
     )
-    reason, spent = "done", run.spent(progress.step)
+    yield Compiling("the training step")
+    reason, spent, measured = "done", run.spent(progress.step), False
     epoch, factors = -1, None
     while spent < 1 or progress.step == 0:
         batch, key = batches.at(progress.step), jax.random.fold_in(base_key, np.uint32(progress.step))
@@ -82,6 +83,9 @@ def train(
         )
         due = math.floor(spent * settings.evaluations + 1e-9)  # a third times three is one
         if due > progress.evaluations:
+            if not measured:
+                yield Compiling("the evaluation")
+                measured = True
             metrics = task.evaluate(model, data.validation, data.codec)
             if not math.isfinite(metrics.objective):
                 yield Checkpoint(_kept(model, memory, carry, best, progress, run))

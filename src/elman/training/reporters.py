@@ -9,7 +9,17 @@ from typing import Any, Protocol, TextIO
 import msgspec
 
 from elman._errors import counted
-from elman.training.events import Checkpoint, Evaluated, Event, Finished, Prepared, SaveFailed, Started, Stepped
+from elman.training.events import (
+    Checkpoint,
+    Compiling,
+    Evaluated,
+    Event,
+    Finished,
+    Prepared,
+    SaveFailed,
+    Started,
+    Stepped,
+)
 
 
 class Reporter(Protocol):
@@ -43,7 +53,7 @@ class Lines:
 
 
 class Json:
-    """One JSON object per event: started, stepped, evaluated, checkpoint, finished."""
+    """One JSON object per event: started, compiling, stepped, evaluated, checkpoint, finished."""
 
     def __init__(self, stream: TextIO | None = None):
         self._stream = stream or sys.stdout
@@ -68,16 +78,20 @@ class Bar:
             TextColumn("{task.description}"),
             console=self._console,
         )
-        self._task = self._bar.add_task("compiling", total=1.0)
+        self._shown = ""
+        self._task = self._bar.add_task("building the model", total=1.0)
         self._counted, self._loss, self._began = "token", 0.0, (0.0, 0.0)
         self._bar.start()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Started):
             self._counted, self._began = event.counted, (0.0, event.state.progress.seconds)
+        if isinstance(event, Compiling):
+            self._bar.update(self._task, description=f"{self._shown}  compiling {event.what}".strip())
         if isinstance(event, Stepped):
             self._loss += (event.loss - self._loss) * (0.05 if self._loss else 1.0)
-            self._bar.update(self._task, completed=event.spent, description=self._description(event))
+            self._shown = self._description(event)
+            self._bar.update(self._task, completed=event.spent, description=self._shown)
         if text := _sentence(event):
             self._console.print(text, highlight=False)
 
