@@ -1,8 +1,10 @@
-"""What every cell's test needs: random weights, a NumPy loop over time, and float64 central differences."""
+"""What every cell's test needs: random weights, a NumPy loop over time, and float64 central differences.
+
+Numbers are drawn by NumPy and functions run under `jit`: JAX compiles each operation that it runs by itself.
+"""
 
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 import pytest
 
@@ -17,9 +19,8 @@ def sigmoid(x):
 
 def shaken(cell, key=1):
     """`cell` with random values added to every weight, so that no term of an equation is zero."""
-    leaves, structure = jax.tree.flatten(cell)
-    keys = jr.split(jr.key(key), len(leaves))
-    return structure.unflatten([w + 0.3 * jr.normal(k, w.shape, w.dtype) for w, k in zip(leaves, keys, strict=True)])
+    random = np.random.default_rng(key)
+    return jax.tree.map(lambda w: jnp.asarray(np.asarray(w) + 0.3 * random.normal(size=w.shape), w.dtype), cell)
 
 
 def weights(cell):
@@ -28,7 +29,7 @@ def weights(cell):
 
 
 def inputs(key=9, size=INPUT):
-    return jr.normal(jr.key(key), (BATCH, TIME, size))
+    return jnp.asarray(np.random.default_rng(key).normal(size=(BATCH, TIME, size)))
 
 
 def numpy_loop(step, start, xs):
@@ -48,7 +49,7 @@ def check_values(cell, step, start, xs=None):
     """`unroll` gives what the NumPy loop gives: the carry's leaves and the outputs."""
     xs = inputs() if xs is None else xs
     expected_carry, expected = numpy_loop(step, start, xs)
-    carry, ys = unroll(cell, xs)
+    carry, ys = jax.jit(lambda cell, xs: unroll(cell, xs))(cell, xs)
     np.testing.assert_allclose(ys, expected, atol=3e-6)
     for leaf, value in zip(jax.tree.leaves(carry), expected_carry, strict=True):
         np.testing.assert_allclose(leaf, value, atol=3e-6)
@@ -64,13 +65,13 @@ def loss(cell, xs, **options):
 def check_gradients(function, *arguments):
     """Every leaf of `arguments` along a random direction, in float64, against central differences of `function`."""
     with jax.enable_x64(True):
-        arguments = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float64), arguments)
         leaves, structure = jax.tree.flatten(arguments)
-        gradients = jax.grad(lambda leaves: function(*structure.unflatten(leaves)))(leaves)
+        leaves = [np.asarray(leaf, np.float64) for leaf in leaves]
+        gradients = jax.jit(jax.grad(lambda leaves: function(*structure.unflatten(leaves))))(leaves)
         value = jax.jit(lambda leaves: function(*structure.unflatten(leaves)))
         rng = np.random.default_rng(0)
         for place, gradient in enumerate(gradients):
-            direction = rng.normal(size=gradient.shape)
+            gradient, direction = np.asarray(gradient), rng.normal(size=gradient.shape)
             up, down = (
                 value([leaf + sign * 1e-6 * direction if at == place else leaf for at, leaf in enumerate(leaves)])
                 for sign in (1, -1)

@@ -1,5 +1,9 @@
-"""A cell against its paper: `step(weights, state, x) -> (state, y)` in NumPy and float64 is what `unroll` must give."""
+"""A cell against its paper: `step(weights, state, x) -> (state, y)` in NumPy and float64 is what `unroll` must give.
 
+Numbers are drawn by NumPy and functions run under `jit`: JAX compiles each operation that it runs by itself.
+"""
+
+from functools import partial
 from typing import Any
 
 import jax
@@ -22,13 +26,12 @@ def sigmoid(x):
 
 def shaken(kind, hidden, *, key=0, **options):
     """A float64 cell whose every weight is random, so that no term of an equation is zero. Needs x64."""
-    leaves, structure = jax.tree.flatten(kind(INPUT, hidden, key=jr.key(key), **options))
-    keys = jr.split(jr.key(key + 1), len(leaves))
-    return structure.unflatten([w + 0.3 * jr.normal(k, w.shape) for w, k in zip(leaves, keys, strict=True)])
+    cell, random = kind(INPUT, hidden, key=jr.key(key), **options), np.random.default_rng(key + 1)
+    return jax.tree.map(lambda w: jnp.asarray(np.asarray(w, np.float64) + 0.3 * random.normal(size=w.shape)), cell)
 
 
 def inputs(key=9):
-    return jr.normal(jr.key(key), (BATCH, TIME, INPUT))
+    return jnp.asarray(np.random.default_rng(key).normal(size=(BATCH, TIME, INPUT)))
 
 
 def weights(cell):
@@ -64,7 +67,7 @@ def check_values(cell, step, start, named=lambda carry: carry, engine="auto"):
         given: dict[str, Any] = {
             name: jnp.asarray(value) if name in ("lengths", "resets") else value for name, value in call.items()
         }
-        carry, ys = unroll(cell, xs, engine=engine, **given)
+        carry, ys = jax.jit(partial(unroll, engine=engine, **given))(cell, xs)
         np.testing.assert_allclose(ys, expected, atol=1e-12)
         for row, state in enumerate(states):
             got = named(jax.tree.map(lambda leaf, row=row: np.asarray(leaf)[row], carry))
@@ -73,10 +76,11 @@ def check_values(cell, step, start, named=lambda carry: carry, engine="auto"):
 
 def check_chunks(cell):
     xs = inputs()
-    whole_carry, whole = unroll(cell, xs)
-    carry, first = unroll(cell, xs[:, :3])
-    carry, second = unroll(cell, xs[:, 3:], carry)
-    np.testing.assert_allclose(jnp.concatenate([first, second], 1), whole, atol=1e-12)
+    run = jax.jit(lambda cell, xs, carry=None: unroll(cell, xs, carry))
+    whole_carry, whole = run(cell, xs)
+    carry, first = run(cell, xs[:, :3])
+    carry, second = run(cell, xs[:, 3:], carry)
+    np.testing.assert_allclose(np.concatenate([first, second], 1), whole, atol=1e-12)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), carry, whole_carry)
 
 
@@ -84,12 +88,12 @@ def check_gradients(cell, carry, **call):
     """Those of the cell's weights, of the inputs and of the first carry, against central differences."""
     arguments = (cell, inputs(), carry)
     function = jax.jit(lambda cell, xs, carry: weigh(unroll(cell, xs, carry, **call)))
-    leaves, structure = jax.tree.flatten(arguments)
+    leaves, structure = jax.tree.flatten(jax.tree.map(np.asarray, arguments))
     gradients = jax.jit(jax.grad(lambda leaves: function(*structure.unflatten(leaves))))(leaves)
     rng = np.random.default_rng(0)
     for place, gradient in enumerate(gradients):
-        direction = rng.normal(size=gradient.shape)
-        if jnp.iscomplexobj(gradient):
+        gradient, direction = np.asarray(gradient), rng.normal(size=gradient.shape)
+        if np.iscomplexobj(gradient):
             direction = direction + 1j * rng.normal(size=gradient.shape)
         moved = [
             function(*structure.unflatten([*leaves[:place], leaves[place] + shift * direction, *leaves[place + 1 :]]))
@@ -112,7 +116,10 @@ def weigh(tree):
 
 def full_carry(cell, key=3):
     """A first carry of random numbers."""
-    start = jax.tree.leaves(cell.init_carry())
-    keys = jr.split(jr.key(key), len(start))
-    leaves = [jr.normal(k, (BATCH, *leaf.shape), leaf.dtype) for k, leaf in zip(keys, start, strict=True)]
-    return jax.tree.structure(cell.init_carry()).unflatten(leaves)
+    random = np.random.default_rng(key)
+
+    def drawn(leaf):
+        numbers = random.normal(size=(2, BATCH, *leaf.shape))
+        return jnp.asarray(numbers[0] + 1j * numbers[1] if np.iscomplexobj(leaf) else numbers[0], leaf.dtype)
+
+    return jax.tree.map(drawn, cell.init_carry())

@@ -192,7 +192,7 @@ def test_recurrent_dropout_is_a_kernel_with_rows_dropped(kind):
     for row in range(BATCH):
         rows = (kept[0, row] / 0.6)[:, None]
         alone = eqx.tree_at(lambda cell: cell.recurrent_kernel, cell.inner, replace_fn=lambda u, rows=rows: rows * u)
-        np.testing.assert_allclose(ys[row], unroll(alone, xs[row : row + 1])[1][0], atol=2e-6)
+        np.testing.assert_allclose(ys[row], unroll(alone, xs[row : row + 1])[1][0], atol=1e-5)  # six steps
 
 
 def test_recurrent_dropout_leaves_what_a_gru_keeps_alone():

@@ -42,7 +42,7 @@ def test_shares_start_between_09_and_0999():
 @pytest.mark.parametrize("logit", [-300.0, -30.0, 30.0])
 def test_a_gate_that_shuts_keeps_all_and_has_a_finite_slope(logit):
     cell = RGLRU(1, 1, key=jr.key(0))
-    run = lambda a: cell.step(jnp.ones(1), a)[0][0]
+    run = jax.jit(lambda a: cell.step(jnp.ones(1), a)[0][0])  # as in a scan; one by one, operations round otherwise
     x = jnp.array([logit, 0.0, 1.0])
     assert bool(jnp.isfinite(jax.grad(run)(x)).all())
     if logit < 0:
