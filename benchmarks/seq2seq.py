@@ -21,7 +21,7 @@ from dataclasses import replace
 import msgspec
 
 import elman
-from elman.data.examples import Data, Part, fingerprint
+from elman.data.examples import Data, Part
 from elman.data.generated import sums
 from elman.data.pair_codec import PairCodec
 from elman.data.pairs import read_pairs
@@ -117,7 +117,6 @@ def pronunciations():
         codec=codec,
         source=str(DICTIONARY),
         places=(str(DICTIONARY),),
-        fingerprint=fingerprint(pairs),
         unit="pair",
     )
 

@@ -144,7 +144,7 @@ def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) ->
         "progress": msgspec.to_builtins(state.progress),
         "source": data.source,
         "places": data.places,
-        "fingerprint": data.fingerprint,
+        "fingerprint": msgspec.to_builtins(data.fingerprint),
     }
     return msgspec.structs.replace(saved, state=artefact.State(values, artefact.named_arrays(state.arrays())))
 
@@ -173,8 +173,8 @@ def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> 
             chosen = now is task and given is None  # left to the data, which has not changed
             if given != value and not chosen and name not in CHANGEABLE:
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
-    if kept.values["fingerprint"] != data.fingerprint:
-        raise ArtefactError(f"{data.source}: not the data that {place} was training on ({kept.values['source']})")
+    run = f"{place}, which was training on {kept.values['source']}"
+    data.fingerprint.check(kept.values["fingerprint"], run=run, source=data.source)
     shapes = before.task.shapes(data.codec)
     empty = jax.eval_shape(lambda model: _begun(before.task, model, data, training).arrays(), shapes)
     arrays = artefact.fill(empty, kept.arrays, what=f"{place}/training")

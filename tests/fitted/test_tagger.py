@@ -1,5 +1,3 @@
-import os
-import signal
 from itertools import product
 
 import jax
@@ -11,8 +9,6 @@ from elman.data.conllu import read_conllu
 from elman.data.spans import spans_of
 from elman.fitted import Tagger
 from elman.tasks import TagPrediction
-from elman.training.events import Stepped
-from elman.training.reporters import Quiet
 from tests.tasks.test_tagging import SMALL, fit, named
 
 SENTENCE = ("with", "Dee", "Fox", "in")
@@ -105,22 +101,6 @@ def test_it_is_the_same_when_loaded(names, tmp_path):
     assert again.n_best(SENTENCE, 3) == names.n_best(SENTENCE, 3)
     assert again.validation == names.validation
     elman.verify(tmp_path / "names.elman")
-
-
-def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path):
-    task = elman.Tagging(**SMALL)
-    data = task.read_sentences(named(100))
-
-    class Stop(Quiet):
-        def __call__(self, event):
-            if isinstance(event, Stepped) and event.step == 7:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    whole = fit(task, data, epochs=None, steps=15)
-    with pytest.raises(elman.Interrupted):
-        elman.fit(task, data, steps=15, evaluations=2, learning_rate=0.02, report=Stop(), out=tmp_path / "a.elman")
-    resumed = fit(task, data, epochs=None, steps=15, out=tmp_path / "a.elman", resume=True)
-    assert all(map(np.array_equal, jax.tree.leaves(whole.model), jax.tree.leaves(resumed.model)))
 
 
 def answers(tagger, path, text, **options):

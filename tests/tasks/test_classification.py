@@ -1,7 +1,5 @@
-"""The task on small texts: settings, reading, learning, resuming, measures and answers."""
+"""The task on small texts: settings, reading, learning, measures and answers."""
 
-import os
-import signal
 from typing import Any
 
 import jax
@@ -14,7 +12,6 @@ import elman
 from elman.data.examples import Data
 from elman.tasks._logits import all_logits
 from elman.tasks.classification_metrics import ClassificationMetrics
-from elman.training.events import Stepped
 from elman.training.reporters import Quiet
 
 GOOD, BAD = ["good", "fine", "great"], ["bad", "poor", "awful"]
@@ -42,11 +39,11 @@ def easy(count=80):
         yield " ".join(words), "pos" if number % 6 < 3 else "neg"
 
 
-def trained(steps=250, out=None, report=None, resume=False, pairs=None, **settings):
+def trained(steps=250, pairs=None, **settings):
     task = elman.Classification(**SMALL | settings)
     data = task.read_texts(pairs or texts())
-    options: dict[str, Any] = dict(steps=steps, evaluations=2, learning_rate=0.02, report=report or Quiet())
-    return elman.fit(task, data, out=out, resume=resume, **options), data
+    options: dict[str, Any] = dict(steps=steps, evaluations=2, learning_rate=0.02, report=Quiet())
+    return elman.fit(task, data, **options), data
 
 
 @pytest.fixture(scope="module")
@@ -89,20 +86,6 @@ def test_every_form_learns_and_is_the_same_when_loaded(form, tmp_path):
     assert loaded.predict_all(asked) == fitted.predict_all(asked)
     assert loaded.validation == fitted.validation
     assert elman.verify(tmp_path / "m.elman").agrees
-
-
-def test_a_run_resumes_bit_for_bit(tmp_path):
-    class Stop(Quiet):
-        def __call__(self, event):
-            if isinstance(event, Stepped) and event.step == 13:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    whole, _ = trained(steps=30)
-    with pytest.raises(elman.Interrupted, match="after step 13"):
-        trained(steps=30, out=tmp_path / "m", report=Stop())
-    again, _ = trained(steps=30, out=tmp_path / "m", resume=True)
-    for a, b in zip(jax.tree.leaves(whole.model), jax.tree.leaves(again.model), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 def test_the_loss_is_the_mean_over_texts_of_minus_the_log_of_the_probability():

@@ -1,7 +1,4 @@
-import os
-import signal
 from dataclasses import replace
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -15,7 +12,6 @@ from elman.data.ecg import Beat, Strip, Wave
 from elman.data.ecg_batches import SOME_KIND, EcgBatch
 from elman.data.ecg_generator import generate_patients
 from elman.tasks._ecg_chances import MARGIN, WINDOW, all_chances, pieces
-from elman.training.events import Stepped
 from elman.training.reporters import Quiet
 
 SMALL = dict(channels=4, hidden_size=16, num_layers=1, seconds=4)
@@ -100,23 +96,6 @@ def test_generated_ecgs_are_learned():
     assert abs(metrics.waves.qrs.onset.mean_ms) < 15
     assert "F1" in str(metrics)
     assert metrics == task.metrics_from(metrics.to_builtins())
-
-
-def test_a_run_resumes_bit_for_bit(tmp_path):
-    class Stop(Quiet):
-        def __call__(self, event):
-            if isinstance(event, Stepped) and event.step == 3:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    task = elman.Ecg(channels=2, hidden_size=4, num_layers=1, seconds=2)
-    data = task.read_strips(people(20, seconds=4))
-    options: dict[str, Any] = dict(steps=6, evaluations=1)
-    whole = elman.fit(task, data, report=Quiet(), **options)
-    with pytest.raises(elman.Interrupted, match="after step 3"):
-        elman.fit(task, data, out=tmp_path / "m", report=Stop(), **options)
-    again = elman.fit(task, data, out=tmp_path / "m", resume=True, report=Quiet(), **options)
-    for a, b in zip(jax.tree.leaves(whole.model), jax.tree.leaves(again.model), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 def test_no_patient_is_in_two_parts():

@@ -136,30 +136,6 @@ def test_validation_takes_windows_that_are_evenly_spread():
     assert all_of_it.count > 400
 
 
-def test_training_goes_on_where_it_stopped(tmp_path):
-    whole, data = fit(steps=12)
-    task = elman.Forecasting(**SMALL)
-
-    class Stop(Exception):
-        pass
-
-    class StopAtSix(Quiet):
-        def __call__(self, event):
-            if getattr(event, "step", 0) == 6:
-                raise Stop
-
-    with pytest.raises(Stop):
-        elman.fit(
-            task, data, steps=12, evaluations=1, out=tmp_path / "a.elman", report=StopAtSix(), checkpoint_seconds=1e-9
-        )
-    again = elman.fit(
-        task, data, steps=12, evaluations=1, out=tmp_path / "a.elman", resume=True, report=Quiet(),
-        checkpoint_seconds=1e-9,
-    )  # fmt: skip
-    for ours, other in zip(jax.tree.leaves(whole.model), jax.tree.leaves(again.model), strict=True):
-        np.testing.assert_array_equal(ours, other)
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

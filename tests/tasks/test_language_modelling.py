@@ -1,8 +1,6 @@
-"""The settings that wrap a task's cells, and cells that a function builds: trained, saved, resumed."""
+"""The settings that wrap a task's cells, and cells that a function builds: trained and saved."""
 
 import functools
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 
 import elman
 from elman import artefact
-from elman.training.events import Started, Stepped
+from elman.training.events import Started
 from elman.training.reporters import Quiet
 
 SMALL = dict(hidden_size=24, embedding_size=8, num_layers=2, batch_size=4, unroll_length=16, dropout=0.0)
@@ -40,10 +38,10 @@ def nothing(input_size, hidden_size, *, key):
     return key
 
 
-def trained(text, steps=150, out=None, report=None, resume=False, **settings):
+def trained(text, steps=150, report=None, **settings):
     task = elman.LanguageModelling(**SMALL | settings)
     options: dict[str, Any] = dict(steps=steps, evaluations=2, learning_rate=0.02, report=report or Quiet())
-    return elman.fit(task, task.read_text(text), out=out, resume=resume, **options)
+    return elman.fit(task, task.read_text(text), **options)
 
 
 def same(one, other):
@@ -96,18 +94,6 @@ def test_noise_is_of_training_only(small_text):
         nats.append(float(one.loss(model, model.init_carry(4), batch, key=noise)[0][0]))
     assert nats[0] == nats[1]
     assert len(set(nats)) == 3
-
-
-def test_a_run_with_noise_resumes_bit_for_bit(small_text, tmp_path):
-    class Stop(Quiet):
-        def __call__(self, event):
-            if isinstance(event, Stepped) and event.step == 7:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    whole = trained(small_text, steps=20, **NOISY)
-    with pytest.raises(elman.Interrupted, match="after step 7"):
-        trained(small_text, steps=20, out=tmp_path / "m", report=Stop(), **NOISY)
-    assert same(trained(small_text, steps=20, out=tmp_path / "m", resume=True, **NOISY).model, whole.model)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,12 @@
-"""The task on small series: reading, learning, resuming, measures, what is refused."""
+"""The task on small series: reading, learning, measures, what is refused."""
 
-import os
-import signal
 from typing import Any
 
-import jax
 import jax.random as jr
 import numpy as np
 import pytest
 
 import elman
-from elman.training.events import Stepped
 from elman.training.reporters import Quiet
 
 SMALL = dict(embedding_size=8, hidden_size=8)
@@ -26,11 +22,11 @@ def waves(count=120, seed=0):
         yield values + random.normal(0, [0.05, 0.5], values.shape), "ahead" if ahead else "behind"
 
 
-def trained(steps=60, out=None, report=None, resume=False, **settings):
+def trained(steps=60, **settings):
     task = elman.SeriesClassification(**SMALL | settings)
     data = task.read_series(waves())
-    options: dict[str, Any] = dict(steps=steps, evaluations=2, learning_rate=0.02, report=report or Quiet())
-    return elman.fit(task, data, out=out, resume=resume, **options), data
+    options: dict[str, Any] = dict(steps=steps, evaluations=2, learning_rate=0.02, report=Quiet())
+    return elman.fit(task, data, **options), data
 
 
 @pytest.mark.parametrize(
@@ -51,20 +47,6 @@ def test_every_form_learns_and_is_the_same_when_loaded(form, tmp_path):
     asked = [values for values, _ in waves(5, seed=1)]
     assert loaded.predict_all(asked) == fitted.predict_all(asked)
     assert elman.verify(tmp_path / "m.elman").agrees
-
-
-def test_a_run_resumes_bit_for_bit(tmp_path):
-    class Stop(Quiet):
-        def __call__(self, event):
-            if isinstance(event, Stepped) and event.step == 13:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    whole, _ = trained(steps=30)
-    with pytest.raises(elman.Interrupted, match="after step 13"):
-        trained(steps=30, out=tmp_path / "m", report=Stop())
-    again, _ = trained(steps=30, out=tmp_path / "m", resume=True)
-    for a, b in zip(jax.tree.leaves(whole.model), jax.tree.leaves(again.model), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 def test_the_scale_is_that_of_the_training_part_alone():

@@ -21,6 +21,7 @@ from elman._cache import cache_folder
 from elman._errors import DataError, VocabularyError
 from elman._types import Unknown, VocabularyKind
 from elman.data.examples import Data
+from elman.data.fingerprint import digest
 from elman.data.streams import Tokens
 from elman.data.text import TextSource
 from elman.data.vocabulary import AnyVocabulary, Bytes, Characters, Subwords, Words, whole_words
@@ -42,6 +43,8 @@ class TextPart:
     name: str
     tokens: Tokens
     codec: AnyVocabulary
+    digest: str
+    """A hash of the whole text, of how it is numbered, and of where the stretch lies."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -111,14 +114,13 @@ def read_corpus(
         "min_count": min_count,
         "vocabulary_size": vocabulary_size,
     }
-    settings = msgspec.json.encode([CACHE_VERSION, made_with, unknown])
-    fingerprint = hashlib.sha256(content + settings).hexdigest()
+    numbered = digest([content, CACHE_VERSION, made_with, unknown])
 
     def make_codec() -> AnyVocabulary:
         return codec or _vocabulary(source, vocabulary, lower, min_count, vocabulary_size)
 
     if size > IN_MEMORY:
-        used, tokens = _mapped(source, fingerprint, make_codec, unknown)
+        used, tokens = _mapped(source, numbered, make_codec, unknown)
         count, cut = len(tokens), tokens.between
     else:
         used = make_codec()
@@ -134,14 +136,17 @@ def read_corpus(
             f"{source.name}: {count} {used.unit}s leave {max(train, 0)} to train on beside {held_out} for validation "
             f"and {tested} for test; use a longer text or smaller parts"
         )
+
+    def part(name: str, start: int, stop: int) -> TextPart:
+        return TextPart(name, cut(start, stop), used, digest([numbered, start, stop]))
+
     return Data(
-        train=TextPart("train", cut(0, train), used),
-        validation=TextPart("validation", cut(train, train + held_out), used),
-        test=TextPart("test", cut(train + held_out, count), used),
+        train=part("train", 0, train),
+        validation=part("validation", train, train + held_out),
+        test=part("test", train + held_out, count),
         codec=used,
         source=source.name,
         places=source.places,
-        fingerprint=fingerprint,
         unit=used.unit,
     )
 
@@ -196,13 +201,13 @@ class _CacheEntry(msgspec.Struct, frozen=True):
 
 
 def _mapped(
-    source: TextSource, fingerprint: str, make_codec: Callable[[], AnyVocabulary], unknown: Unknown
+    source: TextSource, name: str, make_codec: Callable[[], AnyVocabulary], unknown: Unknown
 ) -> tuple[AnyVocabulary, MappedTokens]:
     try:
         folder = cache_folder("tokens")
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be made ({error.strerror}); set XDG_CACHE_HOME") from None
-    path, description = folder / f"{fingerprint}.ids", folder / f"{fingerprint}.json"
+    path, description = folder / f"{name}.ids", folder / f"{name}.json"
     entry = _cached(path, description)
     if entry is None:
         codec, count = make_codec(), 0

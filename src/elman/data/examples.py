@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-import msgspec
 import numpy as np
 
 from elman._errors import DataError
+from elman.data.fingerprint import Fingerprint, digest
 
 Example = TypeVar("Example")
-P = TypeVar("P", bound=Sized, covariant=True)
+
+
+@runtime_checkable
+class AnyPart(Protocol):
+    """What every part has, whatever it holds."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def digest(self) -> str:
+        """A hash of its content."""
+        ...
+
+
+P = TypeVar("P", bound=AnyPart, covariant=True)
 """A part of the data."""
 
 
@@ -25,9 +39,16 @@ class Part(Generic[Example]):
     name: str
     examples: tuple[Example, ...]
     codec: Any
+    records_digest: str = ""
+    """The digest of the records that the examples were made from, where the examples hold less."""
 
     def __len__(self) -> int:
         return len(self.examples)
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the examples and of their records."""
+        return digest((self.records_digest, *self.examples))
 
 
 @dataclass(frozen=True)
@@ -42,10 +63,13 @@ class Data(Generic[P]):
     """Its name in messages."""
     places: tuple[str, ...]
     """Where it can be read again: absolute paths, or "-"; none for data in memory."""
-    fingerprint: str
-    """Hash of the content and of the settings that turned it into numbers."""
     unit: str
     """What one element of a part is called, such as "sentence"."""
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """Hashes of the parts and of the codec, in which the settings that shaped them show."""
+        return Fingerprint(self.train.digest, self.validation.digest, self.test.digest, digest([self.codec]))
 
 
 class Parts(NamedTuple):
@@ -112,12 +136,3 @@ def completed(
     shares = {"validation": 0.0 if parts.validation else validation, "test": 0.0 if parts.test else test}
     dealt = split(parts.train, **shares, seed=seed, by=by)
     return Parts(dealt.train, parts.validation or dealt.validation, parts.test or dealt.test)
-
-
-def fingerprint(*values: Any) -> str:
-    """A hash of plain values, structs and tuples of them.
-
-    >>> fingerprint(("a", 1)) == fingerprint(("a", 1)) != fingerprint(("a", 2))
-    True
-    """
-    return hashlib.sha256(msgspec.json.encode(values)).hexdigest()

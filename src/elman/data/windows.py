@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from elman._errors import DataError
+from elman.data.fingerprint import digest
 from elman.data.histories import History
 from elman.data.histories_codec import EncodedHistory, ForecastCodec
 
@@ -74,6 +76,18 @@ class WindowPart:
 
     def __len__(self) -> int:
         return sum(max(0, last - first) for first, last in map(self._origins, self.spans))
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the steps that windows of this part read. The steps after all parts, which a forecaster remembers,
+        count as steps of the test part."""
+        return digest(map(self._content, self.histories, self.spans))
+
+    def _content(self, history: History, span: tuple[int, int]) -> tuple[Any, ...]:
+        begin, end = span
+        steps = slice(max(0, begin - self.window), None if self.name == Ends._fields[-1] else end)
+        moving = (each[steps] for each in (history.stamps, history.values, history.past, history.future))
+        return history.name, history.static, span, self.window, self.horizon, *moving
 
     def origins(self, stride: int = 1) -> Integer[np.ndarray, "windows 2"]:
         """The series and the first step of the horizon of each window, every `stride` steps, without those of whose

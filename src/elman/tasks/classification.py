@@ -29,7 +29,7 @@ from elman.tasks._fields import (
 from elman.tasks._pretrained import KnownWords, Pretrained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from jaxtyping import PRNGKeyArray
 
@@ -339,7 +339,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         places: tuple[str, ...],
     ) -> Data:
         """The parts as numbers; those that are empty are split from the texts to train on."""
-        from elman.data.examples import Data, Parts, completed, fingerprint
+        from elman.data.examples import Data, Parts, completed
         from elman.data.labelled import check_classes
         from elman.data.text_codec import TextCodec
 
@@ -364,7 +364,6 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
             codec=codec,
             source=source,
             places=places,
-            fingerprint=fingerprint(*([text[:2] for text in part] for part in parts), reading),
             unit=codec.unit,
         )
 
@@ -376,10 +375,11 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         return WeightDropout(cell, rate=self.weight_dropout) if self.weight_dropout else cell
 
 
-def _part(name: str, texts: Iterable[Labelled], codec: TextCodec) -> Part:
+def _part(name: str, texts: Sequence[Labelled], codec: TextCodec) -> Part:
     from elman.data.examples import Part
+    from elman.data.fingerprint import digest
     from elman.data.text_codec import EncodedText
 
     places = {label: place for place, label in enumerate(codec.labels)}
     examples = tuple(EncodedText(codec.encode(text.text), places[text.label]) for text in texts)
-    return Part(name, examples, codec)
+    return Part(name, examples, codec, digest(texts))

@@ -273,7 +273,7 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
     ) -> Data:
         from elman.data.ecg import at_rate
         from elman.data.ecg_codec import KINDS, EcgCodec
-        from elman.data.examples import Data, Part, fingerprint
+        from elman.data.examples import Data, Part
 
         train, validation, test = (
             [at_rate(strip, float(RATE)) for strip in part] for part in self._split(strips, validation, test, source)
@@ -286,9 +286,6 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
             codec=codec,
             source=source,
             places=places,
-            fingerprint=fingerprint(
-                *([(one.signal.tobytes(), one.waves, one.beats) for one in part] for part in parts.values())
-            ),
             unit="lead",
         )
 

@@ -363,7 +363,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
 
     def _data(self, found: Histories, *, source: str, places: tuple[str, ...]) -> Data:
         """The parts as arrays, each series cut by time."""
-        from elman.data.examples import Data, fingerprint
+        from elman.data.examples import Data
         from elman.data.histories_codec import ForecastCodec
         from elman.data.windows import ends_of, parts_of
 
@@ -378,7 +378,6 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
         )
         window, horizon = self._lengths(codec, ends)
         train, validation, test = parts_of(series, codec, ends, window=window, horizon=horizon)
-        content = [(one.name, *(each.tobytes() for each in one[1:6])) for one in series]
         return Data(
             train=train,
             validation=validation,
@@ -386,7 +385,6 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
             codec=codec,
             source=source,
             places=places,
-            fingerprint=fingerprint(content, ends, codec),
             unit=codec.unit,
         )
 

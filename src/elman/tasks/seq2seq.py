@@ -295,7 +295,7 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
         return Seq2SeqMetrics.from_builtins(values)
 
     def _data(self, pairs: list[Pair], name: str, places: tuple[str, ...], target_unit: Unit) -> Data:
-        from elman.data.examples import Data, Part, fingerprint, split
+        from elman.data.examples import Data, Part, split
         from elman.data.pair_codec import PairCodec
 
         codec = PairCodec.of(
@@ -312,6 +312,5 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
             codec=codec,
             source=name,
             places=places,
-            fingerprint=fingerprint(pairs, codec, self.validation, self.test),
             unit="pair",
         )

@@ -19,7 +19,7 @@ from elman.tasks._task import Task
 from elman.tasks.classification import ClassPrediction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     from jaxtyping import PRNGKeyArray
@@ -279,7 +279,7 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
 
     def _data(self, found: SeriesParts, *, source: str, places: tuple[str, ...]) -> Data:
         """The parts as numbers; those that are empty are split from the series to train on."""
-        from elman.data.examples import Data, Parts, completed, fingerprint
+        from elman.data.examples import Data, Parts, completed
         from elman.data.labelled import check_classes
         from elman.data.scaler import Scaler
         from elman.data.series_codec import SeriesCodec, check_values
@@ -300,15 +300,15 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
             codec=codec,
             source=source,
             places=places,
-            fingerprint=fingerprint(*([(one.values.tobytes(), one.label) for one in part] for part in parts), codec),
             unit=codec.unit,
         )
 
 
-def _part(name: str, series: Iterable[Series], codec: SeriesCodec) -> Part:
+def _part(name: str, series: Sequence[Series], codec: SeriesCodec) -> Part:
     from elman.data.examples import Part
+    from elman.data.fingerprint import digest
     from elman.data.series_codec import EncodedSeries
 
     places = {label: place for place, label in enumerate(codec.labels)}
     examples = (EncodedSeries(codec.encode(one.values, place=one.place), places[one.label]) for one in series)
-    return Part(name, tuple(examples), codec)
+    return Part(name, tuple(examples), codec, digest(series))

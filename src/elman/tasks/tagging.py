@@ -143,7 +143,7 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
         return self._data(TaggedSentences(tuple(found), (), (), "columns"), "", "the sentences", ())
 
     def _data(self, found: Any, column: str, source: str, places: tuple[str, ...]) -> Data:
-        from elman.data.examples import Data, Part, Parts, completed, fingerprint
+        from elman.data.examples import Data, Part, Parts, completed
         from elman.data.tag_codec import TagCodec
         from elman.data.tagged import check_spans, check_tags, tag_scheme
 
@@ -170,7 +170,6 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
             codec=codec,
             source=source,
             places=places,
-            fingerprint=fingerprint([[s.words, s.tags] for s in parts.train], codec),
             unit="sentence",
         )
 

@@ -1,0 +1,96 @@
+"""Hashes of data, by which a run is resumed with its own data only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from elman._errors import ArtefactError
+
+VERSION = 2
+"""Raised when the same data get other hashes. Version 1 was one hash of everything, of a kind for each task."""
+
+_WORDS = {
+    "train": "the training part",
+    "validation": "the validation part",
+    "test": "the test part",
+    "codec": "the codec",
+}
+_ARRAY = 1  # the code of MessagePack's extension that holds an array
+
+
+class Fingerprint(msgspec.Struct, frozen=True):
+    """Hashes of the data that a run learns from and is measured on."""
+
+    train: str
+    validation: str
+    test: str
+    codec: str
+    version: int = VERSION
+
+    def check(self, before: Any, *, run: str, source: str) -> None:
+        """Refuses other data than those of a run to be resumed.
+
+        Args:
+            before: the fingerprint that the run kept, as plain values.
+            run: the run, for the message.
+            source: these data, for the message.
+
+        Raises:
+            ArtefactError: names what differs.
+
+        >>> now = Fingerprint("a", "b", "c", "d")
+        >>> now.check({"train": "a", "validation": "x", "test": "c", "codec": "d", "version": 2}, run="m", source="s")
+        Traceback (most recent call last):
+        elman._errors.ArtefactError: s: not the data of m: the validation part differs
+        """
+        if not isinstance(before, dict) or before.get("version") != VERSION:
+            raise ArtefactError(
+                f"{source}: cannot be compared with the data of {run}, which another version of elman hashed in "
+                "another way; resume with that version, or train anew with --force"
+            )
+        other = msgspec.convert(before, Fingerprint)
+        differing = [words for name, words in _WORDS.items() if getattr(self, name) != getattr(other, name)]
+        if differing:
+            *first, last = differing
+            listed = f"{', '.join(first)} and {last} differ" if first else f"{last} differs"
+            raise ArtefactError(f"{source}: not the data of {run}: {listed}")
+
+
+def digest(values: Iterable[Any]) -> str:
+    """The SHA-256 of values, read one after the other: strings, bytes, numbers, arrays, and tuples, lists, dicts, sets,
+    structs and dataclasses of them.
+
+    Equal values have equal digests, and other values other ones: MessagePack holds the kind and the length of
+    everything, and of an array the dtype, the shape and the elements. Where a record was read, its `place`, does not
+    count: a file that was moved holds the same data.
+
+    >>> digest(["ab", "c"]) == digest(iter(["ab", "c"])), digest(["ab", "c"]) == digest(["a", "bc"])
+    (True, False)
+    >>> digest([np.zeros(2)]) == digest([np.zeros((2, 1))])
+    False
+    """
+    found = hashlib.sha256()
+    for value in values:
+        found.update(_ENCODER.encode(_placeless(value)))
+    return found.hexdigest()
+
+
+def _placeless(value: Any) -> Any:
+    return value._replace(place="") if "place" in getattr(value, "_fields", ()) else value
+
+
+def _plain(value: Any) -> Any:
+    """A value that MessagePack does not know as one that it knows."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return msgspec.msgpack.Ext(_ARRAY, _ENCODER.encode((value.dtype.descr, value.shape)) + value.tobytes())
+    raise TypeError(f"expected plain values and arrays of them; got {type(value).__name__}")
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic")
