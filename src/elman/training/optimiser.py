@@ -25,14 +25,12 @@ def make_optimiser(settings: Training) -> optax.GradientTransformation:
         case "muon":
             from optax import contrib  # imported here: it loads several packages
 
-            rule = contrib.muon(
-                1.0,
-                adam_b2=0.99,
-                adam_learning_rate=0.25,  # 0.005, AdamW's own default, where Muon's is 0.02
-                weight_decay=settings.weight_decay,
-                adam_weight_decay=settings.weight_decay,
-                weight_decay_mask=_matrices,
-                muon_weight_dimension_numbers=_muon_matrices(contrib.MuonDimensionNumbers(0, 1)),
+            matrices = _muon_matrices(contrib.MuonDimensionNumbers(0, 1))
+            rule = optax.chain(
+                # 0.25 is 0.005, AdamW's own default, where Muon's is 0.02.
+                contrib.muon(1.0, adam_b2=0.99, adam_learning_rate=0.25, muon_weight_dimension_numbers=matrices),
+                # Muon's own decay takes vectors too, and less of the matrices that are left to AdamW.
+                optax.add_decayed_weights(-settings.weight_decay, mask=_matrices),
             )
     return optax.chain(optax.clip_by_global_norm(settings.clip), rule) if settings.clip else rule
 
