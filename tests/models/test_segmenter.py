@@ -9,6 +9,7 @@ import pytest
 
 import elman
 from elman.models.segmenter import Segmenter
+from tests.recurrence.oracle import loop
 
 
 def segmenter(delay=0, **settings):
@@ -18,6 +19,77 @@ def segmenter(delay=0, **settings):
 
 def signals(batch=2, time=96):
     return jr.normal(jr.key(1), (batch, time, 2))
+
+
+def shaken(model):
+    """No bias at zero, where an error could hide."""
+    leaves, structure = jax.tree.flatten(model)
+    keys = jr.split(jr.key(3), len(leaves))
+    return structure.unflatten([w + 0.2 * jr.normal(key, w.shape) for w, key in zip(leaves, keys, strict=True)])
+
+
+def convolved(layer, xs):
+    """relu of the convolution, one output at a time."""
+    width, kernel = len(layer.kernel), np.asarray(layer.kernel, float)
+    before = width - layer.stride if layer.causal else (width - layer.stride) // 2
+    ys = np.tile(np.asarray(layer.bias, float), (len(xs) // layer.stride, 1))
+    for out in range(len(ys)):
+        for place in range(width):
+            if 0 <= (at := out * layer.stride + place - before) < len(xs):
+                ys[out] += xs[at] @ kernel[place]
+    return np.maximum(ys, 0)
+
+
+def doubled(layer, xs):
+    ys = xs @ np.asarray(layer.dense.kernel, float) + np.asarray(layer.dense.bias, float)
+    return np.concatenate([half for step in ys for half in np.split(step[None], 2, axis=1)])
+
+
+def cut(xs, length):
+    return np.where(np.arange(len(xs))[:, None] < length, xs, 0)
+
+
+def later(xs, steps):
+    return np.concatenate([np.zeros((steps, xs.shape[1])), xs])[: len(xs)]
+
+
+def recurrent(layer, xs, count):
+    if isinstance(layer, elman.GRU):
+        return loop(layer, xs[None], lengths=[count])[1][0]
+    ahead = loop(layer.forward, xs[None], lengths=[count])[1][0]
+    back = loop(layer.backward, xs[None], lengths=[count], reverse=True)[1][0]
+    return np.concatenate([ahead, back], axis=1)
+
+
+def scores_by_hand(model, xs, length):
+    """The scores of each head for one signal of `length` samples, whatever is behind them."""
+    delay, time = model.delay, len(xs)
+    total = -(-(time + delay) // 4) * 4
+    xs = cut(np.concatenate([np.asarray(xs, float), np.zeros((total - time, xs.shape[1]))]), length)
+    # Read from both ends, a signal is at its end wherever it is read; read forwards, zeros follow it.
+    ends = [total, total // 2, total // 4] if delay else [length, -(-length // 2), -(-length // 4)]
+    samples = convolved(model.front[0], xs)
+    pairs = convolved(model.front[1], cut(samples, ends[0]))
+    ys = convolved(model.front[2], cut(pairs, ends[1]))
+    for layer in model.layers.cells:
+        ys = recurrent(layer, ys, ends[2])
+    if delay:
+        samples, pairs = later(samples, delay - 6), later(pairs, (delay - 10) // 2)
+    ys = np.concatenate([doubled(model.doublings[0], ys), pairs], axis=1)
+    ys = np.concatenate([doubled(model.doublings[1], convolved(model.decoder[0], cut(ys, ends[1]))), samples], axis=1)
+    ys = convolved(model.decoder[1], cut(ys, ends[0]))[delay : delay + time]
+    return [ys @ np.asarray(head.kernel, float) + np.asarray(head.bias, float) for head in model.heads]
+
+
+@pytest.mark.parametrize("lengths", [None, [33, 18, 3]])
+@pytest.mark.parametrize("delay", [0, 12, 20])
+def test_scores_are_those_of_a_loop(delay, lengths):
+    model, xs = shaken(segmenter(delay)), signals(batch=3, time=33)
+    found = jax.jit(lambda xs, lengths: model(xs, lengths=lengths))(xs, None if lengths is None else jnp.array(lengths))
+    for row in range(3):
+        length = 33 if lengths is None else lengths[row]
+        for scores, expected in zip(found, scores_by_hand(model, xs[row], length), strict=True):
+            np.testing.assert_allclose(scores[row, :length], expected[:length], atol=2e-5)
 
 
 @pytest.mark.parametrize(("delay", "time"), [(0, 95), (12, 96), (20, 97)])
