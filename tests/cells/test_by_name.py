@@ -4,8 +4,10 @@ import pytest
 import elman
 from elman.training.reporters import Quiet
 
+REST = ["MinGRU", "MinLSTM", "RGLRU", "SLSTM", "MLSTM", "EchoState"]
 
-@pytest.mark.parametrize("name", ["MinGRU", "MinLSTM", "LRU", "RGLRU", "SLSTM", "MLSTM", "EchoState"])
+
+@pytest.mark.parametrize("name", ["LRU", *(pytest.param(name, marks=pytest.mark.slow) for name in REST)])
 def test_a_cell_is_trained_saved_and_loaded_by_its_name(name, small_text, tmp_path):
     task = elman.LanguageModelling(
         cell=name,

@@ -150,7 +150,10 @@ def test_a_beam_of_one_is_greedy(net):
         assert [output] == [tokens for tokens, _, _ in found]
 
 
-@pytest.mark.parametrize("connection", ["repeat", "state", "additive", "dot", "moving"])
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("repeat", "state", "additive", "moving")]
+
+
+@pytest.mark.parametrize("connection", ["dot", *OTHERS])
 def test_outputs_do_not_depend_on_their_neighbours_bit_for_bit(connection):
     net = make(connection)
     rows = np.random.default_rng(0).integers(1, 4, (16, 3))

@@ -35,6 +35,7 @@ def fit(task, data, **settings):
     return elman.fit(task, data, report=Quiet(), **usual | settings)
 
 
+@pytest.mark.slow
 def test_the_toy_grammar_is_learned():
     """Most of its words have two tags: the most frequent tag of each word alone is right for 9 in 10 words."""
     task = elman.Tagging(**SMALL | dict(batch_words=1024))
@@ -46,7 +47,7 @@ def test_the_toy_grammar_is_learned():
     assert fitted.validation.accuracy > 0.99
 
 
-@pytest.mark.parametrize("scheme", ["IOB2", "BIOES"])
+@pytest.mark.parametrize("scheme", ["IOB2", pytest.param("BIOES", marks=pytest.mark.slow)])
 def test_spans_are_learned_with_a_random_field_that_keeps_them_well_formed(scheme):
     task = elman.Tagging(**SMALL)
     data = task.read_sentences(named(300, scheme=scheme))
