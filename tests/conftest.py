@@ -1,5 +1,6 @@
 """Run-time shape checks for the whole suite, real data where there is some, and small texts."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -39,6 +40,24 @@ def data_folder() -> Path:
     if not os.environ.get("ELMAN_DATA") or not folder.is_dir():
         pytest.skip("needs real data: set ELMAN_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """`once(name, fill)`: a folder that `fill(folder)` filled, by the first process that asked for it."""
+    own = tmp_path_factory.getbasetemp()
+    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def once(name, fill):
+        with open(run / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (run / name).exists():
+                filled = tmp_path_factory.mktemp(name)
+                fill(filled)
+                filled.rename(run / name)
+        return run / name
+
+    return once
 
 
 @pytest.fixture(scope="session")

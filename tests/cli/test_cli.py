@@ -1,4 +1,4 @@
-"""The command line as people use it: real processes, real files."""
+"""The command line as people use it: real files, and real processes where it matters."""
 
 import json
 import os
@@ -14,8 +14,8 @@ import pytest
 
 import elman
 from elman import artefact
+from tests.cli.commands import ELMAN, run, run_alone
 
-ELMAN = [sys.executable, "-P", "-c", "from elman.cli.main import main; main()"]
 SMALL = [
     "--hidden-size", "12", "--embedding-size", "6", "--batch-size", "4", "--unroll-length", "16", "--evaluations", "4",
 ]  # fmt: skip
@@ -27,22 +27,14 @@ def folder(tmp_path, small_text):
     return tmp_path
 
 
-def run(folder, *arguments, stdin=None, code=0):
-    done = subprocess.run(
-        [*ELMAN, *map(str, arguments)], cwd=folder, capture_output=True, text=True, input=stdin, timeout=300
-    )
-    assert done.returncode == code, done.stderr
-    return done
-
-
 def test_from_a_text_to_a_talking_model(folder):
-    trained = run(folder, "train", "cats.txt", "--steps", "40", *SMALL)
+    trained = run_alone(folder, "train", "cats.txt", "--steps", "40", *SMALL)
     assert "cats.elman: validation" in trained.stdout
     assert trained.stderr == ""  # quiet where there is no terminal
-    first = run(folder, "generate", "cats.elman", "--prime", "the cat", "--length", "50", "--seed", "1")
+    first = run_alone(folder, "generate", "cats.elman", "--prime", "the cat", "--length", "50", "--seed", "1")
     assert (
         first.stdout
-        == run(folder, "generate", "cats.elman", "--prime", "the cat", "--length", "50", "--seed", "1").stdout
+        == run_alone(folder, "generate", "cats.elman", "--prime", "the cat", "--length", "50", "--seed", "1").stdout
     )
     assert first.stdout.startswith("the cat")
     assert len(first.stdout) == len("the cat") + 50 + 1
@@ -101,7 +93,10 @@ def stop_after(process, step, how):
     return process.returncode, message
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=["kill -9", "SIGTERM", "Ctrl-C"])
+OTHERS = [pytest.param(how, marks=pytest.mark.slow) for how in (signal.SIGTERM, signal.SIGINT)]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, *OTHERS], ids=["kill -9", "SIGTERM", "Ctrl-C"])
 def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(folder, how):
     """171 steps make an epoch and a half, so both stops are in the middle of one."""
     budget = ["--steps", "250"]
@@ -128,10 +123,11 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(folder, how):
     assert whole.model["measures"]["validation"] == parts.model["measures"]["validation"]
 
 
+@pytest.mark.slow
 def test_two_processes_with_one_seed_end_with_the_same_weights(folder):
     """At the default size, whose products are shared out over threads."""
     for out in ("a.elman", "b.elman"):
-        run(folder, "train", "cats.txt", "--steps", "8", "--evaluations", "1", "--seed", "3", "--out", out)
+        run_alone(folder, "train", "cats.txt", "--steps", "8", "--evaluations", "1", "--seed", "3", "--out", out)
     a, b = (artefact.read(folder / out).weights for out in ("a.elman", "b.elman"))
     for name in a:
         np.testing.assert_array_equal(a[name], b[name])
@@ -247,7 +243,7 @@ def test_a_text_with_characters_that_the_model_does_not_know(folder):
 
 def test_files_beside_the_command_do_not_stand_in_for_libraries(folder):
     (folder / "optax.py").write_text("raise SystemError('not the library')")
-    run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
+    run_alone(folder, "train", "cats.txt", "--steps", "2", *SMALL)
 
 
 def test_the_default_place_is_the_files_name(folder, small_text):
@@ -269,9 +265,9 @@ def test_a_cell_of_ones_own_is_found_beside_the_command(folder):
         "        h = 0.9 * h + jnp.tanh(x @ self.kernel)\n"
         "        return h, h\n"
     )
-    run(folder, "train", "cats.txt", "--cell", "mycells:Fading", "--steps", "5", *SMALL)
-    assert run(folder, "generate", "cats.elman", "--length", "5").stdout
-    assert "Fading has no hand-derived backward pass" in run(folder, "info", "cats.elman").stdout
+    run_alone(folder, "train", "cats.txt", "--cell", "mycells:Fading", "--steps", "5", *SMALL)
+    assert run_alone(folder, "generate", "cats.elman", "--length", "5").stdout
+    assert "Fading has no hand-derived backward pass" in run_alone(folder, "info", "cats.elman").stdout
 
 
 def test_output_that_nobody_reads_is_no_error(folder):

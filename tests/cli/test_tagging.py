@@ -1,24 +1,17 @@
-"""Tagging on the command line: real processes, real files."""
+"""Tagging on the command line: real files and pipes."""
 
 import json
 import lzma
 import subprocess
-import sys
 import time
 
 import pytest
 
 from elman.data.conllu import read_conllu
 from elman.data.generated import sentences
+from tests.cli.commands import ELMAN, run
 
-ELMAN = [sys.executable, "-P", "-c", "from elman.cli.main import main; main()"]
 SMALL = ["--hidden-size", "12", "--embedding-size", "8", "--letter-hidden-size", "4", "--num-layers", "1"]
-
-
-def run(folder, *arguments, stdin=None, code=0):
-    done = subprocess.run([*ELMAN, *arguments], cwd=folder, capture_output=True, text=True, input=stdin, timeout=300)
-    assert done.returncode == code, done.stderr
-    return done
 
 
 def conllu(examples):
@@ -29,9 +22,12 @@ def conllu(examples):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(once):
     """A compressed treebank with its parts, and a tagger trained on it."""
-    folder = tmp_path_factory.mktemp("tagging")
+    return once("tagging", train)
+
+
+def train(folder):
     (folder / "bank").mkdir()
     examples = sentences(400)
     for name, part in (("train", examples[:300]), ("dev", examples[300:350]), ("test", examples[350:])):
@@ -39,7 +35,6 @@ def folder(tmp_path_factory):
             file.writelines(conllu(part))
     trained = run(folder, "train", "bank", "--out", "pos.elman", "--epochs", "40", "--learning-rate", "0.02", *SMALL)
     assert "pos.elman: validation accuracy" in trained.stdout
-    return folder
 
 
 def test_a_treebank_makes_a_tagger_that_filters_text(folder):

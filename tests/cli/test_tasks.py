@@ -1,4 +1,4 @@
-"""Labels, tags and pairs on the command line: real processes, real pipes, the data that elman makes itself."""
+"""Labels, tags and pairs on the command line: real pipes, the data that elman makes itself."""
 
 import json
 import re
@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 
 from elman import artefact
-from tests.cli.test_cli import ELMAN, run
+from tests.cli.commands import ELMAN, run
 
 SMALL = ["--hidden-size", "24", "--embedding-size", "12", "--learning-rate", "0.01", "--evaluations", "2"]
 TASKS = {"classification": "sms", "tagging": "grammar", "seq2seq": "sums"}
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(once):
     """A folder with a small model of each task, and the labelled texts of one."""
-    folder = tmp_path_factory.mktemp("tasks")
+    return once("models-of-tasks", train_each)
+
+
+def train_each(folder):
     draw = np.random.default_rng(0)
     words = {"ham": ["home", "dinner", "late", "see", "you", "soon"], "spam": ["win", "prize", "cash", "free", "now"]}
     labels = ["ham", "spam"] * 200
@@ -28,7 +31,6 @@ def trained(tmp_path_factory):
     for task, data in TASKS.items():
         digits = ["--digits", "1"] if task == "seq2seq" else []
         run(folder, "train", data, *digits, *SMALL, "--steps", "150", "--out", f"{task}.elman")
-    return folder
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -88,7 +90,9 @@ def test_a_pipe_that_waits_has_its_answer_before_the_next_line(trained, task):
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "task", ["classification", *(pytest.param(task, marks=pytest.mark.slow) for task in ("tagging", "seq2seq"))]
+)
 def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(trained, tmp_path, task):
     data = str(trained / "sms") if task == "classification" else TASKS[task]
     digits = ["--digits", "1"] if task == "seq2seq" else []
