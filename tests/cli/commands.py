@@ -32,7 +32,7 @@ def run(folder, *arguments, stdin="", code=0):
         stream.flush()
     said = [stream.buffer.getvalue().decode() for stream in (out, err)]
     assert ended == code, said[1]
-    return subprocess.CompletedProcess(arguments, ended, *said)
+    return subprocess.CompletedProcess(arguments, code, *said)
 
 
 def run_alone(folder, *arguments, stdin=None, code=0):
