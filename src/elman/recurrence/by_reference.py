@@ -23,7 +23,7 @@ class _Call(NamedTuple):
     reverse: bool
 
 
-def refusal(cell: Cell, *, masked: bool, tapped: bool, short: bool) -> str | None:
+def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
     """Why this engine cannot serve a call; None where it can."""
     if type(cell) not in (Elman, GRU, LSTM):
         return f"{type(cell).__name__} has no equations in recurrence.reference"

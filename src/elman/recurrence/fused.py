@@ -28,7 +28,7 @@ Gates = Float[Array, "time batch gates"]
 Outputs = Float[Array, "time batch hidden"]
 
 
-def refusal(cell: Cell, *, masked: bool, tapped: bool, short: bool) -> str | None:
+def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
     """Why this engine cannot serve a call; None where it can."""
     if type(cell) not in (Elman, GRU, LSTM):  # this very class: a subclass may step differently
         return f"{type(cell).__name__} has no hand-derived backward pass"

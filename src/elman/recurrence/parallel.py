@@ -34,7 +34,7 @@ State = Inexact[Array, "batch *state"]
 States = Inexact[Array, "time batch *state"]
 
 
-def refusal(cell: Cell, *, masked: bool, tapped: bool, short: bool) -> str | None:
+def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
     """Why this engine cannot serve a call; None where it can."""
     if not isinstance(cell, LinearCell):
         return f"{type(cell).__name__} is no LinearCell"

@@ -22,7 +22,7 @@ from elman.cells import Cell
 from elman.recurrence.steps import Steps
 
 
-def refusal(cell: Cell, *, masked: bool, tapped: bool, short: bool) -> str | None:
+def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
     """Why this engine cannot serve a call: it always can."""
     return None
 

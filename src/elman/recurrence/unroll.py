@@ -20,10 +20,6 @@ Engine = Literal["auto", "native", "fused", "parallel", "scan", "reference"]
 
 Names = Sequence[str] | Literal["all"]
 
-SHORT = range(5, 16)
-"""Numbers of steps, over all sequences, for which the native kernels' preparations cost more than they bring. Fewer are
-run without any."""
-
 
 def unroll(
     cell: Cell,
@@ -110,9 +106,9 @@ def tap(
     return _run(cell, xs, carry, Steps(lengths, padding, resets, reverse), _tap_names(cell, names), engine)
 
 
-def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False, short: bool = False) -> tuple[str, str]:
-    """The engine that `engine="auto"` takes, and why. `masked` means with lengths or resets, `tapped` by `tap`, and
-    `short` that batch x time is in `SHORT`.
+def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False) -> tuple[str, str]:
+    """The engine that `engine="auto"` takes, and why. `masked` means with lengths or resets, `tapped` by
+    `tap`.
 
     >>> from elman.cells import GRU
     >>> class MyGRU(GRU):
@@ -122,7 +118,7 @@ def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False, short:
     """
     refusals = []
     for engine, module in _ENGINES.items():
-        refusal = module.refusal(cell.core, masked=masked, tapped=tapped, short=short)
+        refusal = module.refusal(cell.core, masked=masked, tapped=tapped)
         if refusal is None:
             name = type(cell.core).__name__
             if engine == "parallel":
@@ -157,8 +153,7 @@ def _run(
     carry = start if carry is None else carry
     _check_carry(cell, carry, start)
     masked = steps.lengths is not None or steps.resets is not None
-    short = engine == "auto" and xs.shape[0] * xs.shape[1] in SHORT
-    chosen = _choose(engine, cell, masked=masked, tapped=bool(wanted), short=short)
+    chosen = _choose(engine, cell, masked=masked, tapped=bool(wanted))
     return _ENGINES[chosen].run(cell.core, xs, carry, start=start, steps=steps, wanted=wanted)
 
 

@@ -25,6 +25,7 @@ FLAGS = (
     "-fPIC",
     "-fno-math-errno",
     "-fno-trapping-math",
+    "-ffp-contract=off",  # kernels/vector.h says where products and sums are fused
     "-fno-tree-loop-distribute-patterns",  # else part of a vector is copied by a call, which empties the registers
 )
 

@@ -15,29 +15,89 @@ from jaxtyping import Array, Bool, Float, Int
 
 from elman._errors import ConfigError, one_of
 from elman._types import Carry, Padding
-from elman.cells import GRU, LSTM, Cell, Elman, LSTMCarry
+from elman.cells import GRU, LSTM, Cell, Elman
 from elman.recurrence import scan
 from elman.recurrence.steps import Steps
 
 _LIBRARY = Path(__file__).with_name("_kernels.so")
 
 
+class _Kernel(NamedTuple):
+    """How the kernels see a cell: `kernels/layer.h` tells of the blocks, `kernels/binding.cc` of the order."""
+
+    kind: int  # the number of `Kind`
+    gates: int  # blocks of hidden_size columns in a weight
+    weights: tuple[str, ...]
+    kept: (
+        str  # a letter for each block that the backward pass needs of a step, besides its outputs; a gate has its name
+    )
+
+
+_WEIGHTS = ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
+_KERNELS = {
+    (Elman, "tanh"): _Kernel(0, 1, _WEIGHTS[:3], ""),
+    (Elman, "relu"): _Kernel(1, 1, _WEIGHTS[:3], ""),
+    (GRU, None): _Kernel(2, 3, _WEIGHTS, "rznq"),
+    (LSTM, None): _Kernel(3, 4, _WEIGHTS[:3], "ifgo"),
+}
+
+
+class _Inputs(NamedTuple):
+    """The arrays that both kernels begin with; what a cell has not is empty."""
+
+    xs: Array
+    kernel: Array
+    recurrent_kernel: Array
+    bias: Array
+    recurrent_bias: Array
+    h: Array
+    c: Array
+    h_start: Array
+    c_start: Array
+    lengths: Array
+    resets: Array
+
+
+class _Outputs(NamedTuple):
+    """The arrays that the backward kernel reads besides: outputs, their gradients, and the gates that were kept."""
+
+    ys: Array
+    cs: Array
+    d_ys: Array
+    d_h: Array
+    d_c: Array
+    gates: Array
+
+
+class _Gradients(NamedTuple):
+    """The arrays that the backward kernel writes. `gates` are those before the non-linearities, scratch memory."""
+
+    xs: Any
+    kernel: Any
+    recurrent_kernel: Any
+    bias: Any
+    recurrent_bias: Any
+    h: Any
+    c: Any
+    h_start: Any
+    c_start: Any
+    gates: Any
+
+
 class _Call(NamedTuple):
-    """What of a call is no array. `seen` means that the gates are returned too."""
+    """The static part of a call. `seen` means that the gates are returned too."""
 
     padding: Padding
     reverse: bool
     seen: bool
 
 
-def refusal(cell: Cell, *, masked: bool, tapped: bool, short: bool) -> str | None:
+def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
     """Why the kernels cannot serve a call here; None where they can."""
-    if _kind(cell) is None:
+    if _kernel(cell) is None:
         return f"{type(cell).__name__} has no native kernel"
     if problem := _irregular(cell):
         return problem
-    if short:  # a kernel is first packed, which costs as much as a few steps
-        return "so few steps do not repay the native kernel's preparations"
     if jax.default_backend() != "cpu":
         return f"the native kernels are for CPUs, and the arrays are on {jax.default_backend()}"
     try:
@@ -148,94 +208,104 @@ def _forward(
     resets: Bool[Array, "batch time"] | None,
 ) -> tuple[tuple[Carry, Array, dict[str, Any]], tuple]:
     """The outputs, and what the backward pass needs."""
-    (batch, time, _), hidden, lstm = xs.shape, cell.hidden_size, isinstance(cell, LSTM)
-    kept = 0 if isinstance(cell, Elman) else 4 * hidden
+    kernel, (batch, time, _), hidden = _described(cell), xs.shape, cell.hidden_size
+    inputs = _inputs(cell, xs, carry, start, lengths, resets)
+    c_size = inputs.c.shape[1]
     ys, gates, cs, h, c = jax.ffi.ffi_call(
         "elman_forward",
         (
             _like(xs, batch, time, hidden),
-            _like(xs, batch, time, kept),
-            _like(xs, batch, time, hidden if lstm else 0),
+            _like(xs, batch, time, len(kernel.kept) * hidden),
+            _like(xs, batch, time, c_size),
             _like(xs, batch, hidden),
-            _like(xs, batch, hidden if lstm else 0),
+            _like(xs, batch, c_size),
         ),
         vmap_method="sequential",
-    )(*_operands(cell, xs, carry, start, lengths, resets), **_attributes(call, cell))
-    last = LSTMCarry(h, c) if lstm else h
-    seen = _seen(call, cell, carry, last, (ys, gates, cs), lengths) if call.seen else {}
+    )(*inputs, **_attributes(call, cell))
+    last = _carry_like(carry, h, c)
+    seen = _seen(call, kernel, (carry, last), (ys, gates, cs), lengths) if call.seen else {}
     return (last, ys, seen), (ys, gates, cs)
 
 
 def _backward(call: _Call, inputs: tuple, saved: tuple, gradients: tuple) -> tuple:
     """The gradients by cell, inputs, carry and start."""
-    cell, xs, carry, start, lengths, resets = inputs
+    cell, xs, carry, _, _, _ = inputs
     ys, gates, cs = saved
     d_carry, d_ys = gradients
-    lstm, elman = isinstance(cell, LSTM), isinstance(cell, Elman)
-    operands = _operands(cell, xs, carry, start, lengths, resets)
-    d_h, d_c = d_carry if lstm else (d_carry, operands[6])
-    shapes = [_like(xs, *operand.shape) for operand in (*operands[:9], d_ys if elman else gates)]
-    d_xs, *d_weights, d_h, d_c, d_h_start, d_c_start, _ = jax.ffi.ffi_call(
-        "elman_backward", shapes, vmap_method="sequential", input_output_aliases={13 if elman else 16: 9}
-    )(*operands, ys, cs, d_ys, d_h, d_c, gates, **_attributes(call, cell))
-    d_cell = _with_weights(cell, d_weights)
-    by_carry = (LSTMCarry(d_h, d_c), LSTMCarry(d_h_start, d_c_start)) if lstm else (d_h, d_h_start)
-    return d_cell, d_xs, *by_carry
+    arrays = _inputs(*inputs)
+    # The gradients before the non-linearities take the place of what was kept, or where nothing was, of those by ys.
+    replaced = "gates" if _described(cell).kept else "d_ys"
+    outputs = _Outputs(ys, cs, d_ys, *_states(d_carry, arrays.c), gates)
+    shapes = [_like(xs, *array.shape) for array in (*arrays[: len(_Gradients._fields) - 1], getattr(outputs, replaced))]
+    aliases = {len(arrays) + _Outputs._fields.index(replaced): _Gradients._fields.index("gates")}
+    by = _Gradients(
+        *jax.ffi.ffi_call("elman_backward", shapes, vmap_method="sequential", input_output_aliases=aliases)(
+            *arrays, *outputs, **_attributes(call, cell)
+        )
+    )
+    return _by_cell(cell, by), by.xs, _carry_like(carry, by.h, by.c), _carry_like(carry, by.h_start, by.c_start)
 
 
-def _operands(cell: Cell, xs: Array, carry: Carry, start: Carry, lengths: Any, resets: Any) -> tuple[Array, ...]:
-    """The arrays that both kernels begin with; what a cell has not is empty."""
-    nothing = jnp.zeros((xs.shape[0], 0), xs.dtype)
-    weights = [getattr(cell, name) for name in _names(cell)]
-    (h, c), (h_start, c_start) = (carry, start) if isinstance(cell, LSTM) else ((carry, nothing), (start, nothing))
-    return (
+def _inputs(cell: Cell, xs: Array, carry: Carry, start: Carry, lengths: Any, resets: Any) -> _Inputs:
+    no_state, no_weight = jnp.zeros((xs.shape[0], 0), xs.dtype), jnp.zeros(0, xs.dtype)
+    named = _described(cell).weights
+    return _Inputs(
         xs,
-        *weights,
-        *[jnp.zeros(0, xs.dtype)] * (4 - len(weights)),
-        *(h, c, h_start, c_start),
+        *(getattr(cell, name) if name in named else no_weight for name in _WEIGHTS),
+        *_states(carry, no_state),
+        *_states(start, no_state),
         jnp.zeros(0, jnp.int32) if lengths is None else lengths,
         jnp.zeros((0, 0), bool) if resets is None else resets,
     )
 
 
-def _names(cell: Cell) -> tuple[str, ...]:
-    """The weights, in the order that the kernels take them."""
-    names = ("kernel", "recurrent_kernel", "bias")
-    return (*names, "recurrent_bias") if isinstance(cell, GRU) else names
+def _states(carry: Carry, missing: Array) -> tuple[Array, Array]:
+    """The arrays h and c of a carry; `missing` for the c that it lacks."""
+    h, *c = jax.tree.leaves(carry)
+    return h, *(c or [missing])
+
+
+def _carry_like(carry: Carry, h: Array, c: Array) -> Carry:
+    """A carry of the same kind with other arrays."""
+    structure = jax.tree.structure(carry)
+    return structure.unflatten((h, c)[: structure.num_leaves])
 
 
 def _irregular(cell: Cell) -> str | None:
     """Why the weights are not what the kernels, which read plain memory, take them for; None where they are."""
-    gates, hidden = {GRU: 3, LSTM: 4}.get(type(cell), 1), cell.hidden_size
-    shapes = [(cell.input_size, gates * hidden), (hidden, gates * hidden), (gates * hidden,), (hidden,)]
-    for name, shape in zip(_names(cell), shapes, strict=False):
+    kernel, hidden = _described(cell), cell.hidden_size
+    columns = kernel.gates * hidden
+    shapes = ((cell.input_size, columns), (hidden, columns), (columns,), (hidden,))
+    for name, shape in zip(kernel.weights, shapes, strict=False):
         weight = getattr(cell, name)
         if jnp.shape(weight) != shape:
             return f"{name} has shape {jnp.shape(weight)}; the native kernel takes {shape}"
-    dtypes = {str(jnp.result_type(getattr(cell, name))) for name in _names(cell)}
+    dtypes = {str(jnp.result_type(getattr(cell, name))) for name in kernel.weights}
     if dtypes not in ({"float32"}, {"float64"}):
         return f"the native kernels are for weights of float32 or float64; these are {', '.join(sorted(dtypes))}"
     return None
 
 
-def _with_weights(cell: Cell, weights: list[Array]) -> Cell:
-    given = dict(zip(_names(cell), weights, strict=False))
+def _by_cell(cell: Cell, gradients: _Gradients) -> Cell:
+    """The gradients by the weights, as a cell."""
     paths, structure = jax.tree_util.tree_flatten_with_path(cell)
-    return structure.unflatten([given[jax.tree_util.keystr(path, simple=True)] for path, _ in paths])
+    return structure.unflatten([getattr(gradients, jax.tree_util.keystr(path, simple=True)) for path, _ in paths])
 
 
 def _attributes(call: _Call, cell: Cell) -> dict[str, Any]:
-    return {"kind": np.int64(_kind(cell) or 0), "pad_left": call.padding == "left", "reverse": call.reverse}
+    kind = np.int64(_described(cell).kind)
+    return {"kind": kind, "pad_left": call.padding == "left", "reverse": call.reverse}
 
 
 def _seen(
-    call: _Call, cell: Cell, first: Carry, last: Carry, saved: tuple, lengths: Int[Array, " batch"] | None
+    call: _Call, kernel: _Kernel, ends: tuple[Carry, Carry], saved: tuple, lengths: Int[Array, " batch"] | None
 ) -> dict[str, Any]:
     """What taps show: the state after each step, and the gates."""
     ys, gates, cs = saved
-    names = {LSTM: "ifgo", GRU: "rzn"}.get(type(cell), "")
-    seen = dict(zip(names, jnp.split(gates, 4, axis=-1), strict=False))
-    states = LSTMCarry(ys, cs) if isinstance(cell, LSTM) else ys
+    first, last = ends
+    blocks = jnp.split(gates, len(kernel.kept), axis=-1) if kernel.kept else []
+    seen = dict(zip(kernel.kept[: kernel.gates], blocks, strict=False))
+    states = _carry_like(first, ys, cs)
     valid = Steps(lengths, call.padding).valid(ys.shape[1])
     if valid is not None:  # at padding the kernels write no gates, and the state is the one before or after all steps
         held = first if call.reverse == (call.padding == "right") else last
@@ -272,11 +342,15 @@ def _check_environment() -> None:
         raise ConfigError(f"ELMAN_NUM_THREADS: expected a number of threads from 1 on; got {threads!r}")
 
 
-def _kind(cell: Cell) -> int | None:
-    """The number of a cell's kernel, as in `kernels/layer.h`. A subclass may step differently, so it has none."""
-    if type(cell) is Elman:
-        return 0 if cell.activation == "tanh" else 1
-    return {GRU: 2, LSTM: 3}.get(type(cell))
+def _kernel(cell: Cell) -> _Kernel | None:
+    """The kernel of a cell. A subclass may step differently, so it has none."""
+    return _KERNELS.get((type(cell), getattr(cell, "activation", None)))
+
+
+def _described(cell: Cell) -> _Kernel:
+    kernel = _kernel(cell)
+    assert kernel, "`refusal` comes first"
+    return kernel
 
 
 def _like(xs: Array, *shape: int) -> jax.ShapeDtypeStruct:

@@ -1,7 +1,7 @@
 // The cells' arithmetic on vectors of hidden units: what happens to the sums of a step, and the derivatives of that.
 // In `backward`, dh and dc are gradients by the state after the step; the gradients before the non-linearities go to
 // `d`, in the order of the gates, and `d_state` to the state before the step, besides what flows through the product
-// with U. sigmoid' = s (1 - s), tanh' = 1 - t^2.
+// with U. sigmoid' = s (1 - s), tanh' = 1 - t^2. Biases get the gradients that are left in `kept`.
 #pragma once
 #include "layer.h"
 #include "vector.h"
@@ -22,7 +22,7 @@ template <class T> struct Unit {
 // h = phi(x W + b + h U)
 template <class T> struct Elman {
   using V = Vector<T>;
-  static constexpr int gates = 1, kept = 1, bias_gradients = 1, units = kPanelVectors, rows = kTileRows;
+  static constexpr int gates = 1, kept = 1, units = kVectorBytes == 32 ? 2 : kPanelVectors, rows = kVectorBytes == 32 ? 6 : kTileRows;
   static constexpr bool has_cell_state = false;
 
   static ELMAN_INLINE V forward(const V* sums, const Unit<T>& at, V, V&, V) {
@@ -30,11 +30,10 @@ template <class T> struct Elman {
     if (at.relu) return a < 0 ? V{} : a;  // a NaN stays one
     return hyperbolic_tangent(a);
   }
-  static ELMAN_INLINE void backward(const Unit<T>& at, V dh, V&, V h, V, V, V, V* d, V* db, V& d_state) {
-    d[0] = dh * (1 - h * h);
+  static ELMAN_INLINE void backward(const Unit<T>& at, V dh, V&, V h, V, V, V, V* d, V& d_state) {
+    d[0] = dh * multiply_add(-h, h, fill<T>(1));
     if (at.relu) d[0] = h > 0 ? dh : V{};
     at.put(0, d[0]);
-    db[0] += d[0];
     d_state = V{};
   }
 };
@@ -42,22 +41,21 @@ template <class T> struct Elman {
 // r, z = sigmoid(x W + b + h U), n = tanh(x W_n + b_n + r q), q = h U_n + b_rn, h = (1 - z) n + z h
 template <class T> struct Gru {
   using V = Vector<T>;
-  static constexpr int gates = 3, kept = 4, bias_gradients = 4, units = 1, rows = kRegisters == 32 ? 8 : 4;
+  static constexpr int gates = 3, kept = 4, units = 1, rows = kRegisters == 32 ? 8 : 4;
   static constexpr bool has_cell_state = false;
 
   static ELMAN_INLINE V forward(const V* sums, const Unit<T>& at, V h, V&, V recurrent_bias) {
     V r = sigmoid(sums[0] + at.get(0)), z = sigmoid(sums[1] + at.get(1)), q = sums[2] + recurrent_bias;
-    V n = hyperbolic_tangent(at.get(2) + r * q);
+    V n = hyperbolic_tangent(multiply_add(r, q, at.get(2)));
     at.put(0, r), at.put(1, z), at.put(2, n), at.put(3, q);
-    return n + z * (h - n);
+    return multiply_add(z, h - n, n);
   }
-  static ELMAN_INLINE void backward(const Unit<T>& at, V dh, V&, V, V h_before, V, V, V* d, V* db, V& d_state) {
+  static ELMAN_INLINE void backward(const Unit<T>& at, V dh, V&, V, V h_before, V, V, V* d, V& d_state) {
     V r = at.get(0), z = at.get(1), n = at.get(2), q = at.get(3);
-    V dn = dh * (1 - z) * (1 - n * n), dz = dh * (h_before - n) * (z - z * z);
-    V dr = dn * q * (r - r * r), dq = dn * r;
+    V dn = dh * (1 - z) * multiply_add(-n, n, fill<T>(1)), dz = dh * (h_before - n) * multiply_add(-z, z, z);
+    V dr = dn * q * multiply_add(-r, r, r), dq = dn * r;
     at.put(0, dr), at.put(1, dz), at.put(2, dn), at.put(3, dq);
     d[0] = dr, d[1] = dz, d[2] = dq;
-    db[0] += dr, db[1] += dz, db[2] += dn, db[3] += dq;
     d_state = dh * z;
   }
 };
@@ -65,22 +63,22 @@ template <class T> struct Gru {
 // i, f, o = sigmoid(x W + b + h U), g = tanh(...), c = f c + i g, h = o tanh(c)
 template <class T> struct Lstm {
   using V = Vector<T>;
-  static constexpr int gates = 4, kept = 4, bias_gradients = 4, units = 1, rows = kRegisters == 32 ? 6 : 3;
+  static constexpr int gates = 4, kept = 4, units = 1, rows = kRegisters == 32 ? 6 : 3;
   static constexpr bool has_cell_state = true;
 
   static ELMAN_INLINE V forward(const V* sums, const Unit<T>& at, V, V& c, V) {
     V i = sigmoid(sums[0] + at.get(0)), f = sigmoid(sums[1] + at.get(1));
     V g = hyperbolic_tangent(sums[2] + at.get(2)), o = sigmoid(sums[3] + at.get(3));
     at.put(0, i), at.put(1, f), at.put(2, g), at.put(3, o);
-    c = f * c + i * g;
+    c = multiply_add(f, c, i * g);
     return o * hyperbolic_tangent(c);
   }
-  static ELMAN_INLINE void backward(const Unit<T>& at, V dh, V& dc, V, V, V c, V c_before, V* d, V* db, V& d_state) {
+  static ELMAN_INLINE void backward(const Unit<T>& at, V dh, V& dc, V, V, V c, V c_before, V* d, V& d_state) {
     V i = at.get(0), f = at.get(1), g = at.get(2), o = at.get(3), shown = hyperbolic_tangent(c);
-    dc += dh * o * (1 - shown * shown);
-    d[0] = dc * g * (i - i * i), d[1] = dc * c_before * (f - f * f), d[2] = dc * i * (1 - g * g);
-    d[3] = dh * shown * (o - o * o);
-    ELMAN_UNROLL for (int gate = 0; gate < 4; gate++) at.put(gate, d[gate]), db[gate] += d[gate];
+    dc = multiply_add(dh * o, multiply_add(-shown, shown, fill<T>(1)), dc);
+    d[0] = dc * g * multiply_add(-i, i, i), d[1] = dc * c_before * multiply_add(-f, f, f);
+    d[2] = dc * i * multiply_add(-g, g, fill<T>(1)), d[3] = dh * shown * multiply_add(-o, o, o);
+    ELMAN_UNROLL for (int gate = 0; gate < 4; gate++) at.put(gate, d[gate]);
     dc *= f;
     d_state = V{};
   }

@@ -7,6 +7,7 @@
 // gates go from registers to memory once.
 #include "layer.h"
 
+#include <array>
 #include <cstring>
 
 #include "product.h"
@@ -31,10 +32,25 @@ template <class T> class Scratch {
 
 ELMAN_INLINE Range share(long total, int id, int count) { return {total * id / count, total * (id + 1) / count}; }
 
-// Calls tile with a number of vectors, 1 to `most`, as a constant.
-template <int most, class Tile> ELMAN_INLINE void with_vectors(long vectors, Tile&& tile) {
-  if (vectors >= most) tile.template operator()<most>();
-  else if constexpr (most > 1) with_vectors<most - 1>(vectors, tile);
+// Calls tile(number as a constant) for a number of 1 to `most`; `most` for a larger one.
+template <int most, class Tile> ELMAN_INLINE void with_number(long number, Tile&& tile) {
+  if (number >= most) tile.template operator()<most>();
+  else if constexpr (most > 1) with_number<most - 1>(number, tile);
+}
+
+// Calls tile(first row, first panel, numbers of rows, panels and units as constants) over the panels of `hidden` units:
+// panels of `units` vectors, the last of them of fewer.
+template <int most_rows, int units, int vectors_of_unit, class Tile>
+ELMAN_INLINE void for_unit_tiles(Range rows, Range panels, long vectors, Tile&& tile) {
+  const long whole = least(panels.end, vectors / units);
+  for_tiles<most_rows, units * vectors_of_unit>(rows.begin, rows.end, panels.begin, whole, [&]<int r, int p>(long row, long panel) {
+    tile.template operator()<r, p, units>(row, panel);
+  });
+  if constexpr (units > 1)
+    if (whole < panels.end)
+      with_number<units - 1>(vectors - whole * units, [&]<int rest>() {
+        for_blocks<most_rows>(rows.begin, rows.end, [&]<int r>(long row) { tile.template operator()<r, 1, rest>(row, whole); });
+      });
 }
 
 // Sizes and rows that both passes use.
@@ -75,9 +91,6 @@ template <class T, class Cell> struct Pass {
 
 // Forward ---------------------------------------------------------------------------------------------------------------
 
-// To pack the kernels costs as much as a few steps; that few are run from the kernels as they are.
-constexpr long kFewSteps = 4;
-
 template <class T, class Cell> class Forward : Pass<T, Cell> {
   using Base = Pass<T, Cell>;
   using Base::columns, Base::features, Base::gates, Base::hidden, Base::kept, Base::lanes, Base::layer, Base::padded;
@@ -90,12 +103,11 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
         threads_(threads),
         panels_(ceil_div(hidden, panel)),
         stride_(padded + 16),
-        few_(layer.part_place[layer.parts] <= kFewSteps),
-        packed_(few_ ? 0 : panels_ * panel * gates * hidden),
+        packed_(layer.few ? 0 : panels_ * panel * gates * hidden),
         states_{Scratch<T>(layer.batch * stride_), Scratch<T>(layer.batch * stride_)},
         cells_(Cell::has_cell_state ? layer.batch * padded : 0),
-        sums_(few_ ? columns : 0),
-        product_(few_ ? 0 : threads * kProductScratch<T>) {}
+        sums_(layer.few ? layer.batch * columns : 0),
+        product_(layer.few ? 0 : threads * kProductScratch<T>) {}
 
   bool run() {
     if (!packed_ || !states_[0] || !states_[1] || !cells_ || !sums_ || !product_) return false;
@@ -106,11 +118,11 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
  private:
   void work(int id, int count) {
     Range panels = share(panels_, id, count), rows = share(layer.batch, id, count);
-    for (long p = panels.begin; p < panels.end && !few_; p++) pack(p);
+    for (long p = panels.begin; p < panels.end && !layer.few; p++) pack(p);
     for (long row = rows.begin; row < rows.end; row++) start(row);
     barrier_.wait(count);
-    if (few_) {
-      for (long row = 0; row < layer.batch; row++) run_row(row, id, count);
+    if (layer.few) {
+      few_steps(id, count);
     } else if (layer.split_hidden) {
       long begin = panels.begin * panel, end = least(hidden, panels.end * panel);
       for (long gate = 0; gate < gates && begin < end; gate++) project(0, {gate * hidden + begin, gate * hidden + end}, id);
@@ -154,45 +166,47 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
 
   // x W + b of a part's steps, to where the gates will be.
   void project(int part, Range some, int id) {
-    multiply<false, false, T>(this->inputs(), {layer.kernel, columns}, this->all_kept(),
-                              {layer.part_place[part], layer.part_place[part + 1]}, some, {0, features}, layer.bias,
-                              product_ + id * kProductScratch<T>);
+    multiply<Sum::kChain, false, false, T>(this->inputs(), {layer.kernel, columns}, this->all_kept(),
+                                           {layer.part_place[part], layer.part_place[part + 1]}, some, {0, features},
+                                           layer.bias, nullptr, product_ + id * kProductScratch<T>);
   }
 
   void steps(int part, Range panels, int meeting) {
     long begin = layer.part_begin[part], running = layer.part_begin[part + 1];
     for (long step = 0; step < this->longest(part); step++) {
       running = this->still_running(part, step, running);
-      for (long p = panels.begin; p < panels.end; p++)
-        with_vectors<Cell::units>(ceil_div(hidden - p * panel, lanes), [&]<int units>() {
-          for_row_blocks<Cell::rows>(begin, running, [&]<int rows>(long row) { tile<rows, units>(step, row, p * panel); });
-        });
+      for_unit_tiles<Cell::rows, Cell::units, gates>(
+          {begin, running}, panels, padded / lanes,
+          [&]<int rows, int many, int units>(long row, long p) { tile<rows, many, units>(step, row, p * panel); });
       barrier_.wait(meeting);
     }
   }
 
-  template <int rows, int units> __attribute__((noinline)) void tile(long step, long first_row, long first_unit) {
+  template <int rows, int panels, int units>
+  __attribute__((noinline)) void tile(long step, long first_row, long first_unit) {
     const T* before = states_[step & 1] + first_row * stride_;
     long places[rows];
     for (int m = 0; m < rows; m++) {
       places[m] = this->place(first_row + m, step);
       for (long gate = 0; gate < gates; gate++)
-        for (int unit = 0; unit < units; unit++)
+        for (int unit = 0; unit < panels * units; unit++)
           __builtin_prefetch(this->kept_at(places[m]) + gate * hidden + first_unit + unit * lanes);
     }
-    V sums[rows][units * gates] = {};
-    multiply_tile<rows, units * gates, T>(before, stride_, 1, packed_ + first_unit * gates * hidden, hidden, sums);
+    V sums[panels][rows][units * gates] = {};
+    multiply_tile<panels, rows, units * gates, T>(before, stride_, 1, packed_ + first_unit * gates * hidden,
+                                                  panel * gates * hidden, hidden, sums);
 
-    for (int unit = 0; unit < units; unit++) {
-      const long j = first_unit + unit * lanes;
-      V recurrent_bias = this->recurrent_bias(j);
-      ELMAN_UNROLL for (int m = 0; m < rows; m++)
-        finish(step, first_row + m, places[m], j, &sums[m][unit * gates], recurrent_bias);
-    }
+    for (int p = 0; p < panels; p++)
+      for (int unit = 0; unit < units; unit++) {
+        const long j = first_unit + p * panel + unit * lanes;
+        V recurrent_bias = this->recurrent_bias(j);
+        ELMAN_UNROLL for (int m = 0; m < rows; m++)
+          finish(step, first_row + m, places[m], j, &sums[p][m][unit * gates], recurrent_bias);
+      }
   }
 
   V recurrent_bias(long j) const {
-    if constexpr (Cell::bias_gradients > Cell::gates) return load(layer.recurrent_bias + j, hidden - j);
+    if constexpr (Cell::kept > Cell::gates) return load(layer.recurrent_bias + j, hidden - j);
     else return V{};
   }
 
@@ -215,42 +229,55 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
     if constexpr (Cell::has_cell_state) whole(cells_ + row * padded + j) = c;
   }
 
-  // All steps of a row, the threads sharing columns and then hidden units.
-  void run_row(long row, int id, int count) {
-    const Range blocks = share(ceil_div(columns, kRowColumns<T>), id, count);
-    const Range some{least(columns, blocks.begin * kRowColumns<T>), least(columns, blocks.end * kRowColumns<T>)};
-    const Range vectors = share(padded / lanes, id, count);
-    for (long step = 0; step < layer.row_count[row]; step++) {
-      const long place = this->place(row, step);
-      multiply_row(layer.xs + place * features, layer.kernel, features, columns, some, layer.bias, this->kept_at(place));
-      multiply_row<T>(states_[step & 1] + row * stride_, layer.recurrent_kernel, hidden, columns, some, nullptr, sums_);
+  // All steps from the kernels as they are, the threads sharing columns and then hidden units.
+  void few_steps(int id, int count) {
+    const Range vectors = share(ceil_div(columns, lanes), id, count), units = share(padded / lanes, id, count);
+    const Range some{vectors.begin * lanes, least(columns, vectors.end * lanes)};
+    const Rows<const T> xs = this->inputs(), states_of_rows[] = {{states_[0], stride_}, {states_[1], stride_}};
+    add_product(xs, layer.part_place[1], layer.kernel, features, some, layer.bias, this->all_kept());
+    long running = layer.batch;
+    for (long step = 0; step < this->longest(0); step++) {
+      running = this->still_running(0, step, running);
+      add_product(states_of_rows[step & 1], running, layer.recurrent_kernel, hidden, some, nullptr, {sums_, columns});
       barrier_.wait(count);
-      for (long j = vectors.begin * lanes; j < vectors.end * lanes; j += lanes) {
-        V sums[gates];
-        for (long gate = 0; gate < gates; gate++) sums[gate] = load(sums_ + gate * hidden + j, hidden - j);
-        finish(step, row, place, j, sums, recurrent_bias(j));
-      }
+      for (long row = 0; row < running; row++)
+        for (long j = units.begin * lanes; j < units.end * lanes; j += lanes) {
+          V sums[gates];
+          for (long gate = 0; gate < gates; gate++)
+            sums[gate] = load(sums_ + row * columns + gate * hidden + j, hidden - j);
+          finish(step, row, this->place(row, step), j, sums, recurrent_bias(j));
+        }
       barrier_.wait(count);
     }
   }
 
+  // to[m] = start + a[m] matrix for the first `rows` rows, some columns of them.
+  void add_product(Rows<const T> a, long rows, const T* matrix, long depth, Range some, const T* start, Rows<T> to) {
+    for_blocks<kTileRows>(0, rows, [&]<int count>(long first) {
+      const T* from[count];
+      T* sums[count];
+      for (int m = 0; m < count; m++) from[m] = a(first + m), sums[m] = to(first + m);
+      multiply_rows<count, T>(from, matrix, depth, columns, some, start, sums);
+    });
+  }
+
   const int threads_;
   const long panels_, stride_;
-  const bool few_;
   Scratch<T> packed_, states_[2], cells_, sums_, product_;
   Barrier barrier_;
 };
 
 // Backward --------------------------------------------------------------------------------------------------------------
 
-// Weights up to this size get a gradient from each part, added up at the end; for larger ones threads share columns.
-constexpr long kSmallWeights = 1 << 18;
+// The places of a batch are summed in one piece, the threads sharing columns of the weights; small weights, which have too
+// few columns to share, in so many pieces, added up in their order.
+constexpr long kSmallWeights = 1 << 14, kPieces = 8;
 
 template <class T, class Cell> class Backward : Pass<T, Cell> {
   using Base = Pass<T, Cell>;
   using Base::columns, Base::features, Base::gates, Base::hidden, Base::kept, Base::lanes, Base::layer, Base::padded;
   using V = Vector<T>;
-  static constexpr long panel = kPanel<T>, bias_gradients = Cell::bias_gradients;
+  static constexpr long panel = kPanel<T>;
 
  public:
   Backward(const Layer<T>& layer, int threads)
@@ -259,21 +286,19 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
         panels_(ceil_div(hidden, panel)),
         depth_(gates * padded),
         stride_(depth_ + 16),
-        bias_stride_(bias_gradients * panels_ * panel),
-        weights_((features + hidden) * columns),
-        by_part_(!layer.split_hidden && weights_ <= kSmallWeights),
+        sizes_{features * columns, hidden * columns, columns, kept > gates ? hidden : 0},
+        weights_(sizes_[0] + sizes_[1] + sizes_[2] + sizes_[3]),
+        small_(weights_ <= kSmallWeights),
         packed_(panels_ * panel * depth_),
         gradients_{Scratch<T>(layer.batch * stride_), Scratch<T>(layer.batch * stride_)},
         d_state_(layer.batch * padded),
         d_cell_(Cell::has_cell_state ? layer.batch * padded : 0),
-        d_bias_(layer.parts * bias_stride_),
-        d_weights_(by_part_ ? layer.parts * weights_ : 0),
+        d_weights_(small_ ? kPieces * weights_ : 0),
         before_(layer.part_place[layer.parts]),
         product_(threads * kProductScratch<T>) {}
 
   bool run() {
-    if (!packed_ || !gradients_[0] || !gradients_[1] || !d_state_ || !d_cell_ || !d_bias_ || !d_weights_ || !before_ ||
-        !product_)
+    if (!packed_ || !gradients_[0] || !gradients_[1] || !d_state_ || !d_cell_ || !d_weights_ || !before_ || !product_)
       return false;
     elman::team_run(threads_, [](void* self, int id, int count) { static_cast<Backward*>(self)->work(id, count); }, this);
     return true;
@@ -282,37 +307,31 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
  private:
   void work(int id, int count) {
     T* product = product_ + id * kProductScratch<T>;
+    const long places = layer.part_place[layer.parts];
     Range panels = share(panels_, id, count), rows = share(layer.batch, id, count);
     for (long p = panels.begin; p < panels.end; p++) pack(p);
     for (long row = rows.begin; row < rows.end; row++) start(row);
-    if (layer.split_hidden && id == 0) gather_states_before(0);
     barrier_.wait(count);
     if (layer.split_hidden) {
       steps(0, panels, count);
-      Range places = share(layer.part_place[1], id, count);
-      input_gradient(places, product);
+      input_gradient(share(places, id, count), product);
     } else {
       for (int part = id; part < layer.parts; part += count) {
-        gather_states_before(part);
         steps(part, {0, panels_}, 1);
-        Range places{layer.part_place[part], layer.part_place[part + 1]};
-        input_gradient(places, product);
-        if (by_part_) {
-          T* to = d_weights_ + part * weights_;
-          kernel_gradients(to, to + features * columns, {0, columns}, places, product);
-        }
+        input_gradient({layer.part_place[part], layer.part_place[part + 1]}, product);
       }
       barrier_.wait(count);
     }
-    if (by_part_) {
-      add_parts(share(weights_, id, count));
+    if (small_) {
+      for (long piece = id; piece < kPieces; piece += count)
+        weight_gradients(d_weights_ + piece * weights_, {0, columns}, share(places, piece, kPieces), product);
+      barrier_.wait(count);
+      add_pieces(share(weights_, id, count));
     } else {
       Range shared = share(ceil_div(columns, panel), id, count);
-      kernel_gradients(layer.d_kernel, layer.d_recurrent_kernel,
-                       {least(columns, shared.begin * panel), least(columns, shared.end * panel)},
-                       {0, layer.part_place[layer.parts]}, product);
+      weight_gradients(nullptr, {least(columns, shared.begin * panel), least(columns, shared.end * panel)}, {0, places},
+                       product);
     }
-    if (id == 0) bias_gradient();
   }
 
   // Panel p of the recurrent kernel transposed: its rows are the gates' units, gate after gate, filled up with zeros.
@@ -352,6 +371,8 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
       memset(layer.d_c_start + sequence, 0, hidden * sizeof(T));
     }
     this->clear_padding(row, layer.d_xs, features);
+    for (long step = 0; step < layer.row_count[row]; step++)
+      before_[layer.row_order[row] + step] = before(row, step, layer.h_first, layer.h_start, layer.ys);
   }
 
   // Where the state is that a step began with: `states` is ys or cs.
@@ -361,132 +382,129 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
     return step == 0 ? first + sequence : states + (place - layer.direction) * hidden;
   }
 
-  void gather_states_before(int part) {
-    const T** to = before_ + layer.part_place[part];
-    for (long row = layer.part_begin[part]; row < layer.part_begin[part + 1]; row++)
-      for (long step = 0; step < layer.row_count[row]; step++)
-        *to++ = before(row, step, layer.h_first, layer.h_start, layer.ys);
-  }
-
   void steps(int part, Range panels, int meeting) {
     const long begin = layer.part_begin[part], end = layer.part_begin[part + 1], longest = this->longest(part);
-    T* d_bias = d_bias_ + part * bias_stride_;
-    for (long p = panels.begin; p < panels.end; p++)
-      for (long i = 0; i < bias_gradients; i++) memset(d_bias + (i * panels_ + p) * panel, 0, panel * sizeof(T));
     long running = begin;
     for (long step = longest - 1; step >= -1; step--) {
       while (running < end && layer.row_count[running] > step) running++;
-      for (long p = panels.begin; p < panels.end; p++)
-        with_vectors<kPanelVectors>(ceil_div(hidden - p * panel, lanes), [&]<int vectors>() {
-          for_row_blocks<kTileRows>(begin, running, [&]<int rows>(long row) {
-            tile<rows, vectors>(step, row, p * panel, step + 1 < longest, d_bias);
+      for_unit_tiles<kTileRows, kPanelVectors, 1>(
+          {begin, running}, panels, padded / lanes, [&]<int rows, int many, int vectors>(long row, long p) {
+            tile<rows, many, vectors>(step, row, p * panel, step + 1 < longest);
           });
-        });
       barrier_.wait(meeting);
     }
   }
 
   // The gradient by the state after `step`, then by that step's gates; for step -1 the gradient by the first state.
-  template <int rows, int vectors>
-  __attribute__((noinline)) void tile(long step, long first_row, long first_unit, bool followed, T* d_bias) {
+  template <int rows, int panels, int vectors>
+  __attribute__((noinline)) void tile(long step, long first_row, long first_unit, bool followed) {
     const T* from = gradients_[(step + 1) & 1] + first_row * stride_;
     long places[rows];
     for (int m = 0; m < rows; m++) {
       places[m] = this->place(first_row + m, step);
       if (step < 0) continue;
-      for (int v = 0; v < vectors; v++) {
+      for (int v = 0; v < panels * vectors; v++) {
         __builtin_prefetch(layer.d_ys + places[m] * hidden + first_unit + v * lanes);
         if constexpr (kept > 1)
           for (long i = 0; i < kept; i++)
             __builtin_prefetch(this->kept_at(places[m]) + i * hidden + first_unit + v * lanes);
       }
     }
-    V sums[rows][vectors] = {};
-    if (followed) multiply_tile<rows, vectors, T>(from, stride_, 1, packed_ + first_unit * depth_, depth_, sums);
+    V sums[panels][rows][vectors] = {};
+    if (followed)
+      multiply_tile<panels, rows, vectors, T>(from, stride_, 1, packed_ + first_unit * depth_, panel * depth_, depth_, sums);
 
-    for (int v = 0; v < vectors; v++) {
-      const long j = first_unit + v * lanes, n = hidden - j;
-      V db[bias_gradients] = {};
-      for (int m = 0; m < rows; m++) {
-        const long row = first_row + m, sequence = layer.row_batch[row] * hidden + j;
-        V& d_state = whole(d_state_ + row * padded + j);
-        V dh = sums[m][v] + d_state, dc{};
-        if constexpr (Cell::has_cell_state) dc = whole(d_cell_ + row * padded + j);
-        if (step + 1 < layer.row_count[row] && this->resets_at(places[m] + layer.direction)) {
-          store(layer.d_h_start + sequence, load(layer.d_h_start + sequence, n) + dh, n);
-          dh = V{};
-          if constexpr (Cell::has_cell_state) {
-            store(layer.d_c_start + sequence, load(layer.d_c_start + sequence, n) + dc, n);
-            dc = V{};
-          }
-        }
-        if (step < 0) {
-          store(layer.d_h_first + sequence, dh, n);
-          if constexpr (Cell::has_cell_state) store(layer.d_c_first + sequence, dc, n);
-          continue;
-        }
-        const long at = places[m] * hidden + j;
-        V h = load(layer.ys + at, n), h_before{}, c{}, c_before{};
-        if constexpr (kept > 1 && !Cell::has_cell_state)
-          h_before = load(before(row, step, layer.h_first, layer.h_start, layer.ys) + j, n);
-        if constexpr (Cell::has_cell_state) {
-          c = load(layer.cs + at, n);
-          c_before = load(before(row, step, layer.c_first, layer.c_start, layer.cs) + j, n);
-        }
-        V d[gates];
-        Cell::backward(this->unit(places[m], j), dh + load(layer.d_ys + at, n), dc, h, h_before, c,
-                       c_before, d, db, d_state);
-        if constexpr (Cell::has_cell_state) whole(d_cell_ + row * padded + j) = dc;
-        T* to = gradients_[step & 1] + row * stride_ + j;
-        for (long gate = 0; gate < gates; gate++) whole(to + gate * padded) = d[gate];
+    for (int p = 0; p < panels; p++)
+      for (int v = 0; v < vectors; v++)
+        for (int m = 0; m < rows; m++)
+          finish(step, first_row + m, places[m], first_unit + p * panel + v * lanes, sums[p][m][v]);
+  }
+
+  // A row's hidden units from j on: from the gradient that comes through U to the gradients before the non-linearities.
+  ELMAN_INLINE void finish(long step, long row, long place, long j, V through) {
+    const long n = hidden - j, sequence = layer.row_batch[row] * hidden + j;
+    V& d_state = whole(d_state_ + row * padded + j);
+    V dh = through + d_state, dc{};
+    if constexpr (Cell::has_cell_state) dc = whole(d_cell_ + row * padded + j);
+    if (step + 1 < layer.row_count[row] && this->resets_at(place + layer.direction)) {
+      store(layer.d_h_start + sequence, load(layer.d_h_start + sequence, n) + dh, n);
+      dh = V{};
+      if constexpr (Cell::has_cell_state) {
+        store(layer.d_c_start + sequence, load(layer.d_c_start + sequence, n) + dc, n);
+        dc = V{};
       }
-      for (long i = 0; i < bias_gradients; i++) whole(d_bias + i * panels_ * panel + j) += db[i];
     }
+    if (step < 0) {
+      store(layer.d_h_first + sequence, dh, n);
+      if constexpr (Cell::has_cell_state) store(layer.d_c_first + sequence, dc, n);
+      return;
+    }
+    const long at = place * hidden + j;
+    V h = load(layer.ys + at, n), h_before{}, c{}, c_before{};
+    if constexpr (kept > 1 && !Cell::has_cell_state)
+      h_before = load(before(row, step, layer.h_first, layer.h_start, layer.ys) + j, n);
+    if constexpr (Cell::has_cell_state) {
+      c = load(layer.cs + at, n);
+      c_before = load(before(row, step, layer.c_first, layer.c_start, layer.cs) + j, n);
+    }
+    V d[gates];
+    Cell::backward(this->unit(place, j), dh + load(layer.d_ys + at, n), dc, h, h_before, c, c_before, d, d_state);
+    if constexpr (Cell::has_cell_state) whole(d_cell_ + row * padded + j) = dc;
+    T* to = gradients_[step & 1] + row * stride_ + j;
+    for (long gate = 0; gate < gates; gate++) whole(to + gate * padded) = d[gate];
   }
 
   void input_gradient(Range places, T* product) {
     Rows<T> d_gates = this->all_kept();
-    multiply<false, true, T>({d_gates.base, d_gates.stride, d_gates.places}, {layer.kernel, columns},
-                             {layer.d_xs, features, layer.places}, places, {0, features}, {0, columns}, nullptr, product);
+    multiply<Sum::kChain, false, true, T>({d_gates.base, d_gates.stride, d_gates.places}, {layer.kernel, columns},
+                                          {layer.d_xs, features, layer.places}, places, {0, features}, {0, columns},
+                                          nullptr, nullptr, product);
   }
 
-  // dW = sum x^T d, dU = sum h_before^T d over the steps, for some columns. A GRU's candidate takes the gradient by its
-  // own product with U, kept in block 3, for dU.
-  void kernel_gradients(T* d_kernel, T* d_recurrent_kernel, Range some, Range places, T* product) {
-    Rows<const T> d_gates{layer.gates, kept * hidden, layer.places}, states{nullptr, 0, nullptr, before_};
-    multiply<true, false, T>(this->inputs(), d_gates, {d_kernel, columns}, {0, features}, some, places, nullptr, product);
+  // Where the gradients go: of W, U, the bias and the recurrent bias, one after the other in `memory`, or for null to
+  // the layer's own.
+  std::array<T*, 4> targets(T* memory) const {
+    if (!memory) return {layer.d_kernel, layer.d_recurrent_kernel, layer.d_bias, layer.d_recurrent_bias};
+    std::array<T*, 4> to;
+    for (size_t i = 0; i < 4; memory += sizes_[i++]) to[i] = memory;
+    return to;
+  }
+
+  // dW = sum x^T d, dU = sum h_before^T d, db = sum d over some steps, for some columns. A GRU's candidate takes the
+  // gradient by its own product with U, kept in block 3, for dU and the recurrent bias.
+  void weight_gradients(T* memory, Range some, Range places, T* product) {
+    const auto [d_kernel, d_recurrent_kernel, d_bias, d_recurrent_bias] = targets(memory);
+    const Rows<const T> xs{layer.xs, features, layer.in_order}, states{nullptr, 0, nullptr, before_};
+    Rows<const T> d_gates{layer.gates, kept * hidden, layer.in_order};
+    multiply<Sum::kRuns, true, false, T>(xs, d_gates, {d_kernel, columns}, {0, features}, some, places, nullptr, d_bias,
+                                         product);
     const long own = kept > gates ? (gates - 1) * hidden : columns;
-    multiply<true, false, T>(states, d_gates, {d_recurrent_kernel, columns}, {0, hidden},
-                             {some.begin, least(own, some.end)}, places, nullptr, product);
-    d_gates.base += hidden;
-    multiply<true, false, T>(states, d_gates, {d_recurrent_kernel, columns}, {0, hidden},
-                             {some.begin > own ? some.begin : own, some.end}, places, nullptr, product);
-  }
-
-  void add_parts(Range some) {
-    for (long i = some.begin; i < some.end; i++) {
-      T sum = 0;
-      for (int part = 0; part < layer.parts; part++) sum += d_weights_[part * weights_ + i];
-      long in_kernel = features * columns;
-      (i < in_kernel ? layer.d_kernel[i] : layer.d_recurrent_kernel[i - in_kernel]) = sum;
+    multiply<Sum::kRuns, true, false, T>(states, d_gates, {d_recurrent_kernel, columns}, {0, hidden},
+                                         {some.begin, least(own, some.end)}, places, nullptr, nullptr, product);
+    if constexpr (kept > gates) {
+      d_gates.base += hidden;
+      multiply<Sum::kRuns, true, false, T>(states, d_gates, {d_recurrent_kernel, columns}, {0, hidden},
+                                           {some.begin > own ? some.begin : own, some.end}, places, nullptr,
+                                           d_recurrent_bias - own, product);
     }
   }
 
-  void bias_gradient() {
-    for (long i = 0; i < bias_gradients; i++) {
-      T* to = i < gates ? layer.d_bias + i * hidden : layer.d_recurrent_bias;
-      for (long j = 0; j < hidden; j++) {
-        T sum = 0;
-        for (int part = 0; part < layer.parts; part++) sum += d_bias_[part * bias_stride_ + i * panels_ * panel + j];
-        to[j] = sum;
+  void add_pieces(Range some) {
+    const auto to = targets(nullptr);
+    for (long first = 0, i = 0; i < 4; first += sizes_[i++])
+      for (long at = least(some.end, first > some.begin ? first : some.begin); at < least(some.end, first + sizes_[i]); at++) {
+        T sum = d_weights_[at];
+        for (long piece = 1; piece < kPieces; piece++) sum += d_weights_[piece * weights_ + at];
+        to[i][at - first] = sum;
       }
-    }
   }
 
   const int threads_;
-  const long panels_, depth_, stride_, bias_stride_, weights_;
-  const bool by_part_;
-  Scratch<T> packed_, gradients_[2], d_state_, d_cell_, d_bias_, d_weights_;
+  const long panels_, depth_, stride_;
+  const std::array<long, 4> sizes_;
+  const long weights_;
+  const bool small_;
+  Scratch<T> packed_, gradients_[2], d_state_, d_cell_, d_weights_;
   Scratch<const T*> before_;
   Scratch<T> product_;
   Barrier barrier_;

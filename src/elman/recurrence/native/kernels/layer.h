@@ -22,6 +22,7 @@ template <class T> struct Layer {
   // within a part the longest first, so that the sequences still running at any step are the first ones.
   int parts;               // slices of the batch that need nothing of each other
   bool split_hidden;       // one part; threads take hidden units instead and meet after every step
+  bool few;                // one part of so few steps that a kernel is not worth packing for the forward pass
   long direction;          // +1, or -1 from the last step to the first
   const long* part_begin;  // [parts + 1] rows
   const long* row_batch;   // [batch] which sequence
@@ -29,6 +30,8 @@ template <class T> struct Layer {
   const long* row_count;   // [batch] its number of steps
   const long* part_place;  // [parts + 1] into `places`
   const long* places;      // every step that is run, part by part
+  const long* in_order;    // every step that is run, sequence by sequence: the order of sums over the batch
+  const long* row_order;   // [batch] where in `in_order` a row's steps begin
 
   const T *xs, *kernel, *recurrent_kernel, *bias, *recurrent_bias;  // [batch time feature] [feature G*hidden] ...
   const T *h_first, *c_first;                                       // [batch hidden]

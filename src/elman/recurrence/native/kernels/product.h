@@ -1,7 +1,13 @@
-// Matrix products: a register tile over packed panels, and a product C (+)= A B made of it.
+// Matrix products: register tiles over packed panels, and products C = start + A B made of them.
+//
+// The order of a sum is part of what the kernels promise: along the axis of weights (features, hidden units, gates) every
+// element is one chain of multiply_add over k = 0, 1, 2, ..., whatever tile, block or thread it falls to. So a row's
+// result is the same bits among any other rows. To keep both pipes busy a tile of few rows takes more columns side by
+// side, never more of k.
 #pragma once
 #include <cstdlib>
 #include <cstring>
+#include <type_traits>
 
 #include "vector.h"
 
@@ -12,51 +18,37 @@ constexpr int kPanelVectors = kRegisters == 32 ? 4 : 3;
 constexpr int kTileRows = kRegisters == 32 ? 6 : 4;
 template <class T> constexpr long kPanel = kPanelVectors * kLanes<T>;
 
-// sums[m][v] += sum over k of A[m, k] panel[k, v], A[m, k] = a[m * row_stride + k * k_stride].
-template <int rows, int vectors, class T>
+// Panels of `vectors` vectors that a tile of so many rows takes side by side: a multiply-add takes four or five cycles
+// and two can begin in each, so that there should be a dozen sums.
+constexpr int panels_together(int rows, int vectors) {
+  const int most = (kRegisters == 32 ? 16 : 12) / (rows * vectors);
+  return rows > 2 || most < 1 ? 1 : most;
+}
+
+// sums[p][m][v] += sum over k of A[m, k] panel p[k, v], A[m, k] = a[m * row_stride + k * k_stride]; panels lie
+// `panel_stride` apart.
+template <int panels, int rows, int vectors, class T>
 ELMAN_INLINE void multiply_tile(const T* __restrict a, long row_stride, long k_stride, const T* __restrict panel,
-                                long depth, Vector<T> (&sums)[rows][vectors]) {
-  // A tile of few sums would wait for each multiply-add: it runs several steps of k side by side.
-  constexpr int ways = rows * vectors >= 12 ? 1 : rows * vectors >= 6 ? 2 : 4;
+                                long panel_stride, long depth, Vector<T> (&sums)[panels][rows][vectors]) {
   constexpr long width = vectors * kLanes<T>;
-  if constexpr (ways == 1) {
-    for (long k = 0; k < depth; k++) {
+  for (long k = 0; k < depth; k++) {
+    ELMAN_UNROLL for (int p = 0; p < panels; p++) {
+      const T* from = panel + p * panel_stride + k * width;
       Vector<T> b[vectors];
-      ELMAN_UNROLL for (int v = 0; v < vectors; v++) b[v] = whole(panel + k * width + v * kLanes<T>);
+      ELMAN_UNROLL for (int v = 0; v < vectors; v++) b[v] = whole(from + v * kLanes<T>);
       ELMAN_UNROLL for (int m = 0; m < rows; m++) {
         Vector<T> from_a = fill(a[m * row_stride + k * k_stride]);
-        ELMAN_UNROLL for (int v = 0; v < vectors; v++) sums[m][v] += from_a * b[v];
+        ELMAN_UNROLL for (int v = 0; v < vectors; v++) sums[p][m][v] = multiply_add(from_a, b[v], sums[p][m][v]);
       }
     }
-  } else {
-    Vector<T> way[ways][rows][vectors] = {};
-    long k = 0;
-    for (; k + ways <= depth; k += ways) {
-      ELMAN_UNROLL for (int w = 0; w < ways; w++) {
-        Vector<T> b[vectors];
-        ELMAN_UNROLL for (int v = 0; v < vectors; v++) b[v] = whole(panel + (k + w) * width + v * kLanes<T>);
-        ELMAN_UNROLL for (int m = 0; m < rows; m++) {
-          Vector<T> from_a = fill(a[m * row_stride + (k + w) * k_stride]);
-          ELMAN_UNROLL for (int v = 0; v < vectors; v++) way[w][m][v] += from_a * b[v];
-        }
-      }
-    }
-    for (; k < depth; k++) {
-      ELMAN_UNROLL for (int m = 0; m < rows; m++)
-        ELMAN_UNROLL for (int v = 0; v < vectors; v++)
-          way[0][m][v] += a[m * row_stride + k * k_stride] * whole(panel + k * width + v * kLanes<T>);
-    }
-    ELMAN_UNROLL for (int w = 0; w < ways; w++)
-      ELMAN_UNROLL for (int m = 0; m < rows; m++)
-        ELMAN_UNROLL for (int v = 0; v < vectors; v++) sums[m][v] += way[w][m][v];
   }
 }
 
-// Calls tile(first row, number of rows as a constant) for blocks of nearly equal size, none larger than `most`.
-template <int most, class Tile> ELMAN_INLINE void for_row_blocks(long begin, long end, Tile&& tile) {
-  long rows = end - begin, blocks = ceil_div(rows, most);
+// Calls tile(first, number as a constant) for blocks of nearly equal size, none larger than `most`.
+template <int most, class Tile> ELMAN_INLINE void for_blocks(long begin, long end, Tile&& tile) {
+  const long all = end - begin, blocks = ceil_div(all, most);
   for (long block = 0; block < blocks; block++) {
-    long first = begin + rows * block / blocks, count = begin + rows * (block + 1) / blocks - first;
+    const long first = begin + all * block / blocks, count = begin + all * (block + 1) / blocks - first;
     switch (count) {
       case 1: tile.template operator()<1>(first); break;
       case 2: if constexpr (most >= 2) tile.template operator()<2>(first); break;
@@ -68,6 +60,21 @@ template <int most, class Tile> ELMAN_INLINE void for_row_blocks(long begin, lon
       case 8: if constexpr (most >= 8) tile.template operator()<8>(first); break;
     }
   }
+}
+
+// Calls tile(first row, first panel, numbers of both as constants) for tiles over whole panels of `vectors` vectors, none
+// of more than `most` rows.
+template <int most, int vectors, class Tile>
+ELMAN_INLINE void for_tiles(long first_row, long end_row, long first_panel, long end_panel, Tile&& tile) {
+  const auto few = [&]<int rows>() {
+    const auto group = [&]<int panels>(long panel) { tile.template operator()<rows, panels>(first_row, panel); };
+    for_blocks<panels_together(rows, vectors)>(first_panel, end_panel, group);
+  };
+  if (end_row - first_row == 1) few.template operator()<1>();
+  else if (end_row - first_row == 2) few.template operator()<2>();
+  else
+    for (long panel = first_panel; panel < end_panel; panel++)
+      for_blocks<most>(first_row, end_row, [&]<int rows>(long row) { tile.template operator()<rows, 1>(row, panel); });
 }
 
 // Blocks of the product that stay in the caches: A's in L1 and L2, B's in L2.
@@ -127,7 +134,7 @@ void pack_panels(Rows<const T> row, long k_begin, long k_end, long begin, long e
 template <bool transposed, class T>
 void pack_tiles(Rows<const T> row, long k_begin, long k_end, long begin, long end, T* tiles) {
   const long depth = k_end - k_begin;
-  for_row_blocks<kTileRows>(begin, end, [&]<int rows>(long first) {
+  for_blocks<kTileRows>(begin, end, [&]<int rows>(long first) {
     T* to = tiles + (first - begin) * depth;
     if constexpr (transposed) {
       for (long k = 0; k < depth; k++) {
@@ -143,20 +150,44 @@ void pack_tiles(Rows<const T> row, long k_begin, long k_end, long begin, long en
   });
 }
 
-// The tile of C at `row` and `column`, of which `width` columns exist.
-template <int rows, class T>
+// How a product adds: along weights in one chain from `start` on; along the places of a batch, which are many, in runs
+// of kBlockDepth that begin at zero and are added up in their order, which rounds less.
+enum class Sum { kChain, kRuns };
+
+// The tile of C at `row` and `column`, of which `width` columns exist; `first` at the first block of k.
+template <Sum sum, int rows, int panels, class T>
 __attribute__((noinline)) void finish_tile(const T* tile, const T* panel, long depth, Rows<T> c, long row, long column,
-                                           long width, const T* start, bool add) {
-  Vector<T> sums[rows][kPanelVectors] = {};
-  multiply_tile<rows, kPanelVectors, T>(tile, 1, rows, panel, depth, sums);
-  ELMAN_UNROLL for (int m = 0; m < rows; m++) {
-    T* to = c(row + m) + column;
-    ELMAN_UNROLL for (int v = 0; v < kPanelVectors; v++) {
-      long at = v * kLanes<T>, count = width - at;
-      if (count <= 0) break;
-      if (add) sums[m][v] += load(to + at, count);
-      else if (start) sums[m][v] += load(start + column + at, count);
-      store(to + at, sums[m][v], count);
+                                           long width, const T* start, bool first) {
+  Vector<T> sums[panels][rows][kPanelVectors] = {};
+  const auto each = [&](auto&& visit) {
+    ELMAN_UNROLL for (int p = 0; p < panels; p++)
+      ELMAN_UNROLL for (int m = 0; m < rows; m++)
+        ELMAN_UNROLL for (int v = 0; v < kPanelVectors; v++) {
+          const long at = p * kPanel<T> + v * kLanes<T>, count = width - at;
+          if (count <= 0) break;
+          visit(sums[p][m][v], c(row + m) + column + at, column + at, count);
+        }
+  };
+  if (sum == Sum::kChain && (start || !first))
+    each([&](Vector<T>& value, T* to, long at, long count) { value = load(first ? start + at : to, count); });
+  multiply_tile<panels, rows, kPanelVectors, T>(tile, 1, rows, panel, kPanel<T> * depth, depth, sums);
+  each([&](Vector<T>& value, T* to, long, long count) {
+    if (sum == Sum::kRuns && !first) value += load(to, count);
+    store(to, value, count);
+  });
+}
+
+// sums[n] = (first ? 0 : sums[n]) + sum over k of panels[k, n].
+template <class T> void sum_columns(const T* panels, long depth, long columns, T* sums, bool first) {
+  for (long column = 0; column < columns; column += kPanel<T>) {
+    const T* from = panels + column * depth;
+    Vector<T> sum[kPanelVectors] = {};
+    for (long k = 0; k < depth; k++)
+      ELMAN_UNROLL for (int v = 0; v < kPanelVectors; v++) sum[v] += whole(from + k * kPanel<T> + v * kLanes<T>);
+    for (int v = 0; v < kPanelVectors && column + v * kLanes<T> < columns; v++) {
+      const long at = column + v * kLanes<T>, count = columns - at;
+      if (!first) sum[v] += load(sums + at, count);
+      store(sums + at, sum[v], count);
     }
   }
 }
@@ -165,58 +196,58 @@ struct Range {
   long begin, end;
 };
 
-// C[m, n] = (add ? C[m, n] : start[n]) + sum over k of A[m, k] B[k, n], for ranges of m, n and k. `start` null means 0.
-// `a` gives rows of A, or of A^T where `a_transposed`; `b` likewise.
-template <bool a_transposed, bool b_transposed, class T>
-void multiply(Rows<const T> a, Rows<const T> b, Rows<T> c, Range m, Range n, Range k, const T* start, T* scratch) {
+// C[m, n] = start[n] + sum over k of A[m, k] B[k, n], for ranges of m, n and k; and column_sums[n] = sum over k of
+// B[k, n]. `start` and `column_sums` may be null. `a` gives rows of A, or of A^T where `a_transposed`; `b` likewise.
+template <Sum sum, bool a_transposed, bool b_transposed, class T>
+void multiply(Rows<const T> a, Rows<const T> b, Rows<T> c, Range m, Range n, Range k, const T* start, T* column_sums,
+              T* scratch) {
   T* const tiles = scratch;
   T* const panels = scratch + kBlockRows * kBlockDepth;
   for (long n0 = n.begin; n0 < n.end; n0 += kBlockColumns) {
     long n1 = least(n.end, n0 + kBlockColumns);
     for (long k0 = k.begin; k0 == k.begin || k0 < k.end; k0 += kBlockDepth) {  // once even for a sum of nothing
-      long k1 = least(k.end, k0 + kBlockDepth), depth = k1 - k0;
+      const long k1 = least(k.end, k0 + kBlockDepth), depth = k1 - k0;
+      const bool first = k0 == k.begin;
       pack_panels<b_transposed>(b, k0, k1, n0, n1, panels);
+      if (column_sums) sum_columns(panels, depth, n1 - n0, column_sums + n0, first);
       for (long m0 = m.begin; m0 < m.end; m0 += kBlockRows) {
         long m1 = least(m.end, m0 + kBlockRows);
         pack_tiles<a_transposed>(a, k0, k1, m0, m1, tiles);
-        for (long column = n0; column < n1; column += kPanel<T>)
-          for_row_blocks<kTileRows>(m0, m1, [&]<int rows>(long row) {
-            finish_tile<rows, T>(tiles + (row - m0) * depth, panels + (column - n0) * depth, depth, c, row, column,
-                                 n1 - column, start, k0 > k.begin);
-          });
+        for_tiles<kTileRows, kPanelVectors>(m0, m1, 0, ceil_div(n1 - n0, kPanel<T>), [&]<int rows, int many>(long row, long p) {
+          finish_tile<sum, rows, many, T>(tiles + (row - m0) * depth, panels + p * kPanel<T> * depth, depth, c, row,
+                                          n0 + p * kPanel<T>, n1 - n0 - p * kPanel<T>, start, first);
+        });
       }
     }
   }
 }
 
-// The columns that multiply_row holds in registers at a time.
-template <class T> constexpr long kRowColumns = kRegisters / 2 * kLanes<T>;
-
-// to[n] = start[n] + sum over k of row[k] matrix[k, n] for some n, from the matrix as it is. `start` null means 0.
-template <class T>
-void multiply_row(const T* row, const T* matrix, long depth, long columns, Range some, const T* start, T* to) {
-  constexpr int vectors = kRegisters / 2;
-  for (long column = some.begin; column < some.end; column += kRowColumns<T>) {
+// to[m][n] = start[n] + sum over k of a[m][k] matrix[k, n] for a block of rows and some n, from the matrix as it is.
+template <int rows, class T>
+void multiply_rows(const T* const (&a)[rows], const T* matrix, long depth, long columns, Range some, const T* start,
+                   T* const (&to)[rows]) {
+  constexpr int most = kRegisters / 2, fit = (kRegisters == 32 ? 24 : 12) / rows, vectors = fit < most ? fit : most;
+  for (long column = some.begin; column < some.end; column += vectors * kLanes<T>) {
     const T* from = matrix + column;
     const long rest = some.end - column;
-    Vector<T> sums[vectors] = {};
-    if (rest >= kRowColumns<T>) {
+    const auto run = [&](auto whole_vectors) {
+      const auto count = [&](int v) { return whole_vectors ? kLanes<T> : rest - v * kLanes<T>; };
+      Vector<T> sums[rows][vectors] = {};
+      for (int v = 0; v < vectors && start && count(v) > 0; v++)
+        for (int m = 0; m < rows; m++) sums[m][v] = load(start + column + v * kLanes<T>, count(v));
       for (long k = 0; k < depth; k++, from += columns) {
-        Vector<T> factor = fill(row[k]);
         ELMAN_UNROLL for (int v = 0; v < vectors; v++) {
+          if (count(v) <= 0) break;
           __builtin_prefetch(from + 8 * columns + v * kLanes<T>);
-          sums[v] += factor * load(from + v * kLanes<T>, kLanes<T>);
+          const Vector<T> b = load(from + v * kLanes<T>, count(v));
+          ELMAN_UNROLL for (int m = 0; m < rows; m++) sums[m][v] = multiply_add(fill(a[m][k]), b, sums[m][v]);
         }
       }
-    } else {
-      for (long k = 0; k < depth; k++, from += columns)
-        for (int v = 0; v * kLanes<T> < rest; v++) sums[v] += row[k] * load(from + v * kLanes<T>, rest - v * kLanes<T>);
-    }
-    for (int v = 0; v < vectors && v * kLanes<T> < rest; v++) {
-      const long at = column + v * kLanes<T>, count = rest - v * kLanes<T>;
-      if (start) sums[v] += load(start + at, count);
-      store(to + at, sums[v], count);
-    }
+      for (int v = 0; v < vectors && count(v) > 0; v++)
+        for (int m = 0; m < rows; m++) store(to[m] + column + v * kLanes<T>, sums[m][v], count(v));
+    };
+    if (rest >= vectors * kLanes<T>) run(std::true_type{});
+    else run(std::false_type{});
   }
 }
 

@@ -1,6 +1,11 @@
 // Vectors as wide as the instruction set that this file is compiled for, and the functions that gates are made of.
 #pragma once
 #include <cmath>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 
 #define ELMAN_INLINE inline __attribute__((always_inline))
 #define ELMAN_UNROLL _Pragma("GCC unroll 16")
@@ -37,6 +42,29 @@ template <class T> constexpr long kLanes = kVectorBytes / static_cast<long>(size
 
 template <class T> ELMAN_INLINE Vector<T> fill(T value) { return value - Vector<T>{}; }
 
+// a b + c, rounded once where the processor can. It is written out, and the compiler is told to fuse nothing by itself
+// (-ffp-contract=off), so that every copy of a formula rounds alike.
+ELMAN_INLINE Vector<float> multiply_add(Vector<float> a, Vector<float> b, Vector<float> c) {
+#if defined(__AVX512F__)
+  return (Vector<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__)
+  return (Vector<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+  return (Vector<float>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
+
+// Doubles are for tests, and compiled for the baseline only.
+ELMAN_INLINE Vector<double> multiply_add(Vector<double> a, Vector<double> b, Vector<double> c) {
+#if defined(__aarch64__)
+  return (Vector<double>)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+  return a * b + c;
+#endif
+}
+
 // The first `count` numbers at `from`; the other lanes are zero. Part of a vector goes by memory: to index lanes of a
 // register would keep the compiler from holding a tile's sums in registers.
 template <class T> ELMAN_INLINE Vector<T> load(const T* from, long count) {
@@ -67,16 +95,18 @@ ELMAN_INLINE Vector<float> exponential(Vector<float> x) {
   using V = Vector<float>;
   x = x > 88.0f ? fill(88.0f) : x;
   x = x < -87.0f ? fill(-87.0f) : x;
-  V shifted = x * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: the low bits now hold round(x / ln 2)
+  const V magic = fill(12582912.0f);                          // 1.5 * 2^23
+  V shifted = multiply_add(x, fill(1.44269504f), magic);      // the low bits now hold round(x / ln 2)
   V scale = (V)(((Bits<float>)shifted + 127) << 23);
-  V n = shifted - 12582912.0f;
-  V r = x - n * 0.693359375f + n * 2.12194440e-4f;
-  V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  return (p * (r * r) + r + 1.0f) * scale;
+  V n = shifted - magic;
+  V r = multiply_add(n, fill(-0.693359375f), x);
+  r = multiply_add(n, fill(2.12194440e-4f), r);
+  V p = multiply_add(r, fill(1.9875691500e-4f), fill(1.3981999507e-3f));
+  p = multiply_add(p, r, fill(8.3334519073e-3f));
+  p = multiply_add(p, r, fill(4.1665795894e-2f));
+  p = multiply_add(p, r, fill(1.6666665459e-1f));
+  p = multiply_add(p, r, fill(5.0000001201e-1f));
+  return (multiply_add(p, r * r, r) + 1.0f) * scale;
 }
 
 ELMAN_INLINE Vector<double> exponential(Vector<double> x) {
@@ -92,11 +122,11 @@ ELMAN_INLINE Vector<float> hyperbolic_tangent(Vector<float> x) {
   Bits<float> sign = (Bits<float>)x & static_cast<int>(0x80000000);
   V magnitude = (V)((Bits<float>)x ^ sign);
   V z = x * x;
-  V p = z * -5.70498872745e-3f + 2.06390887954e-2f;
-  p = p * z - 5.37397155531e-2f;
-  p = p * z + 1.33314422036e-1f;
-  p = p * z - 3.33332819422e-1f;
-  V near = p * z * x + x;
+  V p = multiply_add(z, fill(-5.70498872745e-3f), fill(2.06390887954e-2f));
+  p = multiply_add(p, z, fill(-5.37397155531e-2f));
+  p = multiply_add(p, z, fill(1.33314422036e-1f));
+  p = multiply_add(p, z, fill(-3.33332819422e-1f));
+  V near = multiply_add(p * z, x, x);
   V far = 1 - 2 / (exponential(magnitude + magnitude) + 1);
   far = (V)((Bits<float>)far | sign);
   return magnitude < 0.625f ? near : far;
