@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_folder(name: str) -> Path:
-    """`$XDG_CACHE_HOME/elman/<name>`, by default below `~/.cache`; made if it is not there.
+    """The folder `$XDG_CACHE_HOME/elman/<name>`, by default below `~/.cache`; it is created if it is missing.
 
     >>> cache_folder("tokens").name
     'tokens'

@@ -1,4 +1,4 @@
-"""JAX's compilation cache: a program compiled once starts at once in later processes."""
+"""JAX's compilation cache: a program that was compiled once starts without compilation in later processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def use_compilation_cache() -> None:
     if jax.config.values["jax_compilation_cache_dir"] is None and not os.environ.get("ELMAN_NO_CACHE"):
         try:
             folder = cache_folder("jax")
-        except OSError:  # no home to write to: every process compiles anew
+        except OSError:  # no folder to write to: every process compiles anew
             return
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # the many small programs as well
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # small programs are cached as well

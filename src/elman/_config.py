@@ -1,4 +1,4 @@
-"""Typed, frozen settings: one class is the API, the command line's help and the saved JSON."""
+"""Typed, frozen settings: one class defines the API, the command line's help and the saved JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from elman._errors import ConfigError, nearest
 
 
 class _NearestName(msgspec.StructMeta, ABCMeta):
-    """Turns an unknown keyword into an error that names the nearest option."""
+    """The metaclass of settings: an unknown keyword is an error that names the nearest option."""
 
     def __call__(cls, *args: Any, **settings: Any) -> Any:
         known = cls.__struct_fields__  # type: ignore[attr-defined]
@@ -24,7 +24,7 @@ class _NearestName(msgspec.StructMeta, ABCMeta):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, metaclass=_NearestName):
-    """Base of all settings. Ranges are part of the field types and are checked once, here.
+    """Base class of all settings. Ranges are part of the field types and are checked once, here.
 
     Raises:
         ConfigError: an unknown option (names the nearest) or a value outside its range.
@@ -45,7 +45,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 msgspec.structs.force_setattr(self, name, converted)
 
     def to_builtins(self) -> dict[str, Any]:
-        """A dictionary of plain values, ready for JSON; `Config(**values)` takes it back."""
+        """The settings as a dictionary of plain values, ready for JSON; `Config(**values)` restores them."""
         return msgspec.to_builtins(self)
 
 

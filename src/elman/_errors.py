@@ -1,4 +1,4 @@
-"""The error tree. A message says what was expected, what came, and how to mend it."""
+"""The error classes. A message says what was expected, what came, and how to mend it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 
 class ElmanError(Exception):
-    """Everything that elman raises on purpose. `exit_code` is what the command line returns."""
+    """Base class of all errors that elman raises on purpose. `exit_code` is the exit status of the command line."""
 
     exit_code = 1
 
 
 class InputError(ElmanError):
-    """What was given cannot be used; nothing was written or lost."""
+    """An input that cannot be used; nothing was written or lost."""
 
     exit_code = 2
 
@@ -24,18 +24,18 @@ class ConfigError(InputError):
 
 
 class DataError(InputError):
-    """A file or text that cannot be read, or is not enough."""
+    """A file or text that cannot be read, or is too short."""
 
 
 class VocabularyError(DataError):
-    """A token that the vocabulary does not hold: `token`, at `place` of the text."""
+    """A token that is not in the vocabulary: `token`, at position `place` of the text."""
 
     token: str = ""
     place: int = 0
 
     @classmethod
     def at(cls, token: str, place: int, text: str) -> VocabularyError:
-        """The error for the character `token`, counted from 0, of the text that is called `text`."""
+        """The error for the character `token` at position `place`, counted from 0, of the text named `text`."""
         error = cls(
             f"{text}: the vocabulary has no {token!r} (U+{ord(token):04X}), character {place + 1:,}; leave it out, "
             "or skip such characters with --unknown skip (unknown='skip')"
@@ -49,15 +49,15 @@ class ShapeError(InputError):
 
 
 class ArtefactError(InputError):
-    """A saved model that is damaged, foreign, newer than this elman, or could not be written."""
+    """A saved model that is damaged, not elman's, newer than this elman, or could not be written."""
 
 
 class NonFiniteError(ElmanError):
-    """A loss or gradient became infinite or not a number; the last good state was kept."""
+    """A loss or gradient that became infinite or not a number; the last good state was kept."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped by Ctrl-C or SIGTERM, after its state was saved where it could be.
+    """Training that was stopped by Ctrl-C or SIGTERM, after its state was saved if there is a place for it.
     `fitted` is the model so far."""
 
     def __init__(self, message: str, fitted: Any = None):
@@ -76,12 +76,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def one_of(option: str, value: str, known: Iterable[str]) -> None:
-    """Refuses a `value` of `option` that is not in `known`.
+    """Checks that the `value` of `option` is in `known`.
 
     >>> one_of("activation", "tanh", ["tanh", "relu"])
 
     Raises:
-        ConfigError: names what there is, and the nearest.
+        ConfigError: it is not; the message lists `known` and the nearest name.
     """
     known = list(known)
     if value not in known:
@@ -89,7 +89,7 @@ def one_of(option: str, value: str, known: Iterable[str]) -> None:
 
 
 def counted(count: int, unit: str) -> str:
-    """A number of things in words.
+    """A count with its unit, in the singular or plural.
 
     >>> counted(1, "text"), counted(2000, "text"), counted(0, "series")
     ('1 text', '2,000 texts', '0 series')
@@ -98,7 +98,7 @@ def counted(count: int, unit: str) -> str:
 
 
 def plural(unit: str) -> str:
-    """What several of a unit are called.
+    """The plural of a unit's name.
 
     >>> plural("word"), plural("series")
     ('words', 'series')

@@ -1,4 +1,4 @@
-"""The axes and types that signatures name.
+"""The axes and types named in signatures.
 
 | axis | means |
 |---|---|
@@ -7,7 +7,7 @@
 | feature | numbers at one step |
 | hidden | units of a recurrent layer |
 | gates | gate blocks of a recurrent layer, side by side: 4 hidden for an LSTM |
-| vocab | tokens that a model knows, index 0 being padding for characters and words |
+| vocab | tokens of the vocabulary; index 0 is padding for characters and words |
 
 Public arrays are batch first. Inside a recurrence, time comes first.
 """
@@ -17,13 +17,13 @@ from __future__ import annotations
 from typing import Any, Literal
 
 Carry = Any
-"""Recurrent state: a pytree of arrays, named by the cell (`h`, or `h` and `c`)."""
+"""The recurrent state: a pytree of arrays, named by the cell (`h`, or `h` and `c`)."""
 
 VocabularyKind = Literal["characters", "bytes", "words", "subwords"]
-"""What a token is."""
+"""The unit that a token is."""
 
 Unknown = Literal["error", "skip"]
-"""What to do with a token that a vocabulary does not hold."""
+"""The treatment of a token that is not in the vocabulary."""
 
 Padding = Literal["right", "left"]
 """The side of a sequence that its padding is on."""

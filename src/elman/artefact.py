@@ -4,13 +4,13 @@
 |---|---|
 | `model.json` | format version, task, training settings, measures, versions |
 | `weights.safetensors` | the weights, by name |
-| `codec.json` | what turns raw data to arrays and back |
-| `memory.json`, `memory.safetensors` | what the model remembers of the data, where it goes on from there |
-| `training/` | state to resume from: optimiser, carry, place in the text; gone once training is done |
+| `codec.json` | the codec, which turns raw data into arrays and back |
+| `memory.json`, `memory.safetensors` | last rows of the data and the state after them, for models that continue there |
+| `training/` | state to resume from: optimiser, carry, place in the text; deleted once training is done |
 | `manifest.json` | sha256 and size of each of the above |
 
-A directory is written beside its place and moved in when it is complete and on disk. The one before it is moved aside
-first: if the machine stops between these two moves, it is read from there, and the next `write` puts it back.
+A new artefact is written beside its place and moved there when it is complete and on disk. The old one is moved aside
+first: if the machine stops between these two moves, `read` reads it from there, and the next `write` puts it back.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _STATE, _STATE_ARRAYS = "training/state.json", "training/state.safetensors"
 _FILES = (_MODEL, _CODEC, _WEIGHTS, _MEMORY, _MEMORY_ARRAYS, _STATE, _STATE_ARRAYS)
 
 ATTEMPTS = 5
-"""How often an artefact that is replaced while it is read is read again."""
+"""The number of attempts to read an artefact that is replaced while it is read."""
 
 Arrays = Mapping[str, np.ndarray]
 
 
 class State(msgspec.Struct, frozen=True):
-    """A state to go on from: of training, or of a model that has read what came so far."""
+    """A state to continue from: of training, or of a model after the data that it has read."""
 
     values: dict[str, Any]
     arrays: Arrays
@@ -74,10 +74,10 @@ class _Manifest(msgspec.Struct, frozen=True):
 
 
 def write(path: Path, saved: Saved) -> None:
-    """Writes `saved` to the directory `path`, in place of an artefact that is there.
+    """Writes `saved` to the directory `path`, and replaces an artefact that is there.
 
     Raises:
-        ArtefactError: the directory holds something else, or could not be written; what was there stays whole.
+        ArtefactError: the directory holds something else, or could not be written; its old contents stay whole.
     """
     path = _resolved(path)
     beside = path.with_name(f".{path.name}.new")
@@ -96,12 +96,12 @@ def write(path: Path, saved: Saved) -> None:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is anything at `path`, or an artefact that was moved aside from there when the machine stopped."""
+    """True if anything is at `path`, or an artefact that was moved aside from there when the machine stopped."""
     return _found(path) is not None
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
-    """Raises `ArtefactError` where something is at `path` that was not to be overwritten, or never is."""
+    """Raises `ArtefactError` if `path` holds an artefact and `force` is not set, or anything that is no artefact."""
     found = _found(path)
     if found is not None and not force:
         moved = f" as {found}, moved aside when a save was cut off" if found == _aside(_resolved(path)) else ""
@@ -113,7 +113,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
 
 
 def read(path: Path, *, with_state: bool = False) -> Saved:
-    """The contents of the artefact at `path`, every file checked against the manifest.
+    """Reads the artefact at `path` and checks every file against the manifest.
 
     Raises:
         ArtefactError: not an artefact, a newer format, or a damaged file, named.
@@ -122,8 +122,8 @@ def read(path: Path, *, with_state: bool = False) -> Saved:
 
 
 def check(path: Path) -> dict[str, bytes]:
-    """The files of the artefact by name, after their hashes were found right. One that is replaced while it is read is
-    read again.
+    """Reads the files of an artefact, by name, and checks their hashes. An artefact that is replaced meanwhile is read
+    again.
 
     Raises:
         ArtefactError: as `read`.
@@ -140,7 +140,7 @@ def check(path: Path) -> dict[str, bytes]:
 
 
 def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> Saved:
-    """The contents of files that `check` returned; `path` is for messages."""
+    """Decodes the files that `check` returned; `path` is for messages."""
     memory = state = None
     if _MEMORY in files:
         memory = State(_json(path, _MEMORY, files), _arrays(path, _MEMORY_ARRAYS, files))
@@ -166,7 +166,7 @@ def _resolved(path: Path) -> Path:
 
 
 def _found(path: Path) -> Path | None:
-    """Where the artefact of `path` lies: there, or moved aside."""
+    """The place of the artefact of `path`: there, or moved aside; None if it is at neither."""
     resolved = _resolved(path)
     try:
         return next((place for place in (resolved, _aside(resolved)) if place.exists()), None)
@@ -183,7 +183,7 @@ def _manifest(place: Path) -> _Manifest | None:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Raises where `path` holds anything that no artefact holds, which replacing it would delete."""
+    """Raises `ArtefactError` if `path` holds anything else than an artefact, which replacing it would delete."""
     if not path.exists():
         return
     if _manifest(path) is None:
@@ -196,7 +196,7 @@ def _refuse_foreign(path: Path) -> None:
 
 
 def _identity(place: Path | None) -> tuple[Path, int] | None:
-    """What changes when an artefact is replaced: where it lies, and its folder's number in the file system."""
+    """The identity of an artefact, which changes when it is replaced: its path and the inode of its folder."""
     try:
         return None if place is None else (place, place.stat().st_ino)
     except OSError:
@@ -236,7 +236,7 @@ def _content(name: Path, place: Path, entry: _Entry) -> bytes:
 
 
 def named_arrays(tree: Any) -> dict[str, np.ndarray]:
-    """The arrays of a tree by path, such as `layers.cells.0.kernel`, contiguous as safetensors needs them.
+    """The arrays of a pytree by path, such as `layers.cells.0.kernel`, contiguous as safetensors needs them.
 
     >>> list(named_arrays({"a": [np.zeros(2), np.ones(1)]}))
     ['a.0', 'a.1']
@@ -245,10 +245,10 @@ def named_arrays(tree: Any) -> dict[str, np.ndarray]:
 
 
 def fill(tree: Any, arrays: Arrays, *, what: str) -> Any:
-    """`tree` (of arrays or shapes) with its leaves taken from `arrays` by name.
+    """A copy of `tree` (of arrays or shapes) with its leaves taken from `arrays` by name.
 
     Raises:
-        ArtefactError: a missing name or another shape or type.
+        ArtefactError: a name is missing or unknown, or a shape or type differs.
     """
     import jax
 
@@ -300,7 +300,7 @@ def _write_files(folder: Path, saved: Saved) -> None:
 
 
 def _recover(path: Path) -> None:
-    """Puts back an artefact that was moved aside when the machine stopped."""
+    """Moves an artefact back that was moved aside when the machine stopped."""
     aside = _aside(path)
     if aside.exists() and path.exists():
         shutil.rmtree(aside)
@@ -327,7 +327,7 @@ def _aside(path: Path) -> Path:
 
 
 def _sync(directory: Path) -> None:
-    """Makes renames in a directory last; not every system can."""
+    """Makes renames in a directory durable; only POSIX systems can."""
     if os.name == "posix":
         descriptor = os.open(directory, os.O_RDONLY)
         try:

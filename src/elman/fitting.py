@@ -1,4 +1,4 @@
-"""Training a task on data: events to a reporter, states to disk, and a stop that loses nothing."""
+"""Training of a task on data: reports its events, saves its states, and stops without loss."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from elman.training.settings import Training, suited
 from elman.training.state import Progress, TrainState
 
 CHANGEABLE = ("checkpoint_seconds", "learning_rate", "clip")
-"""Settings that a resumed run may change: how often it is saved, and the mends of a run that diverged."""
+"""Settings that a resumed run may change: how often it is saved, and the remedies for a run that diverged."""
 
 
 def fit(
@@ -41,16 +41,16 @@ def fit(
     """Trains `task` on `data` and returns the model of the best evaluation.
 
     Args:
-        task: what to learn, and with which network.
-        data: what `task.read` returned.
-        out: artefact directory, kept up to date while training goes on; None keeps everything in memory.
+        task: the task to learn, and the network to learn it with.
+        data: the data that `task.read` returned.
+        out: the artefact directory, updated during training; None keeps everything in memory.
         force: overwrite an artefact at `out`.
-        resume: go on from the state at `out`; task, data and settings must be the same.
-        report: takes the events; by default a progress bar where there is a terminal.
+        resume: continue from the state at `out`; task, data and settings must be the same.
+        report: receives the events; by default a progress bar if there is a terminal.
         settings: the fields of `Training`, such as `minutes=5` or `epochs=10, seed=1`.
 
     Raises:
-        ConfigError: an unknown or impossible setting, or one that differs from the run to be resumed.
+        ConfigError: an unknown or impossible setting, or one that differs from the run to resume.
         ArtefactError: `out` exists, cannot be written, or has nothing to resume.
         NonFiniteError: a loss or gradient that is not finite; `out` keeps the last good state.
         Interrupted: Ctrl-C or SIGTERM; `out` keeps the state, and the exception the model.
@@ -60,7 +60,7 @@ def fit(
     >>> fitted.measures["step"], fitted.task.cell
     (5, 'GRU')
     """
-    from elman.training.loop import train  # here, since equinox and optax are not needed to name `elman.fit`
+    from elman.training.loop import train  # here, so that importing `elman.fit` needs neither equinox nor optax
 
     use_compilation_cache()
     given = {name for name, value in settings.items() if value is not None}
@@ -75,7 +75,7 @@ def fit(
     else:
         task, state, measures = task.settled(data), None, {}
 
-    reporter = report or default_reporter()  # a bar says what it waits for from here on
+    reporter = report or default_reporter()  # from here on, a bar says what it waits for
     try:
         if state is None:
             state, note = _new(task, data, training)
@@ -108,8 +108,8 @@ def fit(
 
 
 def _save(place: Path, saved: artefact.Saved, event: Event, reporter: Reporter) -> None:
-    """Writes the artefact. A checkpoint that cannot be written is reported and tried again by the next, unless it is
-    the first: then the place is wrong."""
+    """Writes the artefact. A checkpoint that cannot be written is reported, and the next one tries again; but the first
+    one raises, since its place is wrong."""
     try:
         artefact.write(place, saved)
     except ArtefactError as error:
@@ -119,7 +119,7 @@ def _save(place: Path, saved: artefact.Saved, event: Event, reporter: Reporter) 
 
 
 def unfinished(place: Path) -> tuple[dict[str, Any], Task, Training]:
-    """The state, task and settings of the run to be resumed at `place`.
+    """The state, task and settings of the unfinished run at `place`.
 
     Raises:
         ArtefactError: no artefact, or one whose training is complete.
@@ -129,10 +129,10 @@ def unfinished(place: Path) -> tuple[dict[str, Any], Task, Training]:
 
 
 def _fitted(task: Task[F], data: Data, training: Training, state: TrainState, measures: dict[str, Any]) -> F:
-    """The best model so far; before the first evaluation, the latest."""
+    """The best model so far, or the latest one before the first evaluation."""
     best = state.model if state.progress.best_objective is None else state.best
     measures = measures | {"seconds": round(state.progress.seconds, 1)}
-    model = jax.device_put(jax.tree.map(np.array, best))  # copies, which need no compiled program
+    model = jax.device_put(jax.tree.map(np.array, best))  # copies without a compiled program
     return fitted_class(task)(task=task, codec=data.codec, model=model, training=training, measures=measures)
 
 
@@ -170,7 +170,7 @@ def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> 
     for then, now in ((before.task, task), (before.training, training)):
         for name, value in then.to_builtins().items():
             given = now.to_builtins()[name]
-            chosen = now is task and given is None  # left to the data, which has not changed
+            chosen = now is task and given is None  # the option is chosen by the data, which has not changed
             if given != value and not chosen and name not in CHANGEABLE:
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
     run = f"{place}, which was training on {kept.values['source']}"
@@ -197,8 +197,8 @@ def _read_unfinished(place: Path) -> tuple[artefact.Saved, artefact.State]:
 
 @contextmanager
 def _stop_requests() -> Generator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C stops at once. Elsewhere than in the main thread, where
-    signals cannot be caught, it is never set."""
+    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C stops at once. Outside the main thread it is never set,
+    since signals cannot be caught there."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop

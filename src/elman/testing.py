@@ -1,23 +1,23 @@
-"""The conformance table for anyone's cell: what `unroll` promises, checked with numbers.
+"""The conformance checks for any cell: the promises of `unroll`, checked with numbers.
 
 | check | what holds |
 |---|---|
-| contract | the cell can be made and stepped, and `step` keeps the carry's structure, shapes and types |
-| values | `unroll` gives what a plain loop over `step` gives, one sequence and one step at a time, in float64 |
-| loop | and what a NumPy loop of your own gives, where you give one |
-| single | float32 gives the same up to its rounding |
-| gradients | by weights, inputs and carry, those of central differences |
-| chunks | two halves, the carry handed on, give the whole |
-| padding | on either side, of any content, it changes no value and no gradient, for empty sequences too |
-| resets | start afresh, and no gradient passes them |
-| reverse | is the forward run of the flipped sequence |
-| jit | gives what eager gives |
+| contract | the cell can be built and stepped, and `step` keeps the carry's structure, shapes and types |
+| values | `unroll` equals a plain loop over `step`, one sequence and one step at a time, in float64 |
+| loop | `unroll` equals your own NumPy loop, if you pass one |
+| single | float32 gives the values of float64 up to its rounding |
+| gradients | with respect to weights, inputs and carry, they equal central differences |
+| chunks | two halves, with the carry passed on, give the whole |
+| padding | on either side, with any content, it changes no value and no gradient, for empty sequences too |
+| resets | they restart the state, and no gradient passes them |
+| reverse | the result equals that of the flipped sequence |
+| jit | compiled and eager calls give the same |
 | traces | cells of equal sizes share one compiled program |
 | rows | a sequence gives the same alone as in its batch |
-| taps | `tap` changes no value and shows the carry and the gates that a plain loop meets |
+| taps | `tap` changes no value and returns the carry and the gates of a plain loop |
 | engines | every engine that serves the cell gives the values and gradients of `scan` |
 
-Values are compared in float64 unless said otherwise, from a state that the cell itself reached.
+Values are compared in float64 unless the table says otherwise, from a state that the cell itself reached.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ from elman.recurrence import start_carry, tap, unroll
 from elman.recurrence.unroll import Engine
 
 Loop = Callable[[Any, np.ndarray], np.ndarray]
-"""(cell, xs of one sequence: time feature) -> outputs: time hidden; the cell's weights are float64 NumPy arrays."""
+"""A NumPy loop: (cell, xs of one sequence: time feature) -> outputs: time hidden; the weights are float64 arrays."""
 
 BATCH, TIME = 3, 6
 LENGTHS = (TIME, 2, 0)
 EXACT, SINGLE, SLOPE = 1e-9, 2e-5, 1e-6
-"""Differences allowed between float64 runs, to float32, and to central differences; for each unit of 1 + |value|."""
+"""The largest allowed differences between float64 runs, to float32, and to central differences, per 1 + |value|."""
 
 _STEP = 1e-5  # of central differences: balances their truncation and rounding in float64
 _MOST_SLOPES = 1000
 
 
 class CellError(AssertionError):
-    """A cell that fails checks: `failed` has the message of each, by its name."""
+    """A cell that fails checks: `failed` has the message of each failed check, by name."""
 
     def __init__(self, cell: str, failed: dict[str, str]):
         table = "".join(f"\n- {name}: {message}" for name, message in failed.items())
@@ -73,11 +73,11 @@ def check_cell(
 
     Args:
         kind: a cell's class, or any function that builds one.
-        input_size, hidden_size: small sizes that the cell takes; unequal ones find more.
-        loop: the cell once more, written in NumPy from its equations: `loop(cell, xs) -> ys` of one sequence, where
-            the cell's weights are float64 NumPy arrays. It makes the check of values independent of `step`.
+        input_size, hidden_size: small sizes that the cell accepts; unequal ones find more faults.
+        loop: the same cell, written in NumPy from its equations: `loop(cell, xs) -> ys` of one sequence, where the
+            cell's weights are float64 NumPy arrays. It makes the check of values independent of `step`.
         fixed: names of weights that never learn; their gradients must be zero.
-        seed: of weights and inputs. Noise is added to every weight, so that no term of an equation is zero.
+        seed: the seed of weights and inputs. Noise is added to every weight, so that no term of an equation is zero.
 
     Raises:
         CellError: (an AssertionError) lists every failed check, with the largest difference and its place. Where
@@ -135,11 +135,11 @@ def check_cell(
         raise CellError(name, failed)
 
 
-# What is tried
+# The cell under test
 
 
 class _Trial(NamedTuple):
-    """A cell of random weights in float64, its inputs, a carry that it reached on others, and a jitted `unroll`."""
+    """A cell with random float64 weights, its inputs, a carry reached on other inputs, and a jitted `unroll`."""
 
     cell: Cell
     xs: jax.Array
@@ -151,11 +151,11 @@ class _Trial(NamedTuple):
 
 
 def _trial(build: Callable[[int], Cell], loop: Loop | None, fixed: tuple[str, ...], seed: int) -> _Trial:
-    # A function of its own, so that nothing compiled for another trial is met again.
+    # A new function for each trial, so that no program compiled for another trial is reused.
     run = jax.jit(lambda *arguments, reverse=False: unroll(*arguments, reverse=reverse), static_argnames="reverse")
     with jax.enable_x64(True):
         cell = _as(jnp.float64, _shaken(build(seed), seed))
-        # Numbers that float32 holds, so that the run in float32 starts from the very same.
+        # Numbers that float32 represents exactly, so that the run in float32 starts from the same ones.
         numbers = np.random.default_rng(seed).normal(size=(2, BATCH, TIME, cell.input_size)).astype(np.float32)
         xs, others = jnp.asarray(numbers, jnp.float64)
         carry, _ = unroll(cell, others, engine="scan")
@@ -172,7 +172,7 @@ def _shaken(cell: Cell, seed: int) -> Cell:
 
 
 def _as(real: Any, tree: Any) -> Any:
-    """The leaves in the precision of `real`, float32 or float64."""
+    """Casts the leaves to the precision of `real`, float32 or float64."""
     wide = real == jnp.float64
     types = {"f": real, "c": jnp.complex128 if wide else jnp.complex64, "i": jnp.int64 if wide else jnp.int32}
 
@@ -193,12 +193,13 @@ def _contract(cell: Cell) -> None:
     if kept != came:
         raise AssertionError(f"in float64, step gives the carry {came}; expected {kept}, as init_carry does")
     if y.dtype != jnp.float64:
-        raise AssertionError(f"in float64, step puts out {y.dtype}; expected float64")
+        raise AssertionError(f"in float64, step outputs {y.dtype}; expected float64")
 
 
 def _run(checks: dict[str, Callable[[Any], None]], trial: Any) -> dict[str, str]:
-    """The messages of the checks that failed. What a check raises else is a failure too, told once for all checks."""
-    failed, told = {}, {}
+    """Runs the checks; returns the messages of those that failed. Any exception is a failure, reported in full for the
+    first check that raises it."""
+    failed, first = {}, {}
     for name, check in checks.items():
         try:
             check(trial)
@@ -206,8 +207,8 @@ def _run(checks: dict[str, Callable[[Any], None]], trial: Any) -> dict[str, str]
             failed[name] = str(error)
         except Exception as error:  # whatever the cell raises
             message = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
-            failed[name] = f"as {told[message]}" if message in told else message
-            told.setdefault(message, name)
+            failed[name] = f"as {first[message]}" if message in first else message
+            first.setdefault(message, name)
     return failed
 
 
@@ -320,10 +321,10 @@ def _rows(t: _Trial) -> None:
 
 
 def _taps(t: _Trial) -> None:
-    carry, ys, seen = tap(t.cell, t.xs)
+    carry, ys, tapped = tap(t.cell, t.xs)
     expected_carry, expected = t.run(t.cell, t.xs, None)
     _same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, EXACT)
-    _same({"tap": seen}, {"tap": _plain_loop(t.cell, t.xs)[1]}, EXACT)
+    _same({"tap": tapped}, {"tap": _plain_loop(t.cell, t.xs)[1]}, EXACT)
 
 
 def _engines(t: _Trial) -> None:
@@ -365,7 +366,7 @@ _CHECKS: dict[str, Callable[[_Trial], None]] = {
 # Ways to run a cell
 
 Run = Callable[[Cell, jax.Array, Any], tuple[Any, jax.Array]]
-"""(cell, xs, carry) -> (carry, ys)"""
+"""A way to run a cell: (cell, xs, carry) -> (carry, ys)."""
 
 
 def _with(**options: Any) -> Run:
@@ -381,7 +382,7 @@ def _serves(engine: Engine, t: _Trial, options: dict[str, Any]) -> bool:
 
 
 def _apart(pieces: list[list[tuple[int, int]]], *, reverse: bool = False) -> Run:
-    """Each sequence by itself, its pieces (first, end) one after the other, each but the first from a fresh state;
+    """A way to run each sequence by itself, its pieces (first, end) in turn, each but the first from a fresh state;
     outputs between them are zero."""
 
     def run(cell: Cell, xs: jax.Array, carry: Any) -> tuple[Any, jax.Array]:
@@ -391,8 +392,8 @@ def _apart(pieces: list[list[tuple[int, int]]], *, reverse: bool = False) -> Run
             for place, (first, end) in enumerate(spans):
                 now = start_carry(cell, 1) if place else now
                 if end > first:
-                    now, found = unroll(cell, xs[row : row + 1, first:end], now, reverse=reverse, engine="scan")
-                    ys = ys.at[row, first:end].set(found[0])
+                    now, outputs = unroll(cell, xs[row : row + 1, first:end], now, reverse=reverse, engine="scan")
+                    ys = ys.at[row, first:end].set(outputs[0])
             last.append(now)
         return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *last), ys
 
@@ -400,7 +401,7 @@ def _apart(pieces: list[list[tuple[int, int]]], *, reverse: bool = False) -> Run
 
 
 def _plain_loop(cell: Cell, xs: jax.Array) -> tuple[jax.Array, dict[str, Any]]:
-    """The outputs of `step` in a Python loop, from `init_carry`, and the states and gates that `tap` is to show."""
+    """The outputs of `step` in a Python loop, from `init_carry`, and the states and gates that `tap` must return."""
     rows = []
     for row in xs:
         carry, steps = cell.init_carry(), []
@@ -417,25 +418,25 @@ def _plain_loop(cell: Cell, xs: jax.Array) -> tuple[jax.Array, dict[str, Any]]:
 
 
 def _outcome(run: Run, t: _Trial) -> dict[str, Any]:
-    """Outputs, last carry, and gradients of a loss that depends on every one of them."""
+    """The outputs, the last carry, and the gradients of a loss that depends on all of these numbers."""
     numbers, rebuild = _real_numbers((t.cell, t.xs, t.carry))
 
     def loss(numbers: Any) -> tuple[jax.Array, tuple]:
-        found = run(*rebuild(numbers))
-        return _weighed(found), found
+        result = run(*rebuild(numbers))
+        return _weighed(result), result
 
     (_, (carry, ys)), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(numbers)
     return {"ys": ys, "carry": carry, "gradient": dict(zip(("cell", "xs", "carry"), gradient, strict=True))}
 
 
-def _weighed(found: Any) -> jax.Array:
-    """The sum of all numbers, each with a weight of its own."""
-    vector, _ = ravel_pytree(_real_numbers(found)[0])
+def _weighed(tree: Any) -> jax.Array:
+    """The weighted sum of all numbers of a tree, each with a weight of its own."""
+    vector, _ = ravel_pytree(_real_numbers(tree)[0])
     return vector @ jnp.cos(jnp.arange(vector.size, dtype=vector.dtype))
 
 
 def _real_numbers(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """The floating leaves of a tree, complex ones as two, and the way back."""
+    """The floating leaves of a tree, complex ones as two real ones, and the function that restores the tree."""
     floating, rest = eqx.partition(tree, eqx.is_inexact_array)
 
     def split(leaf: Any) -> Any:
@@ -448,7 +449,7 @@ def _real_numbers(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
 
 
 def _same(got: Any, expected: Any, allowed: float, what: str = "") -> None:
-    """Raises an AssertionError that names the largest difference of two trees and its place."""
+    """Raises an AssertionError that names the largest difference between two trees and its place."""
     if jax.tree.structure(got) != jax.tree.structure(expected):
         raise AssertionError(f"{what}{jax.tree.structure(got)}; expected {jax.tree.structure(expected)}")
     worst, message = allowed, ""
