@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Three characters, and the fourth
 #
-# A network reads three characters and names the one that comes after. It is the smallest step towards a recurrent
-# network: the same two layers are used again and again, once for each character.
+# A network reads three characters and predicts the next one. It is the smallest step towards a recurrent network: the
+# same two layers are used again and again, once for each character.
 #
-# **You need** a little Python, and to know that a dense layer is a product with a matrix, plus a bias, and that Adam
-# changes weights against the gradient of a loss.
+# **You need** a little Python, and to know that a dense layer multiplies by a matrix and adds a bias, and that Adam is
+# an optimiser that lowers a loss by its gradient.
 
 # %%
 import jax
@@ -26,8 +26,7 @@ print(text.note)
 # %% [markdown]
 # ## Characters as numbers
 #
-# Each character gets a number, in the order of the alphabet; 0 stays free for padding. The text in numbers is all that
-# the network will ever see.
+# Each character gets a number, in sorted order; 0 is reserved for padding. The network sees only these numbers.
 
 # %%
 characters = Characters.of([text.characters])
@@ -36,8 +35,9 @@ print(f"{characters.size} numbers, padding included")
 print(ids[:10].tolist(), "is", repr(characters.decode(ids[:10])))
 
 # %% [markdown]
-# Three columns of inputs, and one of answers: every third place of the text begins a new example, so that the fourth
-# character of one example is the first of the next. The last two examples are dropped, as in the printed lesson.
+# There are three columns of inputs and one of targets. Every third position of the text begins a new example, so that
+# the fourth character of one example is the first of the next. The last two examples are dropped, as in the printed
+# lesson.
 
 # %%
 starts = np.arange(0, len(ids) - 1 - 3, 3)[:-2]
@@ -48,18 +48,19 @@ print("y ", y[:4], y.shape)
 # %% [markdown]
 # ## The network
 #
-# - An **embedding**: 42 numbers for each character, learnt like all else.
+# - An **embedding**: 42 numbers for each character, learnt like all other weights.
 # - The **input layer**, from 42 to 256, with relu: the green arrows. All three characters share it.
 # - The **hidden layer**, from 256 to 256, with tanh: the orange arrows, from one hidden state to the next.
 # - The **output layer**, from 256 to one number for each character: the blue arrow.
 #
-# A state is the sum of the two arrows that meet in it. Arrows of one colour are one layer, with one set of weights.
+# A hidden state is the sum of the two arrows that meet in it. Arrows of one colour are one layer, with one set of
+# weights.
 
 # %%
 draw_steps(["character 1", "character 2", "character 3"], ["", "", "character 4"], "01-network")
 
 # %% [markdown]
-# `three_characters` is the network between embedding and output.
+# `three_characters` is the part of the network between the embedding and the output layer.
 
 # %%
 HIDDEN, FACTORS = 256, 42
@@ -76,14 +77,14 @@ for name, part in model.items():
 
 @jax.jit
 def scores(model, c1, c2, c3):
-    """One number for each character that may come next: the logarithm of its probability, but for a constant."""
+    """The logits of the next character: the logarithms of its probabilities, up to a constant."""
     vectors = model["embedding"](jnp.stack([c1, c2, c3], axis=1))
     hidden = model["network"](vectors[:, 0], vectors[:, 1], vectors[:, 2])
     return model["output"](hidden)
 
 
 # %% [markdown]
-# The drawing, in numbers: written out by hand, layer after layer, the network gives the same state.
+# The same network written out by hand, layer after layer as in the drawing, gives the same state.
 
 # %%
 cell = model["network"].cell
@@ -106,7 +107,7 @@ print(f"largest difference from the drawing: {difference:.1e}")
 # ## Training
 #
 # The loss is the cross-entropy: minus the logarithm of the probability that the network gave to the right character. A
-# guess that gives all characters the same probability has the loss ln(number of characters).
+# uniform guess, the same probability for all characters, has the loss ln(number of characters).
 
 
 # %%
@@ -128,25 +129,25 @@ draw_losses({"three characters": losses}, "01-losses")
 
 
 # %% [markdown]
-# ## What does it say?
+# ## What does it predict?
 
 
 # %%
 def next_character(three):
     logits = scores(trained, *(jnp.array([number]) for number in characters.encode(three)))
-    return characters.token(int(logits[0, 1:].argmax()) + 1)  # from 1: padding is no answer
+    return characters.token(int(logits[0, 1:].argmax()) + 1)  # from 1: padding is never predicted
 
 
 answers = {three: next_character(three) for three in ("phi", " th", " an")}
 print(answers)
 
 # %% [markdown]
-# The printed run answered all three with a space, after sixteen epochs. Its learning rate began at 1e-6 and stayed
-# there. `model.optimizer.kr = 0.01` is a slip of the finger, which Python takes as a new attribute that nobody reads.
-# `model.optimizer.lr = 0.01`, later on, is spelt rightly, and did nothing either: the Keras of that time built its
-# training function at the first `fit`, with the rate it found then. The network had learnt no more than that spaces are
-# frequent. Here the rate is an argument of the training (`learn(..., optimiser=...)`), and an option that does not
-# exist is an error that helps:
+# The printed run predicted a space in all three cases, after sixteen epochs. Its learning rate began at 1e-6 and stayed
+# there. `model.optimizer.kr = 0.01` is a typing error, which Python accepts as a new attribute that nothing reads.
+# `model.optimizer.lr = 0.01`, later on, is spelt correctly but did nothing either: the Keras of that time built its
+# training function at the first `fit`, with the learning rate set then. The network had learnt only that spaces are
+# frequent. Here the learning rate is an argument of the training (`learn(..., optimiser=...)`), and an unknown option
+# raises an error that suggests the right name:
 
 # %%
 try:
@@ -158,7 +159,7 @@ except elman.ConfigError as error:
 # %% [markdown]
 # ## Try next
 #
-# - Set the learning rate to 1e-6: `import optax`, and `learn(..., optimiser=optax.adam(1e-6))`. See spaces come
-#   back.
-# - Give each of the three places its own embedding, as the printed network did: three tables, and is it better?
+# - Set the learning rate to 1e-6: `import optax`, and `learn(..., optimiser=optax.adam(1e-6))`. The network predicts
+#   spaces again.
+# - Give each of the three positions its own embedding, three tables in all, as the printed network did. Is it better?
 # - Then read four characters: `elman.cells.Unrolled(cell, 4)`. Lesson 2 reads eight.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Eight characters, one layer used eight times
 #
-# The same two layers, written once and used for as many characters as one likes: that is a recurrent network, unrolled.
-# Eight characters go in, the ninth is the answer.
+# The same two layers, defined once and used for any number of characters, are a recurrent network, unrolled. Its inputs
+# are eight characters; it predicts the ninth.
 #
 # **You need** the idea of lesson 1: a layer from each input to its hidden state, a layer from one hidden state to the
 # next, and a sum where they meet.
@@ -28,8 +28,8 @@ ids = characters.encode(text.characters)
 # %% [markdown]
 # ## Windows
 #
-# The text is cut into windows of eight characters. `next_token_windows` gives each window, and the window one character
-# further on, whose last character is the answer. The last two windows are dropped, as in the printed lesson.
+# The text is cut into windows of eight characters. `next_token_windows` returns each window, and the window one
+# character further on, whose last character is the target. The last two windows are dropped, as in the printed lesson.
 
 # %%
 windows, further = next_token_windows(ids, 8)
@@ -40,13 +40,13 @@ print(f"the first eight examples, one a column, and under the line what comes ne
 # %% [markdown]
 # ## The network
 #
-# The hidden layer has relu here, and starts from the **identity**: it begins by handing the state on as it is, and so
-# nothing is lost over eight steps before it has learnt what to keep (Le, Jaitly and Hinton, 2015).
+# The hidden layer has relu here, and its matrix is initialised as the **identity**: at first it passes the state on
+# unchanged, so that nothing is lost over eight steps before it has learnt what to keep (Le, Jaitly and Hinton, 2015).
 #
-# One embedding serves all eight places; the printed network has a table for each of them.
+# One embedding serves all eight positions; the printed network has a table for each of them.
 #
-# From here on the tables have 86 rows, one more than there are numbers: the printed lesson counts so, and its counts of
-# weights are for 86.
+# From here on the tables have 86 rows, one more than the vocabulary has numbers: the printed lesson does so too, and
+# its counts of weights are for 86.
 
 # %%
 HIDDEN, FACTORS, VOCAB = 256, 42, characters.size + 1
@@ -70,8 +70,8 @@ def scores(model, windows):
 
 
 # %% [markdown]
-# Rolled up again, the network is a cell that `elman.unroll` takes along time. It gives the same state, and now the
-# number of characters is no part of it.
+# Rolled up again, the network is a cell, which `elman.unroll` applies at each time step. It gives the same state, and
+# it no longer depends on the number of characters.
 
 # %%
 cell = model["network"].cell
@@ -103,9 +103,9 @@ draw_losses({"unrolled": losses}, "02-losses", printed=(2.5385, 1.8050))
 
 
 # %% [markdown]
-# ## What does it say?
+# ## What does it predict?
 #
-# The printed run answered "e", "t" and "n".
+# The printed run predicted "e", "t" and "n".
 
 
 # %%
@@ -118,8 +118,8 @@ answers = {eight: next_character(eight) for eight in ("for thos", "part of ", "q
 print(answers)
 
 # %% [markdown]
-# Which of the eight does it listen to? One place of every window is filled with characters from other windows; the more
-# the network needs that place, the more the loss rises.
+# Which of the eight characters does it depend on? One position of every window is filled with characters from other
+# windows; the more the network needs that position, the more the loss rises.
 
 # %%
 sample = np.arange(0, examples, 16)
@@ -145,7 +145,7 @@ show(drawing, "02-places")
 # %% [markdown]
 # ## Try next
 #
-# - Start the hidden layer from random numbers: `elman.cells.Unrolled(cell, 8)` with the cell `elman.SummedElman(42,
-#   256, activation="relu", recurrent_start="glorot", key=key)`. How much is lost?
-# - Make windows of 16 characters. What changes in the code, and what in the number of weights?
-# - Lesson 3 lets one line stand for the eight layers.
+# - Initialise the hidden layer with random numbers: `elman.cells.Unrolled(cell, 8)` with the cell
+#   `elman.SummedElman(42, 256, activation="relu", recurrent_start="glorot", key=key)`. How much does the loss rise?
+# - Make windows of 16 characters. What changes in the code, and does the number of weights change?
+# - Lesson 3 replaces the eight layers by one line.

@@ -2,9 +2,9 @@
 # # The same network as one layer
 #
 # The unrolled network of lesson 2 is so common that every toolkit has it as one layer: the simple recurrent network of
-# Elman (1990). One line stands for eight.
+# Elman (1990). One line replaces eight.
 #
-# **You need** lesson 2, or to know what a hidden state is that goes from character to character.
+# **You need** lesson 2, or to know what a hidden state is.
 
 # %%
 import jax
@@ -28,11 +28,11 @@ print(xs.shape, y.shape)
 # %% [markdown]
 # ## The network
 #
-# An embedding, a recurrent layer, an output layer: `LanguageModel` puts them together. The cell is one step of
+# `LanguageModel` combines an embedding, a recurrent layer and an output layer. The cell computes one step,
 #
 #     h = relu(x W + h U + b)
 #
-# and `unroll` does the steps. One thing differs from lesson 2: here the two arrows are added *before* relu.
+# and `unroll` repeats it for every step. One thing differs from lesson 2: here the two arrows are added *before* relu.
 
 # %%
 HIDDEN, FACTORS, VOCAB = 256, 42, characters.size + 1
@@ -40,7 +40,7 @@ SEED = seed()
 
 
 def cell(input_size, hidden_size, *, key):
-    return elman.Elman(input_size, hidden_size, activation="relu", key=key)  # with relu it starts from the identity
+    return elman.Elman(input_size, hidden_size, activation="relu", key=key)  # with relu, U starts as the identity
 
 
 model = LanguageModel(
@@ -71,7 +71,7 @@ for name, count in counts.items():
 # %% [markdown]
 # ## Training
 #
-# The layer gives a score after each character; here only the one after the eighth counts. The state begins at zero for
+# The network outputs logits after each character; here only those after the eighth count. The state begins at zero for
 # every window.
 
 
@@ -93,9 +93,9 @@ draw_losses({"one layer": losses}, "03-losses", printed=(2.7939, 1.6421))
 
 
 # %% [markdown]
-# ## What does it say?
+# ## What does it predict?
 #
-# The printed run answered "a", "t" and "n".
+# The printed run predicted "a", "t" and "n".
 
 
 # %%
@@ -109,8 +109,8 @@ answers = {eight: next_character(eight) for eight in ("this is ", "part of ", "q
 print(answers)
 
 # %% [markdown]
-# Two engines, one answer: the C++ kernel that `unroll` takes where there is one, and the reference engine, a loop in
-# NumPy and float64 that is there to be read.
+# Two engines give the same result: the C++ kernel, which `unroll` uses where there is one, and the reference engine, a
+# readable loop in NumPy and float64.
 
 # %%
 ids = jnp.asarray(xs[:64])
@@ -122,6 +122,6 @@ print(f"largest difference: {difference:.1e}, of states up to {float(abs(fast).m
 # %% [markdown]
 # ## Try next
 #
-# - Take `elman.GRU` for the cell: `LanguageModel(elman.GRU, ...)`. What do the gates cost in weights and in time?
-# - Take tanh, which starts from a rotation. Is the first epoch better, and the last?
-# - Seven of eight scores are thrown away here. Lesson 4 uses them all.
+# - Use the cell `elman.GRU`: `LanguageModel(elman.GRU, ...)`. What do the gates cost in weights and in time?
+# - Use tanh; U is then initialised as a rotation. Is the first epoch better, and the last?
+# - Seven of eight predictions are thrown away here. Lesson 4 uses them all.

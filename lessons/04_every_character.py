@@ -1,8 +1,8 @@
 # %% [markdown]
 # # An answer after every character
 #
-# A network that reads eight characters and names one throws seven chances to learn away. Here it names the next
-# character after each: one window, eight answers, eight times the teaching.
+# A network that reads eight characters and predicts only the ninth wastes seven chances to learn. Here it predicts the
+# next character after each: one window has eight targets.
 #
 # **You need** lesson 2: the network of eight characters, written out.
 
@@ -25,14 +25,14 @@ characters = Characters.of([text.characters])
 windows, further = next_token_windows(characters.encode(text.characters), 8)
 xs, ys = windows[:-2], further[:-2]
 print(xs.shape, ys.shape)
-print(f"eight examples, one a column:\n{xs[:8].T}\nand their answers, moved on by one:\n{ys[:8].T}")
+print(f"eight examples, one a column:\n{xs[:8].T}\nand their targets, shifted by one:\n{ys[:8].T}")
 
 # %% [markdown]
-# ## Where to begin
+# ## The initial state
 #
-# After the first character there must be a state already, so that the second can be added to it like all others. The
-# network begins with an **input of zeros**: the input layer makes relu(b) of it, the start state. As b is learnt, the
-# start is learnt too.
+# The first character needs a state before it, so that it is processed like all others. The network begins with an
+# **input of zeros**: the input layer maps it to relu(b), the initial state. As b is learnt, the initial state is learnt
+# too.
 
 # %%
 drawn = "␣this␣is␣"
@@ -51,7 +51,7 @@ model = {
 
 @jax.jit
 def scores(model, windows):
-    """Eight rows of scores for each window: the output layer is the same after every character."""
+    """The logits of the next character at each of the eight positions: (windows, 8, vocabulary)."""
     vectors = model["embedding"](windows)
     states = model["network"].every_step(*(vectors[:, place] for place in range(8)))
     return jnp.stack([model["output"](state) for state in states], axis=1)
@@ -60,7 +60,7 @@ def scores(model, windows):
 print("scores of 64 windows:", scores(model, jnp.asarray(xs[:64])).shape)
 
 # %% [markdown]
-# Rolled up, the start is what the cell's `init_carry` gives, and `unroll` gives all eight states at once.
+# Rolled up, the cell's `init_carry` returns the initial state, and `unroll` returns all eight states at once.
 
 # %%
 cell = model["network"].cell
@@ -74,7 +74,7 @@ print(f"largest difference between written out and rolled up: {difference:.1e}")
 # %% [markdown]
 # ## Training
 #
-# Eight answers, eight losses. Keras prints their sum; here it is their mean, the loss per character.
+# Eight predictions have eight losses. Keras prints their sum; here it is their mean, the loss per character.
 
 
 # %%
@@ -94,9 +94,9 @@ draw_losses({"eight answers": losses}, "04-losses")
 
 
 # %% [markdown]
-# ## What does it say?
+# ## What does it predict?
 #
-# Printed there: "thet in " after " this is", and "tortiof " after " part of".
+# The printed run predicted "thet in " for " this is", and "tortiof " for " part of".
 
 
 # %%
@@ -109,7 +109,8 @@ answers = {eight: next_characters(eight) for eight in (" this is", " part of")}
 print(answers)
 
 # %% [markdown]
-# The first answers know little, the last ones more. The loss by place shows what each further character is worth:
+# The first predictions are based on few characters, the last on more. The loss by position shows how much each further
+# character helps:
 
 # %%
 sample = np.arange(0, examples, 8)
@@ -131,6 +132,6 @@ show(drawing, "04-places")
 #
 # - Let the state begin at zero: `elman.unroll(cell, vectors, jnp.zeros((len(vectors), HIDDEN)))` in `scores`, with the
 #   cell of `model`. Compare `by_place[0]`.
-# - Train lesson 2's network, which answers once, for the same number of epochs: after eight characters, which of the
-#   two is better? Why could either be?
-# - Lesson 5 has the same as a layer.
+# - Train the network of lesson 2, which predicts once, for the same number of epochs. Which of the two predicts the
+#   ninth character better? Why could either?
+# - Lesson 5 does the same with a layer.

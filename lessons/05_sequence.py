@@ -1,10 +1,11 @@
 # %% [markdown]
 # # A sequence in, a sequence out
 #
-# The recurrent layer gives a state after each character, and the output layer reads each of them. In elman that is what
-# a layer does; there is no switch for it.
+# The recurrent layer outputs a state after each character, and the output layer reads each of them. In elman every
+# recurrent layer does so; it needs no option.
 #
-# **You need** to know what a recurrent layer is (lesson 3), and why one answers after every character (lesson 4).
+# **You need** to know what a recurrent layer is (lesson 3), and why the network predicts after every character (lesson
+# 4).
 
 # %%
 import jax
@@ -28,7 +29,7 @@ print(xs.shape, ys.shape)
 # %% [markdown]
 # ## The network
 #
-# The very network of lesson 3: 102,258 weights for 86 rows. Only the loss looks at all eight answers now.
+# The network is that of lesson 3: 102,258 weights for 86 rows. Only the loss differs: it uses all eight predictions.
 
 # %%
 HIDDEN, FACTORS, VOCAB = 256, 42, characters.size + 1
@@ -68,9 +69,9 @@ draw_losses({"sequence": losses}, "05-losses", printed=(2.4284, 1.7258))
 
 
 # %% [markdown]
-# ## What does it say?
+# ## What does it predict?
 #
-# Printed there: "ahen sn " after " this is".
+# The printed run predicted "ahen sn " for " this is".
 
 
 # %%
@@ -87,7 +88,7 @@ answer = characters.decode(after[:, 1 : characters.size].argmax(-1) + 1)
 print(repr(eight), "->", repr(answer))
 
 # %% [markdown]
-# A row of numbers for each character is hard to read, a picture is not: darker is likelier.
+# A picture of the probabilities is easier to read than rows of numbers: darker is more probable.
 
 # %%
 likely = np.flatnonzero(np.asarray(after).max(0) > 0.05)
@@ -104,8 +105,8 @@ print(f"each row sums to 1: {float(after.sum(1).min()):.6f} to {float(after.sum(
 # %% [markdown]
 # ## Windows are not needed
 #
-# The layer takes any number of characters, and its state is a value: what it read before can be handed on. Two windows
-# with the state between them are one of sixteen.
+# The layer takes any number of characters, and its state is a value that can be passed on. Two windows of eight, with
+# the state passed from the first to the second, give the same result as one window of sixteen.
 
 # %%
 sixteen = jnp.asarray(xs[:2].reshape(1, 16))
@@ -118,6 +119,7 @@ print(f"largest difference: {joint_difference:.1e}")
 # %% [markdown]
 # ## Try next
 #
-# - Let it write: take the likeliest character, append it, ask again. Then draw from the probabilities instead.
-# - Hand the state from one training window to the next. Lesson 7 does, and says what has to be right for it.
-# - Take the embedding away, and give the network a row with one place for each character: lesson 6.
+# - Let it write: take the most probable character, append it, predict again. Then sample from the probabilities
+#   instead.
+# - Pass the state from one training window to the next. Lesson 7 does so, and says what this requires.
+# - Remove the embedding, and give the network one-hot vectors: lesson 6.

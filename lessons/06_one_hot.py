@@ -1,10 +1,10 @@
 # %% [markdown]
 # # One place for each character: one-hot
 #
-# An embedding looks up a row of a table. The same can be said as a product: a vector with a 1 at the character's place
-# and 0 elsewhere, times the table. Here the recurrent layer reads such vectors itself, without a table before it.
+# An embedding looks up a row of a table. This equals a product: a one-hot vector, with 1 at the character's place and 0
+# elsewhere, times the table. Here the recurrent layer reads such vectors directly, without an embedding before it.
 #
-# **You need** lesson 5, the network that answers after every character.
+# **You need** lesson 5, the network that predicts after every character.
 
 # %%
 import equinox as eqx
@@ -30,8 +30,8 @@ SEED = seed()
 # %% [markdown]
 # ## One-hot
 #
-# Each window becomes 8 rows of 86 places, and so does its answer. NumPy's `bool` takes one byte a place; the float32
-# that a network computes with takes four, and so a batch is turned into them only when it is its turn.
+# Each window becomes 8 rows of 86 places, and so do its targets. NumPy's `bool` takes one byte a place; the float32
+# that a network computes with takes four, so each batch is converted only when it is used.
 
 # %%
 examples = pace(full=len(windows) - 2, short=10_000)
@@ -40,7 +40,7 @@ xs, ys = hot[windows[:examples]], hot[further[:examples]]
 print(xs.shape, ys.shape, f"{xs.nbytes / 1e6:.0f} million bytes each")
 
 # %% [markdown]
-# One-hot times table is a row of the table:
+# A one-hot vector times the table is a row of the table:
 
 # %%
 table = Embedding(VOCAB, 42, key=jax.random.key(1))
@@ -51,14 +51,14 @@ print(f"largest difference: {difference}")
 # %% [markdown]
 # ## The network
 #
-# The kernel of the recurrent layer has a row for each character now: it is the table. And the target is one-hot as
-# well: the cross-entropy with a target of one 1 is minus the logarithm of the probability at that place, so that
-# comparing with the number of the character (`cross_entropy` here, "sparse" in Keras) is the same.
+# The kernel of the recurrent layer now has a row for each character: it is the table. The target is one-hot as well.
+# The cross-entropy with a one-hot target is minus the logarithm of the probability at the place of its 1; the loss
+# computed from the character's number (`cross_entropy` here, "sparse" in Keras) is the same.
 
 # %%
 keys = jax.random.split(jax.random.key(SEED))
 cell = elman.Elman(VOCAB, HIDDEN, activation="relu", key=keys[0])
-cell = eqx.tree_at(lambda cell: cell.kernel, cell, embedding(keys[0], VOCAB, HIDDEN))  # a table begins as one
+cell = eqx.tree_at(lambda cell: cell.kernel, cell, embedding(keys[0], VOCAB, HIDDEN))  # initialised as an embedding
 model = {
     "recurrent": cell,
     "output": Dense(HIDDEN, VOCAB, key=keys[1]),
@@ -98,9 +98,9 @@ trained = epoch.model
 draw_losses({"one-hot": losses}, "06-losses", printed=(2.4383, 1.7410))
 
 # %% [markdown]
-# ## What does it say?
+# ## What does it predict?
 #
-# Printed there: "thes cs " after " this is".
+# The printed run predicted "thes cs " for " this is".
 
 # %%
 eight = " this is"
@@ -111,11 +111,10 @@ print(repr(eight), "->", repr(answer))
 # %% [markdown]
 # ## What it learnt about characters
 #
-# The rows of the kernel are vectors of characters, whether or not one calls them an embedding. Rows that point the same
-# way stand for characters that the network treats alike. Here are the letters, small and capitals, by the cosine of the
-# angle between their rows: 1 where two rows point the same way, 0 where they have nothing in common. After a full run
-# there are pale blue squares along the diagonal, the vowels, the consonants and the capitals, and pale red between
-# vowels and consonants.
+# The rows of the kernel are vectors of characters, so they are an embedding. Rows that point the same way belong to
+# characters that the network treats alike. The picture shows the cosine of the angle between the rows of letters, lower
+# and upper case: 1 where two rows point the same way, 0 where they are orthogonal. After a full run there are pale blue
+# squares along the diagonal, the vowels, the consonants and the capitals, and pale red between vowels and consonants.
 
 # %%
 letters = [letter for letter in "aeiouybcdfghlmnprstvwAEIOTS" if letter in characters.tokens]
@@ -123,7 +122,7 @@ rows = np.asarray(trained["recurrent"].kernel)[characters.encode("".join(letters
 directions = rows / np.linalg.norm(rows, axis=1, keepdims=True)
 cosines = directions @ directions.T
 drawing, axes = figure(width=5, height=5)
-others_only = np.where(np.eye(len(letters)), np.nan, cosines)  # a row with itself says nothing
+others_only = np.where(np.eye(len(letters)), np.nan, cosines)  # the cosine of a row with itself is always 1
 image = axes.imshow(others_only, cmap="RdBu", vmin=-0.3, vmax=0.3)
 drawing.colorbar(image, ax=axes, label="cosine", shrink=0.8)
 axes.set_xticks(range(len(letters)), letters)
@@ -138,6 +137,6 @@ print(f"mean cosine between vowels {between_vowels:.2f}, between vowels and cons
 # %% [markdown]
 # ## Try next
 #
-# - Put an embedding of 42 before the layer again, and compare the weights: what does the table save?
-# - Colour the rows of an embedding by their nearest neighbours, as done here for the kernel.
-# - Lesson 9 has this network once more, without any layer: with its step and its gradients written out.
+# - Put an embedding of size 42 before the layer again, and compare the numbers of weights: how many does it save?
+# - Draw the cosines between the rows of an embedding, as done here for the kernel.
+# - Lesson 9 builds this network without any layer, from a formula of its step.

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # A state that is kept
 #
-# So far the state began at zero for every eight characters, and the network could never know more than eight. Here the
-# state of one window goes on to the next, so that the network may remember as far back as it can. The gradient still
+# So far the state began at zero for every window, so the network could not use more than eight characters. Here the
+# state of one window is passed on to the next, so that the network can remember further back. The gradient still
 # reaches back eight characters only: truncated back-propagation through time.
 #
-# **You need** lesson 5, and to know that an LSTM has a state of two parts and gates that say what to keep.
+# **You need** lesson 5, and to know that an LSTM has a state of two parts and gates that control what it keeps.
 
 # %%
 import jax
@@ -28,13 +28,13 @@ HIDDEN, FACTORS, VOCAB, ROWS, TIME = 256, 42, characters.size + 1, 64, 8
 SEED = seed()
 
 # %% [markdown]
-# ## Who comes after whom
+# ## The order of windows
 #
-# A batch has 64 rows. The state of a row is worth keeping only if the same row of the next batch goes on **where this
+# A batch has 64 rows. Keeping the state of a row helps only if the same row of the next batch continues **where this
 # one stopped**. The printed lesson takes windows 0 to 63, then 64 to 127, and so on, with shuffling off: row 0 reads
-# characters 0 to 7, and then 512 to 519, with a state that knows the wrong past. `Streams` cuts the text into 64 long
-# pieces, and row 0 reads its own piece from start to end. It also takes any number of rows and leaves no character out;
-# there, what did not fill the last batch was dropped.
+# characters 0 to 7, and then 512 to 519, with the state of the wrong past. `Streams` cuts the text into 64 long pieces,
+# and row 0 reads its own piece from start to end. It also takes any number of rows and leaves no character out; the
+# printed lesson drops what does not fill the last batch.
 
 # %%
 places = Streams(np.arange(len(ids)), batch_size=ROWS, unroll_length=TIME)
@@ -45,9 +45,10 @@ print("row 0 of a stream:", places[0].inputs[0].tolist(), "then", places[1].inpu
 # %% [markdown]
 # ## The network
 #
-# Embedding, batch normalisation, LSTM, output. Batch normalisation makes each feature's mean 0 and its variance 1 over
-# the batch, then scales and shifts it by learnt numbers; and it keeps a running mean and variance for later use. Keras
-# counts all of these as parameters: 168 for 42 features, of which 84 are learnt and 84 are measured.
+# The layers are an embedding, batch normalisation, an LSTM and an output layer. Batch normalisation scales each feature
+# to mean 0 and variance 1 over the batch, then scales and shifts it by learnt numbers. It also keeps a running mean and
+# variance, used for prediction. Keras counts all of these as parameters: 168 for 42 features, of which 84 are learnt
+# and 84 are measured.
 
 # %%
 keys = jax.random.split(jax.random.key(SEED), 3)
@@ -64,9 +65,10 @@ print(weights, f"and {measured} measured: batch normalisation has {weights['norm
 # %% [markdown]
 # ## Training
 #
-# What goes from batch to batch is the carry: the running statistics, and the LSTM's two states. Four epochs at a
-# learning rate of 0.001, then eight at 0.0001. (There the lower rate was given to a model that had been trained
-# already, and was not read: lesson 1. Here `learn` gets the new optimiser, and the epoch to go on from.)
+# The carry passes from batch to batch: the running statistics, and the LSTM's two states. Training takes four epochs at
+# a learning rate of 0.001, then eight at 0.0001. (The printed lesson set the lower rate on a model that had been
+# trained already, where it had no effect: lesson 1. Here `learn` gets the new optimiser, and the epoch to continue
+# from.)
 
 
 # %%
@@ -98,10 +100,10 @@ trained, (statistics, _) = epoch.model, epoch.carry
 draw_losses({"state kept": losses}, "07-losses", printed=(2.2051, 1.6881))
 
 # %% [markdown]
-# ## What the state is worth
+# ## How much the state helps
 #
-# The trained network reads the text three times: with its own past, as trained; with the past of a place 512 characters
-# away, as the printed order of windows has it; and with none.
+# The trained network reads the text three times: with its own past, as trained; with the past of a position 512
+# characters away, as in the printed order of windows; and with none.
 
 
 # %%
@@ -133,12 +135,12 @@ axes.set_xlabel("loss, nats per character")
 show(drawing, "07-past")
 
 # %% [markdown]
-# To this network the past of elsewhere is worth little more than none.
+# The wrong past helps this network little more than none.
 #
 # ## It writes
 #
-# With a state that is kept, one character at a time is enough. Each is drawn from the probabilities, sharpened a
-# little.
+# With a state that is kept, the network reads one character at a time. Each next character is sampled from the
+# probabilities, at a temperature of 0.6.
 
 
 # %%
@@ -161,7 +163,8 @@ print(characters.decode(written))
 #
 # - Train in the printed order: windows 64 k to 64 k + 63 as batch k. (`learn` takes anything with `len()` and
 #   `at(step)`, as `Streams` has.) How much does the wrong past cost?
-# - The printed lesson says that it needed both batch normalisation and an LSTM. Take the one out, or put `elman.Elman`
-#   in the place of the other. Does it still learn?
-# - `elman.LanguageModelling` does all this, with dropout and a better schedule: `elman train nietzsche.txt`.
-# - Put a second LSTM on the first: lesson 8.
+# - The printed lesson says that it needed both batch normalisation and an LSTM. Remove the first, or replace the second
+#   by `elman.Elman`. Does it still learn?
+# - `elman.LanguageModelling` does all this, with dropout and a better learning-rate schedule: `elman train
+#   nietzsche.txt`.
+# - Stack a second LSTM on the first: lesson 8.

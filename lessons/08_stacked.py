@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Layers on top of each other
 #
-# The outputs of one recurrent layer are a sequence, so another can read them. The lower layer sees characters, the
-# upper one what the lower made of them.
+# The outputs of one recurrent layer are a sequence, so another can read them. The lower layer reads characters, the
+# upper one the outputs of the lower.
 #
 # **You need** lesson 7: streams, a state that is kept, batch normalisation.
 
@@ -29,7 +29,7 @@ SEED = seed()
 # %% [markdown]
 # ## The network
 #
-# `Stack` takes the cells, lowest first; its carry has a state for each. All else is as in lesson 7.
+# `Stack` takes the cells, lowest first; its carry has a state for each. Everything else is as in lesson 7.
 
 # %%
 keys = jax.random.split(jax.random.key(SEED), 4)
@@ -74,14 +74,14 @@ trained, (statistics, _) = epoch.model, epoch.carry
 draw_losses({"two layers": losses}, "08-losses", printed=(2.2051, 1.6881))
 
 # %% [markdown]
-# No figure is printed for a stack; the slides say that it takes long and gives the best results of all. The two printed
-# points are those of one layer, lesson 7.
+# The slides print no loss for stacked layers; they say that training takes long and gives the best results of all. The
+# two printed points are those of one layer, lesson 7.
 #
 # ## What each layer remembers
 #
-# An LSTM's forget gate f says how much of a unit's memory stays: 0.5 halves it at each character, 0.99 in 69 of them.
-# In general half is forgotten after ln 0.5 / ln f characters. `unroll` shows any gate of any step when asked for it by
-# name. Which of the two layers remembers longer?
+# An LSTM's forget gate f is the fraction of a unit's memory that stays at each step: 0.5 halves it at each character,
+# 0.99 in 69 characters. In general half is forgotten after ln 0.5 / ln f characters. `elman.tap` returns any gate at
+# every step by its name. Which of the two layers remembers longer?
 
 # %%
 sample = jnp.asarray(ids[: 16 * 512].reshape(16, 512))
@@ -106,7 +106,7 @@ show(drawing, "08-memory")
 # %% [markdown]
 # ## Try next
 #
-# - A third layer, with `Stack(..., residual=True)`, which adds a layer's input to its output where both have the same
-#   size.
-# - One layer with as many weights as the two together: 435 units. Which is better, and which is faster?
+# - Add a third layer, with `Stack(..., residual=True)`, which adds a layer's input to its output where both have the
+#   same size.
+# - Train one layer with as many weights as the two together: 435 units. Which is better, and which is faster?
 # - The library's own recipe has two layers too: `elman train nietzsche.txt --minutes 5`.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # The network as a formula
 #
-# No layers here. One writes down what a step computes, says that it is to be repeated along the sequence, and asks for
-# the gradients: the toolkit sees the formula and compiles all of it. Theano worked so, and JAX, on which elman stands,
-# does.
+# This lesson uses no layers. We write down the computation of one step, repeat it along the sequence, and ask for the
+# gradients; the toolkit sees the whole formula and compiles it. Theano worked this way, and so does JAX, on which elman
+# is built.
 #
 # **You need** to know what a recurrent network computes (lesson 3) and what one-hot means (lesson 6).
 
@@ -29,8 +29,8 @@ SEED = seed()
 # %% [markdown]
 # ## scan
 #
-# `scan(f, start, sequence)` is the loop of recurrent networks: f takes what is carried and one element, and gives what
-# is carried on, and an output. With addition it is the running sum:
+# `scan(f, start, sequence)` is the loop of recurrent networks: f takes the carry and one element, and returns the new
+# carry and an output. With addition it is the running sum:
 
 # %%
 _, sums = jax.lax.scan(lambda total, number: (total + number, total + number), 0, jnp.arange(5))
@@ -39,9 +39,9 @@ print(sums.tolist())
 # %% [markdown]
 # ## Weights
 #
-# The hidden weights begin as the identity, the others normal with variance 2 / inputs, the biases zero. All are
-# float32. The printed lesson failed here: some of its numbers were float64, the updates of the weights with them, and
-# Theano refused to put them where float32 weights were. One place should decide the type.
+# The hidden weights are initialised as the identity, the others from a normal distribution with variance 2 / inputs,
+# the biases as zero. All are float32. The printed lesson failed here: some of its numbers were float64, and so were the
+# updates of the weights, which Theano refused to store as float32 weights. One place should decide the type.
 
 
 # %%
@@ -65,7 +65,7 @@ weights = start_weights(jax.random.key(SEED))
 print({name: (array.shape, str(array.dtype)) for name, array in weights.items()})
 
 # %% [markdown]
-# elman refuses other numbers before it computes anything, and says what mends it:
+# elman rejects other types before it computes anything, and says how to mend it:
 
 # %%
 cell = elman.Elman(VOCAB, HIDDEN, activation="relu", key=jax.random.key(SEED))
@@ -81,7 +81,7 @@ except elman.ShapeError as error:
 
 # %%
 def step(weights, h, x):
-    """The state after the character x, and the probabilities of the next."""
+    """The state after the character x, and the probabilities of the next character."""
     h = jax.nn.relu(x @ weights["W_x"] + weights["b_x"] + h @ weights["W_h"] + weights["b_h"])
     return h, jax.nn.softmax(h @ weights["W_y"] + weights["b_y"])
 
@@ -97,8 +97,9 @@ print(f"error of the first window {float(error):.3f}; a uniform guess has 8 ln {
 print({name: gradient.shape for name, gradient in gradients.items()})
 
 # %% [markdown]
-# The gradients of all weights, and no derivative was written. Are they right? The reference engine has them derived by
-# hand, in NumPy and float64. It knows the two biases of the state as one, and gives means over the eight characters.
+# These are the gradients of all weights, though we wrote no derivative. Are they right? In the reference engine they
+# are derived by hand, in NumPy and float64. It has one bias where we have two, and returns means over the eight
+# characters.
 
 # %%
 by_name = {"kernel": "W_x", "recurrent_kernel": "W_h", "bias": "b_x", "output_kernel": "W_y", "output_bias": "b_y"}
@@ -147,7 +148,7 @@ show(drawing, "09-errors")
 
 
 # %% [markdown]
-# ## What does it say?
+# ## What does it predict?
 
 
 # %%
@@ -164,8 +165,8 @@ print(repr(eight), "->", repr(answer))
 # %% [markdown]
 # ## The formula is a cell
 #
-# elman's `Elman` is this step without the output layer, and `unroll` is this scan, for many sequences at once, by the
-# fastest engine there is. With the same weights it gives the same states.
+# elman's `Elman` is this step without the output layer, and `unroll` is this scan, for many sequences at once, on the
+# fastest engine available. With the same weights it gives the same states.
 
 # %%
 cell = eqx.tree_at(
@@ -185,7 +186,7 @@ print(f"largest difference: {cell_difference:.1e}")
 # %% [markdown]
 # ## Try next
 #
-# - Make the rate 0.03, then 0.1. What happens first: is it faster, or is it lost?
-# - Make the start state an argument of `error_of`, and take the gradient for it: how much would another start change
-#   the error?
+# - Make the learning rate 0.03, then 0.1. Does the network learn faster, or does training diverge?
+# - Make the initial state an argument of `error_of`, and take the gradient with respect to it: how much would another
+#   initial state change the error?
 # - Derive all gradients by hand: lesson 10.

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # The network with nothing but NumPy
 #
-# Every function, every derivative and the backward pass by hand. The printed lesson does this too, and its network does
-# not learn: for 10,000 sequences its error stays about that of a uniform guess, and nothing says why. Here both are
-# shown, the faulty network and the mended one, with the check that finds each fault by the name of the weights it
-# spoils.
+# Every function, every derivative and the backward pass are written by hand. The printed lesson does this too, and its
+# network does not learn: for 10,000 sequences its error stays about that of a uniform guess, and nothing says why. Here
+# both are shown, the faulty network and the mended one, with a gradient check that names the weights whose gradients
+# are wrong.
 #
-# **You need** calculus as far as the chain rule, and lesson 9 for what is computed.
+# **You need** calculus as far as the chain rule, and the network of lesson 9.
 
 # %%
 import numpy as np
@@ -21,15 +21,16 @@ characters = Characters.of([text.characters])
 windows, further = next_token_windows(characters.encode(text.characters), 8)
 windows, further = windows[:-2], further[:-2]
 HIDDEN, VOCAB = 256, characters.size + 1
-START = 1 + seed()  # from 0 the printed network happens to learn a little, 33.2 in the end
+START = 1 + seed()  # with seed 0 the printed network happens to learn a little: its error falls to 33.2
 one_hot = np.eye(VOCAB)
 print((*windows.shape, VOCAB), "numbers, if all were one-hot at once")
 
 # %% [markdown]
 # ## Functions and their derivatives
 #
-# Two activations, two losses, and softmax, which turns scores into probabilities. The derivative of a function of many
-# numbers with many values is a matrix, its Jacobian: row j tells what value j does when each input moves.
+# We need two activations, two losses, and softmax, which turns logits into probabilities. The derivative of a
+# vector-valued function of a vector is a matrix, its Jacobian: row j holds the derivatives of value j with respect to
+# each input.
 
 
 # %%
@@ -86,8 +87,8 @@ print("softmax", softmax(chances))
 print(f"its Jacobian\n{softmax_slope(chances)}")
 
 # %% [markdown]
-# Are they right? `gradient_check` moves each input a little up and down, and compares the slope it sees with the one it
-# is told. Right ones differ by about 1e-8 or less.
+# Are they right? `gradient_check` moves each input a little up and down, and compares the slope it measures with the
+# given one. Correct slopes differ by about 1e-8 or less.
 
 # %%
 point = {"x": np.array([0.2, 0.7, -0.1])}
@@ -106,8 +107,7 @@ for name, (function, slope) in told.items():
     print(f"{name:<28}{slope_errors[name]:.0e}")
 
 # %% [markdown]
-# The last of them is worth a second look: all the fractions cancel, and what is left is what came minus what was
-# wanted.
+# In the last of them all the fractions cancel, and the gradient is simply the probabilities minus the target.
 
 # %%
 shortcut = softmax(point["x"]) - wanted
@@ -117,7 +117,7 @@ print(shortcut, "is", told["softmax, then cross-entropy"][1])
 # %% [markdown]
 # ## The loop
 #
-# A scan carries something along a sequence and keeps all that it was.
+# A scan passes a carry along a sequence and keeps its value after every element.
 
 
 # %%
@@ -135,8 +135,9 @@ print(sums)
 # %% [markdown]
 # ## Forward
 #
-# One character: the state before it and the character make the state after it, and that the probabilities of the next.
-# What the way back will need is kept. There are no biases, to keep things short.
+# At each character the state before it and the character give the state after it, and this gives the probabilities of
+# the next character. The step also keeps the values that the backward pass needs. There are no biases, to keep things
+# short.
 
 
 # %%
@@ -149,7 +150,7 @@ def start_weights(rng, vocab, hidden):
 
 
 def forward(weights, inputs, answers):
-    """The error of a sequence and, of each step, (state before, sum into relu, state, scores)."""
+    """The error of a sequence and, for each step, (state before, input of relu, state, logits)."""
 
     def step(carried, character):
         h = carried[2]
@@ -164,10 +165,10 @@ def forward(weights, inputs, answers):
 # %% [markdown]
 # ## Backward, as it should be
 #
-# From the last step to the first goes `da`: how the error changes with the sum that went into relu. It has two sources,
-# this step's own answer, through W_y, and all later steps, through W_h. Each matrix stands between a vector it was
-# given and a vector it made, so its gradient is the **outer product** of what it was given and what came back, summed
-# over the steps. The weights stay as they are until the loop is done.
+# `da`, the gradient of the error with respect to the input of relu, is passed from the last step to the first. It has
+# two sources: the loss of this step, through W_y, and all later steps, through W_h. The gradient of each matrix is the
+# **outer product** of its input and the gradient of its output, summed over the steps. The weights stay unchanged until
+# the loop is done.
 
 
 # %%
@@ -184,7 +185,7 @@ def gradients_of(weights, steps, inputs, answers):
 
 
 def mended(weights, inputs, answers, rate):
-    """One step of gradient descent; also the error before it."""
+    """The error of a sequence, and the weights after one step of gradient descent on it."""
     error, steps = forward(weights, inputs, answers)
     gradients = gradients_of(weights, steps, inputs, answers)
     return error, {name: matrix - rate * gradients[name] for name, matrix in weights.items()}
@@ -193,18 +194,18 @@ def mended(weights, inputs, answers, rate):
 # %% [markdown]
 # ## Backward, as printed
 #
-# Three things are wrong. Two can be switched on here one by one.
+# Three things are wrong. Two can be switched on here separately.
 #
-# - **Inner product.** For W_h it takes the inner product of the state and `da`: one number, which is then taken off all
-#   65,536 weights alike.
-# - **Changed inside.** It changes the weights within the loop, so that earlier steps are sent back through weights that
-#   did not make them.
-# - **Learning rate** 0.00001. The notebook that the lesson was taken from has 0.0001.
+# - **Inner product.** For W_h it takes the inner product of the state and `da`: one number, which is then subtracted
+#   from all 65,536 weights alike.
+# - **Changed inside.** It changes the weights within the loop, so that the gradients of earlier steps pass through
+#   weights that the forward pass did not use.
+# - **Learning rate.** It is 0.00001. In the notebook that the lesson was taken from it is 0.0001.
 
 
 # %%
 def faulty(weights, inputs, answers, rate, faults=("inner product", "changed inside")):
-    """The step of the printed lesson, with the faults that are named."""
+    """The error and the new weights of the printed lesson's step, with the faults named in `faults`."""
     error, steps = forward(weights, inputs, answers)
     new = {name: matrix.copy() for name, matrix in weights.items()}
     through = new if "changed inside" in faults else weights
@@ -221,8 +222,8 @@ def faulty(weights, inputs, answers, rate, faults=("inner product", "changed ins
 # %% [markdown]
 # ## The check that finds them
 #
-# A gradient step of rate r has the gradient (before - after) / r. On a network so small that every weight can be moved
-# up and down, the check tells which of the three matrices was changed by something that is no gradient.
+# After a step with learning rate r, the gradient it used is (before - after) / r. On a network so small that every
+# weight can be moved up and down, the check tells for which of the three matrices that was not the gradient.
 
 # %%
 rng = np.random.default_rng(0)
@@ -231,7 +232,7 @@ few, few_answers = np.eye(5)[[0, 3, 1, 4, 2, 2]], np.eye(5)[[3, 1, 4, 2, 2, 0]]
 
 
 def check(step, rate=0.01, **how):
-    """How far each matrix's step is from the slope of the error, as a part of its largest entry."""
+    """The largest difference of each matrix's step from the numerical gradient, relative to its largest entry."""
     _, after = step(small, few, few_answers, rate, **how)
     found = {name: (small[name] - after[name]) / rate for name in small}
     return reference.gradient_check(lambda w: forward(w, few, few_answers)[0], small, found)
@@ -250,10 +251,11 @@ for name, found in checks.items():
     print(f"{name:<16}{numbers}   wrong: {', '.join(wrong[name]) or 'none'}")
 
 # %% [markdown]
-# The inner product spoils W_h. Changing the weights inside the loop spoils W_h and W_x, whose gradients come through
-# other weights; W_y is right in both, since its gradient needs no other step. The third fault is no wrong gradient, and
-# no check finds it. What it does can be reckoned: a small step lowers the error of its own sequence by the rate times
-# the squared length of the gradient. That is a few thousandths of the error, and the next sequence pulls another way.
+# The inner product makes the gradient of W_h wrong. Changing the weights inside the loop makes those of W_h and W_x
+# wrong, which pass through other weights; W_y is right in both, since its gradient does not depend on other steps. The
+# third fault is not a wrong gradient, so the check cannot find it. Its effect can be estimated: a small step lowers the
+# error of its own sequence by the learning rate times the squared norm of the gradient. That is a few thousandths of
+# the error, and the next sequence changes the weights in another direction.
 
 # %%
 weights = start_weights(np.random.default_rng(START), VOCAB, HIDDEN)
@@ -267,8 +269,8 @@ print(f"at rate 0.00001 a sequence lowers its own error by about {gain:.3f} nats
 # %% [markdown]
 # ## Learning
 #
-# The same sequences, in order: as printed; with the rate of the first notebook, where the same two faults stand; with
-# these mended, at that rate; and at a rate at which it learns well.
+# We train on the same sequences, in order: as printed; with the learning rate of the first notebook, which has the same
+# two faults; with these mended, at that rate; and at a rate at which it learns well.
 
 
 # %%
@@ -305,14 +307,14 @@ axes.legend(frameon=False, ncols=2, loc=(0.35, 0.2))
 show(drawing, "10-errors")
 
 # %% [markdown]
-# The faulty network learns too, once its steps are long enough: the gradient of W_y is right, and that of W_x nearly
-# so. That is what makes such faults hard to see: it is only slower than it should be, and the check alone says so.
+# The faulty network learns too, with a larger learning rate: the gradient of W_y is right, and that of W_x nearly so.
+# This makes such faults hard to see: the network only learns more slowly than it should, and only the check shows why.
 #
 # ## The reference engine
 #
-# elman's own `recurrence.reference` is this network made whole: with biases, GRU and LSTM, many sequences at once,
-# padding and resets, in NumPy that can be read in an evening. Every fast engine is tested against it. It gives the same
-# gradients (as means over the 8 characters; here they are sums).
+# elman's own `recurrence.reference` extends this network by biases, GRU and LSTM, batches, padding and resets, in NumPy
+# that can be read in an evening. Every fast engine is tested against it. It gives the same gradients (as means over the
+# 8 characters; here they are sums).
 
 # %%
 _, steps = forward(trained, inputs, answers)
@@ -327,7 +329,8 @@ print(f"largest difference of the gradients: {reference_difference:.0e}")
 # %% [markdown]
 # ## Try next
 #
-# - Mend the learning rate alone: `train(faulty, 0.01, "rate alone")` ends in nan. What does one number taken off all
-#   of W_h do?
-# - Put a fault of your own into `gradients_of`: forget `relu_slope`, or transpose W_h. Which names does the check give?
+# - Mend the learning rate alone: `train(faulty, 0.01, "rate alone")` ends in nan. What happens when one number is
+#   subtracted from all of W_h?
+# - Put a fault of your own into `gradients_of`: omit `relu_slope`, or transpose W_h. Which matrices does the check
+#   name?
 # - Replace `reference.ELMAN_RELU` by equations of your own: `reference.Equations` is two functions of one step.

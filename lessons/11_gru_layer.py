@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Gates: the GRU as a layer
 #
-# A simple recurrent network makes a new state at every step, and what it wants to keep must go through its weights each
-# time. A gated recurrent unit (Cho et al., 2014) can leave a state as it is: for each unit a gate says how much to
+# A simple recurrent network computes a new state at every step, and what it keeps must pass through its weights each
+# time. A gated recurrent unit (Cho et al., 2014) can leave its state unchanged: for each unit a gate sets how much to
 # keep.
 #
-# **You need** lesson 6: one-hot characters in, an answer after every character.
+# **You need** lesson 6: one-hot characters as inputs, a prediction after every character.
 
 # %%
 import equinox as eqx
@@ -32,19 +32,18 @@ print(xs.shape, ys.shape)
 
 # %% [markdown]
 # ## The cell
-#
-#     r = sigmoid(x W_r + h U_r + b_r)            reset: how much of the state the candidate sees
+#     r = sigmoid(x W_r + h U_r + b_r)            reset: how much of the state the candidate uses
 #     z = sigmoid(x W_z + h U_z + b_z)            update: how much of the state is kept
 #     n = tanh(x W_n + b_n + r (h U_n + c_n))     the candidate
 #     h = (1 - z) n + z h
 #
-# Three matrices for each one of the simple cell. The printed lesson gives its candidate relu; the GRU has tanh, which
-# keeps the state between -1 and 1.
+# The GRU has three matrices for each one of the simple cell. The candidate of the printed lesson uses relu; the GRU
+# uses tanh, which keeps the state between -1 and 1.
 
 # %%
 keys = jax.random.split(jax.random.key(SEED), 3)
 cell = elman.GRU(VOCAB, HIDDEN, key=keys[0])
-table = embedding(keys[1], VOCAB, 3 * HIDDEN)  # a kernel that reads one-hot is a table, and begins as one
+table = embedding(keys[1], VOCAB, 3 * HIDDEN)  # a kernel that reads one-hot vectors is initialised as an embedding
 model = {
     "recurrent": eqx.tree_at(lambda cell: cell.kernel, cell, table),
     "output": Dense(HIDDEN, VOCAB, key=keys[2]),
@@ -79,9 +78,9 @@ trained = epoch.model
 draw_losses({"GRU": losses}, "11-losses", printed=(2.3991, 1.6918))
 
 # %% [markdown]
-# ## What does it say?
+# ## What does it predict?
 #
-# Printed there: "thes cn " after " this is".
+# The printed run predicted "thes cn " for " this is".
 
 # %%
 eight = " this is"
@@ -93,7 +92,7 @@ print(repr(eight), "->", repr(answer))
 # %% [markdown]
 # ## The gates at work
 #
-# `elman.tap` shows every gate by its name. Here are the 40 units whose update gate moves most while the
+# `elman.tap` returns every gate by its name. The picture shows the 40 units whose update gate varies most while the
 # network reads a few words: dark where a unit keeps its state, light where it takes the candidate.
 
 # %%
@@ -104,7 +103,7 @@ moving = np.argsort(-kept.std(0))[:40]
 drawing, axes = figure(width=8, height=5)
 axes.imshow(kept[:, moving].T, cmap="Greys", vmin=0, vmax=1, aspect="auto")
 axes.set_xticks(range(len(phrase)), [character.replace(" ", "␣") for character in phrase])
-axes.set_ylabel("units, the most moving first")
+axes.set_ylabel("units, the most varying first")
 show(drawing, "11-gates")
 before = np.concatenate([np.zeros((1, HIDDEN)), np.asarray(states[0])[:-1]])
 by_gates = (1 - kept) * np.asarray(seen["n"][0]) + kept * before
@@ -120,5 +119,5 @@ for unit in (np.argmax(at_spaces - at_letters), np.argmax(at_letters - at_spaces
 #
 # - `elman.ResetBeforeGRU(VOCAB, HIDDEN, activation="relu", key=...)` is the cell as printed, with relu and the reset
 #   before the product. Is it better than tanh after eight epochs?
-# - Let windows be 16 or 32 characters long: with gates, do longer ones help more than they helped the simple layer?
-# - Lesson 12 writes the four equations as a step of its own.
+# - Make windows of 16 or 32 characters. Do longer windows help the GRU more than the simple layer?
+# - Lesson 12 implements the four equations as a cell.

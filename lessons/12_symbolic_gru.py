@@ -1,10 +1,10 @@
 # %% [markdown]
 # # The GRU as a formula
 #
-# Lesson 9's network once more, with gates. The gates need weights of their own, so there are three of everything; what
-# is around the step, the scan, the gradients and the descent, stays as it was.
+# This is the network of lesson 9 with gates. Each gate needs its own weights, so there are three of everything; the
+# scan, the gradients and the gradient descent around the step stay as they were.
 #
-# **You need** lesson 9 for the formula's frame, and lesson 11 for what the gates are for.
+# **You need** lesson 9 for the scan and the gradients, and lesson 11 for the purpose of the gates.
 
 # %%
 from typing import NamedTuple
@@ -31,15 +31,15 @@ SEED = seed()
 # %% [markdown]
 # ## The step
 #
-# W reads the character, U the state before. The two gates and the candidate have both, and a bias:
+# W multiplies the character, U the previous state. The two gates and the candidate each have both, and a bias:
 #
 #     r = sigmoid(x W_r + h U_r + b_r)          reset
 #     z = sigmoid(x W_z + h U_z + b_z)          update
 #     n = tanh(x W_n + (r h) U_n + b_n)         candidate
 #     h = z h + (1 - z) n
 #
-# In elman such a step is a cell: `init_carry` says where it starts, `project` what needs the input alone, `step` the
-# rest. Batches, time and gradients are not its business.
+# In elman such a step is a cell: `init_carry` returns the initial state, `project` computes what depends on the input
+# alone, `step` the rest. Batches, time and gradients are handled outside the cell.
 
 
 # %%
@@ -91,8 +91,8 @@ class SymbolicGRU(elman.Cell):
 
 
 # %% [markdown]
-# A cell of one's own can be checked before it is trusted: gradients against small moves of every weight, chunks against
-# the whole, padding, resets. It takes half a minute.
+# `check_cell` checks a cell of your own before you use it: its gradients against numerical ones, a sequence in chunks
+# against the whole, padding, resets. It takes half a minute.
 
 # %%
 if pace(full=True, short=False):
@@ -116,10 +116,10 @@ difference = float(abs(elman.unroll(cell, hot)[1] - elman.unroll(library, hot)[1
 print(f"largest difference of the states: {difference:.0e}")
 
 # %% [markdown]
-# ## A slip that can be seen
+# ## A mistake in the printed formula
 #
-# The printed formula has the sigmoid for its candidate too. A sigmoid is never negative, so the state can only be
-# between 0 and 1; the network learns, but has less room. As a cell it is one line:
+# The printed formula uses the sigmoid for its candidate too. A sigmoid is never negative, so the state stays between 0
+# and 1; the network learns, but its states have a smaller range. As a cell it is one line:
 
 
 # %%
@@ -136,7 +136,8 @@ print(f"with the sigmoid {float(slipped.min()):.2f} to {float(slipped.max()):.2f
 # %% [markdown]
 # ## Learning
 #
-# As in lesson 9: one sequence, its gradients, one small step of every weight, a thousand of them in one compiled call.
+# As in lesson 9, each sequence gives gradients and one small step of every weight, a thousand of them in one compiled
+# call.
 
 
 # %%
@@ -187,5 +188,6 @@ show(drawing, "12-errors")
 # ## Try next
 #
 # - Leave the reset gate out: r = 1. Does the check still pass, and does the network miss it on eight characters?
-# - Begin with b_z = -1, so that a new cell takes more of the candidate. What happens in the first thousand sequences?
-# - Six matrices are many. Lesson 13 makes three of them.
+# - Initialise b_z with -1, so that a new cell takes more of the candidate. What happens in the first thousand
+#   sequences?
+# - Lesson 13 joins the six matrices into three.

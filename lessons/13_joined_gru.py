@@ -1,8 +1,8 @@
 # %% [markdown]
 # # The same GRU with joined weights
 #
-# x W + h U is one product: that of the row [h, x] with U on top of W. So each gate needs one matrix instead of two, and
-# the step is shorter. The numbers are the same.
+# x W + h U is one product: that of the row [h, x] with U stacked on W. So each gate needs one matrix instead of two,
+# and the step is shorter. The results are the same.
 #
 # **You need** lesson 12.
 
@@ -45,12 +45,12 @@ def joined(w, h, x):
 
 
 def join(w):
-    """U on top of W, for each gate."""
+    """The joined weights: U stacked on W for each gate, the others unchanged."""
     return {gate: jnp.concatenate([w[f"U_{gate}"], w[f"W_{gate}"]]) for gate in "rzn"} | others(w)
 
 
 def part(w):
-    """Takes U and W apart again."""
+    """Splits joined weights into U and W again."""
     return (
         {f"U_{gate}": w[gate][:HIDDEN] for gate in "rzn"}
         | {f"W_{gate}": w[gate][HIDDEN:] for gate in "rzn"}
@@ -84,10 +84,10 @@ weights = start_weights(jax.random.key(SEED))
 print({name: array.shape for name, array in weights.items()})
 
 # %% [markdown]
-# ## The same to rounding
+# ## The same up to rounding
 #
-# States, error and all gradients, by both steps. A sum of float32 depends a little on its order, so the last digits may
-# differ, and no more.
+# We compare states, error and all gradients of both steps. A sum of float32 depends a little on its order, so only the
+# last digits may differ.
 
 
 # %%
@@ -118,12 +118,12 @@ print(f"gradients differ by {gradient_difference:.0e}, their largest entry is {s
 
 # %% [markdown]
 # The states are often the same to the last bit: with one-hot characters x W is one row of W, so that both ways add one
-# number to the same product with h. The gradients are sums in another order.
+# number to the same product with h. The gradients are summed in another order.
 
 # %% [markdown]
 # ## Learning
 #
-# Both learn alike. The joined step has fewer, larger products; whether that is faster, the clock says.
+# Both learn alike. The joined step has fewer, larger products; we measure whether that is faster.
 
 
 # %%
@@ -171,7 +171,7 @@ show(drawing, "13-errors")
 # %% [markdown]
 # ## Try next
 #
-# - r and z read the same row: put their matrices side by side and split what comes out. That is how `elman.GRU` holds
-#   its weights, and why it puts the reset after the product: then all three are one product.
-# - Give the cell to `elman.unroll` as in lesson 12, and many sequences at once.
-# - All of this in one line, with kernels in C++: `elman train nietzsche.txt --cell GRU`.
+# - r and z read the same row: put their matrices side by side and split the product. `elman.GRU` stores its weights in
+#   this way. It also applies the reset after the product, so that all three are one product.
+# - Write the joined step as a cell as in lesson 12, and run `elman.unroll` on many sequences at once.
+# - Do all of this in one line, with kernels in C++: `elman train nietzsche.txt --cell GRU`.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # What a recurrent network is
 #
-# Four equations, and a loop. They are run here one by one, with weights that are chosen by hand, so that every number
-# can be followed with a pencil. Nothing is trained.
+# A recurrent network is four equations and a loop. Here they are computed one by one, with weights chosen by hand, so
+# that you can follow every number with a pencil. Nothing is trained.
 #
 # **You need** to know the product of a matrix and a vector, and that tanh squeezes any number into -1 to 1.
 
@@ -19,23 +19,21 @@ from elman.lessons import figure, pace, show
 # %% [markdown]
 # ## A question that needs a memory
 #
-# Bits come one after the other. After each: is the number of ones so far odd? No window of the last bits can tell,
-# however wide it is, since a single one before it would change the answer. One thing has to be remembered, and it is
-# enough.
+# The inputs are bits. After each we ask: is the number of ones so far odd? No window of the last bits can tell, however
+# wide it is, since a single one before it would change the answer. One bit of memory is needed, and it is enough.
 #
 # ## The four equations
+#     a_t = b + W h_(t-1) + U x_t      the sums: from the previous state, and from the input
+#     h_t = tanh(a_t)                  the state
+#     o_t = c + V h_t                  the logits of the output layer
+#     y_t = softmax(o_t)               the probabilities
 #
-#     a_t = b + W h_(t-1) + U x_t      what the units hear: the past, and the input
-#     h_t = tanh(a_t)                  what they answer: the state
-#     o_t = c + V h_t                  the output layer
-#     y_t = softmax(o_t)               its scores as probabilities
-#
-# Two units do. Let p be 1 where the number of ones was odd before this bit, else 0. The first unit says whether x or p
-# is 1, the second whether both are; 1 stands for yes and -1 for no. The new number of ones is odd where the first says
-# yes and the second no, and so p is (first - second) / 2, which is a product with W as well.
+# Two units are enough. Let p be 1 where the number of ones was odd before this bit, else 0. The first unit computes
+# whether x or p is 1, the second whether both are; 1 stands for yes and -1 for no. The new number of ones is odd where
+# the first is yes and the second no, and so p is (first - second) / 2, which the product with W computes.
 
 # %%
-SHARP = 10  # how steep the units are: the larger, the nearer to 1 and -1
+SHARP = 10  # the larger, the nearer the states are to 1 and -1
 U = SHARP * np.array([[1.0], [1.0]])
 W = SHARP * np.array([[0.5, -0.5], [0.5, -0.5]])
 b = SHARP * np.array([-0.5, -1.5])
@@ -54,7 +52,7 @@ def step(h, x):
 # %% [markdown]
 # ## Step by step
 #
-# The state is handed from each step to the next: that is the whole of it. The weights are the same at all steps.
+# The state is passed from each step to the next. The weights are the same at all steps.
 
 # %%
 bits = np.array([1, 0, 1, 1, 0, 0, 1, 0])
@@ -85,9 +83,9 @@ show(drawing, "14-steps")
 # %% [markdown]
 # ## A program with a variable
 #
-# The loop is a program that runs for as long as there is input; h is its variable. The units pull h back to 1 or -1 at
-# every step, so that errors do not add up, and it never forgets: ten thousand bits are no harder than eight. That is
-# not so for a network that has to learn its weights, as lesson 15 shows.
+# The loop is a program that runs as long as there is input; h is its variable. The units pull h back to 1 or -1 at
+# every step, so that errors do not accumulate, and the network never forgets: ten thousand bits are no harder than
+# eight. A network that has to learn its weights finds this harder, as lesson 15 shows.
 
 # %%
 many = np.random.default_rng(0).integers(0, 2, pace(full=10_000, short=1_000))
@@ -101,7 +99,7 @@ print(f"right after {right:,} of {len(many):,} bits")
 # ## The same in elman
 #
 # `Elman` is the first two equations and `Dense` the third; `unroll` is the loop, for many sequences at once, with the
-# step compiled. elman's vectors are rows, so its matrices are these transposed.
+# step compiled. elman's vectors are rows, so its matrices are the transposes of these.
 
 # %%
 cell = elman.Elman(1, 2, key=jax.random.key(0))
@@ -123,12 +121,12 @@ print(f"{weights} weights for sequences of any length; largest difference from t
 # %% [markdown]
 # ## The other way to write it
 #
-# The lecture has the equations twice. The first time the state is what the units hear:
+# The lecture has the equations in two forms. In the first, the state is the sum before tanh:
 #
 #     s_t = W tanh(s_(t-1)) + U x_t        y_t = V tanh(s_t)
 #
-# It is the same network, with what was called a for its state; the biases are left out there, and kept here. Which of
-# the two is meant matters as soon as one takes derivatives: lesson 15.
+# It is the same network with a as its state; the lecture omits the biases, which are kept here. The difference matters
+# as soon as we take derivatives: lesson 15.
 
 # %%
 s, heard = np.zeros(2), []
@@ -141,8 +139,7 @@ print(f"largest difference of the states {same:.1e}")
 # %% [markdown]
 # ## Try next
 #
-# - Make `SHARP` smaller. From where on does the network forget, and after how many bits? Look at the states.
-# - Choose the weights for another question: has there been a one at all (one unit)? Were the last two bits the same
-#   (three units)?
-# - Let the network find its weights itself. How the error at one step tells all earlier steps what to change is lesson
-#   15.
+# - Make `SHARP` smaller. From which value on does the network forget, and after how many bits? Look at the states.
+# - Choose weights for another question: has there been a one at all (one unit)? Were the last two bits the same (three
+#   units)?
+# - Let the network learn its weights. Lesson 15 shows how the error at one step reaches all earlier steps.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Back through time
 #
-# How does a network learn what to remember? The error at one step is handed back to all steps before it, and each of
-# them says how its weights should have been. Here every term of that sum is written down, and compared with what
-# automatic differentiation finds. Then it is measured what becomes of the error on its way.
+# How does a network learn what to remember? The error at one step is propagated back to all steps before it, and each
+# step contributes a term to the gradient of the weights. Here every term of that sum is written down and compared with
+# automatic differentiation. Then we measure how the error shrinks or grows on its way back.
 #
 # **You need** the four equations (lesson 14), and the chain rule for functions of vectors.
 
@@ -42,13 +42,13 @@ print(f"loss {loss:.6f} over {TIME} steps")
 # %% [markdown]
 # ## Backwards
 #
-# For the scores: dL/do_t = y_t - target, what was expected less what came. From a state two ways lead to the loss,
-# the output of its own step and the next state; at the last step there is just the first:
+# For the logits, dL/do_t = y_t - target: the predicted probabilities minus the target. A state affects the loss in two
+# ways, through the output of its own step and through the next state; at the last step only the first remains:
 #
 #     dL/dh_T = V' dL/do_T
 #     dL/dh_t = V' dL/do_t + J_(t+1)' dL/dh_(t+1)       J_(t+1) = dh_(t+1)/dh_t = diag(1 - h_(t+1)^2) W
 #
-# where ' turns a matrix over, and 1 - h^2 is the slope of tanh. This is all; the rest is bookkeeping.
+# where ' is the transpose, and 1 - h^2 is the derivative of tanh. The rest is bookkeeping.
 
 # %%
 d_o = [y - target for y, target in zip(ys, targets, strict=True)]
@@ -60,7 +60,7 @@ for t in reversed(range(TIME)):
         d_h[t] = d_h[t] + jacobian.T @ d_h[t + 1]
 
 # %% [markdown]
-# The weights are used at every step, and each use has its term. With d_a = (1 - h_t^2) dL/dh_t:
+# The weights are used at every step, and each use contributes a term. With d_a = (1 - h_t^2) dL/dh_t:
 
 # %%
 d_a = [(1 - hs[t + 1] ** 2) * d_h[t] for t in range(TIME)]
@@ -75,8 +75,9 @@ terms = {
 # %% [markdown]
 # ## Term by term against automatic differentiation
 #
-# To see single terms, each step gets its own copy of all weights, and a zero is added to each score and state: the
-# gradient for that zero is the one for the score or the state. `jax.grad` knows none of the formulas above.
+# To see single terms, each step gets its own copy of all weights, and a zero is added to each logit and state: the
+# gradient with respect to that zero is the gradient with respect to the logit or the state. `jax.grad` uses none of the
+# formulas above.
 
 
 # %%
@@ -101,8 +102,8 @@ for name, difference in differences.items():
 # ## A formula that is nearly right
 #
 # The lecture writes the network in two ways (lesson 14), and its formulas mix them: dh_(t+1)/dh_t is given as W'
-# diag(...), which is already turned over, and is then turned over once more; and in the product the slopes are those of
-# the step before. Neither raises an error, since the shapes fit. How wrong is it?
+# diag(...), which is already transposed, and is then transposed once more; and in the product the derivatives of tanh
+# are those of the step before. Neither raises an error, since the shapes fit. How large is the error?
 
 # %%
 as_printed = [np.zeros(HIDDEN)] * TIME
@@ -114,17 +115,17 @@ printed_error = float(np.abs(np.array(as_printed) - d_h).max() / np.abs(d_h).max
 print(f"largest error {printed_error:.0%} of the largest entry")
 
 # %% [markdown]
-# Gradients by hand are to be checked, always: `elman.recurrence.reference.gradient_check` does so by moving each weight
-# a little. elman's engines, whose backward passes are derived by hand as well, are compared with one that passes it.
+# Always check gradients derived by hand: `elman.recurrence.reference.gradient_check` does so by moving each weight a
+# little. elman's engines, whose backward passes are derived by hand as well, are compared with one that passes it.
 #
 # ## The product of Jacobians
 #
-# What the error at step t says about the state k is J_t J_(t-1) ... J_(k+1): the same matrix W again and again, with
-# slopes below 1 between. If the factors shrink vectors on the whole, then the product fades exponentially, and nobody
-# learns from a long time ago; if they stretch them, it explodes, and one step of learning throws all weights away.
-# (Hochreiter, 1991; Bengio, Simard and Frasconi, 1994.)
+# The derivative of state t with respect to state k is J_t J_(t-1) ... J_(k+1): the same matrix W again and again, with
+# derivatives of tanh, below 1, between. If the factors shrink vectors on the whole, the product vanishes exponentially,
+# and the network cannot learn from the distant past; if they stretch them, it explodes, and one step of learning ruins
+# all weights. (Hochreiter, 1991; Bengio, Simard and Frasconi, 1994.)
 #
-# First for the small network above: the product says how its last state moves when the first is moved a little.
+# For the small network above, the product predicts how the last state moves when the first is moved a little.
 
 # %%
 product = np.eye(HIDDEN)
@@ -142,11 +143,11 @@ nudge = 1e-6 * random.normal(size=HIDDEN)
 moved = (last_state(nudge) - last_state(-nudge)) / 2
 product_error = float(np.abs(moved - product @ nudge).max() / np.abs(moved).max())
 print(f"moved by {np.linalg.norm(nudge):.1e}, it comes out moved by {np.linalg.norm(moved):.1e}")
-print(f"the product foretells it but for {product_error:.0e} of it")
+print(f"the product predicts this with a relative error of {product_error:.0e}")
 
 # %% [markdown]
-# Then for the cells that one would train. For any cell: run it, take the Jacobian of each step where the state then
-# was, and multiply.
+# Then we do the same for the cells that one would train. For any cell: run it, take the Jacobian of each step at its
+# state, and multiply.
 
 # %%
 STEPS, UNITS = pace(full=100, short=30), 32
@@ -158,7 +159,7 @@ def flat(carry):
 
 @jax.jit
 def jacobians(cell, inputs):
-    """dcarry_t/dcarry_(t-1) of all steps."""
+    """The Jacobians dcarry_t/dcarry_(t-1) of all steps."""
     projected = cell.project(inputs[:, None])[:, 0]
     structure = jax.tree.structure(cell.init_carry())
 
@@ -173,7 +174,7 @@ def jacobians(cell, inputs):
 
 
 def norms(cell, inputs):
-    """How much the product of the last Jacobians can stretch an error, by the number of steps it goes back."""
+    """The norm of the product of the last Jacobians, by the number of steps it goes back."""
     product, sizes = np.eye(flat(cell.init_carry()).size), []
     for jacobian in np.asarray(jacobians(cell, inputs), np.float64)[::-1]:
         product = product @ jacobian
@@ -214,14 +215,14 @@ axes.legend(frameon=False)
 show(drawing, "15-jacobians")
 
 # %% [markdown]
-# None of these is trained yet: this is what learning has to begin with. A halved W forgets within ten steps; a rotation
-# neither shrinks nor stretches, and only the slopes of tanh wear the error down; a doubled W explodes. The GRU begins
-# with its gate z near 1/2: half of the state is kept as it is, the rest goes through tanh and is worn down. The LSTM's
-# memory c is kept by a gate that begins near 0.73, the sigmoid of its bias 1, and can learn to be 1: then its Jacobian
-# is 1 and no longer a product with W. Lesson 16 looks at gates.
+# None of these cells is trained: this is how training begins. With a halved W the gradient vanishes within ten steps; a
+# rotation neither shrinks nor stretches, and only the derivatives of tanh shrink the error; with a doubled W it
+# explodes. The GRU begins with its gate z near 1/2: half of the state is kept unchanged, the rest passes through tanh
+# and shrinks. The LSTM's memory c is kept by a gate that begins near 0.73, the sigmoid of its bias 1, and can learn to
+# be 1: then its Jacobian is 1 and no longer a product with W. Lesson 16 looks at gates.
 #
-# Against explosion there is a plain remedy: where the gradient of all weights is longer than some length, make it that
-# long (Pascanu, Mikolov and Bengio, 2013). `elman.fit` does.
+# The remedy against explosion is gradient clipping: where the norm of the gradient of all weights exceeds a limit,
+# scale the gradient to that limit (Pascanu, Mikolov and Bengio, 2013). `elman.fit` does so.
 
 # %%
 long, short = np.full(4, 30.0), np.full(4, 0.1)
@@ -232,7 +233,8 @@ for gradient in (long, short):
 # %% [markdown]
 # ## Try next
 #
-# - Put a larger bias on the LSTM's forget gate (`cell.bias`, the second quarter), 3 or 5: how far back does it reach?
-# - Multiply the inputs by 10, so that tanh is flat where the states are. Does the rotation still carry?
-# - Put a wrong sign or a forgotten slope into the backward pass. Which terms tell it?
-# - Look at the gates that hold the error up: lesson 16.
+# - Give the LSTM's forget gate a larger bias (`cell.bias`, the second quarter), 3 or 5. How many steps back does the
+#   error reach?
+# - Multiply the inputs by 10, so that tanh saturates. Does the error still survive with the rotation?
+# - Put a wrong sign into the backward pass, or omit a derivative. Which terms become wrong?
+# - Look at the gates that keep the error from vanishing: lesson 16.

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Gates
 #
-# A simple recurrent network writes its whole state anew at every step. An LSTM protects its memory by three gates, and
-# learns from the input and from its own state when to forget, when to add, and when to put out. Here it is trained on a
-# task that needs all three, and then the gates are looked at.
+# A simple recurrent network overwrites its whole state at every step. An LSTM protects its memory by three gates, and
+# learns from the input and from its own state when to forget, when to add, and when to output. Here it is trained on a
+# task that needs all three, and then we look at the gates.
 #
-# **You need** to know what a recurrent network is (lesson 14), and why memories fade (lesson 15).
+# **You need** to know what a recurrent network is (lesson 14), and why gradients vanish (lesson 15).
 
 # %%
 import jax
@@ -23,9 +23,8 @@ from elman.training.learn import learn
 # %% [markdown]
 # ## A notepad
 #
-# The letters a, b and c are written down, each over the one before; `!` wipes the note out; `?` asks for it; a dot
-# means nothing. The right answer is a dot everywhere but at `?`, where it is the letter that stands there, or `-` for
-# none.
+# The letters a, b and c are written down, each replacing the one before; `!` deletes the note; `?` asks for it; a dot
+# means nothing. The right answer is a dot everywhere but at `?`, where it is the current letter, or `-` for none.
 
 # %%
 SIGNS, ANSWERS = ".abc!?", ".abc-"
@@ -89,8 +88,8 @@ trained = epoch.model
 # %% [markdown]
 # ## Looking in
 #
-# `elman.tap` gives every gate and the state at every step, beside the outputs. New texts, ten times as
-# long as those that were learnt from; the first begins with an example to look at.
+# `elman.tap` returns every gate and the state at every step, besides the outputs. We use new texts, ten times as long
+# as the training texts; the first begins with an example to look at.
 
 
 # %%
@@ -114,7 +113,7 @@ print(example)
 print(answer)
 
 # %% [markdown]
-# Do the gates fulfil the equations?
+# Do the gates satisfy the equations?
 
 # %%
 memory = seen["carry"].c
@@ -126,9 +125,9 @@ equation_error = max(
 print(f"largest difference {equation_error:.1e}")
 
 # %% [markdown]
-# A gate of 1 is open, one of 0 is shut. Here is, for each gate, the unit that does most what its name says: keeps at a
-# dot and not at `!`, adds at a letter and not at a dot, shows at `?` and not at any other sign. How open is it on the
-# average, at each sign?
+# A gate of 1 is open, one of 0 is shut. For each gate we take the unit that does most clearly what its name says: keeps
+# at a dot and not at `!`, adds at a letter and not at a dot, shows at `?` and not at any other sign. How far is it open
+# on average, at each sign?
 
 # %%
 means = {name: np.array([seen[name][signs == number].mean(0) for number in range(len(SIGNS))]) for name in "fio"}
@@ -162,20 +161,19 @@ axes[-1].set_xlabel("sign read")
 show(drawing, "16-gates")
 
 # %% [markdown]
-# The picture of a full run reads as follows; another seed deals the parts out to other units.
+# The picture of a full run shows the following; with another seed other units play these parts.
 #
 # - **When to forget**: the f of unit 3 is white at `b`, `c` and `!`, and black at dots; that of unit 1 is white at all
-#   three letters. The old note goes when a new one comes or when it is wiped out, and is kept otherwise.
-# - **When to add**: the i of unit 1 is black at `b`, `c` and `!`, and nearly shut at dots: little is written then.
-#   Nothing is added at `a`, for which unit 1 stands at zero.
-# - **When to put out**: the o of unit 3 is black at `?` alone. For the rest of the time the note is kept, and not
-#   shown.
-# - Most other units keep a constant that says "a dot", and are shut at `?`.
+#   three letters. The old note is forgotten when a new one comes or when it is deleted, and is kept otherwise.
+# - **When to add**: the i of unit 1 is black at `b`, `c` and `!`, and nearly shut at dots, where little is added.
+#   Nothing is added at `a`, for which unit 1 is zero.
+# - **When to output**: the o of unit 3 is black at `?` alone. Otherwise the note is kept, and not shown.
+# - Most other units keep a constant that stands for "a dot", and are shut at `?`.
 #
-# What is red or blue in the memory of units 1 and 3 lasts from letter to question: that is the note.
+# The red or blue in the memory of units 1 and 3 lasts from letter to question: this is the note.
 #
 # ## Try next
 #
-# - Look at a GRU: its z keeps and adds with one gate, and it shows all it has. `names=("r", "z")`.
+# - Look at a GRU with `names=("r", "z")`: its one gate z both keeps and adds, and it outputs its whole state.
 # - Give the LSTM more units, or two. How many does the notepad need? It can be in four states.
-# - Put `elman.Elman` in the place of the LSTM, and make the dots more frequent. When does it lose the note?
+# - Replace the LSTM by `elman.Elman`, and make the dots more frequent. When does it forget the note?

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Autoregression, and what it cannot do
 #
-# The oldest way to foretell a series is a weighted sum of its last values. A network over the last values can bend the
-# sum. Both see a window of one size, with weights for each place in it; a recurrent network sees each value once, with
-# the same weights, and keeps what matters. Where does each of them win?
+# The oldest way to forecast a series is a weighted sum of its last values. A network over the last values makes it
+# non-linear. Both see a window of fixed size, with weights for each position in it; a recurrent network reads each
+# value once, with the same weights, and keeps what matters in its state. When is each of them best?
 #
 # **You need** to know what a recurrent network is (lesson 14), and least squares.
 
@@ -31,8 +31,7 @@ def rmse(found, wanted):
 # %% [markdown]
 # ## Linear: x_t = w_0 x_(t-1) + w_1 x_(t-2) + w_2
 #
-# Two values are enough for any sine, whatever its size and where it begins: w_0 = 2 cos(2 pi / period), w_1 = -1, w_2 =
-# 0.
+# Two values are enough for any sine, whatever its amplitude and phase: w_0 = 2 cos(2 pi / period), w_1 = -1, w_2 = 0.
 
 # %%
 PERIOD = 20
@@ -43,12 +42,13 @@ print("w_0 {:.6f}, w_1 {:.6f}, w_2 {:.6f}".format(*sine_weights))
 print(f"2 cos(2 pi / {PERIOD}) = {2 * np.cos(2 * np.pi / PERIOD):.6f}")
 hundred = linear.forecast(sine[None, :100], 100)[0]
 sine_error = rmse(hundred, sine[100:])
-print(f"a hundred steps ahead, each from those foretold before: error {sine_error:.1e}")
+print(f"a hundred steps ahead, each from the forecasts before it: error {sine_error:.1e}")
 
 # %% [markdown]
-# ## Not linear: x_t = G(x_(t-1), x_(t-2), ...)
+# ## Non-linear: x_t = G(x_(t-1), x_(t-2), ...)
 #
-# Of x_t = 3.9 x_(t-1) (1 - x_(t-1)) every value follows from the last one exactly, and no straight line comes near it.
+# In the series x_t = 3.9 x_(t-1) (1 - x_(t-1)) every value follows exactly from the one before, but no linear model
+# comes near it.
 
 # %%
 chaos = [0.3]
@@ -76,8 +76,8 @@ left.legend(frameon=False)
 # %% [markdown]
 # ## A fixed window
 #
-# A window has to be as wide as the oldest thing that matters, and each place in it has weights of its own. Here each
-# series begins with 1 or -1, goes on with noise, and ends with what it began with. The models have to say the end.
+# A window has to reach back to the oldest value that matters, and each position in it has its own weights. Here each
+# series begins with 1 or -1, continues with noise, and ends with its first value. The models have to predict the end.
 
 # %%
 STEPS, WINDOW = 20, 10
@@ -94,7 +94,7 @@ def new_network(seed, units):
 
 @jax.jit
 def next_values(network, values):
-    """What is expected after each value, from all that came before: (rows, steps)."""
+    """The forecast of the value after each one, from all values up to it: (rows, steps)."""
     _, ys = elman.unroll(network["cell"], values[..., None])
     return network["output"](ys)[..., 0]
 
@@ -124,13 +124,13 @@ for name, error in end_errors.items():
     print(f"{name:<22} error {error:.3f}, {sizes[name]:>4} weights")
 
 # %% [markdown]
-# The windows know no better than a guess, whose error is 1. A window of 19 would do here, and not for a longer wait;
-# the recurrent network has the same weights for any.
+# The models with a window do no better than a guess, whose error is 1. A window of 19 would be enough here, but not for
+# a longer wait; the recurrent network has the same weights for any.
 #
 # ## Sunspots
 #
-# A real series: how many spots were on the sun, month by month from 1749 to 1983. Learnt from until 1949; then each
-# month is foretold from those before it.
+# This is a real series: the number of spots on the sun, month by month from 1749 to 1983. The models are fitted to the
+# months until 1949; then each later month is forecast from those before it.
 
 # %%
 path = data_file("timeseries/monthly-sunspots.csv")
@@ -155,9 +155,9 @@ sun_errors = {
 }
 
 # %% [markdown]
-# The recurrent network reads pieces of ten years, and says at each month how the next differs from it; the first months
-# of a piece, where it knows too little, do not count. Then it goes through the whole series once, and its state is
-# kept. The mean of three networks is taken, which start from other weights.
+# The recurrent network trains on pieces of ten years, and predicts at each month how the next differs from it; the
+# first months of a piece, where its state holds too little, do not count. Then it reads the whole series once and keeps
+# its state. The forecast is the mean of three networks with different initial weights.
 
 # %%
 PIECE, WARM = 120, 24
@@ -195,14 +195,14 @@ right.legend(frameon=False)
 show(drawing, "17-autoregression")
 
 # %% [markdown]
-# The last month is no bad guess, and a weighted sum is hard to beat: whoever trains a network on a series compares it
-# with both.
+# The last month is a good guess, and a weighted sum is hard to beat: compare every network trained on a series with
+# both.
 #
 # ## Try next
 #
-# - Give the windows of the third series 19 values. Then make the wait 30, and count weights.
-# - Let the linear and the non-linear model foretell ten years of sunspots at once, each month from those foretold
-#   before: `forecast(history[:1], 120)`. Which of them still has the cycle?
-# - `SeasonalNaive` of `elman.models.baselines` says the value of a season ago. How far is it behind on the sunspots,
-#   whose season is about 130 months?
-# - A waiting time that is learnt: gates, lesson 16. Sines with an LSTM: lesson 24.
+# - Use windows of 19 values for the third series. Then make the wait 30, and count weights.
+# - Let the linear and the non-linear model forecast ten years of sunspots at once, each month from the forecasts before
+#   it: `forecast(history[:1], 120)`. Which of them still shows the cycle?
+# - `SeasonalNaive` of `elman.models.baselines` forecasts the value of a season ago. How much worse is it on the
+#   sunspots, whose season is about 130 months?
+# - Lesson 16 shows how gates learn when to keep a value; lesson 24 forecasts sines with an LSTM.

@@ -1,6 +1,6 @@
-"""Lessons run in their short form, each in a folder of its own; their doctests are the lessons themselves.
+"""Fixtures that run each lesson in its short form, in a folder of its own.
 
-They belong to the second tier, but for one of each kind: JAX, and NumPy alone.
+The tests of lessons belong to the second tier, except for two quick ones: one that uses JAX, one NumPy alone.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def names(request, tmp_path, monkeypatch, capsys):
-    """What the lesson that the test's file is named after leaves behind, and `printed`, what it said."""
+    """The variables of the lesson that the test's file is named after, its output `printed`, and its `pictures`."""
     monkeypatch.chdir(tmp_path)
     lesson = find_lesson(request.path.stem.removeprefix("test_"))
     jaxtyping.config.update("jaxtyping_disable", True)  # a reader has no shape checks, which refuse NumPy's arrays

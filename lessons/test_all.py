@@ -1,4 +1,4 @@
-"""What every lesson owes its reader."""
+"""Tests of the requirements that every lesson meets."""
 
 from pathlib import Path
 
