@@ -166,7 +166,7 @@ def test_zones_are_refused_or_taken_to_utc(read):
         (
             LONG + "a,1,5,1,10,7\na,2,6,1,,7\n",
             {"future": ("price",)},
-            "line 3: price of 'a' at 2 is empty; expected what is known ahead to be there at every step",
+            "line 3: price of 'a' at 2 is empty; expected a covariate known ahead to have a value at every step",
         ),
         (
             LONG + "a,1,5,1,10,7\na,2,6,1,10,7\na,4,6,1,10,7\n",

@@ -142,8 +142,8 @@ def test_what_is_known_ahead_must_reach_over_the_horizon():
     codec = ForecastCodec.of(histories(), ends=[30, 30])
     with pytest.raises(
         DataError,
-        match="a.csv, line 2: price of 'a' ends before 2020-02-23; expected what is known ahead up to 2020-02-24, 5 "
-        "steps after the last value: add rows with it, and with y empty",
+        match="a.csv, line 2: price of 'a' ends before 2020-02-23; expected covariates known ahead up to 2020-02-24, 5 "
+        "steps after the last value: add rows with them, and with y empty",
     ):
         codec.encode(history(), ahead=5)
 
@@ -169,5 +169,7 @@ def test_series_without_a_value_to_train_on_are_refused():
 def test_values_beyond_the_scale_of_float32_are_refused():
     one = history()
     codec = ForecastCodec.of(histories(one._replace(values=one.values * 1e-20)), ends=[30])
-    with pytest.raises(DataError, match="line 2: 'a' at step 10 is too large beside what the model was trained on"):
+    with pytest.raises(
+        DataError, match="line 2: 'a' at step 10 is too large beside the values that the model was trained on"
+    ):
         codec.encode(one._replace(values=np.where(np.arange(50)[:, None] == 9, 1e30, 0.0)))

@@ -142,7 +142,7 @@ def test_gaps_of_a_table():
     [
         ("sries,v,label\n1,2,a\n", r"no column 'series'; did you mean 'sries'\?; there are sries, v, label"),
         ("series,v,label\n1,2,a\n1,3,b\n", "line 3: label 'b'; expected 'a', as in line 2 of the same series '1'"),
-        ("series,time,v,label\n1,1,2,a\n1,1.0,2,a\n", "line 3: time '1.0' of '1' is there already, in line 2"),
+        ("series,time,v,label\n1,1,2,a\n1,1.0,2,a\n", "line 3: time '1.0' of '1' is already in line 2"),
         ("series,v,label\n1,x,a\n", "line 2, v: expected a number; got 'x'; say which columns are channels"),
         ("series,v,label\n1,2,a\n1,x,a\n", "line 3, v: expected a number; got 'x'$"),
         ("series,label\n1,a\n", "no column with values; there are series, label"),

@@ -1,4 +1,4 @@
-"""Where a time lies in its day, week and year, as numbers that a network reads: a sine and a cosine of each."""
+"""Calendar features: a sine and a cosine of the time of day, of the week and of the year."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _MONDAY = np.datetime64("1970-01-05T00:00:00", "s")
 
 
 def calendar_names(frequency: Frequency) -> tuple[str, ...]:
-    """What `calendar_features` gives for rows of this step: the cycles that are longer than the step. Steps that are
-    whole numbers have none.
+    """The names of the columns of `calendar_features`: the cycles that are longer than the step. Steps that are whole
+    numbers have none.
 
     >>> calendar_names(Frequency.parse("1h"))
     ('day sin', 'day cos', 'week sin', 'week cos', 'year sin', 'year cos')
@@ -47,7 +47,7 @@ def _cycles(frequency: Frequency) -> tuple[str, ...]:
 
 
 def _share(stamps: Stamps, cycle: str) -> np.ndarray:
-    """How much of the day, week or year is over, from 0 to 1; of any year, as if it had 366 days."""
+    """The part of the day, week or year that has passed, from 0 to 1; every year counts as 366 days."""
     if cycle == "year":
         return (stamps - stamps.astype("datetime64[Y]").astype("datetime64[s]")).astype(np.int64) / _YEAR
     length = _DAY if cycle == "day" else _WEEK

@@ -1,5 +1,5 @@
-"""An ECG as the numbers that a network reads: the signal without its slow wander, and the same in units of its own
-size. Both are averages over what came before, so that a signal in pieces gives what the whole does.
+"""Encodes an ECG as the features that a network reads: the signal without baseline wander, and the same divided by its
+running size. Both use running means over past samples, so that a signal in pieces gives the same features as a whole.
 """
 
 from __future__ import annotations
@@ -14,29 +14,30 @@ from jaxtyping import Float
 from elman.data import ecg
 
 WAVES = ("", "P", "QRS", "T")
-"""What a sample may belong to; the first is none."""
+"""Labels of a sample: the wave it belongs to; the first is none."""
 
 KINDS = tuple(ecg.KINDS)
-"""Kinds of beats, in the order of the labels from 1 on."""
+"""Kinds of beats, in the order of their labels, which begin at 1."""
 
 WANDER_SECONDS, SIZE_SECONDS = 0.4, 3.0
-"""Time constants of the mean that is taken off, a high-pass of 0.4 Hz, and of the size that is divided by."""
+"""Time constants of the mean that is subtracted (a high-pass filter of 0.4 Hz) and of the size to divide by."""
 
 LEAST_SIZE = 0.02
-"""mV: a signal that is smaller is not made larger."""
+"""The least divisor in mV, so that noise in a flat signal is not amplified."""
 
 BLOCK = 64
-"""Samples that are averaged by one product of matrices, which is small enough not to be shared out to threads."""
+"""Samples averaged by one matrix product, few enough that it is not spread over threads."""
 
 
 class Running(NamedTuple):
-    """A running mean: the weighted sum so far, and the sum of the weights."""
+    """The state of a running mean: the weighted sum so far, and the sum of the weights."""
 
     total: Float[np.ndarray, " batch"]
     weight: float
 
     def after(self, values: Float[np.ndarray, "batch time"], *, decay: float) -> tuple[Running, np.ndarray]:
-        """The mean after each of the next values, each counting `decay` times as much as the one after it."""
+        """The new state, and the mean after each of the next values; each value weighs `decay` times as much as the
+        one after it."""
         means, total, weight = np.empty(values.shape), self.total, self.weight
         for start in range(0, values.shape[1], BLOCK):
             piece = values[:, start : start + BLOCK]
@@ -49,16 +50,16 @@ class Running(NamedTuple):
 
 
 class EcgState(NamedTuple):
-    """What is kept of the samples before."""
+    """The codec's state between pieces of a signal."""
 
     last: Float[np.ndarray, " batch"]
-    """The last values that were numbers, in mV."""
+    """The last values that were not NaN, in mV."""
     mean: Running
     power: Running
 
 
 class EcgCodec(msgspec.Struct, frozen=True, tag="ecg"):
-    """How signals become numbers, and which kinds of beats were there to learn.
+    """Encodes signals as features, and names the kinds of beats in the training part.
 
     >>> codec = EcgCodec()
     >>> signal = np.sin(np.arange(500) / 8)[None]
@@ -70,11 +71,11 @@ class EcgCodec(msgspec.Struct, frozen=True, tag="ecg"):
     """
 
     rate: float = 250.0
-    """Samples a second that the network reads."""
+    """The network's sampling rate, in samples a second."""
     kinds: tuple[str, ...] = ()
-    """Kinds of beats of the training part; none where only their presence was known."""
+    """Kinds of beats in the training part; empty where its beats have no kinds."""
     FEATURES: ClassVar[int] = 2
-    """Numbers of a sample."""
+    """Features of a sample."""
 
     @property
     def unit(self) -> str:
@@ -88,8 +89,8 @@ class EcgCodec(msgspec.Struct, frozen=True, tag="ecg"):
     def features(
         self, state: EcgState, signals: Float[np.ndarray, "batch time"]
     ) -> tuple[EcgState, Float[np.ndarray, "batch time feature"]]:
-        """The numbers of the next samples, which are in mV and of the codec's rate; a sample that is not a number
-        counts as the last that was."""
+        """The new state, and the features of the next samples, which are in mV at the codec's rate. A sample that is
+        not finite is replaced by the last finite one."""
         filled, last = _held(signals, state.last)
         mean, level = state.mean.after(filled, decay=np.exp(-1 / (WANDER_SECONDS * self.rate)))
         steady = filled - level
@@ -101,13 +102,13 @@ class EcgCodec(msgspec.Struct, frozen=True, tag="ecg"):
 
 @lru_cache(maxsize=64)
 def _powers(length: int, decay: float) -> tuple[np.ndarray, np.ndarray]:
-    """How much each sample counts in the sum after each, before by after; and how much the sum before does."""
+    """The weight of each sample (row) in the running sum after each sample (column), and of the sum before."""
     ages = np.arange(length)
     return np.triu(decay ** np.abs(ages - ages[:, None])), decay ** (ages + 1.0)
 
 
 def _held(signals: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The signals in float64 with what is not a number replaced by the number before, and their last values."""
+    """The signals in float64, with non-finite samples replaced by the last finite one, and their last values."""
     if not signals.shape[1]:
         return signals.astype(float), last
     known = np.isfinite(signals)

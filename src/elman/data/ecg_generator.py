@@ -1,8 +1,8 @@
-"""ECGs of which every wave is known, made of bell curves: one for each of P, Q, R, S and T.
+"""Synthetic ECGs in which every wave is known: sums of bell curves, one for each of P, Q, R, S and T.
 
 After McSharry et al. (2003), whose model moves along a circle past five bumps; here the bumps lie in time, which gives
-their places in closed form. As there, the heart's rhythm sways with breathing and blood pressure, and the T wave comes
-the earlier the faster the heart beats (Bazett, 1920).
+their places in closed form. As there, breathing and blood pressure modulate the heart's rhythm, and the T wave comes
+earlier when the heart beats faster (Bazett, 1920).
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from elman._errors import ConfigError
 from elman.data.ecg import LEAST_RATE, Beat, Strip, Wave, kind_of
 
 EDGE = 2.5
-"""Widths of a bump from its middle to its onset and to its end, where it has 4% of its size."""
+"""Widths from the middle of a bump to its onset and to its end, where it has 4% of its size."""
 
 BREATHING, PRESSURE = 0.25, 0.1
-"""Hertz of the two slow waves in the heart's rhythm."""
+"""Frequencies of the two slow waves in the heart's rhythm, in hertz."""
 
 _HEART_RATES = 20.0, 240.0
-_FAR = 8  # widths beyond which a bump is nothing
-_STEPS = np.linspace(-1, 1, 401)  # widths from its middle where the peak of a bump is looked for
+_FAR = 8  # widths beyond which a bump is negligible
+_STEPS = np.linspace(-1, 1, 401)  # widths from the middle of a bump, at which its peak is searched for
 
 
 class Bump(NamedTuple):
-    """A bell curve."""
+    """One wave as a bell curve."""
 
     place: float
     """Seconds after the middle of the beat."""
     size: float
-    """mV."""
+    """Height in mV."""
     width: float
-    """Its standard deviation in seconds."""
+    """Standard deviation in seconds."""
 
 
 class Shape(NamedTuple):
-    """The waves of a beat at 60 beats a minute; None for those that it does not have."""
+    """The waves of a beat at 60 beats a minute; None for a missing wave."""
 
     p: Bump | None
     q: Bump | None
@@ -48,7 +48,7 @@ class Shape(NamedTuple):
     t: Bump | None
 
     def scaled(self, interval: float) -> Shape:
-        """The waves for so many seconds between beats: P and T nearer to the complex the shorter they are."""
+        """The waves at `interval` seconds between beats: the shorter it is, the nearer P and T are to the QRS."""
         share = math.sqrt(interval)
         p, t = self.p, self.t
         return self._replace(
@@ -64,29 +64,30 @@ NORMAL = Shape(
     s=Bump(0.027, -0.25, 0.008),
     t=Bump(0.26, 0.3, 0.04),
 )
-"""About what lead II shows: PR 170 ms, QRS 90 ms, QT 400 ms."""
+"""A normal beat, roughly as in lead II: PR 170 ms, QRS 90 ms, QT 400 ms."""
 
 WIDE = Shape(p=None, q=None, r=Bump(0.0, 1.4, 0.032), s=Bump(0.085, -0.3, 0.026), t=Bump(0.32, -0.45, 0.05))
 """A beat that begins in a ventricle."""
 
 
 class Noise(NamedTuple):
-    """What is on top of the heart's signal, in mV."""
+    """The noise added to the heart's signal, in mV."""
 
     white: float = 0.0
     """Standard deviation at each sample."""
     mains: float = 0.0
-    """Of a hum of `hertz`."""
+    """Amplitude of the mains hum."""
     wander: float = 0.0
-    """Of the baseline, which goes up and down with breathing."""
+    """Amplitude of the baseline wander, which follows breathing."""
     flutter: float = 0.0
-    """Of small waves 4 to 9 times a second, as when the atria fibrillate."""
+    """Amplitude of small waves of 4 to 9 Hz, as in atrial fibrillation."""
     hertz: float = 50.0
+    """Frequency of the mains hum."""
 
 
 class Times(NamedTuple):
-    """When the waves of a beat peak, in seconds from the start; None for those that it does not have. A P or T wave may
-    lie outside the strip."""
+    """The times at which the waves of a beat peak, in seconds from the start; None for a missing wave. A P or T wave
+    may lie outside the strip."""
 
     p: float | None
     q: float | None
@@ -96,11 +97,11 @@ class Times(NamedTuple):
 
 
 class GeneratedEcg(NamedTuple):
-    """An ECG with the truth about it."""
+    """A generated ECG with its ground truth."""
 
     strip: Strip
     times: tuple[Times, ...]
-    """For each beat of the strip."""
+    """The times of the waves of each beat of the strip."""
     clean: Float[np.ndarray, " time"]
     """The signal without noise."""
 
@@ -120,21 +121,21 @@ def generate_ecg(
     seed: int = 0,
     name: str = "generated",
 ) -> GeneratedEcg:
-    """An ECG of one lead, with every wave from onset to end and the time of every peak.
+    """Generates an ECG of one lead, with every wave from onset to end and the time of every peak.
 
     Args:
-        seconds: its length.
-        rate: samples a second.
+        seconds: length of the ECG.
+        rate: sampling rate, samples a second.
         heart_rate: beats a minute.
         variability: standard deviation of the intervals between beats, as a part of their mean.
-        shape: of a normal beat; moved waves are moved here.
-        wide: of a ventricular beat, which has no P wave.
+        shape: waves of a normal beat.
+        wide: waves of a ventricular beat, which has no P wave.
         ventricular: share of beats that begin in a ventricle: they come early, are wide, and a pause follows.
         early: share of beats that come early from the atria, with a P wave.
-        absent_p: share of the other beats that have no P wave.
-        noise: what is on top.
-        seed: start of the randomness.
-        name: of the record and of the patient.
+        absent_p: share of beats whose P wave is removed.
+        noise: noise added to the signal.
+        seed: seed of the random numbers.
+        name: name of the record and of the patient.
 
     Raises:
         ConfigError: a rate, length or share outside its range.
@@ -175,8 +176,8 @@ def generate_ecg(
 def generate_patients(
     count: int, *, seconds: float = 10.0, rate: float = 250.0, seed: int = 0
 ) -> tuple[GeneratedEcg, ...]:
-    """ECGs of `count` made-up people: waves of all sizes and places, leads with an upright or a deep complex, fast and
-    slow hearts, some with early beats, some with atria that fibrillate, and noise.
+    """Generates ECGs of `count` synthetic patients: waves of varied sizes and places, leads with an upright or a deep
+    QRS, fast and slow hearts, some with early beats, some with atrial fibrillation, and noise.
 
     >>> people = generate_patients(20)
     >>> len(people), len({person.strip.patient for person in people}), len(people[0].strip.signal)
@@ -210,7 +211,7 @@ def _patient(random: np.random.Generator, name: str, seconds: float, rate: float
 
 
 def _lead(random: np.random.Generator) -> Shape:
-    """The waves as one of several leads shows them."""
+    """The waves of a normal beat in a random lead."""
     shape = NORMAL
     if random.random() < 0.3:  # a small R and a deep S, as in V1 and V2
         shape = shape._replace(q=None, r=Bump(-0.012, 0.3, 0.008), s=Bump(0.016, -1.0, 0.011))
@@ -227,7 +228,7 @@ def _turned(shape: Shape, sign: float) -> Shape:
 
 
 def _varied(random: np.random.Generator, shape: Shape) -> Shape:
-    """Other sizes, widths and places of the waves."""
+    """The shape with randomly varied sizes, widths and places of its waves."""
     tall, long = random.uniform(0.5, 1.6), random.uniform(0.85, 1.3)
 
     def varied(bump: Bump | None, moves: float) -> Bump | None:
@@ -258,12 +259,12 @@ def _check(seconds: float, rate: float, heart_rate: float, variability: float, s
 def _rhythm(
     random: np.random.Generator, seconds: float, mean: float, variability: float, ventricular: float, early: float
 ) -> list[tuple[float, float, str]]:
-    """The times of beats, the interval that each is shaped by, and their WFDB symbols; from before the start to after
-    the end, for waves that reach in."""
+    """The time of each beat, the interval that scales its shape, and its WFDB symbol. The beats begin before the start
+    and go on after the end, since their waves may reach into the strip."""
     phases, time, found = random.uniform(0, 2 * np.pi, 2), -mean * random.uniform(1, 2), []
     while time < seconds + 2 * mean:
         slow = math.sin(2 * np.pi * BREATHING * time + phases[0]) + math.sin(2 * np.pi * PRESSURE * time + phases[1])
-        # The two sines together have a variance of 1, as what is added to them has.
+        # The sum of the two sines has a variance of 1, and so has the normal number added to it.
         swing = min(max(math.sqrt(0.5) * (slow + random.normal()), -2.5), 2.5)
         interval, chance = mean * (1 + variability * swing), random.random()
         if chance < ventricular and found and found[-1][2] == "N":
@@ -278,8 +279,8 @@ def _rhythm(
 
 
 def _waves(shape: Shape, times: Times, middle: float, rate: float) -> list[Wave]:
-    """The waves of the beat whose middle and peaks are at these times; that of a complex is its
-    highest, as experts mark it, or its deepest where none is up."""
+    """The waves of the beat with its middle and its peaks at these times. The peak of a QRS is its highest one, as
+    experts mark it, or its deepest where none is positive."""
     found = []
     for kind, members in (("P", "p"), ("QRS", "qrs"), ("T", "t")):
         there = {name: bump for name in members if (bump := getattr(shape, name))}
@@ -294,7 +295,7 @@ def _waves(shape: Shape, times: Times, middle: float, rate: float) -> list[Wave]
 
 
 def _peak(shape: Shape, bump: Bump) -> float:
-    """Where the beat is extreme near the middle of a bump, which the bumps beside it move a little."""
+    """The time of the beat's extreme near the middle of a bump; the bumps beside it shift it a little."""
     times = bump.place + bump.width * _STEPS
     values = sum(_bell(one, times) for one in shape if one)
     return float(times[np.argmax(math.copysign(1, bump.size) * values)])
@@ -305,8 +306,8 @@ def _bell(bump: Bump, times: np.ndarray) -> np.ndarray:
 
 
 def _apart(waves: list[Wave]) -> list[Wave]:
-    """The waves in order, none within another: where two overlap, they meet in the middle. A P wave that begins before
-    the peak of the T wave before it is not to be seen."""
+    """The waves in order and without overlap: two that overlap are cut at the middle. A P wave that begins before the
+    peak of the preceding T wave is dropped, since it cannot be seen."""
     found: list[Wave] = []
     for wave in sorted(waves, key=lambda wave: wave.peak):
         if found and found[-1].kind == "P" and wave.kind == "T":
@@ -322,7 +323,7 @@ def _apart(waves: list[Wave]) -> list[Wave]:
 
 
 def _inside(waves: list[Wave], count: int) -> tuple[list[Wave], np.ndarray]:
-    """The waves that lie wholly within the strip, and where no cut wave is."""
+    """The waves that lie wholly within the strip, and a mask of the samples outside waves that its ends cut."""
     known, whole = np.ones(count, bool), []
     for wave in waves:
         if wave.onset >= 0 and wave.end < count:
@@ -339,7 +340,7 @@ def _noise(random: np.random.Generator, grid: Float[np.ndarray, " time"], noise:
         return np.sin(2 * np.pi * hertz * grid + phase)
 
     wander = (wave(BREATHING, turns[0]) + 0.6 * wave(0.4 * BREATHING, turns[1])) / math.hypot(1, 0.6)
-    # Fibrillation has no steady rate: its phase runs now faster, now slower.
+    # Fibrillation has no steady frequency, so its phase is modulated.
     flutter = np.sin(2 * np.pi * 6.5 * grid + 4 * wave(0.5, turns[2]) + turns[3])
     white, mains = random.normal(size=len(grid)), wave(noise.hertz, turns[3])
     return noise.white * white + noise.mains * mains + noise.wander * wander + noise.flutter * flutter

@@ -1,4 +1,4 @@
-"""Files that are small enough to hold, wherever they lie: in folders, compressed, in a tar archive, in a pipe."""
+"""Reads files that fit in memory: in folders, compressed, in a tar archive, or from a pipe."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
 
 
 class File(NamedTuple):
-    """A file's content."""
+    """A file in memory."""
 
     name: str
-    """How messages call it."""
+    """The file's name in messages."""
     path: tuple[str, ...]
-    """Where it lies below the place that was named, or below that place's parent where several were."""
+    """The path relative to the place that was read, or to that place's parent where several places were read."""
     content: bytes
-    """Decompressed."""
+    """The decompressed bytes."""
 
     @property
     def suffix(self) -> str:
-        """The ending that tells the format, in lower case and without that of a compression.
+        """The ending that names the format, in lower case and without that of a compression.
 
         >>> File("a/b.CSV.gz", ("b.CSV.gz",), b"").suffix
         '.csv'
@@ -61,11 +61,11 @@ class File(NamedTuple):
 
 
 def read_files(*places: str | Path) -> list[File]:
-    """The files in folders, archives and at places of their own, in order of name; "-" is standard input. Hidden files
-    are left out.
+    """Reads files, and the files in folders and archives, in order of name; "-" is standard input. Hidden files are
+    left out.
 
     Raises:
-        DataError: nothing there, or a file that cannot be read.
+        DataError: a missing or empty place, or a file that cannot be read.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -85,10 +85,10 @@ def read_files(*places: str | Path) -> list[File]:
 
 
 def data_files(*places: str | Path) -> list[File]:
-    """As `read_files`, without files that by their names are about the data: README, LICENSE and the like.
+    """Reads files as `read_files` does, but not those whose names mark them as documents: README, LICENSE and the like.
 
     Raises:
-        DataError: no other file, or one that cannot be read.
+        DataError: no file with data, or one that cannot be read.
     """
     files = [file for file in read_files(*places) if not _NO_DATA.search(file.path[-1])]
     if not files:
@@ -97,15 +97,15 @@ def data_files(*places: str | Path) -> list[File]:
 
 
 def by_part(files: Sequence[File]) -> dict[str, list[File]]:
-    """Files by the part that their name tells, or their folder's: train, validation or test. Empty where no file is
-    for training.
+    """Groups files by part: train, validation or test, as their own names or their folders' say. Empty where no file
+    is for training.
 
     >>> files = [File(name, (name,), b"") for name in ("en-ud-dev.conllu", "en-ud-train.conllu")]
     >>> {part: [file.name for file in group] for part, group in by_part(files).items()}
     {'validation': ['en-ud-dev.conllu'], 'train': ['en-ud-train.conllu']}
 
     Raises:
-        DataError: a file that does not say, beside others that do.
+        DataError: a file whose name gives no part, beside others whose names do.
     """
     marked = [(_part_of(file), file) for file in files]
     if not any(part == "train" for part, _ in marked):
@@ -114,7 +114,7 @@ def by_part(files: Sequence[File]) -> dict[str, list[File]]:
     for part, file in marked:
         if part is None:
             raise DataError(
-                f"{file.name}: its name tells neither train, validation (dev) nor test, as others do; "
+                f"{file.name}: its name says neither train, validation (dev) nor test, as others do; "
                 "move it away, or name the files to read one by one"
             )
         parts.setdefault(part, []).append(file)
@@ -122,14 +122,14 @@ def by_part(files: Sequence[File]) -> dict[str, list[File]]:
 
 
 def text_of(file: File, encoding: str | None = None) -> str:
-    r"""The text of a file, line ends as "\n", without a byte order mark. Without an encoding it has to be UTF-8, and
-    messages name no option to say otherwise.
+    r"""Decodes a file as text, with "\n" as line ends and without a byte order mark. Without an encoding it must be
+    UTF-8, and messages name no option for another.
 
     >>> text_of(File("a.txt", ("a.txt",), b"caf\xe9\r\n"), "latin-1")
     'café\n'
 
     Raises:
-        DataError: bytes that are no text of this encoding, or a binary file.
+        DataError: bytes that are not text in this encoding, or a binary file.
         ConfigError: an encoding that Python does not know.
     """
     named = encoding or "utf-8"
@@ -147,7 +147,7 @@ def text_of(file: File, encoding: str | None = None) -> str:
 
 
 def lines(text: str) -> list[str]:
-    r"""The lines of a text without their ends; empty ones at its end are left out. Only "\n" ends a line.
+    r"""Splits a text into lines, without their ends and without empty lines at the end. Only "\n" ends a line.
 
     >>> lines("one\n\ntwo\x85\n\n")
     ['one', '', 'two\x85']
@@ -156,12 +156,12 @@ def lines(text: str) -> list[str]:
 
 
 def check_encoding(encoding: str) -> None:
-    """Refuses a name that is no encoding of text.
+    """Refuses a name that is not a text encoding.
 
     >>> check_encoding("latin-1")
 
     Raises:
-        ConfigError: names the mend.
+        ConfigError: an unknown encoding; names some that are known.
     """
     try:
         "".encode(encoding)
@@ -170,7 +170,7 @@ def check_encoding(encoding: str) -> None:
 
 
 def is_archive(place: str | Path) -> bool:
-    """Whether a name is that of a tar archive.
+    """True for the name of a tar archive.
 
     >>> is_archive("a.tar.xz"), is_archive("a.xz")
     (True, False)
@@ -212,7 +212,7 @@ def _members(archive: Path, below: tuple[str, ...]) -> Iterator[File]:
     try:
         with tarfile.open(archive) as tar:
             found = []
-            for member in tar:  # in the order of the archive, for going back in a compressed one begins it anew
+            for member in tar:  # in the archive's order: going back in a compressed one reads it again from the start
                 parts = PurePosixPath(member.name).parts
                 hidden = any(part.startswith(".") and part != "." for part in parts)
                 if member.isfile() and not hidden and (content := tar.extractfile(member)):
@@ -226,7 +226,7 @@ def _members(archive: Path, below: tuple[str, ...]) -> Iterator[File]:
 
 
 def _top(place: str | Path) -> tuple[str, ...]:
-    """What tells the files of this place from those of others: for a file, its own name does."""
+    """The folder that distinguishes the files of this place from those of others; none for a single file."""
     is_file = str(place) == "-" or (Path(place).is_file() and not is_archive(place))
     return () if is_file else (Path(place).name,)
 

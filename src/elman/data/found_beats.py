@@ -1,4 +1,4 @@
-"""What a model found in an ECG: waves with a confidence, and the beats they belong to."""
+"""Waves that a model found in an ECG, with its confidence in each, and the beats they belong to."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import NamedTuple
 
 
 class FoundWave(NamedTuple):
-    """A wave, with samples counted from the record's start."""
+    """A wave that a model found; its samples count from the record's start."""
 
     kind: str
     """P, QRS or T."""
     onset: int
     peak: int
-    """R, where the wave is a QRS."""
+    """The sample of the peak, which is R in a QRS."""
     end: int
-    """Its last sample."""
+    """The last sample."""
     confidence: float
-    """From 0 to 1."""
+    """The model's confidence, from 0 to 1."""
 
 
 class FoundBeat(NamedTuple):
-    """A beat: a QRS, with the waves around it where there are some.
+    """A beat that a model found: a QRS, and the waves around it where there are some.
 
     >>> beat = FoundBeat("N", FoundWave("QRS", 180, 200, 220, 0.99), q=190, s=None, p=None, t=None)
     >>> beat.sample, beat.kind, [wave.kind for wave in beat.waves]
@@ -28,19 +28,20 @@ class FoundBeat(NamedTuple):
     """
 
     symbol: str
-    """Of WFDB: N, S, V, F or Q, the kinds of ANSI/AAMI EC57."""
+    """The WFDB symbol: N, S, V, F or Q, the kinds of ANSI/AAMI EC57."""
     qrs: FoundWave
     q: int | None
     """The sample of the Q wave; None where the QRS begins with R."""
     s: int | None
     """The sample of the S wave; None where the QRS ends with R."""
     p: FoundWave | None
-    """The P wave before the QRS; None is a beat without one."""
+    """The P wave before the QRS; None where there is none."""
     t: FoundWave | None
+    """The T wave after the QRS; None where there is none."""
 
     @property
     def sample(self) -> int:
-        """Where R is."""
+        """The sample of R."""
         return self.qrs.peak
 
     @property
@@ -50,5 +51,5 @@ class FoundBeat(NamedTuple):
 
     @property
     def waves(self) -> tuple[FoundWave, ...]:
-        """P, QRS and T, those there are."""
+        """The P, QRS and T waves of the beat that are present."""
         return tuple(wave for wave in (self.p, self.qrs, self.t) if wave is not None)

@@ -1,5 +1,5 @@
-"""Time series to forecast, from tables: long ones, a row for each step of each series, and wide ones, a column for each
-series.
+"""Reads time series to forecast from tables: long ones, with a row for each step of each series, and wide ones, with a
+column for each series.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from elman.data.stamps import Frequency, Stamps, check_ascending, show
 
 
 class History(NamedTuple):
-    """One series on even steps; what is missing is not a number."""
+    """One series at even steps; missing values are NaN."""
 
     name: str
     stamps: Stamps
-    """Of the values."""
+    """The times of the values."""
     values: Float[np.ndarray, "time target"]
     past: Float[np.ndarray, "time past"]
-    """What is known up to the present only."""
+    """Covariates that are known up to the present only."""
     future: Float[np.ndarray, "ahead future"]
-    """What is known ahead, from the first step on; as many steps as values, or more."""
+    """Covariates that are known ahead, from the first step on; as many steps as `values`, or more."""
     static: Float[np.ndarray, " static"]
     place: str = "the series"
-    """Where it begins, for messages."""
+    """The file and line where the series begins, for messages."""
 
 
 class Histories(NamedTuple):
-    """What files hold, and what its columns are called."""
+    """The series of a data set, with the names of their columns and their step."""
 
     targets: tuple[str, ...]
     past: tuple[str, ...]
@@ -63,21 +63,21 @@ def read_histories(
     frequency: Frequency | None = None,
     encoding: str = "utf-8",
 ) -> Histories:
-    """The series of tables (CSV, TSV, JSON lines), also compressed. Rows of one series may lie in several files of a
-    long table, in order; a file of a table without a column of names holds series of its own.
+    """Reads the series of tables (CSV, TSV, JSON lines), also compressed. The rows of one series may lie in several
+    files of a long table, in order; each file without a column of names holds series of its own.
 
     Args:
         places: files, folders, or "-" for standard input, which is CSV.
-        columns: which columns are what.
-        resample: a step, such as 1h, over which rows become one; they may then come in any order and at any time.
-        by: how rows of one step become one; sums are of the targets, covariates are averaged.
-        zone: of times that do not say theirs, such as Europe/Berlin; with it, all become UTC.
-        frequency: the step of time, where it is known and not to be told from the stamps.
-        encoding: of the text.
+        columns: roles of the columns.
+        resample: a step, such as 1h, to which rows are aggregated; they may then come in any order and at any time.
+        by: aggregation of the rows of one step; "sum" applies to targets, covariates are averaged.
+        zone: time zone of times that name none, such as Europe/Berlin; with it, all times become UTC.
+        frequency: the step of time; without it, it is inferred from the stamps.
+        encoding: encoding of the text.
 
     Raises:
-        DataError: a column that is not there; a field that is no number; stamps that come twice, out of order or at
-            uneven steps; a covariate known ahead that is missing; and the like, with file and line.
+        DataError: a missing column; a field that is not a number; stamps that are repeated, out of order or at uneven
+            steps; a missing value of a covariate known ahead; and the like, with file and line.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
@@ -96,7 +96,7 @@ def read_histories(
 def histories_of(
     written: Written, *, resample: str = "", by: Gathering = "mean", frequency: Frequency | None = None
 ) -> Histories:
-    """Rows as they are written, laid on even steps; see `read_histories`.
+    """The series of rows as a file has them, at even steps; see `read_histories`.
 
     >>> from elman.data.history_rows import rows_in
     >>> rows = rows_in({"ds": [1, 2, 4], "y": [5, 6, 7]}, SeriesColumns())
@@ -104,12 +104,12 @@ def histories_of(
     [5.0, 6.0, nan, 7.0]
 
     Raises:
-        DataError: as `read_histories`.
+        DataError: see `read_histories`.
     """
     names, rows = written.names, written.rows
     statics = [_static(one, names.static) for one in rows]
     moving = [one._replace(values=one.values[:, : one.values.shape[1] - len(names.static)]) for one in rows]
-    # Where the steps are known already, rows may be those that come next, of which one may be missing.
+    # Where the step is known already, the rows may be the next ones of a series and may have no target yet.
     whole = frequency is None
     if resample:
         frequency = Frequency.parse(resample)
@@ -132,13 +132,13 @@ def _frequency(series: Sequence[Rows]) -> Frequency:
 
 def _static(rows: Rows, names: Sequence[str]) -> np.ndarray:
     values = rows.values[:, rows.values.shape[1] - len(names) :]
-    wrong = np.argwhere(values != values[0])  # also where it is missing
+    wrong = np.argwhere(values != values[0])  # also where a value is NaN
     if len(wrong):
         row, column = wrong[0]
         raise DataError(
             f"{rows.places[row]}: {names[column]} of {rows.name!r} is {values[row, column]:g}, and "
             f"{values[0, column]:g} in {rows.places[0]}; expected one number in all rows of a series, since it is "
-            "named as static"
+            "a static column"
         )
     return values[0]
 
@@ -151,7 +151,7 @@ def _history(rows: Rows, frequency: Frequency, names: Names, static: np.ndarray,
         raise DataError(
             f"{rows.places[0]}: no value of {', '.join(names.targets)} in {rows.name!r}; leave the series out"
         )
-    # Rows after the last value say what is known ahead; where nothing is, they are gaps like others.
+    # Rows after the last value hold covariates known ahead; without such covariates they are gaps like others.
     steps = int(known[-1]) + 1 if names.future else len(targets)
     missing = np.argwhere(np.isnan(future))
     if len(missing):
@@ -160,7 +160,7 @@ def _history(rows: Rows, frequency: Frequency, names: Names, static: np.ndarray,
         where = rows.places[row] if row >= 0 else f"{rows.places[grid.rows[:step].max()]}, next row"
         what = "is empty" if row >= 0 else "is missing, since there is no row of that time"
         raise DataError(
-            f"{where}: {names.future[column]} of {rows.name!r} at {show(grid.stamps[step])} {what}; expected what is "
-            "known ahead to be there at every step: write it, or name it as a covariate of the past"
+            f"{where}: {names.future[column]} of {rows.name!r} at {show(grid.stamps[step])} {what}; expected a "
+            "covariate known ahead to have a value at every step: add it, or name it as a covariate of the past"
         )
     return History(rows.name, grid.stamps[:steps], targets[:steps], past[:steps], future, static, rows.places[0])

@@ -1,4 +1,4 @@
-"""Time series as arrays: scaled, with marks for what is known, and with the covariates and the calendar beside them."""
+"""Encodes time series as arrays: scaled values, masks of the known ones, covariates and calendar features."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from elman.data.scaler import Scaler
 from elman.data.stamps import Frequency, Stamps, show
 
 Scaling = Literal["standard", "mean", "root", "none"]
-"""What becomes of values: as far from the series' mean as its spread is wide; in units of their mean size, which keeps
-0 and signs, as for counts; "standard" of sqrt(y + 1), for values whose errors grow with them; or left."""
+"""Ways of scaling values: "standard" gives each series a mean of 0 and a standard deviation of 1; "mean" divides by the
+mean absolute value, which keeps 0 and signs, as for counts; "root" is "standard" of sqrt(y + 1), for values whose
+errors grow with them; "none" leaves the values."""
 
 
 class EncodedHistory(NamedTuple):
-    """A series as a network reads it: zeros, which are the mean of scaled values, where nothing is known."""
+    """A series as a network reads it; missing values are 0, which is the mean of scaled values."""
 
     name: str
     stamps: Stamps
-    """Of `ahead`, which may go on after the values."""
+    """The stamps of `ahead`, which may go on after the values."""
     values: Float[np.ndarray, "time target"]
     known: Bool[np.ndarray, "time target"]
+    """The mask of values that are not missing."""
     past: Float[np.ndarray, "time past"]
     past_known: Bool[np.ndarray, "time past"]
     ahead: Float[np.ndarray, "ahead feature"]
-    """Covariates known ahead, then the calendar."""
+    """Covariates known ahead, then the calendar features."""
     static: Float[np.ndarray, " static"]
     scaler: Scaler
-    """Of the values."""
+    """The scaler of the values."""
 
 
 class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
-    """What the numbers of series are, at which steps they come, and how they are scaled.
+    """Encodes time series: the names of their columns, their step, and their scalers.
 
     >>> values = np.array([[1.0], [3.0], [np.nan], [9.0]])
     >>> none = np.zeros((4, 0))
@@ -59,15 +61,15 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
     scaling: Scaling
     calendar: bool
     series: tuple[str, ...]
-    """Their names."""
+    """Names of the series in the training part."""
     scalers: tuple[Scaler, ...]
-    """Of the targets of each series."""
+    """One scaler for the targets of each series."""
     past_scaler: Scaler
-    """Of covariates, over all series."""
+    """One scaler for the past covariates of all series."""
     future_scaler: Scaler
     static_scaler: Scaler
     constant: tuple[str, ...]
-    """Series with a target that has one value alone in the steps to train on: no more can be learned of them."""
+    """Series with a target that has only one value in the steps to train on, so that nothing can be learned of it."""
 
     @classmethod
     def of(
@@ -79,7 +81,7 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
         scaling: Scaling = "standard",
         calendar: bool = True,
     ) -> ForecastCodec:
-        """The codec of these series, of which only the steps before `ends` count, those to train on.
+        """The codec of these series; it depends only on the steps to train on, those before each of `ends`.
 
         Raises:
             DataError: a series without a known value to train on.
@@ -94,7 +96,7 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
             scaling,
             calendar,
             tuple(one.name for one, _ in parts),
-            tuple(_scaler([_drawn(one, scaling)[:end]], scaling) for one, end in parts),
+            tuple(_scaler([_transform(one, scaling)[:end]], scaling) for one, end in parts),
             _scaler([one.past[:end] for one, end in parts]),
             _scaler([one.future[:end] for one, end in parts]),
             _scaler([one.static[None] for one, _ in parts]),
@@ -108,14 +110,14 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What `EncodedHistory.ahead` holds."""
+        """The names of the columns of `EncodedHistory.ahead`."""
         return (*self.future, *(calendar_names(self.frequency) if self.calendar else ()))
 
     def check(self, histories: Histories) -> None:
-        """Refuses series of other targets, covariates or steps.
+        """Refuses series with other targets, covariates or steps than the model's.
 
         Raises:
-            DataError: says which.
+            DataError: names the difference.
         """
         for kind in ("targets", "past", "future", "static"):
             there, known = getattr(histories, kind), getattr(self, kind)
@@ -126,28 +128,27 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
                 )
         if histories.frequency != self.frequency:
             raise DataError(
-                f"{_place(histories)}: steps of {histories.frequency}; the model knows steps of {self.frequency}: take "
-                f"the rows together with --resample {self.frequency}, if theirs are shorter"
+                f"{_place(histories)}: steps of {histories.frequency}; the model knows steps of {self.frequency}: "
+                f"aggregate the rows with --resample {self.frequency}, if their steps are shorter"
             )
 
     def scaler_of(self, history: History) -> Scaler:
-        """The scaler of a series by its name; of a series that was not there to train on, one by what it holds.
+        """The scaler of a series: the one of its name, or for a series not in the training part one of its own values.
 
         Raises:
-            DataError: no known value to scale by.
+            DataError: all values are missing.
         """
         if history.name in self.series:
             return self.scalers[self.series.index(history.name)]
         _check_known(history, len(history.values), self.targets)
-        return _scaler([_drawn(history, self.scaling)], self.scaling)
+        return _scaler([_transform(history, self.scaling)], self.scaling)
 
     def encode(self, history: History, *, ahead: int = 0, scaler: Scaler | None = None) -> EncodedHistory:
-        """A series as arrays, the features of `ahead` steps after its last value among them; by another scaler than
-        `scaler_of` gives, where there is one.
+        """Encodes a series, with the features of `ahead` steps after its last value. `scaler` replaces the scaler of
+        `scaler_of`.
 
         Raises:
-            DataError: a covariate that is known ahead is not there for so many steps, or a value that scaled is too
-                large.
+            DataError: a covariate known ahead ends before these steps do, or a scaled value is too large.
         """
         steps = len(history.values) + ahead
         if self.future and len(history.future) < steps:
@@ -155,13 +156,13 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
             last = self.frequency.from_first(history.stamps[0], steps)[-1]
             raise DataError(
                 f"{history.place}: {', '.join(self.future)} of {history.name!r} ends before {show(missing)}; expected "
-                f"what is known ahead up to {show(last)}, {ahead} steps after the last value: add rows with it, and "
-                f"with {', '.join(self.targets)} empty"
+                f"covariates known ahead up to {show(last)}, {ahead} steps after the last value: add rows with them, "
+                f"and with {', '.join(self.targets)} empty"
             )
         steps = max(steps, len(history.future)) if self.future else steps
         stamps = self.frequency.from_first(history.stamps[0], steps)
         scaler = self.scaler_of(history) if scaler is None else scaler
-        values, past = _scaled(scaler, _drawn(history, self.scaling)), _scaled(self.past_scaler, history.past)
+        values, past = _scaled(scaler, _transform(history, self.scaling)), _scaled(self.past_scaler, history.past)
         known, past_known = ~np.isnan(values), ~np.isnan(past)
         features = [_scaled(self.future_scaler, history.future)] if self.future else []
         if self.calendar:
@@ -183,9 +184,9 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
     def real(
         self, scaled: np.ndarray, mean: np.ndarray, std: np.ndarray, *, variance: np.ndarray | float = 0.0
     ) -> np.ndarray:
-        """What scaled values stand for, by the mean and standard deviation of their scalers, all of shapes that go
-        together, in float64. Given the `variance` of scaled values, theirs is taken for a mean, and so is what comes
-        back: a root's mean and the mean's root differ.
+        """Scaled values in their original units, in float64. `mean` and `std` are those of their scalers; all shapes
+        broadcast. With the `variance` of scaled values, `scaled` is a mean and so is the result: the mean of roots and
+        the root of a mean differ.
 
         >>> none = np.zeros((2, 0))
         >>> history = History("a", np.arange(2), np.array([[0.0], [8.0]]), none, none, none[0])
@@ -204,12 +205,12 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
 
 
 def _scaler(parts: Sequence[np.ndarray], scaling: Scaling = "standard") -> Scaler:
-    """By what is known; a column of which nothing is known is left as it is."""
+    """The scaler of the known values; it leaves a column without known values as it is."""
     steps = np.concatenate(parts)
     columns = [column[~np.isnan(column)] for column in steps.T]
     if scaling in ("standard", "root"):
-        found = [Scaler.of([column[:, None]]) if len(column) else Scaler((0.0,), (1.0,)) for column in columns]
-        return Scaler(tuple(one.mean[0] for one in found), tuple(one.std[0] for one in found))
+        scalers = [Scaler.of([column[:, None]]) if len(column) else Scaler((0.0,), (1.0,)) for column in columns]
+        return Scaler(tuple(one.mean[0] for one in scalers), tuple(one.std[0] for one in scalers))
     sizes = [float(np.abs(column).mean()) if scaling == "mean" and len(column) else 1.0 for column in columns]
     return Scaler((0.0,) * len(sizes), tuple(size or 1.0 for size in sizes))
 
@@ -218,8 +219,8 @@ def _never_changes(values: np.ndarray) -> bool:
     return any(len(np.unique(column[~np.isnan(column)])) == 1 for column in values.T)
 
 
-def _drawn(history: History, scaling: Scaling) -> np.ndarray:
-    """The values as scalers see them: themselves, or their roots."""
+def _transform(history: History, scaling: Scaling) -> np.ndarray:
+    """The values to be scaled: the targets, or for "root" the square root of each plus 1."""
     if scaling != "root":
         return history.values
     below = np.argwhere(history.values < -1)
@@ -233,7 +234,7 @@ def _drawn(history: History, scaling: Scaling) -> np.ndarray:
 
 
 def _scaled(scaler: Scaler, values: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # what is too large is refused afterwards
+    with np.errstate(over="ignore"):  # `_check_finite` refuses values that are too large
         return scaler.encode(values)
 
 
@@ -251,8 +252,8 @@ def _check_finite(history: History, encoded: EncodedHistory) -> None:
         wrong = np.argwhere(~np.isfinite(values))
         if len(wrong):
             raise DataError(
-                f"{history.place}: {history.name!r} at step {wrong[0][0] + 1} is too large beside what the model was "
-                "trained on; mend the value, or leave it empty"
+                f"{history.place}: {history.name!r} at step {wrong[0][0] + 1} is too large beside the values that the "
+                "model was trained on; mend the value, or leave it empty"
             )
 
 

@@ -1,4 +1,4 @@
-"""What a token is on either side of a pair, and texts as numbers."""
+"""Encodes the sources and targets of pairs as ids, by characters, words or sub-words."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from elman.data.pairs import Pair
 from elman.data.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords
 
 Unit = Literal["characters", "words", "subwords"]
-"""What a token of a pair is: a character, what stands between spaces, or a piece of a word."""
+"""Kinds of tokens in a pair: characters, words between spaces, or pieces of words."""
 
 
 class Spaced(WordVocabulary, frozen=True, tag="spaced"):
-    """Tokens with spaces between them, such as phones, or words split beforehand. Id 0 is padding, and 1 stands for
-    what was seen fewer than `min_count` times.
+    """A vocabulary of tokens with spaces between them, such as phones, or words split beforehand. Id 0 is padding; 1 is
+    any token that appeared fewer than `min_count` times.
 
     >>> vocabulary = Spaced.of(["AH B", "AH T"])
     >>> vocabulary.tokens, vocabulary.encode("T AH Q").tolist(), vocabulary.decode([4, 2])
@@ -31,10 +31,10 @@ class Spaced(WordVocabulary, frozen=True, tag="spaced"):
 
     @classmethod
     def of(cls, texts: Iterable[str], *, min_count: int = 1) -> Spaced:
-        """The tokens of `texts`, most frequent first.
+        """The vocabulary of `texts`, most frequent token first.
 
         Raises:
-            DataError: a `min_count` that leaves none.
+            DataError: a `min_count` that leaves no token.
         """
         counts = Counter[str]()
         for text in texts:
@@ -43,7 +43,7 @@ class Spaced(WordVocabulary, frozen=True, tag="spaced"):
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept))
 
     def words_of(self, text: str) -> list[str]:
-        """What stands between spaces."""
+        """The tokens of `text`, which spaces separate."""
         return text.split()
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
@@ -56,21 +56,21 @@ _UNITS: dict[type, Unit] = {Characters: "characters", Spaced: "words", Subwords:
 
 
 class Rows(NamedTuple):
-    """Texts as numbers, one behind the other: row r is `ids[starts[r] : starts[r + 1]]`."""
+    """The ids of many texts in one array: row r is `ids[starts[r] : starts[r + 1]]`."""
 
     ids: Integer[np.ndarray, " token"]
     starts: Integer[np.ndarray, " border"]
 
     @property
     def lengths(self) -> Integer[np.ndarray, " row"]:
-        """Tokens of each row."""
+        """The number of tokens of each row."""
         return np.diff(self.starts)
 
     def padded(
         self, chosen: Sequence[int] | np.ndarray, *, rows: int, length: int, reverse: bool = False
     ) -> tuple[Integer[np.ndarray, "batch time"], Integer[np.ndarray, " batch"]]:
-        """The chosen rows as one array, zeros after each and in rows without one; and their lengths. `reverse` puts the
-        last token first.
+        """The chosen rows as one array padded with zeros, to `rows` rows of `length`, and the length of each row.
+        `reverse` puts the last token first.
 
         >>> ids, lengths = Rows(np.array([5, 6, 7]), np.array([0, 2, 3])).padded([0, 1], rows=3, length=4, reverse=True)
         >>> ids.tolist(), lengths.tolist()
@@ -87,7 +87,7 @@ class Rows(NamedTuple):
 
 
 class PairCodec(msgspec.Struct, frozen=True):
-    """The tokens of sources and of targets. In each, 0 is padding, and the edge of a target.
+    """The vocabularies of sources and of targets. In each, id 0 is padding; it also marks the start and end of targets.
 
     >>> codec = PairCodec.of([Pair("ab", ("K AE", "T"))], target="words")
     >>> codec.source.size, codec.target.tokens
@@ -107,7 +107,7 @@ class PairCodec(msgspec.Struct, frozen=True):
         min_count: int = 1,
         size: int = 8000,
     ) -> PairCodec:
-        """The codec of pairs; `size` counts the ids of sub-words.
+        """The codec of pairs; `size` is the size of a vocabulary of sub-words.
 
         Raises:
             DataError: a `min_count` that leaves no word.
@@ -123,11 +123,11 @@ class PairCodec(msgspec.Struct, frozen=True):
         """The ids of many texts.
 
         Raises:
-            VocabularyError: a character that was not seen, unless `unknown="skip"` leaves it out.
+            VocabularyError: a character that is not in the vocabulary, unless `unknown="skip"` leaves it out.
         """
         vocabulary: Side = getattr(self, side)
         if isinstance(vocabulary, Characters) and not vocabulary.lower and unknown == "error":
-            whole = "".join(texts)  # so many texts are many times quicker
+            whole = "".join(texts)  # one call for all texts is many times quicker
             lengths = np.fromiter(map(len, texts), np.int64, len(texts))
             try:
                 return Rows(vocabulary.encode(whole), np.concatenate([[0], np.cumsum(lengths)]))
@@ -141,18 +141,18 @@ class PairCodec(msgspec.Struct, frozen=True):
 
     @property
     def source_unit(self) -> Unit:
-        """What a token of a source is."""
+        """The kind of token of sources."""
         return _UNITS[type(self.source)]
 
     @property
     def target_unit(self) -> Unit:
-        """What a token of a target is."""
+        """The kind of token of targets."""
         return _UNITS[type(self.target)]
 
     @property
     def written(self) -> list[str | None]:
-        """The text that each target token writes; None for those that no output holds: the edge, the unknown word, and
-        bytes that are no character by themselves."""
+        """The text of each target token; None for tokens that no output contains: the edge, the unknown word, and bytes
+        that are not a whole character."""
         match self.target:
             case Subwords():
                 size = self.target.size
@@ -164,12 +164,12 @@ class PairCodec(msgspec.Struct, frozen=True):
 
     @property
     def separator(self) -> str:
-        """What stands between the tokens of a target."""
+        """The text between two tokens of a target: a space, or nothing."""
         return " " if isinstance(self.target, Spaced) else ""
 
 
 def codec_from_builtins(saved: Any) -> PairCodec:
-    """The codec that `msgspec.to_builtins` turned into plain values."""
+    """Restores a codec from the plain values that `msgspec.to_builtins` gave for it."""
     return msgspec.convert(saved, PairCodec)
 
 

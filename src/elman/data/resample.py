@@ -1,5 +1,5 @@
-"""Signals at another rate: each new sample is a weighted sum of the old ones around it, by a sinc under a Kaiser window
-(Smith and Gossett, 1984). A signal in pieces gives exactly what the whole does.
+"""Resamples signals: each new sample is a weighted sum of the old ones around it, with the weights of a sinc under a
+Kaiser window (Smith and Gossett, 1984). A signal in pieces gives exactly the same samples as a whole.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from jaxtyping import Float
 from elman._errors import ConfigError
 
 ZEROS = 6
-"""Zeros of the sinc on each side; they set the delay, 24 ms for a new rate of 250."""
+"""Zeros of the sinc on each side; they determine the delay, 24 ms for a new rate of 250."""
 
 ROLL_OFF = 0.9
-"""Where the filter is half way down, as a part of the lower Nyquist frequency."""
+"""The frequency at which the filter's gain is one half, as a part of the lower Nyquist frequency."""
 
 BETA = 6.0
-"""Of the Kaiser window: what is above both Nyquist frequencies is damped by about 60 dB."""
+"""The parameter of the Kaiser window; with it the stop band is damped by about 60 dB."""
 
 _FINEST = 1000
 _AT_ONCE = 1 << 16
@@ -31,9 +31,8 @@ Values = Float[np.ndarray, " _"]
 
 
 def resampled(values: Float[np.ndarray, " time"], *, rate: float, to: float) -> Float[np.ndarray, " _"]:
-    """The signal with `to` samples a second instead of `rate`. Sample n of the new signal lies at the time n / to, and
-    the signal goes on at both ends as its first and last values do. Where the nearest sample is NaN, so is the new
-    one.
+    """The signal with `to` samples a second instead of `rate`. Sample n of the new signal lies at the time n / to. The
+    signal is extended at both ends by its first and last values. A new sample is NaN where the nearest old one is.
 
     Raises:
         ConfigError: a rate that is not positive.
@@ -51,21 +50,21 @@ def resampled(values: Float[np.ndarray, " time"], *, rate: float, to: float) -> 
 
 
 class State(NamedTuple):
-    """What is kept of a stream."""
+    """The state of a resampler between the pieces of a stream."""
 
     kept: Values
-    """The last samples, without gaps."""
+    """The last samples, with gaps filled."""
     gaps: np.ndarray
-    """Which of them were NaN."""
+    """The mask of those of them that were NaN."""
     seen: int
-    """Samples that came in."""
+    """Number of input samples so far."""
     given: int
-    """Samples that went out."""
+    """Number of output samples so far."""
 
 
 @dataclass(frozen=True)
 class Resampler:
-    """Changes the rate of a signal that comes in pieces.
+    """Changes the sampling rate of a signal that comes in pieces.
 
     >>> resampler = Resampler(360, 250)
     >>> signal = np.cos(np.arange(100) / 9)
@@ -86,7 +85,7 @@ class Resampler:
 
     @property
     def delay(self) -> float:
-        """Seconds of signal after a sample that it needs."""
+        """The look-ahead in seconds: the length of signal after a new sample that its value needs."""
         return self._reach / self.rate
 
     def start(self) -> State:
@@ -94,7 +93,7 @@ class Resampler:
         return State(np.zeros(0), np.zeros(0, bool), 0, 0)
 
     def step(self, state: State, values: Values) -> tuple[State, Values]:
-        """The new samples for which enough is there."""
+        """The next state, and the new samples whose look-ahead has arrived."""
         if not len(values):
             return state, np.zeros(0)
         gaps = np.isnan(values)
@@ -102,18 +101,18 @@ class Resampler:
             filled = _held(values, gaps, state.kept[-1])
             kept, gaps = np.concatenate([state.kept, filled]), np.concatenate([state.gaps, gaps])
         else:
-            first = float(values[~gaps][:1].sum())  # 0 where all is missing
+            first = float(values[~gaps][:1].sum())  # 0 where all are missing
             kept = np.concatenate([np.full(self._reach, first), _held(values, gaps, first)])
             gaps = np.concatenate([np.zeros(self._reach, bool), gaps])
         seen = state.seen + len(values)
         new = self._computed(State(kept, gaps, seen, state.given))
         given = state.given + len(new)
         spare = given * self._down // self._up - self._reach - (seen - len(kept))
-        spare = max(0, min(spare, len(kept) - 1))  # the last is held through gaps
+        spare = max(0, min(spare, len(kept) - 1))  # the last sample fills the gaps that follow
         return State(kept[spare:], gaps[spare:], seen, given), new
 
     def finish(self, state: State) -> Values:
-        """The last new samples, for which the end of the signal goes on as it is."""
+        """The last new samples; the signal is extended by its last value."""
         if not state.seen:
             return np.zeros(0)
         total = -(-state.seen * self._up // self._down)
@@ -121,8 +120,8 @@ class Resampler:
         return new[: total - state.given]
 
     def _computed(self, state: State) -> Values:
-        """All new samples from `given` on of which everything around them is kept."""
-        ready = state.seen - self._reach  # old samples of which enough came after
+        """All new samples from `state.given` on whose neighbours have all arrived."""
+        ready = state.seen - self._reach  # old samples whose look-ahead has arrived
         numbers = np.arange(state.given, max(state.given, -(-ready * self._up // self._down)))
         if not len(numbers):
             return np.zeros(0)
@@ -151,12 +150,12 @@ class Resampler:
 
     @property
     def _reach(self) -> int:
-        """Old samples on each side that a new one is made of."""
+        """The number of old samples on each side that a new one depends on."""
         return 0 if self._ratio == 1 else math.ceil(ZEROS / min(1.0, float(self._ratio)))
 
     @cached_property
     def _weights(self) -> Float[np.ndarray, "phase tap"]:
-        """Of the old samples around a new one, for each place that it may have between two of them."""
+        """The weights of the old samples around a new one, for each of its possible phases between two of them."""
         if self._ratio == 1:
             return np.ones((1, 1))
         cutoff = ROLL_OFF * min(1.0, float(self._ratio))
@@ -168,7 +167,7 @@ class Resampler:
 
 
 def _held(values: Values, gaps: np.ndarray, before: float) -> Values:
-    """The values with the last before it in place of each gap."""
+    """The values with each gap filled by the last value before it."""
     if not gaps.any():
         return values.astype(np.float64)
     places = np.maximum.accumulate(np.where(gaps, 0, np.arange(1, len(values) + 1)))

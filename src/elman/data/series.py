@@ -1,5 +1,5 @@
-"""Numeric series with a class each: the `.ts` files of aeon and sktime, of any lengths and channels, and tables in long
-form, a row for each step.
+"""Reads numeric series, each with a class: the `.ts` files of aeon and sktime, with any lengths and channels, and
+tables in long form, with a row for each step.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from elman.data.files import File, by_part, data_files, text_of
 from elman.data.numbers import number_of
 
 Missing = Literal["error", "interpolate"]
-"""What to do with values that a file does not have."""
+"""Ways of treating missing values: an error, or linear interpolation."""
 
 SUFFIXES = (".ts", *table.SUFFIXES)
 """Endings of files that hold series."""
 
 
 class Series(NamedTuple):
-    """One series, its class ("" where the file has none), and where it was found, for messages."""
+    """One series, its class ("" where the file has none), and the file and line where it begins, for messages."""
 
     values: Float[np.ndarray, "time channel"]
     label: str = ""
@@ -35,16 +35,16 @@ class Series(NamedTuple):
 
 
 class SeriesFile(NamedTuple):
-    """What a file holds."""
+    """The series of one file."""
 
     channels: tuple[str, ...]
-    """Their names; of `.ts` files, which have none, "1", "2" and so on."""
+    """Names of the channels; "1", "2" and so on for `.ts` files, which name none."""
     series: tuple[Series, ...]
 
 
 @dataclass(frozen=True)
 class SeriesParts:
-    """What files hold; `validation` and `test` are empty where no file is called so."""
+    """The series of several files, by part; `validation` and `test` are empty where no file is named so."""
 
     channels: tuple[str, ...]
     train: tuple[Series, ...]
@@ -53,15 +53,16 @@ class SeriesParts:
 
 
 class Columns(NamedTuple):
-    """Which columns of a table in long form are what."""
+    """The roles of the columns of a table in long form."""
 
     series: str = "series"
-    """Tells which rows are steps of the same series."""
+    """The column with the name of each row's series."""
     time: str = "time"
-    """Orders the steps; the rows come in order where there is no such column."""
+    """The column that orders the steps; without such a column the rows are in order."""
     values: tuple[str, ...] = ()
-    """The channels; all other columns where empty."""
+    """The columns of the channels; all other columns where empty."""
     label: str = "label"
+    """The column of the class."""
 
 
 def read_series(
@@ -72,19 +73,19 @@ def read_series(
     missing: Missing = "error",
     encoding: str = "utf-8",
 ) -> SeriesFile:
-    r"""The series of one file, in order.
+    r"""Reads the series of one file, in order.
 
     Args:
-        file: of `read_files`; its suffix says what it is.
+        file: a file of `read_files`; its suffix names its format.
         columns: names of a table's columns.
-        labelled: whether every series must have a class; else a file may have them or not.
-        missing: what to do with values that are missing or not a number; "interpolate" puts in what lies on a straight
-            line between the values before and after, at an end the nearest value.
-        encoding: of the text.
+        labelled: True where every series must have a class; else classes are optional.
+        missing: treatment of missing values and NaN; "interpolate" fills them linearly between the values before and
+            after, and at an end with the nearest value.
+        encoding: encoding of the text.
 
     Raises:
         DataError: a malformed file, with its line: channels of different length in one series, a missing value, a
-            series without class, a column that is not there (names those that are), or a head that is not true.
+            series without a class, a missing column (names those present), or a head that contradicts the series.
 
     >>> text = b"@dimensions 2\n@classLabel true a b\n@data\n1,2,3:4,5,6:b\n"
     >>> found = read_series(File("x.ts", ("x.ts",), text))
@@ -112,11 +113,11 @@ def read_series_parts(
     missing: Missing = "error",
     encoding: str = "utf-8",
 ) -> SeriesParts:
-    """The series of files and folders; those called train, dev (or valid, validation) and test are the parts of that
-    name. Standard input ("-") is `.ts` where it begins with @ or a comment, else CSV.
+    """Reads the series of files and folders; files named train, dev (or valid, validation) and test are those parts.
+    Standard input ("-") is `.ts` where it begins with @ or a comment, else CSV.
 
     Raises:
-        DataError: as `read_series`, or files of other channels than the first.
+        DataError: see `read_series`; or a file with other channels than the first.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -145,13 +146,13 @@ def read_series_parts(
 
 
 class _Head(NamedTuple):
-    """What the lines with @ say; None where they say nothing."""
+    """The content of the lines with @; None where no line gives it."""
 
     channels: int | None = None
     length: int | None = None
     equal_length: bool | None = None
     labels: tuple[str, ...] | None = None
-    """Empty where there are classes that are not listed; None where there are no classes."""
+    """The listed classes; empty where there are classes but no list, None where there are no classes."""
 
 
 def _named(file: File) -> File:
@@ -234,7 +235,7 @@ def _case(place: str, line: str, head: _Head, missing: Missing) -> Series:
 
 
 def _agreed(place: str, head: _Head, found: list[Series]) -> _Head:
-    """The head, after a series that agrees with it; what it leaves open is settled by the first series."""
+    """The head after checking the last series against it; the first series settles what the head leaves open."""
     steps, channels = found[-1].values.shape
     if head.equal_length is False:
         return head._replace(channels=channels)
@@ -270,7 +271,7 @@ def _read_table(file: File, columns: Columns, labelled: bool, missing: Missing, 
 
 
 def _check_channels(file: File, row: table.Row, channels: Sequence[str]) -> None:
-    """Refuses a column that was taken for a channel and holds texts."""
+    """Refuses a column without numbers that would become a channel."""
     for name in channels:
         try:
             number_of(row.values[name], f"{file.name}, line {row.line}, {name}")
@@ -290,7 +291,7 @@ def _label(file: File, columns: Columns, name: str, rows: list[table.Row]) -> st
 
 
 def _by_time(file: File, column: str, name: str, rows: list[table.Row]) -> list[table.Row]:
-    """In order of numbers, or of dates that are written so that their letters order them."""
+    """The rows ordered by a column of numbers, or of texts that sort as text, such as ISO dates."""
     times: list = [row.values[column].strip() for row in rows]
     with suppress(ValueError):
         times = [float(time) for time in times]
@@ -298,8 +299,8 @@ def _by_time(file: File, column: str, name: str, rows: list[table.Row]) -> list[
     for before, after in pairwise(order):
         if times[before] == times[after]:
             raise DataError(
-                f"{file.name}, line {rows[after].line}: {column} {rows[after].values[column]!r} of {name!r} is there "
-                f"already, in line {rows[before].line}; expected each once"
+                f"{file.name}, line {rows[after].line}: {column} {rows[after].values[column]!r} of {name!r} is "
+                f"already in line {rows[before].line}; expected each once"
             )
     return [rows[place] for place in order]
 
@@ -307,7 +308,7 @@ def _by_time(file: File, column: str, name: str, rows: list[table.Row]) -> list[
 def _numbers(
     channels: Sequence[Sequence[str]], places: Sequence[str], names: Sequence[str], missing: Missing
 ) -> Float[np.ndarray, "time channel"]:
-    """The values that are written, which lie at a place for each step and have a name for each channel."""
+    """The texts of each channel as numbers; `places` names each step and `names` each channel in messages."""
     values = np.array(
         [
             [number_of(text, f"{place}, {name}") for text, place in zip(channel, places, strict=True)]
@@ -322,7 +323,7 @@ def _numbers(
         if missing == "error":
             raise DataError(
                 f"{where}: the value of step {step + 1} is missing ({channels[channel][step].strip()!r}); leave the "
-                "series out, or fill gaps by straight lines with --missing interpolate"
+                "series out, or fill gaps linearly with --missing interpolate"
             )
         for row, absent, name in zip(values, gaps, names, strict=True):
             if absent.all():

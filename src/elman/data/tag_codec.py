@@ -1,4 +1,4 @@
-"""What a tagger knows: its words, the letters that spell words, and its tags."""
+"""Encodes tagged sentences: the vocabularies of words, of the letters in words, and of tags."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from elman.data.tagged import Form, Tagged
 from elman.data.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Words
 
 LETTERS = 24
-"""Letters of a word that are read; of longer ones, half from the front and half from the back."""
+"""The most letters that are read of a word; of a longer word, half from the front and half from the back."""
 
 
 class TagCodec(msgspec.Struct, frozen=True):
-    """Words, letters and tags, and their numbers. Id 0 of words and letters is padding and 1 what is not known.
+    """The vocabularies of words, letters and tags. Of words and letters, id 0 is padding and id 1 is unknown.
 
     >>> codec = TagCodec.of([Tagged(("The", "cat", "the"), ("DET", "NOUN", "DET"))])
     >>> codec.words[2:], codec.letters[2:], codec.tags
@@ -35,13 +35,13 @@ class TagCodec(msgspec.Struct, frozen=True):
     lower: bool = True
     """Words are lower-cased before they are looked up; their letters are not."""
     scheme: Scheme | None = None
-    """How the tags mark spans, if they do."""
+    """The scheme by which the tags mark spans; None where they mark none."""
     form: Form = "conllu"
-    """How the training files were written; what is tagged is written so too."""
+    """The format of the training files, in which tagged sentences are written too."""
     column: str = "upos"
-    """Where the tags were."""
+    """The column of the tags in the training files."""
     added: int = 0
-    """How many words, the last, are in no sentence to train on but came from elsewhere."""
+    """The number of words, at the end of `words`, that are in no training sentence but were added, as for vectors."""
     language_models: tuple[str, ...] = ()
     """Settings of the language models that read the words first, as JSON."""
 
@@ -57,11 +57,11 @@ class TagCodec(msgspec.Struct, frozen=True):
         column: str = "upos",
         more: Iterable[str] = (),
     ) -> TagCodec:
-        """The codec of sentences to train on; words seen fewer than `min_count` times are not known, the most frequent
-        come first, and after them `more` words.
+        """The codec of training sentences. The most frequent words come first, and after them the words of `more`;
+        words that appear fewer than `min_count` times are unknown.
 
         Raises:
-            DataError: a `min_count` that leaves none.
+            DataError: a `min_count` that leaves no word.
         """
         words, letters, tags = Counter[str](), set[str](), set[str]()
         for sentence in sentences:
@@ -84,10 +84,10 @@ class TagCodec(msgspec.Struct, frozen=True):
         )
 
     def read_by(self, language_models: tuple[str, ...], vocabulary: AnyVocabulary) -> TagCodec:
-        """This codec with the words of language models.
+        """This codec with the words of language models instead of its own.
 
         Raises:
-            ConfigError: their tokens are no words.
+            ConfigError: the models' tokens are not words.
 
         >>> codec = TagCodec.of([Tagged(("The", "cat"), ("DET", "NOUN"))])
         >>> codec.read_by((), Words.of(["the cat sat, cat"])).words[2:]
@@ -101,12 +101,12 @@ class TagCodec(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, **kept)
 
     def word_ids(self, words: Sequence[str]) -> Integer[np.ndarray, " time"]:
-        """The ids of words."""
+        """The ids of words; 1 for words that are not in the vocabulary."""
         known = ids_of(self.words)
         return np.array([known.get(word.lower() if self.lower else word, 1) for word in words], np.int32)
 
     def letter_ids(self, word: str) -> Integer[np.ndarray, " letter"]:
-        """The ids of a word's letters, of at most `LETTERS`.
+        """The ids of a word's letters, at most `LETTERS`.
 
         >>> codec = TagCodec.of([Tagged(("ab", "b"), ("X", "Y"))])
         >>> codec.letter_ids("abc").tolist(), len(codec.letter_ids("b" * 100))
@@ -118,12 +118,12 @@ class TagCodec(msgspec.Struct, frozen=True):
         return np.array([known.get(letter, 1) for letter in read], np.int32)
 
     def tag_ids(self, tags: Sequence[str]) -> Integer[np.ndarray, " time"]:
-        """The ids of tags; -1 for what was not there in training."""
+        """The ids of tags; -1 for tags that did not appear in training."""
         known = ids_of(self.tags)
         return np.array([known.get(tag, -1) for tag in tags], np.int32)
 
     def restrict_to(self, span: Span, allowed: Bool[np.ndarray, "time tag"]) -> None:
-        """Leaves in `allowed` the tags of sequences that have this very span.
+        """Restricts the mask `allowed` in place to the tags of sequences that have exactly this span.
 
         >>> codec = TagCodec(words=(), letters=(), tags=("B-X", "I-X", "O"), scheme="IOB2")
         >>> allowed = np.ones((3, 3), bool)
@@ -141,8 +141,8 @@ class TagCodec(msgspec.Struct, frozen=True):
 
     @property
     def allowed(self) -> Bool[np.ndarray, "before after"] | None:
-        """Which tag may follow which in spans that are well-formed: the last row stands for the start of a sentence and
-        the last column for its end. None where tags mark no spans.
+        """The mask of well-formed transitions from one tag to the next: the last row stands for the start of a sentence
+        and the last column for its end. None where tags mark no spans.
 
         >>> TagCodec(words=(), letters=(), tags=("B-X", "I-X", "O"), scheme="IOB2").allowed.astype(int).tolist()
         [[1, 1, 1, 1], [1, 1, 1, 1], [1, 0, 1, 1], [1, 0, 1, 1]]

@@ -1,4 +1,4 @@
-"""Sentences whose words have tags, from CoNLL-U and from files in columns."""
+"""Reads sentences whose words have tags, from CoNLL-U and from files in columns."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from elman.data.files import File, by_part, data_files, lines, text_of
 from elman.data.spans import Scheme, is_tag, problems, repaired, scheme_of
 
 Form = Literal["conllu", "columns"]
-"""How a file writes words and tags."""
+"""Formats of files with tagged words."""
 
 IllFormed = Literal["refuse", "repair"]
-"""What to do with tags of spans that their scheme does not allow, such as I-PER after O."""
+"""Ways of treating span tags that their scheme does not allow, such as I-PER after O."""
 
 UPOS = "upos"
 
 
 class Tagged(NamedTuple):
-    """The words of a sentence and their tags, and where it was found, for messages."""
+    """The words of a sentence and their tags, and the file and line where it begins, for messages."""
 
     words: tuple[str, ...]
     tags: tuple[str, ...]
@@ -34,7 +34,7 @@ class Tagged(NamedTuple):
 
 @dataclass(frozen=True)
 class TaggedSentences:
-    """What files hold; `validation` and `test` are empty where no file is called so."""
+    """The tagged sentences of files, by part; `validation` and `test` are empty where no file is named so."""
 
     train: tuple[Tagged, ...]
     validation: tuple[Tagged, ...]
@@ -46,12 +46,12 @@ def read_tagged(*places: str | Path, column: str = "") -> TaggedSentences:
     """Reads tagged sentences from CoNLL-U or files in columns, and folders of them.
 
     Args:
-        places: what to read; files whose names say train, dev and test are the parts.
-        column: where the tags are: in CoNLL-U upos (the default), xpos, feats, feats=Number, ...; else the name or
+        places: files and folders; files named train, dev and test are those parts.
+        column: the column of the tags: in CoNLL-U upos (the default), xpos, feats, feats=Number, ...; else the name or
             number of a column, by default the last.
 
     Raises:
-        DataError: a malformed file, by file and line, or none with a sentence.
+        DataError: a malformed file, with its line, or files without a sentence.
         ConfigError: no such column.
 
     >>> import tempfile
@@ -72,7 +72,7 @@ def read_tagged(*places: str | Path, column: str = "") -> TaggedSentences:
 
 
 def check_tags(sentences: Sequence[Tagged], *, column: str) -> None:
-    """Refuses a column in which there is nothing to learn.
+    """Refuses a column of tags with nothing to learn in it.
 
     Raises:
         DataError: every word of the training part has the same tag.
@@ -89,10 +89,10 @@ def check_tags(sentences: Sequence[Tagged], *, column: str) -> None:
 
 
 def check_spans(sentences: Iterable[Tagged], *, scheme: Scheme, ill_formed: IllFormed) -> tuple[Tagged, ...]:
-    """The sentences with well-formed tags.
+    """The sentences with well-formed tags, repaired where `ill_formed` is "repair".
 
     Raises:
-        DataError: an ill-formed tag, by file and line, unless it is to be repaired; or one of no span.
+        DataError: an ill-formed tag that is not to be repaired, or a tag that is not of the scheme; with file and line.
 
     >>> check_spans([Tagged(("a", "b"), ("O", "I-X"))], scheme="IOB2", ill_formed="repair")[0].tags
     ('O', 'B-X')
@@ -101,7 +101,7 @@ def check_spans(sentences: Iterable[Tagged], *, scheme: Scheme, ill_formed: IllF
 
 
 def tag_scheme(sentences: Iterable[Tagged]) -> Scheme | None:
-    """The scheme that the tags are of; None where they mark no spans."""
+    """The span scheme of the tags; None where they mark no spans."""
     return scheme_of({tag for sentence in sentences for tag in sentence.tags})
 
 

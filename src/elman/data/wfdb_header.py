@@ -1,5 +1,5 @@
-"""WFDB headers (`.hea`): which file holds which lead, how its numbers become physical values, and the pieces of records
-that are in several. As the WFDB manual has them (G. Moody, header(5)).
+"""WFDB headers (`.hea`): which file holds which lead, how its numbers become physical values, and the segments of a
+record in several pieces. After the WFDB manual (G. Moody, header(5)).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import NamedTuple
 from elman._errors import DataError
 
 RATE, GAIN, UNITS = 250.0, 200.0, "mV"
-"""What a header means that does not say: samples a second, steps of the converter a unit, and the unit."""
+"""The format's defaults: samples a second, steps of the converter a unit, and the unit."""
 
 NO_FILE = "~"
-"""Instead of the name of a signal file or of a segment: there are no samples."""
+"""Stands for the name of a signal file or of a segment that has no samples."""
 
 _FORMAT = re.compile(r"(?P<format>\d+)(?:x(?P<frame>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<offset>\d+))?")
 _GAIN = re.compile(r"(?P<gain>[^(/]+)(?:\((?P<baseline>[^)]*)\))?(?:/(?P<units>.+))?")
@@ -22,7 +22,7 @@ _LARGEST = 1 << 40
 
 
 class Signal(NamedTuple):
-    """One line of a header: one lead, and where it is."""
+    """One signal line of a header: one lead, and where its samples are."""
 
     file: str
     format: int
@@ -30,59 +30,59 @@ class Signal(NamedTuple):
     gain: float = GAIN
     """Steps of the converter for one unit."""
     baseline: int = 0
-    """What the converter gives for 0 units."""
+    """The converter's output for 0 units."""
     units: str = UNITS
     frame: int = 1
     """Samples of this lead in a frame; most have 1."""
     skew: int = 0
-    """Frames by which the file has this lead too late."""
+    """Frames by which this lead is late in the file."""
     offset: int = 0
-    """Bytes before the samples, in the file."""
+    """Bytes before the samples in the file."""
     resolution: int = 0
     """Bits of the converter, 0 where unknown."""
     zero: int = 0
-    """What the converter gives for the middle of its range."""
+    """The converter's output for the middle of its range."""
     initial: int | None = None
     checksum: int | None = None
-    """Of all samples in the file, to 16 bits; None where the header has none."""
+    """The sum of all samples of the lead, to 16 bits; None where the header has none."""
 
 
 class Segment(NamedTuple):
-    """A piece of a record that is a record of its own; NO_FILE stands for a pause."""
+    """A piece of a record that is itself a record; one named NO_FILE is a pause."""
 
     name: str
     frames: int
 
 
 class Header(NamedTuple):
-    """What a header says. A record in one piece has `signals`; else `segments`, with the pieces in order."""
+    """The content of a header. A record in one piece has `signals`; one in several has `segments`, in order."""
 
     name: str
     rate: float
     """Frames a second."""
     frames: int | None
-    """None where the header does not say; then the file does."""
+    """Frames of the record; None where the header does not give them and the signal file's length does."""
     signals: tuple[Signal, ...] = ()
     segments: tuple[Segment, ...] = ()
     leads: int = 0
-    """How many leads a record in pieces has."""
+    """Number of leads of a record in pieces."""
     comments: tuple[str, ...] = ()
     counter: tuple[float, float] | None = None
-    """Ticks a second of the counter that the recorder showed, and what it showed at the start."""
+    """Ticks a second of the recorder's counter, and its value at the start."""
     start: str = ""
-    """Time and date of the first sample, as written."""
+    """Time and date of the first sample, as the header spells them."""
 
     @property
     def has_layout(self) -> bool:
-        """Whether the first segment has no samples and only names the leads of all others."""
+        """True where the first segment has no samples and only names the leads of all others."""
         return bool(self.segments) and self.segments[0].frames == 0
 
 
 def read_header(text: str, place: str) -> Header:
-    """What the text of a header says; `place` is the file, for messages.
+    """Reads the text of a header; messages name its file as `place`.
 
     Raises:
-        DataError: a line that cannot be understood, a rate that is not positive, or fewer lines than it announces.
+        DataError: a malformed line, a rate that is not positive, or a number of lines other than the header announces.
 
     >>> text = "100 1 360 650000\\n100.dat 212 200(1024)/mV 11 1024 995 -22131 0 MLII\\n# male"
     >>> header = read_header(text, "100.hea")
@@ -115,8 +115,8 @@ def read_header(text: str, place: str) -> Header:
 
 
 def write_header(header: Header) -> str:
-    """The text of a header; `read_header` takes it back. As the format has it, a lead has no name where initial value
-    or checksum are missing.
+    """The text of a header, which `read_header` reads back. The format has no name for a lead without an initial value
+    or a checksum.
 
     >>> signal = Signal("a.dat", 16, "II", gain=1000, initial=4, checksum=10)
     >>> print(write_header(Header("a", 500.0, 4, (signal,), comments=("a test",))), end="")
@@ -139,7 +139,7 @@ def write_header(header: Header) -> str:
 
 
 def _record_line(place: str, line: str) -> tuple[Header, int, int]:
-    """The header without signals, how many signals there are, and how many segments (0 for a record in one piece)."""
+    """The header without signals, the number of signals, and the number of segments (0 for a record in one piece)."""
     words = line.split(maxsplit=4)
     if len(words) < 2:
         raise DataError(f"{place}: expected the record's name and its number of signals; got {line!r}")
@@ -191,7 +191,7 @@ def _gain(text: str, place: str) -> tuple[float, int | None, str]:
         raise DataError(f"{place}: expected a gain such as 200, 200(1024) or 200(1024)/mV; got {text!r}")
     gain = _number(found["gain"], place, "the gain")
     baseline = _whole(found["baseline"], place, "the baseline", least=-_LARGEST) if found["baseline"] else None
-    return gain or GAIN, baseline, found["units"] or UNITS  # a gain of 0 means that nobody measured it
+    return gain or GAIN, baseline, found["units"] or UNITS  # a gain of 0 stands for one that was not measured
 
 
 def _segment_line(place: str, line: str) -> Segment:

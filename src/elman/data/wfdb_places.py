@@ -1,4 +1,4 @@
-"""Where WFDB records lie: the files of one folder, on disk or in a tar archive, which is read once."""
+"""Finds WFDB records: the files of one folder, on disk or in a tar archive, which is read once."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ HEADER = ".hea"
 
 @dataclass(frozen=True)
 class Shelf:
-    """A folder's files."""
+    """The files of a folder, on disk or in an archive."""
 
     name: str
-    """How messages call it."""
+    """The folder's name in messages."""
     files: frozenset[str]
     open: Callable[[str], bytes]
 
     def read(self, file: str, *, wanted_by: str = "") -> bytes:
-        """The bytes of a file.
+        """Reads the bytes of a file.
 
         Raises:
-            DataError: it is not there, which names what wants it, or it cannot be read.
+            DataError: the file is missing, with `wanted_by`, the header that names it; or it cannot be read.
         """
         if file not in self.files:
             why = f", which {wanted_by} names" if wanted_by else ""
@@ -39,7 +39,7 @@ class Shelf:
 
     @cached_property
     def endings(self) -> dict[str, frozenset[str]]:
-        """What comes after the dot in the names of files that begin alike: of `1.hea` and `1.ii`, for `1`."""
+        """The endings of the files with each stem: `hea` and `ii` for the stem `1` of `1.hea` and `1.ii`."""
         found = defaultdict(set)
         for file in self.files:
             for dot in (place for place, letter in enumerate(file) if letter == "."):
@@ -48,22 +48,22 @@ class Shelf:
 
     @cached_property
     def records(self) -> tuple[str, ...]:
-        """The names of its headers, without their ending; pieces of other records are among them."""
+        """The records of the folder: the names of its headers without their ending, segments of records included."""
         return tuple(sorted(file.removesuffix(HEADER) for file in self.files if file.endswith(HEADER)))
 
 
 def shelves(*places: str | Path) -> Iterator[tuple[Shelf, tuple[str, ...]]]:
-    """The folders that hold the records of places, and which of their records are meant. A place is a record without
-    an ending, any of its files, a folder with records at any depth, a tar archive, or a record in one
+    """The folders that hold the records at `places`, each with the names of those records. A place is a record without
+    an ending, any file of a record, a folder with records at any depth, a tar archive, or a record in one
     (`ludb.tar.xz/ludb/data/1`).
 
     Raises:
-        DataError: nothing there, or no record in it.
+        DataError: a place that does not exist or holds no record.
     """
     for place in places:
         found = list(_shelves(Path(place)))
         if not any(records for _, records in found):
-            raise DataError(f"{place}: no WFDB record in it; expected a header (.hea) and what it names")
+            raise DataError(f"{place}: no WFDB record in it; expected a header (.hea) and the files it names")
         yield from ((shelf, records) for shelf, records in found if records)
 
 
@@ -88,7 +88,7 @@ def _shelves(place: Path) -> Iterator[tuple[Shelf, tuple[str, ...]]]:
 
 
 def _one(shelf: Shelf, place: Path) -> tuple[Shelf, tuple[str, ...]]:
-    """The record that is called so, or that a file of this name belongs to."""
+    """The record of this name, or the one that the file of this name belongs to."""
     names = (place.name, place.stem) if place.name in shelf.files else (place.name,)
     for name in names:
         if name in shelf.records:
