@@ -19,7 +19,7 @@ def test_the_value_a_season_ago():
     assert SeasonalNaive(1).forecast(rows, 3).tolist() == [[6, 6, 6], [13, 13, 13]]
     assert SeasonalNaive(3).forecast(rows, 5).tolist() == [[4, 5, 6, 4, 5], [11, 12, 13, 11, 12]]
     assert SeasonalNaive(7).forecast(rows, 2).tolist() == [[0, 1], [7, 8]]
-    with pytest.raises(DataError, match="expected 8 steps or more, those of a season; got 7"):
+    with pytest.raises(DataError, match=r"expected 8 steps \(a season\) or more; got 7"):
         SeasonalNaive(8).forecast(rows, 2)
 
 
@@ -142,10 +142,12 @@ def test_a_network_is_its_equation():
 
 
 def test_what_cannot_be_learned_or_gone_on_from_is_refused():
-    with pytest.raises(DataError, match="no 4 known values in a row to learn from; expected longer series or a lower"):
+    with pytest.raises(
+        DataError, match="no 4 consecutive known values to learn from; expected longer series or a lower"
+    ):
         LinearAutoregression.fit([np.array([1.0, 2, 3, np.nan, 5, 6, 7])], order=3)
-    with pytest.raises(ConfigError, match="order: expected 1 or more values to go by; got 0"):
+    with pytest.raises(ConfigError, match="order: expected 1 or more previous values; got 0"):
         LinearAutoregression.fit([np.arange(9.0)], order=0)
     model = LinearAutoregression.fit([np.arange(9.0)], order=3)
-    with pytest.raises(DataError, match="expected 3 steps or more, those that the model goes by; got 2"):
+    with pytest.raises(DataError, match=r"expected 3 steps \(the model's order\) or more; got 2"):
         model.forecast(np.zeros((1, 2)), 1)

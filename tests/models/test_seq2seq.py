@@ -210,7 +210,7 @@ def test_activations_end_with_the_logits():
 def test_networks_that_cannot_be():
     with pytest.raises(ConfigError, match="expected an even number for a bidirectional encoder; got 7"):
         model(hidden_size=7, bidirectional=True)
-    with pytest.raises(ConfigError, match="two MLSTM of half the size have no state"):
+    with pytest.raises(ConfigError, match="cannot start from the states of two MLSTM"):
         model(MLSTM, bidirectional=True)
     assert model(MLSTM, bidirectional=True, connection="repeat").encoder.cells[0].hidden_size == 6
     assert model(ProjectedLSTM, connection="dot").head.kernel.shape[1] == 4

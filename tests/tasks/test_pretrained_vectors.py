@@ -131,9 +131,9 @@ def test_reporters_tell_what_was_found(place):
 
 
 def test_settings_that_do_not_fit_are_errors(place):
-    with pytest.raises(elman.ConfigError, match="vectors_train: frozen is for vectors; name their file"):
+    with pytest.raises(elman.ConfigError, match="vectors_train: frozen needs word vectors; name their file"):
         elman.Classification(vectors_train="frozen")
-    with pytest.raises(elman.ConfigError, match="vectors_rate: 3 is for vectors; name their file"):
+    with pytest.raises(elman.ConfigError, match="vectors_rate: 3 needs word vectors; name their file"):
         elman.Tagging(vectors_rate=3.0)
     with pytest.raises(elman.ConfigError, match="vectors_train"):
         elman.Tagging(vectors=place, vectors_train=0)

@@ -129,5 +129,5 @@ def test_the_real_files_are_parts(data_folder):
 
 def test_no_series_to_validate_with_is_told_before_training():
     task = elman.SeriesClassification()
-    with pytest.raises(elman.DataError, match="4 series to train on and none to validate with.*--validation"):
+    with pytest.raises(elman.DataError, match="4 series to train on and none to validate with.*larger validation"):
         task.settled(task.read_series([(UP, "a"), (UP, "b")] * 2))

@@ -1,1 +1,1 @@
-"""Arrays to arrays: the networks of the tasks."""
+"""The networks of the tasks; they map arrays to arrays."""

@@ -1,13 +1,14 @@
-"""The autoregressive forecaster: a step at a time, each from the state and the value before (Salinas et al., 2017).
+"""The autoregressive forecaster: it forecasts one step at a time, each from the state and the previous value (Salinas
+et al., 2017).
 
-At step t the layers read value, mark and past covariates of step t - 1, and what is known ahead of step t; their output
-says what may come at t. In training the value before is the true one; beyond the present it is a draw from what was
-said, and many futures drawn side by side are the forecast.
+At step t the layers read the value, mask and past covariates of step t - 1, and the covariates of step t that are known
+ahead; their output is the distribution of the value at t. In training the previous value is the true one. Beyond the
+present it is a sample from the previous distribution, and the forecast is many futures sampled in parallel.
 
-The state after a history is all that a forecast needs of it, so a forecaster that has read a history goes on from
-there: it is a filter. Where the value before is not known, 0 is read, with a mark.
+The state after a history is all that a forecast needs of it, so a forecaster that has read a history continues from
+there: it is a filter. Where the previous value is missing, the layers read 0 and a mask of 0.
 
-With `normalise="last"` the output is beside the last known value: what is learned is the change.
+With `normalise="last"` the output is relative to the last known value: the network learns the change.
 """
 
 from __future__ import annotations
@@ -29,22 +30,22 @@ from elman.models.forecaster import Forecaster, Inputs, Normalise, Sizes, Taught
 from elman.ops.distributions import Distribution, OutputName, Point, Samples, distribution, parameters
 
 CHANNEL_SIZE = 8
-"""Numbers that stand for a series."""
+"""Size of the embedding vector of a series."""
 
 
 class Filter(NamedTuple):
-    """What is remembered of histories: the layers' state before their last values, and these."""
+    """The forecaster's state after histories: the layers' state before the last values, and the last values."""
 
     carry: tuple[Carry, ...]
     value: Float[Array, " batch"]
     known: Float[Array, " batch"]
     past: Float[Array, "batch covariate"]
     last: Float[Array, " batch"]
-    """The last value that was known."""
+    """The last known value."""
 
 
 class Rows(NamedTuple):
-    """Steps of histories, one after the other."""
+    """Consecutive steps of histories, with time as the leading axis."""
 
     values: Float[Array, "time batch"]
     known: Float[Array, "time batch"]
@@ -53,7 +54,7 @@ class Rows(NamedTuple):
 
 
 class Series(NamedTuple):
-    """What is the same at all steps."""
+    """The inputs that are the same at all steps of a series."""
 
     static: Float[Array, "batch fact"]
     channel: Int[Array, " batch"]
@@ -61,7 +62,7 @@ class Series(NamedTuple):
 
 
 class AutoregressiveForecaster(Forecaster):
-    """(value before, what is known ahead) -> recurrent layers -> linear -> what may come.
+    """(previous value, covariates known ahead) -> recurrent layers -> linear layer -> distribution of the value.
 
     >>> from elman.cells import GRU
     >>> model = AutoregressiveForecaster(GRU, Sizes(lookback=24, horizon=3), hidden_size=8, draws=5, key=jr.key(0))
@@ -93,7 +94,7 @@ class AutoregressiveForecaster(Forecaster):
         draws: int = 100,
         key: PRNGKeyArray,
     ):
-        """`cell(input_size, hidden_size, key=key)` makes each layer's cell; `draws`: futures of a forecast."""
+        """`cell(input_size, hidden_size, key=key)` makes each layer's cell; a forecast samples `draws` futures."""
         channel_key, cells_key, head_key = jr.split(key, 3)
         self.sizes, self.output, self.normalise, self.draws = sizes, output, normalise, draws
         self.channels = Embedding(sizes.channels, CHANNEL_SIZE, key=channel_key)
@@ -103,7 +104,7 @@ class AutoregressiveForecaster(Forecaster):
         self.head = Dense(layers[-1].hidden_size, parameters(output), key=head_key)
 
     def teach(self, inputs: Inputs, *, key: PRNGKeyArray | None = None) -> Taught:
-        """The forecast of each step from the true one before, over window and horizon."""
+        """The forecasts of each step of window and horizon, from the true previous values."""
         values = jnp.concatenate([inputs.values, inputs.targets], axis=1)
         known = jnp.concatenate([inputs.known, inputs.weights], axis=1)
         counts = known * inputs.weights.max(axis=1, keepdims=True)  # rows without a window do not count
@@ -112,7 +113,7 @@ class AutoregressiveForecaster(Forecaster):
         return Taught(self._said(raw, _last_known(values, known), inputs.scale[:, None]), values, counts)
 
     def forecast(self, inputs: Inputs, *, key: PRNGKeyArray) -> Distribution:
-        """Futures that go on from the windows, each read from a fresh state."""
+        """Samples futures that continue the windows, each of which is read from the initial state."""
         time, series = inputs.values.shape[1], Series(inputs.static, inputs.channel, inputs.scale)
         xs = self._read(inputs, inputs.values, inputs.known)[:, :time]
         carry, _ = self.layers(xs, self._start(len(xs)))
@@ -134,8 +135,8 @@ class AutoregressiveForecaster(Forecaster):
         return Filter(self._start(batch), nothing, nothing, jnp.zeros((batch, self.sizes.past)), nothing)
 
     def advance(self, state: Filter, series: Series, rows: Rows, count: Int[Array, ""]) -> Filter:
-        """The state after the first `count` of `rows`. Every step is the same program, however many there are, so that
-        reading rows one by one gives the same bits as all at once."""
+        """The state after the first `count` of `rows`. Every step runs the same program, however many there are, so
+        that reading rows one by one gives the same bits as reading all at once."""
 
         def read(place: Array, state: Filter) -> Filter:
             now = jax.tree.map(lambda each: jax.lax.dynamic_index_in_dim(each, place, keepdims=False), rows)
@@ -147,8 +148,8 @@ class AutoregressiveForecaster(Forecaster):
     def simulate(
         self, state: Filter, series: Series, ahead: Float[Array, "batch horizon ahead"], *, key: PRNGKeyArray
     ) -> Distribution:
-        """What may come at each step of the horizon, of which `ahead` is known: futures drawn side by side. A single
-        step needs none."""
+        """The forecast of each step of the horizon, whose known covariates are `ahead`, by futures sampled in parallel.
+        A single step needs no samples."""
         batch, horizon, _ = ahead.shape
         if horizon == 1:
             _, raw = self._step(state, series, ahead[:, 0])
@@ -188,7 +189,7 @@ class AutoregressiveForecaster(Forecaster):
         return found.moved(last, jnp.ones_like(last))
 
     def _read(self, inputs: Inputs, values: Array, known: Array) -> Float[Array, "batch time feature"]:
-        """What the layers read at each step of `values`: the step before, and what is known ahead of this one."""
+        """The layers' inputs at each step of `values`: the previous step, and this one's covariates known ahead."""
         batch, time = values.shape
         before = jnp.stack([values, known], axis=-1)
         past = jnp.pad(inputs.past, ((0, 0), (0, time - inputs.past.shape[1]), (0, 0)))
@@ -199,7 +200,7 @@ class AutoregressiveForecaster(Forecaster):
 
 
 def _last_known(values: Float[Array, "batch time"], known: Float[Array, "batch time"]) -> Float[Array, "batch time"]:
-    """The last value that was known before each step; 0 where there is none."""
+    """The last known value before each step; 0 where there is none."""
     time = values.shape[1]
     places = jax.lax.cummax(jnp.where(known > 0, jnp.arange(time), -1), axis=1)
     found = jnp.where(places >= 0, jnp.take_along_axis(values, jnp.maximum(places, 0), axis=1), 0)

@@ -1,12 +1,11 @@
-"""What any forecaster has to beat: the value a season ago, and autoregression on a window of the last values, linear
-and not.
+"""Baselines that any forecaster has to beat: the value a season ago, and linear and non-linear autoregression on a
+window of the last values.
 
     linear      x_t = c + w_1 x_(t-1) + ... + w_p x_(t-p) + e_t                     (Yule, 1927)
     non-linear  x_t = the same + v . tanh(W (x_(t-1), ..., x_(t-p)) + b) + e_t
 
-All take a row of known values for each forecast, the latest last, and go on from their own forecasts. A value that is
-not a number is missing: rows to learn from that need it are left out, and in a row to go on from stands the model's own
-forecast in its place.
+All take a row of known values for each forecast, the latest last, and continue from their own forecasts. NaN marks a
+missing value: training leaves out the windows that contain it, and forecasting replaces it by the model's own forecast.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Forecasts = Float[np.ndarray, "row horizon"]
 
 
 class SeasonalNaive(NamedTuple):
-    """Each value is what it was a season before: with a season of 1, the last one.
+    """The forecast that each value equals the value a season before: with a season of 1, the last one.
 
     >>> SeasonalNaive(season=2).forecast(np.array([[1.0, 2.0, 3.0, 4.0]]), 3).tolist()
     [[3.0, 4.0, 3.0]]
@@ -39,14 +38,14 @@ class SeasonalNaive(NamedTuple):
     season: int
 
     def forecast(self, history: Rows, horizon: int) -> Forecasts:
-        """The next `horizon` values after each row. A value that is missing is that of the season before it; where none
-        is known, not a number.
+        """The next `horizon` values after each row. The value a season before replaces a missing one; where none is
+        known, the forecast is NaN.
 
         Raises:
             DataError: rows that are shorter than a season.
         """
         if history.shape[1] < self.season:
-            raise DataError(f"expected {self.season} steps or more, those of a season; got {history.shape[1]}")
+            raise DataError(f"expected {self.season} steps (a season) or more; got {history.shape[1]}")
         known = history.copy()
         for step in range(self.season, known.shape[1]):
             missing = np.isnan(known[:, step])
@@ -55,7 +54,7 @@ class SeasonalNaive(NamedTuple):
 
 
 class LinearAutoregression(NamedTuple):
-    """Each value is a weighted sum of those before.
+    """The forecast of each value by a weighted sum of the previous values.
 
     >>> doubling = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
     >>> LinearAutoregression.fit([doubling], order=1).forecast(np.array([[16.0]]), 2).round(6).tolist()
@@ -64,9 +63,9 @@ class LinearAutoregression(NamedTuple):
 
     constant: float
     weights: Float[np.ndarray, " order"]
-    """Of the last value first."""
+    """The weights of the previous values, the most recent value's first."""
     mean: float
-    """Of the values that it learned from, which stands for missing ones before which there is no full row."""
+    """The mean of the training values, which replaces a missing value among the first `order` values of a row."""
 
     @classmethod
     def fit(cls, series: Sequence[Series], *, order: int, penalty: float = 0.0) -> LinearAutoregression:
@@ -74,7 +73,7 @@ class LinearAutoregression(NamedTuple):
 
         Raises:
             ConfigError: an order below 1.
-            DataError: no `order` + 1 known values in a row.
+            DataError: no `order` + 1 consecutive known values.
         """
         windows, targets = lagged(series, order)
         if penalty:
@@ -86,8 +85,8 @@ class LinearAutoregression(NamedTuple):
 
     @classmethod
     def best(cls, series: Sequence[Series], *, orders: Sequence[int]) -> LinearAutoregression:
-        """The model of the order with the least AIC (Akaike, 1974), n log(squared error / n) + 2 (order + 1), of which
-        the error is over the same n steps for all orders.
+        """The model of the order with the least AIC (Akaike, 1974), n log(squared error / n) + 2 (order + 1), with the
+        error over the same n steps for all orders.
 
         Raises:
             ConfigError, DataError: as `fit`, for the largest order.
@@ -113,7 +112,7 @@ class LinearAutoregression(NamedTuple):
 
 
 class NonlinearAutoregression(NamedTuple):
-    """A feed-forward network with one hidden layer over a window of the last values, beside a linear part.
+    """The sum of a linear model and a feed-forward network with one hidden layer, over a window of the last values.
 
     >>> halving = [np.array([1.0, 0.5, 0.25, 0.125, 0.0625])]
     >>> model = NonlinearAutoregression.fit(halving, order=1, hidden_size=2, steps=10)
@@ -126,7 +125,7 @@ class NonlinearAutoregression(NamedTuple):
     bias: Float[np.ndarray, " hidden"]
     readout: Float[np.ndarray, " hidden"]
     scale: float
-    """The standard deviation of the values that it learned from, in units of which the network computes."""
+    """The standard deviation of the training values, by which the network's inputs and outputs are scaled."""
 
     @classmethod
     def fit(
@@ -140,9 +139,9 @@ class NonlinearAutoregression(NamedTuple):
         penalty: float = 0.01,
         seed: int = 0,
     ) -> NonlinearAutoregression:
-        """Learns from the errors of the linear model, all windows at once for `steps` steps of Adam with a rate that
-        falls to 0. `penalty` multiplies the squares of the network's weights, beside the mean squared error in units
-        of the spread of the values.
+        """Trains the network on the errors of the linear model, on all windows at once, for `steps` steps of Adam with
+        a learning rate that falls to 0. The loss is the mean squared error, in units of the standard deviation of the
+        values, plus `penalty` times the squares of the network's weights.
 
         Raises:
             ConfigError, DataError: as `LinearAutoregression.fit`.
@@ -178,8 +177,8 @@ class NonlinearAutoregression(NamedTuple):
 def lagged(
     series: Sequence[Series], order: int
 ) -> tuple[Float[np.ndarray, "window order"], Float[np.ndarray, " window"]]:
-    """Each `order` values in a row, the last first, and the value after them, of all series; without those of which any
-    is missing.
+    """All windows of `order` consecutive values, the last value first, and the value after each, of all series; windows
+    with a missing value are left out.
 
     >>> windows, targets = lagged([np.array([1.0, 2.0, 3.0, 4.0])], 2)
     >>> windows.tolist(), targets.tolist()
@@ -190,14 +189,14 @@ def lagged(
         DataError: none is left.
     """
     if order < 1:
-        raise ConfigError(f"order: expected 1 or more values to go by; got {order}")
+        raise ConfigError(f"order: expected 1 or more previous values; got {order}")
     long = [one for one in series if len(one) > order]
     if long:
         runs = np.concatenate([np.lib.stride_tricks.sliding_window_view(one, order + 1) for one in long])
         runs = runs[~np.isnan(runs).any(axis=1)].astype(np.float64)
         if len(runs):
             return runs[:, -2::-1], runs[:, -1]
-    raise DataError(f"no {order + 1} known values in a row to learn from; expected longer series or a lower order")
+    raise DataError(f"no {order + 1} consecutive known values to learn from; expected longer series or a lower order")
 
 
 def _mean(series: Sequence[np.ndarray]) -> float:
@@ -207,12 +206,12 @@ def _mean(series: Sequence[np.ndarray]) -> float:
 def _goes_on(
     next_value: Callable[[np.ndarray], np.ndarray], history: np.ndarray, horizon: int, order: int, mean: float
 ) -> np.ndarray:
-    """Forecasts from the last `order` values of each row, and from forecasts where these end or are missing."""
+    """Forecasts from the last `order` values of each row; forecasts replace missing and future values."""
     steps = history.shape[1]
     if steps < order:
-        raise DataError(f"expected {order} steps or more, those that the model goes by; got {steps}")
+        raise DataError(f"expected {order} steps (the model's order) or more; got {steps}")
     gaps = np.isnan(history)
-    # Forecasts fill gaps from the first one on that counts: the last `order` steps hang on it through those before.
+    # Forecasts fill all gaps from the first one on, since the last `order` steps may depend on it.
     rows = np.concatenate([history, np.full((len(history), horizon), np.nan)], axis=1).astype(np.float64)
     rows[:, :order] = np.where(gaps[:, :order], mean, history[:, :order])
     first = int(np.flatnonzero(gaps.any(axis=0))[0]) if gaps.any() else steps

@@ -23,7 +23,7 @@ Numbers = Float[Array, "batch time channel"]
 
 
 class Reader(eqx.Module):
-    """What makes one vector of each piece, such as a word of its characters: a recurrent layer and a pooling."""
+    """A recurrent layer and a pooling that make one vector of each piece, such as a word's characters."""
 
     layer: Any  # a Recurrent
     pooling: Pooling
@@ -35,7 +35,7 @@ class Reader(eqx.Module):
         lengths: Int[Array, " pieces"] | None,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "pieces hidden"]:
-        """The vectors; each piece is read from a fresh state, and one of length 0 gives zeros."""
+        """The vectors of pieces. Each piece starts from the initial state; one of length 0 gives zeros."""
         _, ys = run(self.layer, xs, lengths=lengths, key=key)
         return self.pooling(ys, lengths=lengths)
 
@@ -43,8 +43,8 @@ class Reader(eqx.Module):
 class ClassificationModel(eqx.Module):
     """embedding -> dropout -> (convolution) -> (a reader of pieces) -> recurrent layers -> pooling -> logits.
 
-    The embedding is of tokens, or for numeric series a linear map of each step's channels; language models may stand in
-    its place.
+    The embedding is a table of token vectors, or a linear map of each step's channels for numeric series; language
+    models may replace it.
 
     >>> import jax, jax.numpy as jnp
     >>> from elman.cells import LSTM
@@ -85,11 +85,11 @@ class ClassificationModel(eqx.Module):
         readers: LanguageReaders | None = None,
         key: PRNGKeyArray,
     ):
-        """`vocab`: tokens, or 0 for series of `channels`; `convolution`: steps that a front end sees at once, 0 for
-        none, of which the maximum of every `convolution_pool` goes on; `piece_size`: units of what reads a piece, 0
-        where sequences are not in pieces; `word_dropout`: the share of ids that become `unknown` in training, so that
-        what an unknown word means is learned too; `readers`: language models that read the tokens first, with dropout
-        of their own."""
+        """`vocab`: tokens, or 0 for series of `channels`; `convolution`: width of a convolution before the layers, 0
+        for none, max-pooled over every `convolution_pool` steps; `piece_size`: units of the layer that reads a piece,
+        0 where sequences are not in pieces; `word_dropout`: the share of ids that become `unknown` in training, so
+        that the unknown word's vector is learned too; `readers`: language models that replace the embedding, with
+        dropout of their own."""
         keys = jr.split(key, 6)
 
         size = embedding_size if readers is None else readers.hidden_size
@@ -123,9 +123,9 @@ class ClassificationModel(eqx.Module):
         """The logits; `key=None` means no dropout.
 
         Args:
-            values: tokens, tokens of pieces, or the numbers of a series.
-            outer: how many steps of a sequence are real, or how many pieces.
-            inner: how many tokens of a piece are real; 0 for pieces that are not.
+            values: tokens, tokens of pieces, or the values of a series.
+            outer: length of each sequence, in steps or in pieces.
+            inner: length of each piece, in tokens; 0 for padding.
             key: for dropout and the noise of cells.
         """
         return self.activations(values, outer, inner, key=key)[-1][1]
@@ -138,7 +138,7 @@ class ClassificationModel(eqx.Module):
         *,
         key: PRNGKeyArray | None = None,
     ) -> list[tuple[str, Array]]:
-        """What each part puts out, by name, in the order of computation; the last are the logits."""
+        """The outputs of each part of the model, by name, in the order of computation; the logits come last."""
         word_key, input_key, reader_key, layers_key = (None,) * 4 if key is None else jr.split(key, 4)
         steps = outer if inner is None else inner.reshape(-1)
         flat = values if inner is None else values.reshape(len(steps), -1)

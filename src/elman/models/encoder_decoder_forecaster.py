@@ -1,8 +1,8 @@
-"""The encoder-decoder forecaster: one network reads the window, another goes on from its state over the horizon
+"""The encoder-decoder forecaster: an encoder reads the window, and a decoder continues from its state over the horizon
 (Sutskever et al., 2014; Wen et al., 2017).
 
-The decoder reads at each step of the horizon which step it is, what is known ahead of it, and what is known of the
-series; it does not read its own forecasts, so that errors do not pile up and all steps are learned at once.
+At each step of the horizon the decoder reads an embedding of the step's position, the covariates known ahead and those
+of the series. It does not read its own forecasts, so errors do not accumulate and all steps are learned at once.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from elman.models.forecaster import (
 from elman.ops.distributions import Distribution, OutputName, parameters
 
 PLACE_SIZE = 16
-"""Numbers that stand for a step of the horizon."""
+"""Size of the embedding vector of a step of the horizon."""
 CHANNEL_SIZE = 8
-"""Numbers that stand for a series."""
+"""Size of the embedding vector of a series."""
 
 
 class EncoderDecoderForecaster(WholeForecaster):
@@ -83,7 +83,7 @@ class EncoderDecoderForecaster(WholeForecaster):
         self.head = Dense(self.decoder.cells[-1].hidden_size, parameters(output), key=head_key)
 
     def answer(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
-        """The forecast, and the outputs of each part."""
+        """The forecast, and the outputs of each part of the model; `key=None` means no dropout."""
         read_key, write_key = (None, None) if key is None else jr.split(key)
         window = normalised(inputs, self.normalise)
         batch, time = window.values.shape
@@ -104,5 +104,5 @@ class EncoderDecoderForecaster(WholeForecaster):
 
 
 def _beside(xs: Float[Array, "batch time feature"], same: Float[Array, "batch fact"]) -> Array:
-    """What is the same at all steps beside each of them."""
+    """Appends the features `same`, which do not change over time, to the features of every step."""
     return jnp.concatenate([xs, jnp.broadcast_to(same[:, None], (*xs.shape[:2], same.shape[1]))], axis=-1)

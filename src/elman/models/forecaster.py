@@ -1,12 +1,12 @@
-"""What recurrent forecasters share: what they read, how a window is normalised, what they answer.
+"""The inputs, the normalisation of windows and the base classes that recurrent forecasters share.
 
-A row is a window of one series: the steps up to the present, and those of the horizon. Values come scaled by their
-series; a window may be normalised once more by itself, and the forecast is moved back:
+A row is a window of one series: the steps up to the present, and those of the horizon. Values come scaled per series; a
+window may then be normalised on its own, which is undone in the forecast:
 
 | normalise | a value x of the window becomes |
 |---|---|
-| "last" | x less the last known value, which follows a series wherever it drifts (Lin et al., 2023) |
-| "window" | x less the mean of the window, by its standard deviation (Kim et al., 2022) |
+| "last" | x minus the last known value, which follows a series wherever it drifts (Lin et al., 2023) |
+| "window" | x minus the mean of the window, divided by its standard deviation (Kim et al., 2022) |
 | "none" | x |
 """
 
@@ -26,26 +26,26 @@ Normalise = Literal["last", "window", "none"]
 
 
 class Inputs(NamedTuple):
-    """Windows side by side; zeros where a value is missing, of which `known` and `weights` are 0."""
+    """A batch of windows; where a value is missing, it is 0 and so is its mask, `known` or `weights`."""
 
     values: Float[Array, "batch past"]
     known: Float[Array, "batch past"]
     past: Float[Array, "batch past covariate"]
     """Covariates that are known up to the present."""
     future: Float[Array, "batch all ahead"]
-    """Covariates that are known ahead, of the window and then of the horizon."""
+    """Covariates that are known ahead: for the window, then for the horizon."""
     static: Float[Array, "batch fact"]
     channel: Int[Array, " batch"]
-    """Which series; one more than there are for a series that training did not have."""
+    """The number of the series, from 0; the number of all series stands for one that training did not have."""
     targets: Float[Array, "batch horizon"]
     weights: Float[Array, "batch horizon"]
     shift: Float[Array, " batch"]
-    """Of the series: a value in the units of the data is shift + scale x."""
+    """The shift of each row's series: a value in the units of the data is shift + scale x."""
     scale: Float[Array, " batch"]
 
 
 class Sizes(NamedTuple):
-    """How much there is of everything in a window."""
+    """The lengths of windows and horizons, and the numbers of covariates and series."""
 
     lookback: int
     horizon: int
@@ -56,7 +56,7 @@ class Sizes(NamedTuple):
 
 
 class Taught(NamedTuple):
-    """What a forecaster said in training, beside what came."""
+    """Forecasts of a training batch and their targets, with a weight for each target."""
 
     forecast: Distribution
     targets: Float[Array, "batch time"]
@@ -64,7 +64,7 @@ class Taught(NamedTuple):
 
 
 class Forecaster(eqx.Module):
-    """Base of all forecasters."""
+    """Base class of all forecasters."""
 
     @abstractmethod
     def teach(self, inputs: Inputs, *, key: PRNGKeyArray | None = None) -> Taught:
@@ -72,26 +72,26 @@ class Forecaster(eqx.Module):
 
     @abstractmethod
     def forecast(self, inputs: Inputs, *, key: PRNGKeyArray) -> Distribution:
-        """What may come at each step of the horizon, without dropout. Only a simulation uses `key`."""
+        """The forecast of each step of the horizon, without dropout. Only forecasters that sample use `key`."""
 
     @abstractmethod
     def activations(self, inputs: Inputs) -> list[tuple[str, Array]]:
-        """What each part puts out, by name, in the order of computation."""
+        """The outputs of each part of the model, by name, in the order of computation."""
 
 
 class WholeForecaster(Forecaster):
-    """Base of forecasters that answer the whole horizon at once, in training as in use."""
+    """Base class of forecasters that forecast the whole horizon at once, in training as in use."""
 
     @abstractmethod
     def answer(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
-        """The forecast, and what each part puts out; `key=None` means no dropout."""
+        """The forecast, and the outputs of each part of the model; `key=None` means no dropout."""
 
     def teach(self, inputs: Inputs, *, key: PRNGKeyArray | None = None) -> Taught:
         """The forecasts of the whole horizon."""
         return Taught(self.answer(inputs, key)[0], inputs.targets, inputs.weights)
 
     def forecast(self, inputs: Inputs, *, key: PRNGKeyArray) -> Distribution:
-        """What may come at each step of the horizon."""
+        """The forecast of each step of the horizon, without dropout."""
         return self.answer(inputs, None)[0]
 
     def activations(self, inputs: Inputs) -> list[tuple[str, Array]]:
@@ -100,7 +100,7 @@ class WholeForecaster(Forecaster):
 
 
 class Normalised(NamedTuple):
-    """A window by its own measure: known values are (x - shift) / scale, missing ones 0."""
+    """Normalised windows: known values are (x - shift) / scale, missing ones 0."""
 
     values: Float[Array, "batch past"]
     shift: Float[Array, " batch"]
@@ -108,7 +108,7 @@ class Normalised(NamedTuple):
 
 
 def normalised(inputs: Inputs, how: Normalise) -> Normalised:
-    """The windows by their own measure. A window without a known value is left as it is.
+    """Normalises the windows of a batch by the method `how`. A window without a known value is left as it is.
 
     >>> xs, ones = jnp.array([[1.0, 2.0, 6.0, 0.0]]), jnp.array([[1.0, 1.0, 1.0, 0.0]])
     >>> empty = jnp.zeros((1, 4, 0))
@@ -134,7 +134,7 @@ def normalised(inputs: Inputs, how: Normalise) -> Normalised:
 def answered(
     output: OutputName, raw: Float[Array, "batch horizon parameter"], window: Normalised, inputs: Inputs
 ) -> Distribution:
-    """The forecast that a network's numbers stand for, in the units of the series' scale."""
+    """The forecast whose parameters `raw` are a network's outputs, with the window's normalisation undone."""
     units = jnp.broadcast_to(inputs.scale[:, None], raw.shape[:2])
     found = distribution(output, raw, unit=units)
     shift, scale = (jnp.broadcast_to(each[:, None], raw.shape[:2]) for each in window[1:])
@@ -142,13 +142,13 @@ def answered(
 
 
 def steps_read(inputs: Inputs, window: Normalised) -> Float[Array, "batch past feature"]:
-    """What is known of each step of a window: value, whether it is known, covariates."""
+    """A network's inputs for each step of a window: the normalised value, its mask and the covariates."""
     time = window.values.shape[1]
     columns = [window.values[..., None], inputs.known[..., None], inputs.past, inputs.future[:, :time]]
     return jnp.concatenate(columns, axis=-1)
 
 
 def channel_vector(embedding: Embedding, channel: Int[Array, " batch"]) -> Float[Array, "batch feature"]:
-    """The vectors of series; one that training did not have is the mean of all others."""
+    """The embedding vectors of series; for a series that training did not have, the mean of all vectors."""
     table = jnp.concatenate([embedding.table, embedding.table.mean(axis=0, keepdims=True)])
     return table[channel]

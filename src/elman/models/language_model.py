@@ -1,4 +1,4 @@
-"""The recurrent language model: which token comes next, given all before it."""
+"""The recurrent language model: it predicts the next token from all previous ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from elman.ops.dropout import variational_dropout
 
 
 class TiedHead(eqx.Module):
-    """Scores tokens by their own embeddings (Press and Wolf, 2017); only a bias is its own."""
+    """A head that shares its weights with the embedding (Press and Wolf, 2017) and adds only a bias."""
 
     bias: Float[Array, " vocab"]
 
@@ -26,14 +26,14 @@ class TiedHead(eqx.Module):
     def __call__(
         self, hidden: Float[Array, "batch time feature"], table: Float[Array, "vocab feature"]
     ) -> Float[Array, "batch time vocab"]:
-        """hidden table^T + b."""
+        """The logits, hidden table^T + b."""
         return hidden @ table.T + self.bias
 
 
 class LanguageModel(eqx.Module):
     """embedding -> dropout -> recurrent layers -> logits of the next token.
 
-    With `tied` output the last layer has the embedding's width and tokens are scored by their own vectors.
+    With `tied`, the last layer has the embedding's width and the head shares the embedding's weights.
     """
 
     embedding: Embedding
@@ -79,7 +79,7 @@ class LanguageModel(eqx.Module):
         lengths: Int[Array, " batch"] | None = None,
         key: PRNGKeyArray | None = None,
     ) -> tuple[tuple[Carry, ...], Float[Array, "batch time vocab"]]:
-        """The last carry, and the logits of the token after each of `ids`; `key=None` means no dropout."""
+        """The last state, and the logits of the token after each of `ids`; `key=None` means no dropout."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
         xs = variational_dropout(self.embedding(ids), self.input_dropout, key=input_key)
         carry, hidden = self.layers(xs, carry, lengths=lengths, key=layers_key)
@@ -88,7 +88,7 @@ class LanguageModel(eqx.Module):
     def activations(
         self, ids: Int[Array, "batch time"], carry: tuple[Carry, ...]
     ) -> list[tuple[str, Float[Array, "batch time _"]]]:
-        """What each part puts out, by name, in the order of computation."""
+        """The outputs of each part of the model, by name, in the order of computation."""
         xs = self.embedding(ids)
         _, outputs = self.layers.outputs(xs, carry)
         layers = [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]

@@ -1,5 +1,5 @@
-"""Language models as readers: what they made of a text, up to each of its tokens, is what a classifier or a tagger
-begins with (Dai and Le, 2015; Peters et al., 2017; Howard and Ruder, 2018)."""
+"""Language models as readers: their outputs at each token are the inputs of a classifier or a tagger (Dai and Le, 2015;
+Peters et al., 2017; Howard and Ruder, 2018)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from elman.ops.dropout import variational_dropout
 
 
 class LanguageReader(eqx.Module):
-    """The embedding and the recurrent layers of a language model, which reads from the front or from the end."""
+    """The embedding and the recurrent layers of a language model that reads forwards or backwards."""
 
     embedding: Embedding
     layers: Stack
@@ -24,7 +24,7 @@ class LanguageReader(eqx.Module):
     reverse: bool = eqx.field(static=True)
 
     def __init__(self, model: LanguageModel, *, reverse: bool):
-        """`reverse`: `model` was trained to read from the end."""
+        """`reverse`: `model` was trained to read backwards."""
         self.embedding, self.layers = model.embedding, model.layers
         self.input_dropout, self.reverse = model.input_dropout, reverse
 
@@ -40,7 +40,7 @@ class LanguageReader(eqx.Module):
         lengths: Int[Array, " batch"],
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "batch time hidden"]:
-        """The top layer's output at every token, zero at padding. Every sequence is read from a fresh state."""
+        """The top layer's output at every token, zero at padding. Every sequence starts from the initial state."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
         xs = self.embedding(turned(ids, lengths) if self.reverse else ids)
         xs = variational_dropout(xs, self.input_dropout, key=input_key)
@@ -49,7 +49,7 @@ class LanguageReader(eqx.Module):
 
 
 class LanguageReaders(eqx.Module):
-    """Readers of the same tokens, their outputs side by side; those that read from the front come first."""
+    """Readers of the same tokens with concatenated outputs; those that read forwards come first."""
 
     readers: tuple[LanguageReader, ...]
 
@@ -58,7 +58,7 @@ class LanguageReaders(eqx.Module):
 
     @property
     def forward_size(self) -> int:
-        """Features of an output that were read from the front."""
+        """Features of an output that come from readers that read forwards."""
         return sum(reader.hidden_size for reader in self.readers if not reader.reverse)
 
     @property
@@ -73,13 +73,13 @@ class LanguageReaders(eqx.Module):
         lengths: Int[Array, " batch"],
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "batch time hidden"]:
-        """Every reader's output at every token; `key=None` means no dropout."""
+        """The concatenated outputs of all readers at every token; `key=None` means no dropout."""
         keys = [None] * len(self.readers) if key is None else list(jr.split(key, len(self.readers)))
         read = [reader(ids, lengths=lengths, key=k) for reader, k in zip(self.readers, keys, strict=True)]
         return jnp.concatenate(read, axis=-1)
 
     def depths(self) -> dict[str, int]:
-        """How far below the outputs each part is, by its name in this model: 1 for the top layers."""
+        """The depth of each part below the outputs, by its name in this model: 1 for the top layers."""
         found = {}
         for number, reader in enumerate(self.readers):
             count = len(reader.layers.cells)
@@ -91,7 +91,7 @@ class LanguageReaders(eqx.Module):
 
 
 def turned(xs: Array, lengths: Int[Array, " batch"]) -> Array:
-    """Sequences from their ends; what is behind `lengths` stays where it is.
+    """Reverses each sequence in time; padding beyond `lengths` stays where it is.
 
     >>> turned(jnp.array([[1, 2, 3, 0], [4, 5, 0, 0]]), jnp.array([3, 2])).tolist()
     [[3, 2, 1, 0], [5, 4, 0, 0]]

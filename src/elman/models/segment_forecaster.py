@@ -1,9 +1,9 @@
-"""The direct forecaster: a window in segments, and all segments of the horizon at once (Lin et al., 2023, SegRNN).
+"""The direct forecaster: it reads a window in segments and forecasts all segments of the horizon at once (Lin et al.,
+2023, SegRNN).
 
-The window is cut into segments of some steps, each of which becomes one input of the recurrent layers by a linear map
-and relu: a history of 720 steps is read in 15. From the state after the last, every segment of the horizon is one step
-of the same layers, whose input says which segment it is, of which series, and what is known ahead; no segment waits for
-the one before.
+A linear map and relu turn each segment of the window into one input of the recurrent layers: a history of 720 steps is
+read in 15. From the state after the last segment, every segment of the horizon is one step of the same layers, whose
+input embeds the segment's position, the series and the covariates known ahead; no segment waits for the previous one.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class SegmentForecaster(WholeForecaster):
         dropout: float = 0.0,
         key: PRNGKeyArray,
     ):
-        """`cell(input_size, hidden_size, key=key)` makes each layer's cell; `segment`: steps that are read at once."""
+        """`cell(input_size, hidden_size, key=key)` makes each layer's cell; `segment`: the steps of a segment."""
         embed_key, cells_key, place_key, channel_key, ahead_key, head_key = jr.split(key, 6)
         self.sizes, self.segment, self.output, self.normalise = sizes, segment, output, normalise
         self.embedding = Dense(segment * (2 + sizes.past + sizes.future), hidden_size, key=embed_key)
@@ -83,7 +83,7 @@ class SegmentForecaster(WholeForecaster):
         self.head = Dense(layers[-1].hidden_size, segment * parameters(output), key=head_key)
 
     def answer(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
-        """The forecast, and the outputs of each part."""
+        """The forecast, and the outputs of each part of the model; `key=None` means no dropout."""
         window = normalised(inputs, self.normalise)
         xs = jax.nn.relu(self.embedding(self._segments(inputs, window)))
         carry, read = self.layers.outputs(xs, self.layers.init_carry(len(xs)))
@@ -97,14 +97,14 @@ class SegmentForecaster(WholeForecaster):
         return answered(self.output, raw, window, inputs), seen
 
     def _segments(self, inputs: Inputs, window: Normalised) -> Float[Array, "batch segment feature"]:
-        """The window in segments; the first one has zeros in front where the steps do not come out even."""
+        """Cuts the window into segments; zeros pad the front of the first where the steps do not divide evenly."""
         steps = steps_read(inputs, window)
         batch, time, features = steps.shape
         steps = jnp.pad(steps, ((0, 0), (-time % self.segment, 0), (0, 0)))
         return steps.reshape(batch, -1, self.segment * features)
 
     def _questions(self, inputs: Inputs) -> Float[Array, "batch segment feature"]:
-        """What is asked of the layers for each segment of the horizon."""
+        """The layers' inputs for each segment of the horizon: its position, the series and the known covariates."""
         places, channels = self.places.table, channel_vector(self.channels, inputs.channel)
         batch, segments = len(channels), len(places)
         both = jnp.concatenate(

@@ -1,6 +1,6 @@
-"""A segmenter of signals: for every sample the scores of what is there. A convolutional front end makes four samples
-one step, recurrent layers read the steps, and a decoder goes back to samples, with what the front end saw beside it, so
-that beginnings and ends keep their places (Ronneberger et al., 2015; for the ECG Moskalenko et al., 2019, without, and
+"""A segmenter of signals: it scores labels for every sample. A convolutional front end downsamples four samples to one
+step, recurrent layers read the steps, and a decoder upsamples them again, with skip connections from the front end, so
+that onsets and ends keep their places (Ronneberger et al., 2015; for the ECG Moskalenko et al., 2019, without, and
 Peimankar and Puthusserypady, 2021, with recurrent layers).
 """
 
@@ -27,14 +27,14 @@ STRIDE = 4
 """Samples of a recurrent step."""
 
 WIDTHS = (9, 6, 6, 3, 5)
-"""Of the convolutions: three of the front end, two of the decoder."""
+"""Widths of the convolutions: three of the front end, two of the decoder."""
 
 LEAST_DELAY = 12
-"""Samples by which the answers of a causal segmenter come later, so that its front end sees both sides of a sample."""
+"""Smallest delay of a causal segmenter, in samples, so that its front end sees both sides of a sample."""
 
 
 class SegmenterCarry(NamedTuple):
-    """What a causal segmenter keeps of the samples it has seen; empty arrays for another."""
+    """The state of a causal segmenter between two pieces of a stream; empty arrays for one that is not causal."""
 
     convolutions: tuple[Array, ...]
     delays: tuple[Array, ...]
@@ -44,9 +44,9 @@ class SegmenterCarry(NamedTuple):
 class Segmenter(eqx.Module):
     """Samples -> front end -> recurrent layers -> decoder -> the scores of each head.
 
-    With `delay`, the layers read forwards alone and the scores of a sample come `delay` samples later, at the end of a
-    step of four samples, so that no score depends on a sample more than `look_ahead` ahead. Without, they read from
-    both ends.
+    With `delay`, the segmenter is causal: the layers read forwards only, and the scores of a sample come `delay`
+    samples later, at the end of a step of four samples, so that no score depends on a sample more than `look_ahead`
+    ahead. Without, the layers are bidirectional.
     """
 
     front: tuple[SignalConvolution, ...]
@@ -72,17 +72,17 @@ class Segmenter(eqx.Module):
     ):
         """Args:
             cell: makes the recurrent cells, `cell(input_size, hidden_size, key=key)`.
-            features: numbers of a sample.
-            labels: what each head tells apart.
+            features: features of a sample.
+            labels: number of labels of each head.
             channels: features of the first convolution; each further one of the front end has twice as many.
             hidden_size: units of a recurrent layer, in each direction.
             num_layers: recurrent layers on top of each other.
-            delay: 0, or samples that a causal segmenter waits, a multiple of 4 and at least 12.
+            delay: 0, or the delay of a causal segmenter in samples, a multiple of 4 and at least 12.
             dropout: share of features dropped in training.
-            key: start of the randomness.
+            key: for the random weights.
 
         Raises:
-            ConfigError: another delay.
+            ConfigError: a delay that is none of these.
         """
         if delay % STRIDE or 0 < delay < LEAST_DELAY or delay < 0:
             raise ConfigError(f"delay: expected 0, or at least {LEAST_DELAY} and a multiple of {STRIDE}; got {delay}")
@@ -110,17 +110,17 @@ class Segmenter(eqx.Module):
 
     @property
     def causal(self) -> bool:
-        """Whether a signal can be read piece by piece."""
+        """True if the segmenter can read a signal piece by piece."""
         return self.delay > 0
 
     @property
     def look_ahead(self) -> int:
-        """The most samples that the scores of a causal segmenter look ahead."""
+        """The look-ahead of a causal segmenter: the most samples after a sample on which its scores depend."""
         return self.delay + STRIDE - 1
 
     @property
     def features(self) -> int:
-        """Numbers of a sample."""
+        """Features of a sample."""
         return self.front[0].kernel.shape[1]
 
     def init_carry(self, batch: int) -> SegmenterCarry:
@@ -138,8 +138,8 @@ class Segmenter(eqx.Module):
         lengths: Int[Array, " batch"] | None = None,
         key: PRNGKeyArray | None = None,
     ) -> tuple[Float[Array, "batch time label"], ...]:
-        """The scores of each head for every sample of whole signals. What is beyond a length changes nothing before it;
-        the scores there mean nothing. `key=None` means no dropout.
+        """The scores of each head for every sample of whole signals. Samples beyond a length change nothing before it,
+        and their scores mean nothing. `key=None` means no dropout.
         """
         return tuple(ys for _, ys in self.activations(xs, lengths=lengths, key=key)[-len(self.heads) :])
 
@@ -150,11 +150,11 @@ class Segmenter(eqx.Module):
         lengths: Int[Array, " batch"] | None = None,
         key: PRNGKeyArray | None = None,
     ) -> list[tuple[str, Array]]:
-        """What each part puts out, by name, in the order of computation; the heads' scores come last."""
+        """The outputs of each part of the model, by name, in the order of computation; the heads' scores come last."""
         time = xs.shape[1]
         xs = jnp.pad(xs, [(0, 0), (0, self.delay - time % -STRIDE), (0, 0)])
         ends = jnp.full(len(xs), time) if lengths is None else lengths
-        xs, ends = _masked(xs, ends), None if self.causal else ends  # a causal one reads zeros, as of a stream's end
+        xs, ends = _masked(xs, ends), None if self.causal else ends  # causal: zeros follow, as after a stream's end
         _, parts = self._parts(self.init_carry(len(xs)), xs, ends, key)
         heads = [(name, ys[:, self.delay : self.delay + time]) for name, ys in parts[-len(self.heads) :]]
         return parts[: -len(self.heads)] + heads
@@ -162,15 +162,15 @@ class Segmenter(eqx.Module):
     def read(
         self, carry: SegmenterCarry, xs: Float[Array, "batch time feature"]
     ) -> tuple[SegmenterCarry, tuple[Float[Array, "batch time label"], ...]]:
-        """The next samples of a stream, a multiple of 4: the state after them, and the scores of as many samples, which
-        began `delay` before them. `delay` zeros after the last sample bring out the rest.
+        """Reads the next samples of a stream, a multiple of 4: returns the state after them, and the scores of as many
+        samples, which begin `delay` before them. After the last sample, read `delay` zeros to get the remaining scores.
 
         Raises:
-            ShapeError: another number of samples.
+            ShapeError: a number of samples that is not a multiple of 4.
             ConfigError: a segmenter that is not causal.
         """
         if not self.causal:
-            raise ConfigError("a segmenter that reads from both ends cannot read a stream; give it a delay")
+            raise ConfigError("a bidirectional segmenter cannot read a stream; build it with a delay")
         if xs.shape[1] % STRIDE:
             raise ShapeError(f"samples: expected a multiple of {STRIDE}; got shape {xs.shape}")
         carry, parts = self._parts(carry, xs, None, None)
@@ -178,13 +178,13 @@ class Segmenter(eqx.Module):
 
     @property
     def _delays(self) -> tuple[Delay, ...]:
-        """What makes the front end's features meet the middle of what the decoder makes of them: of the samples, and of
-        the steps of two."""
+        """The delays that align the front end's features with the decoder's: for samples, and for steps of two
+        samples."""
         samples = self.front[0].hidden_size
         if not self.causal:
             return Delay(samples, 0), Delay(2 * samples, 0)
-        # A causal convolution of width w is (w - stride) / 2 behind its middle: 4 and 2 samples for the first and the
-        # last, 1.5 samples and a step of two samples for those between.
+        # A causal convolution of width w lags its centre by (w - stride) / 2 steps: 4 and 2 samples for the first and
+        # the last, 1.5 samples and a step of two samples for those between.
         return Delay(samples, self.delay - 6), Delay(2 * samples, (self.delay - 10) // 2)
 
     def _parts(

@@ -1,20 +1,20 @@
-"""From one sequence to another: an encoder reads, a decoder writes (Sutskever, Vinyals and Le, 2014; Cho et al., 2014).
+"""Encoder and decoder: from one sequence to another (Sutskever, Vinyals and Le, 2014; Cho et al., 2014).
 
-Token 0 is the edge of a text: the decoder reads it before the first token and writes it after the last.
+Token 0 marks the edge of a text: the decoder reads it before the first token and writes it after the last.
 
-What the decoder gets from the encoder, its connection:
+The connection says what the decoder gets from the encoder:
 
-| connection | the decoder reads at each step | starts from | scores tokens by |
+| connection | the decoder reads at each step | starts from | computes logits from |
 |---|---|---|---|
-| "repeat" | the encoder's last output, again and again, and no token | a fresh state | its output |
-| "state" | the token before | the encoder's last state | its output |
-| "additive", "dot" | the token before | the encoder's last state | tanh([context, output] W + b) |
-| "moving" | the token before | the encoder's last state | a recurrent layer over [contexts, output] |
+| "repeat" | the encoder's last output, and no token | its initial state | its output |
+| "state" | the previous token | the encoder's last state | its output |
+| "additive", "dot" | the previous token | the encoder's last state | tanh([context, output] W + b) |
+| "moving" | the previous token | the encoder's last state | a recurrent layer over [contexts, output] |
 
-"repeat" is Keras' example of addition (2015). With attention the context is that of the decoder's output (Luong, Pham
-and Manning, 2015, without input feeding), so that the recurrence needs no context and runs over all steps at once.
-"moving" has two heads that walk along the source (`layers.MovingAttention`); the layer behind them can carry something
-from one place to the next, as in a sum.
+"repeat" is Keras' example of addition (2015). With attention, the decoder's output is the query (Luong, Pham and
+Manning, 2015, without input feeding), so the recurrence needs no context and runs over all steps at once. "moving" has
+two heads that walk along the source (`layers.MovingAttention`); the recurrent layer after them can carry a digit from
+one position to the next, as in a sum.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ from elman.recurrence.unroll import Engine
 Connection = Literal["state", "repeat", "additive", "dot", "moving"]
 
 EDGE = 0
-"""The token before the first and after the last."""
+"""The token that stands before the first token of a text and after its last."""
 
 HEADS = 2
-"""Of moving attention: the numbers of a sum have two places that matter at a time."""
+"""Heads of moving attention: a sum needs one digit of each of two numbers at a time."""
 
 
 class DecoderState(NamedTuple):
-    """What the decoder hands on from token to token; () for what its connection does not use."""
+    """The decoder's state between two tokens; () for the parts that its connection does not use."""
 
     layers: tuple[Carry, ...]
     weights: Any = ()
-    """Of moving attention."""
+    """The weights of moving attention."""
     mixer: Any = ()
-    """Of the layer behind it."""
+    """The state of the recurrent layer after moving attention."""
 
 
 class Memory(NamedTuple):
-    """What the decoder gets of sources; () for what its connection does not use."""
+    """The decoder's view of encoded sources; () for the parts that its connection does not use."""
 
     carry: DecoderState
     """The decoder's state before the first token."""
@@ -65,19 +65,19 @@ class Memory(NamedTuple):
     states: Any
     """The encoder's outputs, for attention."""
     keys: Any
-    """What attention makes of the states alone."""
+    """The attention's keys, which depend on `states` alone."""
     lengths: Int[Array, " batch"]
 
 
 class Decoded(NamedTuple):
-    """Scores of every token, and where the decoder looked; without attention there are no places to look at."""
+    """The logits of every token and the attention weights; without attention, `source` is 0."""
 
     logits: Float[Array, "batch time vocab"]
     attention: Float[Array, "batch time source"]
 
 
 class EncoderDecoder(eqx.Module):
-    """embedding -> dropout -> encoder; embedding -> dropout -> decoder -> attention -> logits of the next token."""
+    """An encoder and a decoder, each of an embedding, dropout and recurrent layers, then attention and logits."""
 
     source_embedding: Embedding
     target_embedding: Embedding | None
@@ -106,10 +106,10 @@ class EncoderDecoder(eqx.Module):
         key: PRNGKeyArray,
     ):
         """`cell(input_size, hidden_size, key=key)` makes each layer's cell. A bidirectional encoder has two cells of
-        half the size in each layer, and hands over their states side by side.
+        half the size in each layer; the decoder starts from their concatenated states.
 
         Raises:
-            ConfigError: an odd hidden size, or a state that cannot be handed over.
+            ConfigError: an odd hidden size, or an encoder's state that the decoder cannot start from.
         """
         if bidirectional and hidden_size % 2:
             raise ConfigError(f"hidden_size: expected an even number for a bidirectional encoder; got {hidden_size}")
@@ -131,7 +131,7 @@ class EncoderDecoder(eqx.Module):
                 self.attention = AdditiveAttention(written, width, hidden_size, key=next(keys))
             case "dot":
                 if width != written:
-                    raise ConfigError(f"connection 'dot': the encoder puts out {width} features, the decoder {written}")
+                    raise ConfigError(f"connection 'dot': the encoder outputs {width} features, the decoder {written}")
                 self.attention = DotAttention()
             case "moving":
                 self.attention = MovingAttention(written, width, heads=HEADS, key=next(keys))
@@ -156,8 +156,8 @@ class EncoderDecoder(eqx.Module):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Decoded:
-        """Teacher forcing: the scores of the token after each of `inputs`, which are the right ones behind an edge.
-        `lengths` are those of the sources; `key=None` means no dropout."""
+        """The logits of the token after each of `inputs`, by teacher forcing: `inputs` are the right tokens, shifted
+        (`shifted`). `lengths` are those of the sources; `key=None` means no dropout."""
         encoder_key, decoder_key = (None, None) if key is None else jr.split(key)
         return self.decode(self.encode(sources, lengths, key=encoder_key), inputs, key=decoder_key)
 
@@ -169,7 +169,7 @@ class EncoderDecoder(eqx.Module):
         engine: Engine = "auto",
         key: PRNGKeyArray | None = None,
     ) -> Memory:
-        """What the decoder gets of `sources`; `engine` is `unroll`'s."""
+        """Encodes `sources` for the decoder; `engine` is `unroll`'s."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
         xs = variational_dropout(self.source_embedding(sources), self.input_dropout, key=input_key)
         batch = len(sources)
@@ -186,14 +186,14 @@ class EncoderDecoder(eqx.Module):
         return Memory(carry, (), states, self.attention.keys(states), lengths)
 
     def decode(self, memory: Memory, inputs: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None) -> Decoded:
-        """The scores of the token after each of `inputs`."""
+        """The logits of the token after each of `inputs`."""
         return self._run(memory, memory.carry, inputs, key)[1]
 
     def step(
         self, memory: Memory, carry: DecoderState, tokens: Int[Array, "batch beam"]
     ) -> tuple[DecoderState, Decoded]:
-        """One step of several texts for each source: the state after `tokens`, and the scores of the tokens after them.
-        The state's leaves have leading axes batch and beam."""
+        """One decoder step of several texts for each source: the state after `tokens`, and the logits of the tokens
+        after them. The state's leaves have leading axes batch and beam."""
         batch, beam = tokens.shape
         flat = jax.tree.map(lambda leaf: leaf.reshape(batch * beam, *leaf.shape[2:]), carry)
         if self.target_embedding is None:
@@ -202,7 +202,7 @@ class EncoderDecoder(eqx.Module):
             xs = self.target_embedding(tokens).reshape(batch * beam, 1, -1)
         layers, hidden = self.decoder(xs, flat.layers)
         flat = flat._replace(layers=layers)
-        if self.connection == "moving":  # every text has weights of its own
+        if self.connection == "moving":  # every text has its own weights
             flat, decoded = self._scored(_for_each(memory, beam), flat, hidden)
             decoded = Decoded(*(each.reshape(batch, beam, -1) for each in decoded))
         else:
@@ -217,8 +217,8 @@ class EncoderDecoder(eqx.Module):
         *,
         key: PRNGKeyArray,
     ) -> Decoded:
-        """Scheduled sampling (Bengio et al., 2015): as `decode`, but where `forced` is False the decoder reads what it
-        drew itself from its last scores. No gradient goes through a draw."""
+        """The logits of `decode` with scheduled sampling (Bengio et al., 2015): where `forced` is False, the decoder
+        reads a token sampled from its own last logits. No gradient goes through a sample."""
         noise, draws = jr.split(key)
 
         def step(state: tuple, now: tuple) -> tuple[tuple, tuple]:
@@ -235,7 +235,7 @@ class EncoderDecoder(eqx.Module):
     def activations(
         self, sources: Int[Array, "batch source"], lengths: Int[Array, " batch"], inputs: Int[Array, "batch time"]
     ) -> list[tuple[str, Any]]:
-        """What each part puts out, by name, in the order of computation."""
+        """The outputs of each part of the model, by name, in the order of computation."""
         xs = self.source_embedding(sources)
         _, read = self.encoder.outputs(xs, self.encoder.init_carry(len(sources)), lengths=lengths)
         memory = self.encode(sources, lengths)
@@ -252,7 +252,8 @@ class EncoderDecoder(eqx.Module):
     def _run(
         self, memory: Memory, carry: DecoderState, inputs: Array, key: PRNGKeyArray | None
     ) -> tuple[DecoderState, Decoded]:
-        """The decoder over `inputs`. The same key gives the same noise at every step, however the steps are cut."""
+        """Runs the decoder over `inputs`. The same key gives the same noise at every step, however the steps are
+        split over calls."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
         layers, hidden = self.decoder(self._inputs(memory, inputs, input_key), carry.layers, key=layers_key)
         return self._scored(memory, carry._replace(layers=layers), hidden)
@@ -266,7 +267,7 @@ class EncoderDecoder(eqx.Module):
     def _scored(
         self, memory: Memory, carry: DecoderState, hidden: Float[Array, "batch time hidden"]
     ) -> tuple[DecoderState, Decoded]:
-        """The scores that the layers' outputs lead to, and the state after them."""
+        """Computes logits from the decoder layers' outputs `hidden`, and the state after them."""
         if isinstance(self.attention, MovingAttention):
             weights, found = self.attention(hidden, memory.states, carry.weights, lengths=memory.lengths)
             mixer, mixed = self.mixer(jnp.concatenate([found.context, hidden], axis=-1), carry.mixer)
@@ -279,19 +280,19 @@ class EncoderDecoder(eqx.Module):
         return carry, Decoded(self.head(mixed), weights)
 
     def _check_state(self) -> None:
-        """Refuses an encoder whose states are none of the decoder's."""
+        """Refuses an encoder whose last states do not have the structure of the decoder's."""
         given = jax.eval_shape(lambda: tuple(map(_handed_over, self.encoder.init_carry(1))))
         taken = jax.eval_shape(lambda: self.decoder.init_carry(1))
         if str(given) != str(taken):
             raise ConfigError(
-                f"connection {self.connection!r}: two {type(self.decoder.cells[0]).__name__} of half the size have no "
-                "state that the decoder's cells could start from; use a one-way encoder (bidirectional=False) or "
-                "connection='repeat'"
+                f"connection {self.connection!r}: the decoder's cells cannot start from the states of two "
+                f"{type(self.decoder.cells[0]).__name__} of half the size; use a one-way encoder (bidirectional=False) "
+                "or connection='repeat'"
             )
 
 
 def shifted(targets: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
-    """What the decoder reads where it is to write `targets`: an edge, then all but the last.
+    """The decoder's inputs for teacher forcing with `targets`: an edge, then all targets but the last.
 
     >>> shifted(jnp.array([[5, 6, 0]])).tolist()
     [[0, 5, 6]]
@@ -300,13 +301,13 @@ def shifted(targets: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
 
 
 def _for_each(memory: Memory, beam: int) -> Memory:
-    """What `beam` texts for each source get, one row each."""
+    """Repeats the rows of `memory` for `beam` texts of each source."""
     states, lengths = (jnp.repeat(each, beam, axis=0) for each in (memory.states, memory.lengths))
     return memory._replace(states=states, lengths=lengths)
 
 
 def _handed_over(carry: Carry) -> Carry:
-    """An encoder layer's last state as a decoder layer's first: that of a bidirectional one side by side."""
+    """An encoder layer's last state as a decoder layer's first; the two of a bidirectional layer are concatenated."""
     if not isinstance(carry, BidirectionalCarry):
         return carry
     return jax.tree.map(lambda ahead, back: jnp.concatenate([ahead, back], axis=-1), carry.forward, carry.backward)

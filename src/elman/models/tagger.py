@@ -1,5 +1,5 @@
-"""A tagger: words by their vectors and their spelling, read from both ends, and a score for every tag (Ling et al.,
-2015; Lample et al., 2016).
+"""The recurrent tagger: bidirectional layers over each word's vector and spelling, and a score for every tag (Ling et
+al., 2015; Lample et al., 2016).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from elman.ops.dropout import variational_dropout
 
 
 class Speller(eqx.Module):
-    """A word's vector from its letters: the last outputs of a cell that reads them from the front and of one from the
-    back.
+    """Computes a word's vector from its letters: the last outputs of a cell that reads forwards and of one that reads
+    backwards.
     """
 
     letters: Embedding
@@ -41,16 +41,16 @@ class Speller(eqx.Module):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "spelling feature"]:
-        """Vectors of words that are spelt out; zeros for those of no letter."""
+        """The vectors of words given by their letters; zeros for words without letters."""
         _, ys = run(self.reader, self.letters(letters), lengths=counts, key=key)
         return final(self.reader, ys, lengths=counts)
 
 
 class TaggingModel(eqx.Module):
-    """(word vector, spelling) -> dropout -> layers that read from both ends -> scores of tags. Language models may give
-    the word vectors, which then depend on the words around (Peters et al., 2017).
+    """(word vector, spelling) -> dropout -> bidirectional layers -> scores of tags. Language models may compute the
+    word vectors, which then depend on the context (Peters et al., 2017).
 
-    `chain` is what is known of tags in a row; see `elman.ops.crf` for what scores and chain make together.
+    `chain` scores transitions between tags; `elman.ops.crf` combines them with the scores of tags.
     """
 
     embedding: Embedding | LanguageReaders
@@ -79,7 +79,7 @@ class TaggingModel(eqx.Module):
         dropout: float = 0.0,
         key: PRNGKeyArray,
     ):
-        """`hidden_size` and `letter_hidden_size` are for each direction; `readers` stand in the embedding's place."""
+        """`hidden_size` and `letter_hidden_size` are for each direction; `readers` replace the embedding."""
         embedding_key, speller_key, head_key, *layer_keys = jr.split(key, 3 + num_layers)
         self.embedding = Embedding(words, embedding_size, key=embedding_key) if readers is None else readers
         self.speller = Speller(cell, letters=letters, size=letter_size, hidden_size=letter_hidden_size, key=speller_key)
@@ -101,7 +101,7 @@ class TaggingModel(eqx.Module):
         *,
         key: PRNGKeyArray | None = None,
     ) -> Float[Array, "batch time tag"]:
-        """Scores of every tag for every word. `spellings` gives each word's row in `letters`; `key=None` means no
+        """The scores of every tag for every word. `spellings` gives each word's row in `letters`; `key=None` means no
         dropout.
         """
         return self.activations(words, spellings, letters, letter_counts, lengths, key=key)[-1][1]
@@ -116,7 +116,7 @@ class TaggingModel(eqx.Module):
         *,
         key: PRNGKeyArray | None = None,
     ) -> list[tuple[str, Array]]:
-        """What each part puts out, by name, in the order of computation; the scores come last."""
+        """The outputs of each part of the model, by name, in the order of computation; the scores come last."""
         speller_key, input_key, layers_key = (None, None, None) if key is None else jr.split(key, 3)
         if isinstance(self.embedding, LanguageReaders):
             readers_key = None if key is None else jr.fold_in(key, 1)

@@ -1,4 +1,4 @@
-"""What a model is for: data, model, loss and measures bound together. Importing this package does not import jax."""
+"""The tasks: each binds data, model, loss and measures together. Importing this package does not import jax."""
 
 from elman.tasks.classification import Classification, ClassPrediction
 from elman.tasks.ecg import Ecg

@@ -1,4 +1,4 @@
-"""What the tasks that tell classes share: the loss and the measures."""
+"""The loss and the measures that the classification tasks share."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from elman.tasks.classification_metrics import ClassificationMetrics
 
 
 def class_loss(model: Any, batch: ClassBatch, *, smoothing: float, key: PRNGKeyArray | None) -> tuple[Any, Any]:
-    """(nats, sequences): cross-entropy summed over the batch, each sequence counted by its weight. In training, with a
-    key, a share `smoothing` of each answer is spread over all classes."""
+    """(nats, sequences): cross-entropy summed over the batch, each sequence multiplied by its weight. In training, with
+    a key, a share `smoothing` of each target is spread over all classes (label smoothing)."""
     *inputs, labels, weights = jax.tree.map(jnp.asarray, batch)
     logits = model(*inputs, key=key)
     classes = logits.shape[-1]
@@ -29,7 +29,7 @@ def class_loss(model: Any, batch: ClassBatch, *, smoothing: float, key: PRNGKeyA
 
 
 def class_metrics(model: Any, part: Part, codec: Any, *, temperature: float | None) -> ClassificationMetrics:
-    """The measures of a part; without a temperature, with the one that fits it best.
+    """The measures of a model on a part; without a temperature, the one that fits the part best is used.
 
     Raises:
         DataError: an empty part.

@@ -1,4 +1,4 @@
-"""What tasks ask of the data before they learn from it or measure on it."""
+"""Checks of the data that tasks train and measure on."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from elman.data.windows import WindowPart
 
 
 def check_read(data: Any, codec: Any) -> None:
-    """Refuses what this task did not read.
+    """Refuses data that this task did not read.
 
     Raises:
-        DataError: no data, or data of another class than `codec`.
+        DataError: not a `Data`, or one whose codec is not of class `codec`.
     """
     if not isinstance(data, Data) or not isinstance(data.codec, codec):
         found = f"data of {type(data.codec).__name__}" if isinstance(data, Data) else type(data).__name__
@@ -24,12 +24,12 @@ def check_validation(data: Data) -> None:
     """Refuses data without a validation part.
 
     Raises:
-        DataError: names the mends.
+        DataError: the validation part is empty.
     """
     if not len(data.validation):
         raise DataError(
             f"{data.source}: {counted(len(data.train), data.unit)} to train on and none to validate with; the best "
-            f"weights are chosen by it: use more {plural(data.unit)}, or a larger --validation"
+            f"weights are chosen by it: use more {plural(data.unit)}, or a larger validation"
         )
 
 
@@ -40,4 +40,4 @@ def check_part(part: Part | WindowPart) -> None:
         DataError: an empty part.
     """
     if not len(part):
-        raise DataError(f"{part.name}: nothing to measure on; name a file that has some, or split with a larger share")
+        raise DataError(f"{part.name}: nothing to measure on; name a file with data, or split with a larger share")

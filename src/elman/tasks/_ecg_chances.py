@@ -1,4 +1,4 @@
-"""The probabilities of every sample of ECGs of any length, in bounded memory."""
+"""Probabilities of waves and beats at every sample of ECGs of any length, computed in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from elman.data.ecg_codec import EcgCodec
 from elman.models.segmenter import Segmenter
 
 WINDOW, MARGIN = 2560, 320
-"""Samples of a window of a long signal, and how many at its ends are left to its neighbours."""
+"""Samples of a window of a long signal, and samples at each end that overlap with its neighbours and are dropped."""
 
 ROWS = (2, 8, 32)
-"""Windows of a batch: few sizes are few shapes to compile."""
+"""Sizes of batches of windows: few sizes, so that few shapes are compiled."""
 
 
 class Chances(NamedTuple):
@@ -28,7 +28,7 @@ class Chances(NamedTuple):
 
 
 def all_chances(model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.ndarray, " time"]]) -> list[Chances]:
-    """The probabilities for each signal, which is in mV and of the codec's rate."""
+    """The probabilities for each signal, which is in mV at the codec's sampling rate."""
     features = [codec.features(codec.start(1), signal[None])[1][0] for signal in signals]
     found = [[np.zeros((len(one), count), np.float32) for count in _labels(model)] for one in features]
     if not model.causal:
@@ -49,8 +49,8 @@ def all_chances(model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.nd
 def pieces(
     model: Segmenter, codec: EcgCodec, signals: Float[np.ndarray, "lead time"]
 ) -> Iterator[Float[np.ndarray, "lead piece labels"]]:
-    """The probabilities of leads that were recorded together, piece by piece in order, so that the whole never has to
-    be there: those of waves beside those of beats."""
+    """The probabilities of leads that were recorded together, piece by piece in order, so that the whole is never in
+    memory; the labels of waves come before those of beats."""
     _, features = codec.features(codec.start(len(signals)), signals)
     if not model.causal:
         cuts, at_once = _cuts(signals.shape[1]), max(1, ROWS[-1] // len(signals))
@@ -73,7 +73,7 @@ def pieces(
 
 @jax.jit
 def read(model: Segmenter, carry: Any, xs: Any) -> tuple[Any, tuple[Any, ...]]:
-    """The next samples of a stream: the state after them, and probabilities."""
+    """Reads the next samples of a stream: the state after them, and the probabilities of each head."""
     carry, scores = model.read(carry, xs)
     return carry, tuple(jax.nn.softmax(one) for one in scores)
 
@@ -88,7 +88,7 @@ def _labels(model: Segmenter) -> list[int]:
 
 
 def _cuts(length: int) -> list[tuple[int, int, int, int]]:
-    """(start, stop) of each window, and of the samples in it whose answers are kept."""
+    """The (start, stop) of each window, and the (first, last) of the samples in it whose answers are kept."""
     if length <= WINDOW:
         return [(0, length, 0, length)]
     hop = WINDOW - 2 * MARGIN
@@ -107,7 +107,7 @@ def _rows(count: int) -> int:
 
 
 def _of_windows(model: Segmenter, windows: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The probabilities of each head."""
+    """The probabilities of each head for windows, by a model that is not causal."""
     xs = np.zeros((_rows(len(windows)), WINDOW, model.features), np.float32)
     lengths = np.zeros(len(xs), np.int32)
     for row, window in enumerate(windows):
@@ -116,7 +116,8 @@ def _of_windows(model: Segmenter, windows: Sequence[np.ndarray]) -> list[np.ndar
 
 
 def _of_streams(model: Segmenter, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """All signals side by side, window after window, with the state carried on; zeros follow their ends."""
+    """The probabilities of each head for whole signals, by a causal model: all signals in one batch, window after
+    window, with the state passed on; zeros follow their ends."""
     rows, longest = _rows(len(signals)), max(map(len, signals)) + model.delay
     carry, found = model.init_carry(rows), []
     for start in range(0, longest, WINDOW):

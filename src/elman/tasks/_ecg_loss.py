@@ -1,4 +1,4 @@
-"""The loss of beats whose kind may not be known."""
+"""The loss of beats whose kind may be unknown."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Int
 def beat_loss(
     scores: Float[Array, "batch time label"], beats: Int[Array, "batch time"], weights: Float[Array, "batch time"]
 ) -> Float[Array, ""]:
-    """Sum of -weight * log p(beat) in nats, where the label after the last stands for any but the first: its p is the
-    sum over all kinds.
+    """The sum of -weight * log p(beat) in nats. Label 0 is no beat; the label after the last is a beat of unknown kind,
+    whose p is the sum over all kinds.
 
     >>> scores = jnp.log(jnp.array([[[0.2, 0.7, 0.1], [0.2, 0.7, 0.1]]]))
     >>> bool(jnp.allclose(beat_loss(scores, jnp.array([[1, 3]]), jnp.ones((1, 2))), -jnp.log(0.7) - jnp.log(0.8)))

@@ -1,4 +1,4 @@
-"""What a model finds in leads, and how good it is."""
+"""Measures of a model on ECGs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from elman.tasks._ecg_chances import Chances, all_chances
 from elman.tasks.ecg_metrics import EcgMetrics
 
 AT_ONCE = 1 << 22
-"""Samples whose probabilities are in memory together."""
+"""Most samples whose probabilities are in memory at once."""
 
 
 def measured(model: Segmenter, strips: Sequence[Strip], codec: EcgCodec, *, together: bool = False) -> EcgMetrics:
-    """The scores of each lead by itself, or with what is found in all leads of its record together, added up. A beat is
-    where its R is."""
+    """The summed scores of a model on leads, each read by itself or, with `together`, from the joined probabilities of
+    all leads of its record. A beat's place is that of its R peak."""
     waves, beats = Delineation.none(), BeatScores.none()
     kinds = tuple(kind if kind in codec.kinds else "" for kind in KINDS)
     for group in _by_record(strips):
@@ -38,7 +38,7 @@ def measured(model: Segmenter, strips: Sequence[Strip], codec: EcgCodec, *, toge
                 Detection(beat.qrs.peak, beat.kind if codec.kinds else "", beat.confidence)
                 for beat in heartbeats(signal, found, detected, rate=codec.rate)
             ]
-            # A model that learned no kinds is not measured by them.
+            # A model that learned no kinds is not measured on them.
             truth = strip.beats if codec.kinds else [beat._replace(kind="") for beat in strip.beats]
             waves += Delineation.of(strip.waves, found, rate=codec.rate, known=strip.known)
             beats += BeatScores.of(truth, at_r, rate=codec.rate, known=strip.beats_known)
@@ -46,7 +46,7 @@ def measured(model: Segmenter, strips: Sequence[Strip], codec: EcgCodec, *, toge
 
 
 def _by_record(strips: Sequence[Strip]) -> Iterator[list[Strip]]:
-    """Strips in groups of so many samples, those of a record together."""
+    """Groups strips by record into groups of at most `AT_ONCE` samples, or of one record."""
     records: dict[str, list[Strip]] = {}
     for strip in strips:
         records.setdefault(strip.record, []).append(strip)
@@ -61,7 +61,7 @@ def _by_record(strips: Sequence[Strip]) -> Iterator[list[Strip]]:
 
 
 def _shared(chances: Sequence[Chances], records: Sequence[str]) -> list[Chances]:
-    """For each lead what all those of its record say together."""
+    """The probabilities of all leads of a record joined, for each lead."""
     means = dict[str, Chances]()
     for record in dict.fromkeys(records):
         own = [one for one, name in zip(chances, records, strict=True) if name == record]

@@ -1,4 +1,4 @@
-"""The loss of a whole part, compiled once a task."""
+"""The loss over a whole part, compiled once for each task."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from elman.tasks._task import Batches, Task
 
 
 def total_loss(task: Task, model: Any, batches: Batches) -> tuple[float, float]:
-    """(nats, count) summed over one epoch of `batches` from a fresh carry, without noise. Every batch has as many rows
-    as the first, where a carry goes from one to the next."""
+    """(nats, count) summed over one epoch of `batches` from the initial state, without noise. Where a state is passed
+    from batch to batch, every batch must have as many rows as the first."""
     (begin, measure), total, count, carry = _compiled(task), 0.0, 0.0, None
     for step in range(len(batches)):
         batch = batches.at(step)

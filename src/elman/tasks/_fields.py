@@ -1,4 +1,4 @@
-"""Kinds of settings that tasks share. Importing this module does not import jax."""
+"""Types and checks of the settings that tasks share. Importing this module does not import jax."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ else:
     CellName = str
 
 SUBWORDS = 8000
-"""Sub-words learned where no number is given."""
+"""Default number of sub-words to learn."""
 
 Count = Annotated[int, Meta(ge=1, lt=2**20)]
 Rate = Annotated[float, Meta(ge=0, lt=1)]
 VocabularySize = Annotated[int, Meta(ge=300, lt=2**20)] | None
 Size = Annotated[float, Meta(ge=0)]
-"""Of a part of the data: below 1 a share, from 1 on a number."""
+"""The size of a part of the data: below 1 a share, from 1 on a number."""
 
 
 def cell_name(cell: Any) -> str:
-    """What a cell's class, or a function that builds one, is called in settings: a name of elman's, or its import path.
+    """The name in settings of a cell's class, or of a function that builds one: elman's own name, or its import path.
 
     >>> cell_name(elman.GRU)
     'GRU'
 
     Raises:
-        ConfigError: it has no name by which it can be found again.
+        ConfigError: a class or function that cannot be imported by name.
     """
     name = getattr(cell, "__qualname__", None)
     if name is None or "<" in name:
         raise ConfigError(
-            f"cell {name or cell!r}: cannot be found again when the model is loaded; give a class or a function of a "
+            f"cell {name or cell!r}: cannot be found again when the model is loaded; use a class or a function of a "
             "module"
         )
     return name if cell.__module__.startswith("elman.cells.") else f"{cell.__module__}:{name}"
 
 
 def check_parts(validation: float, test: float, unit: str) -> None:
-    """Refuses parts that leave nothing to train on, or are no number of `unit`.
+    """Refuses parts that leave nothing to train on, or are not a whole number of `unit`.
 
     Raises:
-        ConfigError: names the part.
+        ConfigError: the message names the part.
     """
     if sum(part for part in (validation, test) if part < 1) >= 1:
         raise ConfigError(f"validation {validation} and test {test} leave nothing to train on")
@@ -59,11 +59,11 @@ def check_parts(validation: float, test: float, unit: str) -> None:
 
 
 def check_vocabulary(*kinds: str | None, size: int | None, min_count: int) -> None:
-    """Refuses a number of sub-words where none are learned, and a `min_count` where tokens are no words; a kind may be
-    None where the data decide.
+    """Refuses a number of sub-words for other tokens, and a `min_count` for tokens that are not words; a kind is None
+    where the data decide.
 
     Raises:
-        ConfigError: names what the tokens are.
+        ConfigError: the message names the kinds of tokens.
     """
     there = " and ".join(dict.fromkeys(kind for kind in kinds if kind))
     if min_count > 1 and not {"words", None} & set(kinds):

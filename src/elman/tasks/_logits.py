@@ -1,4 +1,4 @@
-"""A classifier's answers to any number of sequences."""
+"""A classifier's logits for any number of sequences."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from jaxtyping import Float
 from elman.data.class_batches import ClassBatches, ClassCodec
 
 ROWS = 64
-"""Sequences of one batch."""
+"""Sequences in one batch."""
 
 
 def all_logits(model: Any, examples: Sequence[Any], codec: ClassCodec) -> Float[np.ndarray, "example classes"]:
-    """The logits of each sequence, in order, without noise. They do not depend on which sequences go together, but for
-    rounding."""
+    """The logits of each sequence, in order, without noise. Apart from rounding, they do not depend on the batches."""
     rows = min(ROWS, 1 << max(0, len(examples) - 1).bit_length())  # a power of two, so that few shapes are compiled
     batches = ClassBatches(examples, codec, batch_size=rows, shuffle=False)
     found = np.zeros((len(examples), len(codec.labels)), np.float32)

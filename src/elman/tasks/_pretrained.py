@@ -1,4 +1,4 @@
-"""Tasks that may start from what others learned: vectors of words, or the layers of language models."""
+"""The base class of tasks that may start from pretrained weights: word vectors, or the layers of language models."""
 
 from __future__ import annotations
 
@@ -26,57 +26,57 @@ else:
 
 
 VECTORS_RATE = 5.0
-"""Chosen on the validation part of SST-2 with GloVe vectors (docs/benchmarks.md)."""
+"""The default `vectors_rate`, chosen on the validation part of SST-2 with GloVe vectors (docs/benchmarks.md)."""
 
 
 class KnownWords(NamedTuple):
-    """The words that rows of an embedding stand for."""
+    """The words of the rows of an embedding table."""
 
     words: tuple[str, ...]
     first: int
-    """The row of the first; those before it stand for no word."""
+    """The row of the first word; the rows before it belong to no word."""
     added: int
-    """How many, at the end, were not in the training part but came with vectors."""
+    """The number of words, at the end, that come from the vectors' file and not from the training part."""
 
 
 class Pretrained(Task[F], frozen=True, kw_only=True):
-    """Settings for pretrained weights, and what follows from them. They are for the part of the model that is called
-    `embedding`: a table, or language models that read the text."""
+    """Base class of tasks with settings for pretrained weights, which fill the part of the model called `embedding`: a
+    table, or language models that read the text."""
 
     vectors: str = ""
     """A file of word vectors to start from: fastText .bin or .vec, word2vec or GloVe, also .gz or .xz. The embedding
     then has their width."""
     vectors_train: Literal["frozen", "trained"] | Annotated[int, Meta(ge=1)] = "trained"
-    """Whether those vectors are trained: frozen, trained, or after so many epochs."""
+    """Training of those vectors: frozen, trained, or frozen for a number of epochs."""
     vectors_rate: Annotated[float, Meta(gt=0)] | None = None
-    """Multiple of the learning rate for those vectors, whose numbers are large beside a random start (5)."""
+    """Factor of the learning rate for those vectors, whose values are larger than random initial ones (5)."""
     vectors_words: Annotated[int, Meta(ge=0)] = 50_000
-    """Words of that file that the model keeps though no text to train on has them, the most frequent first."""
+    """Words of that file, the most frequent first, that the model keeps even if the training texts do not have them."""
     start_from: Places = ()
-    """Language models to start from (--from for short): their vocabulary, embedding and layers. Of several, such as one
-    that reads from the front and one trained with --reverse, the outputs are taken side by side."""
+    """Language models to start from (--from for short): their vocabulary, embedding and layers. The outputs of several,
+    such as one that reads forwards and one trained with --reverse, are concatenated."""
     thaw_epochs: Annotated[int, Meta(ge=0)] = 1
     """Epochs until one more layer of the language models is trained, from the top; 0 trains all from the start."""
     layer_rate: Annotated[float, Meta(gt=0, le=1)] = 0.4
-    """What the learning rate of a layer of the language models is, as a share of that of the layer above."""
+    """Learning rate of a layer of the language models, as a share of that of the layer above."""
 
     def __post_init__(self) -> None:
         if isinstance(self.start_from, str):
             msgspec.structs.force_setattr(self, "start_from", (self.start_from,) if self.start_from else ())
         Task.__post_init__(self)
         if self.vectors_train != "trained" and not self.vectors:
-            raise ConfigError(f"vectors_train: {self.vectors_train} is for vectors; name their file with vectors")
+            raise ConfigError(f"vectors_train: {self.vectors_train} needs word vectors; name their file with vectors")
         if self.vectors_rate is not None and not self.vectors:
-            raise ConfigError(f"vectors_rate: {self.vectors_rate:g} is for vectors; name their file with vectors")
+            raise ConfigError(f"vectors_rate: {self.vectors_rate:g} needs word vectors; name their file with vectors")
         if self.vectors and self.start_from:
-            raise ConfigError("vectors and start_from: a language model has vectors of its own; choose one")
+            raise ConfigError("vectors and start_from: a language model has its own word vectors; choose one")
 
     @abstractmethod
     def known_words(self, codec: Any) -> KnownWords:
         """The words of a codec."""
 
     def more_words(self) -> list[str]:
-        """The words that the vectors bring, the most frequent first; none without vectors.
+        """The words of the vectors' file that the model keeps, the most frequent first; none without vectors.
 
         Raises:
             DataError: a file that cannot be read.
@@ -84,7 +84,7 @@ class Pretrained(Task[F], frozen=True, kw_only=True):
         return list(islice(_opened(self.vectors).words(), self.vectors_words)) if self.vectors else []
 
     def word_size(self, otherwise: int) -> int:
-        """Features of a word: those of the vectors where there are some.
+        """The embedding size: that of the vectors, or `otherwise` without vectors.
 
         Raises:
             DataError: a file that cannot be read.
@@ -92,11 +92,11 @@ class Pretrained(Task[F], frozen=True, kw_only=True):
         return _opened(self.vectors).width if self.vectors else otherwise
 
     def language_models(self) -> LanguageModels | None:
-        """What to start from; None where nothing was named.
+        """The language models of `start_from`; None if it is empty.
 
         Raises:
             ArtefactError: not an artefact, or a damaged one.
-            ConfigError: no language model, or several of different vocabularies.
+            ConfigError: a model of another task, or several models of different vocabularies.
         """
         if not self.start_from:
             return None
@@ -105,14 +105,15 @@ class Pretrained(Task[F], frozen=True, kw_only=True):
         return open_language_models(tuple(self.start_from))
 
     def begun(self, model: Any, codec: Any) -> tuple[Any, str]:
-        """`model` with the weights of the language models, or with the vectors of its words and how many were found.
-        Other words keep their random start."""
+        """A new model with the weights of the language models, or with word vectors, and a line on them for people.
+        Words without vectors keep their random weights."""
         if self.start_from:
             return self._with_language_models(model)
         return self._with_vectors(model, codec) if self.vectors else (model, "")
 
     def rates(self, model: Any, epoch: int) -> Mapping[str, float]:
-        """Vectors have a rate of their own, 0 while they are not trained; language models thaw from the top."""
+        """Factors of the learning rate: `vectors_rate` for word vectors, 0 while they are frozen; language models thaw
+        from the top."""
         if self.start_from:
             return self._thawed(model.embedding, epoch)
         waits = self.vectors_train == "frozen" or (isinstance(self.vectors_train, int) and epoch < self.vectors_train)
@@ -151,7 +152,7 @@ class Pretrained(Task[F], frozen=True, kw_only=True):
 
 
 def _opened(place: str) -> Vectors:
-    """The file, which stays indexed as long as it does not change."""
+    """Opens a file of word vectors; its index is cached as long as the file does not change."""
     path = Path(place)
     return _indexed(path, path.stat().st_mtime_ns if path.is_file() else 0)
 

@@ -1,4 +1,4 @@
-"""What a task is: data, model, loss and measures bound by settings, which are the API, the options and the saved JSON.
+"""The base class of tasks: data, model, loss and measures bound by settings, which are API, options and saved JSON.
 
 The command line's help reads these modules, so what takes long to import is imported by the methods that need it.
 """
@@ -31,15 +31,15 @@ class Batches(Protocol):
 
 
 class Metrics(Protocol):
-    """How good a model is on a part, in the units of the field; `str()` is a line for people."""
+    """The measures of a model on a part, in the units of the field; `str()` is a line for people."""
 
     @property
     def objective(self) -> float:
-        """What picks the best weights; smaller is better."""
+        """The measure that chooses the best weights; smaller is better."""
         ...
 
     def report(self) -> str:
-        """All there is to say, in one line or many."""
+        """All measures, in one line or many."""
         ...
 
     def to_builtins(self) -> dict[str, Any]:
@@ -48,22 +48,23 @@ class Metrics(Protocol):
 
 
 class Task(Config, Generic[F], frozen=True, kw_only=True):
-    """Base of all tasks: frozen settings, and the way from a file to a loss.
+    """Base class of all tasks: frozen settings, and the steps from a file to a loss.
 
-    A batch is a tuple of arrays whose first axis is rows. The sum and count of a loss are over real tokens or examples.
+    A batch is a tuple of arrays whose first axis is rows. The sum and count of a loss are over real tokens or examples,
+    without padding.
     """
 
     training: ClassVar[dict[str, Any]] = {}
-    """Settings of `Training` that suit this task better than the general ones."""
+    """Settings of `Training` that suit this task better than the general defaults."""
     options: ClassVar[type[Config] | None] = None
-    """The options of `elman predict`; None for a task that predicts otherwise."""
+    """The options of `elman predict`; None for a task without that command."""
 
     @abstractmethod
     def read(self, *places: str | Path) -> Data:
         """The data at `places`, split into parts.
 
         Raises:
-            DataError: a file that is missing, malformed or not enough.
+            DataError: a file that is missing or malformed, or too little data.
         """
 
     @abstractmethod
@@ -71,30 +72,30 @@ class Task(Config, Generic[F], frozen=True, kw_only=True):
         """This task with the settings that depend on the data filled in.
 
         Raises:
-            DataError: something else than `read` returns.
+            DataError: `data` is not what `read` returns.
         """
 
     @abstractmethod
     def network(self, codec: Any, *, key: PRNGKeyArray) -> Any:
-        """The model for what `codec`, a frozen value, knows, with random weights."""
+        """The model for the vocabulary, classes or channels of `codec`, a frozen value, with random weights."""
 
     def build(self, codec: Any, *, key: PRNGKeyArray) -> Any:
-        """A new model: `network` as one compiled program."""
+        """A new model: `network`, run as one compiled program."""
         from elman.tasks._building import new_model
 
         return new_model(self, codec, key)
 
     def shapes(self, codec: Any) -> Any:
-        """`network` with shapes in place of arrays, for which nothing is computed."""
+        """The model of `network` with shapes in place of arrays; nothing is computed."""
         from elman.tasks._building import shapes_of
 
         return shapes_of(self, codec)
 
     def begun(self, model: Any, codec: Any) -> tuple[Any, str]:
-        """A new model with the weights that it starts from, where those are not random, and a line on them for people.
+        """A new model with its pretrained weights, if there are any, and a line on them for people.
 
         Raises:
-            DataError: they cannot be read.
+            DataError: the weights cannot be read.
         """
         return model, ""
 
@@ -103,32 +104,32 @@ class Task(Config, Generic[F], frozen=True, kw_only=True):
         """The training batches of a part."""
 
     def init_carry(self, model: Any, batch: int) -> Carry:
-        """What goes from one batch to the next of an epoch, before its first; nothing, unless a task says so."""
+        """The state before the first batch of an epoch, which `loss` passes on from batch to batch; () by default."""
         return ()
 
     @abstractmethod
     def loss(
         self, model: Any, carry: Carry, batch: Any, *, key: PRNGKeyArray | None = None
     ) -> tuple[tuple[Any, Any], Carry]:
-        """((sum, count), carry): the loss summed over the batch in nats; `key=None` means without noise."""
+        """((sum, count), carry): the loss summed over the batch in nats; `key=None` means no dropout or noise."""
 
     def rates(self, model: Any, epoch: int) -> Mapping[str, float]:
-        """What multiplies the learning rate of parts of the model in an epoch, counted from 0; 0 freezes a part. The
-        names are those of the saved weights, such as "embedding" or "layers.cells.0"; all other parts have 1."""
+        """Factors of the learning rate for parts of the model in an epoch, counted from 0; 0 freezes a part. The names
+        are those of the saved weights, such as "embedding" or "layers.cells.0"; all other parts have the factor 1."""
         return {}
 
     def activations(self, model: Any, carry: Carry, batch: Any) -> list[tuple[str, Any]]:
-        """What each part of the model puts out, by name, in the order of computation: where numbers go wrong is sought
-        there."""
+        """The outputs of each part of the model, by name, in the order of computation. They show where numbers first
+        become NaN or infinite."""
         return []
 
     @abstractmethod
     def evaluate(self, model: Any, part: Any, codec: Any) -> Metrics:
-        """Measures the whole of a part."""
+        """Measures the model on the whole of a part."""
 
     @abstractmethod
     def counted(self, codec: Any) -> str:
-        """What the loss is averaged over: "character", "word", "text"."""
+        """The unit that the loss is averaged over, such as "character", "word" or "text"."""
 
     @staticmethod
     @abstractmethod

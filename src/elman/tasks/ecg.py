@@ -1,4 +1,4 @@
-"""Reading an ECG: P waves, QRS complexes and T waves with their beginnings and ends, and the kinds of beats.
+"""The task of reading an ECG: P waves, QRS complexes and T waves with their onsets and ends, and the kinds of beats.
 
 The command line's help reads this module, so what takes long to import is imported by the methods that need it.
 """
@@ -38,39 +38,39 @@ PATIENTS = 200
 """Generated patients, of 10 seconds each."""
 
 RATE = 250
-"""Samples a second that the network reads."""
+"""Sampling rate of the network's inputs, in samples a second."""
 
 LOOK_AHEAD_MS = 100
-"""Of a causal network by default."""
+"""Default look-ahead of a causal network, in milliseconds."""
 
 RESAMPLING_MS = 24
-"""Of the look-ahead that a change of the rate takes."""
+"""Part of the look-ahead that resampling takes, in milliseconds."""
 
 MOST_PIECES = 100
-"""Pieces of one lead in an epoch, so that half an hour counts for no more than others."""
+"""Most pieces of one lead in an epoch, so that a long recording does not outweigh the others."""
 
 
 class EcgPrediction(Config, frozen=True, kw_only=True):
-    """What `elman predict` tells of ECGs. It is no medical device."""
+    """Options of `elman predict` for ECGs. It is no medical device."""
 
     leads: tuple[str, ...] = ()
     """The leads to read (all)."""
     each_lead: bool = False
-    """A table for each lead by itself, and none for all together."""
+    """Write a table for each lead instead of one for all leads together."""
     table: Literal["text", "csv", "none"] = "text"
-    """How beats are written."""
+    """Format of the table of beats."""
     annotations: str = ""
-    """A folder, to which a WFDB annotation file (.elm) of each record goes."""
+    """A folder for WFDB annotation files (.elm), one for each record."""
     plot: str = ""
-    """A picture of each record, .png or .svg; of several, its name gets the record's."""
+    """A picture of each record, .png or .svg; with several records, the record's name is added to the file's."""
     start: Annotated[float, Meta(ge=0)] = 0.0
-    """The first second drawn."""
+    """First second to draw."""
     seconds: Annotated[float, Meta(gt=0)] = 30.0
-    """How many seconds are drawn at the most."""
+    """Most seconds to draw."""
     stream: bool = False
     """Read lines of numbers, one in mV for each lead, as they come, and write each beat as soon as it is certain."""
     rate: Annotated[float, Meta(ge=0)] = 0.0
-    """Samples a second of a stream, or of a table without a column of time."""
+    """Sampling rate of a stream, or of a table without a time column, in samples a second."""
 
 
 class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
@@ -86,13 +86,13 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
     validation: Size = 0.1
     """Part that chooses the best weights: a share, or from 1 on a number of patients."""
     test: Size = 0.1
-    """Part that training never sees; as --validation."""
+    """Part that training never sees: a share, or from 1 on a number of patients."""
     split_seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
-    """Which patients go to which part."""
+    """Seed of the random split of patients into parts."""
     causal: bool = False
-    """Read forwards alone, so that a stream can be read as it comes."""
+    """Read forwards only, so that a stream can be read as it comes."""
     look_ahead_ms: Annotated[int, Meta(ge=84, le=1000)] = LOOK_AHEAD_MS
-    """How far ahead the answers of a causal network look, of which 24 ms are left to the change of a record's rate."""
+    """Look-ahead of a causal network in milliseconds, of which 24 are reserved for resampling a record."""
     cell: CellName = "GRU"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     channels: Count = 16
@@ -104,11 +104,11 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
     dropout: Rate = 0.1
     """Share of each layer's outputs dropped in training, for a whole piece."""
     augmentation: Annotated[float, Meta(ge=0, le=3)] = 1.0
-    """How much the signals of training are changed: gain, polarity, wander, hum, noise, tempo; 0 is not at all."""
+    """Strength of changes to the training signals: gain, polarity, baseline wander, hum, noise, tempo; 0 is none."""
     seconds: Annotated[float, Meta(ge=1, le=60)] = 8.0
-    """Length of the pieces that training reads."""
+    """Length of the pieces that training reads, in seconds."""
     batch_size: Count = 16
-    """Pieces of a batch."""
+    """Pieces in a batch."""
 
     def __post_init__(self) -> None:
         if callable(self.cell):
@@ -118,15 +118,15 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
 
     @property
     def delay(self) -> int:
-        """Samples by which a causal network's answers come later; 0 for another."""
+        """The delay of a causal network's answers, in samples; 0 for one that is not causal."""
         return ((self.look_ahead_ms - RESAMPLING_MS) * RATE // 1000 - 3) // 4 * 4 if self.causal else 0
 
     def read(self, *places: str | Path) -> Data:
         """Reads WFDB records with annotations: paths, folders, or archives of them. All leads of a patient go to the
-        same part. "ecg" stands for generated ones.
+        same part. "ecg" stands for generated ECGs.
 
         Raises:
-            DataError: a record that cannot be read, one without annotations, or nothing to learn.
+            DataError: a record that cannot be read or has no annotations, or no annotated wave or beat at all.
         """
         from elman.data.ecg_records import read_strips
         from elman.data.text import kept_places
@@ -143,15 +143,15 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
     def read_strips(
         self, train: Iterable[Strip], *, validation: Iterable[Strip] = (), test: Iterable[Strip] = ()
     ) -> Data:
-        """The same for leads in memory; a part that is not given is split from those to train on.
+        """The data of leads in memory; validation and test parts that are left out are split from `train`.
 
         Raises:
-            DataError: nothing to learn.
+            DataError: no annotated wave or beat.
         """
         return self._data(tuple(train), "the leads", (), validation=tuple(validation), test=tuple(test))
 
     def read_part(self, codec: EcgCodec, *places: str | Path) -> Part:
-        """The leads of `places` in the terms of a codec, to measure a model on.
+        """Reads the leads of `places`, at the sampling rate of a codec, to measure a model on.
 
         Raises:
             DataError: as `read`.
@@ -164,10 +164,10 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
         return Part(", ".join(map(str, places)), strips, codec)
 
     def settled(self, data: Data) -> Ecg:
-        """This task.
+        """Checks the data and returns this task unchanged.
 
         Raises:
-            DataError: something else than `read` returns, or no lead to validate with.
+            DataError: `data` is not what `read` returns, or its validation part is empty.
         """
         from elman.data.ecg_codec import EcgCodec
         from elman.tasks._data import check_read
@@ -177,12 +177,12 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
             raise DataError(
                 f"{data.source}: {counted(len(data.train), data.unit)} to train on and none to validate with; the best "
                 "weights are chosen by it, and no patient is in two parts: name records of more patients, or a larger "
-                "--validation"
+                "validation"
             )
         return self
 
     def network(self, codec: EcgCodec, *, key: PRNGKeyArray) -> Segmenter:
-        """A new model."""
+        """The segmenter of waves and beats for `codec`, with random weights."""
         from elman.cells.find import build_cell, find_cell
         from elman.data.ecg_codec import KINDS, WAVES
         from elman.models.segmenter import Segmenter
@@ -200,7 +200,7 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
         )
 
     def batches(self, part: Part, *, seed: int) -> EcgBatches:
-        """Pieces of the leads, others in every epoch."""
+        """Batches of pieces of the leads, cut at new random places in every epoch."""
         from elman.data.ecg_batches import EcgBatches
 
         return EcgBatches(
@@ -216,8 +216,8 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
     def loss(
         self, model: Segmenter, carry: Carry, batch: EcgBatch, *, key: PRNGKeyArray | None = None
     ) -> tuple[tuple[Any, Any], Carry]:
-        """((nats, samples), carry): -log p of the wave and of the beat at every sample of which they are known. Where a
-        beat's kind is not known, its p is the sum over all kinds."""
+        """((nats, samples), carry): -log p of the wave and of the beat, summed over the samples where they are known.
+        Where a beat's kind is unknown, its p is the sum over all kinds."""
         import jax.numpy as jnp
 
         from elman.ops.losses import cross_entropy
@@ -236,7 +236,7 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
         return model.activations(jnp.asarray(batch.features), lengths=jnp.asarray(batch.lengths))
 
     def evaluate(self, model: Segmenter, part: Part, codec: EcgCodec) -> EcgMetrics:
-        """Waves and beats that are found in every lead by itself against those that are known.
+        """Measures the waves and beats found in each lead by itself against the annotations.
 
         Raises:
             DataError: an empty part.
@@ -248,7 +248,7 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
         return measured(model, part.examples, codec)
 
     def counted(self, codec: EcgCodec) -> str:
-        """sample"""
+        """The unit that the loss is averaged over: "sample"."""
         return "sample"
 
     @staticmethod
@@ -292,7 +292,7 @@ class Ecg(Task["EcgReader"], frozen=True, kw_only=True, tag=True):
     def _split(
         self, strips: Sequence[Strip], validation: Sequence[Strip], test: Sequence[Strip], source: str
     ) -> tuple[Sequence[Strip], Sequence[Strip], Sequence[Strip]]:
-        """The leads of each part, dealt out by patient; what is known of none teaches nothing."""
+        """Splits leads into parts by patient; leads without annotations are left out."""
         from elman.data.ecg_split import split_by_patient
 
         strips = [strip for strip in strips if strip.known.any() or strip.beats_known.any()]

@@ -1,4 +1,4 @@
-"""Forecasting: the next steps of time series, as numbers, quantiles or distributions.
+"""The task of forecasting: the next steps of time series, as numbers, quantiles or distributions.
 
 The command line's help reads this module, so what takes long to import is imported by the methods that need it.
 """
@@ -38,26 +38,27 @@ Normalise = Literal["last", "window", "none"]
 Scaling = Literal["standard", "mean", "root", "none"]
 
 WITHOUT_SEASON = 12
-"""The horizon where none is given and the steps have no season."""
+"""The default horizon where the steps have no season."""
 
 LONGEST_SEGMENT = 48
+"""Most steps of a segment of the direct model, by default."""
 
 
 class ForecastPrediction(Config, frozen=True, kw_only=True):
-    """How to forecast."""
+    """Options of `elman predict` for forecasts."""
 
     level: str = "80"
-    """Intervals, in percent, with commas between, such as 80,95; an empty one leaves them out."""
+    """Levels of the intervals in percent, separated by commas, such as 80,95; an empty text leaves intervals out."""
     intervals: Literal["conformal", "model"] = "conformal"
-    """Intervals as wide as the errors of the validation part say, or the model's own quantiles."""
+    """Intervals from the errors on the validation part (conformal), or from the model's own quantiles (model)."""
     plot: str = ""
     """Draw history, forecast and intervals into this file (.png, .svg or .pdf)."""
     save: str = ""
-    """Write the model, which remembers the rows that were given, here; over itself, too."""
+    """Write the model with the rows that it has read to this path; it may be the model's own."""
 
 
 class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True):
-    """Tell the next steps of time series.
+    """Forecast the next steps of time series.
 
     >>> import tempfile
     >>> task = Forecasting(horizon=3, window=12, hidden_size=8)
@@ -73,15 +74,15 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
     options: ClassVar[type[Config] | None] = ForecastPrediction
 
     target: tuple[str, ...] = ()
-    """The columns to forecast: `y`, where there is one, else every column that is nothing else is a series."""
+    """The columns to forecast (`y` if there is one, else every column without another role)."""
     horizon: Count | None = None
-    """Steps to forecast (a season: a day of hours, a week of days, a year of months; 12 where there is none)."""
+    """Steps to forecast (a season: a day of hours, a week of days, a year of months; 12 without a season)."""
     window: Count | None = None
-    """Steps that a forecast looks back on (4 horizons, or less where series are short)."""
+    """Past steps that a forecast reads (4 horizons, or fewer where series are short)."""
     series_column: str = ""
-    """The column that tells series apart (`unique_id`, where there is one)."""
+    """The column that names the series (`unique_id`, if there is one)."""
     time_column: str = ""
-    """The column of stamps (`ds`, `date` or the like)."""
+    """The column of time stamps (`ds`, `date` or the like)."""
     past: tuple[str, ...] = ()
     """Covariates that are known up to the present."""
     future: tuple[str, ...] = ()
@@ -91,35 +92,36 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
     calendar: bool = True
     """Read the time of day, week and year too; --no-calendar leaves them out."""
     resample: str = ""
-    """A step, such as 1h, over which rows become one; they may then come at any time and in any order."""
+    """A step to resample to, such as 1h; rows may then have any times and any order."""
     by: Literal["mean", "last", "sum"] = "mean"
-    """How rows of one step become one."""
+    """Method of resampling: the mean, the last or the sum of the rows of a step."""
     zone: str = ""
-    """The time zone of stamps that do not say theirs, such as Europe/Berlin; all become UTC."""
+    """The time zone of stamps that do not name theirs, such as Europe/Berlin; all are converted to UTC."""
     encoding: str = "utf-8"
-    """How the files are encoded."""
+    """Character encoding of the files."""
     season: Count | None = None
-    """Steps of a season, by which errors are scaled (told from the stamps)."""
+    """Steps of a season, for the scaled errors (taken from the stamps)."""
     train: Size = 0
-    """Steps of each series to train on: a share, or from 1 on a number; 0 is all that the others leave."""
+    """Steps of each series to train on: a share, or from 1 on a number; 0 is all that the other parts leave."""
     validation: Size = 0.1
-    """Steps after those, which choose the best weights and the width of intervals: a share or a number."""
+    """Steps after the training part, which choose the best weights and the width of intervals: a share or a number."""
     test: Size = 0.1
-    """Steps after those, which training never sees; a share or a number."""
+    """Steps after the validation part, which training never sees: a share or a number."""
     model: Network = "direct"
-    """direct reads the window in segments and forecasts all steps at once; autoregressive reads and forecasts step by
-    step, each from the one before; encoder-decoder hands its state to a second network, one step for each of the
-    horizon."""
+    """Network: direct reads the window in segments and forecasts all steps at once; autoregressive reads and forecasts
+    step by step, each from the previous one; encoder-decoder passes its state to a second network, which takes one step
+    for each step of the horizon."""
     output: Output = "quantile"
-    """What a forecast is: a number learned by squared or absolute errors, quantiles, or a distribution."""
+    """Kind of forecast: a number learned by squared or absolute errors, quantiles, or a distribution."""
     normalise: Normalise | None = None
-    """What is taken off a window: its last value, or its mean, and then by its spread (window, so that intervals are as
-    wide as the window is wild; last for a number alone and for the autoregressive model; none for counts)."""
+    """Normalisation of a window: minus its last value (last), or minus its mean and divided by its standard deviation
+    (window, the default, so that intervals widen with the variation of the window; last for a single number and for the
+    autoregressive model; none for counts)."""
     scaling: Scaling | None = None
-    """How each series is scaled, over its steps to train on: standard by mean and spread, root by those of its square
-    roots, where errors grow with the values, mean in units of its mean size (standard; mean for counts)."""
+    """Scaling of each series by its training steps: standard by mean and standard deviation, root by those of its
+    square roots, for errors that grow with the values, mean by its mean size (standard; mean for counts)."""
     segment: Count | None = None
-    """Steps that the direct model reads at once (a quarter of the window, 48 at most)."""
+    """Steps of a segment of the direct model (a quarter of the window, 48 at most)."""
     cell: CellName = "GRU"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     hidden_size: Count = 128
@@ -129,15 +131,15 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
     dropout: Rate = 0.2
     """Share of each layer's outputs dropped in training."""
     batch_size: Count = 64
-    """Windows of a batch."""
+    """Windows in a batch."""
     stride: Count = 1
-    """Steps from one window to learn from to the next."""
+    """Steps between one training window and the next."""
     windows_per_epoch: Count | None = None
-    """Windows drawn at random for each epoch (all there are)."""
+    """Windows drawn at random for each epoch (all)."""
     validation_windows: Count = 2048
-    """Windows of the validation part that are measured, evenly spread, where there are more."""
+    """Most windows of the validation part to measure; they are evenly spaced."""
     samples: Count = 100
-    """Futures that the autoregressive model draws for a forecast."""
+    """Futures that the autoregressive model samples for a forecast."""
 
     def __post_init__(self) -> None:
         if callable(self.cell):
@@ -161,10 +163,10 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
 
     def read(self, *places: str | Path) -> Data:
         """Reads time series from tables: long ones, a row for each step of each series, or wide ones, where each column
-        is a series; also compressed. "sines" and "seasonal" are generated.
+        is a series; also compressed. "sines" and "seasonal" stand for generated series.
 
         Raises:
-            DataError: a malformed file (names the line), stamps that come twice, out of order or at uneven steps, or
+            DataError: a malformed file (names the line), stamps that are repeated, out of order or unevenly spaced, or
                 too few steps.
         """
         from elman.data.generated_series import seasonal, sines
@@ -178,7 +180,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
         return self._data(self._found(*places), source=", ".join(map(str, places)), places=kept_places(*places))
 
     def read_histories(self, histories: Histories) -> Data:
-        """The same for series in memory.
+        """The data of series in memory.
 
         Raises:
             DataError: as `read`.
@@ -186,7 +188,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
         return self._data(histories, source="the series", places=())
 
     def read_table(self, table: Mapping[str, Any]) -> Data:
-        """The same for columns in memory by name, such as those of a data frame.
+        """The data of a table in memory, columns by name, such as a data frame.
 
         Raises:
             DataError: as `read`.
@@ -198,10 +200,10 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
         return self._data(found, source="the table", places=())
 
     def histories(self, *places: str | Path, codec: ForecastCodec) -> Histories:
-        """The series of files in the terms of a codec, of one row or more.
+        """Reads the series of files for a trained model with the given codec; one row is enough.
 
         Raises:
-            DataError: as `read`, or other columns or steps than the codec's.
+            DataError: as `read`, or columns or steps that differ from the codec's.
         """
         found = self._found(*places, frequency=None if self.resample else codec.frequency)
         codec.check(found)
@@ -209,16 +211,16 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
 
     @property
     def columns(self) -> SeriesColumns:
-        """Which columns of a table are what."""
+        """The roles of the columns of a table."""
         from elman.data.history_rows import SeriesColumns
 
         return SeriesColumns(self.series_column, self.time_column, self.target, self.past, self.future, self.static)
 
     def settled(self, data: Data) -> Forecasting:
-        """This task with window, horizon and what follows from them.
+        """This task with window, horizon and the settings that depend on them filled in.
 
         Raises:
-            DataError: something else than `read` returns, or no windows to validate with.
+            DataError: `data` is not what `read` returns, or its validation part has no windows.
         """
         from elman.data.histories_codec import ForecastCodec
         from elman.data.windows import WindowPart
@@ -240,7 +242,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
         )
 
     def network(self, codec: ForecastCodec, *, key: PRNGKeyArray) -> Forecaster:
-        """A new model for the series that `codec` knows."""
+        """The forecaster for the series of `codec`, with random weights."""
         from elman.cells.find import build_cell, find_cell
         from elman.models.autoregressive_forecaster import AutoregressiveForecaster
         from elman.models.encoder_decoder_forecaster import EncoderDecoderForecaster
@@ -264,7 +266,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
                 return EncoderDecoderForecaster(cell, sizes, **shared)
 
     def begun(self, model: Forecaster, codec: ForecastCodec) -> tuple[Forecaster, str]:
-        """The new model, and which series never change in the steps to train on."""
+        """The new model, and a line on the series that are constant over the training steps."""
         if not codec.constant:
             return model, ""
         first, count = ", ".join(codec.constant[:3]), len(codec.constant)
@@ -272,7 +274,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
         return model, f"{counted(count, 'series')} of {len(codec.series):,} never change where they train: {named}"
 
     def batches(self, part: WindowPart, *, seed: int) -> Windows:
-        """Windows drawn at random."""
+        """Batches of windows drawn at random."""
         from elman.data.windows import Windows
 
         return Windows(
@@ -282,7 +284,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
     def loss(
         self, model: Forecaster, carry: Carry, batch: WindowBatch, *, key: PRNGKeyArray | None = None
     ) -> tuple[tuple[Any, Any], Carry]:
-        """((loss, values), carry): the loss of the output, summed over the values that came."""
+        """((loss, values), carry): the loss of the output, summed over the known target values."""
         import jax.numpy as jnp
 
         from elman.tasks._windows import model_inputs
@@ -298,7 +300,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
         return model.activations(model_inputs(batch))
 
     def evaluate(self, model: Forecaster, part: WindowPart, codec: ForecastCodec) -> ForecastMetrics:
-        """Measures windows of the part, `validation_windows` of them at most, and how far off they are.
+        """Measures the forecasts of at most `validation_windows` windows of a part, and the quantiles of their errors.
 
         Raises:
             DataError: an empty part.
@@ -309,11 +311,11 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
 
     @property
     def learned(self) -> str:
-        """The measure that picks the best weights: the error that the output learns by."""
+        """The measure that chooses the best weights: the error that training minimises."""
         return {"squared": "scaled_mse", "absolute": "scaled_mae"}.get(self.output, "scaled_crps")
 
     def counted(self, codec: ForecastCodec) -> str:
-        """value"""
+        """The unit that the loss is averaged over: "value"."""
         return "value"
 
     @staticmethod
@@ -355,14 +357,14 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
         return Sizes(
             lookback=self.window or 1,
             horizon=self.horizon or 1,
-            past=2 * len(codec.past),  # each with a mark of where it is known
+            past=2 * len(codec.past),  # each with its mask
             future=len(codec.features),
             static=len(codec.static),
             channels=len(codec.series) * len(codec.targets),
         )
 
     def _data(self, found: Histories, *, source: str, places: tuple[str, ...]) -> Data:
-        """The parts as arrays, each series cut by time."""
+        """Splits each series by time into parts, as arrays."""
         from elman.data.examples import Data
         from elman.data.histories_codec import ForecastCodec
         from elman.data.windows import ends_of, parts_of
@@ -389,7 +391,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
         )
 
     def _lengths(self, codec: ForecastCodec, ends: Sequence[Ends]) -> tuple[int, int]:
-        """Steps of the window and of the horizon."""
+        """The steps of the window and of the horizon."""
         horizon = self.horizon or (codec.season if codec.season > 1 else WITHOUT_SEASON)
         room = max(1, (min(end.train for end in ends) - horizon) // 2)
         return self.window or min(4 * horizon, room), horizon

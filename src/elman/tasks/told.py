@@ -1,4 +1,4 @@
-"""Which task a file is for."""
+"""Recognition of the task that files are for."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ GENERATED = {
     "sines": "Forecasting",
     "seasonal": "Forecasting",
 }
-"""Names of generated data, for which no file is needed."""
+"""The task of each kind of generated data, by the name that stands in place of a file."""
 
 
 def told(*places: str) -> str:
-    """The name of the task that the files are for: by the end of their names, and for a folder by what is in it. Texts
-    that end otherwise are for language modelling.
+    """The name of the task that files are for, from the endings of their names, or from the contents of a folder.
+    Texts with other endings are for language modelling.
 
     >>> told(), told("a.txt"), told("b.conllu.xz"), told("c.csv"), told("sums"), told("a.en", "a.fr")
     ('LanguageModelling', 'LanguageModelling', 'Tagging', 'Classification', 'Seq2Seq', 'Seq2Seq')
@@ -83,7 +83,7 @@ def _told_by_content(folder: Path) -> str:
 
 
 def _holds_series(place: str) -> bool:
-    """Whether a file is a `.ts` file, or a table with a column `series` and none that is called `text`."""
+    """True for a `.ts` file, or a table with a column `series` and no column `text`."""
     name = _plain(place)
     if not name.endswith(TABLES):
         return name.endswith(".ts")
@@ -92,7 +92,7 @@ def _holds_series(place: str) -> bool:
 
 
 def _holds_records(place: Path) -> bool:
-    """Whether a place is a WFDB record, with an ending or without, or a folder or an archive of them."""
+    """True for a WFDB record, with an ending or without, or a folder or an archive of records."""
     if place.name.endswith(RECORDED) or place.with_name(f"{place.name}.hea").is_file():
         return True
     if place.is_dir():
@@ -104,11 +104,12 @@ def _holds_records(place: Path) -> bool:
         with tarfile.open(archive) as files:
             return any(file.name.endswith(".hea") for file in islice(files, 100))
     except (tarfile.TarError, OSError, EOFError, lzma.LZMAError):
-        return False  # `read` says what is wrong
+        return False  # `Task.read` reports the error
 
 
 def _holds_steps(place: str) -> bool:
-    """Whether a file is a table with a column of stamps, columns of numbers, and none that is called text or label."""
+    """True for a table with a column of time stamps or `unique_id`, columns of numbers, and none called text, label or
+    series."""
     from elman.data.history_rows import TIMES
 
     rows = [re.split(r"[\t,]", line) for line in _head(place)[:2]] if _plain(place).endswith(TABLES) else []
@@ -117,12 +118,12 @@ def _holds_steps(place: str) -> bool:
     columns = {name.strip('" ').lower(): field.strip('" ') for name, field in zip(*rows, strict=True)}
     others = [field for name, field in columns.items() if name not in (*TIMES, "unique_id")]
     numbers = all(re.fullmatch(r"[-+]?[\d.]+([eE][-+]?\d+)?|na|nan|", field.lower()) for field in others)
-    told_otherwise = {"text", "label", "series"} & {*columns}
-    return bool(others) and numbers and bool({*TIMES, "unique_id"} & {*columns}) and not told_otherwise
+    of_other_tasks = {"text", "label", "series"} & {*columns}
+    return bool(others) and numbers and bool({*TIMES, "unique_id"} & {*columns}) and not of_other_tasks
 
 
 def _split_of(name: str) -> bool:
-    """Whether a name ends as in stsa.binary.train."""
+    """True for a name that ends in that of a part, such as stsa.binary.train."""
     return name.rpartition(".")[2].lower() in SPLITS
 
 
@@ -131,8 +132,8 @@ def _plain(name: str) -> str:
 
 
 def _few_labels(place: str) -> bool:
-    """Whether a column is called label, or each of the first lines is a label, a tab and a text: in pairs, the first
-    column hardly repeats."""
+    """True for a table of labelled texts: one of its columns is called label, or its first column has few different
+    values. In pairs for sequence to sequence, the first column hardly repeats."""
     head = _head(place)
     if head and "label" in head[0].split("\t"):
         return True
@@ -141,7 +142,7 @@ def _few_labels(place: str) -> bool:
 
 
 def _head(place: str) -> list[str]:
-    """The first lines of a file; none where it cannot be read, of which `read` says why."""
+    """The first lines of a file; none where it cannot be read, for which `Task.read` reports the reason."""
     from elman._errors import DataError
     from elman.data.text import TextSource
 
