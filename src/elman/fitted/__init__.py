@@ -1,4 +1,4 @@
-"""Trained models of every task, each imported when it is first used: a program mostly needs those of one task."""
+"""Trained models of every task. Each is imported at first use, since a program mostly needs those of one task."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What trained classifiers of texts and of series share: honest probabilities, and answers that may abstain."""
+"""The base of trained classifiers of texts and series: calibrated probabilities, and predictions that may abstain."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from elman.tasks.classification import ClassPrediction
 from elman.tasks.classification_metrics import ClassificationMetrics
 
 ABSTAINS = "-"
-"""What `elman predict` writes instead of a label."""
+"""The text that `elman predict` writes instead of a label when the model abstains."""
 
 
 class Prediction(NamedTuple):
-    """The answer to one text or series."""
+    """The predicted class of one text or series, with probabilities."""
 
     label: str | None
     """The likeliest class; None where its probability is below the threshold."""
     probability: float
-    """Of the likeliest class."""
+    """The probability of the likeliest class."""
     probabilities: dict[str, float]
-    """Of every class, likeliest first."""
+    """The probability of every class, likeliest first."""
 
     def line(self, options: ClassPrediction) -> str:
-        """What `elman predict` writes.
+        """The line that `elman predict` writes.
 
         >>> Prediction("a", 0.75, {"a": 0.75, "b": 0.25}).line(ClassPrediction(probabilities=True))
         'a\\ta=0.7500\\tb=0.2500'
@@ -46,21 +46,20 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True)
 class ClassPredictor(Predictor[ClassificationMetrics]):
-    """A trained model that tells classes. Its probabilities are those at the temperature that was fitted on the
-    validation part."""
+    """A trained model that predicts classes. The temperature of its probabilities is fitted on the validation part."""
 
     @property
     def temperature(self) -> float:
-        """What the logits are divided by; 1 before the first evaluation."""
+        """The number that divides the logits; 1 before the first evaluation."""
         values = self.measures.get("validation")
         return 1.0 if values is None else ClassificationMetrics.from_builtins(values).temperature
 
     def measured(self, part: Part) -> ClassificationMetrics:
-        """The measures at the model's temperature."""
+        """The measures of a part at the model's temperature."""
         return class_metrics(self.model, part, self.codec, temperature=self.temperature)
 
     def differences(self) -> dict[str, float]:
-        """Of 8 random inputs, each alone and beside others."""
+        """The largest difference when each of 8 random inputs is read alone and in a batch with the others."""
         random = np.random.default_rng(0)
         examples = [self.codec.trial(random) for _ in range(8)]
         together = log_softmax(all_logits(self.model, examples, self.codec))
@@ -68,7 +67,7 @@ class ClassPredictor(Predictor[ClassificationMetrics]):
         return {"alone or beside others": largest_difference(together, np.concatenate(alone))}
 
     def _predictions(self, examples: Sequence[Any], threshold: float) -> Iterator[Prediction]:
-        """The answers to encoded examples."""
+        """The predictions for encoded examples."""
         chances = scaled(all_logits(self.model, examples, self.codec), self.temperature)
         return (_prediction(row, self.codec.labels, threshold) for row in chances)
 

@@ -1,4 +1,4 @@
-"""The beats of leads that were recorded together, as their probabilities come: of each lead, and of all together."""
+"""Beats of leads that were recorded together, decoded as their probabilities come: by lead, and for all together."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from elman.decoding.waves import Heartbeat, Segment
 
 
 class LeadBeats(NamedTuple):
-    """What is kept of the leads, and last of all together."""
+    """The decoding state of every lead, and last that of all leads together."""
 
     streams: tuple[BeatStream, ...]
 
     @classmethod
     def start(cls, leads: int) -> LeadBeats:
-        """Before the first sample."""
+        """The state before the first sample."""
         return cls((beat_stream.start(len(WAVES), 1 + len(KINDS)),) * (leads + 1))
 
     def read(
@@ -34,7 +34,7 @@ class LeadBeats(NamedTuple):
         *,
         ended: bool,
     ) -> tuple[LeadBeats, list[list[Heartbeat]]]:
-        """The next samples, of which those of a broken lead say nothing, and the beats that are certain now."""
+        """Reads the next samples, without those of broken leads; returns the new state and the beats certain by now."""
         heads = labels[..., : len(WAVES)], labels[..., len(WAVES) :]
         alone = [np.where(broken[..., None], np.arange(head.shape[-1]) == 0, head) for head in heads]
         together = [joined(head, ~broken)[None] for head in heads]
@@ -54,7 +54,7 @@ class LeadBeats(NamedTuple):
 
 
 def at_rate(beat: Heartbeat, share: float) -> FoundBeat:
-    """A beat in samples of another rate, `share` times as many.
+    """Converts a beat to another sampling rate, `share` times as high.
 
     >>> beat = Heartbeat("N", 0.9, Segment("QRS", 45, 50, 56, 0.9), None, 53, None, None)
     >>> at_rate(beat, 2.0).qrs.end, at_rate(beat, 2.0).s

@@ -1,4 +1,4 @@
-"""A trained model with all that its use needs: weights, codec, settings, measures."""
+"""A trained model with all that its use needs: weights, codec, settings and measures."""
 
 from __future__ import annotations
 
@@ -21,50 +21,50 @@ from elman.tasks._task import Metrics, Task
 from elman.training.settings import Training
 
 M = TypeVar("M", bound=Metrics, covariant=True)
-"""The measures of a task."""
+"""The type of a task's measures."""
 
 
 @dataclass(frozen=True)
 class Fitted(ABC, Generic[M]):
-    """A trained model of any task; `fit` and `load` make one."""
+    """A trained model of any task; `fit` and `load` return one."""
 
     task: Task
     codec: Any
     model: Any
     training: Training = field(default_factory=Training)
     measures: dict[str, Any] = field(default_factory=dict)
-    """What training reached: step, seconds, and the measures of the validation part."""
+    """The results of training: step, seconds, and the measures of the validation part."""
 
     @property
     def validation(self) -> M | None:
-        """The validation part at the best step; None before the first evaluation."""
+        """The measures of the validation part at the best step; None before the first evaluation."""
         values = self.measures.get("validation")
         return None if values is None else cast(M, self.task.metrics_from(values))
 
     def remembering(self, data: Data) -> Self:
-        """This model with what it keeps of the data that it learned from; most keep nothing."""
+        """Returns this model with what it stores of its training data; most models store nothing."""
         return self
 
     def recalling(self, memory: artefact.State) -> Self:
-        """This model with what its artefact kept for it."""
+        """Returns this model with the memory that its artefact stores."""
         return self
 
     @abstractmethod
     def read(self, *places: str | Path) -> Any:
-        """Data in this model's terms, whole, for `evaluate`.
+        """Reads whole files with this model's codec, for `evaluate`.
 
         Raises:
-            DataError: no such file, malformed, or too short.
+            DataError: a file that does not exist, is malformed, or is too short.
         """
 
     @property
     @abstractmethod
     def knows(self) -> str:
-        """What the codec holds, in words: "57 characters"."""
+        """The contents of the codec in words, such as "57 characters"."""
 
     @abstractmethod
     def differences(self) -> dict[str, float]:
-        """Ways to compute the same, by name, with the largest difference between their log-probabilities; for
+        """The largest difference of log-probability between two ways to compute the same, by the ways' name; for
         `elman.verify`."""
 
     def evaluate(self, part: Any) -> M:
@@ -83,7 +83,7 @@ class Fitted(ABC, Generic[M]):
         return self.measured(part)
 
     def measured(self, part: Any) -> M:
-        """The measures of a part that is known to fit; what training found out counts here, where a task has some."""
+        """The measures of a part that is known to fit, with what training fitted, such as a temperature."""
         return cast(M, self.task.evaluate(self.model, part, self.codec))
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
@@ -111,22 +111,22 @@ class Fitted(ABC, Generic[M]):
 
 
 class Predictor(Fitted[M]):
-    """A trained model that answers each input by itself."""
+    """A trained model that predicts for each input by itself."""
 
     needs_input: ClassVar[bool] = True
-    """Whether no files mean standard input; else they mean what the model remembers."""
+    """True if `predict` without files reads standard input; False if it uses the series that the model remembers."""
 
     @abstractmethod
     def answers(self, *places: str, options: Any) -> Iterator[str]:
-        """What `elman predict` prints for files, "-" being standard input: lines, without their ends, as soon as they
-        are known.
+        """Yields the lines that `elman predict` prints for files, without line ends, as soon as they are known; "-" is
+        standard input.
 
         Raises:
-            DataError: an input that cannot be read, after the answers to those before it.
+            DataError: an input that cannot be read, after the lines of those before it.
         """
 
 
 def largest_difference(a: np.ndarray, b: np.ndarray) -> float:
-    """The largest absolute difference, infinite where one is not a number."""
+    """The largest absolute difference of two arrays; infinite if any is NaN."""
     worst = np.abs(a - b).max()
     return float(worst) if np.isfinite(worst) else float("inf")

@@ -1,9 +1,9 @@
-"""What a trained forecaster remembers of series: what it needs to go on from there without reading them again.
+"""The memory of a trained forecaster: what it needs to continue series without reading them again.
 
-Of every series these are the last rows, as many as a window has, and for an autoregressive model the state after all
-rows. New rows are put behind them, at a cost that does not depend on how many came before.
+For every series it holds the last window of rows, and for an autoregressive model also the state after all rows. New
+rows are appended at a cost that does not depend on how many came before.
 
-A series that training did not have is scaled by its first window of rows, so that it is known from then on how.
+A series that was not in training is scaled by its first window of rows, so that its scale is fixed from then on.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from elman.models.autoregressive_forecaster import AutoregressiveForecaster, Fil
 from elman.models.forecaster import Forecaster
 
 CHUNK = 64
-"""Rows that one call of the compiled filter reads at most."""
+"""The most rows that one call of the compiled filter reads."""
 
 
 class Remembered(NamedTuple):
-    """One series."""
+    """The memory of one series."""
 
     history: History
-    """Its last rows; of covariates known ahead, those from the first of these rows on."""
+    """The last rows, with the covariates known ahead from the first of these rows on."""
     rows: int
-    """How many it had."""
+    """The number of all rows so far."""
     scaler: Scaler
     learned: int
-    """How many of them training has seen, to learn from or to choose by."""
+    """The number of rows in the training and validation parts."""
     state: Filter | None
-    """After all rows, of an autoregressive model."""
+    """The state after all rows; only for an autoregressive model."""
 
     @property
     def last(self) -> Stamp:
@@ -50,17 +50,17 @@ class Remembered(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What reads series: a model, and how far it looks back."""
+    """A model that reads series, with the length of its window."""
 
     codec: ForecastCodec
     model: Forecaster
     window: int
 
     def read(self, history: History, *, learned: int = 0) -> Remembered:
-        """A whole series, from its first row.
+        """Reads a whole series, from its first row.
 
         Raises:
-            DataError: no value is known, or one is too large.
+            DataError: a series without a known value, or with one that is too large.
         """
         scaler = self.codec.scaler_of(_first_rows(history, self.window))
         state = None
@@ -70,14 +70,14 @@ class Reading(NamedTuple):
         return Remembered(_last_rows(history, self.window), len(history.values), scaler, learned, state)
 
     def update(self, before: Remembered, new: History) -> Remembered:
-        """The series with new rows behind it; as if it had been read whole.
+        """Appends new rows to a series; the result is that of reading it whole.
 
         Raises:
-            DataError: rows that do not follow those that are known, or leave out what is known ahead.
+            DataError: rows that do not follow the remembered ones, or lack covariates known ahead.
         """
         joined = self._joined(before.history, new)
         count = len(joined.values) - len(before.history.values)
-        if before.rows < self.window:  # all rows are there still, and an unknown series' scaler may not be final
+        if before.rows < self.window:  # all rows are still stored, and a new series' scaler may not be final
             return self.read(joined, learned=before.learned)
         state = None
         if isinstance(self.model, AutoregressiveForecaster):
@@ -86,7 +86,7 @@ class Reading(NamedTuple):
         return before._replace(history=_last_rows(joined, self.window), rows=before.rows + count, state=state)
 
     def fixed(self, name: str, encoded: EncodedHistory) -> Series:
-        """What is the same at all steps of a series, a row for each target."""
+        """The inputs that are the same at all steps of a series, with a row for each target."""
         targets = len(self.codec.targets)
         place = self.codec.series.index(name) if name in self.codec.series else len(self.codec.series)
         return Series(
@@ -113,7 +113,7 @@ class Reading(NamedTuple):
         return Filter(*jax.tree.map(np.asarray, state))
 
     def _joined(self, before: History, new: History) -> History:
-        """Rows behind others; steps between them that have no row are not known."""
+        """Appends rows to others; the values of steps without a row between them are missing."""
         last, first = before.stamps[-1], new.stamps[0]
         if first <= last:
             raise DataError(
@@ -140,13 +140,13 @@ class Reading(NamedTuple):
             for old, come in ((before.values, new.values), (before.past, new.past))
         )
         future = np.concatenate([before.future[:between], new.future])
-        if len(before.future) > len(future):  # known further ahead before than now
+        if len(before.future) > len(future):  # the earlier rows were known further ahead than the new ones
             future = np.concatenate([future, before.future[len(future) :]])
         return before._replace(stamps=stamps, values=values, past=past, future=future)
 
 
 def packed(memory: Mapping[str, Remembered]) -> artefact.State:
-    """What an artefact keeps."""
+    """Converts a memory to the plain values and arrays that an artefact stores."""
     series, arrays = [], {}
     for place, (name, one) in enumerate(memory.items()):
         history = one.history
@@ -168,7 +168,7 @@ def packed(memory: Mapping[str, Remembered]) -> artefact.State:
 
 
 def unpacked(memory: artefact.State, reading: Reading) -> dict[str, Remembered]:
-    """What `packed` kept, for the same model."""
+    """Restores a memory from the output of `packed`, for the same model."""
     found, model = {}, reading.model
     for place, one in enumerate(memory.values["series"]):
         name, arrays = one["name"], memory.arrays
@@ -187,7 +187,7 @@ def unpacked(memory: artefact.State, reading: Reading) -> dict[str, Remembered]:
 
 
 def by_name(remembered: Iterable[Remembered]) -> dict[str, Remembered]:
-    """Series by their names."""
+    """A dictionary of remembered series by name."""
     return {one.history.name: one for one in remembered}
 
 

@@ -1,4 +1,4 @@
-"""A trained classifier: it tells the class of a text, how sure it is, and may abstain."""
+"""A trained classifier of texts: it predicts the class with its probability, and may abstain."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from elman.tasks.classification import Classification, ClassPrediction
 
 @dataclass(frozen=True)
 class Classifier(ClassPredictor):
-    """A trained classifier; see `predict`, `predict_all`, `evaluate` and `save`. Its probabilities are those at the
-    temperature that was fitted on the validation part.
+    """A trained classifier of texts; see `predict`, `predict_all`, `evaluate` and `save`. The temperature of its
+    probabilities is fitted on the validation part.
 
     >>> texts = [("good film", "pos"), ("bad film", "neg"), ("so good", "pos"), ("so bad", "neg")] * 10
     >>> task = elman.Classification(embedding_size=8, hidden_size=8, input_dropout=0.0)
@@ -40,19 +40,19 @@ class Classifier(ClassPredictor):
         return f"{vocabulary.size:,} {vocabulary.unit}s and {len(self.codec.labels)} classes"
 
     def read(self, *places: str | Path) -> Part:
-        """Labelled texts for `evaluate`; of files whose names tell parts, those of the test part.
+        """Reads labelled texts for `evaluate`; where file names tell the parts, only the test part.
 
         Raises:
-            DataError: files of no known form, an empty text, or a label that the model does not know.
+            DataError: files of an unknown format, an empty text, or a label that the model does not know.
         """
         return self.task.read_part(self.codec, *places)
 
     def predict(self, text: str, *, threshold: float = 0.0) -> Prediction:
-        """The answer to a text.
+        """Predicts the class of a text.
 
         Args:
-            text: one that is not empty.
-            threshold: abstain where the likeliest class is less probable.
+            text: a text that is not empty.
+            threshold: the model abstains where the likeliest class is less probable.
 
         Raises:
             DataError: an empty text.
@@ -60,10 +60,10 @@ class Classifier(ClassPredictor):
         return self.predict_all([text], threshold=threshold)[0]
 
     def predict_all(self, texts: Sequence[str], *, threshold: float = 0.0) -> list[Prediction]:
-        """The same for many texts, faster than one by one.
+        """Predicts the classes of many texts, faster than one by one.
 
         Raises:
-            DataError: an empty text, by its number.
+            DataError: an empty text; the message gives its number.
         """
         for number, text in enumerate(texts, start=1):
             if not text.strip():
@@ -71,8 +71,8 @@ class Classifier(ClassPredictor):
         return self._answers(texts, ClassPrediction(threshold=threshold))
 
     def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
-        """For each line of the files its label and probability, with a tab between them; an empty line has no label,
-        and no class has a chance.
+        """Yields the label and probability of each line of the files, with a tab between them. An empty line has no
+        label, and probability 0 for every class.
 
         Raises:
             DataError: a file that cannot be read.

@@ -1,4 +1,4 @@
-"""A trained reader of ECGs: beats with their waves, in each lead and in all together."""
+"""A trained reader of ECGs: it finds beats with their waves, in each lead and in all leads together."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from elman.tasks.ecg import Ecg, EcgPrediction
 from elman.tasks.ecg_metrics import EcgMetrics
 
 LEAST_RATE = 50
-"""Samples a second below which no wave can be told."""
+"""The lowest sampling rate, in Hz, at which waves can be recognised."""
 
 TABLES = (".csv", ".tsv", ".txt")
-"""Ends of the names of tables with a column for each lead."""
+"""The file name extensions of tables with a column for each lead."""
 
 ENDING = "elm"
-"""Of the annotation files that `elman predict` writes."""
+"""The extension of the annotation files that `elman predict` writes."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was found in a record, in samples at its rate."""
+    """The beats found in a record, in samples at its sampling rate."""
 
     name: str
     rate: float
@@ -51,15 +51,16 @@ class Reading:
     leads: dict[str, tuple[FoundBeat, ...]]
     """The beats of each lead by itself."""
     beats: tuple[FoundBeat, ...]
-    """Those of all leads together."""
+    """The beats of all leads together."""
     faults: tuple[Fault, ...]
-    """What could not be read; no beat of the lead was looked for there."""
+    """The stretches of leads that could not be read; no beat of the lead was searched for there."""
 
     def table(self, lead: str = "") -> BeatTable:
-        """The intervals of each beat, of a lead or of all together; none goes over a part that could not be read.
+        """A table with the intervals of each beat, for one lead or all leads together; no interval spans a part that
+        could not be read.
 
         Raises:
-            DataError: no such lead.
+            DataError: a lead that the record does not have.
         """
         if lead and lead not in self.leads:
             raise DataError(f"{self.name}: no lead {lead!r}{nearest(lead, self.leads)}; it has {', '.join(self.leads)}")
@@ -70,7 +71,7 @@ class Reading:
         return BeatTable.of(beats, rate=self.rate, record=self.name, lead=", ".join(names), breaks=breaks)
 
     def broken(self, lead: str) -> np.ndarray:
-        """At which samples a lead could not be read."""
+        """A mask of the samples at which a lead could not be read."""
         own = [fault for fault in self.faults if fault.lead == lead]
         return unreadable(own, len(self.strips[lead].signal))
 
@@ -97,28 +98,28 @@ class EcgReader(Predictor[EcgMetrics]):
 
     @property
     def knows(self) -> str:
-        """What it finds."""
+        """The waves and kinds of beats that the model finds, in words."""
         kinds = f", kinds of beats {', '.join(self.codec.kinds)}" if self.codec.kinds else ""
         return f"P, QRS and T{kinds}"
 
     def read(self, *places: str | Path) -> Part:
-        """Leads with what is known of them, for `evaluate`.
+        """Reads annotated leads for `evaluate`.
 
         Raises:
-            DataError: a record that cannot be read, or one of which nothing is known.
+            DataError: a record that cannot be read, or one without annotations.
         """
         return self.task.read_part(self.codec, *places)
 
     def predict(self, record: Record, *, leads: Sequence[str] = ()) -> Reading:
-        """The beats of a record. All leads together give the geometric mean of the leads' probabilities; Q, R, S and
-        the peaks of P and T are then those of the first lead that can be read.
+        """Finds the beats of a record. For all leads together, the probabilities are the geometric mean over leads,
+        and Q, R, S and the peaks of P and T are those of the first lead that can be read.
 
         Args:
             record: an ECG of any length.
             leads: the leads to read; all by default.
 
         Raises:
-            DataError: no such lead, or no signal in volts.
+            DataError: a lead that the record does not have, or a record without a signal in volts.
         """
         strips = _by_lead(record)
         names = _chosen(leads, strips, record.place) or tuple(strips)
@@ -133,7 +134,7 @@ class EcgReader(Predictor[EcgMetrics]):
         return replace(empty, leads=dict(zip(own, single, strict=True)), beats=together)
 
     def readings(self, *places: str, options: EcgPrediction) -> Iterator[Reading]:
-        """What is found in each record: WFDB's, or a table (.csv, .tsv, .txt) with a column for each lead.
+        """Finds the beats of each record: one of WFDB, or a table (.csv, .tsv, .txt) with a column for each lead.
 
         Raises:
             DataError: a record that cannot be read.
@@ -150,19 +151,20 @@ class EcgReader(Predictor[EcgMetrics]):
                     yield self.predict(record_of(shelf, name), leads=options.leads)
 
     def stream(self, *, rate: float, leads: int = 1) -> EcgStream:
-        """A way to read leads that come piece by piece.
+        """A stream that reads leads piece by piece.
 
         Args:
-            rate: samples a second.
-            leads: how many come together.
+            rate: the sampling rate, in Hz.
+            leads: the number of leads that come together.
 
         Raises:
-            ConfigError: a model that reads from both ends, or a rate that is not above 0.
+            ConfigError: a bidirectional model, or a rate that is not above 0.
         """
         return EcgStream(self.model, self.codec, rate, leads)
 
     def differences(self) -> dict[str, float]:
-        """Of random signals, each alone and beside others; and, of a causal model, the whole and a stream."""
+        """The largest difference when random signals are read alone and in a batch; for a causal model also that
+        between a whole signal and a stream."""
         random = np.random.default_rng(0)
         signals = [random.normal(size=length).cumsum() / 10 for length in (300, 1111, 2000, 777)]
         together = all_chances(self.model, self.codec, signals)
@@ -174,7 +176,7 @@ class EcgReader(Predictor[EcgMetrics]):
         return found | {"whole or piece by piece": self._streamed_difference(signals[2], together[2])}
 
     def answers(self, *places: str, options: EcgPrediction) -> Iterator[str]:
-        """The table of each record's beats, and where it is asked for a file of annotations.
+        """Yields the lines of each record's table of beats; writes a file of annotations if the options ask for one.
 
         Raises:
             DataError: a record that cannot be read.
@@ -186,7 +188,8 @@ class EcgReader(Predictor[EcgMetrics]):
             yield from self.written(reading, options=options, head=not number)
 
     def written(self, reading: Reading, *, options: EcgPrediction, head: bool = True) -> Iterator[str]:
-        """The lines of one record, of which what could not be read is no part of a CSV; `head` is for the first."""
+        """Yields the lines of one record; a CSV does not list the parts that could not be read. The first record has
+        the table's `head`."""
         if options.annotations:
             _annotate(reading, Path(options.annotations))
         if options.table != "csv":
@@ -198,7 +201,7 @@ class EcgReader(Predictor[EcgMetrics]):
             head = False
 
     def _streamed_difference(self, signal: np.ndarray, whole: Chances) -> float:
-        """Between the probabilities of a whole and those of its pieces of 4 and 64 samples."""
+        """The largest difference between the probabilities of a whole signal and of its pieces of 4 and 64 samples."""
         state, carry, answers = self.codec.start(1), self.model.init_carry(1), list[np.ndarray]()
         ended = len(signal) + self.model.delay - len(signal) % -STRIDE
         for start, stop in pairwise([*range(0, 256, 4), *range(256, ended, 64), ended]):
@@ -210,7 +213,7 @@ class EcgReader(Predictor[EcgMetrics]):
         return largest_difference(np.log(streamed), np.log(np.concatenate(whole, axis=-1)))
 
     def _streamed(self, *places: str, options: EcgPrediction) -> Iterator[str]:
-        """A line for each beat of samples that come in lines."""
+        """Yields a line for each beat of samples that come in lines."""
         if options.rate < LEAST_RATE:
             raise ConfigError(
                 f"rate: a stream does not say it; give the samples a second, {LEAST_RATE} or more, such as --rate 360"
@@ -222,7 +225,7 @@ class EcgReader(Predictor[EcgMetrics]):
         while True:
             try:
                 samples = next(groups, None)
-            except DataError as error:  # what came before it is told first
+            except DataError as error:  # the beats before it are written first
                 samples, broken = None, error
             if samples is None:
                 break
@@ -243,7 +246,7 @@ class EcgReader(Predictor[EcgMetrics]):
             raise broken
 
     def _found(self, signals: np.ndarray, broken: np.ndarray, share: float) -> list[tuple[FoundBeat, ...]]:
-        """The beats of each lead, and last those of all together, in samples of a rate `share` times as high."""
+        """The beats of each lead, and last those of all leads together, in samples at a rate `share` times as high."""
         beats, at = LeadBeats.start(len(signals)), 0
         found: list[list[FoundBeat]] = [[] for _ in range(len(signals) + 1)]
         for labels in pieces(self.model, self.codec, signals):
@@ -258,7 +261,7 @@ class EcgReader(Predictor[EcgMetrics]):
 
 
 def _by_lead(record: Record) -> dict[str, Strip]:
-    """The leads of a record, of which those of the same name are numbered."""
+    """The leads of a record by name; leads of the same name are numbered."""
     strips = strips_of(record)
     names = [strip.lead for strip in strips]
     found = {}
@@ -269,7 +272,7 @@ def _by_lead(record: Record) -> dict[str, Strip]:
 
 
 def _chosen(leads: Sequence[str], known: Iterable[str], place: str) -> tuple[str, ...]:
-    """The leads that are asked for, by name whatever the case; several may stand in one word, with commas."""
+    """The leads that are asked for, by name in any case; one text may name several, with commas between them."""
     names = {name.lower(): name for name in known}
     asked = [one for lead in leads for one in ([lead] if lead.lower() in names else lead.split(","))]
     for lead in asked:

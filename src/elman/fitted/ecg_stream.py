@@ -1,4 +1,4 @@
-"""A stream of ECG samples, and its beats as they become certain."""
+"""Streams of ECG samples, with beats as soon as they are certain."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ from elman.models.segmenter import STRIDE, Segmenter
 from elman.tasks._ecg_chances import read
 
 SIZES = (1024, 64, 4)
-"""Samples that the network reads at once: few sizes are few shapes to compile."""
+"""The numbers of samples that the network reads at once; few sizes are few shapes to compile."""
 
 
 class StreamState(NamedTuple):
-    """What is kept of a stream; it does not grow."""
+    """The state of a stream; its size does not grow."""
 
     resamplers: tuple[ResamplerState, ...]
     features: EcgState
     waiting: Float[np.ndarray, "lead few feature"]
-    """What the network has not read yet, since it makes no step."""
+    """The features that the network has not read yet, since they do not fill one of its steps."""
     recent: Float[np.ndarray, "lead time"]
-    """The last seconds, to see whether a lead is flat."""
+    """The last seconds of signal, to detect a flat lead."""
     unanswered: Float[np.ndarray, "lead time"]
-    """The samples whose probabilities have not come yet, at the network's rate; NaN where a lead cannot be read."""
+    """The samples that have no probabilities yet, at the network's rate; NaN where a lead cannot be read."""
     carry: Any
     heard: int
-    """Samples that came, at the network's rate."""
+    """The number of samples so far, at the network's rate."""
     silent: int
-    """How many of the next probabilities are for what was before the first sample."""
+    """The number of the next probabilities to discard, since they belong to times before the first sample."""
     beats: LeadBeats
 
 
 @dataclass(frozen=True)
 class EcgStream:
-    """Reads leads that come together, piece by piece: `start`, then `step` for each piece, then `finish`. The beats are
-    those of all leads together, and what `predict` finds in the whole.
+    """Reads several leads together, piece by piece: `start`, then `step` for each piece, then `finish`. The beats are
+    those of all leads together, the same as `predict` finds in the whole record.
     """
 
     model: Segmenter
     codec: EcgCodec
     rate: float
-    """Samples a second of what comes."""
+    """The sampling rate of the stream, in Hz."""
     leads: int
 
     def __post_init__(self) -> None:
@@ -60,12 +60,12 @@ class EcgStream:
 
     @property
     def look_ahead(self) -> float:
-        """The most seconds of signal after a sample that its probabilities need: those of the change of rate, and those
-        of the network."""
+        """The look-ahead in seconds: the most signal after a sample that its probabilities need, for the resampling
+        and for the network."""
         return self._resampler.delay + self.model.look_ahead / self.codec.rate
 
     def start(self) -> StreamState:
-        """Before the first sample."""
+        """The state before the first sample."""
         return StreamState(
             resamplers=(self._resampler.start(),) * self.leads,
             features=self.codec.start(self.leads),
@@ -79,10 +79,10 @@ class EcgStream:
         )
 
     def step(self, state: StreamState, samples: Float[np.ndarray, "time lead"]) -> tuple[StreamState, list[FoundBeat]]:
-        """The next samples in mV, NaN where there is none, and the beats that are certain now.
+        """Reads the next samples, in mV, with NaN for missing ones; returns the state and the beats certain by now.
 
         Raises:
-            DataError: another number of leads.
+            DataError: samples of another number of leads.
         """
         if samples.ndim != 2 or samples.shape[1] != self.leads:
             raise DataError(f"samples: expected {self.leads} numbers a line, one for each lead; got {samples.shape}")
@@ -91,14 +91,14 @@ class EcgStream:
         return self._answered(self._heard(state, np.stack([new for _, new in found])), ended=False)
 
     def finish(self, state: StreamState) -> list[FoundBeat]:
-        """The beats that were not certain as long as more could come."""
+        """The last beats, which were not certain as long as more samples could come."""
         state = self._heard(state, np.stack([self._resampler.finish(one) for one in state.resamplers]))
         zeros = -state.waiting.shape[1] % STRIDE + self.model.delay
         state = state._replace(waiting=np.pad(state.waiting, [(0, 0), (0, zeros), (0, 0)]))
         return self._answered(state, ended=True)[1]
 
     def changes(self, before: StreamState, after: StreamState) -> list[str]:
-        """In words, which leads can no longer be read after a step, and which can again."""
+        """A line for each lead that can no longer be read after a step, or that can be read again."""
         seconds = after.heard / self.codec.rate
         return [
             f"lead {lead}: {'nothing to read' if now else 'readable again'} at {seconds:.2f} s"
@@ -111,7 +111,7 @@ class EcgStream:
         return Resampler(self.rate, self.codec.rate)
 
     def _heard(self, state: StreamState, signals: np.ndarray) -> StreamState:
-        """With samples at the network's rate; a lead cannot be read where it is missing or has long not moved."""
+        """Adds samples at the network's rate; a lead cannot be read where it is missing or has long been flat."""
         features, more = self.codec.features(state.features, signals)
         length = state.recent.shape[1]
         both = np.concatenate([state.recent, signals], axis=1)
@@ -126,7 +126,7 @@ class EcgStream:
         )
 
     def _answered(self, state: StreamState, *, ended: bool) -> tuple[StreamState, list[FoundBeat]]:
-        """After all steps that the network can make."""
+        """Runs the network on all steps that are complete; returns the new state and the beats certain by now."""
         carry, waiting, labels = state.carry, state.waiting, list[np.ndarray]()
         for size in SIZES:
             while waiting.shape[1] >= size:
@@ -149,5 +149,5 @@ class EcgStream:
 
 
 def _broken(state: StreamState) -> list[bool]:
-    """Which leads cannot be read at present."""
+    """A mask of the leads that cannot be read at present."""
     return [bool(np.isnan(lead[-1:]).any()) for lead in state.unanswered]

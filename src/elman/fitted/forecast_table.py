@@ -16,7 +16,7 @@ from elman._errors import ConfigError, DataError, nearest
 from elman.data.stamps import show
 
 SHOWN = 5
-"""Rows that are shown at either end."""
+"""The number of rows that are shown at either end."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,42 +32,42 @@ class ForecastTable:
     >>> table["elman"].tolist(), list(table)[0], table.to_csv().splitlines()[1]
     ([0.5, 1.0], ('a', 7, 0.5), 'a,7,0.5')
 
-    `pandas.DataFrame(table.to_dict())` is the same for pandas.
+    `pandas.DataFrame(table.to_dict())` is the same table in pandas.
     """
 
     columns: tuple[str, ...]
     arrays: tuple[np.ndarray, ...]
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """A column.
+        """The column of a name.
 
         Raises:
-            DataError: no such column.
+            DataError: a column that the table does not have.
         """
         if name not in self.columns:
             raise DataError(f"no column {name!r}{nearest(name, self.columns)}; there are {', '.join(self.columns)}")
         return self.arrays[self.columns.index(name)]
 
     def __len__(self) -> int:
-        """Rows."""
+        """The number of rows."""
         return len(self.arrays[0])
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        """The rows."""
+        """Yields the rows as tuples."""
         return zip(*(column.tolist() for column in self.arrays), strict=True)
 
     def to_dict(self) -> dict[str, np.ndarray]:
-        """The columns by name."""
+        """A dictionary of the columns by name."""
         return dict(zip(self.columns, self.arrays, strict=True))
 
     def beside(self, cutoff: Any, truth: Float[np.ndarray, "time target"]) -> ForecastTable:
-        """This table with the last stamp before the forecast as `cutoff`, and what came as `y`."""
+        """Returns this table with the last stamp before the forecast as `cutoff`, and the true values as `y`."""
         first, stamps, *others = self.arrays
         columns = (*self.columns[:2], "cutoff", "y", *self.columns[2:])
         return ForecastTable(columns, (first, stamps, np.full_like(stamps, cutoff), truth.T.ravel(), *others))
 
     def to_csv(self, path: str | Path | None = None) -> str:
-        """The table as CSV, written to `path` where there is one."""
+        """Returns the table as CSV, and writes it to `path` if there is one."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.columns)
@@ -100,13 +100,13 @@ class ForecastTable:
 
 
 def stacked(tables: Sequence[ForecastTable]) -> ForecastTable:
-    """Tables of the same columns, one below the other."""
+    """Concatenates tables of the same columns, one below the other."""
     arrays = (np.concatenate(columns) for columns in zip(*(table.arrays for table in tables), strict=True))
     return ForecastTable(tables[0].columns, tuple(arrays))
 
 
 def level_names(name: str, levels: Sequence[float]) -> tuple[str, ...]:
-    """The columns of intervals.
+    """The names of the columns of intervals.
 
     >>> level_names("elman", [80, 97.5])
     ('elman-lo-80', 'elman-hi-80', 'elman-lo-97.5', 'elman-hi-97.5')
@@ -115,13 +115,13 @@ def level_names(name: str, levels: Sequence[float]) -> tuple[str, ...]:
 
 
 def levels_of(level: str | float | Sequence[float]) -> tuple[float, ...]:
-    """Levels in percent, as a text has them with commas between, or numbers.
+    """Parses levels in percent, from numbers or from a text with commas between them.
 
     >>> levels_of("80, 95"), levels_of([80]), levels_of("")
     ((80.0, 95.0), (80.0,), ())
 
     Raises:
-        ConfigError: what is no number above 0 and below 100.
+        ConfigError: a level that is no number above 0 and below 100.
     """
     parts: Sequence[Any] = [level] if isinstance(level, int | float) else level
     if isinstance(level, str):

@@ -1,4 +1,4 @@
-"""A trained forecaster: a filter that remembers where series are, takes new rows, and tells what comes next."""
+"""A trained forecaster: a filter that remembers the state of series, reads new rows, and forecasts the next ones."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from elman.tasks.forecasting import Forecasting, ForecastPrediction
 from elman.tasks.forecasting_metrics import Errors, ForecastMetrics, shares_of
 
 NAME = "elman"
-"""The column of the forecast."""
+"""The name of the forecast's column."""
 
 Given = str | Path | Histories | Mapping[str, Any]
-"""Series: a file, what `read_histories` gives, or columns by name, such as a data frame."""
+"""Series in one of their forms: a file, the result of `read_histories`, or columns by name, such as a data frame."""
 Intervals = Literal["conformal", "model"]
 
 
 @dataclass(frozen=True)
 class FittedForecaster(Predictor[ForecastMetrics]):
-    """A trained forecaster of time series. It remembers the series that it was trained on up to their last rows.
+    """A trained forecaster of time series. It remembers the series of its training data, up to their last rows.
 
     >>> task = elman.Forecasting(horizon=4, window=12, hidden_size=8)
     >>> series = {"ds": range(200), "y": [n % 4 for n in range(200)]}
@@ -59,21 +59,21 @@ class FittedForecaster(Predictor[ForecastMetrics]):
     codec: ForecastCodec
     model: Forecaster
     memory: Mapping[str, Remembered] = field(default_factory=dict)
-    """What it remembers of each series."""
+    """The memory of each series, by name."""
 
     @property
     def knows(self) -> str:
-        """The numbers of series and targets."""
+        """The number of series, their targets and their frequency, in words."""
         return f"{len(self.codec.series)} series of {', '.join(self.codec.targets)}, steps of {self.codec.frequency}"
 
     @property
     def horizon(self) -> int:
-        """Steps of a forecast."""
+        """The number of steps of a forecast."""
         return self.task.horizon or 1
 
     @property
     def errors(self) -> Errors | None:
-        """How far off forecasts of the validation part were; None before the first evaluation."""
+        """The errors of the forecasts of the validation part; None before the first evaluation."""
         validation = self.validation
         return Errors(validation.errors) if isinstance(validation, ForecastMetrics) else None
 
@@ -84,29 +84,29 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         level: str | float | Sequence[float] = (),
         intervals: Intervals = "conformal",
     ) -> ForecastTable:
-        """What comes after the rows that the model remembers, or after those of `history`, which is read whole.
+        """Forecasts the steps after the rows that the model remembers, or after those of `history`, which is read
+        whole.
 
         Args:
-            history: series from their first rows on; by default those that are remembered.
-            level: of intervals, in percent: [80, 95], or "80,95".
-            intervals: conformal ones are as wide as the errors of the validation part say; those of the model are its
-                own quantiles.
+            history: series from their first rows on; by default the remembered series.
+            level: the levels of intervals, in percent: [80, 95], or "80,95".
+            intervals: the width of conformal intervals follows from the errors of the validation part; those of the
+                model are its own quantiles.
 
         Raises:
-            DataError: nothing is remembered, a malformed table, or a covariate known ahead that is missing for the
-                horizon.
-            ConfigError: a level that is none, or intervals that this model cannot tell.
+            DataError: an empty memory, a malformed table, or a covariate known ahead that is missing for the horizon.
+            ConfigError: an invalid level, or intervals that this model does not have.
 
-        The columns are `unique_id`, `ds`, `elman`, and for each level such as `elman-lo-80` and `elman-hi-80`.
+        The columns are `unique_id`, `ds`, `elman`, and a pair such as `elman-lo-80` and `elman-hi-80` for each level.
         """
         return self._table(self.memory if history is None else self._read(history), levels_of(level), intervals)
 
     def update(self, rows: Given) -> Self:
-        """This model after new rows: it remembers them as if it had read the whole history again, bit for bit, at a
+        """Returns this model after new rows. Its memory is bit for bit that of reading the whole history again, at a
         cost for each row that does not depend on how many came before. Steps that are left out count as missing.
 
         Raises:
-            DataError: rows that do not follow on those that are remembered, or a malformed table.
+            DataError: rows that do not follow the remembered ones, or a malformed table.
         """
         reading, memory = self._reading, dict(self.memory)
         for new in self._given(rows).histories:
@@ -123,17 +123,17 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         level: str | float | Sequence[float] = (),
         intervals: Intervals = "conformal",
     ) -> ForecastTable:
-        """Forecasts from one origin after another, each from the rows before it alone, beside what came: the columns
-        `cutoff`, the last stamp before the forecast, and `y` are added.
+        """Forecasts from one origin after another, each from the rows before it alone. The table has two more columns:
+        `cutoff`, the last stamp before the forecast, and `y`, the true value.
 
         Args:
-            history: series, whole.
-            first: rows before the first origin; by default those of one window.
-            step: rows from one origin to the next; by default those of the horizon.
+            history: whole series.
+            first: the number of rows before the first origin; by default one window.
+            step: the number of rows from one origin to the next; by default the horizon.
             level, intervals: as for `predict`.
 
         Raises:
-            DataError: as `predict`, or a series that is too short for one origin.
+            DataError: as for `predict`, or a series that is too short for one origin.
         """
         reading, tables = self._reading, []
         begin, step, levels = first or reading.window, step or self.horizon, levels_of(level)
@@ -152,11 +152,11 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         return stacked(tables)
 
     def read(self, *places: str | Path) -> WindowPart:
-        """The windows of files whose horizons training has not seen, for `evaluate`: those after its validation part,
-        and of series that it did not have, all.
+        """Reads the held-out windows of files for `evaluate`: those whose horizons lie after the validation part, and
+        all windows of series that were not in training.
 
         Raises:
-            DataError: a malformed file, other columns than the model's, or nothing that training has not seen.
+            DataError: a malformed file, other columns than the model's, or no held-out window.
         """
         found = self.task.histories(*places, codec=self.codec)
         spans = []
@@ -164,8 +164,8 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             known = self.memory.get(one.name)
             start = 0
             if known is not None and one.stamps[0] <= known.last:
-                seen = known.rows - known.learned  # rows behind the validation part, up to the last
-                start = int(np.searchsorted(one.stamps, known.last)) + 1 - seen
+                held_out = known.rows - known.learned  # rows after the validation part, up to the last
+                start = int(np.searchsorted(one.stamps, known.last)) + 1 - held_out
             spans.append((max(0, start), len(one.values)))
         series = tuple(self.codec.encode(one) for one in found.histories)
         name, window = ", ".join(map(str, places)), self._reading.window
@@ -178,11 +178,12 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         return part
 
     def measured(self, part: WindowPart) -> ForecastMetrics:
-        """The measures of all windows, and how often intervals held what came."""
+        """The measures of all windows, with the coverage of intervals."""
         return measured(self.model, part, self.codec, learned=self.task.learned, errors=self.errors)
 
     def differences(self) -> dict[str, float]:
-        """Of what is remembered: forecasts after the last rows came one by one, and all at once."""
+        """The largest difference between forecasts after reading the last remembered rows one by one and all at
+        once."""
         found, reading = [0.0], self._reading
         for one in list(self.memory.values())[:4]:
             whole = one.history._replace(place="the model's memory")
@@ -199,11 +200,11 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         return {"row by row or together": max(found)}
 
     def answers(self, *places: str, options: ForecastPrediction) -> Iterator[str]:
-        """The forecasts as lines of CSV. Files that begin after the last row that is remembered are new rows; others
-        are read whole. Without files, the forecasts are those after what is remembered.
+        """Yields the forecasts as lines of CSV. Files that begin after the last remembered row are new rows; others are
+        read whole. Without files, the forecasts start after the remembered rows.
 
         Raises:
-            DataError: as `predict` and `update`.
+            DataError: as for `predict` and `update`.
         """
         fitted = self.following(*places)
         if options.save:
@@ -211,11 +212,11 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         yield from fitted.predict(level=options.level, intervals=options.intervals).lines()
 
     def following(self, *places: str) -> Self:
-        """This model after the rows of files: of each series the new ones are put behind those that it remembers, and
-        one that begins earlier is read whole. Of several series, those that the files have are left.
+        """Returns this model after the rows of files, with a memory of the files' series alone. New rows of a series
+        are appended to the remembered ones; a series that begins earlier is read whole.
 
         Raises:
-            DataError: as `update`.
+            DataError: as for `update`.
         """
         if not places:
             return self
@@ -230,7 +231,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         return replace(self, memory=memory)
 
     def remembering(self, data: Data) -> Self:
-        """This model with what it keeps of the series that it learned from."""
+        """Returns this model with a memory of its training series."""
         assert isinstance(data.train, WindowPart)
         assert isinstance(data.test, WindowPart)
         reading = self._reading
@@ -238,11 +239,11 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         return replace(self, memory=by_name(reading.read(one, learned=span[0]) for one, span in pairs))
 
     def recalling(self, memory: artefact.State) -> Self:
-        """This model with what its artefact kept."""
+        """Returns this model with the memory that its artefact stores."""
         return replace(self, memory=unpacked(memory, self._reading))
 
     def saved(self) -> artefact.Saved:
-        """The contents of the artefact, with what is remembered."""
+        """The contents of the artefact, with the memory."""
         saved = super().saved()
         return msgspec.structs.replace(saved, memory=packed(self.memory)) if self.memory else saved
 
@@ -255,7 +256,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         return by_name(reading.read(one) for one in self._given(history).histories)
 
     def _given(self, *given: Given) -> Histories:
-        """Series from wherever they are, in this model's terms."""
+        """Reads series in any of their forms, and checks that they fit this model."""
         places = [each for each in given if isinstance(each, str | Path)]
         if places:
             return self.task.histories(*places, codec=self.codec)
@@ -287,21 +288,21 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         if one.history.name not in self.codec.series and rows < window:
             raise DataError(
                 f"{one.history.place}: {one.history.name!r} has {rows:,} rows; expected {window:,} or more, "
-                "since training did not have this series, and its scale is told from its rows"
+                "since this series was not in training, and its scale is estimated from its rows"
             )
 
     def _forecasts(
         self, one: Remembered, levels: tuple[float, ...], intervals: Intervals
     ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """For each target of a series its name, stamps, and the forecast above its bounds."""
-        centre, spread, variance, quantiles = self._said(one, levels)
+        """Yields for each target of a series its name, stamps, and an array of the forecast and its bounds."""
+        centre, spread, variance, quantiles = self._scaled_forecast(one, levels)
         bounds = quantiles
         if intervals == "conformal" and levels:
             if self.errors is None:
                 raise ConfigError("intervals: the model was never validated; expected intervals='model'")
             bounds = [centre + spread * at for level in levels for at in _errors_within(self.errors, level)]
         elif levels and self.task.output in ("squared", "absolute"):
-            raise ConfigError(f"intervals 'model': output {self.task.output!r} tells none; choose conformal")
+            raise ConfigError(f"intervals 'model': output {self.task.output!r} has none; choose conformal")
         stamps = self.codec.frequency.after(one.last, self.horizon)
         for place, target in enumerate(self.codec.targets):
             name = one.history.name if len(self.codec.targets) == 1 else f"{one.history.name}/{target}"
@@ -309,11 +310,11 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             real = self.codec.real(centre[place], *units, variance=variance[place])
             yield name, stamps, np.stack([real, *(self.codec.real(bound[place], *units) for bound in bounds)])
 
-    def _said(
+    def _scaled_forecast(
         self, one: Remembered, levels: tuple[float, ...]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
-        """Centre, spread, variance and bounds for each target, scaled. Each series is forecast by itself, so that its
-        forecast does not depend on which others are asked for."""
+        """Forecasts the scaled centre, spread, variance and bounds of each target. Each series is forecast by itself,
+        so that its forecast does not depend on which others are asked for."""
         reading = self._reading
         encoded = self.codec.encode(one.history, ahead=self.horizon, scaler=one.scaler)
         shares = jnp.array([share for level in levels for share in shares_of(level)] or [0.5])
@@ -329,7 +330,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
 
 
 def _errors_within(errors: Errors, level: float) -> list[np.ndarray]:
-    """How far below and above a forecast an interval goes, in spreads, for each step of the horizon."""
+    """The distances of an interval's bounds from the forecast, in spreads, for each step of the horizon."""
     found = [errors.at(share) for share in shares_of(level)]
     if np.isnan(found).any():
         raise ConfigError(
@@ -340,7 +341,7 @@ def _errors_within(errors: Errors, level: float) -> list[np.ndarray]:
 
 
 def _one_window(encoded: Any, reading: Reading, steps: int, horizon: int) -> WindowBatch:
-    """The last window of a series; steps before its first are not known."""
+    """A batch of the last window of a series; steps before its first row are missing."""
     missing = reading.window - steps
 
     def before(xs: np.ndarray) -> np.ndarray:
@@ -383,7 +384,7 @@ def _numbers(forecast: Distribution, shares: Any) -> tuple[Any, ...]:
 
 
 def _rows(history: History, begin: int, end: int, horizon: int) -> History:
-    """Some rows of a series, and what is known ahead of them."""
+    """Some rows of a series, with the covariates known ahead of them."""
     return history._replace(
         stamps=history.stamps[begin:end],
         values=history.values[begin:end],

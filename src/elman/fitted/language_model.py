@@ -1,4 +1,4 @@
-"""A trained language model: it writes, and says what comes next."""
+"""A trained language model: it generates text, and predicts the next token."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
 
     @property
     def knows(self) -> str:
-        """Size and unit of the vocabulary."""
+        """The size and unit of the vocabulary."""
         return f"{self.codec.size:,} {self.codec.unit}s"
 
     def differences(self) -> dict[str, float]:
-        """Of 96 random tokens read whole, in chunks of 7, and one by one."""
+        """The largest difference when 96 random tokens are read whole and in chunks of 7, and whole and one by one."""
         ids = np.random.default_rng(0).integers(1, self.codec.size, (2, _STEPS)).astype(np.int32)
         whole = self._log_probabilities(ids, _STEPS)
         ways = {f"in chunks of {_CHUNK} tokens": _CHUNK, "step by step": 1}
@@ -65,10 +65,10 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
         return np.concatenate(pieces, axis=1)
 
     def read(self, *places: str | Path, unknown: Unknown = "error") -> TextPart:
-        """A text in this model's vocabulary, whole, for `evaluate`.
+        """Reads a whole text with this model's vocabulary, for `evaluate`.
 
         Raises:
-            DataError: no such file, not text, or too short.
+            DataError: a file that does not exist, is not text, or is too short.
             VocabularyError: a character that the model does not know, unless `unknown="skip"` leaves it out.
         """
         source = TextSource.open(*places)
@@ -77,12 +77,12 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
     def generate(
         self, prime: str = "", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
     ) -> str:
-        """What comes after `prime`.
+        """Generates text that continues `prime`.
 
         Args:
-            prime: the text to go on from; when empty, as after a line end.
-            length: tokens to add: characters, bytes or words.
-            stop: end before this text.
+            prime: the text to continue; an empty one counts as a line end.
+            length: the number of tokens to add: characters, bytes or words.
+            stop: the text before which to end.
             unknown: "skip" leaves out characters of the prime that the vocabulary lacks.
             sampling: `temperature`, `top_k`, `top_p`, `seed` of `Sampling`.
 
@@ -95,7 +95,7 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
     def stream(
         self, prime: str = "", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
     ) -> Iterator[str]:
-        """As `generate`, piece by piece as it is made."""
+        """Yields the text of `generate` piece by piece, as it is generated."""
         pieces = self._pieces(prime, 1, length, unknown, Sampling(**sampling))
         return _until(stop, (texts[0] for texts in pieces))
 
@@ -109,17 +109,17 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
         unknown: Unknown = "error",
         **sampling: Any,
     ) -> list[str]:
-        """Several texts that go on from `prime`, made side by side; the first is `generate`'s, up to rounding."""
+        """Generates several texts that continue `prime`, in one batch; the first is `generate`'s, up to rounding."""
         pieces = list(self._pieces(prime, count, length, unknown, Sampling(**sampling)))
         return ["".join(_until(stop, (texts[row] for texts in pieces))) for row in range(count)]
 
     def next(self, text: str) -> dict[str, float]:
-        """The probability of every token after `text`, likeliest first; where the model reads from the end, of every
+        """The probability of every token after `text`, likeliest first. A model that reads from the end predicts the
         token before it."""
         return self.nexts(text)[-1]
 
     def nexts(self, text: str) -> list[dict[str, float]]:
-        """The same after each token of `text`, in the order of reading."""
+        """The probabilities of `next` after each token of `text`, in the order of reading."""
         _, logits = prefill(self.model, self._prime(text, "error"))
         allowed = np.flatnonzero(self._allowed())
         chances = jax.nn.softmax(logits[0][:, allowed], axis=-1)
@@ -149,18 +149,18 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
         return ids[::-1] if self.task.reverse else ids
 
     def _start(self) -> int:
-        """A line end, or the first token where the text had none."""
+        """The token to start from without a prime: a line end, or the first token if the vocabulary has none."""
         known = self.codec.encode("\n", unknown="skip")
         return int(known[0] if len(known) else np.flatnonzero(self._allowed())[0])
 
     def _allowed(self) -> Bool[np.ndarray, " vocab"]:
-        """All but padding and what is unknown, which stand for no text and come first."""
+        """A mask of all tokens but padding and the unknown token, which stand for no text and come first."""
         reserved = 0 if isinstance(self.codec, Bytes) else 1 if isinstance(self.codec, Characters) else 2
         return np.arange(self.codec.size) >= reserved
 
 
 def _until(stop: str, pieces: Iterator[str]) -> Iterator[str]:
-    """The pieces up to `stop`. What could be its beginning waits for the next piece."""
+    """Yields the pieces up to `stop`. An end of a piece that could begin `stop` waits for the next piece."""
     held = ""
     for piece in pieces:
         held += piece

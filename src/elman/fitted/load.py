@@ -1,4 +1,4 @@
-"""From a saved model back to one in use."""
+"""Loading of saved models."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _FITTED = {
     "SeriesClassification": "elman.fitted.series_classifier:SeriesClassifier",
     "Tagging": "elman.fitted.tagger:Tagger",
 }
-"""What a trained model of each task is."""
+"""The class of trained models of each task, as module and name."""
 
 
 def load(path: str | Path) -> Any:
-    """The model saved at `path`, every file checked.
+    """Loads the model saved at `path`, after checking every file.
 
     Raises:
-        ArtefactError: not an artefact, damaged, of a newer format, or of a cell that cannot be imported.
+        ArtefactError: no artefact, or one that is damaged, of a newer format, or of a cell that cannot be imported.
 
     >>> import tempfile
     >>> task = elman.LanguageModelling(hidden_size=8, batch_size=4)
@@ -47,13 +47,13 @@ def load(path: str | Path) -> Any:
 
 
 def fitted_class(task: Task[F]) -> type[F]:
-    """What a trained model of `task` is."""
+    """The class of trained models of `task`."""
     module, name = _FITTED[type(task).__name__].split(":")
     return getattr(import_module(module), name)
 
 
 def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
-    """The model of an artefact's contents; `path` is for messages."""
+    """Builds the model from an artefact's contents; `path` is for messages."""
     use_compilation_cache()
     task, training = settings_of(path, saved)
     try:

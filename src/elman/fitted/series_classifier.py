@@ -21,8 +21,8 @@ Values = Float[np.ndarray, "time channel"]
 
 @dataclass(frozen=True)
 class SeriesClassifier(ClassPredictor):
-    """A trained classifier of series; see `predict`, `predict_all`, `evaluate` and `save`. Its probabilities are those
-    at the temperature that was fitted on the validation part.
+    """A trained classifier of series; see `predict`, `predict_all`, `evaluate` and `save`. The temperature of its
+    probabilities is fitted on the validation part.
 
     >>> up, down = np.array([[1.0], [2.0], [3.0]]), np.array([[3.0], [2.0], [1.0]])
     >>> task = elman.SeriesClassification(embedding_size=8, hidden_size=8)
@@ -44,7 +44,7 @@ class SeriesClassifier(ClassPredictor):
         return f"{channels} channel{'s' * (channels != 1)} and {len(self.codec.labels)} classes"
 
     def read(self, *places: str | Path) -> Part:
-        """Series with their classes for `evaluate`; of files whose names tell parts, those of the test part.
+        """Reads labelled series for `evaluate`; where file names tell the parts, only the test part.
 
         Raises:
             DataError: a malformed file, or channels or a class that the model does not know.
@@ -52,14 +52,14 @@ class SeriesClassifier(ClassPredictor):
         return self.task.read_part(self.codec, *places)
 
     def predict(self, series: Values, *, threshold: float = 0.0) -> Prediction:
-        """The answer to a series.
+        """Predicts the class of a series.
 
         Args:
             series: values with the axes time and channel, in the units of the training data.
-            threshold: abstain where the likeliest class is less probable.
+            threshold: the model abstains where the likeliest class is less probable.
 
         Raises:
-            DataError: another number of channels, no step, or a value that is not finite.
+            DataError: a series with another number of channels, without steps, or with a value that is not finite.
         """
         options = ClassPrediction(threshold=threshold)
         return next(
@@ -67,10 +67,10 @@ class SeriesClassifier(ClassPredictor):
         )
 
     def predict_all(self, series: Sequence[Values], *, threshold: float = 0.0) -> list[Prediction]:
-        """The same for many series, faster than one by one.
+        """Predicts the classes of many series, faster than one by one.
 
         Raises:
-            DataError: as `predict`, by the number of the series.
+            DataError: as for `predict`; the message gives the number of the series.
         """
         options = ClassPrediction(threshold=threshold)
         encoded = [
@@ -79,7 +79,8 @@ class SeriesClassifier(ClassPredictor):
         return list(self._predictions([EncodedSeries(one, 0) for one in encoded], options.threshold))
 
     def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
-        """For each series of the files, with classes or without, its label and probability, with a tab between them.
+        """Yields the label and probability of each series of the files, with a tab between them. The files may have
+        classes or not.
 
         Raises:
             DataError: a malformed file, or channels that the model does not know.

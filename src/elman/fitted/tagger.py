@@ -1,4 +1,4 @@
-"""A trained tagger: it tags sentences, and says how sure it is."""
+"""A trained tagger: it tags sentences, with the probabilities of tags and spans."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from elman.tasks.tagging import EVALUATION_WORDS, Tagging, TagPrediction
 from elman.tasks.tagging_metrics import TaggingMetrics
 
 FEW_WORDS = 64
-"""Words of a batch for few sentences, padding included."""
+"""The number of words in a batch for few sentences, padding included."""
 
 RARE = 1e-12
-"""Probabilities below this are taken for it where logarithms are compared."""
+"""The lower bound of probabilities where logarithms are compared."""
 
 TAG_FEATURE, CONFIDENCE_FEATURE = "misc=Tag", "misc=Confidence"
-"""Where CoNLL-U gets tags that no column of it is for, and probabilities."""
+"""The places in CoNLL-U for tags that have no column of their own, and for probabilities."""
 
 
 class TagSpan(NamedTuple):
-    """Words `start` to `stop`, without the last, that are one `label`, and the exact probability that they are."""
+    """A span of words from `start` up to but not including `stop`, with its label and its exact probability."""
 
     label: str
     start: int
@@ -53,11 +53,11 @@ class TaggedSentence:
     words: tuple[str, ...]
     tags: tuple[str, ...]
     probability: float
-    """Of all tags together."""
+    """The probability of all tags together."""
     probabilities: tuple[float, ...]
-    """Of each tag at its word, whatever the others are."""
+    """The marginal probability of each tag at its word."""
     spans: tuple[TagSpan, ...] = ()
-    """What `tags` mark, where they mark spans."""
+    """The spans that `tags` mark, if the tags are of spans."""
 
     def __str__(self) -> str:
         return " ".join(f"{word}/{tag}" for word, tag in zip(self.words, self.tags, strict=True))
@@ -65,8 +65,8 @@ class TaggedSentence:
 
 @dataclass(frozen=True)
 class Tagger(Predictor[TaggingMetrics]):
-    """A trained tagger; see `predict`, `predict_all`, `n_best`, `marginals`, `evaluate` and `save`. A sentence is a
-    text, which is split into words, or a sequence of words; of any length.
+    """A trained tagger; see `predict`, `predict_all`, `n_best`, `marginals`, `evaluate` and `save`. A sentence of any
+    length is a text, which is split into words, or a sequence of words.
 
     >>> task = elman.Tagging(hidden_size=16, letter_hidden_size=8)
     >>> data = task.read("grammar")
@@ -83,11 +83,11 @@ class Tagger(Predictor[TaggingMetrics]):
 
     @property
     def knows(self) -> str:
-        """Numbers of words, letters and tags."""
+        """The numbers of words, letters and tags."""
         return f"{len(self.codec.words):,} words, {len(self.codec.letters):,} letters, {len(self.codec.tags):,} tags"
 
     def predict(self, sentence: str | Sequence[str]) -> TaggedSentence:
-        """The best tags of one sentence.
+        """Predicts the most probable tags of one sentence.
 
         Raises:
             DataError: a sentence without words.
@@ -95,7 +95,7 @@ class Tagger(Predictor[TaggingMetrics]):
         return self.predict_all([sentence])[0]
 
     def predict_all(self, sentences: Iterable[str | Sequence[str]]) -> list[TaggedSentence]:
-        """The same for many sentences, faster than one by one; they do not change each other's tags.
+        """Tags many sentences, faster than one by one; they do not change each other's tags.
 
         Raises:
             DataError: a sentence without words.
@@ -123,10 +123,10 @@ class Tagger(Predictor[TaggingMetrics]):
         return [{self.codec.tags[i]: float(row[i]) for i in np.argsort(-row, kind="stable")} for row in chances]
 
     def read(self, *places: str | Path) -> Part[Tagged]:
-        """Tagged sentences for `evaluate`; of files whose names tell parts, those of the test part.
+        """Reads tagged sentences for `evaluate`; where file names tell the parts, only the test part.
 
         Raises:
-            DataError: no such file, malformed, or without a sentence.
+            DataError: a file that does not exist, is malformed, or has no sentence.
         """
         found = read_tagged(*places, column=self.codec.column)
         sentences = found.test or found.validation or found.train
@@ -135,10 +135,10 @@ class Tagger(Predictor[TaggingMetrics]):
         return Part("test", sentences, self.codec)
 
     def answers(self, *places: str, options: TagPrediction) -> Iterator[str]:
-        """The tagged sentences of files as lines: CoNLL-U, or word and tag where the training files were in columns.
+        """Yields the tagged sentences of files as lines: CoNLL-U, or word and tag if the training files had columns.
 
         Raises:
-            DataError: no such file, or malformed CoNLL-U.
+            DataError: a file that does not exist, or malformed CoNLL-U.
         """
         for sentences in arriving_sentences(*places, read=options.read):
             ranked = iter(self._ranked([s.values("form") for s in sentences if s.words], options.n_best))
@@ -148,7 +148,7 @@ class Tagger(Predictor[TaggingMetrics]):
                     yield from written.removesuffix("\n").split("\n")
 
     def differences(self) -> dict[str, float]:
-        """Of random sentences, each alone and beside longer ones."""
+        """The largest difference when random sentences are tagged alone and in a batch with longer ones."""
         random = np.random.default_rng(0)
         sentences = [tuple(random.choice(self.codec.words[1:], length).tolist()) for length in (3, 9, 17, 40)]
         together = self._tag_probabilities(sentences)
@@ -179,7 +179,7 @@ class Tagger(Predictor[TaggingMetrics]):
             yield str(tagged)
 
     def _ranked(self, sentences: Sequence[tuple[str, ...]], count: int) -> list[list[TaggedSentence]]:
-        """For each sentence the best ways to tag it."""
+        """The `count` most probable ways to tag each sentence."""
         found: list[list[TaggedSentence]] = [[] for _ in sentences]
         for scored, indices in self._scored(sentences):
             tags, log_probabilities = map(np.asarray, decoding.decode(self.model.chain, scored, count=count))
@@ -200,7 +200,7 @@ class Tagger(Predictor[TaggingMetrics]):
     def _spans(
         self, scored: Scored, rows: Sequence[int], taggings: Sequence[tuple[str, ...]]
     ) -> list[tuple[TagSpan, ...]]:
-        """The spans of each tagging, which is of the row of the same place in `rows`."""
+        """The spans of each tagging, with their probabilities; `rows` has the row of each in the batch."""
         scheme = self.codec.scheme
         if scheme is None:
             return [()] * len(taggings)
@@ -219,7 +219,7 @@ class Tagger(Predictor[TaggingMetrics]):
         return np.asarray(chances)[: len(asked)].tolist()
 
     def _tag_probabilities(self, sentences: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
-        """For each sentence, word by tag."""
+        """The marginal probabilities of each sentence, an array with the axes word and tag."""
         found = [np.zeros(0)] * len(sentences)
         for scored, indices in self._scored(sentences):
             chances = np.asarray(decoding.tag_probabilities(self.model.chain, scored))
@@ -228,7 +228,7 @@ class Tagger(Predictor[TaggingMetrics]):
         return found
 
     def _scored(self, sentences: Sequence[tuple[str, ...]]) -> Iterator[tuple[Scored, list[int]]]:
-        """What the network makes of sentences, batch by batch, and which they are."""
+        """Yields the network's scores of sentences, batch by batch, with the sentences' indices."""
         few = sum(padded(len(words)) for words in sentences) <= FEW_WORDS
         untagged = [Tagged(words, ()) for words in sentences]
         batches = TagBatches(untagged, self.codec, batch_words=FEW_WORDS if few else EVALUATION_WORDS)

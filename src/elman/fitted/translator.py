@@ -1,4 +1,4 @@
-"""A trained encoder-decoder: it answers texts with texts, and shows where it looked."""
+"""A trained encoder-decoder: it answers texts with texts, and shows its attention."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from elman.tasks.seq2seq_metrics import Seq2SeqMetrics
 
 
 class AttentionMap(NamedTuple):
-    """Where the decoder looked when it wrote each token."""
+    """The attention weights of the decoder at each token that it wrote."""
 
     source: tuple[str, ...]
     target: tuple[str, ...]
@@ -40,7 +40,7 @@ class AttentionMap(NamedTuple):
 class Translator(Predictor[Seq2SeqMetrics]):
     """A trained encoder-decoder; see `predict`, `predict_all`, `n_best`, `attention`, `evaluate` and `save`.
 
-    Answers are the same to the last bit whatever is answered beside them.
+    An answer has the same bits alone and in any batch.
 
     >>> task = elman.Seq2Seq(digits=1, examples=55, validation=5, test=0, hidden_size=32, embedding_size=8)
     >>> fitted = elman.fit(task, task.read("sums"), steps=2)
@@ -56,7 +56,7 @@ class Translator(Predictor[Seq2SeqMetrics]):
 
     @property
     def knows(self) -> str:
-        """Sizes and units of the two vocabularies."""
+        """The sizes and units of the two vocabularies."""
         sides = ((self.codec.source, self.codec.source_unit), (self.codec.target, self.codec.target_unit))
         source, target = (f"{side.size:,} {unit}" for side, unit in sides)
         return f"{source} to read, {target} to write"
@@ -75,17 +75,17 @@ class Translator(Predictor[Seq2SeqMetrics]):
         return self.predict_all([text], **decoding)[0]
 
     def predict_all(self, texts: Sequence[str], **decoding: Any) -> list[Candidate]:
-        """The same for many texts, faster than one by one."""
+        """The best answers to many texts, faster than one by one."""
         return [several[0] for several in self._answers(texts, Decoding(**decoding))]
 
     def n_best(self, text: str, count: int = 5, **decoding: Any) -> list[Candidate]:
-        """The `count` best answers to a text, or that many drawn ones where there is a `temperature`; fewer where a
-        constraint has no more. The beam is as wide unless `decoding` says otherwise."""
+        """The `count` best answers to a text, or that many samples if there is a `temperature`; fewer if a constraint
+        allows no more. The beam has this width too, unless `decoding` sets another."""
         beam = {} if decoding.get("temperature") else {"beam": count}
         return self._answers([text], Decoding(**(beam | decoding | {"n_best": count})))[0]
 
     def attention(self, text: str, answer: str | None = None) -> AttentionMap:
-        """Where the decoder looked for each token of `answer`, by default the one that it gives.
+        """The attention weights for each token of `answer`; by default of the model's own answer.
 
         Raises:
             ConfigError: a model without attention.
@@ -98,8 +98,7 @@ class Translator(Predictor[Seq2SeqMetrics]):
         sources, lengths = source.padded([0], rows=1, length=padded(len(source.ids)), reverse=self.task.reverse_inputs)
         length = len(target.ids) + 1
         targets, _ = target.padded([0], rows=1, length=length, reverse=self.task.reverse_answers)
-        found = _looked(self.model, sources, lengths, targets)
-        weights = np.asarray(found)[0][:, : len(source.ids)]
+        weights = np.asarray(_attention_weights(self.model, sources, lengths, targets))[0][:, : len(source.ids)]
         if self.task.reverse_inputs:
             weights = weights[:, ::-1]
         if self.task.reverse_answers:
@@ -111,10 +110,11 @@ class Translator(Predictor[Seq2SeqMetrics]):
         )
 
     def read(self, *places: str | Path) -> Part[Pair]:
-        """Pairs for `evaluate`, from a file or two aligned files.
+        """Reads pairs for `evaluate`, from a file or two aligned files.
 
         Raises:
-            DataError: no such file, a line without two sides, or a character that the model does not know.
+            DataError: a file that does not exist, a line without two sides, or a character that the model does not
+                know.
         """
         pairs = tuple(read_pairs(*places, stress=self.task.stress))
         self._check_known("source", [pair.source for pair in pairs])
@@ -122,10 +122,12 @@ class Translator(Predictor[Seq2SeqMetrics]):
         return Part("test", pairs, self.codec)
 
     def answers(self, *places: str, options: Decoding) -> Iterator[str]:
-        """The answers to the lines of files: one line each, or with `n_best` above 1 as many, of rank, score and text.
+        """Yields the answers to the lines of files: one line each, or if `n_best` is above 1 as many, of rank, score
+        and text.
 
         Raises:
-            DataError: no such file, or a line that the model cannot read, after the answers to those before it.
+            DataError: a file that does not exist, or a line that the model cannot read, after the answers to those
+                before it.
         """
         for texts in arriving_lines(*places):
             for several in self._readable(texts, options):
@@ -135,7 +137,8 @@ class Translator(Predictor[Seq2SeqMetrics]):
                     yield from (f"{rank}\t{one.score:.4f}\t{one.text}" for rank, one in enumerate(several, start=1))
 
     def differences(self) -> dict[str, float]:
-        """Of random pairs, each alone and beside longer ones, and written step by step."""
+        """The largest difference when random pairs are read alone and in a batch with longer ones, and when answers
+        are decoded at once and step by step."""
         random = np.random.default_rng(0)
         sources = random.integers(1, self.codec.source.size, (4, 24))
         lengths, targets = np.array([24, 17, 9, 3]), random.integers(1, self.codec.target.size, (4, 12))
@@ -166,7 +169,7 @@ class Translator(Predictor[Seq2SeqMetrics]):
         return answers(self.model, self.codec, texts, decoding=decoding, longest=task.longest, **task.directions)
 
     def _readable(self, texts: Sequence[str], decoding: Decoding) -> Iterator[list[Candidate]]:
-        """Answers to all texts, or to those before the first that cannot be read."""
+        """Yields the answers to all texts, or to those before the first that cannot be read."""
         try:
             yield from self._answers(texts, decoding)
         except VocabularyError:
@@ -176,7 +179,7 @@ class Translator(Predictor[Seq2SeqMetrics]):
 
 
 @jax.jit
-def _looked(model: EncoderDecoder, sources: Any, lengths: Any, targets: Any) -> Any:
+def _attention_weights(model: EncoderDecoder, sources: Any, lengths: Any, targets: Any) -> Any:
     return model(sources, lengths, shifted(targets)).attention
 
 

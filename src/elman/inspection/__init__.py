@@ -1,1 +1,1 @@
-"""Looking into a trained model."""
+"""Inspection of trained models: pictures, word vectors and verification."""

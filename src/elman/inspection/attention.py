@@ -1,4 +1,4 @@
-"""Attention as a picture: which input tokens each token of an answer was written from."""
+"""Pictures of attention: the weights of the input tokens for each token of an answer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from elman.fitted import AttentionMap
 
 
 def draw_attention(found: AttentionMap, path: str | Path) -> None:
-    """Draws a map to a file; its name's end gives the format, such as `.png` or `.svg`. The input runs from left to
-    right, the answer from top to bottom, and darker is more. Needs matplotlib.
+    """Draws a map of attention to a file, in the format of its extension, such as `.png` or `.svg`. The input runs from
+    left to right, the answer from top to bottom, and a darker square is a larger weight. Needs matplotlib.
 
     Raises:
-        ConfigError: matplotlib is not installed, or knows no such format.
+        ConfigError: matplotlib is not installed, or does not know the format.
 
     >>> import tempfile
     >>> found = AttentionMap(source=("a", "b"), target=("x", ""), weights=np.array([[0.9, 0.1], [0.2, 0.8]]))
@@ -40,5 +40,5 @@ def draw_attention(found: AttentionMap, path: str | Path) -> None:
 
 
 def _readable(token: str) -> str:
-    """A token that is seen: the end as a word, a space as a mark; a dollar sign is no formula."""
+    """A token as visible text: the end as a word, a space as a mark; a dollar sign does not begin a formula."""
     return {"": "end", " ": "␣"}.get(token, token.replace("$", r"\$"))

@@ -1,4 +1,4 @@
-"""An ECG as a picture: on ECG paper, with its waves in colour and what is outside the usual limits marked."""
+"""Pictures of ECGs: on ECG paper, with waves in colour and marks for values outside the usual limits."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 MM_SECOND = 25.0
 MM_MILLIVOLT = 10.0
-"""The paper of ECGs: 25 mm a second, 10 mm a mV; small squares of 1 mm, large ones of 5."""
+"""The scale of ECG paper: 25 mm/s and 10 mm/mV, with small squares of 1 mm and large ones of 5 mm."""
 
 COLOURS = {"P": "#0072b2", "QRS": "#d55e00", "T": "#009e73"}
-"""Of Okabe and Ito (2008), which people with any colour vision tell apart; letters say the same."""
+"""The colours of Okabe and Ito (2008), distinct for people with any colour vision; letters say the same."""
 
 PAPER, TRACE, OUTSIDE = "#f2c4c0", "#1a1a1a", "#7b1fa2"
 SHORTEST_MM, TALLEST_MM = 25.0, 70.0
-"""Of the room for a lead's signal."""
+"""The least and greatest height of a lead's signal."""
 ABOVE_MM, LINE_MM = 6.0, 2.6
 EDGE_S = 0.25
-"""Text of beats so near to an end of a row does not go over it."""
+"""The distance from an end of a row within which the text of a beat is aligned so that it stays inside the row."""
 SHORTEST_ROW_MM = 190.0
-"""So that the key fits above."""
+"""The least width of a picture's rows, so that the key fits above them."""
 DOTS_INCH = 150
 MOST_ROWS = 72
-"""A minute of twelve leads; more takes minutes to draw, and no viewer shows it."""
+"""The most rows of a picture, a minute of twelve leads; more take minutes to draw, and no viewer shows them."""
 LEFT_MM, RIGHT_MM, TOP_MM, BOTTOM_MM, BETWEEN_MM = 14.0, 5.0, 18.0, 6.0, 7.0
 
 
@@ -48,18 +48,18 @@ def draw_ecg(
     row_seconds: float = 10.0,
     faults: Sequence[Fault] = (),
 ) -> None:
-    """Draws leads of one record to a file; its name's end gives the format, such as `.png` or `.svg`. Needs matplotlib.
+    """Draws leads of one record to a file, in the format of its extension, such as `.png` or `.svg`. Needs matplotlib.
 
     Args:
-        leads: each with the beats found in it, in samples of its rate.
+        leads: each lead with the beats found in it, in samples at its sampling rate.
         path: the file.
-        start: the first second drawn.
-        seconds: how many are drawn at the most; a minute is six rows of every lead.
-        row_seconds: seconds of a row.
-        faults: parts of leads that were not read.
+        start: the first second to draw.
+        seconds: the most seconds to draw; a minute is six rows of every lead.
+        row_seconds: the seconds of a row.
+        faults: the parts of leads that could not be read.
 
     Raises:
-        ConfigError, DataError: as `ecg_figure`; or matplotlib knows no such format.
+        ConfigError, DataError: as for `ecg_figure`; or matplotlib does not know the format.
 
     >>> import tempfile
     >>> from elman.data.ecg import strips_of
@@ -85,14 +85,14 @@ def ecg_figure(
     row_seconds: float = 10.0,
     faults: Sequence[Fault] = (),
 ) -> Figure:
-    """What `draw_ecg` draws, as a figure of matplotlib.
+    """The picture of `draw_ecg` as a figure of matplotlib.
 
     Time runs in rows, each with the leads below each other. P, QRS and T are coloured and lettered, a tick and the kind
     of beat stand above each R, and below a beat the values outside their usual limits.
 
     Raises:
         ConfigError: matplotlib is not installed, or more than 72 rows.
-        DataError: no lead, leads of different rate or length, or no such second.
+        DataError: no lead, leads of different sampling rates or lengths, or a start outside the record.
     """
     try:
         from matplotlib.figure import Figure
@@ -133,18 +133,18 @@ def _span(strips: Sequence[Strip], start: float, seconds: float) -> tuple[int, i
 
 
 class _Row(NamedTuple):
-    """A lead in a row of time."""
+    """A lead in one row of time."""
 
     lead: str
     span: tuple[int, int]
     values: np.ndarray
-    """In mV, of the span."""
+    """The samples of the span, in mV."""
     beats: tuple[BeatRow, ...]
     faults: tuple[Fault, ...]
     low: float
     high: float
     lines: int
-    """Of text below the signal."""
+    """The number of lines of text below the signal."""
 
     @property
     def height_mm(self) -> float:
@@ -165,7 +165,7 @@ def _reaches(beat: BeatRow, span: tuple[int, int]) -> bool:
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:
-    """Whole half mV around the signal; of a wild one, around its middle."""
+    """The limits of a row in mV, multiples of 0.5 around the signal; for a signal too tall, around its median."""
     known = values[np.isfinite(values)]
     if not len(known):
         return -SHORTEST_MM / MM_MILLIVOLT / 2, SHORTEST_MM / MM_MILLIVOLT / 2
@@ -189,7 +189,7 @@ def _inches(width: float, height: float) -> tuple[float, float]:
 
 
 def _draw_head(figure: Figure, strip: Strip, span: tuple[int, int]) -> None:
-    """The name, the time, the paper's scale and the key to the colours."""
+    """Draws the record's name, the time, the paper's scale and the key to the colours."""
     height, width = figure.get_figheight() * 25.4, figure.get_figwidth() * 25.4
     begin, end = (sample / strip.rate for sample in span)
     whole = f" of {len(strip.signal) / strip.rate:,.1f} s" if span != (0, len(strip.signal)) else ""
@@ -248,7 +248,7 @@ def _draw_fault(axes: Axes, fault: Fault, row: _Row, rate: float) -> None:
 
 
 def _draw_beat(axes: Axes, beat: BeatRow, row: _Row, rate: float) -> None:
-    """Its waves, the mark of R and what is outside the limits."""
+    """Draws a beat's waves, the mark of R, and the values outside their limits."""
     onset, end = row.span
     letters = row.low - LINE_MM / MM_MILLIVOLT / 2
     for wave in beat.beat.waves:

@@ -1,4 +1,4 @@
-"""A forecast as a picture: what came, what is forecast, and its intervals as bands."""
+"""Pictures of forecasts: the history, the forecast, and its intervals as bands."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from elman.fitted.forecast_table import ForecastTable
 from elman.fitted.forecaster import NAME, FittedForecaster
 
 MOST_SERIES = 8
-"""Series that a picture has room for."""
+"""The most series that a picture has room for."""
 HISTORY = 4
-"""Horizons of what came that are drawn before the forecast."""
+"""The length of the history drawn before the forecast, in horizons."""
 CAME, FORECAST = "#1a1a1a", "#0072b2"
 DOTS_INCH = 150
 
 
 def draw_forecast(fitted: FittedForecaster, table: ForecastTable, path: str | Path) -> None:
-    """Draws the last rows that a model remembers and its forecast after them to a file, whose name's end gives the
-    format, such as `.png` or `.svg`; a row for each series. Needs matplotlib.
+    """Draws the last rows that a model remembers and its forecast after them, in a row for each series. The file has
+    the format of its extension, such as `.png` or `.svg`. Needs matplotlib.
 
     Args:
         fitted: the model.
-        table: what it predicted of all that it remembers.
+        table: its forecast of all series that it remembers.
         path: the file.
 
     Raises:
-        ConfigError: matplotlib is not installed or knows no such format.
+        ConfigError: matplotlib is not installed, or does not know the format.
         DataError: more series than a picture has room for.
     """
     try:

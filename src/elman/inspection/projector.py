@@ -1,9 +1,9 @@
-"""Word vectors for the Embedding Projector of TensorBoard, which shows them as points to turn and to search (Smilkov et
-al., 2016).
+"""Word vectors for the Embedding Projector of TensorBoard, which shows them as points to rotate and to search (Smilkov
+et al., 2016).
 
-Three files in a folder: the vectors (`tensors.tsv`), the words and what else is known of them (`metadata.tsv`), and
-where these two are (`projector_config.pbtxt`). `tensorboard --logdir FOLDER` reads them; the two tables alone can be
-loaded at https://projector.tensorflow.org.
+A folder has three files: the vectors (`tensors.tsv`), the words with further columns (`metadata.tsv`), and the paths of
+these two (`projector_config.pbtxt`). `tensorboard --logdir FOLDER` reads them; the two tables alone can be loaded at
+https://projector.tensorflow.org.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from elman.data.vectors import Vectors
 TENSORS, METADATA, CONFIG = "tensors.tsv", "metadata.tsv", "projector_config.pbtxt"
 
 UNTOLD = "-"
-"""Written where a column says nothing of a word."""
+"""The text for words without a value in a column."""
 
 _CONFIG = f"""embeddings {{
   tensor_name: "words"
@@ -39,21 +39,22 @@ def write_projector(
     columns: Mapping[str, Mapping[str, object]] | None = None,
     force: bool = False,
 ) -> list[str]:
-    """Writes vectors to `folder` as the projector reads them, and returns the words that it shows, in their order.
+    """Writes vectors to `folder` in the projector's format, and returns the words that it shows, in their order.
 
-    A word that a table cannot hold, such as a tab or a blank, is written as Python's `repr`: the projector leaves out
-    lines that are blank, and would give all words after them the vector of another.
+    A word that a table cannot hold, such as a tab or a blank, is written as Python's `repr`: the projector skips blank
+    lines, and would give all words after them the vector of another.
 
     Args:
         vectors: those of a file (`elman.open_vectors`) or of a trained model (`elman.word_vectors`).
-        folder: made where it is not there.
-        words: which words, each of which must have a vector; None takes the first `count`.
-        count: most words that are written. The projector itself shows at most 100,000.
-        columns: more to colour or to label by, such as `{"tag": {"cat": "NOUN"}}`; "-" for words not named there.
-        force: write over files of an earlier projection.
+        folder: the folder to write to; it is made if it does not exist.
+        words: the words to write, each of which must have a vector; None takes the first `count`.
+        count: the most words to write. The projector itself shows at most 100,000.
+        columns: further columns to colour or label by, such as `{"tag": {"cat": "NOUN"}}`; words without a value
+            have "-".
+        force: overwrite the files of an earlier projection.
 
     Raises:
-        ConfigError: files of an earlier projection, or less than one word asked for.
+        ConfigError: files of an earlier projection, or a count below 1.
         DataError: a word without a vector, no word, or a vector that is not finite.
 
     >>> import tempfile

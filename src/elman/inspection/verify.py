@@ -1,4 +1,4 @@
-"""Whether a saved model is whole, and computes the same however its input is cut."""
+"""Verification of saved models: every file is whole, and the model computes the same however its input is cut."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from elman import artefact
 from elman.fitted import from_saved
 
 TOLERANCE = 1e-4
-"""Largest difference allowed between log-probabilities: float32 rounding over a hundred steps stays far below."""
+"""The largest difference allowed between log-probabilities; float32 rounding over a hundred steps stays far below."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found."""
+    """The result of verifying a saved model."""
 
     files: int
-    """Files whose checksums are right."""
+    """The number of files whose checksums are right."""
     differences: dict[str, float]
-    """Ways to compute the same, by name, with the largest difference between their log-probabilities."""
+    """The largest difference of log-probability between two ways to compute the same, by the ways' name."""
 
     @property
     def agrees(self) -> bool:
-        """Whether all differences are numbers within 1e-4."""
+        """True if all differences are numbers within 1e-4."""
         return all(difference <= TOLERANCE for difference in self.differences.values())
 
 
@@ -32,7 +32,7 @@ def verify(path: str | Path) -> Verification:
     however its input is cut (a language model) or batched (other models).
 
     Raises:
-        ArtefactError: a damaged file, named.
+        ArtefactError: a damaged file; the message names it.
 
     >>> import tempfile
     >>> task = elman.LanguageModelling(hidden_size=8, batch_size=4)

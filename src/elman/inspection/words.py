@@ -1,4 +1,4 @@
-"""What a model has learned about the words (characters, ...) that it reads: their vectors."""
+"""The vectors that a model has learned for the words (characters, ...) that it reads."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from elman.models.readers import LanguageReaders
 
 
 def word_vectors(fitted: Fitted) -> WordVectors:
-    """The embedding of a trained model, with its words. A space before a word does not count, and of equal words the
-    first, which is the most frequent, does. Of language models that read for it, the embedding of the first.
+    """The embedding of a trained model, with its words. A space before a word is removed; of equal words only the
+    first, the most frequent, counts. For a model with pretrained language models, the embedding of the first of these.
 
     >>> task = elman.LanguageModelling(vocabulary="words", hidden_size=4, embedding_size=3, batch_size=4)
     >>> fitted = elman.fit(task, task.read_text("the cat sat on the mat . " * 100), steps=1, evaluations=1)
@@ -25,7 +25,7 @@ def word_vectors(fitted: Fitted) -> WordVectors:
     ((3,), 2)
 
     Raises:
-        ConfigError: a model that reads no words.
+        ConfigError: a model without an embedding of words.
     """
     tokens = _tokens(fitted.codec)
     if tokens is None:

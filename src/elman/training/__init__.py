@@ -1,1 +1,1 @@
-"""From a task and data to trained weights, as a stream of events."""
+"""Training of a task's model on data, as a stream of events."""

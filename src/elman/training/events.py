@@ -1,4 +1,4 @@
-"""What happens in training, for reporters and for the code that saves."""
+"""The events of training, for reporters and for the code that saves."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from elman.training.state import TrainState
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the model starts from, where that is not chance."""
+    """The model starts from weights that are not random; `message` says from which."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Started:
-    """Training begins, or goes on after `state.progress.step` steps."""
+    """Training begins, or continues after `state.progress.step` steps."""
 
     state: TrainState
     parameters: int
     size: int
-    """Elements of the training part."""
+    """The number of elements of the training part."""
     unit: str
-    """What such an element is called."""
+    """The name of these elements."""
     counted: str
-    """What the loss is averaged over and the speed counts."""
+    """The unit that the loss is averaged over and that the speed counts."""
     budget: str
     engine: str
     """The engine that runs the recurrent layers, and why."""
@@ -34,10 +34,10 @@ class Started:
 
 @dataclass(frozen=True)
 class Compiling:
-    """Something is done for the first time in this run, which waits for its program to be compiled or read."""
+    """A part of training runs for the first time, and waits until its program is compiled or read from the cache."""
 
     what: str
-    """"the training step", "the evaluation"."""
+    """The part: "the training step" or "the evaluation"."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,19 @@ class Stepped:
     step: int
     epoch: float
     spent: float
-    """Share of the budget used up, 0 to 1."""
+    """The share of the budget used up, 0 to 1."""
     loss: float
-    """Nats per `Started.counted`."""
+    """The loss in nats per `Started.counted`."""
     gradient_norm: float
     learning_rate: float
     speed: float
-    """`Started.counted` per second, of late."""
+    """The recent speed, in `Started.counted` per second."""
     seconds: float
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The validation part was measured with a fresh carry."""
+    """The validation part was measured, from the initial state."""
 
     step: int
     spent: float
@@ -77,14 +77,14 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class SaveFailed:
-    """A state could not be saved; training goes on, and the next checkpoint tries again."""
+    """A state could not be saved; training continues, and the next checkpoint tries again."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Finished:
-    """Training is over: the budget is spent, patience ran out ("early"), or someone stopped it ("interrupted")."""
+    """Training is over. The reason is "done" (the budget is spent), "early" (patience ran out) or "interrupted"."""
 
     state: TrainState
     reason: str

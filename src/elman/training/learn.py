@@ -1,4 +1,4 @@
-"""Training of a network of one's own: any module, any loss, epoch by epoch, with nothing saved or printed."""
+"""Training of your own network: any module and any loss, epoch by epoch, with nothing saved or printed."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ from elman.tasks._task import Batches
 
 
 class Loss(Protocol):
-    """The loss summed over a batch with what it is summed over, and the state after it, as `Task.loss` gives them."""
+    """A function that returns the loss summed over a batch with the number of its terms, and the next carry, as
+    `Task.loss` does."""
 
     def __call__(self, model: Any, carry: Any, batch: Any, /, *, key: PRNGKeyArray) -> tuple[tuple[Any, Any], Any]: ...
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """Where a training stands after an epoch."""
+    """The state of a training after an epoch."""
 
     number: int
-    """Counted from 1, on from `after`."""
+    """The number of the epoch, counted from 1; it continues that of `after`."""
     loss: float
-    """The mean over the epoch, each batch measured just before it was learnt from."""
+    """The mean loss over the epoch, each batch measured just before its update."""
     seconds: float
     model: Any
     carry: Any
-    """What the loss gave back with the last batch."""
+    """The carry that the loss returned with the last batch."""
     memory: Any
-    """The optimiser's."""
+    """The optimiser's state."""
 
     def __str__(self) -> str:
         return f"epoch {self.number}: loss {self.loss:.4f}, {self.seconds:.1f} s"
@@ -54,21 +55,21 @@ def learn(
     seed: int = 0,
     after: Epoch | None = None,
 ) -> Iterator[Epoch]:
-    """Trains `model`, and gives an `Epoch` after each pass over `batches`. For a task that elman knows, use `fit`.
+    """Trains `model`, and yields an `Epoch` after each pass over `batches`. For a task of elman, use `fit`.
 
     Args:
-        model: a module whose every leaf is an array to be learnt.
-        loss: `loss(model, carry, batch, key=key)` gives ((sum, count), carry). The carry goes on to the next batch;
-            a network that keeps nothing gives back what it got.
+        model: a module whose every leaf is an array to train.
+        loss: `loss(model, carry, batch, key=key)` returns ((sum, count), carry). The carry is passed on to the next
+            batch; a network without one returns its argument.
         batches: `Shuffled`, `Streams`, or anything with `len()` and `at(step)`.
-        epochs: passes over the batches.
-        carry: what each epoch begins with.
+        epochs: the number of passes over the batches.
+        carry: the carry at the start of each epoch.
         optimiser: any of optax; None is Adam (Kingma and Ba, 2015) at a learning rate of 0.001.
-        seed: start of the noise that `key` is for.
-        after: an epoch to go on from, with its weights and the optimiser's memory; `model` is then not looked at.
+        seed: the seed of `key`, which the loss may use for noise.
+        after: an epoch to continue from, with its weights and the optimiser's state; `model` is then ignored.
 
     Raises:
-        ConfigError: no epoch.
+        ConfigError: fewer than 1 epoch.
         NonFiniteError: an epoch whose loss is infinite or not a number.
 
     >>> from elman.data.shuffled import Shuffled
@@ -115,5 +116,5 @@ def _make_step(loss: Loss, optimiser: optax.GradientTransformation) -> Callable:
 
 
 def _own(arrays: Any) -> Any:
-    """Copies, since a step reuses the buffers of what it is given."""
+    """Copies arrays, since a step reuses the buffers of its arguments."""
     return jax.tree.map(lambda array: jnp.array(array, copy=True), arrays)

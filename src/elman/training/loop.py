@@ -25,16 +25,17 @@ from elman.training.state import Progress, TrainState
 from elman.training.step import diagnose, make_step
 
 SPEED_WINDOW = 50
-"""Steps over which the speed is measured."""
+"""The number of steps over which the speed is measured."""
 
 
 def train(
     task: Task, data: Data, settings: Training, state: TrainState, *, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Event]:
-    """Trains from `state` until the budget is spent, patience runs out or `stopped()`; the last event holds the state.
+    """Trains from `state` until the budget is spent, patience runs out or `stopped()` is true; the last event holds the
+    state.
 
-    The loop neither prints nor saves. Each event's state is a value that later steps do not change, except that its
-    buffers are reused: save a state before the next event is asked for.
+    The loop neither prints nor saves. Each event's state is a value, but the next step reuses its buffers: save a state
+    before you ask for the next event.
 
     Raises:
         NonFiniteError: a loss or gradient that is not finite; the `Checkpoint` before it holds the last good state.
@@ -131,7 +132,7 @@ def _judged(progress: Progress, metrics: Metrics, evaluations: int) -> tuple[Pro
 
 
 class _Clock:
-    """Time spent, over all runs of a resumed training, and the speed of late."""
+    """The time spent, over all runs of a resumed training, and the recent speed."""
 
     def __init__(self, settings: Training, steps_per_epoch: int, seconds_before: float):
         self._settings, self._steps_per_epoch = settings, steps_per_epoch
@@ -146,7 +147,7 @@ class _Clock:
         return self._settings.spent(step=step, seconds=self.seconds(), steps_per_epoch=self._steps_per_epoch)
 
     def checkpoint_due(self) -> bool:
-        """At once after the first step, so that a place that cannot be written is found early; then by the clock."""
+        """True after the first step, so that a path that cannot be written is found early; then by the clock."""
         return time.monotonic() - self._saved >= self._settings.checkpoint_seconds
 
     def checkpoint_made(self) -> None:

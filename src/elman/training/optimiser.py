@@ -11,9 +11,9 @@ from elman.training.settings import Training
 
 
 def make_optimiser(settings: Training) -> optax.GradientTransformation:
-    """Clipping by global norm, then the optimiser.
+    """Builds clipping by global norm, followed by the optimiser.
 
-    AdamW's second-moment memory of 0.99 (not 0.999) suits runs of a few thousand steps.
+    AdamW's second-moment decay of 0.99 (not 0.999) suits runs of a few thousand steps.
     """
     match settings.optimiser:
         case "adamw":
@@ -29,7 +29,7 @@ def make_optimiser(settings: Training) -> optax.GradientTransformation:
             rule = optax.chain(
                 # 0.25 is 0.005, AdamW's own default, where Muon's is 0.02.
                 contrib.muon(1.0, adam_b2=0.99, adam_learning_rate=0.25, muon_weight_dimension_numbers=matrices),
-                # Muon's own decay takes vectors too, and less of the matrices that are left to AdamW.
+                # Muon's own decay also shrinks vectors, and shrinks the matrices that are left to AdamW less.
                 optax.add_decayed_weights(-settings.weight_decay, mask=_matrices),
             )
     return optax.chain(optax.clip_by_global_norm(settings.clip), rule) if settings.clip else rule
@@ -40,7 +40,8 @@ def _matrices(params: Any) -> Any:
 
 
 def _muon_matrices(axes: Any) -> Any:
-    """Muon is for the maps between hidden layers; embeddings and the output are left to AdamW (Jordan et al., 2024)."""
+    """Selects the matrices for Muon: those between hidden layers. Embeddings and the output are left to AdamW (Jordan
+    et al., 2024)."""
 
     def choose(params: Any) -> Any:
         def of(path: tuple, leaf: Any) -> Any:

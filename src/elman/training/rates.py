@@ -13,15 +13,15 @@ from elman._errors import ConfigError, nearest
 
 
 def rates_by_weight(model: Any, rates: Mapping[str, float]) -> Any:
-    """A factor for every weight of `model`, from factors for parts by name; of two parts that hold a weight, the longer
-    name counts, and a weight in none has 1.
+    """A factor of the learning rate for every weight of `model`, from factors for parts by name. If two parts hold a
+    weight, the longer name counts; a weight in none has factor 1.
 
     >>> model = {"embedding": {"table": np.ones(2)}, "head": {"bias": np.ones(3)}}
     >>> jax.tree.map(float, rates_by_weight(model, {"embedding": 0.0}))
     {'embedding': {'table': 0.0}, 'head': {'bias': 1.0}}
 
     Raises:
-        ConfigError: a name that is no part of the model.
+        ConfigError: a name that is not a part of the model.
     """
     names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in jax.tree.leaves_with_path(model)]
     for part in rates:

@@ -1,4 +1,4 @@
-"""What people and programs see of training: a progress bar, plain lines, or JSON lines."""
+"""Reports of training, for people and programs: a progress bar, plain lines, or JSON lines."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from elman.training.events import (
 
 
 class Reporter(Protocol):
-    """Takes the events of a training run."""
+    """A function that receives the events of a training run."""
 
     def __call__(self, event: Event) -> None: ...
     def close(self) -> None: ...
 
 
 class Quiet:
-    """Shows nothing but what goes wrong."""
+    """Shows only failures to save."""
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, SaveFailed):
@@ -40,7 +40,7 @@ class Quiet:
 
 
 class Lines:
-    """One plain line per evaluation."""
+    """Prints one plain line per evaluation."""
 
     def __init__(self, stream: TextIO | None = None):
         self._stream = stream or sys.stderr
@@ -53,7 +53,7 @@ class Lines:
 
 
 class Json:
-    """One JSON object per event: started, compiling, stepped, evaluated, checkpoint, finished."""
+    """Prints one JSON object per event: started, compiling, stepped, evaluated, checkpoint, finished."""
 
     def __init__(self, stream: TextIO | None = None):
         self._stream = stream or sys.stdout
@@ -110,7 +110,7 @@ class Bar:
 
 
 def default_reporter() -> Reporter:
-    """A bar where standard error is a terminal, nothing elsewhere."""
+    """A `Bar` if standard error is a terminal, `Quiet` otherwise."""
     return Bar() if sys.stderr.isatty() else Quiet()
 
 

@@ -1,4 +1,4 @@
-"""How to train: budget, optimiser and schedule. Importing this module does not import jax."""
+"""The settings of training: budget, optimiser and schedule. Importing this module does not import jax."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ from elman._errors import ConfigError
 Positive = Annotated[float, Meta(gt=0)]
 
 BUDGETS = ("minutes", "epochs", "steps")
-"""The settings that say how long to train."""
+"""The names of the settings for the budget."""
 
 
 class Training(Config, frozen=True, kw_only=True):
-    """Budget, optimiser and schedule. With a budget in steps or epochs, the same seed gives the same weights on the
-    same machine; with one in minutes, the schedule follows the clock.
+    """The settings of a training: budget, optimiser and schedule. With a budget in steps or epochs, the same seed gives
+    the same weights on the same machine; with one in minutes, the schedule follows the clock.
 
     >>> Training(minutes=5).budget, Training().budget
     ('5 minutes', '10 epochs')
     """
 
     minutes: Positive | None = None
-    """Budget by the clock."""
+    """Budget in minutes."""
     epochs: Positive | None = None
-    """Budget in passes over the training part (10, where no budget is given)."""
+    """Budget in passes over the training part (10 if no budget is set)."""
     steps: Annotated[int, Meta(ge=1)] | None = None
     """Budget in optimiser steps."""
     optimiser: Literal["adamw", "muon", "sgd"] = "adamw"
     """AdamW; Muon for the matrices with AdamW for the rest; SGD with momentum."""
     learning_rate: Positive | None = None
-    """Peak rate (adamw 0.005, muon 0.02, sgd 1)."""
+    """Peak learning rate (adamw 0.005, muon 0.02, sgd 1)."""
     momentum: Annotated[float, Meta(ge=0, lt=1)] | None = None
     """Momentum of SGD (0.9); 0 is plain gradient descent."""
     weight_decay: Annotated[float, Meta(ge=0)] = 0.0
-    """Share of each matrix taken off per unit of learning rate."""
+    """Share of each matrix subtracted per unit of learning rate."""
     warmup_steps: Annotated[int, Meta(ge=0)] = 50
-    """Steps in which the rate rises to its peak."""
+    """Number of steps in which the learning rate rises to its peak."""
     hold: Annotated[float, Meta(ge=0, lt=1)] = 0.2
-    """Share of the budget at the peak rate before it falls."""
+    """Share of the budget before the learning rate falls from its peak."""
     decay: Literal["linear", "cosine", "none"] = "linear"
-    """How the rate falls over the rest of the budget, to zero."""
+    """Shape of the learning rate's fall to zero over the rest of the budget."""
     clip: Annotated[float, Meta(ge=0)] = 1.0
     """Largest norm of the whole gradient; 0 does not clip."""
     evaluations: Annotated[int, Meta(ge=1)] = 10
-    """How often the validation part is measured over the budget; the best weights are kept."""
+    """Number of measurements of the validation part over the budget; the best weights are kept."""
     patience: Annotated[int, Meta(ge=0)] = 0
-    """Stop after so many evaluations without a better one; 0 never does."""
+    """Number of evaluations without a better one after which training stops; 0 never stops it."""
     checkpoint_seconds: Positive = 30.0
-    """How often the state is saved, so that a killed run can be resumed."""
+    """Seconds from one saved state to the next, so that a killed run can be resumed."""
     seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
-    """Start of all randomness."""
+    """Seed of all randomness."""
 
     def __post_init__(self) -> None:
         Config.__post_init__(self)
@@ -77,7 +77,7 @@ class Training(Config, frozen=True, kw_only=True):
         return self.learning_rate or {"adamw": 0.005, "muon": 0.02, "sgd": 1.0}[self.optimiser]
 
     def total_steps(self, steps_per_epoch: int) -> int | None:
-        """The budget in steps, None when it is in minutes."""
+        """The budget in steps; None if it is in minutes."""
         if self.minutes is not None:
             return None
         return self.steps or max(1, math.ceil((self.epochs or 10) * steps_per_epoch))
@@ -102,7 +102,7 @@ class Training(Config, frozen=True, kw_only=True):
 
 
 def suited(defaults: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
-    """The settings that suit a task, without its own budget where one is given.
+    """The default settings of a task, without their budget if the user gives one.
 
     >>> suited({"epochs": 60, "learning_rate": 0.01}, {"minutes"})
     {'learning_rate': 0.01}

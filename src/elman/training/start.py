@@ -15,7 +15,7 @@ from elman.training.state import Progress, TrainState
 
 
 def start_state(task: Task, model: Any, settings: Training, rows: int) -> TrainState:
-    """The state before the first step, whose batches have so many rows; computed by one program."""
+    """The state before the first step, for batches of `rows` rows; one program computes it."""
     begun, memory, carry = _start(task, settings, rows, model)
     return TrainState(model=begun, optimiser=memory, carry=carry, best=model, progress=Progress())
 

@@ -1,7 +1,7 @@
-"""All that training knows between two steps: what a resumed run needs to go on bit for bit.
+"""The whole state of training between two steps, from which a resumed run continues bit for bit.
 
-Randomness and the place in the text are not stored: the key of a step is folded from the seed and the step's number,
-and the batch is the step's number within its epoch.
+The random state and the place in the data are not stored: the key of a step is folded from the seed and the step's
+number, and the batch is the step's number within its epoch.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stale_evaluations: int = 0
     best_step: int = 0
     best_objective: float | None = None
-    """The validation part's objective at the best step, None before the first evaluation."""
+    """The objective on the validation part at the best step; None before the first evaluation."""
 
 
 class TrainState(NamedTuple):
-    """Arrays and numbers between two steps."""
+    """The arrays and numbers of a training between two steps."""
 
     model: Any
     optimiser: Any
@@ -34,5 +34,5 @@ class TrainState(NamedTuple):
     progress: Progress
 
     def arrays(self) -> dict[str, Any]:
-        """The part that is arrays, by name."""
+        """The arrays of the state, by name, without the best model."""
         return {"model": self.model, "optimiser": self.optimiser, "carry": self.carry}

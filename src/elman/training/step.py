@@ -1,4 +1,4 @@
-"""One optimiser step, compiled; and the search for what made a step infinite."""
+"""One optimiser step, compiled; and the search for the cause of a step that is not finite."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from elman.tasks._task import Task
 
 
 class StepResult(NamedTuple):
-    """Measures of one step; where `finite` is False, nothing was changed."""
+    """The measures of one step; if `finite` is False, the step changed nothing."""
 
     total: Any
     """The loss summed over the batch, in nats."""
     count: Any
-    """The tokens or examples it is over."""
+    """The number of tokens or examples that the loss is summed over."""
     gradient_norm: Any
     finite: Any
 
 
 def make_step(task: Task, optimiser: optax.GradientTransformation) -> Callable:
-    """(model, optimiser state, carry, batch, is_first, key, rate, factors) -> (model, optimiser state, carry,
-    StepResult).
+    """Compiles the optimiser step: (model, optimiser state, carry, batch, is_first, key, rate, factors) -> (model,
+    optimiser state, carry, StepResult).
 
-    `is_first` starts the epoch's streams anew, inside the gradient, so that a learned start state is learned.
-    `factors` multiply the rate, one for each weight; None is 1 for all. A weight whose factor is 0 stays what it is,
-    and its gradient neither counts in the norm nor is remembered.
-    A step whose loss or gradient is not finite returns what it was given.
+    `is_first` resets the carry to the initial state, inside the gradient, so that a learned initial state is trained.
+    `factors` multiply the learning rate, one for each weight; None is 1 for all. A weight whose factor is 0 does not
+    change, and its gradient counts neither in the norm nor in the optimiser's state.
+    A step whose loss or gradient is not finite returns its inputs.
     """
 
     @partial(jax.jit, donate_argnums=(0, 1, 2))
@@ -59,7 +59,7 @@ def make_step(task: Task, optimiser: optax.GradientTransformation) -> Callable:
 
 
 def diagnose(task: Task, model: Any, carry: Any, batch: Any, is_first: bool, key: Any, step: int) -> NonFiniteError:
-    """The error for a step that was not finite, naming the first part that is to blame in the order of computation:
+    """The error for a step that was not finite. It names the first part that is not, in the order of computation:
     weights, activations, then gradients from the output back."""
     batch = jax.tree.map(jnp.asarray, batch)
     carry = jax.tree.map(jnp.asarray, task.init_carry(model, rows_of(batch))) if is_first else carry
@@ -85,7 +85,7 @@ def _mean_loss(task: Task, model: Any, carry: Any, batch: Any, is_first: Any, ke
 
 
 def rows_of(batch: Any) -> int:
-    """Sequences side by side."""
+    """The number of sequences in a batch."""
     return len(jax.tree.leaves(batch)[0])
 
 
