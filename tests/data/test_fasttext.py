@@ -92,7 +92,7 @@ OUTPUT = 1 + 16 + 8 * 4  # what follows the matrix
         (fasttext(WORDS, MATRIX, version=13, **PARTS), "version 13 of fastText's format; expected 12 at most"),
         (fasttext(WORDS, MATRIX, pruned=4, **PARTS), "a quantised model"),
         (fasttext(WORDS, MATRIX, quantised=1, **PARTS), "a quantised model"),
-        (fasttext([], MATRIX[:0]), "no words: it says it holds 0 words"),
+        (fasttext([], MATRIX[:0]), "no words: its head gives 0 words"),
         (fasttext(WORDS, MATRIX[:7], **PARTS), "damaged: expected a matrix of 28 x 4; got 7 x 4"),
         (fasttext(WORDS, MATRIX * np.inf, **PARTS), "the vector of 'the' holds a number that is infinite or none"),
     ],

@@ -29,7 +29,7 @@ def test_parts_are_told_by_names(names, parts):
 
 
 def test_a_file_that_tells_no_part_beside_others_is_named():
-    with pytest.raises(elman.DataError, match="extra.txt: its name tells neither train, validation"):
+    with pytest.raises(elman.DataError, match="extra.txt: its name says neither train, validation"):
         by_part(named("train.txt", "extra.txt"))
 
 

@@ -127,7 +127,7 @@ def test_rows_are_taken_together_on_request(read):
 
 def test_zones_are_refused_or_taken_to_utc(read):
     text = "ds,y\n2020-01-01T00:00+01:00,1\n2020-01-01T01:00+01:00,2\n"
-    with pytest.raises(DataError, match="line 2: '2020-01-01T00:00.01:00' says its time zone"):
+    with pytest.raises(DataError, match="line 2: '2020-01-01T00:00.01:00' names its time zone"):
         read(text)
     assert str(read(text, zone="UTC").histories[0].stamps[0]) == "2019-12-31T23:00:00"
 
@@ -148,7 +148,11 @@ def test_zones_are_refused_or_taken_to_utc(read):
         ("ds,y\n2020-01-01,\n2020-01-02,\n", {}, "line 2: no value of y in 'y'; leave the series out"),
         ("ds,load\n1,2\n", {"targets": ("laod",)}, "a.csv: no column 'laod'; did you mean 'load'"),
         ("ds,load\n1,2\n", {"time": "date"}, "a.csv: no column 'date'"),
-        ("unique_id,ds,load\na,1,2\n", {}, "a.csv: no column 'y'; .*say what to forecast, such as with --target load"),
+        (
+            "unique_id,ds,load\na,1,2\n",
+            {},
+            "a.csv: no column 'y'; .*name the column to forecast, such as with --target load",
+        ),
         ("ds\n1\n", {}, "a.csv: no column 'y'; there are ds"),
         ("ds,x,wind\n1,2,NW\n", {}, "line 2, wind: expected a number; got 'NW'; .* with --target"),
         ("unique_id,ds,y\n,1,2\n", {}, "line 2: unique_id is empty"),
@@ -186,7 +190,7 @@ def test_what_cannot_be_read_is_refused(text, columns, message, read):
 
 
 def test_a_column_is_one_thing(read):
-    with pytest.raises(ConfigError, match="column 'x' is named for two things"):
+    with pytest.raises(ConfigError, match="column 'x' is named for two roles"):
         read("ds,y,x\n1,2,3\n", past=("x",), future=("x",))
 
 

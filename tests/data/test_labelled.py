@@ -110,7 +110,7 @@ def test_other_columns_and_encodings(tmp_path):
         ({"a.tsv": "ham\tone\nspam\ttwo\n"}, r"without a head have to be in a \.txt file"),
         ({"a.csv": "text,label\none,x\n", "notes.txt": ""}, r"notes\.txt: no table"),
         ({"a/1": "one", "b.txt": "two"}, r"b\.txt: lies beside the folders of the classes"),
-        ({"train.txt": "a one", "extra.txt": "b two"}, r"extra\.txt: its name tells neither train"),
+        ({"train.txt": "a one", "extra.txt": "b two"}, r"extra\.txt: its name says neither train"),
         ({"x.a.txt": "one", "y.a.txt": "two", "x.a.md": "three"}, "these names do not tell classes apart"),
         ({"README.md": "about"}, "no file with data"),
         ({}, "no file in it"),

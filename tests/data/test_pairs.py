@@ -71,9 +71,9 @@ def test_a_table_that_cannot_be_read(tmp_path, text, message):
 
 def test_aligned_files_that_are_not(tmp_path):
     sources, targets = write(tmp_path / "a.en", "1\n2\n3\n4\n"), write(tmp_path / "a.fr", "1\n2\n")
-    with pytest.raises(DataError, match=r"a\.en, line 3: .*a\.fr has no such line: it ends 2 lines sooner"):
+    with pytest.raises(DataError, match=r"a\.en, line 3: .*a\.fr has no such line: it ends 2 lines earlier"):
         read_pairs(sources, targets)
-    with pytest.raises(DataError, match=r"a\.en, line 3: .*a\.fr has no such line: it ends 2 lines sooner"):
+    with pytest.raises(DataError, match=r"a\.en, line 3: .*a\.fr has no such line: it ends 2 lines earlier"):
         read_pairs(targets, sources)
     write(targets, "1\n\n3\n4\n")
     with pytest.raises(DataError, match=r"a\.en and .*a\.fr, line 2: the target of '2' is empty"):

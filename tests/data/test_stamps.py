@@ -62,8 +62,8 @@ def test_whole_numbers_count_unless_all_are_dates_of_eight_figures():
         (["2016-01-01 24:00"], "no such time"),
         (["20160230"], "no such time as '2016-02-30'"),
         (["2016-01-01 10:00:00.5"], "line 2: .* has a fraction of a second; number such rows with whole numbers"),
-        (["2016-01-01T10:00Z"], "line 2: .* says its time zone; .* take all to UTC with --zone UTC"),
-        (["2016-01-01T10:00+02:00", "2016-01-01T11:00"], "line 2: .* says its time zone and others say none"),
+        (["2016-01-01T10:00Z"], "line 2: .* names its time zone; .* convert all to UTC with --zone UTC"),
+        (["2016-01-01T10:00+02:00", "2016-01-01T11:00"], "line 2: .* names its time zone and others name none"),
     ],
 )
 def test_what_is_no_stamp_is_refused(texts, message):
@@ -182,7 +182,9 @@ def test_stamps_twice_or_out_of_order_are_refused():
 
 def test_uneven_stamps_are_refused():
     stamps = times("2016-07-01T00:00", "2016-07-01T01:00", "2016-07-01T02:05", "2016-07-01T03:00", "2016-07-01T04:00")
-    with pytest.raises(DataError, match="line 4: 2016-07-01 02:05:00 of 'a' lies on no step of 1h from 2016-07-01 on"):
+    with pytest.raises(
+        DataError, match="line 4: 2016-07-01 02:05:00 of 'a' is not a whole number of steps of 1h after 2016-07-01"
+    ):
         check_even(stamps, [f"line {n}" for n in range(2, 7)], Frequency.of([stamps]), name="a")
     months = times("2016-01-15", "2016-02-15", "2016-03-16", "2016-04-15")
     assert Frequency("month").first_off(months) == 2

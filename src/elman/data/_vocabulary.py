@@ -1,4 +1,4 @@
-"""What every vocabulary is: tokens, numbers, and the way from one to the other."""
+"""Base classes of vocabularies, which map tokens to ids and back."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from elman._errors import ConfigError, DataError
 from elman._types import Unknown
 
 LONGEST_WORD = 1 << 22
-"""Characters after which a text without spaces is cut all the same, to bound memory."""
+"""The number of characters after which even a text without spaces is cut, to bound memory."""
 
 
 class _AbstractStruct(msgspec.StructMeta, abc.ABCMeta):
-    """Structs with abstract methods."""
+    """The metaclass of structs with abstract methods."""
 
 
 class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_AbstractStruct):
-    """Tokens and their numbers."""
+    """The interface of vocabularies: tokens and their ids."""
 
     @property
     @abc.abstractmethod
     def unit(self) -> str:
-        """What one token is called: character, byte, word or subword."""
+        """The name of one token: character, byte, word or subword."""
 
     @property
     @abc.abstractmethod
     def size(self) -> int:
-        """How many ids there are; ids lie in [0, size)."""
+        """The number of ids, which lie in [0, size)."""
 
     @abc.abstractmethod
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
@@ -47,14 +47,14 @@ class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_Abstr
 
     @abc.abstractmethod
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
-        """The text of `ids`; never a broken character."""
+        """The text of `ids`, without broken characters."""
 
     @abc.abstractmethod
     def token(self, id: int) -> str:
-        """One token, readable."""
+        """A readable form of one token."""
 
     def stream(self) -> StreamDecoder:
-        """Decodes ids as they are produced."""
+        """A decoder for ids that arrive one by one."""
         return StreamDecoder(self)
 
 
@@ -71,13 +71,13 @@ class ByteVocabulary(Vocabulary, frozen=True):
 
 
 class WordVocabulary(Vocabulary, frozen=True):
-    """A table of words, most frequent first. Id 0 is padding, and 1 stands for every word that is not in it."""
+    """A vocabulary of words, most frequent first. Id 0 is padding, and 1 stands for every unknown word."""
 
     tokens: tuple[str, ...]
 
     @abc.abstractmethod
     def words_of(self, text: str) -> list[str]:
-        """The words of `text`, as the table has them."""
+        """The words of `text`, in the vocabulary's spelling."""
 
     @property
     def unit(self) -> str:
@@ -86,30 +86,30 @@ class WordVocabulary(Vocabulary, frozen=True):
 
     @property
     def size(self) -> int:
-        """Words, the unknown word and the padding."""
+        """The number of words, with the unknown word and the padding."""
         return len(self.tokens)
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of the words; a word that was not seen is `<unk>`, or left out with `unknown="skip"`."""
+        """The ids of the words; an unknown word is `<unk>`, or left out with `unknown="skip"`."""
         check_unknown(unknown)
         known = ids_of(self.tokens)
         ids = (known.get(word, 1) for word in self.words_of(text))
         return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
 
     def token(self, id: int) -> str:
-        """The word."""
+        """The word with this id."""
         return self.tokens[id]
 
 
 class StreamDecoder:
-    """Text from ids as they come; bytes of an unfinished character wait for the rest."""
+    """Decodes ids as they arrive; the bytes of an unfinished character wait for the rest."""
 
     def __init__(self, vocabulary: Vocabulary):
         self._vocabulary = vocabulary
         self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, ids: Iterable[SupportsIndex]) -> str:
-        """The text that `ids` complete.
+        """Takes the next ids and returns the text that they complete.
 
         >>> from elman.data import Bytes
         >>> decoder = Bytes().stream()
@@ -122,17 +122,17 @@ class StreamDecoder:
 
 
 def check_unknown(unknown: Unknown) -> None:
-    """Refuses what is no way to treat unknown tokens.
+    """Refuses an invalid way of treating unknown tokens.
 
     Raises:
-        ConfigError: names the ways.
+        ConfigError: another value than "error" or "skip".
     """
     if unknown not in ("error", "skip"):
         raise ConfigError(f"unknown: expected 'error' or 'skip'; got {unknown!r}")
 
 
 def whole_words(texts: Iterable[str]) -> Iterator[str]:
-    """The same text in pieces that end before a space or a line end, so that no word is cut in two.
+    """Cuts the text anew into pieces that end before a space or a line end, so that no word is cut in two.
 
     >>> list(whole_words(["the ca", "t sat"]))
     ['the', ' cat', ' sat']
@@ -150,13 +150,13 @@ def whole_words(texts: Iterable[str]) -> Iterator[str]:
 
 
 def most_frequent(counts: Counter[str], min_count: int) -> list[str]:
-    """The words that were seen `min_count` times or more, most frequent first, and of equals in order of letters.
+    """The words that appear `min_count` times or more, most frequent first, ties in alphabetical order.
 
     >>> most_frequent(Counter({"the": 2, "dog": 1, "cat": 1}), 1)
     ['the', 'cat', 'dog']
 
     Raises:
-        DataError: a `min_count` that leaves none.
+        DataError: a `min_count` that leaves no word.
     """
     kept = sorted((word for word, n in counts.items() if n >= min_count), key=lambda word: (-counts[word], word))
     if not kept and counts:
@@ -167,7 +167,7 @@ def most_frequent(counts: Counter[str], min_count: int) -> list[str]:
 
 @lru_cache(maxsize=32)
 def ids_of(tokens: tuple[str, ...]) -> dict[str, int]:
-    """The id of each token: its place.
+    """The id of each token, which is its position.
 
     >>> ids_of(("a", "b"))
     {'a': 0, 'b': 1}

@@ -1,4 +1,4 @@
-"""Examples split into parts: what every task's `read` returns."""
+"""Examples split into parts, as every task's `read` returns them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Example = TypeVar("Example")
 
 @runtime_checkable
 class AnyPart(Protocol):
-    """What every part has, whatever it holds."""
+    """The interface of every part of the data: a length and a digest."""
 
     def __len__(self) -> int: ...
 
     @property
     def digest(self) -> str:
-        """A hash of its content."""
+        """A hash of the part's content."""
         ...
 
 
@@ -34,13 +34,13 @@ P = TypeVar("P", bound=AnyPart, covariant=True)
 
 @dataclass(frozen=True)
 class Part(Generic[Example]):
-    """Some of the examples, and the codec that turns them into arrays."""
+    """The examples of one part, and the codec that encodes them as arrays."""
 
     name: str
     examples: tuple[Example, ...]
     codec: Any
     records_digest: str = ""
-    """The digest of the records that the examples were made from, where the examples hold less."""
+    """The digest of the records that the examples were made from, where examples hold less than their records."""
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -53,27 +53,27 @@ class Part(Generic[Example]):
 
 @dataclass(frozen=True)
 class Data(Generic[P]):
-    """What a task learns from, split into three parts."""
+    """The data of a task, split into three parts."""
 
     train: P
     validation: P
     test: P
     codec: Any
     source: str
-    """Its name in messages."""
+    """The name of the data in messages."""
     places: tuple[str, ...]
-    """Where it can be read again: absolute paths, or "-"; none for data in memory."""
+    """Absolute paths from which the data can be read again, or "-"; none for data in memory."""
     unit: str
-    """What one element of a part is called, such as "sentence"."""
+    """The name of one element of a part, such as "sentence"."""
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """Hashes of the parts and of the codec, in which the settings that shaped them show."""
+        """Hashes of the parts and of the codec, which depends on the settings that shaped them."""
         return Fingerprint(self.train.digest, self.validation.digest, self.test.digest, digest([self.codec]))
 
 
 class Parts(NamedTuple):
-    """Examples for each purpose."""
+    """Examples of the training, validation and test parts."""
 
     train: Sequence[Any]
     validation: Sequence[Any]
@@ -88,16 +88,16 @@ def split(
     seed: int = 0,
     by: Callable[[Any], Any] | None = None,
 ) -> Parts:
-    """Deals examples out at random, the same for the same seed.
+    """Splits examples at random into parts, the same for the same seed.
 
     Args:
-        examples: all there are.
-        validation, test: below 1 a share, from 1 on a count.
-        seed: start of the randomness.
-        by: gives an example's class; then every class is dealt out by the same shares.
+        examples: all examples.
+        validation, test: size of the part: below 1 a share, from 1 on a count.
+        seed: seed of the random numbers.
+        by: function that gives an example's class; with it, every class is split in the same shares.
 
     Raises:
-        DataError: nothing would be left to train on.
+        DataError: no example would be left to train on.
 
     >>> parts = split(range(10), validation=0.2, test=1)
     >>> [len(part) for part in parts], sorted(sum(parts, [])) == list(range(10))
@@ -125,10 +125,10 @@ def split(
 def completed(
     parts: Parts, *, validation: float, test: float, seed: int = 0, by: Callable[[Any], Any] | None = None
 ) -> Parts:
-    """The parts, of which those that are empty are split from the one to train on; see `split`.
+    """The parts, with empty ones split off the training part; see `split`.
 
     Raises:
-        DataError: nothing would be left to train on.
+        DataError: no example would be left to train on.
 
     >>> [len(part) for part in completed(Parts([1] * 10, [], [1] * 5), validation=0.2, test=0.2)]
     [8, 2, 5]

@@ -1,7 +1,7 @@
-"""fastText's binary format: vectors of words and of parts of words (Bojanowski et al., 2017).
+"""Reads fastText's binary format: vectors of words and of sub-words (Bojanowski et al., 2017).
 
 A word's vector is the mean of its own row and of the rows of its n-grams, taken from the word between < and >. n-grams
-share `bucket` rows by their hash, so that a word that was never seen has a vector as well.
+share `bucket` rows by their hash, so that a word outside the vocabulary has a vector as well.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from elman.data.vectors import BLOCK, Vectors
 
 MAGIC = struct.pack("<i", 793712314)
 NEWEST = 12
-"""Version of the format."""
+"""The newest version of the format that is read."""
 
 _HEADER = struct.Struct("<i 12i d 3i 2q")  # version, settings, threshold, entries, words, labels, tokens, pruned
 _SHAPE = struct.Struct("<2q")
@@ -33,22 +33,22 @@ _ROWS = 4096
 
 
 class _Layout(NamedTuple):
-    """What the head of a file says."""
+    """The sizes and places that the head of a file gives."""
 
     words: int
     width: int
     buckets: int
     shortest: int
     longest: int
-    """Characters of an n-gram."""
+    """The most characters of an n-gram; `shortest` is the fewest."""
     dictionary: int
-    """Where the dictionary begins."""
+    """The byte at which the dictionary begins."""
     matrix: int
-    """Where the numbers of the matrix begin."""
+    """The byte at which the numbers of the matrix begin."""
 
 
 class FastTextVectors(Vectors):
-    """The vectors of a fastText `.bin`. The dictionary is read through; of the matrix, the rows that are wanted."""
+    """The vectors of a fastText `.bin`. The dictionary is read whole, and the rows of the matrix on demand."""
 
     def __init__(self, path: Path):
         """Reads the head and the dictionary.
@@ -91,7 +91,7 @@ class FastTextVectors(Vectors):
         return {word: mean for word, mean in zip(words, means, strict=True) if mean.any()}
 
     def _means(self, words: Sequence[bytes], rows: Sequence[int]) -> Float32[np.ndarray, "vocab feature"]:
-        """Of each word's own row, where `rows` gives them, and the rows of its n-grams."""
+        """The mean of each word's n-gram rows and, where `rows` names it, of the word's own row."""
         layout = self._layout
         owners, grams = ngrams(words, layout.shortest, layout.longest, layout.buckets)
         owners = np.concatenate([np.arange(len(rows)), owners])
@@ -109,7 +109,7 @@ class FastTextVectors(Vectors):
         return means
 
     def _rows(self, file: BufferedReader, rows: Int[np.ndarray, " vocab"]) -> np.ndarray:
-        """Rows of the matrix, which ascend: mapped, or where the file is compressed, read on the way through it."""
+        """Reads rows of the matrix, in ascending order: by memory map, or in one pass through a compressed file."""
         width, begin = self.width, self._layout.matrix
         if not self._compressed:
             shape = (int(rows[-1]) + 1, width)
@@ -128,8 +128,8 @@ class FastTextVectors(Vectors):
 def ngrams(
     words: Sequence[bytes], shortest: int, longest: int, buckets: int
 ) -> tuple[Int[np.ndarray, " gram"], Int[np.ndarray, " gram"]]:
-    """The n-grams of `words` in UTF-8: for each, the number of its word and its hash modulo `buckets`. They are counted
-    in characters and hashed by bytes. A single < or > is none, and the end of a sentence has none.
+    """The n-grams of `words` in UTF-8: for each, the index of its word and its hash modulo `buckets`. Their lengths
+    count characters; their hashes are of bytes. A single < or > is no n-gram, and the end of a sentence has none.
 
     >>> owners, hashes = ngrams(["où".encode()], 3, 6, 1000)
     >>> len(hashes)  # <où  où>  <où>
@@ -156,13 +156,13 @@ def ngrams(
 
 
 def _is_edge(owner: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Whether a byte is the first or the last of its word."""
+    """The mask of bytes that are the first or the last of their word."""
     around = np.concatenate([[-1], owner, [-1]])
     return (around[places] != around[places + 1]) | (around[places + 2] != around[places + 1])
 
 
 def _fnv1a(content: np.ndarray, first: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """The 32-bit hash of content[first:end], for many at once. fastText takes its bytes for signed numbers."""
+    """The 32-bit FNV-1a hashes of many slices content[first:end]. fastText treats bytes as signed numbers."""
     signed = content.astype(np.int8).astype(np.int32).astype(np.uint32)
     hashes = np.full(len(first), 2166136261, np.uint32)
     for offset in range(int((end - first).max(initial=0))):
@@ -178,7 +178,7 @@ def _read(path: Path, file: BufferedReader) -> tuple[_Layout, Index]:
     if version > NEWEST:
         raise DataError(f"{path}: written in version {version} of fastText's format; expected {NEWEST} at most")
     if words < 1 or width < 1:
-        raise DataError(f"{path}: no words: it says it holds {words} words of {width} numbers")
+        raise DataError(f"{path}: no words: its head gives {words} words of {width} numbers")
     if pruned >= 0:
         raise _quantised(path)
     if version == 11 and kind == _SUPERVISED:
@@ -198,8 +198,8 @@ def _read(path: Path, file: BufferedReader) -> tuple[_Layout, Index]:
 
 
 def _entries(path: Path, file: BufferedReader, count: int) -> Iterator[bytes]:
-    """The words of the dictionary, where `file` stands: each ends with a zero, its count and its kind. Afterwards
-    `file` stands behind the last."""
+    """Reads the words of the dictionary from the position of `file` on: each ends with a zero, its count and its kind.
+    Afterwards `file` is positioned after the last."""
     buffer, at, begin = b"", 0, file.tell()
     for _ in range(count):
         while (end := buffer.find(b"\0", at)) < 0 or end + 10 > len(buffer):

@@ -1,4 +1,4 @@
-"""The columns of a table of time series: which are stamps, names, targets and covariates, and their rows by series."""
+"""Reads tables of time series: assigns roles to their columns and groups their rows by series."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from elman.data.stamps import Stamps, parse_stamps
 SERIES = "unique_id"
 TARGET = "y"
 TIMES = ("ds", "datetime", "date_time", "timestamp", "date", "time", "stamp", "day", "week", "month", "quarter", "year")
-"""Names by which a column of stamps is known, in any case, the first that is there."""
+"""Names of a column of stamps, in upper or lower case; the first that a table has is taken."""
 PARTS = ("year", "month", "day", "hour", "minute", "second")
-"""Columns that together are a stamp, where at least the first two are there."""
+"""Columns that together form a stamp, where at least the first two are present."""
 
 _MONTHS = frozenset(name.lower() for name in (*calendar.month_name[1:], *calendar.month_abbr[1:]))
 
 
 class SeriesColumns(NamedTuple):
-    """Which columns of a table are what."""
+    """The roles of the columns of a table of time series."""
 
     series: str = ""
-    """Tells which rows are of the same series; `unique_id` where there is such a column."""
+    """The column with the name of each row's series; by default `unique_id`, where there is such a column."""
     time: str = ""
-    """The stamps; a column that is called `ds`, `date` or the like, or `year`, `month`, ... together."""
+    """The column of stamps; by default one named `ds`, `date` or the like, or `year`, `month`, ... together."""
     targets: tuple[str, ...] = ()
-    """What to forecast; `y` where there is such a column, else each column of a wide table is a series of its own."""
+    """Columns to forecast; by default `y`, or without it each column of a wide table as a series of its own."""
     past: tuple[str, ...] = ()
     """Covariates that are known up to the present."""
     future: tuple[str, ...] = ()
@@ -44,14 +44,14 @@ class SeriesColumns(NamedTuple):
 
 @runtime_checkable
 class Columns(Protocol):
-    """A table in memory: a dictionary of columns, or a data frame."""
+    """The interface of a table in memory, such as a dictionary of columns or a data frame."""
 
     def __iter__(self) -> Iterator[Any]: ...
     def __getitem__(self, name: str, /) -> Any: ...
 
 
 class Names(NamedTuple):
-    """What the numbers of a row are, in this order."""
+    """The names of the numbers in a row, in this order."""
 
     targets: tuple[str, ...]
     past: tuple[str, ...]
@@ -60,14 +60,14 @@ class Names(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Rows by series, as they are written."""
+    """The rows of a table by series, before they are laid on even steps."""
 
     names: Names
     rows: tuple[Rows, ...]
 
 
 def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", encoding: str = "utf-8") -> Written:
-    r"""The rows of tables, by series.
+    r"""Reads the rows of tables, by series.
 
     >>> file = File("a.csv", ("a.csv",), b"date,HUFL,OT\n2016-07-01,5,30\n2016-07-02,6,27\n")
     >>> [(one.name, one.values.ravel().tolist()) for one in rows_of([file], SeriesColumns()).rows]
@@ -76,8 +76,8 @@ def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", en
     [('OT', [30.0, 27.0])]
 
     Raises:
-        DataError: a column that is not there, a field that is no number, a row without name or time, or no row.
-        ConfigError: a column that is two things.
+        DataError: a missing column, a field that is not a number, a row without name or time, or no row.
+        ConfigError: a column with two roles.
     """
     found: dict[str, list[Rows]] = {}
     names = []
@@ -94,15 +94,15 @@ def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", en
 
 
 def rows_in(frame: Columns, columns: SeriesColumns, *, zone: str = "") -> Written:
-    """The rows of a table in memory. What is None or not a number is missing.
+    """Reads the rows of a table in memory, by series. None and NaN are missing values.
 
     >>> found = rows_in({"ds": ["2016-07-01", "2016-07-02"], "y": [5, None]}, SeriesColumns())
     >>> found.rows[0].values.ravel().tolist()
     [5.0, nan]
 
     Raises:
-        DataError: as `rows_of`, or columns of different length; rows are counted from 1.
-        ConfigError: a column that is two things.
+        DataError: see `rows_of`; or columns of different length. Rows are counted from 1.
+        ConfigError: a column with two roles.
     """
     layout = _layout("the table", tuple(frame), columns)
     fields = {name: ["" if value is None else str(value) for value in frame[name]] for name in layout.columns}
@@ -117,12 +117,12 @@ def rows_in(frame: Columns, columns: SeriesColumns, *, zone: str = "") -> Writte
 
 
 class _Table(NamedTuple):
-    """The columns of one table that are wanted, as texts."""
+    """The columns of one table that have a role, as texts."""
 
     name: str
     columns: dict[str, list[str]]
     places: list[str]
-    """Where each row stands."""
+    """The file and line of each row, for messages."""
 
 
 class _Layout(NamedTuple):
@@ -132,7 +132,7 @@ class _Layout(NamedTuple):
     time: tuple[str, ...]
     names: Names
     channels: tuple[str, ...]
-    """Columns that are series of their own; none where the targets are those of one series."""
+    """Columns of a wide table that are series of their own; empty where the targets are columns of one series."""
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class _Layout(NamedTuple):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All that are wanted."""
+        """All columns that have a role."""
         return (*((self.series,) if self.series else ()), *self.time, *self.numbers)
 
 
@@ -156,7 +156,7 @@ def _layout(table_name: str, there: Sequence[str], columns: SeriesColumns) -> _L
     named = (series, *time, *columns.targets, *covariates)
     twice = next((name for name in named if name and named.count(name) > 1), None)
     if twice:
-        raise ConfigError(f"column {twice!r} is named for two things; expected each for one")
+        raise ConfigError(f"column {twice!r} is named for two roles; expected one for each column")
     targets, channels = columns.targets, ()
     if not targets and TARGET in there:
         targets = (TARGET,)
@@ -167,7 +167,7 @@ def _layout(table_name: str, there: Sequence[str], columns: SeriesColumns) -> _L
 
 
 def _time(there: Sequence[str]) -> tuple[str, ...]:
-    """The columns that are the stamps; none where the rows are counted."""
+    """The columns that form the stamps; none where the rows are only counted."""
     by_name = {name.lower(): name for name in reversed(there)}
     if "ds" not in by_name and {*PARTS[:2]} <= {*by_name}:
         last = next((n for n, part in enumerate(PARTS) if part not in by_name), len(PARTS))
@@ -178,8 +178,8 @@ def _time(there: Sequence[str]) -> tuple[str, ...]:
 def _check_wide(table_name: str, series: str, channels: Sequence[str], there: Sequence[str]) -> None:
     if series or not channels:
         raise DataError(
-            f"{table_name}: no column {TARGET!r}; there are {', '.join(there)}: say what to forecast, such as with "
-            f"--target {(channels or there)[-1]}"
+            f"{table_name}: no column {TARGET!r}; there are {', '.join(there)}: name the column to forecast, such as "
+            f"with --target {(channels or there)[-1]}"
         )
     if len(channels) == 12 and all(name.lower() in _MONTHS for name in channels):
         raise DataError(
@@ -189,7 +189,7 @@ def _check_wide(table_name: str, series: str, channels: Sequence[str], there: Se
 
 
 def _series(written: _Table, layout: _Layout, zone: str, *, own: str) -> Iterator[Rows]:
-    """The rows of each series of a table; `own` tells series without a name from those of other files."""
+    """The rows of each series of a table; `own` distinguishes unnamed series from those of other files."""
     places = written.places
     if not places:
         raise DataError(f"{written.name}: no row in it")
@@ -239,12 +239,12 @@ def _numbers(written: _Table, name: str, layout: _Layout) -> np.ndarray:
     except DataError as error:
         mend = "mend the row, or leave the field empty where the value is not known"
         if layout.channels:
-            mend += "; where the column is no series, say what to forecast, such as with --target"
+            mend += "; where the column is not a series, name the columns to forecast, such as with --target"
         raise DataError(f"{error}; {mend}") from None
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:
-    """Rows of one series from several files, one after the other."""
+    """Joins the rows of one series from several files, one after the other."""
     kinds = {part.stamps.dtype.kind for part in parts}
     if len(kinds) > 1:
         raise DataError(

@@ -1,4 +1,4 @@
-r"""Pairs of texts, such as a sentence and its translation or a word and its phones: three formats.
+r"""Reads pairs of texts, such as a sentence and its translation or a word and its phones, in three formats.
 
 | format | a line |
 |---|---|
@@ -6,7 +6,7 @@ r"""Pairs of texts, such as a sentence and its translation or a word and its pho
 | two aligned files | a source in one, its target on the same line of the other |
 | CMUdict | `word PH0 PH1 ...  # comment`, other pronunciations as `word(2)` (CMU Pronouncing Dictionary, `.dict`) |
 
-Lines with one source are one pair with several right answers, so that no source is in two parts of the data.
+Lines with the same source are one pair with several correct targets, so that no source is in two parts of the data.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ _STRESS = re.compile(r"\d+$")
 
 
 class Pair(NamedTuple):
-    """A source and its right answers, one or more."""
+    """A source and its correct targets, one or more."""
 
     source: str
     targets: tuple[str, ...]
 
 
 class Line(NamedTuple):
-    """What a line of a file says."""
+    """The source and the target of one line."""
 
     source: str
     target: str
 
 
 def read_pairs(*places: str | Path, stress: bool = True) -> list[Pair]:
-    """The pairs of a file, in its order, or of two aligned files; `.gz` and `.xz` are read too.
+    """Reads the pairs of one file, in its order, or of two aligned files; also compressed as `.gz` or `.xz`.
 
     Args:
         places: a TSV file, a pronouncing dictionary (its name ends in `.dict`), or a file of sources and one of
             targets; "-" is standard input.
-        stress: keep the stress marks of a dictionary's phones: `AH0`, not `AH`.
+        stress: keeps the stress marks of a dictionary's phones: `AH0`, not `AH`.
 
     Raises:
-        DataError: no such file, not text, no pairs, or a line without two sides, named by file and line.
+        DataError: a missing file, one that is not text or has no pairs, or a line without two sides, with its number.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +75,7 @@ def read_pairs(*places: str | Path, stress: bool = True) -> list[Pair]:
 
 
 def is_dictionary(name: str) -> bool:
-    """Whether a file of this name is a pronouncing dictionary.
+    """True for the name of a pronouncing dictionary.
 
     >>> is_dictionary("cmudict.dict.xz"), is_dictionary("words.tsv")
     (True, False)
@@ -84,7 +84,7 @@ def is_dictionary(name: str) -> bool:
 
 
 def grouped(lines: Iterable[Line]) -> list[Pair]:
-    """Lines with one source as one pair, in the order of their first appearance.
+    """Groups lines with the same source into one pair, in the order of their first appearance.
 
     >>> grouped([Line("a", "x"), Line("b", "y"), Line("a", "z"), Line("a", "x")])
     [Pair(source='a', targets=('x', 'z')), Pair(source='b', targets=('y',))]
@@ -96,10 +96,10 @@ def grouped(lines: Iterable[Line]) -> list[Pair]:
 
 
 def checked(line: Line, place: str) -> Line:
-    """`line`, whose sides must both hold something.
+    """The line, after a check that both of its sides are strings and not empty.
 
     Raises:
-        DataError: names `place`.
+        DataError: a side that is empty or not a string; names `place`.
     """
     for side, text, other in (("source", line.source, line.target), ("target", line.target, line.source)):
         if not isinstance(text, str):
@@ -130,7 +130,7 @@ def _aligned(sources: str | Path, targets: str | Path) -> Iterator[Line]:
             short, long = (sources, targets) if source is None else (targets, sources)
             surplus = 1 + sum(1 for _ in both)
             raise DataError(
-                f"{long}, line {number}: {short} has no such line: it ends {surplus:,} lines sooner; "
+                f"{long}, line {number}: {short} has no such line: it ends {surplus:,} lines earlier; "
                 "expected two files with as many lines"
             )
         if "\t" in source and "\t" in target:

@@ -1,7 +1,7 @@
-"""Stamps of the rows of a time series: written times or whole numbers, and the even steps between them.
+"""Parses the stamps of the rows of a time series, times or whole numbers, and infers the even steps between them.
 
-Times are those of one clock, to the second; whole numbers count steps. Eight figures that are all dates, 19580329, are
-dates; other whole numbers, such as years, count.
+Times are those of one clock, to the second; whole numbers count steps. A column of eight-digit numbers such as 19580329
+is one of dates; other whole numbers, such as years, count steps.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _WRITTEN = re.compile(r"(\d*)\s*([A-Za-z]+)")
 
 
 class Frequency(msgspec.Struct, frozen=True):
-    """The step from one row to the next: so many seconds, months, or whole numbers.
+    """The step from one row to the next, as a number of seconds, of months or of whole numbers.
 
     >>> hour = Frequency.parse("1h")
     >>> str(hour), hour.season, hour.after(np.datetime64("2016-07-01T23:00:00"), 2).tolist()
@@ -48,14 +48,14 @@ class Frequency(msgspec.Struct, frozen=True):
     unit: Literal["step", "second", "month"]
     count: int = 1
     month_end: bool = False
-    """Stamps are the last days of their months."""
+    """True where stamps are the last days of their months."""
 
     @classmethod
     def parse(cls, text: str) -> Frequency:
-        """What `15min`, `1h`, `d`, `2w`, `1mo`, `1q` and `1y` mean.
+        """Parses a step such as `15min`, `1h`, `d`, `2w`, `1mo`, `1q` or `1y`.
 
         Raises:
-            ConfigError: something else.
+            ConfigError: another text.
         """
         match = _WRITTEN.fullmatch(text.strip())
         count, unit = (int(match[1] or 1), match[2].lower()) if match else (0, "")
@@ -69,8 +69,7 @@ class Frequency(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, series: Iterable[Stamps]) -> Frequency:
-        """The step that these stamps, ascending, are taken in: the commonest one, or where not all stamps lie on such
-        steps the shortest one.
+        """The step of ascending stamps: the commonest one, or the shortest where not all stamps lie on such steps.
 
         Raises:
             DataError: no series has two stamps.
@@ -84,7 +83,7 @@ class Frequency(msgspec.Struct, frozen=True):
 
     @property
     def season(self) -> int:
-        """Steps of the shortest season that is usual for such data: a day of hours, a week of days, a year of weeks,
+        """The number of steps in the usual season of such data: a day for hours, a week for days, a year for weeks,
         months and quarters; 1 where there is none.
 
         >>> [Frequency.parse(text).season for text in ("15min", "1d", "1w", "1mo", "1q", "1y")]
@@ -102,7 +101,7 @@ class Frequency(msgspec.Struct, frozen=True):
         return self.from_first(stamp, count + 1)[1:]
 
     def from_first(self, stamp: Stamp, count: int) -> Stamps:
-        """`count` stamps, of which `stamp` is the first."""
+        """The `count` stamps that begin with `stamp`."""
         steps = np.arange(count, dtype=np.int64) * self.count
         if self.unit == "step":
             return np.asarray(stamp, np.int64) + steps
@@ -116,11 +115,11 @@ class Frequency(msgspec.Struct, frozen=True):
         return months.astype("datetime64[s]") + (first - month.astype("datetime64[s]"))
 
     def places(self, stamps: Stamps) -> np.ndarray:
-        """Which step each stamp is, counted from the first; only where `first_off` finds none."""
+        """The number of steps from the first stamp to each; valid only where `first_off` returns None."""
         return self._distances(stamps) // self.count
 
     def first_off(self, stamps: Stamps) -> int | None:
-        """The place of the first stamp that lies on no step, counted from the first stamp; None where all do."""
+        """The index of the first stamp that is not a whole number of steps after the first; None where all are."""
         places = self._distances(stamps)
         even = places % self.count == 0
         if self.unit == "month":
@@ -129,8 +128,8 @@ class Frequency(msgspec.Struct, frozen=True):
         return int(wrong[0]) if len(wrong) else None
 
     def floor(self, stamps: Stamps) -> Stamps:
-        """The step that each stamp lies in, by its beginning: hours begin at midnight, weeks on Mondays, months on the
-        first, years in January."""
+        """The beginning of the step that each stamp lies in: steps of hours count from midnight, weeks begin on
+        Mondays, months on the first, and years in January."""
         if self.unit == "step":
             return stamps // self.count * self.count
         if self.unit == "month":
@@ -154,16 +153,16 @@ class Frequency(msgspec.Struct, frozen=True):
 
 
 def parse_stamps(texts: Sequence[str], places: Sequence[str], *, zone: str = "") -> Stamps:
-    """What is written in a column of stamps. Times are ISO 8601, with slashes too: 1749-01, 2016-07-01 00:00, 2016Q3.
+    """Parses a column of stamps. Times are ISO 8601, also with slashes: 1749-01, 2016-07-01 00:00, 2016Q3.
 
     Args:
-        texts: the fields.
-        places: where each stands, for messages.
-        zone: of stamps that do not say theirs, such as Europe/Berlin; with it, all become UTC.
+        texts: the fields of the column.
+        places: the file and line of each field, for messages.
+        zone: time zone of stamps that name none, such as Europe/Berlin; with it, all become UTC.
 
     Raises:
-        DataError: what is neither a time nor a whole number, a day that there is not, and, without `zone`, a stamp
-            that says its time zone.
+        DataError: a text that is neither a time nor a whole number, a date that does not exist, or, without `zone`, a
+            stamp that names its time zone.
         ConfigError: a zone that Python does not know.
 
     >>> parse_stamps(["1749-01", "1749-02"], ["line 2", "line 3"]).tolist()
@@ -173,7 +172,7 @@ def parse_stamps(texts: Sequence[str], places: Sequence[str], *, zone: str = "")
     """
     firsts: dict[str, int] = {}
     order = [firsts.setdefault(text.strip(), len(firsts)) for text in texts]
-    if len(firsts) < len(texts):  # series beside each other have the same stamps: each is read once
+    if len(firsts) < len(texts):  # parallel series repeat their stamps: each is parsed once
         place_of = dict(zip(reversed(order), reversed(places), strict=True))
         return parse_stamps([*firsts], [place_of[number] for number in range(len(firsts))], zone=zone)[order]
     texts = [*firsts]
@@ -191,12 +190,12 @@ def parse_stamps(texts: Sequence[str], places: Sequence[str], *, zone: str = "")
 
 
 def check_ascending(stamps: Stamps, places: Sequence[str], *, name: str) -> None:
-    """Refuses stamps of one series that come twice or out of order.
+    """Refuses stamps of one series that are repeated or out of order.
 
     >>> check_ascending(np.array([1, 2, 4]), ["line 2", "line 3", "line 4"], name="a")
 
     Raises:
-        DataError: names both places and the mend.
+        DataError: a repeated stamp or one out of order, with its place.
     """
     wrong = np.flatnonzero(stamps[1:] <= stamps[:-1])
     if not len(wrong):
@@ -220,19 +219,19 @@ def check_even(stamps: Stamps, places: Sequence[str], frequency: Frequency, *, n
     >>> check_even(np.array(["2016-07-01T00", "2016-07-01T03"], "datetime64[s]"), ["line 2", "line 3"], hour, name="a")
 
     Raises:
-        DataError: names the place and the mend.
+        DataError: a stamp between the steps, with its place.
     """
     at = frequency.first_off(stamps)
     if at is not None:
         raise DataError(
-            f"{places[at]}: {show(stamps[at])} of {name!r} lies on no step of {frequency} from "
-            f"{show(stamps[0])} on; expected even steps: mend the stamp, or take means over even steps with --resample "
-            f"{frequency if frequency.unit != 'step' else 'and the step, such as 1h'}"
+            f"{places[at]}: {show(stamps[at])} of {name!r} is not a whole number of steps of {frequency} "
+            f"after {show(stamps[0])}; expected even steps: mend the stamp, or take means over even steps "
+            f"with --resample {frequency if frequency.unit != 'step' else 'and the step, such as 1h'}"
         )
 
 
 def show(stamp: Stamp) -> str:
-    """A stamp as people write it: without a time of day at midnight.
+    """A stamp as text, without the time of day at midnight.
 
     >>> show(np.datetime64("2016-07-01T05:00:00")), show(np.datetime64("2016-07-01T00:00:00")), show(np.int64(7))
     ('2016-07-01 05:00:00', '2016-07-01', '7')
@@ -243,7 +242,7 @@ def show(stamp: Stamp) -> str:
 
 
 class _Written(NamedTuple):
-    """A time as it is written; the offset in seconds from UTC, where it says one."""
+    """The fields of a time as written, with its offset from UTC in seconds; None where it has none."""
 
     year: int
     month: int
@@ -304,9 +303,9 @@ def _seconds(written: Sequence[_Written]) -> Stamps:
 def _check_no_zone(written: Sequence[_Written], texts: Sequence[str], places: Sequence[str]) -> None:
     for time, text, place in zip(written, texts, places, strict=True):
         if time.offset is not None:
-            some = " and others say none" if any(other.offset is None for other in written) else ""
+            some = " and others name none" if any(other.offset is None for other in written) else ""
             raise DataError(
-                f"{place}: {text!r} says its time zone{some}; expected times of one clock: take all to UTC with "
+                f"{place}: {text!r} names its time zone{some}; expected times of one clock: convert all to UTC with "
                 "--zone UTC, or write them without"
             )
 
@@ -339,14 +338,14 @@ def _local_offset(time: _Written, zone: tzinfo, text: str, place: str, name: str
     if offset != late:
         what = "comes twice" if offset > late else "does not exist"
         raise DataError(
-            f"{place}: {text!r} {what} in {name}, where the clock changes; expected times that say their distance "
+            f"{place}: {text!r} {what} in {name}, where the clock changes; expected times with their offset "
             "from UTC, such as +02:00, or times in UTC"
         )
     return int(offset.total_seconds())
 
 
 def _candidates(series: Sequence[Stamps]) -> list[Frequency]:
-    """Steps that may be theirs, the likeliest first."""
+    """The possible steps of the series, likeliest first."""
     whole = not np.issubdtype(series[0].dtype, np.datetime64)
     seconds = np.concatenate([np.diff(stamps).astype(np.int64) for stamps in series])
     found = []
@@ -365,13 +364,13 @@ def _commonest_and_least(steps: np.ndarray) -> list[int]:
 
 
 def _late(stamps: Stamps) -> np.ndarray:
-    """Whether each stamp is as late in its month as the first, which every month has room for."""
+    """The mask of stamps as late in their month as the first stamp is, provided every month is so long."""
     late = stamps - stamps.astype("datetime64[M]").astype("datetime64[s]")
     return (late == late[:1]) & (late < np.timedelta64(28, "D"))
 
 
 def _days(stamps: Stamps) -> Stamps:
-    """The stamps by the first's time of day, without it."""
+    """The stamps minus the first stamp's time of day."""
     return stamps - (stamps[:1] - stamps[:1].astype("datetime64[D]").astype("datetime64[s]"))
 
 

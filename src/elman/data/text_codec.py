@@ -1,5 +1,5 @@
-"""From a text to numbers for a network that answers with a class, and the classes; saved with the model, so that a text
-is read in use as it was in training.
+"""Encodes texts for a network that classifies them, and names the classes. The codec is saved with the model, so that
+texts are read in use as they were in training.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from elman.data.vocabulary import Bytes, Characters, Subwords, Words
 from elman.data.words import Lexicon, split_sentences, split_words
 
 Pieces = Literal["none", "words", "sentences"]
-"""What a text is cut into, for a network that reads each piece by itself first."""
+"""Ways of cutting a text into pieces, for a network that first reads each piece by itself."""
 
 LONGEST_PIECE = {"words": 24, "sentences": 64}
-"""Tokens of a piece; a longer one is cut into several."""
+"""The most tokens of a piece; a longer piece is cut into several."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """How texts are read."""
+    """Settings by which texts are read."""
 
     vocabulary: VocabularyKind = "words"
     vocabulary_size: int = 8000
-    """Sub-words to learn."""
+    """Size of a vocabulary of sub-words."""
     pieces: Pieces = "none"
     lower: bool = True
-    """Capitals are not kept."""
+    """Texts are lower-cased."""
     min_count: int = 1
-    """Words seen less often in training are `<unk>`."""
+    """Words that appear less often in training are `<unk>`."""
     max_length: int = 1024
-    """Tokens that are read of a text; the rest is left out."""
+    """The most tokens that are read of a text; the rest is left out."""
 
     def normal(self, text: str) -> str:
-        """The text, lower-cased where capitals are not kept."""
+        """The text, lower-cased where `lower` is True."""
         return text.lower() if self.lower else text
 
     def cut(self, text: str) -> list[str]:
@@ -54,14 +54,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EncodedText(NamedTuple):
-    """A text as ids, piece by piece (one, where texts are not cut), and the place of its class."""
+    """The ids of a text, piece by piece (one piece where texts are not cut), and the index of its class."""
 
     pieces: tuple[Integer[np.ndarray, " _"], ...]
     label: int
 
 
 class TextCodec(msgspec.Struct, frozen=True, tag="text"):
-    """A vocabulary, how texts are read with it, and the names of the classes.
+    """Encodes texts as ids: a vocabulary, the settings by which texts are read, and the names of the classes.
 
     >>> codec = TextCodec.of(["good film", "bad film"], labels=("neg", "pos"), reading=Reading())
     >>> [ids.tolist() for ids in codec.encode("A good film!")]
@@ -78,7 +78,7 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
     def of(
         cls, texts: Iterable[str], *, labels: Sequence[str], reading: Reading, more: Iterable[str] = ()
     ) -> TextCodec:
-        """The codec of texts to train on; `more` words are kept besides.
+        """The codec of training texts; the vocabulary also keeps the words of `more`.
 
         Raises:
             DataError: a `min_count` that leaves no word.
@@ -93,22 +93,22 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
 
     @property
     def unknown(self) -> int:
-        """The id that stands for what is not known."""
+        """The id of unknown tokens."""
         return 1 if isinstance(self.vocabulary, Lexicon | Words) else 0
 
     def encode(self, text: str) -> tuple[Integer[np.ndarray, " _"], ...]:
-        """The ids of a text, piece by piece, never without a piece. Characters that were not seen are left out."""
+        """The ids of a text, piece by piece; at least one piece. Characters outside the vocabulary are left out."""
         skip = "error" if isinstance(self.vocabulary, Lexicon | Words) else "skip"
         normal = self.reading.normal
         pieces = [self.vocabulary.encode(normal(piece), unknown=skip) for piece in self.reading.cut(text)]
         return tuple(_shortened(pieces, self.reading)) or (np.zeros(0, np.int32),)
 
     def size(self, text: EncodedText) -> int:
-        """What tells texts of like length: pieces, or ids where texts are not in pieces."""
+        """The length by which texts are batched: the number of pieces, or of ids where texts are not cut."""
         return len(text.pieces[0]) if self.reading.pieces == "none" else len(text.pieces)
 
     def inputs(self, texts: Sequence[EncodedText], *, rows: int, length: int) -> Inputs:
-        """Texts of size `length` at most as arrays of `rows` rows."""
+        """Texts, whose `size` is at most `length`, as padded arrays of `rows` rows."""
         if self.reading.pieces == "none":
             return Inputs(*pad([text.pieces[0] for text in texts], rows=rows, length=length), None)
         longest = padded(max(len(piece) for text in texts for piece in text.pieces))
@@ -120,7 +120,7 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         return Inputs(values, outer, inner)
 
     def trial(self, random: np.random.Generator) -> EncodedText:
-        """Some text of random ids, to check a model by."""
+        """A text of random ids, with which a model can be checked."""
         lengths = random.integers(1, 20, 1 if self.reading.pieces == "none" else random.integers(1, 8))
         return EncodedText(tuple(random.integers(0, self.vocabulary.size, n).astype(np.int32) for n in lengths), 0)
 
@@ -138,7 +138,7 @@ def _vocabulary(texts: Iterable[str], reading: Reading, more: Iterable[str]) -> 
 
 
 def _shortened(pieces: Iterable[Integer[np.ndarray, " _"]], reading: Reading) -> Iterator[Integer[np.ndarray, " _"]]:
-    """Pieces without empty ones, none longer than it may be, and together no longer than a text may be."""
+    """The pieces without empty ones, cut to the longest piece that is allowed, and in all to the longest text."""
     left, longest = reading.max_length, LONGEST_PIECE.get(reading.pieces, reading.max_length)
     for ids in pieces:
         ids = ids[:left]

@@ -1,7 +1,7 @@
-"""Vectors of words: neighbours, analogies, and how a vocabulary is matched with them.
+"""Word vectors: neighbours, analogies, and the vectors of a vocabulary.
 
-The vectors of a file are read as they are wanted (`open_vectors`), so that a file may be larger than the memory;
-`WordVectors` holds them.
+The vectors of a file are read on demand (`open_vectors`), so that a file may be larger than memory; `WordVectors` holds
+them in memory.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ BLOCK = 4096
 """Words handled at a time."""
 
 WAYS = ("as spelt", "in lower case", "from sub-words")
-"""How a vocabulary's word gets its vector, in order of preference."""
+"""The ways in which a word of a vocabulary gets its vector, in order of preference."""
 
 SPELLINGS = 50_000
-"""Most frequent words among which the nearest spelling of an unknown one is looked for."""
+"""Number of the most frequent words among which the nearest spelling of an unknown one is searched for."""
 
 
 class Neighbour(NamedTuple):
-    """A word and its similarity, -1 to 1."""
+    """A word and its cosine similarity, from -1 to 1."""
 
     word: str
     cosine: float
 
 
 class Vectors(abc.ABC):
-    """A vector for each of many words, the most frequent first in most files."""
+    """Word vectors, most frequent word first in most files."""
 
     def __init__(self, name: str, width: int):
         self.name, self.width = name, width
 
     @abc.abstractmethod
     def __len__(self) -> int:
-        """How many words there are."""
+        """The number of words."""
 
     @abc.abstractmethod
     def words(self) -> Iterator[str]:
@@ -55,14 +55,14 @@ class Vectors(abc.ABC):
 
     @abc.abstractmethod
     def select(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
-        """The vectors of those of `words` that are here, spelt just so."""
+        """The vectors of those of `words` that have one in exactly this spelling."""
 
     @abc.abstractmethod
     def compose(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
-        """Vectors made of parts of `words`, for the words that have such parts; none where vectors have no parts."""
+        """Vectors composed from sub-words of `words`, for the words with known sub-words; none without sub-words."""
 
     def vector(self, word: str) -> Float32[np.ndarray, " feature"]:
-        """The vector of `word`, or one made of its parts where these vectors have parts.
+        """The vector of `word`, or one composed from its sub-words where there are vectors of sub-words.
 
         Raises:
             DataError: an unknown word; names the nearest spelling.
@@ -70,7 +70,7 @@ class Vectors(abc.ABC):
         return self._vectors([word])[0]
 
     def neighbours(self, word: str, count: int = 10) -> list[Neighbour]:
-        """The `count` words whose vectors point most nearly where that of `word` points, nearest first.
+        """The `count` words whose vectors have the greatest cosine similarity to that of `word`, nearest first.
 
         Raises:
             DataError: an unknown word.
@@ -78,8 +78,8 @@ class Vectors(abc.ABC):
         return self._nearest(_unit(self.vector(word)), count, leave_out={word})
 
     def analogy(self, a: str, b: str, c: str, count: int = 1) -> list[Neighbour]:
-        """The words that are to `c` as `b` is to `a`: nearest to b - a + c of unit vectors, the three left out
-        (Mikolov et al., 2013).
+        """The words that are to `c` as `b` is to `a`: those nearest to b - a + c, of unit vectors, except the three
+        themselves (Mikolov et al., 2013).
 
         >>> words = WordVectors("toy", ["man", "king", "woman", "queen"], np.array([[1, 0], [1, 2], [0, 1], [0, 3]]))
         >>> words.analogy("man", "king", "woman")[0].word
@@ -121,10 +121,10 @@ class WordVectors(Vectors):
     """
 
     def __init__(self, name: str, words: Sequence[str], matrix: Float[np.ndarray, "vocab feature"] | np.ndarray):
-        """`matrix` has one row a word.
+        """Holds `matrix`, which has one row for each word.
 
         Raises:
-            DataError: another number of rows than words.
+            DataError: the number of rows is not that of words.
         """
         if len(words) != len(matrix):
             raise DataError(f"{name}: expected one vector a word; got {len(words)} words and {len(matrix)} vectors")
@@ -151,7 +151,7 @@ class WordVectors(Vectors):
 
 @dataclass(frozen=True)
 class Matched:
-    """Vectors for a list of words, one row a word, and how they were found.
+    """Vectors for a list of words, one row for each, and the way in which each was found.
 
     >>> toy = WordVectors("toy", ["cat"], np.ones((1, 2)))
     >>> print(match(toy, ["cat", "Cat", "dog"]))
@@ -159,13 +159,13 @@ class Matched:
     """
 
     matrix: Float32[np.ndarray, "vocab feature"]
-    """Zero where there is none."""
+    """The vectors; zeros for a word without one."""
     ways: Integer[np.ndarray, " vocab"]
-    """How each was found: a place in `WAYS`, -1 where there is none."""
+    """The way in which each was found, as an index into `WAYS`; -1 for a word without a vector."""
 
     @property
     def found(self) -> Bool[np.ndarray, " vocab"]:
-        """Which words have a vector."""
+        """The mask of words that have a vector."""
         return self.ways >= 0
 
     @property
@@ -174,7 +174,7 @@ class Matched:
         return float(self.found.mean()) if len(self.ways) else 0.0
 
     def first(self, count: int) -> Matched:
-        """The same of the first words."""
+        """The vectors of the first `count` words."""
         return Matched(self.matrix[:count], self.ways[:count])
 
     def __str__(self) -> str:
@@ -184,7 +184,7 @@ class Matched:
 
 
 def match(vectors: Vectors, words: Sequence[str]) -> Matched:
-    """The vectors of `words`: as spelt, else of the word in lower case, else made of its parts. The file is read once.
+    """Finds the vectors of `words`: as spelt, else in lower case, else composed from sub-words. Reads a file once.
 
     >>> toy = WordVectors("toy", ["cat"], np.ones((1, 2)))
     >>> match(toy, ["Cat", "dog"]).matrix.tolist()
@@ -192,10 +192,10 @@ def match(vectors: Vectors, words: Sequence[str]) -> Matched:
     """
     here = vectors.select({*words, *(word.lower() for word in words)})
     missing = [word for word in dict.fromkeys(words) if word not in here and word.lower() not in here]
-    made = vectors.compose(word for word in missing if word)
+    composed = vectors.compose(word for word in missing if word)
     matrix, ways = np.zeros((len(words), vectors.width), np.float32), np.full(len(words), -1)
     for row, word in enumerate(words):
-        for way, (source, key) in enumerate(((here, word), (here, word.lower()), (made, word))):
+        for way, (source, key) in enumerate(((here, word), (here, word.lower()), (composed, word))):
             if key in source:
                 matrix[row], ways[row] = source[key], way
                 break
@@ -208,7 +208,8 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 
 def _nearest_spelling(word: str, known: Sequence[str]) -> str:
-    """As `nearest`, but the words are many: only those of about its length that begin alike are compared."""
+    """The hint at the nearest spelling, as of `nearest`. Since `known` is long, it first compares only words of about
+    the same length and with the same first letter."""
     alike = [other for other in known if abs(len(other) - len(word)) <= 2 and other[:1].lower() == word[:1].lower()]
     close = difflib.get_close_matches(word.lower(), alike, n=1) or difflib.get_close_matches(word.lower(), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
