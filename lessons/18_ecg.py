@@ -1,14 +1,14 @@
 # %% [markdown]
 # # The ECG: Q, R and S
 #
-# An ECG is the voltage that the heart makes on the skin. At each beat there is a steep zigzag in it, the QRS complex: Q
-# goes down, R up, S down. It should take 0.06 to 0.1 s; a longer one may mean that something is wrong. To measure it,
-# one has to find Q, R and S in each beat. Here that is tried with windows of one size, whose limits are measured; then
-# with a network that reads sample after sample; and last on the ECG of a real heart.
+# An ECG is the voltage that the heart produces on the skin. Each beat has a steep zigzag, the QRS complex: Q goes down,
+# R up, S down. It should take 0.06 to 0.1 s; a longer one may be a sign of disease. To measure it, one has to find Q, R
+# and S in each beat. We try this with windows of fixed size, and measure where they fail; then with a network that
+# reads sample after sample; and last on the ECG of a real heart.
 #
-# elman is no medical device, and this lesson is no way to judge anyone's health.
+# elman is not a medical device; do not use this lesson to judge anyone's health.
 #
-# **You need** to know what a recurrent network is (lesson 14), and an answer for each input (lesson 20).
+# **You need** to know what a recurrent network is (lesson 14), and how it gives an output at each step (lesson 20).
 
 # %%
 from itertools import pairwise
@@ -31,10 +31,10 @@ from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
 
 # %% [markdown]
-# ## An ECG of which all is known
+# ## A generated ECG
 #
-# `generate_ecg` adds a bell curve for each of P, Q, R, S and T, at each beat of a heart whose rhythm sways. So the true
-# times are known, and we can have a heart that beats faster, and complexes that are wider, as we like.
+# `generate_ecg` adds a bell curve for each of P, Q, R, S and T, at each beat of a slightly irregular rhythm. So the
+# true times are known, and we can choose the heart rate and the width of the complexes.
 
 # %%
 RATE = 250  # samples a second: 4 ms
@@ -60,12 +60,12 @@ for (q, r, s), wave in zip(points[:3], [wave for wave in first.strip.waves if wa
     print(f"R at {r / RATE:.2f} s: from Q to S {1000 * (s - q) / RATE:.0f} ms, the whole complex {whole:.0f} ms")
 
 # %% [markdown]
-# Two ways to measure: from the lowest point of Q to that of S, or from where Q begins to where S ends. The limits of
-# 0.06 and 0.1 s are for the second. Who counts from point to point, as the slides do, and compares with these limits,
-# calls these normal complexes too short.
+# There are two ways to measure: from the lowest point of Q to that of S, or from the onset of Q to the end of S. The
+# limits of 0.06 and 0.1 s are for the second. The slides measure from point to point, and so would call these normal
+# complexes too short.
 #
-# All detectors learn from the same ECGs: hearts at rest, of 50 to 75 beats a minute, and complexes of 0.8 to 2 times
-# the usual width.
+# All detectors train on the same ECGs: hearts at rest, of 50 to 75 beats a minute, with complexes of 0.8 to 2 times the
+# usual width.
 
 # %%
 SECONDS = pace(full=10.0, short=4.0)
@@ -97,9 +97,9 @@ def size_of(model):
 # %% [markdown]
 # ## A window
 #
-# The first idea: cut a second out of the ECG, and let a network say at which of its samples Q, R and S are, or that
-# there is none. It has an input for each sample of the window, and so weights of its own for each place in it. One
-# detector learns from windows with the beat in the middle, as they would be cut by hand; another from windows that
+# The first idea is to cut a second out of the ECG, and let a network predict at which of its samples Q, R and S are, or
+# that there is none. It has an input for each sample of the window, and so separate weights for each position in it.
+# One detector trains on windows with the beat in the middle, as one would cut them by hand; another on windows that
 # begin anywhere.
 
 # %%
@@ -112,7 +112,7 @@ def new_window_detector(seed, width=WINDOW, units=64):
 
 
 def window_scores(model, windows):
-    """For each of Q, R and S the scores of all places, the last of which is "none": (windows, 3, places + 1)."""
+    """The logits of all places for each of Q, R and S, the last place being "none": (windows, 3, places + 1)."""
     hidden = jax.nn.relu(model["hidden"](windows - windows.mean(axis=1, keepdims=True)))
     return model["output"](hidden).reshape(len(windows), 3, -1)
 
@@ -122,7 +122,7 @@ def window_loss(model, windows, places):
 
 
 def cut(signal, marks, begin, width=WINDOW):
-    """A window, and where Q, R and S are in it; of two beats the first that is whole."""
+    """A window, and the places of Q, R and S of its first whole beat, or `width` where there is none."""
     inside = marks[(marks[:, 0] >= begin) & (marks[:, 2] < begin + width)]
     places = inside[0] - begin if len(inside) else np.full(3, width)
     return signal[begin : begin + width], places
@@ -157,7 +157,7 @@ def window_answers(model, windows):
 
 
 def by_windows(model, signal, begins, width=WINDOW):
-    """Q, R and S of each window in which all three are found, in samples of the signal."""
+    """The samples of Q, R and S of each window in which all three are found."""
     windows = np.stack([signal[begin : begin + width] for begin in begins])
     found = np.asarray(window_answers(model, windows))
     whole = (found < width).all(axis=1)
@@ -165,8 +165,8 @@ def by_windows(model, signal, begins, width=WINDOW):
 
 
 # %% [markdown]
-# A beat counts as found where Q, R and S all lie within 12 ms of the truth. How many are, when the beat is not in the
-# middle of the window?
+# A beat counts as found where Q, R and S all lie within 12 ms of the truth. How many are found when the beat is not in
+# the middle of the window?
 
 # %%
 NEAR = 3  # samples: 12 ms
@@ -202,13 +202,13 @@ for name, shares in by_move.items():
     print(f"{name:<22}" + "".join(f"{share:>6.0%}" for share in shares))
 
 # %% [markdown]
-# Learnt in the middle, it knows Q, R and S at one place, and nowhere else. Learnt anywhere, it had to learn them anew
-# for each place, and still loses those that the edge cuts.
+# The detector trained on centred beats finds Q, R and S there and nowhere else. The one trained on beats anywhere had
+# to learn them separately for each position, and still misses those cut by the edge.
 #
 # ## A faster heart
 #
-# To read a whole ECG, windows are laid side by side. When the heart beats faster than once a second, two beats are in a
-# window, and it has one answer. So, a smaller window? Then more beats are cut.
+# To read a whole ECG, windows are placed side by side. When the heart beats faster than once a second, a window holds
+# two beats, but gives one answer. A smaller window cuts more beats.
 
 # %%
 SMALL = 100
@@ -231,7 +231,7 @@ faster = {
 
 
 def shares_of(read, cases):
-    """For each case the share of beats that `read(signal)` finds."""
+    """The share of beats that `read(signal)` finds, for each case."""
     return [
         float(np.mean([share_found(truth, read(made.strip.signal)) for made, truth in ecgs])) for ecgs in cases.values()
     ]
@@ -245,16 +245,16 @@ by_rate = {
 # %% [markdown]
 # ## A window that slides
 #
-# What is cut at one edge is whole a few samples later: let the window go on sample by sample, with the same weights,
-# and say only whether Q, R or S is in its middle. That is a convolution, and place and rate are no matter any more.
-# What remains is its size: it sees no farther. Three sizes, each learnt from the same ECGs.
+# A beat cut by one edge is whole a few samples later. So let the window slide sample by sample, with the same weights,
+# and predict only whether Q, R or S is in its middle. That is a convolution; position and heart rate no longer matter.
+# Its size still does: it sees no further. We train three sizes on the same ECGs.
 
 # %%
 POINTS = "QRS"
 
 
 def labels_of(length, marks):
-    """For each sample 1, 2 or 3 where Q, R or S is, or beside it; 0 elsewhere."""
+    """The label of each sample: 1, 2 or 3 at Q, R or S and the samples beside it, 0 elsewhere."""
     labels = np.zeros(length, np.int32)
     for triple in marks:
         for number, at in enumerate(triple, start=1):
@@ -262,14 +262,14 @@ def labels_of(length, marks):
     return labels
 
 
-PIECE = 500  # two seconds: many short pieces teach faster than few long ones
+PIECE = 500  # two seconds: training on many short pieces is faster than on few long ones
 labels = np.stack([labels_of(signals.shape[1], own) for own in marks]).reshape(-1, PIECE)
 pieces = signals.reshape(-1, PIECE)
 schedule = {"epochs": pace(full=25, short=20), "batch_size": pace(full=20, short=5), "rate": 0.01}
 
 
 def features_of(signals):
-    """The voltage, and how it changes from sample to sample: (ECGs, time, 2)."""
+    """The voltage, and its change from sample to sample: (ECGs, time, 2)."""
     return jnp.stack([signals, 10 * jnp.diff(signals, axis=1, prepend=signals[:, :1])], axis=-1)
 
 
@@ -288,8 +288,7 @@ def sliding_loss(model, signals, labels):
 
 
 def triples(labels):
-    """Q, R and S of each beat from a label for each sample: the middles of runs of 2, and of the runs of 1 and of 3
-    beside them."""
+    """The samples of Q, R and S of each beat, the middles of consecutive runs of the labels 1, 2 and 3."""
     changes = np.flatnonzero(np.diff(labels, prepend=0, append=0))
     runs = [(labels[first], (first + after - 1) // 2) for first, after in pairwise(changes) if labels[first]]
     threes = zip(runs[:-2], runs[1:-1], runs[2:], strict=True)
@@ -309,8 +308,8 @@ for width in pace(full=(5, 9, 21), short=(21,)):
 # %% [markdown]
 # ## One sample after another
 #
-# The recurrent detector sees each sample once, and remembers: that there was a Q, how long ago, whether R came. It is
-# asked a little later than things happen, since what went down is a Q only if R comes: its answers are 80 ms late.
+# The recurrent detector reads each sample once, and remembers that there was a Q, how long ago, and whether R came. It
+# has a look-ahead of 80 ms, since a dip is a Q only if R follows.
 
 # %%
 LATE = 20
@@ -323,7 +322,7 @@ def new_recurrent(units=32):
 
 @jax.jit
 def recurrent_scores(model, signals):
-    """Scores for each sample, from all samples before it and 80 ms after it."""
+    """The logits of each sample, from all samples before it and 80 ms after it."""
     later = jnp.pad(features_of(signals), [(0, 0), (0, LATE), (0, 0)], mode="edge")
     return model["output"](elman.unroll(model["cell"], later)[1][:, LATE:])
 
@@ -395,10 +394,10 @@ for place in (right, left, below):
 show(drawing, "18-windows")
 
 # %% [markdown]
-# So windows that lie side by side fail wherever a beat is not where they expect it; and the slides' question, whether a
-# convolutional network can do it, has an answer: once the window slides and is wide enough, it can, and needs no more
-# weights than the recurrent network. How wide that is has to be tried out, for hearts of every kind. And it keeps
-# nothing: how long ago the last beat was, or whether a P came before, no window of this size will ever say.
+# So windows side by side fail wherever a beat is not where they expect it. The slides ask whether a convolutional
+# network can do it: it can, once the window slides and is wide enough, and needs no more weights than the recurrent
+# network. The width has to be found by trial, for hearts of every kind. And it has no memory: no window of this size
+# can tell how long ago the last beat was, or whether a P came before.
 
 # %%
 sizes = {f"window of {WINDOW / RATE:g} s": size_of(every_place), "recurrent": size_of(recurrent)} | {
@@ -407,7 +406,7 @@ sizes = {f"window of {WINDOW / RATE:g} s": size_of(every_place), "recurrent": si
 print(", ".join(f"{name} {size:,} weights" for name, size in sizes.items()))
 
 # %% [markdown]
-# Now the distance can be counted. From Q to S, in hearts that are slow and fast, with complexes narrow and wide:
+# Now we can measure the time from Q to S, in slow and fast hearts, with narrow and wide complexes:
 
 # %%
 counted = []
@@ -425,9 +424,9 @@ if len(off):
 # %% [markdown]
 # ## All waves, and any heart
 #
-# `elman.Ecg` is this, made for use: a convolution with a stride before the recurrent layers, which read from both ends
-# (or forwards alone, for a stream), P and T beside QRS, and for each an onset, a peak and an end. It learns here from
-# 200 made-up people, all different: leads that are upside down, waves that are missing, early beats, hum and noise.
+# `elman.Ecg` is a full version of this: a convolution with a stride before the recurrent layers, which are
+# bidirectional (or causal, for a stream), P and T besides QRS, and for each an onset, a peak and an end. Here it trains
+# on 200 generated patients, all different: with inverted leads, missing waves, early beats, hum and noise.
 
 # %%
 people = generate_patients(pace(full=200, short=20), seconds=SECONDS, rate=float(RATE))
@@ -443,15 +442,15 @@ print(f"{len(data.train)} people to learn from; on {len(data.test)} others:")
 print(fitted.evaluate(data.test).report())
 
 # %% [markdown]
-# Other people, of whom it has seen none. Is the time of each complex right, and is it rightly said to be inside or
-# outside 0.06 to 0.1 s?
+# We test it on new patients. Is the duration of each complex right, and is it correctly judged to be inside or outside
+# 0.06 to 0.1 s?
 
 # %%
 LIMITS = 60, 100  # ms
 
 
 def durations(strip, beats):
-    """The true and the found time of each complex of which both are known, in ms: (complexes, 2)."""
+    """The true and the found duration in ms of each complex for which both are known: (complexes, 2)."""
     true = [wave for wave in strip.waves if wave.kind == QRS and wave.has_onset and wave.has_end]
     peaks = np.array([wave.peak for wave in true]), np.array([beat.qrs.peak for beat in beats])
     pairs = matched(*peaks, window=0.15 * strip.rate) if len(true) and len(beats) else []
@@ -460,7 +459,7 @@ def durations(strip, beats):
 
 
 def told(name, both):
-    """One line on durations that were found, beside those that are true."""
+    """Prints one line that compares the durations found with the true ones."""
     if not len(both):
         print(f"{name}: none found")
         return
@@ -484,8 +483,8 @@ told("made-up people", np.concatenate(on_strangers))
 # %% [markdown]
 # ## A real heart
 #
-# A quarter of an hour of a patient of Boston's Beth Israel Hospital, of whom an expert measured 30 beats (record sel100
-# of the QT Database; Laguna et al., 1997). The network has never seen a real ECG.
+# The record is a quarter of an hour of a patient of Boston's Beth Israel Hospital, in which an expert measured 30 beats
+# (record sel100 of the QT Database; Laguna et al., 1997). The network has never seen a real ECG.
 
 # %%
 path = data_file("ecg/samples/qtdb/sel100.hea")
@@ -513,25 +512,25 @@ print(reading.table().summary())
 print("\n".join(reading.table().lines()[:6]))
 
 # %% [markdown]
-# And as on paper: P, QRS and T in colour, and below a beat what is outside the usual limits.
+# The picture shows it as on paper: P, QRS and T in colour, and below a beat the values outside the usual limits.
 
 # %%
 lead = next(iter(reading.leads))
 show(ecg_figure([(reading.strips[lead], reading.table(lead))], seconds=10.0), "18-strip")
 
 # %% [markdown]
-# To have seen many hearts is what counts here: the small network knows the waves of one, and is lost. The large one has
-# seen none that is real, but 160 that differ in all that hearts and leads differ in.
+# Training on many hearts matters most here: the small network knows the waves of one heart, and fails. The large one
+# has seen no real heart, but 160 generated ones that vary in the ways that hearts and leads do.
 #
-# A mark is no finding: the limits are for adults at rest, QT hangs on how the end of T is told, and what the network
-# reads may be wrong.
+# A mark is not a diagnosis: the limits are for adults at rest, QT depends on how the end of T is defined, and the
+# network may be wrong.
 #
 # ## Try next
 #
-# - Let all detectors learn from hearts that are faster, too. Which of the windows get better, and which cannot?
-# - Ask for more than Q, R and S: at each R, whether the beat came early (`generate_ecg(early=0.2)`), which hangs on how
-#   long ago the last one was. How wide must a window be for that, and does the recurrent network learn it?
-# - Take `LATE` down to 0. What does the recurrent detector lose first: Q, R or S?
-# - Learn from patients instead: `elman train ludb.tar.xz` takes the 200 of LUDB, and docs/read-an-ecg.md goes on from
+# - Train all detectors on faster hearts, too. Which of the windows get better, and which cannot?
+# - Predict more than Q, R and S: at each R, whether the beat came early (`generate_ecg(early=0.2)`), which depends on
+#   how long ago the last one was. How wide must a window be for that, and does the recurrent network learn it?
+# - Lower `LATE`, the look-ahead, to 0. Which does the recurrent detector miss first: Q, R or S?
+# - Train on real patients instead: `elman train ludb.tar.xz` uses the 200 of LUDB; docs/read-an-ecg.md continues from
 #   there.
-# - `elman train ecg --causal` makes a detector for a stream, 100 ms late.
+# - `elman train ecg --causal` trains a detector for a stream, with a look-ahead of 100 ms.

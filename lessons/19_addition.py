@@ -1,11 +1,12 @@
 # %% [markdown]
 # # Addition
 #
-# A network that learns to add from examples alone: `535+61` goes in character by character, and `596` comes out. The
-# lengths differ, so that two recurrent layers are needed: an encoder reads the question into one vector, and a decoder
-# writes the answer from it. Nobody tells them what a digit is.
+# A network learns to add from examples alone: it reads `535+61` character by character and writes `596`. The lengths
+# differ, so two recurrent layers are needed: an encoder reads the question into one vector, and a decoder writes the
+# answer from it. They are not told what a digit is.
 #
-# **You need** to know what a vector becomes a sequence means, and a sequence a class (lesson 20), and what one-hot is.
+# **You need** to know how a network maps a vector to a sequence, and a sequence to a class (lesson 20), and what
+# one-hot means.
 
 # %%
 import equinox as eqx
@@ -26,15 +27,15 @@ from elman.training.learn import learn
 # %% [markdown]
 # ## The character table
 #
-# Twelve characters, sorted; each is a number, and the number a one-hot vector. Texts are filled up with spaces to one
-# length. The way back takes the place of the largest of twelve numbers, be it a one or a probability.
+# There are twelve characters, sorted. Each has a number, which becomes a one-hot vector. Texts are padded with spaces
+# to one length. Decoding takes the place of the largest of twelve numbers, one-hot or probabilities.
 
 # %%
 CHARACTERS = " +0123456789"
 
 
 def encode(texts, length):
-    """The numbers of the characters: (texts, length)."""
+    """The numbers of the characters of texts padded with spaces: (texts, length)."""
     return np.array([[CHARACTERS.index(sign) for sign in text.ljust(length)] for text in texts], np.int32)
 
 
@@ -43,7 +44,7 @@ def one_hot(numbers):
 
 
 def decode(vectors):
-    """The text of one-hot vectors, of probabilities or of scores: (length, 12)."""
+    """The text of one-hot vectors, probabilities or logits of shape (length, 12)."""
     return "".join(CHARACTERS[number] for number in vectors.argmax(-1))
 
 
@@ -56,14 +57,14 @@ print("the same as elman's:", (table.encode("1+20").tolist(), (1 + encode(["1+20
 # %% [markdown]
 # ## Questions and answers
 #
-# 50,000 sums, no two of them the same, where `a+b` and `b+a` are the same. Small numbers are soon used up, so that the
-# later sums are longer; they are shuffled before a tenth is held back. Questions are read from the end: then the last
-# digits, which an addition begins with, are read first, and the spaces before them.
+# There are 50,000 different sums, where `a+b` and `b+a` count as the same. Small numbers are soon used up, so the later
+# sums are longer; they are shuffled before a tenth is held out. Questions are reversed: the spaces at the end are read
+# first, then the last digits, with which an addition begins.
 
 
 # %%
 def problem(digits, count, asked=()):
-    """Questions, `asked` first and in no later place, their numbers, and those of their answers."""
+    """Questions, those of `asked` first, with their encoded, reversed inputs and their encoded answers."""
     own = {frozenset(question.split("+")) for question in asked}
     others = [pair.source for pair in sums(digits, count) if frozenset(pair.source.split("+")) not in own]
     questions = [*asked, *np.random.default_rng(0).permutation(others).tolist()][:count]
@@ -85,9 +86,9 @@ print(f"its answer is {decode(one_hot(long_answers[0]))!r}")
 # %% [markdown]
 # ## Encoder and decoder
 #
-# Of the encoder's outputs the last is kept, which has seen the whole question. It is repeated, as the decoder's input
-# at each step; the decoder's outputs are scored, one dense layer for all steps. The cell is whatever is named: these
-# lines are the same for `elman.Elman` (Keras' SimpleRNN), `elman.GRU` and `elman.LSTM`.
+# Only the encoder's last output is used, which depends on the whole question. It is repeated as the decoder's input at
+# each step; one dense layer for all steps maps the decoder's outputs to logits. The cell is an argument: the code is
+# the same for `elman.Elman` (Keras' SimpleRNN), `elman.GRU` and `elman.LSTM`.
 
 # %%
 UNITS, SEED = pace(full=128, short=32), seed()
@@ -116,8 +117,8 @@ for cell in (elman.Elman, elman.GRU, elman.LSTM):
     print(f"{cell.__name__:<6} weights {weights[cell.__name__]}, in all {sum(weights[cell.__name__]):,}")
 
 # %% [markdown]
-# elman has this network: `EncoderDecoder` with the connection "repeat". It has an embedding, which here is given the
-# one-hot vectors. With the same weights, are the scores the same?
+# elman has this network: `EncoderDecoder` with the connection "repeat". Its embedding is set to the one-hot vectors
+# here. With the same weights, are the logits the same?
 
 # %%
 model = new_model(elman.LSTM)
@@ -138,9 +139,9 @@ print(f"largest difference {difference:.1e}")
 # %% [markdown]
 # ## Training, with ten sums shown
 #
-# After each epoch: how many characters of the answers are right, which is what Keras calls accuracy, and how many whole
-# sums; then ten sums that are held back, always the same. ☑ is right and ☒ is wrong, in green and red where the
-# terminal has colours; behind a wrong sum stands the right one.
+# After each epoch we print the share of right characters, which Keras calls accuracy, and the share of right sums; then
+# the same ten held-out sums. ☑ is right and ☒ is wrong, in green and red where the terminal has colours; the right
+# answer follows a wrong one.
 
 
 # %%
@@ -149,7 +150,7 @@ def text_of(row):
 
 
 def show_sums(questions, found, wanted):
-    """Five in a line, marked."""
+    """Prints sums marked as right or wrong, five (or two long ones) in a line."""
     line = []
     for question, guess, truth in zip(questions, map(text_of, found), map(text_of, wanted), strict=True):
         right = guess == truth
@@ -162,7 +163,7 @@ def show_sums(questions, found, wanted):
 
 
 def train(cell, questions, inputs, answers, *, epochs):
-    """The trained model, the share of right sums after each epoch, and all answers to what is held back."""
+    """The trained model, and its answers to the held-out questions after each epoch."""
 
     def loss(model, carry, batch, *, key):
         inputs, answers = map(jnp.asarray, batch)
@@ -182,9 +183,8 @@ def train(cell, questions, inputs, answers, *, epochs):
 # %% [markdown]
 # ## Ten digits, as printed
 #
-# The printed lesson adds numbers of up to ten digits with a simple recurrent network. Its output ends after one pass
-# over the sums; none of the ten shown is right, and 63 of their 110 characters are, with the spaces. The same ten are
-# asked here.
+# The printed lesson adds numbers of up to ten digits with a simple recurrent network. Its output ends after one epoch;
+# none of the ten sums shown is right, but 63 of their 110 characters are, spaces included. We use the same ten.
 
 # %%
 _, long_found = train(elman.Elman, long_questions, long_inputs, long_answers, epochs=pace(full=10, short=1))
@@ -194,12 +194,12 @@ padding = float((long_answers[:held] == 0).mean())
 print(f"{padding:.1%} of the characters to write are spaces")
 
 # %% [markdown]
-# The characters flatter: many are the spaces behind an answer, and the first digits are those of the larger number. No
-# sum is right before every digit is. 45,000 examples are few for ten digits, and one vector is little to hold them in.
-#
+# The accuracy of characters is misleading: many are the spaces after an answer, and the first digits are those of the
+# larger number. A sum is right only when every digit is. 45,000 examples are few for ten digits, and one vector holds
+# little.
 # ## Three digits, three cells
 #
-# The same lines, for numbers of up to three digits, with each of the cells.
+# The same code adds numbers of up to three digits, with each of the cells.
 
 # %%
 questions, inputs, answers = problem(3, COUNT)
@@ -214,12 +214,13 @@ for name, shares in right.items():
 # %% [markdown]
 # ## What is hard about it
 #
-# Which digit is learnt first, and what does a carry cost? Digits are counted from the end of the right answer.
+# Which digit is learnt first, and how much harder does a carry make a sum? Digits are counted from the end of the right
+# answer.
 
 
 # %%
 def carries(question):
-    """How often one is carried when a sum is done by hand."""
+    """The number of carries when a sum is done by hand."""
     first, second = (text[::-1].ljust(3, "0") for text in question.split("+"))
     carried = count = 0
     for a, b in zip(first, second, strict=True):
@@ -263,8 +264,8 @@ right_hand.legend(frameon=False)
 show(drawing, "19-learning")
 
 # %% [markdown]
-# The ten sums once more, as they were answered on the way: a digit is green where it is right, and
-# red where it is not; an underscore is a digit that is missing.
+# The picture shows the answers to the ten sums during training: a right digit is green, a wrong one red; an underscore
+# is a missing digit.
 
 # %%
 epochs = np.unique(np.geomspace(1, len(found[best]), 8).round().astype(int))
@@ -285,13 +286,12 @@ axes.spines[:].set_visible(False)
 show(drawing, "19-sums")
 
 # %% [markdown]
-# Only the sums that it knows? No: those shown and counted are held back, in either order of their numbers.
+# The network did not memorise these sums: those shown and counted are held out, in either order of their numbers.
 #
 # ## The same as a task
 #
-# `elman.Seq2Seq` reads the question from both ends, lets the decoder read what it wrote, ends an answer by a sign of
-# its own where spaces stood, and looks back at the characters of the question by attention, where one vector had to
-# hold all.
+# `elman.Seq2Seq` has a bidirectional encoder and a decoder that reads its own last output. It ends an answer by an end
+# token instead of spaces, and uses attention to the characters of the question instead of one vector.
 
 # %%
 task = elman.Seq2Seq(digits=3, examples=COUNT, hidden_size=UNITS, embedding_size=32, validation=0.02, test=0.1)
@@ -304,8 +304,8 @@ print([fitted.predict(question).text for question in ("535+61", "999+1", "7+8")]
 # %% [markdown]
 # ## Try next
 #
-# - Read the questions from the front: leave out `[:, ::-1]`. What do you lose, and does the LSTM lose less?
-# - Write the answers from the end, as by hand: reverse them in `problem`. Which digit is learnt first now, and what do
-#   ten digits do?
-# - Ask for more digits than it has learnt from: `answer` of questions with four digits. Has it learnt to add?
+# - Read the questions from the front: omit `[:, ::-1]`. How much worse is it, and does the LSTM lose less?
+# - Write the answers from the end, as by hand: reverse them in `problem`. Which digit is learnt first now, and how well
+#   does it add ten digits?
+# - Call `answer` on questions with four digits, more than in training. Has it learnt to add?
 # - `elman train sums --digits 5` on the command line, and `fitted.attention("535+61")` to see where it looks.

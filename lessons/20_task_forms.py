@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Three forms of tasks
 #
-# A dense network takes a vector of one size and gives a vector of one size. A recurrent one has sequences on either
-# side, or on both: a vector becomes a sequence, a sequence a class, or a sequence a sequence. The same cell does all
-# three; what differs is what goes into it, and which of its outputs are read. All three are shown on waves.
+# A dense network maps a vector of fixed size to a vector of fixed size. The inputs or outputs of a recurrent network,
+# or both, are sequences: it maps a vector to a sequence, a sequence to a class, or a sequence to a sequence. The same
+# cell does all three; only its inputs differ, and which of its outputs are used. All three are shown on waves.
 #
-# **You need** to know what a recurrent network is (lesson 14), and that training makes a loss small.
+# **You need** to know what a recurrent network is (lesson 14), and that training minimises a loss.
 
 # %%
 import jax
@@ -26,7 +26,7 @@ random = np.random.default_rng(0)
 
 
 def wave(shape, period, phase):
-    """One of the three shapes, of size 1, with a period in steps and a phase in parts of it."""
+    """A wave of one of the three shapes, of amplitude 1; the period is in steps, the phase a fraction of it."""
     turns = np.arange(TIME) / period + phase
     if shape == "sine":
         return np.sin(2 * np.pi * turns)
@@ -38,7 +38,7 @@ periods, phases = random.uniform(8, 20, COUNT), random.uniform(0, 1, COUNT)
 rows = zip(kinds, periods, phases, strict=True)
 waves = np.array([wave(SHAPES[kind], period, phase) for kind, period, phase in rows], np.float32)[..., None]
 noisy = (waves + 0.4 * random.normal(size=waves.shape)).astype(np.float32)
-held = COUNT // 8  # of which training sees nothing
+held = COUNT // 8  # held out of training
 print(waves.shape)
 
 
@@ -48,7 +48,7 @@ def new_model(features, outputs):
 
 
 def train(model, loss_of, inputs, answers, *, epochs):
-    """The model after some epochs; `loss_of` gives the loss of each row."""
+    """The model after training; `loss_of` returns the loss of each row."""
 
     def loss(model, carry, batch, *, key):
         each = loss_of(model, *map(jnp.asarray, batch))
@@ -63,8 +63,8 @@ def train(model, loss_of, inputs, answers, *, epochs):
 # %% [markdown]
 # ## A vector becomes a sequence
 #
-# Six numbers say which shape, how fast and from where, and the network is to draw the wave. The vector is given to the
-# cell at every step; all outputs are read. This is how a caption is made from a picture.
+# Six numbers give the shape, the period and the phase; the network draws the wave. The vector is the cell's input at
+# every step; all outputs are used. A caption of a picture is written in this way.
 
 # %%
 turned = 2 * np.pi * phases
@@ -93,8 +93,8 @@ print(f"vector to sequence: squared error {drawing_error:.3f}, that of a flat li
 # %% [markdown]
 # ## A sequence becomes a class
 #
-# Which of the three shapes is a noisy wave? The cell reads all of it, and the output layer just the last state, where
-# everything has been read. This is how a text gets its topic.
+# Which of the three shapes is a noisy wave? The cell reads all of it, and the output layer only the last state, which
+# depends on the whole wave. The topic of a text is predicted in this way.
 
 
 # %%
@@ -118,8 +118,8 @@ print(f"sequence to class: {accuracy:.1%} right of {held}, by chance 33.3%")
 # %% [markdown]
 # ## A sequence becomes a sequence
 #
-# The noisy wave goes in, and the clean one is to come out, step by step: the answer at each step may use all that came
-# before it. This is how each word of a sentence gets its tag.
+# The input is the noisy wave, the target the clean one, step by step: the output at each step may use all inputs up to
+# it. The words of a sentence are tagged in this way.
 
 
 # %%
@@ -143,7 +143,7 @@ print(f"sequence to sequence: squared error {by_step.mean():.3f}, that of the no
 print(f"in the first ten steps {by_step[:10].mean():.3f}, in the last ten {by_step[-10:].mean():.3f}")
 
 # %% [markdown]
-# The longer it has listened, the better it knows the wave: nothing but the state can hold that.
+# The more it has read, the better it knows the wave; only the state can hold this knowledge.
 #
 # ## To look at
 
@@ -169,14 +169,14 @@ show(drawing, "20-forms")
 # %% [markdown]
 # ## And where the lengths differ
 #
-# Here each step in has a step out. A sum has fewer digits than its question has signs, and a translation may be shorter
-# or longer: then one network reads and gives a vector, and another makes a sequence of it. That is the second form and
-# the first in a row, and lesson 19.
+# Here each input step has one output step. A sum has fewer digits than its question has characters, and a translation
+# may be shorter or longer: then one network reads the input into a vector, and another maps this to a sequence. That is
+# the second form followed by the first: lesson 19.
 #
 # ## Try next
 #
-# - Give the vector at the first step alone, and zeros after it. How much harder is it to draw?
-# - Read the class from the first 5, 10 and 20 steps only: `classify(classifier, noisy[:held, :10])`.
+# - Feed the vector at the first step alone, and zeros after it. How much harder is it to draw?
+# - Predict the class from the first 5, 10 and 20 steps only: `classify(classifier, noisy[:held, :10])`.
 # - Let the cleaner see the future as well: `elman.layers.Bidirectional(forward, backward)` takes two cells, is called
-#   in the place of `elman.unroll`, and gives twice as many features.
-# - Lesson 22 has further ways to read and to feed.
+#   instead of `elman.unroll`, and outputs twice as many features.
+# - Lesson 22 has further ways to use the outputs and to feed the inputs.

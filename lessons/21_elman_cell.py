@@ -1,9 +1,9 @@
 # %% [markdown]
 # # The Elman cell, whole
 #
-# The cell that textbooks draw has an output layer inside it, and a state to start from that is learnt like any weight.
-# It is run by hand first, then trained on the letters with which Elman showed in 1990 that such a network finds
-# structure in time: where words begin, though nobody says what a word is.
+# The cell that textbooks draw contains an output layer, and an initial state that is learnt like any weight. We first
+# compute it by hand, then train it on the letters with which Elman showed in 1990 that such a network finds structure
+# in time: where words begin, though it is not told what a word is.
 #
 # **You need** to know what a recurrent network is (lesson 14).
 
@@ -21,10 +21,9 @@ from elman.training.learn import learn
 
 # %% [markdown]
 # ## The equations
-#
-#     h_i = phi(x_i W + s_(i-1) U + b)      the hidden layer: the input, and the state before
+#     h_i = phi(x_i W + s_(i-1) U + b)      the hidden layer, from the input and the previous state
 #     y_i = phi(h_i W_y + b_y)              the output layer
-#     s_i = h_i                             what goes on to the next step; s_0 is learnt
+#     s_i = h_i                             the state passed to the next step; s_0 is learnt
 #
 # phi is the logistic sigmoid, as in the lab sheet. `OutputElman` is this cell.
 
@@ -59,12 +58,12 @@ print(f"largest difference between five steps by hand and unroll: {difference:.1
 # %% [markdown]
 # ## Structure in time
 #
-# Elman's letters: the consonants b, d and g in any order, each followed by its own vowels, as in `ba`, `dii` and
-# `guuu`. The network reads one letter after the other, and says which comes next. The consonants cannot be foretold;
-# the vowels can, and how many there are too, by a network that counts.
+# Elman's letters are the consonants b, d and g in any order, each followed by its own vowels, as in `ba`, `dii` and
+# `guuu`. The network reads one letter after the other and predicts the next. The consonants cannot be predicted; the
+# vowels can, and their number too, by a network that counts.
 #
-# One text in three begins with a word, the others in the middle of one: at the second vowel of `guuu`. Before the first
-# letter there is nothing to go by but the start state.
+# One text in three begins with a word, the others in the middle of one: at the second vowel of `guuu`. The first letter
+# can be predicted from the initial state alone.
 
 # %%
 WORDS, LETTERS, TIME = ("ba", "dii", "guuu"), "badigu", 20
@@ -72,7 +71,7 @@ random = np.random.default_rng(0)
 
 
 def letters(count):
-    """Texts of TIME + 1 letters, of which two in three begin with the last two vowels of guuu."""
+    """Random texts of TIME + 1 letter numbers, of which two in three begin with the last two vowels of guuu."""
     found = []
     for number in range(count):
         text = "".join(random.choice(WORDS, TIME + 1))
@@ -85,8 +84,8 @@ train, fresh = letters(pace(full=3000, short=600)), letters(300)
 print("".join(LETTERS[number] for number in train[1]))
 
 # %% [markdown]
-# The cell's own output layer gives one number for each letter: `output_activation="linear"`, since the loss takes the
-# softmax.
+# The cell's own output layer outputs one logit for each letter: `output_activation="linear"`, since the loss applies
+# the softmax.
 
 
 # %%
@@ -95,12 +94,12 @@ def new_cell():
 
 
 def inputs_of(texts):
-    """One-hot letters after an empty step, at which the first letter is to be foretold."""
+    """One-hot letters after an empty step, at which the first letter is predicted."""
     return jnp.pad(jax.nn.one_hot(texts[:, :-1], 6), ((0, 0), (1, 0), (0, 0)))
 
 
 def learnt(*, start):
-    """The cell after training, with a start state that is learnt, or one that stays zero."""
+    """The trained cell, whose initial state is learnt or, without `start`, stays zero."""
 
     def loss(cell, carry, batch, *, key):
         (texts,) = batch
@@ -121,23 +120,23 @@ trained = learnt(start=True)
 # %%
 @jax.jit
 def surprise(cell, texts):
-    """-log of the probability of each letter, given those before it: (texts, steps)."""
+    """The negative log probability of each letter, given those before it: (texts, steps)."""
     _, scores = elman.unroll(cell, inputs_of(texts))
     return -jnp.take_along_axis(jax.nn.log_softmax(scores), texts[..., None], axis=-1)[..., 0]
 
 
 nats = np.asarray(surprise(trained, fresh))
 consonant = np.isin(fresh, [LETTERS.index(letter) for letter in "bdg"])
-later = np.arange(TIME + 1) > 4  # where the network has read enough to know its place
+later = np.arange(TIME + 1) > 4  # where the network has read enough to know its place in a word
 at_consonants, at_vowels = (
     float(nats[:, later][consonant[:, later]].mean()),
     float(nats[:, later][~consonant[:, later]].mean()),
 )
-print(f"surprise at consonants {at_consonants:.3f} nats, of three alike there is ln 3 = {np.log(3):.3f}")
+print(f"surprise at consonants {at_consonants:.3f} nats; three equally probable letters have ln 3 = {np.log(3):.3f}")
 print(f"surprise at vowels     {at_vowels:.3f} nats")
 
 # %% [markdown]
-# Where the surprise is high, a word begins. The picture is like that in the paper: the network has found the words.
+# The surprise is high where a word begins. As in the figure of the paper, the network has found the words.
 
 # %%
 drawing, axes = figure(width=8, height=3)
@@ -150,10 +149,10 @@ axes.set_ylabel("surprise, nats")
 show(drawing, "21-surprise")
 
 # %% [markdown]
-# ## What the start state has learnt
+# ## What the initial state has learnt
 #
-# Before the first letter the network gives its guess from the start state alone. In two texts of three the first letter
-# is a `u`; the others begin with a consonant.
+# The network predicts the first letter from the initial state alone. In two texts of three it is a `u`; the others
+# begin with a consonant.
 
 # %%
 _, scores = elman.unroll(trained, jnp.zeros((1, 1, 6)))
@@ -163,9 +162,9 @@ start_size = float(jnp.linalg.norm(trained.start))
 print(f"length of the start state {start_size:.2f}; it began at 0")
 
 # %% [markdown]
-# Is it worth having? Here is the same training with a start that stays zero. The weights that serve all other steps
-# have to say then what the start state would say. The least surprise that can be follows from the chances: the first
-# letter is a `u` in two texts of three, or one of three consonants, and the second letter follows from the first.
+# Does a learnt initial state help? We repeat the training with one that stays zero; the weights shared by all steps
+# must then replace it. The least possible surprise follows from the probabilities: the first letter is a `u` in two
+# texts of three, else one of three consonants, and the second letter follows from the first.
 
 # %%
 zero = learnt(start=False)
@@ -178,12 +177,12 @@ early = {
 print("surprise at the first two letters:", ", ".join(f"{name} {value:.3f} nats" for name, value in early.items()))
 
 # %% [markdown]
-# Here both come close to the least: sixteen units have room to say it either way.
+# Here both come close to the least: sixteen units are enough for either way.
 #
 # ## Try next
 #
-# - Look at the states: `elman.tap(trained, ...)` and a plot of two of the sixteen numbers, one
-#   point for each letter and place. Do the three u of guuu lie apart?
-# - Take the output layer out: `elman.Elman` and a `Dense` behind it give the same, since only h goes on.
-# - `elman.LearnedStart` puts a learnt start on any cell, such as `elman.LSTM`.
-# - One output at the end, or one for each step? Lesson 22.
+# - Look at the states: `elman.tap(trained, ...)` and a plot of two of the sixteen units, one point for each letter and
+#   position. Do the three u of guuu lie apart?
+# - Separate the output layer: `elman.Elman` followed by a `Dense` gives the same, since only h is passed on.
+# - `elman.LearnedStart` adds a learnt initial state to any cell, such as `elman.LSTM`.
+# - Lesson 22 compares one output at the end with one for each step.

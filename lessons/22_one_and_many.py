@@ -1,8 +1,8 @@
 # %% [markdown]
 # # One and many
 #
-# Many inputs and one answer; one input and many answers; an answer for each input. The recurrent layer is the same, and
-# two questions remain: which of its outputs are used, and what it is fed with where nothing comes in.
+# A recurrent layer maps many inputs to one output, one input to many outputs, or each input to an output. The layer is
+# the same; the questions are which of its outputs are used, and what its inputs are where there are none.
 #
 # **You need** to know the forms of tasks (lesson 20), and what one-hot means.
 
@@ -39,7 +39,7 @@ def new_model(inputs, outputs, *, seed=0, **more):
 
 
 def train(model, scores, *arrays, epochs):
-    """The model after some epochs; `scores(model, *inputs)` are by row and step, the last array is the answers."""
+    """The trained model; `scores(model, *inputs)` returns logits by row and step, the last array holds the targets."""
 
     def loss(model, carry, batch, *, key):
         *inputs, answers = map(jnp.asarray, batch)
@@ -52,9 +52,9 @@ def train(model, scores, *arrays, epochs):
 # %% [markdown]
 # ## Many to one: the last output, or all of them
 #
-# A hundred signs of noise, a to f, and somewhere among them, anywhere, one sign that matters: x, y or z. Which was it?
-# The last output has to remember it until the end. Pooled outputs need not: the mean over all steps has a small part of
-# the step at which it stood, and the maximum has the largest value of each feature, whenever it was.
+# Each text has a hundred noise characters, a to f, with one that matters among them, at a random position: x, y or z.
+# Which was it? The last output has to remember it until the end. Pooled outputs need not: the mean over all steps
+# includes the step of that character, and the maximum takes the largest value of each feature from any step.
 
 # %%
 SIGNS, LONG = "abcdefxyz", pace(full=100, short=20)
@@ -91,15 +91,15 @@ for name in pace(full=("last", "mean", "max"), short=("max",)):
     print(f"{name:<5} {accuracy[name]:6.1%} right, by chance 33.3%")
 
 # %% [markdown]
-# A GRU can hold one sign for a hundred steps, once it has learnt to. The question is how soon it does.
+# A GRU can remember one character for a hundred steps, once it has learnt to. The question is how soon it does.
 #
 # ## One to many: fed with the same input, or with its own output
 #
-# A number goes in, and its name is to come out, letter by letter. After the first step there is no input; the cell
-# needs one. Either it gets the number again and again, or the letter that it wrote itself. In training that is the
-# right letter, whatever it would have written (teacher forcing); when it writes, its own.
+# The input is a number, the output its name, letter by letter. After the first step there is no input, but the cell
+# needs one. It is either the number, repeated, or the letter that the network wrote last. In training that is the right
+# letter, whatever the network would have written (teacher forcing); when it writes, its own.
 #
-# Some numbers have two names here: 8 is `eight` or `huit`, each in half of the examples, and so on.
+# Each number has two names here: 8 is `eight` or `huit`, each in half of the examples.
 
 # %%
 NAMES = [
@@ -129,7 +129,7 @@ def from_its_own(model, before):
 
 @jax.jit
 def write(model, numbers, key):
-    """Names that are drawn letter by letter, each letter fed to the next step."""
+    """Names sampled letter by letter, each letter fed to the next step."""
 
     def step(state, key):
         carry, token = state
@@ -162,13 +162,13 @@ for how, found in spelt.items():
     print(f"fed with {how}: {right_names[how]:.0%} are names; for 8: {', '.join(name for name, _ in most)}")
 
 # %% [markdown]
-# Fed with the same input, the network does not know which letters were drawn, and mixes the two names. Fed with its own
-# output it knows, and goes on with the name that it began. Where there is one right answer, both ways do.
+# Fed with the same input, the network does not know which letters were sampled, and mixes the two names. Fed with its
+# own output it knows, and continues the name that it began. Where there is only one right answer, both ways work.
 #
 # ## Many to many: an answer for each input
 #
-# Sentences of a toy grammar, and the part of speech of each word. Many words have two, such as `watch`, which their
-# neighbours tell apart; the state knows those on the left.
+# The network predicts the part of speech of each word of a toy grammar's sentences. Many words have two, such as
+# `watch`, which depend on the neighbours; the state knows those on the left.
 
 # %%
 grammar = sentences(pace(full=3000, short=400))
@@ -192,7 +192,7 @@ def tag_all(model, words, lengths):
 
 def tagging_loss(model, carry, batch, *, key):
     words, lengths, parts = map(jnp.asarray, batch)
-    weights = (jnp.arange(longest) < lengths[:, None]).astype(jnp.float32)  # padding counts for nothing
+    weights = (jnp.arange(longest) < lengths[:, None]).astype(jnp.float32)  # padding has weight 0
     return cross_entropy(tag_all(model, words, lengths), parts, weights), carry
 
 
@@ -226,11 +226,10 @@ show(drawing, "22-one-and-many")
 # %% [markdown]
 # ## Try next
 #
-# - Train for one epoch instead of eight. Which pooling has learnt it first? And with `elman.Elman` in the place of the
-#   GRU?
-# - Ask for the first sign of the text that is an a, b or c instead. Now every way of pooling needs a memory: why? Which
-#   learns it soonest?
-# - Take the likeliest letter at each step, not a drawn one. What do the two ways of feeding write now?
-# - Let the tagger read from both ends: `elman.layers.Bidirectional(forward, backward)` takes two cells and is called in
-#   the place of `elman.unroll`. `elman.Tagging` has it built in.
-# - Layers on layers, and characters below words: lesson 23.
+# - Train for one epoch instead of eight. Which pooling learns first? And with `elman.Elman` instead of the GRU?
+# - Predict the first a, b or c of the text instead. Now every way of pooling needs a memory: why? Which learns it
+#   soonest?
+# - Take the most probable letter at each step instead of sampling. What do the two ways of feeding write now?
+# - Make the tagger bidirectional: `elman.layers.Bidirectional(forward, backward)` takes two cells and is called instead
+#   of `elman.unroll`. `elman.Tagging` has it built in.
+# - Lesson 23 stacks layers, and reads characters below words.

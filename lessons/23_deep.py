@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Layers put together
 #
-# Five ways to build with recurrent layers: two that read from both ends, several on top of each other, one that reads
-# characters below one that reads words, one that reads and one that writes, and one behind a convolution that looks at
-# the frames of a film. Each is given a problem that it is for, beside a network that lacks it.
+# There are five ways to combine recurrent layers: bidirectional, stacked, hierarchical (characters below words),
+# encoder and decoder, and a recurrent layer behind a convolution over the frames of a film. Each solves a problem that
+# it suits, and is compared with a network that lacks it.
 #
-# **You need** to know a network with an answer for each input, and one with an answer for all of them (lesson 22).
+# **You need** to know a network with an output for each input, and one with an output for all of them (lesson 22).
 
 # %%
 import jax
@@ -25,8 +25,8 @@ random = np.random.default_rng(0)
 
 
 def train(model, scores, inputs, answers, weights, *, epochs, rate=0.005):
-    """The model after some epochs, and the loss of each; `scores(model, *inputs)` are for every answer, and the
-    answers of weight 1 count."""
+    """The trained model, and the loss of each epoch; `scores(model, *inputs)` returns the logits of every answer, and
+    only answers of weight 1 count."""
 
     def loss(model, carry, batch, *, key):
         *inputs, answers, weights = map(jnp.asarray, batch)
@@ -49,16 +49,16 @@ def size(model):
 # %% [markdown]
 # ## From both ends
 #
-# Letters, a or b, and dots between them. At each dot, which letter is the next on the left, and which on the right? The
-# one is behind, the other yet to come.
+# The input is letters, a or b, with dots between them. At each dot, which letter is the nearest on the left, and which
+# on the right? The first is in the past, the second in the future.
 
 # %%
 TIME = 24
 
 
 def dots_and_letters(count):
-    """Signs (0 a dot, 1 a, 2 b); for each dot the letters on its left and right, as 2 * left + right; 1 at dots between
-    two letters, else 0."""
+    """Signs (0 a dot, 1 a, 2 b); the letters left and right of each dot as 2 * left + right, with 0 for a and 1 for b;
+    and weights, 1 at dots between two letters, else 0."""
     signs = random.choice(3, (count, TIME), p=[0.6, 0.2, 0.2]).astype(np.int32)
     left, right = np.zeros((2, *signs.shape), np.int32)
     for step in range(1, TIME):
@@ -78,7 +78,7 @@ print("0 a on both sides, 1 a on the left and b on the right, 2 the other way ro
 
 # %%
 def new_reader(ways, *, units, layers=1, outputs):
-    """Layers of GRUs that read the signs: from the start, from the end, or from both."""
+    """A model of GRU layers that read the signs, bidirectional if `ways` is "both ends"."""
     keys = jax.random.split(jax.random.key(0), layers + 2)
     cells = make_layers(elman.GRU, 8, units, bidirectional=ways == "both ends", keys=keys[2:])
     return {
@@ -109,14 +109,15 @@ for ways, units, scores in pace(full=ways_to_read, short=ways_to_read[2:]):
     print(f"from {ways:<9} {size(model):,} weights, {both_ends[ways]:.1%} of the dots right")
 
 # %% [markdown]
-# Who reads one way knows one letter of the two, and guesses the other: half are right. Who reads both knows both.
+# A network that reads one way knows one of the two letters and guesses the other: half are right. A bidirectional
+# network knows both.
+# ## Stacked layers
 #
-# ## Layers on layers
-#
-# The same signs, and a question that looks easier: are the two letters the same? The two cells of a bidirectional layer
-# never meet. What the dense layer adds up is a number for the left and a number for the right, and no such sum is high
-# for a, a and b, b but low for a, b and b, a. A second layer reads what both cells of the first have to say, at every
-# step. So at least two layers are needed; what do three, four and five give? All have about the same number of weights.
+# The question for the same signs looks easier: are the two letters the same? The two cells of a bidirectional layer do
+# not see each other's outputs. The dense layer adds a number for the left and a number for the right, and no such sum
+# is high for a, a and b, b but low for a, b and b, a. A second layer reads the outputs of both cells of the first at
+# every step. So at least two layers are needed; do three, four and five help? All have about the same number of
+# weights.
 
 # %%
 same, test_same = (np.where((pairs == 0) | (pairs == 3), 1, 0).astype(np.int32) for pairs in (pairs, test_pairs))
@@ -129,13 +130,13 @@ for depth, units in units_by_depth.items():
     by_depth[depth] = share_right(model, read, [test_signs], test_same, test_asked)
     print(f"{depth} of 2 x {units:<3} {weights_by_depth[depth]:,} weights, {by_depth[depth]:.1%} of the dots right")
 share_same = float(test_same[test_asked > 0].mean())
-print(f"who always says the same answer is right for {max(share_same, 1 - share_same):.1%}")
+print(f"always giving the same answer is right for {max(share_same, 1 - share_same):.1%}")
 
 # %% [markdown]
-# One layer guesses, two are enough, and the third to the fifth have nothing left to do. So it often is: one layer is
-# where to begin, and whether one more helps is to be measured, at the same number of weights.
+# One layer guesses, two are enough, and the third to the fifth do not help. This is common: begin with one layer, and
+# measure whether one more helps, at the same number of weights.
 #
-# A `Stack` is no more than each layer reading what the one below puts out:
+# In a `Stack` each layer reads the outputs of the one below:
 
 # %%
 signal = model["embedding"](test_signs[:2])
@@ -147,10 +148,10 @@ print(f"difference {stack_difference:.0e}")
 # %% [markdown]
 # ## Characters, and words
 #
-# A made-up language: the stem of a word is any letters, and its ending says what it is. `-em` is a determiner and `-ok`
-# an adjective; `-is` is a noun after one of these, else a verb. Hardly a word is ever seen twice. A network of words
-# needs to have met them; to be fair, while it learns half of them are taken for unknown, so that it knows what to say
-# then. A hierarchical network reads the characters of each word, and then what it made of the words.
+# In a made-up language the stem of a word is random letters, and its ending determines its kind. `-em` is a determiner
+# and `-ok` an adjective; `-is` is a noun after one of these, else a verb. Few words occur twice. A network of words can
+# only use words from training; to be fair, half of them are replaced by the unknown word in training, so that it learns
+# to handle it. A hierarchical network reads the characters of each word, then the vectors of the words.
 
 # %%
 LETTERS, ENDINGS, KINDS = " abcdefghiklmnoprstuvz", ("em", "ok", "is"), ("determiner", "adjective", "noun", "verb")
@@ -158,7 +159,7 @@ WORDS, LONGEST = 8, 8
 
 
 def made_up_sentences(count):
-    """Words, and what each is."""
+    """Sentences of made-up words, and the kind of each word."""
     texts, kinds = [], np.zeros((count, WORDS), np.int32)
     for row in range(count):
         ends, words = random.integers(0, 3, WORDS), []
@@ -180,7 +181,7 @@ print(f"{unseen.mean():.0%} of the test's words are new")
 
 
 def spelt(texts):
-    """Letters (sentence, word, letter), and how many each word has."""
+    """The letter numbers of the words, (sentence, word, letter), and the length of each word."""
     letters = np.zeros((len(texts), WORDS, LONGEST), np.int32)
     counts = np.array([[len(word) for word in text] for text in texts], np.int32)
     for row, text in enumerate(texts):
@@ -190,7 +191,7 @@ def spelt(texts):
 
 
 def numbered(texts):
-    """Words by number; 0 for those that are new."""
+    """The numbers of the words, 0 for new ones: (sentence, word)."""
     return np.array([[known.get(word, 0) for word in text] for text in texts], np.int32)
 
 
@@ -207,7 +208,7 @@ def read_spelt(model, letters, counts):
 
 @jax.jit
 def read_alone(model, letters, counts):
-    """Each word by its letters, and nothing of the words around it."""
+    """The logits of each word from its letters alone, without the words around it."""
     flat = letters.reshape(-1, LONGEST)
     carry, _ = elman.unroll(model["reader"], model["letters"](flat), lengths=counts.reshape(-1))
     return model["output"](carry).reshape(*letters.shape[:2], -1)
@@ -242,9 +243,9 @@ for name in pace(full=list(ways), short=list(ways)[2:]):
     print(f"{name}: {hierarchy[name]:.1%} of the new words right")
 
 # %% [markdown]
-# The letters of a word tell its kind, but for noun and verb. The words before are needed for these, and the upper level
-# reads them as what the lower level made of them. By hand: the state after the last letter of each word is one step of
-# the upper cell.
+# The letters of a word determine its kind, except for noun and verb. These need the words before, which the upper level
+# reads as the outputs of the lower level. By hand: the state after the last letter of each word is the input of one
+# step of the upper cell.
 
 # %%
 some_letters, some_counts = spelt(test_texts[:1])
@@ -260,17 +261,17 @@ print(f"difference {hierarchy_difference:.0e}")
 # %% [markdown]
 # ## Read all, then write
 #
-# Letters are to be turned round: `abcdef` becomes `fedcba`. The first answer is the last letter, so that a network with
-# an answer for each input is late: it can know the second half only. An encoder reads all of it, and its last state is
-# the start of a decoder, which writes, fed with the letter that it wrote before. In training it is fed with the right
-# one.
+# The task is to reverse letters: `abcdef` becomes `fedcba`. The first output is the last letter, which a network with
+# an output for each input has not yet read: it can only know the second half. An encoder reads all letters, and its
+# last state is the initial state of a decoder, whose input is the letter that it wrote last. In training its input is
+# the right letter.
 
 # %%
 SIGNS, LONG = 8, pace(full=6, short=4)
 forward = random.integers(0, SIGNS, (pace(full=4000, short=400), LONG)).astype(np.int32)
 test_forward = random.integers(0, SIGNS, (500, LONG)).astype(np.int32)
 backward, test_backward = forward[:, ::-1].copy(), test_forward[:, ::-1].copy()
-GO = SIGNS  # what the decoder is fed with first
+GO = SIGNS  # the decoder's first input
 shifted = np.concatenate([np.full((len(backward), 1), GO, np.int32), backward[:, :-1]], axis=1)
 
 
@@ -289,7 +290,7 @@ def encode_decode(model, letters, before):
 
 @jax.jit
 def write(model, letters):
-    """The likeliest letters, one after the other."""
+    """The letters of greedy decoding: the most probable one at each step, fed to the next."""
     carry, _ = elman.unroll(model["encoder"], model["embedding"](letters))
 
     def step(state, _):
@@ -334,10 +335,10 @@ print(
 #
 # ## A film
 #
-# A blob moves over a frame of 12 x 12 points, a point at a time, up, down, left or right; what leaves the frame comes
-# in on the other side. It begins anywhere, so that a frame tells nothing of where it is going. All frames without their
-# order tell whether it moves up and down or left and right, and no more. A convolution makes a vector of each frame,
-# and a GRU reads the vectors in their order.
+# A blob moves over a frame of 12 x 12 points, one point per step, up, down, left or right; it leaves the frame on one
+# side and returns on the other. It begins anywhere, so one frame does not show its direction. All frames without their
+# order show only whether it moves vertically or horizontally. A convolution maps each frame to a vector, and a GRU
+# reads the vectors in order.
 
 # %%
 SIDE, FRAMES, WAYS = 12, pace(full=6, short=3), ("up", "down", "left", "right")
@@ -345,7 +346,7 @@ MOVES = np.array([[-1, 0], [1, 0], [0, -1], [0, 1]])
 
 
 def films(count):
-    """Frames (film, time, height, width, 1), with some noise, and which way the blob goes."""
+    """Noisy frames (film, time, height, width, 1), and the direction of the blob in each film."""
     way, start = random.integers(0, 4, count).astype(np.int32), random.integers(0, SIDE, (count, 2))
     at = (start[:, None] + np.arange(FRAMES)[:, None] * MOVES[way][:, None]) % SIDE
     gaps = np.arange(SIDE) - at[..., None]  # film, time, which axis, point
@@ -398,8 +399,8 @@ for name in pace(full=list(watchers), short=list(watchers)[2:]):
     print(f"{name:<19} {size(watcher):,} weights, {directions[name]:.1%} of the directions right")
 
 # %% [markdown]
-# About a quarter, which is chance, and known on 500 films to some points only; a half; and all. So much does one frame
-# tell, so much the frames, and so much their order.
+# One frame gives about a quarter, which is chance (on 500 films the figure varies by some points); all frames without
+# order give a half; in order they give all.
 #
 # ## To look at
 
@@ -440,9 +441,11 @@ show(drawing, "23-deep")
 # %% [markdown]
 # ## Try next
 #
-# - Ask for the letter on the left only. What does it cost to read from the end as well, at the same number of weights?
-# - Are two letters the same, with a hidden dense layer of relu above one bidirectional layer: is depth in time needed?
-# - Leave out `counts`, so that the lower level reads the padding behind a word as well. What does it cost?
-# - Turn round longer words (`LONG`). When does the one vector between encoder and decoder fail to hold them?
-#   `elman.Seq2Seq` has attention, which need not put all into it.
-# - Make the noise of the films stronger, or let them have two frames (`FRAMES`). Which of the three watchers suffers?
+# - Predict the letter on the left only. How much worse is a bidirectional network with the same number of weights?
+# - Ask whether two letters are the same with a hidden dense layer with relu above one bidirectional layer. Is recurrent
+#   depth needed?
+# - Omit `counts`, so that the lower level reads the padding after a word as well. How much worse is it?
+# - Reverse longer words (`LONG`). From which length on does the one vector between encoder and decoder fail to hold
+#   them? `elman.Seq2Seq` has attention, which does not depend on one vector.
+# - Make the noise of the films stronger, or reduce them to two frames (`FRAMES`). Which of the three networks becomes
+#   worse?

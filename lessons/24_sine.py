@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Forecasting a sine
 #
-# A thousand sines, an LSTM of 20 units, and the value ten steps after the last one that it has read. It is the smallest
-# forecaster there is, and it is enough to ask what any forecaster has to be asked: how far off is it where it has not
-# learnt, what would have been as good without it, and how far does it get on its own?
+# An LSTM of 20 units reads a thousand sines and forecasts the value ten steps after the last one. This small forecaster
+# is enough to ask what any forecaster should be asked: how large is its error on series not in training, what is as
+# good without it, and how far can it continue on its own outputs?
 #
 # **You need** to know what an LSTM is (lesson 16), and autoregression (lesson 17).
 
@@ -23,10 +23,10 @@ from elman.training.learn import learn
 # %% [markdown]
 # ## The sines
 #
-# The sheet that this lesson goes after calls `sin_dataset(1000, 900, 10)` and does not say what that is. The course's
-# files do: 1000 sines, of which 900 steps are read, and the value 10 steps later is asked for. Each has a period of its
-# own, 63 to 251 steps, begins anywhere, and is moved up or down by at most 0.05. Others are made to test with: the
-# sheet has none.
+# The sheet that this lesson follows calls `sin_dataset(1000, 900, 10)` without explaining it. The course's files do:
+# there are 1000 sines, of which 900 steps are read and the value 10 steps later is the target. Each has its own period,
+# 63 to 251 steps, a random phase, and an offset of at most 0.05 up or down. We make other sines for testing; the sheet
+# has none.
 
 # %%
 STEPS, AHEAD, LATER = pace(full=900, short=120), 10, 200
@@ -47,9 +47,9 @@ print(f"to learn from {series.shape}, others {others.shape}; periods {20 * np.pi
 # %% [markdown]
 # ## The network
 #
-# An LSTM, and one output that is a sum of its 20 units. The LSTM has four gates, each with a weight for the input, 20
-# for the state and a bias, for each unit: 4 x 20 x (1 + 20 + 1). These are the counts of Keras' `LSTM(20)` and
-# `Dense(1)`.
+# The network is an LSTM, and one output that is a weighted sum of its 20 units. The LSTM has four gates, each with a
+# weight for the input, 20 for the state and a bias, for each unit: 4 x 20 x (1 + 20 + 1). These are the counts of
+# Keras' `LSTM(20)` and `Dense(1)`.
 
 # %%
 lstm_key, dense_key = jax.random.split(jax.random.key(0))
@@ -60,16 +60,16 @@ print(counts, sum(counts.values()))
 
 @jax.jit
 def outputs(network, values):
-    """What the network says after each value: (series, steps)."""
+    """The outputs of the network after each value: (series, steps)."""
     return network["dense"](elman.unroll(network["lstm"], values[..., None])[1])[..., 0]
 
 
 # %% [markdown]
-# ## As the sheet learns it
+# ## Training as on the sheet
 #
-# All 900 values are read, and the output after the last one is compared with the value ten steps later. The loss is the
-# squared error, the optimiser Adam, a batch has ten sines. The sheet wants 50 epochs; its run was stopped by hand after
-# 20, and no loss is to be seen in it. Here all 50 are run, with the error on the other sines every ten.
+# The network reads all 900 values, and its output after the last one is compared with the value ten steps later. The
+# loss is the squared error, the optimiser Adam, the batch size ten. The sheet asks for 50 epochs; its run was stopped
+# by hand after 20, and shows no loss. Here we run all 50, and print the error on the other sines every ten.
 
 
 # %%
@@ -100,11 +100,11 @@ fifty = epoch.model
 # %% [markdown]
 # ## Is that good?
 #
-# A small number is small beside something. Any forecast has to beat the last value. And a sine is a weighted sum of its
-# last two values (lesson 17), with a constant where it is moved up: weights that are fitted to the 900 values of each
-# sine foretell it to rounding. They are told that it is a sine, though, and are another model for each. A sum of the
-# last 20 values whose weights are the same for all sines is the fair comparison: as the network, it is fitted once, and
-# only the values themselves tell it which sine it has before it.
+# An error is small only in comparison. Any forecast has to beat the last value. And a sine is a weighted sum of its
+# last two values (lesson 17), with a constant where it has an offset: weights fitted to the 900 values of each sine
+# forecast it up to rounding. But this model assumes a sine, and is fitted to each one separately. The fair comparison
+# is a sum of the last 20 values with the same weights for all sines: like the network, it is fitted once, and
+# recognises each sine by its values alone.
 
 # %%
 ORDER = 20
@@ -130,9 +130,9 @@ for name, error in errors.items():
     print(f"{name:<33} {error:.1e}")
 
 # %% [markdown]
-# The network beats the last value by far, and is itself beaten by far: for a sum, sines are the easiest series there
-# are. The sheet compares with nothing, and so does not see it. How do both take series of a kind that they were not
-# shown?
+# The network is far better than the last value, and far worse than the sum: for a sum, sines are the easiest series
+# there are. The sheet compares with nothing, and so does not notice. How do both perform on series unlike those in
+# training?
 
 # %%
 strangers = {
@@ -148,17 +148,16 @@ for name, changed in strangers.items():
     print(f"{name:<22} network {strange[name][0]:.1e}, sum of {ORDER} {strange[name][1]:.1e}")
 
 # %% [markdown]
-# A sum does not care how large a series is. The network knows sines of size 1 about zero, since it never saw another;
-# this is why forecasters scale each series first.
+# A sum does not depend on the size of a series. The network knows only sines of amplitude 1 about zero, since it saw no
+# others; this is why forecasters scale each series first.
+# ## An output after each value
 #
-# ## An answer after each value
+# The sheet reads 900 values for one output, and the error of that one output is propagated back through 900 steps. But
+# every value read has a target ten steps later, and the outputs are computed anyway. We train the same network on all
+# of them, for as many epochs as the sheet's run had. It is tested as before, after the last value.
 #
-# The sheet reads 900 values for one answer, and the error of that one answer goes back through 900 steps. But ten steps
-# after each value that is read there is another one to be foretold, and the outputs are there anyhow. The same network
-# learns from all of them, in as many epochs as the sheet's run had. It is tested as before, after the last value.
-#
-# And the errors above go up and down from epoch to epoch: every step of Adam stays as long as the first. So once more,
-# from a larger rate that falls to zero.
+# The errors above also fluctuate from epoch to epoch, since the learning rate of Adam stays constant. So we repeat the
+# training with a larger learning rate that falls to zero.
 
 
 # %%
@@ -189,7 +188,7 @@ for name in ("after the last value", *each):
     print(f"asked {name}, {epochs} epochs: {by_epoch[name][epochs - 1]:.1e}")
 
 # %% [markdown]
-# Now it can be asked at any step, too, and one sees how much it has to read before it knows which sine it is.
+# This network can forecast at any step, which shows how many values it has to read before it recognises the sine.
 
 # %%
 by_step = {
@@ -204,8 +203,9 @@ for name, curve in by_step.items():
 # %% [markdown]
 # ## Fed with its own output
 #
-# The other way to look ten steps ahead is to look one step ahead, ten times. The network learns the next value, after
-# each; then its own output is its next input, as far as one likes. The state goes on, and nothing is read twice.
+# The other way to forecast ten steps ahead is to forecast one step ahead, ten times. The network learns to predict the
+# next value after each; then its own output is its next input, for any number of steps. The state is passed on, and
+# nothing is read twice.
 
 
 # %%
@@ -216,7 +216,7 @@ def next_loss(network, carry, batch, *, key):
 
 
 def on_its_own(network, values, steps):
-    """The next values of each series, each from those before it, foretold ones among them: (series, steps)."""
+    """The next values of each series, each forecast from those before it, forecasts included: (series, steps)."""
 
     def say(ys):
         return network["dense"](ys[:, -1])
@@ -237,10 +237,10 @@ for epoch in learn(new, next_loss, Shuffled(series, batch_size=10), epochs=STOPP
 one_step = epoch.model
 
 # %% [markdown]
-# One step ahead it is nearly perfect. But it has learnt to go on from true values only. Each of its own is a little
-# off, and what comes after it starts from there. The cure is to learn what it will have to do: it reads some values,
-# goes on alone, and every value that it says counts. Gradients through so many of its own steps can be large, so they
-# are clipped, and the rate falls to zero.
+# One step ahead it is nearly perfect. But it has learnt to continue from true values only. Each of its own outputs has
+# a small error, from which the next one starts. The remedy is to train as it is used: it reads some values, continues
+# alone, and every output counts in the loss. Gradients through so many of its own steps can be large, so they are
+# clipped, and the learning rate falls to zero.
 
 # %%
 BEFORE, ALONE = pace(full=150, short=60), pace(full=50, short=20)
@@ -274,7 +274,8 @@ for name, curve in drift.items():
 print(f"ten steps at once     {'':>10}{by_epoch['after each value, falling rate'][-1]:>10.1e}")
 
 # %% [markdown]
-# An error of 0.5 is that of saying 0 always, and one of 1 that of a sine of the right size that has lost its place.
+# An error of 0.5 is that of always forecasting 0, and one of 1 that of a sine of the right amplitude with a random
+# phase.
 
 # %%
 drawing, ((top, right), (left, below)) = figure(2, 2, width=5)
@@ -308,17 +309,17 @@ below.legend(frameon=False, fontsize="small", loc="lower right")
 show(drawing, "24-sine")
 
 # %% [markdown]
-# What the sheet leaves out, then: other series than those learnt from, a loss that one can see, something simple beside
-# it, and 899 of 900 answers. `elman.Forecasting` has a part of each series that training does not see, scales every
-# series, prints errors beside those of the last value, and says how sure it is.
+# So the sheet lacks test series, a printed loss, a simple baseline, and 899 of 900 targets. `elman.Forecasting` holds
+# out a part of each series, scales every series, prints its errors beside those of the last value, and gives prediction
+# intervals.
 #
 # ## Try next
 #
 # - `elman train sines --horizon 10 --window 40 --steps 200 --out sines.elman`, then `elman predict sines.elman`: the
 #   forecaster of elman, with an interval around each value.
-# - Add noise to all series: `+ 0.1 * random.normal(size=(count, steps))`. What is left of the two exact weights of each
-#   sine? Which order is the best now, and does the network come nearer to it?
-# - Let the network say how the next value differs from the last, `values[:, :-1] + outputs(...)`. One step ahead it is
-#   better. And on its own?
-# - Learn from sines of many sizes, moved up and down: does the network know a sine that is moved up then?
-# - Read only the last 50 of the 900 values. What does the picture say that will do?
+# - Add noise to all series: `+ 0.1 * random.normal(size=(count, steps))`. How good are the two weights of each sine
+#   now? Which order is best, and does the network come closer to it?
+# - Let the network predict the difference of the next value from the last, `values[:, :-1] + outputs(...)`. One step
+#   ahead it is better. Is it better on its own outputs too?
+# - Train on sines of many amplitudes and offsets. Does the network then forecast a sine that is moved up?
+# - Read only the last 50 of the 900 values. What does the picture predict for this?

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Words as numbers, numbers as vectors
 #
-# A network cannot read words. Each gets a number, and each number a row of a table: its vector, which is learnt. This
-# is what an embedding layer is, and it is the same as one-hot vectors times a matrix. With it, a network tells whether
-# a message is spam.
+# A network cannot read words. Each word gets a number, and each number a row of a table: its vector, which is learnt.
+# This is an embedding layer, and it equals one-hot vectors times a matrix. With it, a network predicts whether a
+# message is spam.
 #
-# **You need** to know that a recurrent network may read a sequence and give one answer (lesson 22).
+# **You need** to know that a recurrent network can read a sequence and give one output (lesson 22).
 
 # %%
 import jax
@@ -25,7 +25,7 @@ from elman.training.learn import learn
 # %% [markdown]
 # ## Words
 #
-# A collection of short messages, each of which is spam or not ("ham").
+# The data is a collection of short messages, each of which is spam or not ("ham").
 
 # %%
 path = data_file("classification/sms/SMSSpamCollection")
@@ -48,8 +48,8 @@ text, label = held[0]
 print(f"{label}: {text}")
 
 # %% [markdown]
-# A lexicon numbers the words of the messages to learn from, the most frequent first. 0 is left for padding, and 1 is
-# every word that it does not know.
+# A lexicon numbers the words of the training messages, the most frequent first. 0 is reserved for padding, and 1 stands
+# for every unknown word.
 
 # %%
 lexicon = Lexicon.of((text for text, _ in rest), lower=True, min_count=2)
@@ -58,7 +58,8 @@ print(f"{lexicon.size:,} numbers: {lexicon.tokens[2:12]} ...")
 print("Win a zeppelin now! ->", ids.tolist(), "->", lexicon.decode(ids))
 
 # %% [markdown]
-# Messages have different lengths. As an array they get the same by padding, and the network is told how long each is.
+# Messages have different lengths. In an array they are padded to the same length, and the network gets the length of
+# each.
 
 # %%
 TIME = 40
@@ -78,8 +79,8 @@ print(words.shape, "the first:", words[0, :8].tolist(), "... of length", lengths
 # %% [markdown]
 # ## Vectors
 #
-# One-hot: as many numbers as there are words, all 0 but for a 1 at the place of the word. Such a vector times a matrix
-# W is a row of W. To take the row is the same, and saves the product with all those zeros.
+# A one-hot vector has as many numbers as there are words, all 0 but for a 1 at the place of the word. Such a vector
+# times a matrix W is a row of W. Looking up the row gives the same, and saves the product with all those zeros.
 
 # %%
 VECTOR, UNITS = 32, 32
@@ -91,8 +92,8 @@ print(f"{one_hot.shape} times {table.table.shape} is {table(some).shape}; larges
 print(f"numbers multiplied: {one_hot.size * VECTOR:,}; rows taken: {some.size}")
 
 # %% [markdown]
-# It is also learnt as any matrix is: the gradient is that of the product, and only the rows of the words in the batch
-# have one. Words that are never met keep the vector they were given.
+# The table is learnt like any matrix: its gradient is that of the product, and is zero except in the rows of the words
+# in the batch. Words that never occur keep their initial vectors.
 
 # %%
 by_rows = jax.grad(lambda table: jnp.sin(table(some)).sum())(table).table
@@ -104,8 +105,8 @@ print(f"the gradients differ by {gradient_difference:.0e} of the largest; {moved
 # %% [markdown]
 # ## A classifier
 #
-# Embedding, LSTM, dense: (messages, words) becomes (messages, words, vector), then (messages, units), then one number,
-# which is the logarithm of the odds of spam.
+# The layers are embedding, LSTM and dense. The shape (messages, words) becomes (messages, words, vector), then
+# (messages, units), then one number per message: the logit, the logarithm of the odds of spam.
 
 # %%
 keys = jax.random.split(jax.random.key(1), 3)
@@ -140,12 +141,12 @@ trained = epoch.model
 held_words, held_lengths, held_spam = arrays_of(held)
 odds = np.asarray(log_odds(trained, held_words, held_lengths))
 accuracy, always_ham = float(((odds > 0) == held_spam).mean()), float((held_spam == 0).mean())
-print(f"{accuracy:.1%} right; to say ham always would be right for {always_ham:.1%}")
+print(f"{accuracy:.1%} right; always predicting ham is right for {always_ham:.1%}")
 
 # %% [markdown]
 # ## What the vectors have learnt
 #
-# Each word is read alone, as a message of one word. Which say spam, which ham?
+# The network reads each word alone, as a message of one word. Which words does it take for spam, which for ham?
 
 # %%
 frequent = np.arange(2, min(lexicon.size, pace(full=402, short=102)), dtype=np.int32)
@@ -164,12 +165,11 @@ show(drawing, "25-words")
 # %% [markdown]
 # ## The same as a task
 #
-# `elman.Classification` does all of it, with what makes such a network good: it reads from both ends, pools by the
-# maximum, drops words and features in training, keeps the weights that were best on texts held back, and says how sure
-# it is.
+# `elman.Classification` does all of this, with the usual improvements: it is bidirectional, pools by the maximum, drops
+# words and features in training, keeps the weights that were best on the validation part, and returns probabilities.
 
 # %%
-longest = pace(full=1024, short=8)  # words that are read of a text; each size of batch is compiled once
+longest = pace(full=1024, short=8)  # the most words read of a text; each shape of batch is compiled once
 task = elman.Classification(embedding_size=VECTOR, hidden_size=UNITS, min_count=2, max_length=longest)
 data = task.read_texts(rest, test=held)
 fitted = elman.fit(task, data, **pace(full={"epochs": 6}, short={"steps": 4}))
@@ -182,7 +182,8 @@ for text in ("Are we still meeting for lunch?", "You have won a prize! Call now 
 # %% [markdown]
 # ## Try next
 #
-# - Make `VECTOR` 4. How few numbers will do for a word?
-# - Leave the lengths out, so that the LSTM reads the padding too. What does it cost?
-# - `elman train SMSSpamCollection` on the command line is the last section; `elman predict` reads new messages.
-# - Vectors need not begin at random: lesson 26 takes those that were learnt from far more text.
+# - Set `VECTOR` to 4. How few numbers are enough for a word?
+# - Omit the lengths, so that the LSTM reads the padding too. How much worse is it?
+# - `elman train SMSSpamCollection` on the command line does the same as the last section; `elman predict` classifies
+#   new messages.
+# - Vectors need not be initialised at random: lesson 26 uses vectors learnt from far more text.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Vectors that were learnt before
 #
-# Most weights of a text classifier are word vectors, and most words are rare: a few thousand sentences say little about
-# them. Vectors that were learnt from billions of words know what they are like. They are loaded, looked at, matched
+# Most weights of a text classifier are word vectors, and most words are rare: a few thousand sentences teach little
+# about them. Pretrained vectors, learnt from billions of words, hold more. Here they are loaded, inspected, matched
 # with the words of a task, and used: frozen, or trained further.
 #
 # **You need** to know what an embedding is (lesson 25).
@@ -26,8 +26,8 @@ random = np.random.default_rng(0)
 # %% [markdown]
 # ## Loading
 #
-# `open_vectors` reads the files of GloVe, word2vec and fastText. Here: the 20,000 most frequent words of GloVe, 50
-# numbers each (Pennington, Socher and Manning, 2014).
+# `open_vectors` reads the files of GloVe, word2vec and fastText. Here it reads the 20,000 most frequent words of GloVe,
+# with 50 numbers each (Pennington, Socher and Manning, 2014).
 
 # %%
 TOPICS = {
@@ -41,7 +41,7 @@ TOPICS = {
 
 
 def made_up_vectors(path):
-    """Words of a topic lie close together."""
+    """Writes a file of vectors in which the words of a topic lie close together."""
     with open(path, "w") as file:
         for words in TOPICS.values():
             middle = random.normal(size=12)
@@ -65,8 +65,8 @@ print(f"{len(vectors):,} words of {vectors.width} numbers; film: {vectors.vector
 # %% [markdown]
 # ## Nearest words
 #
-# Vectors are alike where they point the same way: the cosine of the angle between them is near 1. Nobody told GloVe
-# what a word means; it has seen what stands beside it.
+# Vectors are similar where they point the same way: the cosine of the angle between them is near 1. GloVe was not told
+# what a word means; it learnt from the words that stand beside it.
 
 # %%
 nearest = {word: vectors.neighbours(word, 5) for word in ("film", "good", "king", "she")}
@@ -74,8 +74,8 @@ for word, others in nearest.items():
     print(f"{word:<5}", ", ".join(f"{other.word} {other.cosine:.2f}" for other in others))
 
 # %% [markdown]
-# Good and bad stand beside the same words, and so they are close, which is not what a judge of films would wish.
-# Differences have a meaning as well: what is to woman as king is to man?
+# Good and bad stand beside the same words, so their vectors are close, which does not help to classify reviews.
+# Differences of vectors have a meaning as well: what is to woman as king is to man?
 
 # %%
 good, bad = (vectors.vector(word) / np.linalg.norm(vectors.vector(word)) for word in ("good", "bad"))
@@ -90,7 +90,7 @@ except elman.DataError as error:
 # %% [markdown]
 # ## A task, and its words
 #
-# Sentences of film reviews, which are for the film or against it (SST-2; Socher et al., 2013).
+# The task is to classify sentences of film reviews as positive or negative (SST-2; Socher et al., 2013).
 
 # %%
 folder = data_file("classification/sst")
@@ -120,7 +120,8 @@ print(f"{len(train):,} sentences with {len(counts):,} words, {once:.0%} of which
 
 # %% [markdown]
 # The vocabularies have to be matched: row 17 of the embedding has to be the vector of word 17 of the task, not of word
-# 17 of the file. A word is looked for as it is spelt, then in lower case. What is not found starts at random.
+# 17 of the file. A word is looked up as it is spelt, then in lower case. The vectors of words not found are initialised
+# at random.
 
 # %%
 lexicon = Lexicon.of((text for text, _ in train), lower=True)
@@ -134,8 +135,8 @@ row_difference = float(np.abs(matched.matrix[row] - vectors.vector("film")).max(
 print(f"row {row} is film: difference {row_difference}")
 
 # %% [markdown]
-# And the words that are in no sentence to learn from? Without the file they would all be read as unknown. With it they
-# have a vector near those of words that are known.
+# Words that occur in no training sentence would all be read as unknown without the file. With it they have a vector
+# near those of similar known words.
 
 # %%
 new = sorted({word for text, _ in test for word in lexicon.words_of(text)} - set(words))
@@ -145,8 +146,9 @@ print(f"{len(new):,} words of the test are new, of which {int(in_file.found.sum(
 # %% [markdown]
 # ## Random, frozen, or trained
 #
-# The same network three times: with vectors that start at random, with these and frozen, and with these and trained
-# further. `Classification` takes the file, matches it, and keeps the words of the file that the sentences do not have.
+# We train the same network three times: with random initial vectors, with GloVe's vectors frozen, and with GloVe's
+# vectors trained further. `Classification` takes the file, matches it, and also keeps words of the file that do not
+# occur in the sentences.
 
 # %%
 small = {"hidden_size": pace(full=48, short=8), "max_length": pace(full=1024, short=8)}
@@ -163,11 +165,11 @@ for name, task in ways.items() if pace(full=True, short=False) else [("frozen", 
     print(f"{name:<8} {accuracy[name]:.1%} of {len(test):,} right")
 
 # %% [markdown]
-# Frozen is behind even a random start here. Nearly half of the words, `hilarious` and `pretentious` among them, are not
-# in this file of 20,000; they keep the random numbers that they began with, and the verdict often hangs on them.
-# Trained is ahead of both: it has the meanings of the file, and learns those that the file does not have.
+# Frozen vectors are worse here than even random ones. Nearly half of the words, `hilarious` and `pretentious` among
+# them, are not in this file of 20,000; they keep their random vectors, and the class often depends on them. Trained
+# vectors are better than both: they start from those of the file, and the missing ones are learnt.
 #
-# Frozen means frozen: after training, the row of a word is that of the file, to the last digit.
+# Frozen vectors do not change: after training, the row of a word is that of the file, to the last digit.
 
 # %%
 frozen = elman.word_vectors(fits["frozen"])
@@ -181,7 +183,8 @@ if "trained" in fits:
 # %% [markdown]
 # ## A map
 #
-# Fifty numbers cannot be drawn. The two directions in which some words differ most can (principal components).
+# Fifty dimensions cannot be drawn. The picture shows the two directions in which some words differ most (principal
+# components).
 
 # %%
 drawn = [word for topic in list(TOPICS.values())[:5] for word in topic.split() if vectors.select([word])]
@@ -203,7 +206,7 @@ show(drawing, "26-map")
 # %% [markdown]
 # ## Try next
 #
-# - `vectors_train=2`: frozen for two epochs, then trained. Between the two, or better than both?
-# - `elman neighbours FILE WORD` on the command line, and on a trained model.
-# - A fastText `.bin` has vectors for parts of words: what does `open_vectors` say of a word with a slip of the pen?
-# - The whole map, to turn and to search: the projector, lesson 27.
+# - Set `vectors_train=2`: frozen for two epochs, then trained. Is it between the two, or better than both?
+# - Try `elman neighbours FILE WORD` on the command line, also with a trained model.
+# - A fastText `.bin` has vectors for parts of words. What does `open_vectors` return for a misspelt word?
+# - The projector shows the whole map, which you can rotate and search: lesson 27.

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # Vectors as points: the projector
 #
-# A table of word vectors is a cloud of points. TensorBoard has a page that shows such a cloud, turns it, searches it
-# and lists the neighbours of a point. It reads three files. Here they are written, for vectors that a network has just
-# learnt and for vectors of a file; what the page then draws is computed and drawn here too, to see what such a map can
-# tell, and what it leaves out.
+# A table of word vectors is a cloud of points. TensorBoard has a page, the projector, that shows such a cloud, rotates
+# it, searches it and lists the neighbours of a point. It reads three files. Here we write them, for vectors that a
+# network has just learnt and for vectors of a file; we also compute and draw the projector's map here, to see what such
+# a map shows, and what it loses.
 #
-# **You need** to know what word vectors are, and that alike ones have a cosine near 1 (lessons 25 and 26).
+# **You need** to know what word vectors are, and that similar ones have a cosine near 1 (lessons 25 and 26).
 
 # %%
 from collections import Counter, defaultdict
@@ -25,7 +25,7 @@ from elman.lessons import data_file, figure, pace, show
 # ## Vectors that were just learnt
 #
 # A tagger learns the parts of speech of a toy grammar, whose words often have two, such as `watch`. Its word vectors
-# begin at random; nobody tells them to form groups.
+# are initialised at random; nothing in the loss asks them to form groups.
 
 # %%
 task = elman.Tagging(
@@ -54,9 +54,9 @@ print(
 # %% [markdown]
 # ## Three files
 #
-# `tensors.tsv` has a line of numbers for each point, `metadata.tsv` a line with its word and whatever else is known of
-# it, and `projector_config.pbtxt` says where the two are. What else is known: the parts of speech that each word has,
-# to colour the points by.
+# `tensors.tsv` has a line of numbers for each point, `metadata.tsv` a line with its word and further columns, and
+# `projector_config.pbtxt` names the two files. Here the further columns are the parts of speech of each word, by which
+# to colour the points, and its frequency.
 
 # %%
 tags = defaultdict(Counter)
@@ -76,7 +76,7 @@ for file in sorted((FOLDER / "grammar").iterdir()):
         print("   ", line if len(line) < 70 else line[:70] + " ...")
 
 # %% [markdown]
-# The numbers are written so that the same numbers are read. And to look at them:
+# The numbers are written with enough digits to read back the same ones. The last line tells how to look at them:
 
 # %%
 read_back = np.loadtxt(FOLDER / "grammar" / "tensors.tsv", dtype=np.float32)
@@ -88,13 +88,13 @@ print(f"pip install tensorboard; tensorboard --logdir {FOLDER / 'grammar'}   and
 # %% [markdown]
 # ## What the page draws
 #
-# Sixteen numbers cannot be drawn. The page moves the middle of all points to zero, makes all of one length, and shows
-# the directions in which they then differ most: principal components. In NumPy that is three lines.
+# Sixteen dimensions cannot be drawn. The page subtracts the mean of all points, scales each to length 1, and shows the
+# directions of largest variance: principal components. NumPy needs three lines for this.
 
 
 # %%
 def principal(matrix):
-    """The points along their principal components, and the share of the variance of each."""
+    """The coordinates of the points along their principal components, and each component's share of the variance."""
     centred = matrix - matrix.mean(0)
     centred = centred / np.linalg.norm(centred, axis=1, keepdims=True)
     centred = centred - centred.mean(0)
@@ -103,7 +103,7 @@ def principal(matrix):
 
 
 def alike(vectors, words):
-    """The share of words whose nearest neighbour has the same tag most often."""
+    """The share of words whose nearest neighbour has the same most frequent tag."""
     return float(
         np.mean([columns["tag"][word] == columns["tag"][vectors.neighbours(word, 1)[0].word] for word in words])
     )
@@ -137,8 +137,8 @@ show(drawing, "27-grammar")
 # %% [markdown]
 # ## Vectors of a file
 #
-# The same with the most frequent words of GloVe. On the page, type a word in the search field and click on it: the list
-# on the right is of the nearest by cosine, in all dimensions.
+# We do the same with the most frequent words of GloVe. On the page, type a word in the search field and click on it:
+# the list on the right has its nearest neighbours by cosine, in all dimensions.
 
 # %%
 path = data_file("vectors/glove.6B.50d.top20k.txt.xz")
@@ -157,7 +157,7 @@ for word, others in nearest.items():
     print(f"{word:<7}", ", ".join(others))
 
 # %% [markdown]
-# Is who is near on the map near in truth? Of the eight words that are nearest to a word on the map of two components,
+# Are neighbours on the map true neighbours? Of the eight words that are nearest to a word on the map of two components,
 # and of three, how many are among its eight nearest in all dimensions?
 
 # %%
@@ -190,8 +190,8 @@ for dimensions in (2, 3, every.shape[1]):
     print(f"{dimensions:2} components, {share[:dimensions].sum():.0%} of the variance: {kept[dimensions]:.0%} kept")
 
 # %% [markdown]
-# A map of two or three directions shows the large groups. For neighbours, ask the list, not the eye. (With all
-# components the share is not 100%, as the cosine is measured from zero, and the map from the middle of the words.)
+# A map of two or three components shows the large groups. For neighbours, use the list, not the map. (With all
+# components the share is not 100%, as the cosine is measured from zero, and the map from the mean of the words.)
 
 # %%
 drawing, axes = figure(width=10, height=7)
@@ -212,8 +212,8 @@ show(drawing, "27-neighbours")
 # %% [markdown]
 # ## Try next
 #
-# - `elman projector FILE --out FOLDER` on the command line, also for a saved model.
-# - On the page, colour by `tag`, and choose T-SNE or UMAP: they keep neighbours, and let go of distances.
+# - Try `elman projector FILE --out FOLDER` on the command line, also with a saved model.
+# - On the page, colour by `tag`, and choose T-SNE or UMAP: they preserve neighbours, but not distances.
 # - Without installing anything: load `tensors.tsv` and `metadata.tsv` at https://projector.tensorflow.org.
-# - The words that sit with the wrong colour: how often were they seen, and do they have two tags (`tags`)?
+# - Look at words among points of another colour. How often were they seen, and do they have two tags (`tags`)?
 # - Vectors of characters (lesson 5): `WordVectors("characters", names, table)`. Do the vowels lie together?

@@ -39,7 +39,7 @@ def test_ecg(names):
 
 
 def check_late_answers(scores, model, signal):
-    """An answer hangs on what comes 80 ms later, and not on what comes after that."""
+    """Asserts that an output depends on the samples up to 80 ms later, and on none after them."""
     moved = signal.copy()
     moved[0, 500] += 1
     changed = np.abs(np.asarray(scores(model, moved)) - np.asarray(scores(model, signal))).max(axis=2)[0] > 0
