@@ -93,7 +93,7 @@ def test_answers_of_some_tokens_only(fitted, phones):
         (dict(pattern="[a-z]+"), r"pattern '\[a-z\]\+': no output can match it; outputs are made of 0 1 2"),
         (dict(pattern="1{30}"), "takes 30 tokens, and outputs have at most 6; allow longer ones with max_length"),
         (dict(pattern="(1"), "no regular expression"),
-        (dict(tokens="12x"), "tokens: the model writes no 'x'"),
+        (dict(tokens="12x"), "tokens: the model cannot write 'x'"),
         (dict(beam=2, n_best=3), "a beam of 2 holds no 3 answers"),
         (dict(beam=2, temperature=1.0), "beam: belongs to the search"),
         (dict(beem=2), "did you mean 'beam'"),
@@ -207,6 +207,6 @@ def test_subwords_obey_patterns_too():
         assert re.fullmatch(
             "(low|new)er? [a-z]{3,5}", model.predict("old", pattern="(low|new)er? [a-z]{3,5}", **options).text
         )
-    with pytest.raises(elman.ConfigError, match="say it as a pattern"):
+    with pytest.raises(elman.ConfigError, match="use pattern instead"):
         model.predict("old", tokens="low")
     assert model.validation.unit == "word"

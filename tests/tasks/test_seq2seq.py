@@ -156,7 +156,7 @@ def test_activations_point_at_where_numbers_go_wrong():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(hidden_size=7), "expected an even number to read from both ends; got 7"),
+        (dict(hidden_size=7), "expected an even number with bidirectional; got 7"),
         (dict(validation=0), "the best weights are chosen by it"),
         (dict(vocabulary_size=500), "vocabulary_size: belongs to subwords; characters are all kept"),
         (dict(min_count=2, target_vocabulary="characters"), "min_count: belongs to words; characters are all kept"),
@@ -179,7 +179,7 @@ def test_data_that_is_not_enough_or_not_this_tasks():
         elman.Seq2Seq().read_pairs([("a", "b"), ("c", "")])
     with pytest.raises(elman.DataError, match="there are 55 sums of up to 1 digits; got a request for 60"):
         elman.Seq2Seq(digits=1, examples=60).read("sums")
-    with pytest.raises(elman.DataError, match="read as other tokens by another task"):
+    with pytest.raises(elman.DataError, match="another task read it as other tokens"):
         elman.Seq2Seq(**SMALL, source_vocabulary="words").settled(elman.Seq2Seq(**SMALL).read_pairs(PAIRS))
     with pytest.raises(elman.DataError, match=r"expected what task.read returns; got data of Characters"):
         elman.Seq2Seq().settled(elman.LanguageModelling(unroll_length=8).read_text("abc " * 100))

@@ -101,7 +101,7 @@ def test_series_that_cannot_be_learned_from(pairs, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (dict(convolution_pool=2), "convolution_pool: belongs to a convolution"),
+        (dict(convolution_pool=2), "convolution_pool: needs a convolution"),
         (dict(missing="zero"), "missing: "),
         (dict(validation=0.6, test=0.5), "leave nothing to train on"),
         (dict(vocabulary="words"), "no option 'vocabulary'"),

@@ -239,7 +239,7 @@ def test_a_budget_too_short_for_a_step_makes_one(small_text):
 def test_data_of_another_vocabulary_is_refused(small_fitted, small_text):
     fitted, data = small_fitted
     words = elman.LanguageModelling(vocabulary="words").read_text(small_text)
-    with pytest.raises(elman.DataError, match="read as words by another task"):
+    with pytest.raises(elman.DataError, match="another task read it as words"):
         elman.fit(fitted.task, words, steps=1)
     with pytest.raises(elman.DataError, match="expected what task.read returns; got str"):
         elman.fit(fitted.task, "text.txt", steps=1)  # ty: ignore[invalid-argument-type]

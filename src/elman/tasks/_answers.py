@@ -1,6 +1,6 @@
-"""From texts to the texts that an encoder-decoder answers.
+"""An encoder-decoder's answers to texts.
 
-An answer must not depend on what is answered beside it, nor on how many are: batches always have `ROWS` rows, and a
+An answer must not depend on the other texts of its batch, nor on their number: batches always have `ROWS` rows, and a
 source is always padded to the same length, so that the arithmetic for it is the same to the last bit.
 """
 
@@ -26,18 +26,20 @@ from elman.decoding.settings import Decoding
 from elman.models.seq2seq import EncoderDecoder
 
 ROWS = 64
+"""Rows of a batch."""
 ENGINE = "scan"
-"""Of the encoder. The native kernels leave out rows that have ended, and sum in another order where few are left."""
+"""The encoder's engine. The native kernels leave out rows that have ended, and sum in another order where few are
+left."""
 
 
 class Candidate(NamedTuple):
-    """An answer."""
+    """An answer with its score."""
 
     text: str
     score: float
-    """What it was ranked by: its log-probability, divided where there is a length penalty."""
+    """The score that ranks answers: the log-probability, divided by a length penalty if there is one."""
     log_probability: float
-    """In nats, by the model without constraint."""
+    """The log-probability by the model without constraint, in nats."""
 
 
 def answers(
@@ -50,13 +52,13 @@ def answers(
     reverse_inputs: bool = False,
     reverse_answers: bool = False,
 ) -> list[list[Candidate]]:
-    """For each text, the best first, as many answers as `decoding` asks for, or fewer where a constraint has no more.
+    """The `decoding.n_best` best answers to each text, the best first, or fewer where a constraint allows no more.
 
     Args:
-        model, codec: what answers.
-        texts: what to answer.
-        decoding: how.
-        longest: tokens of an answer at most, unless `decoding` says otherwise.
+        model, codec: the encoder-decoder and its codec.
+        texts: the inputs.
+        decoding: the settings of search or sampling.
+        longest: most tokens of an answer, unless `decoding` sets its own.
         reverse_inputs, reverse_answers: the model reads, or writes, from the last token to the first.
 
     Raises:
@@ -79,7 +81,7 @@ def answers(
 def _constraint(codec: PairCodec, decoding: Decoding, longest: int, backwards: bool) -> Constraint:
     texts = codec.written
     allowed = np.array([text is not None for text in texts])
-    if isinstance(codec.target, Subwords):  # bytes, which make characters together
+    if isinstance(codec.target, Subwords):  # bytes, several of which may form a character
         allowed[2:] = True
     if decoding.tokens is not None:
         allowed &= _named(codec, decoding.tokens)
@@ -92,18 +94,18 @@ def _constraint(codec: PairCodec, decoding: Decoding, longest: int, backwards: b
 
 def _named(codec: PairCodec, tokens: str) -> Bool[np.ndarray, " vocab"]:
     if isinstance(codec.target, Subwords):
-        raise ConfigError("tokens: this model writes sub-words, which come in many cuts; say it as a pattern")
+        raise ConfigError("tokens: this model writes sub-words, which split a text in many ways; use pattern instead")
     known = {text: token for token, text in enumerate(codec.written) if text is not None}
     allowed = np.zeros(len(codec.written), bool)
     for token in tokens if isinstance(codec.target, Characters) else tokens.split():
         if token not in known:
-            raise ConfigError(f"tokens: the model writes no {token!r}{nearest(token, known)}")
+            raise ConfigError(f"tokens: the model cannot write {token!r}{nearest(token, known)}")
         allowed[known[token]] = True
     return allowed
 
 
 def _on_device(constraint: Constraint) -> Constraint:
-    """The table with a power of two of states, 16 at least, so that few programs are compiled."""
+    """Pads the constraint's table to a power of two of states, 16 at least, so that few programs are compiled."""
     states = max(16, 1 << (len(constraint.left) - 1).bit_length())
     missing = states - len(constraint.left)
     after = np.pad(constraint.after, ((0, missing), (0, 0)), constant_values=-1)
@@ -124,7 +126,7 @@ def _written(
         return _searched(
             model, sources, lengths, constraint, decoding.length_penalty, beam=decoding.beam, longest=longest
         )
-    # A text's own numbers make its draws, wherever it stands.
+    # Each text's samples depend on its own tokens only, wherever it stands.
     marks = [zlib.crc32(row[:length].tobytes()) for row, length in zip(np.asarray(sources), lengths, strict=True)]
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(decoding.seed), jnp.array(marks, jnp.uint32))
     heat, count = decoding.temperature, decoding.n_best

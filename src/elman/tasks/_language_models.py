@@ -1,4 +1,4 @@
-"""Saved language models as the beginning of other models."""
+"""Saved language models from which other models start."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class LanguageModels(NamedTuple):
     """Language models that read the same tokens."""
 
     settings: tuple[str, ...]
-    """Of the task of each, as JSON."""
+    """The settings of each model's task, as JSON."""
     vocabulary: AnyVocabulary
     weights: tuple[artefact.Arrays, ...]
 
 
 def open_language_models(places: Sequence[str]) -> LanguageModels:
-    """The language models saved at `places`.
+    """Opens the language models saved at `places`.
 
     Raises:
         ArtefactError: no artefact, or a damaged one.
-        ConfigError: a model of another task, or of another vocabulary than the first.
+        ConfigError: a model of another task, or with another vocabulary than the first.
     """
     return _opened(tuple((place, _changed(Path(place))) for place in places))
 
@@ -40,7 +40,7 @@ def open_language_models(places: Sequence[str]) -> LanguageModels:
 def readers_of(
     settings: Sequence[str], vocabulary: AnyVocabulary, *, input_dropout: float, dropout: float, key: PRNGKeyArray
 ) -> LanguageReaders:
-    """Readers as those language models were built, with random weights and the dropout given."""
+    """Readers with the structure of saved language models, with random weights and the given dropout."""
     return LanguageReaders(
         [
             LanguageReader(
@@ -53,7 +53,7 @@ def readers_of(
 
 
 def start_readers(readers: LanguageReaders, models: LanguageModels) -> LanguageReaders:
-    """`readers`, which `readers_of` built for `models`, with their weights."""
+    """The `readers` that `readers_of` built for `models`, with the weights of `models`."""
     started = []
     for text, arrays in zip(models.settings, models.weights, strict=True):
         task = _task(text)

@@ -1,4 +1,4 @@
-"""From windows of time series to what a forecaster says about them, and how good that is."""
+"""Measures of a forecaster on windows of time series."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from elman.tasks._data import check_part
 from elman.tasks.forecasting_metrics import COVERED, Errors, ForecastMetrics, Gathered, Told, shares_of
 
 ROWS = 256
-"""Windows that are measured at once."""
+"""Windows in a batch of measuring."""
 
 
 def model_inputs(batch: WindowBatch) -> Inputs:
-    """A batch as a forecaster reads it: each target of a series in a row of its own, the targets of a row side by
-    side."""
+    """The inputs of a forecaster for a batch: each target of a series becomes a row, the targets of a window next to
+    each other."""
     count = batch.values.shape[-1]
 
     def rows(xs: Any) -> Array:
@@ -62,20 +62,20 @@ def measured(
     at_most: int | None = None,
     errors: Errors | None = None,
 ) -> ForecastMetrics:
-    """The measures of a part.
+    """Measures a forecaster on a part.
 
     Args:
-        model, part, codec: what is measured, and on what.
-        learned: the measure that picks the best weights.
-        at_most: of so many windows, evenly spread, where there are more.
-        errors: of the validation part, for intervals; without them, intervals are those that the model says.
+        model, part, codec: the forecaster, the part and the codec of its series.
+        learned: the measure that chooses the best weights.
+        at_most: most windows to measure, evenly spaced.
+        errors: those of the validation part, for intervals; without them, intervals are the model's own.
 
     Raises:
         DataError: an empty part.
     """
     check_part(part)
     stride = 1 if at_most is None else max(1, math.ceil(len(part) / at_most))
-    while math.gcd(stride, codec.season) > 1:  # or windows would begin at a few times of the day only
+    while math.gcd(stride, codec.season) > 1:  # else windows would begin at a few times of the season only
         stride += 1
     windows = Windows(part, batch_size=ROWS, shuffle=False, stride=stride)
     naive = _season_changes(part, codec)
@@ -110,7 +110,7 @@ def _told(model: Forecaster, batch: WindowBatch, key: Any, *, root: bool) -> tup
 
 
 def _season_changes(part: WindowPart, codec: ForecastCodec) -> Float[np.ndarray, "series target"]:
-    """Of the steps before the part, or of its own where there are none."""
+    """The mean seasonal change of each series, over the steps before the part, or over its own if there are none."""
     found = []
     for one, (begin, end) in zip(part.series, part.spans, strict=True):
         before = np.where(one.known, one.values, np.nan)[: begin or end].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Classification: one class for a whole text.
+"""The task of classification: one class for a whole text.
 
 The command line's help reads this module, so what takes long to import is imported by the methods that need it.
 """
@@ -46,16 +46,16 @@ if TYPE_CHECKING:
 
 
 class ClassPrediction(Config, frozen=True, kw_only=True):
-    """How `elman predict` answers."""
+    """Options of `elman predict` for classes."""
 
     threshold: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """Answer - instead of a label where its probability is below this."""
+    """Write - instead of a label whose probability is below this."""
     probabilities: bool = False
-    """Write the probability of every class, not of the answer alone."""
+    """Write the probabilities of all classes, not only of the predicted one."""
 
 
 class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=True):
-    """Tell the class of a text.
+    """Predict the class of a text.
 
     >>> task = Classification(hidden_size=8, embedding_size=8)
     >>> data = task.read_texts([("good film", "pos"), ("bad film", "neg")] * 20)
@@ -67,61 +67,61 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
     options: ClassVar[type[Config] | None] = ClassPrediction
 
     vocabulary: VocabularyKind = "words"
-    """What a token is."""
+    """Kind of token."""
     vocabulary_size: VocabularySize = None
     """Sub-words to learn, the 256 bytes included (8,000)."""
     pieces: Literal["none", "words", "sentences"] = "none"
-    """Read each word of characters, or each sentence, by itself first (Yang et al., 2016)."""
+    """Read the characters of each word, or the tokens of each sentence, by themselves first (Yang et al., 2016)."""
     lower: bool = True
     """Lower-case the texts first; --no-lower keeps capitals."""
     min_count: Count = 1
-    """Words seen less often become <unk>."""
+    """Words that occur less often become <unk>."""
     max_length: Count = 1024
-    """Tokens that are read of a text; the rest is left out."""
+    """Most tokens to read of a text; the rest is left out."""
     text_column: str = "text"
     """The column of a table (CSV, TSV, JSON lines) that holds the texts."""
     label_column: str = "label"
     """The column that holds the classes."""
     coarse: bool = False
-    """Keep what comes before the first colon of a label, as in DESC:manner."""
+    """Keep only the part of a label before its first colon, as in DESC:manner."""
     encoding: str = "utf-8"
-    """How the files are encoded."""
+    """Character encoding of the files."""
     validation: Size = 0.1
     """Part that chooses the best weights, where no file is called dev: a share, or from 1 on a number of texts."""
     test: Size = 0.1
-    """Part that training never sees, where no file is called test; as --validation."""
+    """Part that training never sees, where no file is called test: a share, or from 1 on a number of texts."""
     split_seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
-    """Which texts go to which part."""
+    """Seed of the random split of texts into parts."""
     cell: CellName = "LSTM"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     embedding_size: Count = 128
-    """Numbers that stand for a token."""
+    """Features of a token's embedding."""
     hidden_size: Count = 128
     """Units of a recurrent layer, in each direction."""
     num_layers: Count = 1
     """Recurrent layers on top of each other."""
     bidirectional: bool = True
-    """Read from both ends; --no-bidirectional reads from the first word on alone."""
+    """Read in both directions; --no-bidirectional reads forwards only."""
     piece_size: Count = 64
     """Units of the layer that reads a piece, in each direction."""
     pooling: Literal["last", "mean", "max", "attention"] = "max"
-    """How all steps become one vector."""
+    """Pooling of the outputs at all steps to one vector."""
     convolution: Annotated[int, Meta(ge=0, lt=64)] = 0
-    """Neighbouring steps that a convolution before the recurrent layers sees at once; 0 is none."""
+    """Width in steps of a convolution before the recurrent layers; 0 is none."""
     input_dropout: Rate = 0.5
     """Share of the embedding's features dropped in training, for a whole text."""
     word_dropout: Rate = 0.1
-    """Share of the tokens that become unknown in training."""
+    """Share of the tokens that become <unk> in training."""
     dropout: Rate = 0.5
     """Share of each layer's outputs dropped in training, for a whole text."""
     weight_dropout: Rate = 0.0
     """Share of the recurrent weights dropped in each step of training (Merity et al., 2018)."""
     balance: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """How much texts of rare classes count: 0 each text the same, 1 each class the same."""
+    """Weight of texts of rare classes: 0 weighs all texts alike, 1 all classes alike."""
     label_smoothing: Rate = 0.0
-    """Share of each answer that is spread over all classes in training."""
+    """Share of each target that is spread over all classes in training."""
     batch_size: Count = 32
-    """Texts of a batch."""
+    """Texts in a batch."""
 
     def __post_init__(self) -> None:
         if callable(self.cell):
@@ -144,12 +144,12 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
 
     def read(self, *places: str | Path) -> Data:
         """Reads labelled texts: tables, a folder or a file for each class, `label<TAB>text`; also compressed, or in an
-        archive. Files called train, dev and test are the parts; a part that no file is called is split from the
-        texts to train on, by the same share of each class.
+        archive. Files called train, dev and test are the parts; a part without a file is split from the training texts,
+        with the same share of each class.
 
         Raises:
-            DataError: files of no known form, a column that is not there, an empty text, a text without label, a
-                class with one text, or one class only.
+            DataError: files of an unknown format, a missing column, an empty text, a text without label, a class with
+                one text, or one class only.
         """
         from elman.data.labelled import read_labelled
         from elman.data.text import kept_places
@@ -169,7 +169,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         validation: Iterable[tuple[str, str]] = (),
         test: Iterable[tuple[str, str]] = (),
     ) -> Data:
-        """The same for pairs of text and label in memory.
+        """The data of pairs of text and label in memory.
 
         Raises:
             DataError: as `read`.
@@ -185,8 +185,8 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         return self._data(*parts, source="the texts", places=())
 
     def read_part(self, codec: TextCodec, *places: str | Path) -> Part:
-        """The texts of `places` in the terms of a codec, to measure a model on; of files whose names tell parts, those
-        of the test part, or else of the validation part.
+        """Reads the texts of `places`, encoded by a codec, to measure a model on. Where file names tell parts, it reads
+        the test part, or else the validation part.
 
         Raises:
             DataError: as `read`, or a label that the codec does not know.
@@ -199,26 +199,26 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         return _part(", ".join(map(str, places)), texts, codec)
 
     def settled(self, data: Data) -> Classification:
-        """This task.
+        """This task with the embedding size of its word vectors filled in.
 
         Raises:
-            DataError: something else than `read` returns, texts read by another task, or none to validate with.
+            DataError: `data` is not what `read` returns or was read by another task, or its validation part is empty.
         """
         from elman.data.text_codec import TextCodec
         from elman.tasks._data import check_read, check_validation
 
         check_read(data, TextCodec)
         if data.codec.reading != self._reading():
-            raise DataError("data: read as other tokens or pieces by another task; read it with this one")
+            raise DataError("data: another task read it as other tokens or pieces; read it with this task")
         check_validation(data)
         return msgspec.structs.replace(self, embedding_size=self.word_size(self.embedding_size))
 
     def known_words(self, codec: TextCodec) -> KnownWords:
-        """The words of the lexicon."""
+        """The words of the vocabulary."""
         return KnownWords(codec.vocabulary.tokens[2:], 2, codec.vocabulary.added)  # ty: ignore
 
     def network(self, codec: TextCodec, *, key: PRNGKeyArray) -> ClassificationModel:
-        """A new model for the vocabulary and the classes of `codec`."""
+        """The classifier for the vocabulary and the classes of `codec`, with random weights."""
         from elman.cells.find import find_cell
         from elman.models.classifier import ClassificationModel
 
@@ -250,7 +250,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         return readers_of(codec.language_models, codec.vocabulary, **rates, key=key)  # ty: ignore
 
     def batches(self, part: Part, *, seed: int) -> ClassBatches:
-        """Texts of like length together; every epoch deals them out anew."""
+        """Batches of texts of similar length, shuffled in every epoch."""
         from elman.data.class_batches import ClassBatches
 
         size, balance = self.batch_size, self.balance
@@ -259,7 +259,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
     def loss(
         self, model: ClassificationModel, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None
     ) -> tuple[tuple[Any, Any], Carry]:
-        """((nats, texts), carry): cross-entropy summed over the texts, each counted by its weight."""
+        """((nats, texts), carry): cross-entropy summed over the texts, each multiplied by its weight."""
         from elman.tasks._classes import class_loss
 
         return class_loss(model, batch, smoothing=self.label_smoothing, key=key), carry
@@ -272,7 +272,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         return model.activations(*jax.tree.map(jnp.asarray, tuple(batch[:3])))
 
     def evaluate(self, model: ClassificationModel, part: Part, codec: TextCodec) -> ClassificationMetrics:
-        """Measures every text of the part, with the temperature that fits it best.
+        """Measures the model on every text of the part, with the temperature that fits the part best.
 
         Raises:
             DataError: an empty part.
@@ -282,7 +282,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         return class_metrics(model, part, codec, temperature=None)
 
     def counted(self, codec: TextCodec) -> str:
-        """The name of an example."""
+        """The unit that the loss is averaged over: that of an example."""
         return codec.unit
 
     @staticmethod
@@ -338,7 +338,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         source: str,
         places: tuple[str, ...],
     ) -> Data:
-        """The parts as numbers; those that are empty are split from the texts to train on."""
+        """Encodes the parts; empty ones are first split from the training texts."""
         from elman.data.examples import Data, Parts, completed
         from elman.data.labelled import check_classes
         from elman.data.text_codec import TextCodec

@@ -1,4 +1,4 @@
-"""How well a model tells classes apart, and whether its probabilities can be taken at their word."""
+"""Measures of a classifier and of the calibration of its probabilities."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from elman.measures.calibration import expected_calibration_error, fit_temperatu
 from elman.measures.classification import Confusion, negative_log_likelihood
 
 MOST_CLASSES = 40
-"""More classes are not shown as a table."""
+"""Most classes of which a report shows the confusion matrix."""
 
 
 @dataclass(frozen=True)
 class ClassificationMetrics:
-    """Measures of one part. A temperature divides the logits, so that the probabilities become honest and the
-    classes stay what they are (Guo et al., 2017).
+    """Measures of a classifier on one part. A temperature divides the logits, which calibrates the probabilities and
+    leaves the predicted classes as they are (Guo et al., 2017).
 
     >>> logits, truth = np.log(np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.7, 0.3]])), np.array([0, 0, 1, 1])
     >>> metrics = ClassificationMetrics.of(logits, truth, labels=("ham", "spam"), unit="text")
@@ -31,10 +31,10 @@ class ClassificationMetrics:
     """Mean cross-entropy at the temperature, per text or series."""
     accuracy: float
     macro_f1: float
-    """The mean F1 of the classes, each weighing the same."""
+    """The unweighted mean of the classes' F1."""
     temperature: float
     uncalibrated: float
-    """Expected calibration error as the model is."""
+    """Expected calibration error at temperature 1."""
     calibrated: float
     """Expected calibration error at the temperature."""
     confusion: Confusion
@@ -50,7 +50,7 @@ class ClassificationMetrics:
         unit: str,
         temperature: float | None = None,
     ) -> ClassificationMetrics:
-        """The measures of a model's answers; without a temperature, with the one that fits this part best.
+        """The measures of a model's logits; without a temperature, the one that fits this part best is used.
 
         Raises:
             DataError: no example.
@@ -86,12 +86,13 @@ class ClassificationMetrics:
 
     @property
     def objective(self) -> float:
-        """Nats at the temperature: like accuracy it does not mind a model that is too sure, but it moves smoothly."""
+        """The measure that chooses the best weights: nats at the temperature. Like accuracy it ignores overconfidence,
+        but it varies smoothly."""
         return self.nats
 
     @property
     def count(self) -> int:
-        """Texts or series."""
+        """The number of texts or series."""
         return int(np.sum(self.confusion.counts))
 
     def to_builtins(self) -> dict[str, Any]:
@@ -109,11 +110,11 @@ class ClassificationMetrics:
         }
 
     def report(self) -> str:
-        """The line, what the probabilities are worth, and the confusion matrix."""
-        honesty = (
+        """The line of `str()`, the calibration errors, and the confusion matrix."""
+        calibration = (
             f"calibration error {self.uncalibrated:.1%}, at temperature {self.temperature:.2f} {self.calibrated:.1%}"
         )
-        lines = [f"{self}, over {counted(self.count, self.unit)}", honesty]
+        lines = [f"{self}, over {counted(self.count, self.unit)}", calibration]
         return "\n".join([*lines, *([str(self.confusion)] if len(self.confusion.labels) <= MOST_CLASSES else [])])
 
     def __str__(self) -> str:

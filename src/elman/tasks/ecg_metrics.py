@@ -1,4 +1,4 @@
-"""How good a reader of ECGs is."""
+"""Measures of a reader of ECGs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EcgMetrics:
-    """Waves and beats that were found, each lead by itself, against those that are known.
+    """Measures of the waves and beats found in each lead against the annotations.
 
     >>> from elman.measures.beats import BeatScores
     >>> from elman.measures.ecg import Delineation
@@ -37,14 +37,15 @@ class EcgMetrics:
 
     @property
     def objective(self) -> float:
-        """1 less the mean of what is known of: the F1 of P, QRS and T and of beats, and the share of right kinds."""
+        """The measure that chooses the best weights: 1 minus the mean of the F1 of P, QRS and T, that of beats, and the
+        share of right kinds, as far as the data annotate them."""
         shares = [wave.f1 for wave in self._known_waves.values()]
         shares += [self.beats.detection.f1] if self.beats.detection.truth else []
         shares += [self.beats.accuracy] if self._kinds_known else []
         return 1 - sum(shares) / max(len(shares), 1)
 
     def report(self) -> str:
-        """The line, then the tables of what is known of."""
+        """The line of `str()`, then the tables of the annotated waves and beats."""
         lines = [f"{self}, over {counted(self.leads, 'lead')}"]
         lines += [self.waves.report()] if self._known_waves else []
         lines += [self.beats.report()] if self._kinds_known else []

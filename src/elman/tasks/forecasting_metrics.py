@@ -1,8 +1,8 @@
-"""How far off forecasts are, and how wide their intervals must be to hold what comes.
+"""Measures of forecasts, and the errors from which conformal intervals are made.
 
-Intervals are conformal (Vovk et al., 2005; Lei et al., 2018): errors of the validation part, each by the spread that
-the forecast said, tell for each step of the horizon how far off a forecast is how often; whatever the model says of
-its own uncertainty is stretched or shrunk by that.
+Intervals are conformal (Vovk et al., 2005; Lei et al., 2018): the errors on the validation part, each divided by the
+forecast's spread, give the quantiles of the error at each step of the horizon. They stretch or shrink the model's own
+uncertainty until intervals hold the true values as often as they should.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from elman._errors import counted
 from elman.data.histories_codec import ForecastCodec
 
 SHARES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995)
-"""Quantiles of the errors that are kept; between them lie straight lines."""
+"""Shares of the quantiles of the errors that are kept; others are interpolated linearly."""
 
 COVERED = (80, 95)
-"""Intervals, in percent, of which reports say how often they held what came."""
+"""Levels of the intervals whose coverage is reported, in percent."""
 
 
 @dataclass(frozen=True)
 class ForecastMetrics:
-    """Measures of one part, over the values that came."""
+    """Measures of forecasts on one part, over the known true values."""
 
     objective: float
-    """What picks the best weights: the scaled error that the output learns by."""
+    """The measure that chooses the best weights: the scaled error that training minimises."""
     values: dict[str, float]
-    """By name: errors by the scale of the series, and in the units of the data."""
+    """The errors by name, scaled by series or in the units of the data."""
     coverage: dict[str, float]
-    """The share of values within intervals, by percent."""
+    """The share of true values within intervals, by level in percent."""
     errors: tuple[tuple[float, ...], ...]
-    """For each step of the horizon, `SHARES` quantiles of the errors by the forecast's spread; see `Errors`."""
+    """For each step of the horizon, `SHARES` quantiles of the errors divided by the forecast's spread; see `Errors`."""
     count: int
     unit: str = "value"
 
@@ -48,7 +48,7 @@ class ForecastMetrics:
         )
 
     def to_builtins(self) -> dict[str, Any]:
-        """Plain values; those of `scaled_` are by the scale of the series, the others in the units of the data."""
+        """Plain values; those named `scaled_` are scaled by series, the others in the units of the data."""
         return {
             "objective": self.objective,
             "measures": self.values,
@@ -59,7 +59,7 @@ class ForecastMetrics:
         }
 
     def report(self) -> str:
-        """All measures, a line each."""
+        """All measures, one a line."""
         lines = [f"{self}, over {counted(self.count, self.unit)}"]
         lines += [f"{name.replace('_', ' '):32s} {value:.6g}" for name, value in self.values.items()]
         lines += [f"{f'within {level}% intervals':32s} {share:.1%}" for level, share in self.coverage.items()]
@@ -71,30 +71,30 @@ class ForecastMetrics:
 
 
 class Told(NamedTuple):
-    """Forecasts of some windows beside what came, scaled by their series."""
+    """Forecasts of some windows and the true values, scaled by series."""
 
     truth: Float[np.ndarray, "row horizon"]
     weights: Float[np.ndarray, "row horizon"]
     centre: Float[np.ndarray, "row horizon"]
     spread: Float[np.ndarray, "row horizon"]
     variance: Float[np.ndarray, "row horizon"]
-    """Around the centre where that is a mean, else 0."""
+    """The variance around the centre where that is a mean, else 0."""
     crps: Float[np.ndarray, "row horizon"]
     """The continuous ranked probability score of each value."""
     unit_crps: Float[np.ndarray, "row horizon"]
-    """The same in the units of the data."""
+    """The continuous ranked probability score of each value in the units of the data."""
     bounds: Float[np.ndarray, "row horizon side"]
-    """Of the intervals `COVERED` that the model says, lower and upper ones in turn."""
+    """The bounds of the model's own intervals of `COVERED`: lower, upper, lower, upper."""
 
 
 @dataclass
 class Gathered:
-    """Errors of one batch after another, added up and divided once."""
+    """Sums of the errors of batches, which `metrics` divides by the count."""
 
     learned: str
-    """The measure that the output learns by."""
+    """The measure that training minimises."""
     errors: Errors | None
-    """Of the validation part, where it was measured before."""
+    """The errors of the validation part, if it was measured before."""
     sums: dict[str, float] = field(default_factory=dict)
     scores: list[Float[np.ndarray, "some horizon"]] = field(default_factory=list)
 
@@ -107,8 +107,8 @@ class Gathered:
         *,
         naive: Float[np.ndarray, " row"],
     ) -> None:
-        """Adds windows, scaled by `mean` and `std`. `naive` is the mean change of a row's series from season to season,
-        scaled, and not a number where there is none."""
+        """Adds windows, scaled by `mean` and `std`. `naive` is the scaled mean change of a row's series from season to
+        season, NaN where there is none."""
         known = told.weights > 0
         error = np.where(known, told.truth - told.centre, 0.0).astype(np.float64)
         real = np.where(known, codec.real(told.truth, mean, std), 0.0)
@@ -131,7 +131,7 @@ class Gathered:
             low, high = told.bounds[..., 2 * place], told.bounds[..., 2 * place + 1]
             if self.errors is not None:
                 low, high = (told.centre + told.spread * self.errors.at(share) for share in shares_of(level))
-            if np.isnan(low).any() or np.isnan(high).any():  # too few errors were known for such a level
+            if np.isnan(low).any() or np.isnan(high).any():  # too few errors are known for this level
                 continue
             sums[f"within_{level}"] = (known & (low <= told.truth) & (told.truth <= high)).sum()
         for name, value in sums.items():
@@ -140,7 +140,7 @@ class Gathered:
             self.scores.append(np.where(known, (told.truth - told.centre) / told.spread, np.nan)[known.any(axis=1)])
 
     def metrics(self) -> ForecastMetrics:
-        """The measures of all that was added."""
+        """The measures of all windows added."""
         sums, count = self.sums, max(self.sums["count"], 1)
         mean = {name: value / count for name, value in sums.items()}
         values = {
@@ -152,7 +152,7 @@ class Gathered:
             "smape_percent": 100 * mean["smape"],
             "crps": mean["crps"],
         }
-        # Of series that never change, or that are 0 throughout, there is nothing to measure errors by.
+        # Constant series have no seasonal change to divide by, and series of zeros no size.
         if sums["mase_count"]:
             values["mase"] = sums["mase"] / sums["mase_count"]
         if sums["size"]:
@@ -164,16 +164,16 @@ class Gathered:
 
 @dataclass(frozen=True)
 class Errors:
-    """How far off forecasts were, for each step of the horizon: `SHARES` quantiles of (value - forecast) / spread."""
+    """Quantiles of the scaled errors (value - forecast) / spread at each step of the horizon, for `SHARES`."""
 
     quantiles: tuple[tuple[float, ...], ...]
 
     @classmethod
     def of(cls, scores: Float[np.ndarray, "some horizon"]) -> Errors:
-        """The quantiles of scores, of which those that are not a number do not count. Of n scores, an interval takes
-        one more than its share of n + 1, so that it holds the next value at least as often as it says. A step with too
-        few scores for a share takes those of all steps, and then holds it over the horizon as a whole; where these are
-        too few as well, the quantile is not a number.
+        """The quantiles of scores; NaN scores do not count. The rank of a quantile of n scores is its share of n + 1,
+        rounded outwards, so that an interval holds the next value at least as often as its level says. A step with too
+        few scores for a share takes the scores of all steps, so that the level holds over the horizon as a whole;
+        where these are too few as well, the quantile is NaN.
 
         >>> Errors.of(np.linspace(-1, 1, 999)[:, None]).at(0.9).round(2).tolist()
         [0.8]
@@ -185,13 +185,13 @@ class Errors:
         return cls(tuple(tuple(_first_known(share, step, every) for share in SHARES) for step in steps))
 
     def at(self, share: float) -> Float[np.ndarray, " horizon"]:
-        """The quantile at any share, for each step; not a number beyond those that are known. It lies on the side of
-        its share, so that an interval holds the forecast too."""
+        """The quantile for any share, at each step; NaN beyond the known ones. It is at most 0 for shares below 0.5 and
+        at least 0 above, so that an interval contains the forecast too."""
         return np.array([_between(share, row) for row in self.quantiles])
 
 
 def shares_of(level: float) -> tuple[float, float]:
-    """The quantiles between which an interval of `level` percent lies.
+    """The shares of the quantiles that bound an interval of `level` percent.
 
     >>> shares_of(80)
     (0.1, 0.9)
@@ -205,7 +205,7 @@ def _first_known(share: float, *groups: Float[np.ndarray, " some"]) -> float:
 
 
 def _corrected(known: Float[np.ndarray, " some"], share: float) -> float:
-    """The quantile of sorted scores, with the correction for their number: outwards, on either side of the middle."""
+    """The quantile of sorted scores, corrected for their number: its rank is rounded away from the median."""
     rank = (len(known) + 1) * share
     outwards = np.ceil(rank - 1e-9) if share > 0.5 else np.floor(rank + 1e-9) if share < 0.5 else (len(known) + 1) // 2
     return float(known[int(outwards) - 1]) if 1 <= outwards <= len(known) else np.nan

@@ -1,4 +1,4 @@
-"""The tasks there are, imported when they are asked for."""
+"""The names of all tasks, whose modules are imported on demand."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TASKS = {
 """The module of each task."""
 
 NAMES = {re.sub("(?<=[a-z])(?=[A-Z])", "-", name).lower(): name for name in TASKS}
-"""The tasks as options spell them: "language-modelling"."""
+"""The class name of each task by its name in options, such as "language-modelling"."""
 
 
 def find_task(name: str) -> type[Task]:
-    """The class of a task.
+    """The class of the task called `name`.
 
     >>> find_task("LanguageModelling").__name__
     'LanguageModelling'

@@ -1,4 +1,4 @@
-"""Language modelling: which character, byte or word comes next.
+"""The task of language modelling: the next character, byte, word or sub-word of a text.
 
 The command line's help reads this module, so what takes long to import is imported by the methods that need it.
 """
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from elman.models.language_model import LanguageModel
 
 EVALUATION_STREAMS, EVALUATION_UNROLL = 16, 64
-"""Evaluation reads a part as up to 16 streams, each from a fresh state and of 1,000 tokens at least, so that cold
-starts hardly count."""
+"""Most streams that evaluation cuts a part into, and their unroll length. Each stream starts from the initial state and
+has 1,000 tokens at least, so that cold starts hardly matter."""
 
 
 class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, tag=True):
@@ -58,25 +58,25 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
     """
 
     vocabulary: VocabularyKind = "characters"
-    """What a token is; bytes suit any language or file, words need a large text, subwords (pieces of words that the
-    text suggests) need the extra `subwords`."""
+    """Kind of token; bytes suit any language or file, words need a large text, subwords (frequent pieces of words) need
+    the extra `subwords`."""
     vocabulary_size: VocabularySize = None
     """Sub-words to learn, the 256 bytes included (8,000)."""
     lower: bool = False
     """Lower-case the text, and every prime, first."""
     min_count: Count = 1
-    """Words seen less often become <unk>."""
+    """Words that occur less often become <unk>."""
     reverse: bool = False
-    """Read the text from its end, to predict the token before: for a model that starts a classifier or a tagger (see
-    start_from), as it writes nothing."""
+    """Read the text backwards, to predict the previous token: for a model from which a classifier or a tagger starts
+    (see start_from); it cannot generate text."""
     validation: Size = 0.05
     """Part that chooses the best weights: a share (of 250,000 tokens at most), or from 1 on a number of tokens."""
     test: Size = 0.05
-    """Part at the end that training never sees; as --validation."""
+    """Part at the end that training never sees: a share, or from 1 on a number of tokens."""
     cell: CellName = "LSTM"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     embedding_size: Count = 64
-    """Numbers that stand for a token."""
+    """Features of a token's embedding."""
     hidden_size: Count = 256
     """Units of a recurrent layer."""
     num_layers: Count = 2
@@ -96,11 +96,11 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
     residual: bool = False
     """Add each layer's input to its output, where the widths agree."""
     tied: bool = False
-    """Score tokens by their own embeddings; the last layer then has the embedding's width."""
+    """Share the weights of embedding and output; the last layer then has the embedding's width."""
     batch_size: Count = 32
-    """Streams of text read side by side."""
+    """Streams of text in a batch."""
     unroll_length: Count = 64
-    """Tokens that a gradient reaches back; the state is carried on for ever."""
+    """Tokens that gradients reach back; the state is passed on over the whole text."""
 
     def __post_init__(self) -> None:
         if callable(self.cell):
@@ -124,7 +124,7 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
         return self._split(TextSource.open(*places) if places else TextSource.embedded())
 
     def read_text(self, text: str) -> Data:
-        """The same for a text in memory."""
+        """The data of a text in memory."""
         from elman.data.text import TextSource
 
         return self._split(TextSource.of_text("the text", text))
@@ -155,7 +155,7 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
         overfits, and needs more dropout.
 
         Raises:
-            DataError: something else than `read` returns, or other tokens than this task's.
+            DataError: `data` is not what `read` returns, or has other tokens than this task's.
         """
         from elman.data.vocabulary import AnyVocabulary
         from elman.tasks._data import check_read
@@ -163,7 +163,7 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
         check_read(data, AnyVocabulary)
         kind = f"{data.codec.unit}s"
         if kind != self.vocabulary or getattr(data.codec, "lower", False) != self.lower:
-            raise DataError(f"data: read as {kind} by another task; read it with this one")
+            raise DataError(f"data: another task read it as {kind}; read it with this task")
         if self.dropout is not None:
             return self
         import jax
@@ -172,7 +172,7 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
         return msgspec.structs.replace(self, dropout=round(min(0.5, 0.13 * (weights / len(data.train)) ** 1.5), 3))
 
     def network(self, codec: AnyVocabulary, *, key: PRNGKeyArray) -> LanguageModel:
-        """A new model for the tokens of `codec`."""
+        """The language model for the tokens of `codec`, with random weights."""
         from elman.cells.find import find_cell
         from elman.models.language_model import LanguageModel
 
@@ -202,13 +202,13 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
         return LearnedStart(cell) if self.learned_start else cell
 
     def batches(self, part: TextPart, *, seed: int) -> Streams:
-        """The text in order; nothing is random."""
+        """Batches of the text in order; nothing is random."""
         from elman.data.streams import Streams
 
         return Streams(self._in_order(part), batch_size=self.batch_size, unroll_length=self.unroll_length)
 
     def evaluation_batches(self, part: TextPart) -> Streams:
-        """The whole of `part`, every token but the first counted once."""
+        """Batches of the whole of `part`, in which every token but the first is a target once."""
         from elman.data.streams import Streams
 
         if len(part) < 2:
@@ -230,7 +230,7 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
     def loss(
         self, model: LanguageModel, carry: Any, batch: Batch, *, key: PRNGKeyArray | None = None
     ) -> tuple[tuple[Any, Any], Carry]:
-        """((nats, tokens), carry): cross-entropy summed over the batch, and the state after it."""
+        """((nats, tokens), carry): cross-entropy summed over the batch, and the state after the batch."""
         import jax.numpy as jnp
 
         from elman.ops.losses import cross_entropy
@@ -240,13 +240,13 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
         return cross_entropy(logits, targets, weights), carry
 
     def activations(self, model: LanguageModel, carry: Carry, batch: Batch) -> list[tuple[str, Any]]:
-        """The embedding's, each layer's and the head's outputs."""
+        """The outputs of the embedding, each layer and the head."""
         import jax.numpy as jnp
 
         return model.activations(jnp.asarray(batch.inputs), carry)
 
     def evaluate(self, model: LanguageModel, part: TextPart, codec: AnyVocabulary) -> LanguageMetrics:
-        """Every token of the part but the first, counted once.
+        """Measures the model on every token of the part but the first.
 
         Raises:
             DataError: a part of fewer than 2 tokens.
@@ -257,7 +257,7 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
         return LanguageMetrics(nats_per_token=nats / tokens, tokens=int(tokens), unit=codec.unit)
 
     def counted(self, codec: AnyVocabulary) -> str:
-        """The token's name."""
+        """The unit that the loss is averaged over: that of a token."""
         return codec.unit
 
     @staticmethod
@@ -275,7 +275,7 @@ class LanguageModelling(Task["FittedLanguageModel"], frozen=True, kw_only=True, 
 
 @dataclass(frozen=True)
 class LanguageMetrics:
-    """How well a model predicts a part, in the units of the field.
+    """The measures of a language model on a part, in the units of the field.
 
     >>> metrics = LanguageMetrics(nats_per_token=math.log(2), tokens=100, unit="character")
     >>> metrics.bits_per_char, round(metrics.perplexity, 6), str(metrics)
@@ -288,12 +288,12 @@ class LanguageMetrics:
 
     @property
     def objective(self) -> float:
-        """Nats per token."""
+        """The measure that chooses the best weights: nats per token."""
         return self.nats_per_token
 
     @property
     def bits_per_char(self) -> float:
-        """Bits per character; a model of bytes or words has none (see `bits_per_byte`, `perplexity`)."""
+        """Bits per character; undefined for a model of other tokens (see `bits_per_byte`, `perplexity`)."""
         return self._bits_per("character")
 
     @property
@@ -307,7 +307,7 @@ class LanguageMetrics:
         return math.exp(min(self.nats_per_token, 700.0))
 
     def report(self) -> str:
-        """The line, and over how many tokens."""
+        """The line of `str()`, and the number of tokens."""
         return f"{self}, over {self.tokens:,} {self.unit}s"
 
     def to_builtins(self) -> dict[str, float | int | str]:

@@ -1,4 +1,4 @@
-"""Sequence to sequence: which text answers which.
+"""The task of sequence to sequence: a text that answers a text.
 
 The command line's help reads this module, so what takes long to import is imported by the methods that need it.
 """
@@ -44,10 +44,10 @@ Unit = Literal["characters", "words", "subwords"]
 Connection = Literal["state", "repeat", "additive", "dot", "moving"]
 
 EXAMPLES = 50_000
-"""Generated pairs, where no number is given."""
+"""Default number of generated pairs."""
 
 LARGEST_VALIDATION = 5_000
-"""Pairs that a share sets aside for validation at most: all of them are answered in every evaluation."""
+"""Most pairs that a share sets aside for validation, as every evaluation answers all of them."""
 
 
 class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
@@ -63,13 +63,13 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
     options: ClassVar[type[Config] | None] = Decoding
 
     source_vocabulary: Unit = "characters"
-    """What a token of an input is: a character, what stands between spaces, or a piece of a word."""
+    """Kind of token of inputs: characters, words (separated by spaces), or subwords (pieces of words)."""
     target_vocabulary: Unit | None = None
-    """The same for an answer (characters; words, which are phones, for a pronouncing dictionary)."""
+    """Kind of token of answers (characters; words, which are phones, for a pronouncing dictionary)."""
     vocabulary_size: VocabularySize = None
-    """Sub-words to learn on either side, the 256 bytes included (8,000)."""
+    """Sub-words to learn for inputs and for answers, the 256 bytes included (8,000)."""
     min_count: Count = 1
-    """Words seen less often become <unk>."""
+    """Words that occur less often become <unk>."""
     stress: bool = False
     """Keep the stress marks of a pronouncing dictionary."""
     digits: Count = 3
@@ -77,22 +77,22 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
     examples: Count | None = None
     """Generated sums or dates (50,000, or as many sums as there are)."""
     validation: Size = 0.05
-    """Pairs that choose the best weights: a share (of 5,000 at most), or from 1 on a number."""
+    """Pairs that choose the best weights: a share (at most 5,000 pairs), or from 1 on a number."""
     test: Size = 0.05
-    """Pairs that training never sees; a share or a number."""
+    """Pairs that training never sees: a share, or from 1 on a number."""
     cell: CellName = "LSTM"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     connection: Connection = "dot"
-    """What the decoder gets: the encoder's last state, its last output again and again, or attention besides, which
-    looks anywhere at each step, or moves along."""
+    """Connection from encoder to decoder: the encoder's last state (state), its last output at every step (repeat), or
+    also attention to any place (additive, dot) or to places that move along the input (moving)."""
     bidirectional: bool = True
-    """Read inputs from both ends, with half of the units each; --no-bidirectional reads from the front alone."""
+    """Read inputs in both directions, with half of the units each; --no-bidirectional reads forwards only."""
     reverse_inputs: bool = False
-    """Read inputs from their end (Sutskever et al., 2014)."""
+    """Read inputs backwards (Sutskever et al., 2014)."""
     reverse_answers: bool = False
-    """Write answers from their end, as one adds numbers."""
+    """Write answers backwards, as in adding numbers by hand."""
     embedding_size: Count = 64
-    """Numbers that stand for a token."""
+    """Features of a token's embedding."""
     hidden_size: Count = 256
     """Units of a recurrent layer."""
     num_layers: Count = 1
@@ -102,13 +102,13 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
     dropout: Rate = 0.1
     """Share of each layer's outputs dropped in training."""
     scheduled_sampling: Rate = 0.0
-    """Probability that the decoder, in training, reads its own last token (Bengio et al., 2015)."""
+    """Probability that the decoder reads its own last token in training (Bengio et al., 2015)."""
     sampling_epochs: Count = 5
     """Epochs over which that probability grows from zero."""
     batch_size: Count = 128
-    """Pairs read side by side."""
+    """Pairs in a batch."""
     max_length: Count | None = None
-    """Longest answer, in tokens (twice the longest to learn from)."""
+    """Longest answer, in tokens (twice the longest training answer)."""
     corpus_scores: bool = False
     """Measure BLEU and chrF too; needs sacrebleu."""
 
@@ -122,16 +122,16 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
         if self.validation == 0:
             raise ConfigError("validation: expected a share or at least 1 pair; the best weights are chosen by it")
         if self.bidirectional and self.hidden_size % 2:
-            raise ConfigError(f"hidden_size: expected an even number to read from both ends; got {self.hidden_size}")
+            raise ConfigError(f"hidden_size: expected an even number with bidirectional; got {self.hidden_size}")
         if self.scheduled_sampling and self.connection == "repeat":
             raise ConfigError("scheduled_sampling: with connection 'repeat' the decoder reads no tokens")
 
     def read(self, *places: str | Path) -> Data:
-        """Reads pairs from a file or two aligned files ("-" is standard input), or makes "sums" or "dates"; without any
-        place, sums.
+        """Reads pairs from a file or two aligned files ("-" is standard input), or generates "sums" or "dates"; without
+        places, sums.
 
         Raises:
-            DataError: no such file, a line without two sides, or too few pairs.
+            DataError: no such file, a line that is not a pair, or too few pairs.
         """
         from elman.data.generated import dates, how_many_sums, sums
         from elman.data.pairs import is_dictionary, read_pairs
@@ -148,7 +148,7 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
         return self._data(pairs, ", ".join(map(str, places)), kept_places(*places), unit)
 
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> Data:
-        """The same for pairs in memory, of a source and a target.
+        """The data of pairs of source and target in memory.
 
         Raises:
             DataError: an empty text, or too few pairs.
@@ -161,10 +161,10 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
         return self._data(grouped(lines), "the pairs", (), "characters")
 
     def settled(self, data: Data) -> Seq2Seq:
-        """This task with the length of the longest answer and the unit of answers filled in.
+        """This task with the longest answer and the kind of target tokens filled in.
 
         Raises:
-            DataError: something else than `read` returns, or no pair to validate with.
+            DataError: `data` is not what `read` returns or was read by another task, or its validation part is empty.
         """
         from elman.data.pair_codec import PairCodec
         from elman.tasks._data import check_read, check_validation
@@ -173,7 +173,7 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
         check_validation(data)
         unit = data.codec.target_unit
         if self.target_vocabulary not in (None, unit) or self.source_vocabulary != data.codec.source_unit:
-            raise DataError("data: read as other tokens by another task; read it with this one")
+            raise DataError("data: another task read it as other tokens; read it with this task")
         if self.max_length is not None:
             return msgspec.structs.replace(self, target_vocabulary=unit)
         targets = [target for pair in data.train.examples for target in pair.targets]
@@ -181,7 +181,7 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
         return msgspec.structs.replace(self, target_vocabulary=unit, max_length=2 * longest)
 
     def network(self, codec: PairCodec, *, key: PRNGKeyArray) -> EncoderDecoder:
-        """A new model for the tokens of `codec`."""
+        """The encoder and decoder for the tokens of `codec`, with random weights."""
         from elman.cells.find import build_cell, find_cell
         from elman.models.seq2seq import EncoderDecoder
 
@@ -200,7 +200,7 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
         )
 
     def batches(self, part: Part[Pair], *, seed: int) -> PairBatches:
-        """Pairs of like length together, dealt out anew in every epoch."""
+        """Batches of pairs of similar length, shuffled in every epoch."""
         from elman.data.pair_batches import PairBatches
 
         return PairBatches(
@@ -235,7 +235,7 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
         return cross_entropy(logits, targets, weights), carry
 
     def activations(self, model: EncoderDecoder, carry: Carry, batch: PairBatch) -> list[tuple[str, Any]]:
-        """Embeddings, each layer's outputs, attention and scores."""
+        """The outputs of the source embedding, each layer, the attention and the head."""
         import jax.numpy as jnp
 
         from elman.models.seq2seq import shifted
@@ -244,7 +244,7 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
         return model.activations(sources, lengths, shifted(targets))
 
     def evaluate(self, model: EncoderDecoder, part: Part[Pair], codec: PairCodec) -> Seq2SeqMetrics:
-        """The loss of every right answer, and how good the answers of greedy search are.
+        """Measures the loss of every right answer, and the answers of greedy search.
 
         Raises:
             DataError: a part without pairs.
@@ -270,16 +270,16 @@ class Seq2Seq(Task["Translator"], frozen=True, kw_only=True, tag=True):
 
     @property
     def directions(self) -> dict[str, bool]:
-        """What is read and written from its end."""
+        """The settings `reverse_inputs` and `reverse_answers`, by name."""
         return {"reverse_inputs": self.reverse_inputs, "reverse_answers": self.reverse_answers}
 
     @property
     def longest(self) -> int:
-        """Tokens of an answer at most."""
+        """The most tokens of an answer."""
         return self.max_length or 100
 
     def counted(self, codec: PairCodec) -> str:
-        """The target's token."""
+        """The unit that the loss is averaged over: that of a target token."""
         return codec.target.unit
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""How good answers to inputs are."""
+"""Measures of answers to inputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from elman._errors import DataError
 
 @dataclass(frozen=True)
 class Seq2SeqMetrics:
-    """Measures of the answers of greedy search. Of several right answers, the nearest counts.
+    """Measures of the answers of greedy search. Where several answers are right, the nearest one counts.
 
     >>> metrics = Seq2SeqMetrics(
     ...     nats_per_token=0.05, exact_accuracy=0.9, token_accuracy=0.97, token_error_rate=0.02, answers=50, unit="word"
@@ -21,21 +21,21 @@ class Seq2SeqMetrics:
     """
 
     nats_per_token: float
-    """Of every right answer and its end, each token given the right ones before it."""
+    """Mean -log p of the tokens of all right answers and their ends, each given the right tokens before it."""
     exact_accuracy: float
     """Share of answers that are right in every token."""
     token_accuracy: float
     """Share of places that hold the right token."""
     token_error_rate: float
-    """Tokens to put in, take out or replace, by the tokens of the right answers."""
+    """Insertions, deletions and substitutions of tokens, divided by the number of tokens of the right answers."""
     answers: int
     unit: str
-    """What a token is: a character or a word."""
+    """Kind of token: "character" or "word"."""
     bleu: float | None = None
-    """sacreBLEU's BLEU, where it was asked for."""
+    """sacreBLEU's BLEU, if `corpus` is set."""
     chrf: float | None = None
     signatures: tuple[str, ...] = ()
-    """How sacreBLEU computed them."""
+    """sacreBLEU's scores with the signatures of their settings."""
 
     @classmethod
     def of(
@@ -47,11 +47,11 @@ class Seq2SeqMetrics:
         unit: str,
         corpus: bool = False,
     ) -> Seq2SeqMetrics:
-        """The measures of answers, of which each has one right answer or more; `corpus` adds BLEU and chrF.
+        """The measures of answers against one or more right answers for each; `corpus` adds BLEU and chrF.
 
         Raises:
             DataError: no answer.
-            ConfigError: sacreBLEU is asked for and not installed.
+            ConfigError: `corpus` is set and sacreBLEU is not installed.
         """
         from elman.measures.sequences import SequenceScores, bleu, chrf
 
@@ -82,11 +82,11 @@ class Seq2SeqMetrics:
 
     @property
     def objective(self) -> float:
-        """The share of wrong answers; where as many are wrong, the loss decides."""
+        """The measure that chooses the best weights: the share of wrong answers; the loss breaks ties."""
         return 1 - self.exact_accuracy + 1e-4 * self.nats_per_token
 
     def report(self) -> str:
-        """The line, over how many answers, and sacreBLEU's scores with their signatures."""
+        """The line of `str()`, the number of answers, and sacreBLEU's scores with their signatures."""
         return "\n".join([f"{self}, over {self.answers:,} answers", *self.signatures])
 
     def to_builtins(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Classification of numeric series: one class for a whole series of one or many channels.
+"""The task of classifying numeric series: one class for a whole series of one or many channels.
 
 The command line's help reads this module, so what takes long to import is imported by the methods that need it.
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, tag=True):
-    """Tell the class of a numeric series.
+    """Predict the class of a numeric series.
 
     >>> task = SeriesClassification(hidden_size=8, embedding_size=8)
     >>> up, down = np.array([[1.0], [2.0]]), np.array([[2.0], [1.0]])
@@ -48,49 +48,49 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
     options: ClassVar[type[Config] | None] = ClassPrediction
 
     series_column: str = "series"
-    """The column of a table (CSV, TSV, JSON lines) that tells which rows are steps of the same series."""
+    """The column of a table (CSV, TSV, JSON lines) that names the series of each row."""
     time_column: str = "time"
-    """The column that orders the steps; without it they come in the order of the rows."""
+    """The column that orders the steps; without it, the rows' order is used."""
     value_columns: tuple[str, ...] = ()
     """The columns that are channels (all others)."""
     label_column: str = "label"
     """The column that holds the classes."""
     missing: Literal["error", "interpolate"] = "error"
-    """Refuse missing values, or fill gaps by straight lines."""
+    """Refuse missing values (error), or fill gaps by linear interpolation."""
     encoding: str = "utf-8"
-    """How the files are encoded."""
+    """Character encoding of the files."""
     validation: Size = 0.1
     """Part that chooses the best weights, where no file is called dev: a share, or from 1 on a number of series."""
     test: Size = 0.1
-    """Part that training never sees, where no file is called test; as --validation."""
+    """Part that training never sees, where no file is called test: a share, or from 1 on a number of series."""
     split_seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
-    """Which series go to which part."""
+    """Seed of the random split of series into parts."""
     cell: CellName = "GRU"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     embedding_size: Count = 64
-    """Numbers that the channels of a step become before the recurrent layers."""
+    """Features of a step's embedding, a linear map of its channels."""
     hidden_size: Count = 64
     """Units of a recurrent layer, in each direction."""
     num_layers: Count = 1
     """Recurrent layers on top of each other."""
     bidirectional: bool = True
-    """Read from both ends; --no-bidirectional reads from the first step on alone."""
+    """Read in both directions; --no-bidirectional reads forwards only."""
     pooling: Literal["last", "mean", "max", "attention"] = "mean"
-    """How all steps become one vector."""
+    """Pooling of the outputs at all steps to one vector."""
     convolution: Annotated[int, Meta(ge=0, lt=1024)] = 0
-    """Neighbouring steps that a convolution before the recurrent layers sees at once; 0 is none."""
+    """Width in steps of a convolution before the recurrent layers; 0 is none."""
     convolution_pool: Count = 1
-    """Steps of the convolution of which the maximum goes on; more make long series shorter."""
+    """Steps of max pooling after the convolution; more make long series shorter."""
     noise: Annotated[float, Meta(ge=0)] = 0.3
-    """Noise added to the values in training, in standard deviations of a channel."""
+    """Standard deviation of the noise added to the values in training, in standard deviations of a channel."""
     dropout: Rate = 0.3
     """Share of each layer's outputs dropped in training, for a whole series."""
     balance: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """How much series of rare classes count: 0 each series the same, 1 each class the same."""
+    """Weight of series of rare classes: 0 weighs all series alike, 1 all classes alike."""
     label_smoothing: Rate = 0.0
-    """Share of each answer that is spread over all classes in training."""
+    """Share of each target that is spread over all classes in training."""
     batch_size: Count = 16
-    """Series of a batch."""
+    """Series in a batch."""
 
     def __post_init__(self) -> None:
         if callable(self.cell):
@@ -102,12 +102,12 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
             check_encoding(self.encoding)
         check_parts(self.validation, self.test, "series")
         if self.convolution_pool > 1 and not self.convolution:
-            raise ConfigError("convolution_pool: belongs to a convolution; give its width too, such as convolution=5")
+            raise ConfigError("convolution_pool: needs a convolution; set its width too, such as convolution=5")
 
     def read(self, *places: str | Path) -> Data:
         """Reads series with their classes: the `.ts` files of aeon and sktime, or tables in long form, a row for each
-        step; also compressed. Files called train, dev and test are the parts; a part that no file is called is split
-        from the series to train on, by the same share of each class.
+        step; also compressed. Files called train, dev and test are the parts; a part without a file is split from the
+        training series, with the same share of each class.
 
         Raises:
             DataError: a malformed file (names the line), a missing value, series without class, a class with one
@@ -127,8 +127,8 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         test: Iterable[tuple[np.ndarray, str]] = (),
         channels: tuple[str, ...] = (),
     ) -> Data:
-        """The same for pairs of values, with the axes time and channel, and class in memory. Channels that are not
-        named are called "1", "2" and so on.
+        """The data of series in memory: pairs of values, with the axes time and channel, and class. Channels without
+        names are called "1", "2" and so on.
 
         Raises:
             DataError: as `read`.
@@ -150,8 +150,8 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         return self._data(SeriesParts(names, **parts), source="the series", places=())
 
     def read_part(self, codec: SeriesCodec, *places: str | Path) -> Part:
-        """The series of `places` in the terms of a codec, to measure a model on; of files whose names tell parts, those
-        of the test part, or else of the validation part.
+        """Reads the series of `places`, encoded by a codec, to measure a model on. Where file names tell parts, it
+        reads the test part, or else the validation part.
 
         Raises:
             DataError: as `read`, or other channels or classes than the codec's.
@@ -164,10 +164,10 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         return _part(", ".join(map(str, places)), series, codec)
 
     def settled(self, data: Data) -> SeriesClassification:
-        """This task.
+        """Checks the data and returns this task unchanged.
 
         Raises:
-            DataError: something else than `read` returns, or no series to validate with.
+            DataError: `data` is not what `read` returns, or its validation part is empty.
         """
         from elman.data.series_codec import SeriesCodec
         from elman.tasks._data import check_read, check_validation
@@ -177,7 +177,7 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         return self
 
     def network(self, codec: SeriesCodec, *, key: PRNGKeyArray) -> ClassificationModel:
-        """A new model for the channels and the classes of `codec`."""
+        """The classifier for the channels and the classes of `codec`, with random weights."""
         from elman.cells.find import build_cell, find_cell
         from elman.models.classifier import ClassificationModel
 
@@ -197,7 +197,7 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         )
 
     def batches(self, part: Part, *, seed: int) -> ClassBatches:
-        """Series of like length together; every epoch deals them out anew."""
+        """Batches of series of similar length, shuffled in every epoch."""
         from elman.data.class_batches import ClassBatches
 
         return ClassBatches(part.examples, part.codec, batch_size=self.batch_size, seed=seed, balance=self.balance)
@@ -205,7 +205,7 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
     def loss(
         self, model: ClassificationModel, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None
     ) -> tuple[tuple[Any, Any], Carry]:
-        """((nats, series), carry): cross-entropy summed over the series, each counted by its weight."""
+        """((nats, series), carry): cross-entropy summed over the series, each multiplied by its weight."""
         import jax.random as jr
 
         from elman.tasks._classes import class_loss
@@ -223,7 +223,7 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         return model.activations(*jax.tree.map(jnp.asarray, tuple(batch[:3])))
 
     def evaluate(self, model: ClassificationModel, part: Part, codec: SeriesCodec) -> ClassificationMetrics:
-        """Measures every series of the part, with the temperature that fits it best.
+        """Measures the model on every series of the part, with the temperature that fits the part best.
 
         Raises:
             DataError: an empty part.
@@ -233,7 +233,7 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         return class_metrics(model, part, codec, temperature=None)
 
     def counted(self, codec: SeriesCodec) -> str:
-        """The name of an example."""
+        """The unit that the loss is averaged over: that of an example."""
         return codec.unit
 
     @staticmethod
@@ -251,7 +251,7 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         return ClassificationMetrics.from_builtins(values)
 
     def unlabelled(self, codec: SeriesCodec, *places: str | Path) -> tuple[Series, ...]:
-        """The series of files that may or may not have classes, to predict these.
+        """Reads series with or without classes from files, to predict their classes.
 
         Raises:
             DataError: as `read`, or other channels than the codec's.
@@ -278,7 +278,7 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         return Columns(self.series_column, self.time_column, values or self.value_columns, self.label_column)
 
     def _data(self, found: SeriesParts, *, source: str, places: tuple[str, ...]) -> Data:
-        """The parts as numbers; those that are empty are split from the series to train on."""
+        """Encodes the parts; empty ones are first split from the training series."""
         from elman.data.examples import Data, Parts, completed
         from elman.data.labelled import check_classes
         from elman.data.scaler import Scaler

@@ -1,4 +1,4 @@
-"""Tagging: a tag for every word of a sentence, such as its part of speech, or the names in it.
+"""The task of tagging: a tag for every word of a sentence, such as its part of speech, or the names in it.
 
 The command line's help reads this module, so what takes long to import is imported by the methods that need it.
 """
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
     from elman.models.tagger import TaggingModel
 
 GRAMMAR = "grammar"
-"""The place that stands for sentences of a toy grammar."""
+"""The place that stands for generated sentences of a toy grammar."""
 
 EVALUATION_WORDS = 4096
-"""Words of a batch where nothing is learned, padding included."""
+"""Words in a batch of evaluation, padding included."""
 
 
 class TagPrediction(Config, frozen=True, kw_only=True):
-    """How `elman predict` reads what is to be tagged, and what it tells."""
+    """Options of `elman predict` for tags."""
 
     read: Literal["text", "words", "conllu"] = "text"
-    """What comes in: text, a sentence a line, which is split into words; words, one a line with an empty line after a
-    sentence; or CoNLL-U, of which all columns but the tags stay as they are."""
+    """Format of the input: text, one sentence a line, which is split into words; words, one a line with an empty line
+    after a sentence; or conllu, of which only the tags' column changes."""
     n_best: Annotated[int, Meta(ge=1, le=100)] = 1
-    """Taggings of each sentence, the best first."""
+    """Taggings to write for each sentence, the best first."""
     confidence: bool = False
-    """Tell how probable each tag is."""
+    """Write the probability of each tag."""
 
 
 class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
@@ -63,41 +63,41 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
     options: ClassVar[type[Config] | None] = TagPrediction
 
     column: str = ""
-    """Where the tags are: in CoNLL-U upos (the default), xpos, feats, feats=Number, ...; else the name or number of a
+    """Column of the tags: in CoNLL-U upos (the default), xpos, feats, feats=Number, ...; else the name or number of a
     column, by default the last."""
     ill_formed: Literal["refuse", "repair"] = "refuse"
-    """What to do with spans that begin with I- and the like; repaired, IOB1 becomes IOB2."""
+    """Treatment of ill-formed spans, such as one that begins with I-; repair turns IOB1 into IOB2."""
     validation: Size = 0.1
     """Part that chooses the best weights, where no file is called dev: a share, or from 1 on a number of sentences."""
     test: Size = 0.1
-    """Part that training never sees, where no file is called test; as --validation."""
+    """Part that training never sees, where no file is called test: a share, or from 1 on a number of sentences."""
     lower: bool = True
-    """Words that differ in capitals alone have one vector; with --no-lower each has its own. Letters are always read as
-    they are."""
+    """Give words that differ only in capitals one vector; with --no-lower each has its own. Letters keep their case."""
     min_count: Count = 1
-    """Words seen less often have no vector of their own; their letters are read."""
+    """Words that occur less often have no vector of their own; their letters are read."""
     cell: CellName = "LSTM"
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     embedding_size: Count = 100
-    """Numbers that stand for a word."""
+    """Features of a word's embedding."""
     letter_size: Count = 32
-    """Numbers that stand for a letter."""
+    """Features of a letter's embedding."""
     letter_hidden_size: Count = 64
-    """Units that read a word's letters, for each direction."""
+    """Units of the layer that reads a word's letters, in each direction."""
     hidden_size: Count = 200
-    """Units of a recurrent layer, for each direction."""
+    """Units of a recurrent layer, in each direction."""
     num_layers: Count = 2
     """Recurrent layers on top of each other."""
     decoder: Literal["softmax", "crf"] | None = None
-    """Tags of a sentence each by itself, or together by a conditional random field (for spans crf, else softmax)."""
+    """Predict each tag by itself (softmax), or those of a sentence together by a conditional random field (crf); by
+    default crf for spans, else softmax."""
     word_dropout: Annotated[float, Meta(ge=0)] = 0.25
-    """a: in training, a word seen n times is taken for an unknown one with probability a / (a + n)."""
+    """Constant a: in training, a word that occurs n times becomes unknown with probability a / (a + n)."""
     input_dropout: Rate = 0.33
     """Share of the words' features dropped in training."""
     dropout: Rate = 0.33
     """Share of each layer's outputs dropped in training."""
     batch_words: Count = 1024
-    """Words of a batch, padding included."""
+    """Words in a batch, padding included."""
 
     def __post_init__(self) -> None:
         if callable(self.cell):
@@ -107,10 +107,10 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
 
     def read(self, *places: str | Path) -> Data:
         """Reads CoNLL-U, or files in columns, or folders of them (.xz and .gz too); files whose names say train, dev
-        and test are the parts. "grammar" stands for sentences of a toy grammar.
+        and test are the parts. "grammar" stands for generated sentences of a toy grammar.
 
         Raises:
-            DataError: a malformed file, by file and line; or nothing to learn.
+            DataError: a malformed file (names the line), or no sentences.
             ConfigError: no such column.
         """
         from elman.data.tagged import UPOS, TaggedSentences, read_tagged
@@ -128,10 +128,10 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
         return self._data(found, column, source, kept_places(*places))
 
     def read_sentences(self, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Data:
-        """The same for pairs of words and tags in memory.
+        """The data of pairs of words and tags in memory.
 
         Raises:
-            DataError: more or fewer tags than words; or nothing to learn.
+            DataError: more or fewer tags than words, or no sentences.
         """
         from elman.data.tagged import Tagged, TaggedSentences
 
@@ -174,10 +174,10 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
         )
 
     def settled(self, data: Data) -> Tagging:
-        """This task with the decoder that suits the tags.
+        """This task with the decoder that suits the tags, and the embedding size of its word vectors, filled in.
 
         Raises:
-            DataError: something else than `read` returns, or no sentence to validate with.
+            DataError: `data` is not what `read` returns, or its validation part is empty.
         """
         from elman.data.tag_codec import TagCodec
         from elman.tasks._data import check_read, check_validation
@@ -189,11 +189,11 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
         return msgspec.structs.replace(self, decoder=self.decoder or suited, embedding_size=size)
 
     def known_words(self, codec: TagCodec) -> KnownWords:
-        """The words of the codec."""
+        """The words of the vocabulary."""
         return KnownWords(codec.words[2:], 2, codec.added)
 
     def network(self, codec: TagCodec, *, key: PRNGKeyArray) -> TaggingModel:
-        """A new model for the words, letters and tags of `codec`."""
+        """The tagger for the words, letters and tags of `codec`, with random weights."""
         from elman.cells.find import build_cell, find_cell
         from elman.models.tagger import TaggingModel
 
@@ -225,7 +225,7 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
         return readers_of(codec.language_models, vocabulary, input_dropout=0.0, dropout=self.dropout, key=key)
 
     def batches(self, part: Part[Tagged], *, seed: int) -> TagBatches:
-        """The sentences, dealt out anew in every epoch."""
+        """Batches of sentences, shuffled in every epoch."""
         from elman.data.tag_batches import TagBatches
 
         return TagBatches(
@@ -240,8 +240,8 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
     def loss(
         self, model: TaggingModel, carry: Carry, batch: TagBatch, *, key: PRNGKeyArray | None = None
     ) -> tuple[tuple[Any, Any], Carry]:
-        """((nats, words), carry): -log p of the right tags, of each by itself or, with a CRF, of all of a sentence
-        together. Tags that were not there in training count as nothing here, and so, with a CRF, does their sentence.
+        """((nats, words), carry): -log p of the right tags, of each by itself or, with a CRF, of those of a sentence
+        together. Tags that do not occur in the training part are left out and, with a CRF, so are their sentences.
         """
         import jax.numpy as jnp
 
@@ -251,13 +251,13 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
         return model.chain.loss(scores, mask, tags, weights), carry
 
     def activations(self, model: TaggingModel, carry: Carry, batch: TagBatch) -> list[tuple[str, Any]]:
-        """The outputs of the embedding, the reader of letters, each layer and the head."""
+        """The outputs of the embedding, the speller, each layer and the head."""
         import jax.numpy as jnp
 
         return model.activations(*map(jnp.asarray, batch[:5]))
 
     def evaluate(self, model: TaggingModel, part: Part[Tagged], codec: TagCodec) -> TaggingMetrics:
-        """The best tags of every sentence against the right ones.
+        """Measures the best tags of every sentence against the right ones.
 
         Raises:
             DataError: a part without sentences.
@@ -278,7 +278,7 @@ class Tagging(Pretrained["Tagger"], frozen=True, kw_only=True, tag=True):
         return TaggingMetrics.of(found, part.examples, codec, nats_per_word=nats / max(known, 1))
 
     def counted(self, codec: TagCodec) -> str:
-        """word"""
+        """The unit that the loss is averaged over: "word"."""
         return "word"
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""How good a tagger is."""
+"""Measures of a tagger."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from elman.measures.spans import SpanScores
 
 MISTAKES = 10
-"""Kinds of mistakes that a report names."""
+"""Most kinds of mistakes that a report names."""
 
 
 @dataclass(frozen=True)
 class TaggingMetrics:
-    """Right tags, and where tags mark spans, right spans.
+    """Measures of a tagger's tags and, where tags mark spans, of its spans.
 
     >>> metrics = TaggingMetrics(accuracy=0.955, nats_per_word=0.2, words=1000, mistakes=(("NOUN", "PROPN", 12),))
     >>> print(metrics.report())
@@ -29,21 +29,21 @@ class TaggingMetrics:
     """
 
     accuracy: float
-    """Share of words whose tag is right; a tag that was not there in training never is."""
+    """Share of words whose tag is right; a tag that does not occur in the training part never is."""
     nats_per_word: float
-    """-log p(right tag), without tags that were not there in training."""
+    """Mean -log p(right tag), without tags that do not occur in the training part."""
     words: int
     spans: SpanScores | None = None
     unseen: tuple[tuple[str, int], ...] = ()
-    """Tags that were not there in training, and how often they are here."""
+    """Tags that do not occur in the training part, with their counts in this part."""
     mistakes: tuple[tuple[str, str, int], ...] = ()
-    """The most frequent mistakes: right tag, tag found, times."""
+    """The most frequent mistakes: right tag, predicted tag, count."""
 
     @classmethod
     def of(
         cls, found: Sequence[Sequence[str]], sentences: Sequence[Tagged], codec: TagCodec, *, nats_per_word: float
     ) -> TaggingMetrics:
-        """The measures of the tags that were found for `sentences`."""
+        """The measures of the predicted tags `found` of `sentences`."""
         from elman.measures.spans import SpanScores
 
         truth = [sentence.tags for sentence in sentences]
@@ -80,7 +80,7 @@ class TaggingMetrics:
         )
 
     def to_builtins(self) -> dict[str, Any]:
-        """Plain values; where tags mark spans, with `precision`, `recall` and `f1` of whole spans."""
+        """Plain values; where tags mark spans, also `precision`, `recall` and `f1` of whole spans."""
         values = msgspec.json.decode(msgspec.json.encode(self))
         if self.spans is None:
             return values
@@ -88,11 +88,11 @@ class TaggingMetrics:
 
     @property
     def objective(self) -> float:
-        """Share of spans (1 - F1), or of tags, that are wrong."""
+        """The measure that chooses the best weights: 1 - F1 of spans, or the share of wrong tags."""
         return 1 - (self.accuracy if self.spans is None else self.spans.f1)
 
     def report(self) -> str:
-        """The line, the spans in the report of conlleval, unseen tags, and the most frequent mistakes."""
+        """The line of `str()`, the spans in the form of conlleval, unseen tags, and the most frequent mistakes."""
         lines = [f"{self}, over {self.words:,} words"]
         if self.spans is not None:
             lines.append(str(self.spans))
