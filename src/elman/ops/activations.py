@@ -1,4 +1,4 @@
-"""Activation functions written for speed on CPUs."""
+"""Activation functions, written for speed on CPUs."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ def sigmoid(x: Float[Array, ...]) -> Float[Array, ...]:
 ActivationName = Literal["tanh", "relu", "sigmoid", "linear"]
 
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu, "sigmoid": sigmoid, "linear": lambda x: x}
-"""The activations that a cell's option can name; linear is none."""
+"""The activations that a cell's option can name; linear is the identity."""

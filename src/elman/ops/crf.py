@@ -4,7 +4,7 @@
     s(x, y) = start[y_1] + sum_t scores[t, y_t] + sum_t follow[y_t, y_t+1] + end[y_T]
 
 where `scores` come from a network. Real steps are those where `mask` is True, wherever the padding is; a sequence
-without any has one tagging, the empty one, of score 0. What a scheme of tags forbids has the score `FORBIDDEN`.
+without any has one tagging, the empty one, of score 0. Transitions that a tagging scheme forbids score `FORBIDDEN`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 FORBIDDEN = -1e30
-"""As good as minus infinity, but sums and differences of it are numbers, and so are gradients."""
+"""The score of a forbidden transition: as good as minus infinity, but sums, differences and gradients stay finite."""
 
 
 class Chain(NamedTuple):
-    """What is known of tags without looking at the words: scores of a tag after another, first and last."""
+    """Scores of tags independent of the words: of one tag after another, of the first tag and of the last one."""
 
     follow: Float[Array, "tag next"]
     start: Float[Array, " tag"]
@@ -30,7 +30,7 @@ class Chain(NamedTuple):
 def log_partition(
     scores: Float[Array, "batch time tag"], chain: Chain, mask: Bool[Array, "batch time"]
 ) -> Float[Array, " batch"]:
-    """log Z: the log of the summed exp(score) of all taggings, by the forward recursion.
+    """The log partition function log Z: the log of the summed exp(score) of all taggings, by the forward recursion.
 
     >>> scores, mask = jnp.log(jnp.array([[[1.0, 2.0], [3.0, 4.0]]])), jnp.ones((1, 2), bool)
     >>> free = Chain(jnp.zeros((2, 2)), jnp.zeros(2), jnp.zeros(2))
@@ -56,7 +56,7 @@ def tagging_score(
     mask: Bool[Array, "batch time"],
     tags: Int[Array, "batch time"],
 ) -> Float[Array, " batch"]:
-    """s(x, y) of one tagging; tags at padding may be anything in range."""
+    """The score s(x, y) of one tagging; tags at padding may be any in range."""
 
     def step(carry: tuple[Array, Array, Array], inputs: tuple[Array, Array, Array]) -> tuple[tuple, None]:
         total, before, begun = carry
@@ -77,7 +77,7 @@ def log_likelihood(
     mask: Bool[Array, "batch time"],
     tags: Int[Array, "batch time"],
 ) -> Float[Array, " batch"]:
-    """log p(tags | x); 0 for a sequence without a real step.
+    """The log-likelihood log p(tags | x); 0 for a sequence without a real step.
 
     >>> scores, mask = jnp.log(jnp.array([[[1.0, 3.0], [2.0, 2.0]]])), jnp.ones((1, 2), bool)
     >>> free = Chain(jnp.zeros((2, 2)), jnp.zeros(2), jnp.zeros(2))
@@ -90,7 +90,7 @@ def log_likelihood(
 def marginals(
     scores: Float[Array, "batch time tag"], chain: Chain, mask: Bool[Array, "batch time"]
 ) -> Float[Array, "batch time tag"]:
-    """p(y_t = tag | x) at every real step, zero at padding: the gradient of log Z by the scores.
+    """The marginals p(y_t = tag | x) at every real step, zero at padding: the gradient of log Z by the scores.
 
     >>> scores = jnp.log(jnp.array([[[1.0, 3.0]]]))
     >>> free = Chain(jnp.zeros((2, 2)), jnp.zeros(2), jnp.zeros(2))
@@ -106,7 +106,7 @@ def restricted_log_probability(
     mask: Bool[Array, "batch time"],
     allowed: Bool[Array, "batch time tag"],
 ) -> Float[Array, " batch"]:
-    """log p(every y_t is among the tags that `allowed` has for it | x); a span's probability, for one.
+    """The log-probability that every y_t is among the tags that `allowed` has for it; such as a span's.
 
     >>> scores = jnp.log(jnp.array([[[1.0, 1.0, 2.0]]]))
     >>> free = Chain(jnp.zeros((3, 3)), jnp.zeros(3), jnp.zeros(3))
@@ -132,10 +132,10 @@ def best(
     ([[[1, 1], [0, 1], [1, 0], [0, 0], [0, 0]]], [[4.0, 3.0, 1.0, 0.0, -inf]])
     """
     batch, _, tag = scores.shape
-    ranks = jnp.where(jnp.arange(count) == 0, 0.0, FORBIDDEN)  # of each tag at the first step: one way to be there
+    ranks = jnp.where(jnp.arange(count) == 0, 0.0, FORBIDDEN)  # each tag at the first step can be reached in one way
 
     def step(carry: tuple[Array, Array], inputs: tuple[Array, Array]) -> tuple[tuple[Array, Array], Array]:
-        """`carry` has, for every tag, the best scores of ways that end in it: batch, tag, rank."""
+        """One Viterbi step; `carry` has the best scores of the paths that end in each tag: batch, tag, rank."""
         delta, begun = carry
         score, real = inputs
         ways = delta[:, :, :, None] + chain.follow[:, None, :]  # batch, tag before, rank, tag
@@ -173,15 +173,15 @@ def _followed_back(
 def _largest(
     values: Float[Array, "*batch choice"], count: int
 ) -> tuple[Float[Array, "*batch count"], Int[Array, "*batch count"]]:
-    """The `count` largest of the last axis, and their places."""
-    if count == 1:  # much faster than to sort
+    """The `count` largest values of the last axis, and their indices."""
+    if count == 1:  # much faster than sorting
         return values.max(-1, keepdims=True), values.argmax(-1, keepdims=True).astype(jnp.int32)
     top, places = jax.lax.top_k(values, count)
     return top, places
 
 
 def _real(scores: Float[Array, "batch time tag"], mask: Bool[Array, "batch time"]) -> Float[Array, "batch time tag"]:
-    """Zero at padding, so that whatever it holds neither counts nor reaches a gradient."""
+    """The scores with zeros at padding, so that its content reaches neither the result nor a gradient."""
     return jnp.where(mask[:, :, None], scores, 0.0)
 
 

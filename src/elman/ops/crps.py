@@ -1,4 +1,4 @@
-"""How far a distribution is from what came."""
+"""The continuous ranked probability score: the distance of a distribution from the value that came."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from elman.ops.distributions import LEVELS, Distribution, Gaussian, Point, Quant
 
 
 def crps(forecast: Distribution, values: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
-    """The continuous ranked probability score of each value (Matheson and Winkler, 1976): of a number alone the
-    absolute error, of normal and t distributions (Jordan et al., 2019) and of draws as it is, of others from their
-    quantiles at `LEVELS`, each weighing as much as the levels that are nearest to it.
+    """The continuous ranked probability score of each value (Matheson and Winkler, 1976). For a number alone it is the
+    absolute error; for normal and t distributions (Jordan et al., 2019) and for draws it is exact; for others it is
+    computed from their quantiles at `LEVELS`, each weighted by the share of levels nearest to it.
 
     >>> print(f"{crps(Gaussian(jnp.array(0.0), jnp.array(1.0)), jnp.array(0.0)):.4f}")
     0.2337

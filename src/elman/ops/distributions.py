@@ -1,6 +1,6 @@
-"""What a forecast may be: a number, quantiles, or a distribution; each made of what a network puts out.
+"""The kinds of forecast: a number, quantiles, or a distribution, each made of a network's outputs.
 
-| output | a network puts out | loss of a value y |
+| output | the network outputs | loss of a value y |
 |---|---|---|
 | squared, absolute | the value | (y - value)^2, abs(y - value) |
 | quantile | the median and steps from it | twice the pinball loss (Koenker and Bassett, 1978), averaged over levels |
@@ -8,7 +8,7 @@
 | student | location, scale, degrees of freedom | -log p(y) |
 | negative-binomial | mean, dispersion | -log p(y) |
 
-The number of axes is free; the last axis of `raw` holds the parameters, that of quantiles and samples their number.
+Arrays have any number of axes. The last axis of `raw` holds the parameters; quantiles and samples lie on a last axis.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ from elman.ops.student import student_quantile
 OutputName = Literal["squared", "absolute", "quantile", "gaussian", "student", "negative-binomial"]
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
-"""The quantiles that a network learns, the median in the middle."""
+"""The levels of the quantiles that a network learns, the median in the middle."""
 
 LEAST_SCALE = 1e-3
-"""Of a distribution, in the units that the network works in: a narrower one would make single values all-important."""
+"""The least scale of a distribution, in the network's units: a narrower one would make single values all-important."""
 
 _Values = Float[Array, "*batch"]
 
 
 class Distribution(eqx.Module):
-    """What may come, for each place of a batch."""
+    """Base class of forecasts: a distribution of the value to come, for each place of a batch."""
 
     @property
     @abstractmethod
     def centre(self) -> _Values:
-        """The forecast in one number: what makes its loss least on average, and for distributions the mean."""
+        """The forecast as one number: the one of least expected loss, and for distributions the mean."""
 
     @property
     @abstractmethod
     def spread(self) -> _Values:
-        """How uncertain the forecast says it is: 1 for a number alone, else like a standard deviation."""
+        """The uncertainty of the forecast: 1 for a number alone, else like a standard deviation."""
 
     @property
     def variance(self) -> _Values:
-        """Around the centre where that is a mean; 0 where it is a median or a number alone."""
+        """The variance around the centre if that is a mean; 0 if it is a median or a number alone."""
         return jnp.zeros_like(self.centre)
 
     @abstractmethod
     def loss(self, values: _Values) -> _Values:
-        """What each value costs; in nats for distributions."""
+        """The loss of each value; in nats for distributions."""
 
     @abstractmethod
     def quantile(self, levels: Float[Array, " level"]) -> Float[Array, "*batch level"]:
@@ -74,7 +74,7 @@ class Distribution(eqx.Module):
 
 
 class Point(Distribution):
-    """A number alone, without any notion of how far off it may be.
+    """A number alone, without a measure of its uncertainty.
 
     >>> forecast = Point(jnp.array([1.0]), "absolute")
     >>> forecast.loss(jnp.array([3.0])).tolist(), forecast.quantile(jnp.array([0.1, 0.9])).tolist()
@@ -91,7 +91,7 @@ class Point(Distribution):
 
     @property
     def spread(self) -> _Values:
-        """1: it does not say."""
+        """1, since a number alone does not state its uncertainty."""
         return jnp.ones_like(self.value)
 
     def loss(self, values: _Values) -> _Values:
@@ -108,13 +108,13 @@ class Point(Distribution):
         return self.value
 
     def moved(self, shift: _Values, scale: _Values) -> Point:
-        """The number moved."""
+        """The number, scaled and shifted."""
         return Point(shift + scale * self.value, self.kind)
 
 
 class Quantiles(Distribution):
-    """The quantiles at `LEVELS`. Between them they lie on straight lines over the normal distribution's own quantiles,
-    and so they do beyond both ends.
+    """The quantiles at `LEVELS`. Between these levels and beyond both ends, they are linear in the quantiles of the
+    normal distribution.
 
     >>> normal = Quantiles(ndtri(jnp.array(LEVELS)))
     >>> [f"{value:.2f}" for value in normal.quantile(jnp.array([0.6, 0.15, 0.99]))]
@@ -130,16 +130,16 @@ class Quantiles(Distribution):
 
     @property
     def spread(self) -> _Values:
-        """Half the distance of the quantiles at 0.1 and 0.9, by that of a standard normal distribution."""
+        """The distance between the quantiles at 0.1 and 0.9, divided by that of the standard normal distribution."""
         low, high = LEVELS.index(0.1), LEVELS.index(0.9)
         return jnp.maximum((self.values[..., high] - self.values[..., low]) / 2.5631031, LEAST_SCALE)
 
     def loss(self, values: _Values) -> _Values:
-        """2 (level - [y < q]) (y - q), averaged over the levels."""
+        """The pinball loss 2 (level - [y < q]) (y - q), averaged over the levels."""
         return self.losses(values).mean(axis=-1)
 
     def losses(self, values: _Values) -> Float[Array, "*batch level"]:
-        """The same of each level."""
+        """The pinball loss of each level."""
         error, levels = values[..., None] - self.values, jnp.array(LEVELS)
         return 2 * jnp.maximum(levels * error, (levels - 1) * error)
 
@@ -153,7 +153,7 @@ class Quantiles(Distribution):
         return self._at(shares)[..., 0]
 
     def moved(self, shift: _Values, scale: _Values) -> Quantiles:
-        """The quantiles moved."""
+        """The quantiles, scaled and shifted."""
         return Quantiles(shift[..., None] + scale[..., None] * self.values)
 
     def _at(self, shares: Float[Array, "*batch some"]) -> Float[Array, "*batch some"]:
@@ -185,7 +185,7 @@ class Gaussian(Distribution):
 
     @property
     def variance(self) -> _Values:
-        """scale^2."""
+        """The variance scale^2."""
         return self.scale**2
 
     def loss(self, values: _Values) -> _Values:
@@ -193,7 +193,7 @@ class Gaussian(Distribution):
         return 0.5 * ((values - self.mean) / self.scale) ** 2 + jnp.log(self.scale) + 0.5 * math.log(2 * math.pi)
 
     def quantile(self, levels: Float[Array, " level"]) -> Float[Array, "*batch level"]:
-        """mean + scale z."""
+        """The quantiles mean + scale z."""
         return self.mean[..., None] + self.scale[..., None] * ndtri(levels)
 
     def sample(self, key: PRNGKeyArray) -> _Values:
@@ -201,12 +201,12 @@ class Gaussian(Distribution):
         return self.mean + self.scale * jr.normal(key, self.mean.shape, self.mean.dtype)
 
     def moved(self, shift: _Values, scale: _Values) -> Gaussian:
-        """Another normal distribution."""
+        """The normal distribution, scaled and shifted."""
         return Gaussian(shift + scale * self.mean, scale * self.scale)
 
 
 class StudentT(Distribution):
-    """Student's t distribution, moved and scaled; the heavier its tails, the fewer its degrees of freedom.
+    """Student's t distribution, scaled and shifted; fewer degrees of freedom mean heavier tails.
 
     >>> forecast = StudentT(jnp.array(0.0), jnp.array(1.0), jnp.array(5.0))
     >>> [f"{value:.3f}" for value in forecast.quantile(jnp.array([0.5, 0.975]))]
@@ -229,7 +229,7 @@ class StudentT(Distribution):
 
     @property
     def variance(self) -> _Values:
-        """scale^2 n / (n - 2), of 2.5 degrees of freedom or more."""
+        """The variance scale^2 n / (n - 2), with n at least 2.5."""
         return self.scale**2 * (n := jnp.maximum(self.freedom, 2.5)) / (n - 2)
 
     def loss(self, values: _Values) -> _Values:
@@ -239,7 +239,7 @@ class StudentT(Distribution):
         return constant + jnp.log(self.scale) + (n + 1) / 2 * jnp.log1p(z**2 / n)
 
     def quantile(self, levels: Float[Array, " level"]) -> Float[Array, "*batch level"]:
-        """By `student_quantile`."""
+        """The quantiles by `student_quantile`."""
         return self.location[..., None] + self.scale[..., None] * student_quantile(levels, self.freedom[..., None])
 
     def sample(self, key: PRNGKeyArray) -> _Values:
@@ -247,13 +247,13 @@ class StudentT(Distribution):
         return self.location + self.scale * jr.t(key, self.freedom, self.location.shape, self.location.dtype)
 
     def moved(self, shift: _Values, scale: _Values) -> StudentT:
-        """Another t distribution of the same degrees of freedom."""
+        """The t distribution, scaled and shifted, with the same degrees of freedom."""
         return StudentT(shift + scale * self.location, scale * self.scale, self.freedom)
 
 
 class NegativeBinomial(Distribution):
-    """Counts whose variance is mean + dispersion mean^2. The network works in units of `unit` counts, so that series of
-    any size look alike to it; values and quantiles are in these units too.
+    """The negative binomial distribution of counts, of variance mean + dispersion mean^2. The network works in units of
+    `unit` counts, so that series of any size look alike; values and quantiles are in these units too.
 
     >>> forecast = NegativeBinomial(jnp.array(3.0), jnp.array(0.5), jnp.array(1.0))
     >>> forecast.quantile(jnp.array([0.1, 0.5, 0.9])).tolist()
@@ -261,7 +261,7 @@ class NegativeBinomial(Distribution):
     """
 
     mean: _Values
-    """In counts."""
+    """The mean, in counts."""
     dispersion: _Values
     unit: _Values
 
@@ -277,7 +277,7 @@ class NegativeBinomial(Distribution):
 
     @property
     def variance(self) -> _Values:
-        """mean + dispersion mean^2, in the network's units."""
+        """The variance mean + dispersion mean^2, in the network's units."""
         return self.spread**2
 
     def loss(self, values: _Values) -> _Values:
@@ -315,7 +315,7 @@ class NegativeBinomial(Distribution):
 
 
 class Samples(Distribution):
-    """Draws, on the last axis, of what cannot be written down; made by simulation and not learned from.
+    """Draws on the last axis, from a distribution without a formula; made by simulation, not learned.
 
     >>> Samples(jnp.arange(5.0)).quantile(jnp.array([0.5, 1.0])).tolist()
     [2.0, 4.0]
@@ -335,7 +335,7 @@ class Samples(Distribution):
 
     @property
     def variance(self) -> _Values:
-        """That of the draws."""
+        """The variance of the draws."""
         return self.spread**2
 
     def loss(self, values: _Values) -> _Values:
@@ -354,18 +354,18 @@ class Samples(Distribution):
         return jnp.take_along_axis(self.values, place, axis=-1)[..., 0]
 
     def moved(self, shift: _Values, scale: _Values) -> Samples:
-        """The draws moved."""
+        """The draws, scaled and shifted."""
         return Samples(shift[..., None] + scale[..., None] * self.values)
 
 
 def parameters(output: OutputName) -> int:
-    """How many numbers a network puts out for each value to forecast.
+    """The number of outputs that a network needs for each value to forecast.
 
     >>> parameters("gaussian"), parameters("quantile")
     (2, 13)
 
     Raises:
-        ConfigError: no such output.
+        ConfigError: an unknown output.
     """
     one_of("output", output, get_args(OutputName))
     return {"quantile": len(LEVELS), "gaussian": 2, "student": 3, "negative-binomial": 2}.get(output, 1)
@@ -374,12 +374,12 @@ def parameters(output: OutputName) -> int:
 def distribution(
     output: OutputName, raw: Float[Array, "*batch parameter"], *, unit: Float[Array, "*batch"] | None = None
 ) -> Distribution:
-    """The distribution that a network's numbers stand for; any numbers stand for one.
+    """The distribution described by a network's outputs; any numbers describe one.
 
     Args:
-        output: which kind.
+        output: the kind of distribution.
         raw: `parameters(output)` numbers for each value.
-        unit: for counts, how many counts are 1 to the network; 1 where there is none.
+        unit: for counts, the number of counts that is 1 to the network; 1 for None.
 
     >>> forecast = distribution("student", jnp.zeros((4, 3)))
     >>> forecast.location.shape, round(float(forecast.freedom[0]), 2)

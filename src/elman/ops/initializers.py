@@ -1,4 +1,4 @@
-"""Starting values of weights."""
+"""Initial values of weights."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from elman._errors import one_of
 
 
 def glorot(key: PRNGKeyArray, inputs: int, outputs: int) -> Float[Array, "inputs outputs"]:
-    """Uniform in +-sqrt(6 / (inputs + outputs)), which keeps the variance of activations and gradients
-    alike through a dense layer (Glorot and Bengio, 2010).
+    """A kernel uniform in +-sqrt(6 / (inputs + outputs)), so that a dense layer preserves the variance of activations
+    and gradients (Glorot and Bengio, 2010).
 
     >>> bool(abs(glorot(jr.key(0), 3, 3)).max() <= 1)
     True
@@ -25,7 +25,7 @@ def glorot(key: PRNGKeyArray, inputs: int, outputs: int) -> Float[Array, "inputs
 
 
 def orthogonal(key: PRNGKeyArray, size: int) -> Float[Array, "size size"]:
-    """A random rotation: the recurrent start that neither shrinks nor grows the state (Saxe et al., 2014).
+    """A random orthogonal matrix: a recurrent kernel that neither shrinks nor grows the state (Saxe et al., 2014).
 
     >>> w = orthogonal(jr.key(0), 5)
     >>> bool(jnp.allclose(w @ w.T, jnp.eye(5), atol=1e-5))
@@ -38,8 +38,8 @@ RecurrentStart = Literal["orthogonal", "identity", "glorot"]
 
 
 def recurrent(key: PRNGKeyArray, size: int, start: RecurrentStart) -> Float[Array, "size size"]:
-    """A recurrent kernel by the name of its start: a random rotation, the identity (a state that keeps what it saw; Le,
-    Jaitly and Hinton, 2015), or Glorot's, with which a state fades.
+    """A recurrent kernel by the name of its start: orthogonal, the identity (which keeps the state; Le, Jaitly and
+    Hinton, 2015), or Glorot's, with which the state fades.
 
     >>> recurrent(jr.key(0), 2, "identity").tolist()
     [[1.0, 0.0], [0.0, 1.0]]
@@ -58,13 +58,13 @@ def recurrent(key: PRNGKeyArray, size: int, start: RecurrentStart) -> Float[Arra
 
 
 def gate_blocks(initializer, key: PRNGKeyArray, gates: int) -> Float[Array, "inputs gates"]:
-    """One independent start for each gate, side by side, so that a gate's start does not depend on how many
-    gates the cell has. `initializer(key)` gives one block."""
+    """A kernel with an independent block for each gate, side by side, so that a gate's initial values do not depend on
+    the number of gates. `initializer(key)` returns one block."""
     return jnp.concatenate([initializer(k) for k in jr.split(key, gates)], axis=1)
 
 
 def normal(key: PRNGKeyArray, shape: tuple[int, ...], deviation: float | Array) -> Float[Array, ...]:
-    """Normal numbers with mean 0 and a standard deviation.
+    """Normal random numbers with mean 0 and standard deviation `deviation`.
 
     >>> bool((normal(jr.key(0), (3,), 0.5) == 0.5 * jr.normal(jr.key(0), (3,))).all())
     True
@@ -75,14 +75,14 @@ def normal(key: PRNGKeyArray, shape: tuple[int, ...], deviation: float | Array) 
 
 
 def embedding(key: PRNGKeyArray, vocab: int, size: int) -> Float[Array, "vocab size"]:
-    """Normal with standard deviation 0.3: large enough that tokens differ from the first step on."""
+    """An embedding table, normal with deviation 0.3: large enough that tokens differ from the first step on."""
     return normal(key, (vocab, size), 0.3)
 
 
 def gated_kernels(
     key: PRNGKeyArray, inputs: int, hidden: int, gates: int
 ) -> tuple[Float[Array, "inputs gates"], Float[Array, "hidden gates"]]:
-    """The two kernels of a gated cell: Glorot's by the input, a rotation by the state, for each gate its own.
+    """The two kernels of a gated cell, one block for each gate: Glorot's for the input, orthogonal for the state.
 
     >>> kernel, recurrent_kernel = gated_kernels(jr.key(0), 3, 2, gates=4)
     >>> kernel.shape, recurrent_kernel.shape
@@ -94,7 +94,7 @@ def gated_kernels(
 
 
 def forget_bias(hidden: int) -> Float[Array, " gates"]:
-    """An LSTM's bias for i, f, g, o: 1 for the forget gate, so that a new cell remembers before it has learnt to
-    (Jozefowicz et al., 2015), else 0.
+    """The bias of an LSTM for i, f, g, o: 1 for the forget gate, so that an untrained cell keeps its state (Jozefowicz
+    et al., 2015), else 0.
     """
     return jnp.zeros(4 * hidden).at[hidden : 2 * hidden].set(1.0)

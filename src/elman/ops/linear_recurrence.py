@@ -1,12 +1,12 @@
-"""The linear recurrence, elementwise: a state that is kept by a share a_t and added to by b_t.
+"""The elementwise linear recurrence: a state that is multiplied by a_t and added to by b_t at each step.
 
     h_t = a_t h_{t-1} + b_t
 
 Two such steps are one: (a, b) then (a', b') is (a' a, a' b + b'). The operation is associative, so the steps can be
 taken in any grouping, in log2(T) rounds over all steps at once (Blelloch, 1990; Martin and Cundy, 2018), which is what
-a GPU needs. On a CPU the rounds only move memory. There XLA makes one kernel of the plain loop, which was the faster at
-every shape tried, so the platform decides. Time cut into pieces that run side by side is read twice, and was no faster
-than the loop either. `benchmarks/linear_recurrence.py` on 2 busy cores, float32, median ms:
+a GPU needs. On a CPU the rounds only move memory. There XLA makes one kernel of the plain loop, which was faster at
+every shape tried, so the platform decides. Cutting time into pieces that run side by side reads them twice, and was no
+faster than the loop either. `benchmarks/linear_recurrence.py` on 2 busy cores, float32, median ms:
 
 | T x width | loop | pieces | rounds |
 |---|---|---|---|
@@ -16,11 +16,11 @@ than the loop either. `benchmarks/linear_recurrence.py` on 2 busy cores, float32
 | 64 x 16,384 | 1.0 | 5.2 | 3.8 |
 | 64 x 256 | 0.02 | 0.06 | 0.06 |
 
-The gradient of the loss by h_t is itself such a recurrence, from the last step to the first:
+The gradient of the loss by h_t is itself a linear recurrence, from the last step to the first:
 
     s_t = dh_t + a_{t+1} s_{t+1}        da_t = s_t h_{t-1}        db_t = s_t        dh_0 = a_1 s_1
 
-which needs a and h, no more: memory linear in T.
+It needs only a and h: memory linear in T.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def linear_recurrence(
     *,
     reverse: bool = False,
 ) -> Inexact[Array, " time *state"]:
-    """The states after each step, from the state `h` before the first; real or complex. `a` has one entry a step, or a
-    single one for all. `reverse` runs from the last step to the first: h_t = a_t h_{t+1} + b_t.
+    """The states after each step, from the state `h` before the first; real or complex. `a` has one entry per step, or
+    one for all. `reverse` runs from the last step to the first: h_t = a_t h_{t+1} + b_t.
 
     >>> linear_recurrence(jnp.array([0.5, 0.5, 0.0]), jnp.ones(3), jnp.array(4.0)).tolist()
     [3.0, 2.5, 1.0]
@@ -90,5 +90,5 @@ def _rounds(reverse: bool, a: Array, b: Array, h: Array) -> Array:
 
 
 def _shifted(xs: Array, first: Array, *, reverse: bool) -> Array:
-    """What each step comes after: `first`, then all of `xs` but the last."""
+    """The entry before each step: `first`, then all of `xs` but the last."""
     return jnp.concatenate([xs[1:], first[None]] if reverse else [first[None], xs[:-1]])

@@ -12,7 +12,7 @@ def cross_entropy(
     targets: Int[Array, "batch time"],
     weights: Float[Array, "batch time"],
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Sum of -weight * log p(target) in nats, and the sum of the weights.
+    """The sum of -weight * log p(target) in nats, and the sum of the weights.
 
     >>> logits = jnp.log(jnp.array([[[0.2, 0.7, 0.1]]]))
     >>> total, count = cross_entropy(logits, jnp.array([[1]]), jnp.ones((1, 1)))

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float
 def layer_norm(
     xs: Float[Array, "*batch feature"], scale: Float[Array, " feature"], shift: Float[Array, " feature"]
 ) -> Float[Array, "*batch feature"]:
-    """Zero mean and unit variance over the last axis, then scale and shift (Ba et al., 2016); 1e-6 keeps a constant
-    step finite.
+    """Normalises the last axis to zero mean and unit variance, then scales and shifts it (Ba et al., 2016); 1e-6 keeps
+    a constant step finite.
 
     >>> layer_norm(jnp.array([1.0, 3.0]), jnp.ones(2), jnp.zeros(2)).round(3).tolist()
     [-1.0, 1.0]

@@ -2,7 +2,7 @@
 
     W = (X^T X + penalty I)^-1 X^T Y
 
-with X and Y taken from their means, so that the bias is not penalised.
+with X and Y centred, so that the bias is not penalised.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def ridge(
     whatever the samples are: X^T X squares the spread of their scales, which float32 does not survive.
 
     Raises:
-        ConfigError: a penalty that is not above 0; without one, features that depend on each other have no one answer.
+        ConfigError: a penalty that is not above 0; without one, linearly dependent features have no unique solution.
 
     >>> kernel, bias = ridge(np.array([[0.0], [1.0], [2.0]]), np.array([[1.0], [3.0], [5.0]]), penalty=1e-9)
     >>> kernel.round(6).tolist(), bias.round(6).tolist()

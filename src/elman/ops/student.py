@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 def student_quantile(levels: Float[Array, "*#batch"], freedom: Float[Array, "*#batch"]) -> Float[Array, "*batch"]:
     """The quantiles of Student's t distribution with two or more degrees of freedom: the expansion of Hill (1970,
-    algorithm 396), mended by Newton's steps on the distribution function.
+    algorithm 396), refined by Newton's steps on the distribution function.
 
     >>> [f"{value:.3f}" for value in student_quantile(jnp.array([0.9, 0.995]), jnp.array(3.0))]
     ['1.638', '5.841']
@@ -27,7 +27,7 @@ def student_quantile(levels: Float[Array, "*#batch"], freedom: Float[Array, "*#b
 
 
 def _hill(two_tails: Array, n: Array) -> Array:
-    """The positive t beyond which, on both sides together, a share `two_tails` lies."""
+    """The positive t whose two tails, beyond -t and t, together hold a probability of `two_tails`."""
     a = 1 / (n - 0.5)
     b = 48 / a**2
     c = ((20700 * a / b - 98) * a - 16) * a + 96.36

@@ -1,4 +1,4 @@
-"""How a cell runs over time."""
+"""The recurrence: a cell run over time, by one of several engines."""
 
 from elman.recurrence.unroll import engine_for, start_carry, tap, unroll
 

@@ -16,7 +16,7 @@ from elman.recurrence.steps import Steps
 
 
 class _Call(NamedTuple):
-    """What of a call is no array."""
+    """The static arguments of a call, which are not arrays."""
 
     equations: reference.Equations
     padding: Padding
@@ -24,7 +24,7 @@ class _Call(NamedTuple):
 
 
 def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
-    """Why this engine cannot serve a call; None where it can."""
+    """The reason why this engine cannot serve a call; None if it can."""
     if type(cell) not in (Elman, GRU, LSTM):
         return f"{type(cell).__name__} has no equations in recurrence.reference"
     return "its gates and states are shown by recurrence.reference.forward" if tapped else None
@@ -68,7 +68,7 @@ def _layer_backward(call: _Call, inputs: tuple, gradients: tuple) -> tuple:
         by_cell = structure.unflatten(
             [by.weights[jax.tree_util.keystr(p, simple=True)].astype(w.dtype) for p, w in paths]
         )
-        # The reference sums over the sequences, which start alike; here each has its own: the first takes the sum.
+        # The reference sums over the sequences, which share one start; here each has its own: the first takes the sum.
         by_start = {name: np.zeros_like(by.carry[name]) for name in by.start}
         for name, total in by.start.items():
             by_start[name][0] = total

@@ -1,8 +1,8 @@
-"""Elman, GRU and LSTM with back-propagation through time derived by hand.
+"""The engine for Elman, GRU and LSTM with hand-derived back-propagation through time.
 
 Automatic differentiation of a scan adds to the gradient of the recurrent kernel U at every step: T products and T sums
 the size of U. Here the backward loop carries only the state's gradient and stores each step's gradient dz before the
-non-linearity; one product over all steps then gives dU = sum_t h_{t-1}^T dz_t. The gates are kept from the forward
+non-linearity; one product over all steps then gives dU = sum_t h_{t-1}^T dz_t. The gates are saved in the forward
 pass, so nothing is computed twice.
 
 In the backward loops, `dh` and `dc` are gradients of the loss by the state after step t, and d<gate> the gradient
@@ -29,8 +29,8 @@ Outputs = Float[Array, "time batch hidden"]
 
 
 def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
-    """Why this engine cannot serve a call; None where it can."""
-    if type(cell) not in (Elman, GRU, LSTM):  # this very class: a subclass may step differently
+    """The reason why this engine cannot serve a call; None if it can."""
+    if type(cell) not in (Elman, GRU, LSTM):  # exactly these classes: a subclass may step differently
         return f"{type(cell).__name__} has no hand-derived backward pass"
     if masked:
         return "the hand-derived backward pass takes no lengths and no resets"
@@ -54,7 +54,7 @@ def run(
 
 
 def _hand_derived(forward: Callable, backward: Callable) -> Callable:
-    """A function (weights, carry, a) -> (carry, ys) that is differentiated by `backward`."""
+    """Returns a function (weights, carry, a) -> (carry, ys) whose gradient is `backward`."""
 
     @jax.custom_vjp
     def layer(weights: tuple, carry: Carry, a: Gates) -> tuple[Carry, Outputs]:
@@ -65,7 +65,7 @@ def _hand_derived(forward: Callable, backward: Callable) -> Callable:
 
 
 def _before(first: Float[Array, "batch hidden"], states: Outputs) -> Outputs:
-    """The states that steps started from."""
+    """The state before each step."""
     return jnp.concatenate([first[None], states[:-1]])
 
 
@@ -184,7 +184,7 @@ def _elman_backward(slope: Callable, residuals: tuple, gradients: tuple) -> tupl
     return (_kernel_gradient(_before(first, hs), dz),), dh, dz
 
 
-# The slope of each activation, from its value h.
+# The derivative of each activation, as a function of its value h.
 _elman_tanh = _hand_derived(partial(_elman_forward, jnp.tanh), partial(_elman_backward, lambda h: 1 - h * h))
 _elman_relu = _hand_derived(
     partial(_elman_forward, jax.nn.relu), partial(_elman_backward, lambda h: (h > 0).astype(h.dtype))

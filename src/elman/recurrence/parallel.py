@@ -1,10 +1,10 @@
-"""The engine of linear cells: a, b and the output of all steps at once, and between them h = a h + b.
+"""The engine for linear cells: a, b and the outputs of all steps at once, and the recurrence h = a h + b in between.
 
 Padding and resets are coefficients too: a padded step has a = 1 and b = 0, and a step before which the state restarts
 from h_0 has a = 0 and b = a h_0 + b, which cuts the gradient and hands it to h_0.
 
-What it costs is a, b and h of all steps in memory. What it gains on 2 busy cores, forward and backward in float32,
-median ms of this engine against `scan` (`benchmarks/linear_recurrence.py`):
+It costs the memory of a, b and h for all steps. Its gain on 2 busy cores, forward and backward in float32, median ms
+of this engine against `scan` (`benchmarks/linear_recurrence.py`):
 
 | batch x time, inputs to units | MinGRU | RGLRU | LRU |
 |---|---|---|---|
@@ -35,7 +35,7 @@ States = Inexact[Array, "time batch *state"]
 
 
 def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
-    """Why this engine cannot serve a call; None where it can."""
+    """The reason why this engine cannot serve a call; None if it can."""
     if not isinstance(cell, LinearCell):
         return f"{type(cell).__name__} is no LinearCell"
     if type(cell).step is not LinearCell.step:
@@ -52,7 +52,7 @@ def run(
     steps: Steps,
     wanted: tuple[str, ...] = (),
 ) -> tuple[State, Float[Array, "batch time hidden"], dict[str, Any]]:
-    """The last carry, every step's output, and what else is `wanted` of each step: "carry" and gates of the cell.
+    """Runs a layer; returns the last carry, every step's output, and the taps named in `wanted`: "carry" and gates.
 
     `start` is the batched carry that a reset returns to.
     """
@@ -81,21 +81,21 @@ def run(
 
 
 def _coefficients(cell: LinearCell, projected: Any, state: tuple[int, ...]) -> tuple[Array, Array]:
-    """a and b of all steps. An `a` that no input changes has one step for all, which leaves out a third of what the
-    recurrence has to read."""
+    """The coefficients a and b of all steps. An `a` that does not depend on the input has a single step for all, which
+    saves a third of what the recurrence has to read."""
 
     def part(index: int) -> Callable:
         return jax.vmap(lambda x: jnp.broadcast_to(cell.coefficients(x)[index], state))
 
     try:
         a = jax.vmap(part(0), out_axes=None)(projected)[None]
-    except ValueError:  # how vmap says that the value differs from step to step
+    except ValueError:  # raised by vmap if the value differs from step to step
         a = jax.vmap(part(0))(projected)
     return a, jax.vmap(part(1))(projected)
 
 
 def _before(hs: States, carry: State, start: State, resets: Any, steps: Steps) -> States:
-    """The state that each step started from."""
+    """The state before each step."""
     before = jnp.concatenate([hs[1:], carry[None]] if steps.reverse else [carry[None], hs[:-1]])
     return before if resets is None else _where(resets, start, before)
 

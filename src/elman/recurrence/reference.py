@@ -1,19 +1,19 @@
 """The reference engine: Elman, GRU and LSTM in NumPy, with back-propagation through time derived by hand.
 
-Forward, step t turns the state before it and its input into the state after it, and keeps every gate. Backward
+Forward, step t computes the state after it from the state before it and its input, and keeps every gate. Backward
 (Werbos, 1990), the loop visits the steps from last to first and carries `d`, the gradient of the loss by the state
-after step t: what all later steps send back, and dy_t from the step's own output. With a = x W + h U + b, the sum that
-goes into a non-linearity, and da the gradient of the loss by it, each step does this:
+after step t: the gradient from all later steps plus dy_t from the step's own output. With a = x W + h U + b, the input
+of a non-linearity, and da the gradient of the loss by it, each step does this:
 
-    da = d * slope of the non-linearity
+    da = d * derivative of the non-linearity
     dx_t = da W^T        dh_{t-1} = da U^T
     dW += x_t^T da       dU += h_{t-1}^T da       db += da
 
 Rows are sequences, so h^T da is the outer product of state and gradient, summed over the batch. The NumPy network of
-the lessons that elman grew from never learnt: its dU was the inner product h . da, a single number, and it changed the
+the lessons that elman grew from never learned: its dU was the inner product h . da, a single number, and it changed the
 weights inside the backward loop, with a learning rate of 1e-5. Here they stay as they are until the loop is done.
 
-Everything is float64, and nothing here needs jax.
+Everything is float64, and nothing here needs JAX.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ Rows = Float[np.ndarray, "batch feature"]
 Units = Float[np.ndarray, "batch hidden"]
 
 State = Mapping[str, Units]
-"""What passes from step to step, by name: h, and c for an LSTM. In `d`, the gradient of the loss by it."""
+"""The state that passes from step to step, by name: h, and c for an LSTM. `d` holds the gradient of the loss by it."""
 
 
 class Equations(NamedTuple):
-    """A cell as two functions of one step. Replace one to see what a fault in it does.
+    """A cell as two functions of one step. Replace one to see the effect of a fault in it.
 
-    - `step(weights, before, x)` gives the state after the step and its gates, by name.
-    - `step_backward(weights, before, x, now, d)` gives the gradients by the weights, by x and by `before`, from
-      `now`, which is what `step` gave, and `d`, the gradient by the state after the step.
+    - `step(weights, before, x)` returns the state after the step and its gates, by name.
+    - `step_backward(weights, before, x, now, d)` returns the gradients by the weights, by x and by `before`, from
+      `now`, the result of `step`, and `d`, the gradient by the state after the step.
 
     >>> weights = {"kernel": np.ones((1, 1)), "recurrent_kernel": np.ones((1, 1)), "bias": np.zeros(1)}
     >>> ELMAN_RELU.step(weights, {"h": np.array([[2.0]])}, np.array([[3.0]]))
@@ -64,7 +64,7 @@ def _sigmoid(x: Units) -> Units:
 def _through_kernels(
     w: Arrays, h: Units, x: Rows, da: Float[np.ndarray, "batch gates"], du: Float[np.ndarray, "batch gates"]
 ) -> tuple[dict[str, np.ndarray], Rows, Units]:
-    """Gradients by the weights, x and h, from `da` by x W + b and `du` by h U; where these are just added, da = du."""
+    """Gradients by the weights, x and h, from `da` by x W + b and `du` by h U; if the two are just added, da = du."""
     dw = {"kernel": x.T @ da, "recurrent_kernel": h.T @ du, "bias": da.sum(0)}
     return dw, da @ w["kernel"].T, du @ w["recurrent_kernel"].T
 
@@ -84,7 +84,7 @@ def _elman_backward(
     return dw, dx, {"h": dh}
 
 
-# The slope of each phi, from its value h.
+# The derivative of each phi, as a function of its value h.
 ELMAN = Equations(partial(_elman_step, np.tanh), partial(_elman_backward, lambda h: 1 - h**2))
 """The simple recurrent network with phi = tanh."""
 ELMAN_RELU = Equations(
@@ -122,7 +122,7 @@ def _gru_backward(w: Arrays, before: State, x: Rows, now: State, d: State) -> tu
 
 
 GRU = Equations(_gru_step, _gru_backward, gates=3, weights=("kernel", "recurrent_kernel", "bias", "recurrent_bias"))
-"""The gated recurrent unit: gates r, z, n. Beside `bias` it has `recurrent_bias`, of the candidate's recurrent half."""
+"""The gated recurrent unit: gates r, z, n. It also has `recurrent_bias`, for the candidate's recurrent part."""
 
 
 # LSTM, Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000)
@@ -138,7 +138,7 @@ def _lstm_step(w: Arrays, before: State, x: Rows) -> State:
 
 def _lstm_backward(w: Arrays, before: State, x: Rows, now: State, d: State) -> tuple[Arrays, Rows, State]:
     i, f, g, o, shown = now["i"], now["f"], now["g"], now["o"], np.tanh(now["c"])
-    # h = o tanh(c): c is asked for by h, and by the step after
+    # h = o tanh(c): c feeds h and the next step
     do = d["h"] * shown
     dc = d["c"] + d["h"] * o * (1 - shown**2)
     # c = f c_{t-1} + i g
@@ -150,17 +150,17 @@ def _lstm_backward(w: Arrays, before: State, x: Rows, now: State, d: State) -> t
 
 
 LSTM = Equations(_lstm_step, _lstm_backward, gates=4, state=("h", "c"))
-"""Long short-term memory: gates i, f, g, o; the state is h, what is shown, and c, what is kept."""
+"""Long short-term memory: gates i, f, g, o; the state is h, the output, and c, the cell state."""
 
 
-# The loop over time, once for all
+# The loop over time, the same for all cells
 
 
 class Pass(NamedTuple):
-    """What `forward` gives, and what `backward` needs of it.
+    """The result of `forward`, with all that `backward` needs.
 
-    `taps` shows the state after each step and every gate, by name; a padded step holds the state and its gates are
-    zero. `befores` shows the state that each step started from.
+    `taps` holds the state after each step and every gate, by name; a padded step keeps the state and its gates are
+    zero. `befores` holds the state before each step.
     """
 
     carry: dict[str, Units]
@@ -176,8 +176,8 @@ class Pass(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Of the loss, by what went into `forward`. `start` is summed over the start state's uses: at resets, and at the
-    beginning where no carry was given; `carry` is then zero.
+    """The gradients of the loss by the inputs of `forward`. `start` is summed over the uses of the start state: at
+    resets, and at the beginning if no carry was passed; `carry` is then zero.
     """
 
     weights: dict[str, np.ndarray]
@@ -205,12 +205,12 @@ def forward(
         weights: `kernel` (feature, gates * hidden), `recurrent_kernel` (hidden, gates * hidden), `bias`
             (gates * hidden,), and for the GRU `recurrent_bias` (hidden,).
         xs: inputs.
-        carry: the state to go on from; None begins with a reset.
+        carry: the state to continue from; None begins with a reset.
         start: the state that a reset returns to; None is zero.
-        lengths: real steps of each sequence, 0 to time. Padded steps hold the state and put out zeros.
+        lengths: real steps of each sequence, 0 to time. Padded steps keep the state and output zeros.
         padding: the side of a sequence that its padding is on.
-        resets: True returns the state to `start` before that step; at padding it does nothing.
-        reverse: from the last step to the first; outputs keep their places.
+        resets: True restarts the state from `start` before that step; at padding it does nothing.
+        reverse: runs from the last step to the first; outputs keep their places.
 
     Raises:
         ShapeError: arrays that do not fit the cell or each other, or lengths outside 0 to time.
@@ -253,8 +253,8 @@ def forward(
 def backward(
     run: Pass, dys: Float[np.ndarray, "batch time hidden"] | None = None, dcarry: State | None = None
 ) -> Gradients:
-    """Back-propagation through time: from the gradients of the loss by the outputs and by the last carry to those by
-    all that went in. None stands for zeros. Gradients do not cross a reset, and what `dys` holds at padding is ignored.
+    """Back-propagation through time: from the gradients of the loss by the outputs and the last carry to those by all
+    inputs of `forward`. None stands for zeros. Gradients do not cross a reset, and `dys` at padding is ignored.
 
     Raises:
         ShapeError: gradients that do not have the shapes of `run.ys` and `run.carry`.
@@ -276,7 +276,7 @@ def backward(
     for t in reversed(run.order):
         before, now = ({name: a[:, t] for name, a in arrays.items()} for arrays in (run.befores, run.taps))
         through = _choose(run.valid[:, t], {**d, "h": d["h"] + dys[:, t]}, nothing)
-        past = _choose(run.valid[:, t], nothing, d)  # a padded step held the state
+        past = _choose(run.valid[:, t], nothing, d)  # a padded step kept the state
         shares, dxs[:, t], by_before = equations.step_backward(run.weights, before, run.xs[:, t], now, through)
         for name, share in shares.items():
             dweights[name] += share
@@ -293,7 +293,7 @@ def backward(
 
 
 def softmax(logits: Float[np.ndarray, "*batch vocab"]) -> Float[np.ndarray, "*batch vocab"]:
-    """exp(logits), scaled to the sum 1.
+    """The probabilities exp(logits), normalised to sum to 1.
 
     >>> softmax(np.array([0.2, 0.7, 0.1])).round(4)
     array([0.2814, 0.464 , 0.2546])
@@ -310,11 +310,11 @@ def softmax_cross_entropy(
     """The loss -log p[target] in nats, p = softmax(logits), as the mean over real tokens; and its gradient by logits.
 
     By hand, with y = 1 at the target and 0 elsewhere: dL/dp = -y / p, and dp_j/dlogits_k = p_j ([j = k] - p_k), so
-    dL/dlogits = p - y: what was expected less what came. Tokens where `mask` is False count for nothing; a batch
-    without a real token has loss 0.
+    dL/dlogits = p - y: the prediction minus the target. Tokens where `mask` is False are ignored; a batch without a
+    real token has loss 0.
 
     Raises:
-        ShapeError: arrays that do not fit each other, or a target that is no place of the logits.
+        ShapeError: arrays that do not fit each other, or a target that is no index of the logits.
 
     >>> loss, dlogits = softmax_cross_entropy(np.log([[[0.2, 0.7, 0.1]]]), np.array([[1]]))
     >>> round(loss, 12), dlogits.round(4)
@@ -343,8 +343,8 @@ def loss_and_gradients(
     carry: State | None = None,
     **how: Any,
 ) -> tuple[float, dict[str, np.ndarray], Pass]:
-    """The loss of a network that names a token at every step (nats per token), its gradients by all weights, and the
-    pass. Beside the cell's, `weights` holds the output layer's: logits = ys V + c, with V = `output_kernel`
+    """The loss of a network that predicts a token at every step (nats per token), its gradients by all weights, and the
+    pass. Beside the cell's weights, `weights` holds the output layer's: logits = ys V + c, with V = `output_kernel`
     (hidden, vocab) and c = `output_bias` (vocab,). `carry` and `how` are as in `forward`, and so are the errors.
 
     >>> rng = np.random.default_rng(0)
@@ -370,9 +370,9 @@ def loss_and_gradients(
 def gradient_check(
     function: Callable[[dict[str, np.ndarray]], float], arrays: Arrays, gradients: Arrays, *, nudge: float = 1e-5
 ) -> dict[str, float]:
-    """How far each gradient is from the slope of `function`, by name: the largest difference, as a part of the largest
-    entry. The slope is the central difference (f(w + nudge) - f(w - nudge)) / (2 nudge), one entry after the other,
-    so it needs two calls for each. Right gradients give about 1e-8; above 1e-5 something is wrong with that name.
+    """The error of each gradient against central differences of `function`, by name: the largest difference, relative
+    to the largest entry. The difference (f(w + nudge) - f(w - nudge)) / (2 nudge) needs two calls for each entry. Right
+    gradients have an error of about 1e-8; above 1e-5 the gradient of that name is wrong.
 
     Raises:
         ShapeError: a gradient whose shape is not its array's.
@@ -393,7 +393,7 @@ def gradient_check(
             move[place] = nudge
             up, down = function({**arrays, name: array + move}), function({**arrays, name: array - move})
             slope[place] = (up - down) / (2 * nudge)
-        # Below 1e-3 entries are compared as they are: a part of nothing would be rounding.
+        # Entries below 1e-3 are compared absolutely: relative to almost nothing, rounding would count.
         scale = max(np.abs(slope).max(initial=1e-3), np.abs(gradient).max(initial=0))
         errors[name] = float(np.abs(slope - gradient).max(initial=0) / scale)
     return errors
@@ -424,18 +424,18 @@ def _checked(equations: Equations, weights: Arrays, xs: np.ndarray) -> tuple[np.
 
 
 def _state(
-    what: str, equations: Equations, given: Mapping[str, np.ndarray] | None, shape: tuple[int, ...]
+    what: str, equations: Equations, state: Mapping[str, np.ndarray] | None, shape: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """`given` in float64; zeros for None."""
-    given = dict.fromkeys(equations.state, np.zeros(shape)) if given is None else given
-    _expect_names(what, given, equations.state)
+    """Checks `state` and converts it to float64; zeros for None."""
+    state = dict.fromkeys(equations.state, np.zeros(shape)) if state is None else state
+    _expect_names(what, state, equations.state)
     for name in equations.state:
-        _expect(f"{what} {name}", given[name].shape, shape)
-    return {name: np.asarray(given[name], np.float64) for name in equations.state}
+        _expect(f"{what} {name}", state[name].shape, shape)
+    return {name: np.asarray(state[name], np.float64) for name in equations.state}
 
 
 def _valid(lengths: np.ndarray | None, padding: str, shape: tuple[int, int]) -> Bool[np.ndarray, "batch time"]:
-    """True at real steps."""
+    """The mask, True at real steps."""
     batch, time = shape
     if padding not in ("right", "left"):
         raise ConfigError(f"padding: expected 'right' or 'left'; got {padding!r}")

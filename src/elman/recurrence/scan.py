@@ -1,6 +1,6 @@
 """The engine that runs any cell: `jax.lax.scan` over the batched step, differentiated by JAX.
 
-It stands for this loop over one sequence:
+It is equivalent to this loop over one sequence:
 
     for x, valid, reset in zip(xs, valids, resets):
         if valid and reset:
@@ -23,7 +23,7 @@ from elman.recurrence.steps import Steps
 
 
 def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
-    """Why this engine cannot serve a call: it always can."""
+    """The reason why this engine cannot serve a call: None, since it always can."""
     return None
 
 
@@ -36,7 +36,7 @@ def run(
     steps: Steps,
     wanted: tuple[str, ...] = (),
 ) -> tuple[Carry, Float[Array, "batch time hidden"], dict[str, Any]]:
-    """The last carry, every step's output, and what else is `wanted` of each step: "carry" and gates of the cell.
+    """Runs a layer; returns the last carry, every step's output, and the taps named in `wanted`: "carry" and gates.
 
     `start` is the batched carry that a reset returns to.
     """

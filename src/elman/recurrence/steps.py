@@ -1,4 +1,4 @@
-"""Which steps of a batch count, where the state restarts, and which way time runs."""
+"""The mask of a batch's real steps, the resets of its state, and the direction of time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from elman._types import Padding
 
 
 class Steps(NamedTuple):
-    """The one home of lengths, padding, resets and direction; cells never see them."""
+    """The lengths, padding, resets and direction of a batch; cells never see them."""
 
     lengths: Int[Array, " batch"] | None = None
     padding: Padding = "right"
@@ -19,7 +19,7 @@ class Steps(NamedTuple):
     reverse: bool = False
 
     def valid(self, time: int) -> Bool[Array, "batch time"] | None:
-        """True at real steps, False at padding; None where every step is real."""
+        """The mask, True at real steps and False at padding; None if every step is real."""
         if self.lengths is None:
             return None
         places = jnp.arange(time)

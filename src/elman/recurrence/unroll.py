@@ -1,4 +1,4 @@
-"""The one entry to recurrence: a cell over a batch of sequences."""
+"""The entry point of the recurrence: runs a cell over a batch of sequences."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def unroll(
     Args:
         cell: any `Cell`.
         xs: inputs, of `cell.input_size` features.
-        carry: the state to go on from, each leaf with a leading batch axis; None starts from `cell.init_carry()`.
-        lengths: valid steps of each sequence, 0 to time. Padded steps hold the carry and put out zeros, whatever the
+        carry: the state to continue from, each leaf with a leading batch axis; None starts from `cell.init_carry()`.
+        lengths: valid steps of each sequence, 0 to time. Padded steps keep the carry and output zeros, whatever the
             padding holds; gradients stay finite.
         padding: the side of a sequence that its padding is on.
         resets: True restarts the state from `cell.init_carry()` before that step and cuts the gradient there; it does
             nothing at padding.
-        reverse: from the last step to the first; outputs keep their places.
-        engine: who computes; "auto" takes the fastest that serves the call (`engine_for` tells which and why). All give
-            the same numbers to rounding and can be differentiated in reverse mode, twice too, but for "reference",
-            NumPy in float64 to check the others by; forward mode (jax.jvp, jax.jacfwd) is for "scan".
-        taps: an error: gates and states are what `tap` returns.
+        reverse: runs from the last step to the first; outputs keep their places.
+        engine: the engine that computes; "auto" takes the fastest that serves the call (`engine_for` tells which and
+            why). All give the same numbers up to rounding and can be differentiated in reverse mode, also twice, except
+            "reference", NumPy in float64 to check the others; forward mode (jax.jvp, jax.jacfwd) needs "scan".
+        taps: not accepted; use `tap`, which returns gates and states.
 
     Raises:
         ShapeError: arrays that do not fit the cell or each other, or lengths outside 0 to time.
@@ -82,15 +82,15 @@ def tap(
     reverse: bool = False,
     engine: Engine = "auto",
 ) -> tuple[Carry, Float[Array, "batch time hidden"], dict[str, Any]]:
-    """Runs `cell` as `unroll` does and shows its state and gates; returns the last carry, the outputs, and these.
+    """Runs `cell` as `unroll` does; returns the last carry, the outputs, and the states and gates of every step.
 
     Args:
         cell, xs, carry, lengths, padding, resets, reverse, engine: as in `unroll`.
         names: "carry" for the state after each step, and names of the cell's gates; "all" for all of them.
 
     Returns:
-        The last carry and every step's output, equal to those of `unroll`, and a dict of an entry for each name: an
-        array, or for "carry" the cell's state, with leading axes batch and time. A padded step holds the carry, and its
+        The last carry and every step's output, equal to those of `unroll`, and a dict with an entry for each name: an
+        array, or for "carry" the cell's state, with leading axes batch and time. A padded step keeps the carry, and its
         gates are zeros. Gradients flow through all three.
 
     Raises:
@@ -107,8 +107,8 @@ def tap(
 
 
 def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False) -> tuple[str, str]:
-    """The engine that `engine="auto"` takes, and why. `masked` means with lengths or resets, `tapped` by
-    `tap`.
+    """The engine that `engine="auto"` takes, and why. `masked` means a call with lengths or resets, `tapped` a call
+    of `tap`.
 
     >>> from elman.cells import GRU
     >>> class MyGRU(GRU):
@@ -129,11 +129,11 @@ def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False) -> tup
 
 
 def start_carry(cell: Cell, batch: int) -> Carry:
-    """`cell.init_carry()` for each of `batch` sequences."""
+    """The start state `cell.init_carry()`, repeated for `batch` sequences."""
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *jnp.shape(leaf))), cell.init_carry())
 
 
-# The fastest first. Each has `refusal` and `run`.
+# The fastest first. Each module has `refusal` and `run`.
 _ENGINES: dict[str, Any] = {
     "native": native,
     "fused": fused,
@@ -212,7 +212,7 @@ def _check_lengths(xs: Array, lengths: Array | None, padding: str) -> None:
         )
     try:
         values = np.asarray(lengths)
-    except jax.errors.TracerArrayConversionError:  # inside jit the values are not known yet; there they are clipped
+    except jax.errors.TracerArrayConversionError:  # inside jit the values are unknown; they are clipped there
         return
     if values.min() < 0 or values.max() > time:
         worst = int(values.min() if values.min() < 0 else values.max())
