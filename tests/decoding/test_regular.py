@@ -80,13 +80,13 @@ def test_patterns(pattern, right, wrong):
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("(a", r"pattern '\(a': no regular expression: missing \)"),
-        ("a(?=b)", "assert cannot be followed character by character"),
-        (r"(a)\1", "groupref cannot be followed"),
-        (r"\ba", "at cannot be followed"),
-        ("a++", "possessive repeat cannot be followed"),
-        ("(?i)a", r"a flag other than \(\?s\) and \(\?a\) cannot be followed"),
-        ("(?i:a)", r"a flag other than \(\?s\) and \(\?a\) cannot be followed"),
+        ("(a", r"pattern '\(a': not a regular expression: missing \)"),
+        ("a(?=b)", "assert cannot be matched character by character"),
+        (r"(a)\1", "groupref cannot be matched"),
+        (r"\ba", "at cannot be matched"),
+        ("a++", "possessive repeat cannot be matched"),
+        ("(?i)a", r"a flag other than \(\?s\) and \(\?a\) cannot be matched"),
+        ("(?i:a)", r"a flag other than \(\?s\) and \(\?a\) cannot be matched"),
         ("(a{1000}){1000}", "too large; expected at most 100,000"),
     ],
 )

@@ -92,10 +92,10 @@ def test_answers_of_some_tokens_only(fitted, phones):
     [
         (dict(pattern="[a-z]+"), r"pattern '\[a-z\]\+': no output can match it; outputs are made of 0 1 2"),
         (dict(pattern="1{30}"), "takes 30 tokens, and outputs have at most 6; allow longer ones with max_length"),
-        (dict(pattern="(1"), "no regular expression"),
+        (dict(pattern="(1"), "not a regular expression"),
         (dict(tokens="12x"), "tokens: the model cannot write 'x'"),
-        (dict(beam=2, n_best=3), "a beam of 2 holds no 3 answers"),
-        (dict(beam=2, temperature=1.0), "beam: belongs to the search"),
+        (dict(beam=2, n_best=3), "n_best: expected at most beam=2; got 3"),
+        (dict(beam=2, temperature=1.0), "beam: belongs to search"),
         (dict(beem=2), "did you mean 'beam'"),
         (dict(beam=0), "beam: "),
     ],

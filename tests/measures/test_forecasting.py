@@ -135,7 +135,7 @@ def test_coverage_counts_both_ends():
 @pytest.mark.parametrize("measure", [mean_squared_error, mean_absolute_error, symmetric_percentage_error])
 def test_nothing_cannot_be_measured(measure):
     for nothing in (np.array([np.nan]), np.zeros(0)):
-        with pytest.raises(DataError, match="nothing to measure; expected a value that is known"):
+        with pytest.raises(DataError, match="nothing to measure; expected at least one value that is not NaN"):
             measure(nothing, nothing)
 
 

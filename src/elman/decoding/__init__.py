@@ -1,1 +1,1 @@
-"""From logits to tokens. Importing this package does not import jax."""
+"""Decoding: from logits to tokens, tags and waves. Importing this package does not import jax."""

@@ -1,11 +1,10 @@
-"""Writing whole outputs: beam search, of which a beam of one is greedy, and sampling. Each is one compiled loop.
+"""Decoding of whole outputs: beam search, which is greedy with a beam of one, and sampling. Each is one compiled loop.
 
-A beam holds the best beginnings of an output. In every step each is continued by every token that its constraint
-allows, and the best of all stay; those that have ended keep their place as they are. An output that has n tokens, its
-end counted, and log-probability p is ranked by p / ((5 + n) / 6)^length_penalty (Wu et al., 2016).
+A beam holds the best prefixes of an output. Every step continues each prefix by every token that its constraint allows,
+and keeps the best of all; prefixes that have ended compete unchanged. An output of n tokens, its end included, and
+log-probability p is ranked by p / ((5 + n) / 6)^length_penalty (Wu et al., 2016).
 
-The rows of a batch have nothing to do with each other, and what they hold after their end does not change: an output is
-the same whatever is beside it.
+The rows of a batch are independent, and do not change after their end: an output does not depend on the other rows.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ from elman._types import Carry
 from elman.decoding.constraints import Constraint
 
 END = 0
-"""The token that ends an output, and stands before its beginning."""
+"""The token that ends an output, and that the decoder reads before its first token."""
 
 
 class Outputs(NamedTuple):
-    """Outputs for each source, the best first; where there are fewer than asked for, scores are minus infinity."""
+    """Outputs for each source, the best first; where fewer exist, the scores of the others are minus infinity."""
 
     tokens: Int[Array, "batch beam time"]
-    """Zeros after the end."""
+    """The tokens, with zeros after the end."""
     lengths: Int[Array, "batch beam"]
-    """Tokens, without the end."""
+    """The numbers of tokens, without the end."""
     log_probabilities: Float[Array, "batch beam"]
-    """Of the whole output and its end, by the model without constraint."""
+    """The log-probabilities of whole outputs with their ends, by the model without constraint."""
     scores: Float[Array, "batch beam"]
-    """What they are ranked by."""
+    """The scores by which outputs are ranked."""
 
 
 class _Beam(NamedTuple):
@@ -42,7 +41,7 @@ class _Beam(NamedTuple):
     tokens: Int[Array, "batch beam time"]
     last: Int[Array, "batch beam"]
     state: Int[Array, "batch beam"]
-    """Of the constraint."""
+    """The states of the constraint."""
     ended: Bool[Array, "batch beam"]
     lengths: Int[Array, "batch beam"]
     total: Float[Array, "batch beam"]
@@ -54,11 +53,11 @@ def beam_search(
     """The best outputs of at most `longest` tokens (1 or more) for each source.
 
     Args:
-        model: its `step(memory, carry, tokens)` gives the state after `tokens`, and `logits` of the tokens after them,
-            with leading axes batch and beam.
-        memory: what the model made of the sources; its `carry` is the state to begin with, with a leading batch axis.
-        constraint: what outputs may be; its `left[0]` is at most `longest`.
-        beam: how many beginnings are kept; 1 is greedy.
+        model: its `step(memory, carry, tokens)` returns the state after `tokens`, and `logits` of the tokens after
+            them, with leading axes batch and beam.
+        memory: the encoded sources; its `carry` is the initial state, with a leading batch axis.
+        constraint: the allowed outputs; its `left[0]` is at most `longest`.
+        beam: number of prefixes to keep; 1 is greedy.
         length_penalty: 0 ranks by probability, which favours short outputs; larger numbers favour longer ones.
     """
 
@@ -89,8 +88,9 @@ def sample_outputs(
     longest: int,
     temperature: float | Array = 1.0,
 ) -> Outputs:
-    """`count` outputs drawn for each source, token by token from the model's probabilities to the power
-    1 / `temperature`; not ranked. The rest is as for `beam_search`; a row's key makes its outputs."""
+    """Samples `count` outputs for each source, token by token, from the model's probabilities to the power
+    1 / `temperature`; they are not ranked. `keys` has a key for each row; the other arguments are as for `beam_search`.
+    """
     several = jax.vmap(lambda key: jax.random.split(key, count))(keys)
 
     def step(beams: _Beam) -> _Beam:
@@ -120,7 +120,7 @@ def _start(memory: Any, beam: int, longest: int) -> _Beam:
         state=jnp.zeros(shape, jnp.int32),
         ended=jnp.zeros(shape, bool),
         lengths=jnp.zeros(shape, jnp.int32),
-        # All begin alike: one of them is enough, and the others leave their places to its continuations.
+        # All prefixes start equal: only the first one counts, so that its continuations fill the beam.
         total=jnp.broadcast_to(jnp.where(jnp.arange(beam) == 0, 0.0, -jnp.inf), shape),
     )
 
@@ -128,8 +128,8 @@ def _start(memory: Any, beam: int, longest: int) -> _Beam:
 def _continued(
     beams: _Beam, logits: Float[Array, "batch beam vocab"], constraint: Constraint, longest: int
 ) -> tuple[Float[Array, "batch beam vocab"], Int[Array, "batch beam vocab"]]:
-    """Log-probabilities with every next token, and the constraint's states after it; the entry of the end token stands
-    for ending, or for having ended."""
+    """The log-probabilities of prefixes with every next token, and the constraint's states after it. The entry of the
+    end token stands for ending now, or for having ended before."""
     after, left = constraint.after[beams.state], constraint.left[beams.state]
     possible = (after >= 0) & (beams.place + 1 + constraint.left[after] <= longest)
     possible = jnp.where(beams.ended[..., None], False, possible).at[..., END].set(beams.ended | (left == 0))
@@ -147,7 +147,7 @@ def _advanced(beams: _Beam, token: Array, state: Array, total: Array) -> _Beam:
 
 
 def _lengths_after(beams: _Beam) -> Int[Array, "batch beam"]:
-    """Tokens of each continuation, counting the end: one that goes on is compared as if it ended now."""
+    """The numbers of tokens of the continuations, with an end: unfinished ones are compared as if they ended now."""
     return jnp.where(beams.ended, beams.lengths, beams.place) + 1
 
 

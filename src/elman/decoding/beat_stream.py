@@ -1,7 +1,7 @@
-"""Heartbeats as they become certain, in a signal that comes piece by piece: what `heartbeats` finds in the whole.
+"""Detection of heartbeats in a signal that comes piece by piece: the beats that `heartbeats` finds in the whole signal.
 
-A beat is certain when its T wave can no longer come or the next QRS complex has ended, a little later than that, since
-what follows may still join what was found.
+A beat is certain a little after its T wave can no longer come or the next QRS complex has ended: until then, later
+samples may still join runs that were found.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from jaxtyping import Float
 from elman.decoding.waves import T_REACH_MS, Heartbeat, Segment, find_beats, find_waves, heartbeats
 
 MARGIN_MS = 300
-"""More than runs of samples can change by what comes so much later."""
+"""Time in milliseconds after which later samples can no longer change a run."""
 
 KEPT_MS = 2000
-"""Kept of what is before a beat that was told."""
+"""Time in milliseconds that is kept before the last beat returned."""
 
 LONGEST_MS = 30_000
-"""Kept where there is no beat."""
+"""Time in milliseconds that is kept where there is no beat."""
 
 
 class BeatStream(NamedTuple):
-    """What is kept of a signal: its last samples, with their probabilities."""
+    """The state of a stream: its last samples, with their probabilities."""
 
     signal: Float[np.ndarray, " time"]
     waves: Float[np.ndarray, "time label"]
     beats: Float[np.ndarray, "time label"]
     first: int
-    """The number of the first sample that is kept."""
+    """The place in the whole signal of the first sample kept."""
     told: int
-    """The R of the last beat that was told; -1 before there is one."""
+    """The R peak of the last beat returned; -1 before the first."""
 
 
 def start(wave_labels: int, beat_labels: int) -> BeatStream:
-    """Before the first sample."""
+    """The state of a stream before the first sample."""
     return BeatStream(np.zeros(0), np.zeros((0, wave_labels)), np.zeros((0, beat_labels)), 0, -1)
 
 
@@ -52,8 +52,9 @@ def read(
     rate: float,
     ended: bool = False,
 ) -> tuple[BeatStream, list[Heartbeat]]:
-    """The next samples with their probabilities, and the beats that are certain now, in samples from the first of all.
-    With `ended`, nothing comes after these. The other arguments are those of `find_waves` and `find_beats`.
+    """Reads the next samples with their probabilities: returns the new state and the beats that are now certain, whose
+    samples count from the start of the stream. `ended` says that no samples follow. The other arguments are those of
+    `find_waves` and `find_beats`.
     """
     signal = np.concatenate([stream.signal, signal])
     waves, beats = np.concatenate([stream.waves, waves]), np.concatenate([stream.beats, beats])
@@ -73,7 +74,7 @@ def read(
 
 
 def _certain(beats: Sequence[Heartbeat], length: int, rate: float) -> int:
-    """How many of the beats no later sample can change."""
+    """The number of beats that no later sample can change."""
     margin, reach = MARGIN_MS * rate / 1000, T_REACH_MS * rate / 1000
     count = 0
     for place, beat in enumerate(beats):

@@ -1,7 +1,7 @@
-"""What an output may be: tokens that it may hold, and a regular expression that it must match.
+"""Constraints on outputs: a set of allowed tokens, and a regular expression that an output must match.
 
-Both become a table: in which state is an output after one more token? And how many tokens does it take from there, at
-least, until it may end? A decoder that takes no token from where the end is too far can only write what is wanted.
+Both become tables: of the state of an output after one more token, and of the least number of tokens from each state
+until the output may end. A decoder that skips tokens after which the end is too far can only write allowed outputs.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from elman._errors import ConfigError
 from elman.decoding.regular import Automaton, State
 
 MOST_STATES = 20_000
+"""Most states of a table."""
 MOST_ENTRIES = 1 << 25
-"""Entries of the largest table: states times tokens."""
+"""Most entries of a table: states times tokens."""
 
 _FAR = 1 << 30
 
 
 class Constraint(NamedTuple):
-    """A table for a decoder. An output begins in state 0; token 0 is its end and has no entry."""
+    """The tables of a constraint for a decoder. An output begins in state 0; token 0 is its end and always -1."""
 
     after: Int[np.ndarray | Array, "state vocab"]
-    """The state after a token, -1 where no allowed output goes on so."""
+    """The state after each token; -1 where no allowed output continues with it."""
     left: Int[np.ndarray | Array, " state"]
-    """Tokens that are missing at least; 0 where the output may end."""
+    """The least number of tokens until the output may end; 0 where it may end."""
 
 
 def allowing(allowed: Bool[np.ndarray, " vocab"]) -> Constraint:
-    """Any output of the allowed tokens.
+    """The constraint that outputs consist of the allowed tokens.
 
     >>> allowing(np.array([True, True, False])).after.tolist()
     [[-1, 0, -1]]
@@ -51,17 +52,17 @@ def matching(
     allowed: Bool[np.ndarray, " vocab"] | None = None,
     backwards: bool = False,
 ) -> Constraint:
-    """Outputs whose text matches a whole regular expression.
+    """The constraint that the whole text of an output matches a regular expression.
 
     Args:
-        pattern: in Python's syntax, without what looks around or back.
-        texts: what each token writes; None for a token that writes nothing by itself and never comes.
-        separator: what is between tokens: "" or a space.
-        allowed: False for tokens that must not come.
+        pattern: the expression in Python's syntax, without lookaround and backreferences.
+        texts: the text of each token; None for a token that has none and is never written.
+        separator: the text between tokens: "" or a space.
+        allowed: False for tokens that must not be written.
         backwards: outputs are written from their last token to the first.
 
     Raises:
-        ConfigError: a pattern that cannot be followed, is too large, or that no output of these tokens matches.
+        ConfigError: a pattern that an automaton cannot match, is too large, or that no output of these tokens matches.
 
     >>> matching("a|ab", [None, "a", "b"]).after.tolist()
     [[-1, 1, -1], [-1, -1, 2], [-1, -1, -1]]
@@ -85,18 +86,19 @@ def matching(
 
 
 def check_length(constraint: Constraint, longest: int, what: str) -> None:
-    """Refuses a constraint that only longer outputs than `longest` tokens meet."""
+    """Refuses a constraint that only outputs of more than `longest` tokens meet."""
     if constraint.left[0] > longest:
         raise ConfigError(
-            f"{what}: the shortest output that matches takes {constraint.left[0]:,} tokens, and outputs have "
-            f"at most {longest:,}; allow longer ones with max_length"
+            f"{what}: the shortest matching output has {constraint.left[0]:,} tokens, and outputs have at most "
+            f"{longest:,}; allow longer ones with max_length"
         )
 
 
 def _explored(
     automaton: Automaton, pieces: dict[int, str], separator: str, vocab: int
 ) -> tuple[Int[np.ndarray, "state vocab"], list[bool]]:
-    """The states that outputs reach, the first token's without a separator before it; and where they may end."""
+    """The table of the states that outputs reach, and whether they may end there. No separator precedes the first
+    token."""
     start = (automaton.start, False)
     numbers, waiting = {start: 0}, deque([start])
     rows, accepting = list[np.ndarray](), list[bool]()
@@ -128,7 +130,7 @@ def _after(automaton: Automaton, state: State, text: str) -> State:
 
 
 def _distances(rows: Int[np.ndarray, "state vocab"], accepting: Sequence[bool]) -> Int[np.ndarray, " state"]:
-    """The fewest tokens from each state to one that accepts."""
+    """The least number of tokens from each state to one that accepts."""
     sources, tokens = np.nonzero(rows >= 0)
     targets = rows[sources, tokens]
     left = np.where(accepting, 0, _FAR).astype(np.int32)

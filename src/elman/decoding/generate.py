@@ -1,4 +1,4 @@
-"""Generation: one compiled loop, many tokens a call."""
+"""Generation of text by a compiled loop that makes many tokens in each call."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from elman.decoding.sampling import sample
 from elman.decoding.settings import Sampling
 
 TOKENS_PER_CALL = 32
-"""Tokens that one call of the compiled loop makes: often enough for a terminal, seldom enough to cost nothing."""
+"""Tokens that one call of the compiled loop makes: few enough for a terminal, enough that calls cost nothing."""
 
 
 def prefill(model: Any, ids: Int[np.ndarray, " time"]) -> tuple[Carry, Float[np.ndarray, "1 time vocab"]]:
-    """Reads `ids` from a fresh state: the carry after them and the logits after each.
+    """Reads `ids` from the initial state: returns the state after them and the logits after each.
 
-    Ids are padded to a power of two, so that primes of any length share a few compiled programs.
+    The ids are padded to a power of two, so that primes of any length share a few compiled programs.
     """
     padded = np.zeros((1, max(8, 1 << (len(ids) - 1).bit_length())), np.int32)
     padded[:, : len(ids)] = ids
@@ -44,10 +44,10 @@ def generate(
 
     Args:
         carry, logits: the state after the prime, of one row, and the logits of the first new token.
-        allowed: False for tokens that must never come, such as padding.
+        allowed: False for tokens that must never be generated, such as padding.
 
-    Row r at place t draws with a key folded from (seed, r, t): neither the number of texts nor the size of a call
-    changes a text, but for the rounding of sums.
+    Row r at place t samples with a key folded from (seed, r, t): apart from rounding, a text depends neither on the
+    number of texts nor on the size of a call.
     """
     carry, rows, keys = _begin(carry, logits, jax.random.key(sampling.seed), count)
     for place in range(0, length, TOKENS_PER_CALL):
@@ -75,7 +75,7 @@ def _read(model: Any, ids: Array, lengths: Array) -> tuple[Carry, Array]:
 
 @partial(jax.jit, static_argnums=3)
 def _begin(carry: Carry, logits: Array, key: Array, count: int) -> tuple[Carry, Array, Array]:
-    """As many rows of the one that was read, and the key of each."""
+    """Repeats the row that was read `count` times, and makes a key for each copy."""
     carry, logits = jax.tree.map(lambda leaf: jnp.repeat(leaf, count, axis=0), (carry, logits[None]))
     return carry, logits, jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(count))
 

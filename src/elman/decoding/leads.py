@@ -1,5 +1,5 @@
-"""What leads that were recorded together say of a sample: the geometric mean of their probabilities, a logarithmic
-opinion pool (Genest and Zidek, 1986), in which a lead that is sure counts more than one that is in doubt.
+"""Joint probabilities of leads that were recorded together: their geometric mean, a logarithmic opinion pool (Genest
+and Zidek, 1986), in which a confident lead counts more than an uncertain one.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 LEAST = 1e-4
-"""A lead is never surer than this that something is not there."""
+"""Least probability of a label in a lead, so that no lead alone rules a label out."""
 
 
 def joined(
     chances: Float[np.ndarray, "lead time label"], sound: Bool[np.ndarray, "lead time"]
 ) -> Float[np.ndarray, "time label"]:
-    """The probabilities of all leads together; where no lead is sound, the first label has all.
+    """The joint probabilities of all sound leads; where no lead is sound, the first label has probability 1.
 
     >>> leads = np.array([[[0.01, 0.99], [0.5, 0.5]], [[0.8, 0.2], [0.5, 0.5]]])
     >>> joined(leads, np.ones((2, 2), bool)).round(2).tolist()

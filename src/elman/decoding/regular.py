@@ -1,8 +1,8 @@
-"""Regular expressions as automata, which say after every character whether a match is still possible.
+"""Regular expressions as automata, which tell after every character whether a match is still possible.
 
-Python's own parser reads the expression, so that the automaton accepts what `re.fullmatch` matches. It is Thompson's
-(1968): nodes joined by edges, of which some take a character and some nothing; a state is the set of nodes that a text
-may have reached.
+Python's own parser reads the expression, so that the automaton accepts what `re.fullmatch` matches. The automaton is
+Thompson's (1968): nodes joined by edges, some of which read a character and some nothing; a state is the set of nodes
+that a text may have reached.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from typing import Any, NamedTuple
 from elman._errors import ConfigError
 
 MOST_NODES = 100_000
-"""Nodes of the largest expression: `a{100000}`, or `(a{300}){300}`."""
+"""Most nodes of an expression, such as `a{99999}` or `(a{300}){300}`."""
 
 State = frozenset[int]
 
 
 class _Node(NamedTuple):
-    """Where a text may be: it goes on to `after` by a character that `takes` it, to all of `free` by none."""
+    """A node of the automaton: a character for which `takes` is true leads to `after`, the empty text to all of `free`.
+    """
 
     takes: Callable[[str], bool] | None = None
     after: int = -1
     free: tuple[int, ...] = ()
     only: str = ""
-    """ "start" or "end" where the way to `free` is open at that place of the text alone."""
+    """The only place of the text, "start" or "end", where the edges to `free` are open; "" for all places."""
 
 
 class Automaton:
-    """What a regular expression matches, character by character.
+    """The automaton of a regular expression, which reads a text character by character.
 
     >>> automaton = Automaton(r"[0-9]+(st|nd)")
     >>> state = automaton.start
@@ -44,19 +45,19 @@ class Automaton:
     """
 
     def __init__(self, pattern: str, *, backwards: bool = False):
-        """Reads `pattern`, in Python's syntax; `backwards` is for texts that come from their last character to the
+        """Parses `pattern`, in Python's syntax; `backwards` is for texts that are read from their last character to the
         first.
 
         Raises:
-            ConfigError: no regular expression; or one with parts that look around or back, possessive parts, word
-                boundaries or other flags than `(?s)` and `(?a)`, of which an automaton can have none; or a huge one.
+            ConfigError: not a regular expression; one that an automaton cannot match (lookaround, backreferences,
+                possessive parts, word boundaries, other flags than `(?s)` and `(?a)`); or one that is too large.
         """
         self._pattern, self._nodes, self._backwards = pattern, [_Node()], backwards
         self._next: dict[tuple[State, str], State] = {}
         try:
             parsed = _parser.parse(pattern)
         except (re.error, OverflowError) as error:
-            raise ConfigError(f"pattern {pattern!r}: no regular expression: {error}") from None
+            raise ConfigError(f"pattern {pattern!r}: not a regular expression: {error}") from None
         self._flags = parsed.state.flags
         if self._flags & ~(re.UNICODE | re.ASCII | re.DOTALL):
             raise self._unusable("a flag other than (?s) and (?a)")
@@ -65,7 +66,7 @@ class Automaton:
         """The state before the first character."""
 
     def after(self, state: State, character: str) -> State:
-        """The state after one more character; an empty one when no match can begin so."""
+        """The state after one more character; empty if no match begins with the text so far."""
         found = self._next.get((state, character))
         if found is None:
             nodes = (self._nodes[place] for place in state)
@@ -74,7 +75,7 @@ class Automaton:
         return found
 
     def accepts(self, state: State) -> bool:
-        """Whether the text so far matches."""
+        """True if the text so far matches the whole expression."""
         return 0 in self._reached(state, "end")
 
     def _reached(self, places: Iterable[int], only: str = "") -> State:
@@ -88,7 +89,7 @@ class Automaton:
                     waiting += node.free
         return frozenset(seen)
 
-    # Building: each method joins a part of the expression to the node after it and returns the part's first node.
+    # Construction: each method connects a part of the expression to the node after it and returns its first node.
 
     def _add(self, node: _Node) -> int:
         if len(self._nodes) >= MOST_NODES:
@@ -116,7 +117,7 @@ class Automaton:
                 first = self._sequence(parts, after)
                 self._flags = before
                 return first
-            case op.MAX_REPEAT | op.MIN_REPEAT:  # the shortest and the longest choice match the same whole texts
+            case op.MAX_REPEAT | op.MIN_REPEAT:  # greedy and lazy repetition match the same whole texts
                 return self._repeated(*value, after)
             case op.AT if value in (op.AT_BEGINNING, op.AT_BEGINNING_STRING):
                 return self._add(_Node(free=(after,), only="end" if self._backwards else "start"))
@@ -151,7 +152,7 @@ class Automaton:
 
     def _unusable(self, what: str) -> ConfigError:
         return ConfigError(
-            f"pattern {self._pattern!r}: {what} cannot be followed character by character; expected characters, "
+            f"pattern {self._pattern!r}: {what} cannot be matched character by character; expected characters, "
             "classes, groups, choices and repetitions"
         )
 
@@ -161,7 +162,7 @@ def _is(code: int, character: str) -> bool:
 
 
 def _test(kind: Any, value: Any, ascii_only: bool) -> Callable[[str], bool]:
-    """One item of a character class."""
+    """The test of one item of a character class."""
     match kind:
         case op.LITERAL:
             return partial(_is, value)
@@ -177,4 +178,4 @@ _CATEGORIES: dict[str, Callable[[str], bool]] = {
     "SPACE": str.isspace,
     "WORD": lambda character: character.isalnum() or character == "_",
 }
-_ASCII = frozenset(map(chr, range(128))) - frozenset("\x1c\x1d\x1e\x1f")  # which are spaces in Unicode alone
+_ASCII = frozenset(map(chr, range(128))) - frozenset("\x1c\x1d\x1e\x1f")  # these are spaces in Unicode only

@@ -1,4 +1,4 @@
-"""Choosing a token from logits: temperature, top-k, top-p (Holtzman et al., 2020), greedy."""
+"""Sampling of a token from logits: temperature, top-k, top-p (Holtzman et al., 2020), greedy."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from jaxtyping import Array, Float, Int, Key
 
 
 def filtered(logits: Float[Array, "batch vocab"], *, top_k: int, top_p: float) -> Float[Array, "batch vocab"]:
-    """The logits, -inf outside the `top_k` likeliest tokens (0: all) and outside the smallest set of tokens that has
-    the probability `top_p`, which always holds the likeliest.
+    """The logits, set to -inf outside the `top_k` most likely tokens (0: all) and outside the smallest set of tokens
+    with the probability `top_p`, which always contains the most likely one.
 
     >>> logits = jnp.log(jnp.array([[0.5, 0.3, 0.2]]))
     >>> jnp.isfinite(filtered(logits, top_k=2, top_p=1.0)).tolist()
@@ -38,8 +38,8 @@ def sample(
     greedy: bool,
     whole: bool,
 ) -> Int[Array, " batch"]:
-    """One token for each row, by a key for each row. `greedy` and `whole` (no top-k and no top-p, which saves a sort)
-    are fixed when the loop is compiled."""
+    """Samples one token for each row, with its own key. `greedy` and `whole` (neither top-k nor top-p, which saves a
+    sort) are fixed when the loop is compiled."""
     if greedy:
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
     logits = (logits - logits.max(axis=-1, keepdims=True)) / temperature

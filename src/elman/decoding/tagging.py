@@ -1,5 +1,5 @@
-"""From scores to tags: the best taggings, the probability of every tag and of a span, all of the one distribution that
-scores and chain make (`elman.ops.crf`).
+"""Decoding of tags: the best taggings, and the probabilities of tags and of spans, all by the distribution that scores
+and chain define (`elman.ops.crf`).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from elman.ops import crf
 
 
 class Scored(NamedTuple):
-    """Scores of every tag at every word of a batch, and where there is a word."""
+    """The scores of every tag at every word of a batch, and the mask of the words."""
 
     scores: Float[Array, "batch time tag"]
     mask: Bool[Array, "batch time"]
 
 
 class Decoded(NamedTuple):
-    """The best taggings of each sentence of a batch, the best first, and how probable each is as a whole."""
+    """The best taggings of each sentence of a batch, the best first, and the log-probability of each as a whole."""
 
     tags: Int[Array, "batch rank time"]
     log_probabilities: Float[Array, "batch rank"]
@@ -32,7 +32,7 @@ class Decoded(NamedTuple):
 
 @jax.jit
 def score(model: TaggingModel, batch: Any) -> Scored:
-    """What the network makes of a `TagBatch`."""
+    """Computes the scores of the tags of a `TagBatch`."""
     words, spellings, letters, letter_counts, lengths = map(jnp.asarray, batch[:5])
     mask = jnp.arange(words.shape[1]) < lengths[:, None]
     return Scored(model(words, spellings, letters, letter_counts, lengths), mask)
@@ -40,9 +40,9 @@ def score(model: TaggingModel, batch: Any) -> Scored:
 
 @partial(jax.jit, static_argnames="count")
 def decode(chain: TagChain, scored: Scored, *, count: int = 1) -> Decoded:
-    """The `count` best taggings of every sentence; minus infinity is the log-probability of those beyond the last."""
+    """The `count` best taggings of every sentence; where fewer exist, the others' log-probability is minus infinity."""
     scores, mask = scored
-    if count == 1 and chain.is_free:  # every step by itself: the same, at once
+    if count == 1 and chain.is_free:  # steps are independent: the best tag of each gives the same, faster
         chances = jnp.where(mask, jax.nn.log_softmax(scores).max(-1), 0.0)
         return Decoded(jnp.where(mask, scores.argmax(-1), 0)[:, None], chances.sum(-1)[:, None])
     tags, reached = crf.best(scores, chain(), mask, count=count)
@@ -51,7 +51,7 @@ def decode(chain: TagChain, scored: Scored, *, count: int = 1) -> Decoded:
 
 @jax.jit
 def measure(model: TaggingModel, batch: Any) -> tuple[Float[Array, ""], Float[Array, ""], Int[Array, "batch time"]]:
-    """The loss of a batch, the words that it is over, and the best tags."""
+    """The summed loss of a batch, the number of words it is over, and the best tags."""
     scored = score(model, batch)
     nats, words = model.chain.loss(*scored, jnp.asarray(batch.tags), jnp.asarray(batch.weights))
     return nats, words, decode(model.chain, scored).tags[:, 0]
@@ -69,6 +69,6 @@ def tag_probabilities(chain: TagChain, scored: Scored) -> Float[Array, "batch ti
 def restricted_probabilities(
     chain: TagChain, scored: Scored, rows: Int[Array, " question"], allowed: Bool[Array, "question time tag"]
 ) -> Float[Array, " question"]:
-    """For each row of the batch that `rows` names, the probability that each of its words has one of the tags that
-    `allowed` gives it: of a span, that it is there, whatever the tags elsewhere are."""
+    """The probability, for each row of the batch in `rows`, that every word has one of its `allowed` tags. With the
+    tags of a span's words fixed and all others free, it is the probability of the span."""
     return jnp.exp(crf.restricted_log_probability(scored.scores[rows], chain(), scored.mask[rows], allowed))

@@ -1,8 +1,8 @@
-"""From the probabilities of every sample of an ECG to waves with an onset, a peak and an end, and to heartbeats.
+"""Detection of waves, with an onset, a peak and an end, and of heartbeats from the probabilities of every sample.
 
-A wave is a run of samples of which it is the likeliest label. Runs that are too short to be one are left out, and parts
-of one that lie close together are joined. A heartbeat is a run of samples of which a beat is likelier than none, at
-least a refractory time after the last. All depends on what is near alone, so that a long signal can be read in pieces.
+A wave is a run of samples whose most likely label is that wave. Runs that are too short are left out, and parts that
+lie close together are joined. A heartbeat is a run of samples at which a beat is more likely than none, at least a
+refractory period after the last one. All depends on nearby samples only, so that a long signal can be read in pieces.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ import numpy as np
 from jaxtyping import Float, Int
 
 LEAST_MS = {"P": 30, "QRS": 28, "T": 50}
-"""Shorter runs are no wave."""
+"""Least duration of a wave of each kind."""
 
 GAP_MS = 32
-"""Parts of a wave that are nearer than this are one."""
+"""Gap below which parts of a wave are joined."""
 
 SURE = 0.5
-"""A wave's greatest probability is at least this."""
+"""Least value of a wave's greatest probability."""
 
 REFRACTORY_MS = 200
-"""No beat comes so soon after another (ANSI/AAMI EC57 leaves out such ones)."""
+"""Least time between two beats (ANSI/AAMI EC57 leaves out closer ones)."""
 
 BEAT_GAP_MS = 60
-"""Runs of a beat that are nearer than this are one."""
+"""Gap below which runs of a beat are joined."""
 
 QRS_REACH_MS = 120
-"""A QRS complex whose edge is at most so far from a beat is its."""
+"""Largest distance between a beat and the edge of its QRS complex."""
 
 EDGE_MS = 60
-"""A beat so near an end of the signal needs a QRS complex to count."""
+"""Distance from an end of the signal within which a beat without a QRS complex does not count."""
 
 P_REACH_MS, T_REACH_MS = 500, 700
-"""The onset of a P wave before the QRS complex, and the end of a T wave after it, are no farther than this."""
+"""Largest distance of a P wave's onset before the QRS complex, and of a T wave's peak after R."""
 
 SMALL, LEAST_R = 0.08, 0.01
-"""A deflection of less than this share of the greatest of its QRS complex is no Q or S; or no R, which experts mark
-however small it is: in LUDB the peak of a QRS complex is its highest point above the line between its ends for 95 of
-100, and its farthest point for 60."""
+"""Least deflection of a Q or S, and of an R, as shares of the greatest of the QRS complex. Experts mark an R however
+small it is: in LUDB the peak of a QRS complex is its highest point above the line between its ends for 95 of 100, and
+its farthest point from the line for 60."""
 
 
 class Segment(NamedTuple):
-    """A wave: samples, the end included, and the mean probability of its samples."""
+    """A detected wave: its samples, the end included, and the mean probability of the samples."""
 
     kind: str
     onset: int
@@ -54,7 +54,7 @@ class Segment(NamedTuple):
 
 
 class Detection(NamedTuple):
-    """A beat: its sample, its kind, and how probable a beat is at its surest sample."""
+    """A detected beat: its sample, its kind, and the greatest probability of a beat among its samples."""
 
     sample: int
     kind: str
@@ -62,7 +62,7 @@ class Detection(NamedTuple):
 
 
 class Heartbeat(NamedTuple):
-    """A beat with its waves; the peak of `qrs` is R, or the deepest point of a complex without R."""
+    """A beat with its waves; the peak of `qrs` is R, or the lowest point of a complex without R."""
 
     kind: str
     confidence: float
@@ -70,7 +70,7 @@ class Heartbeat(NamedTuple):
     q: int | None
     s: int | None
     p: Segment | None
-    """None: there is no P wave."""
+    """The P wave, or None."""
     t: Segment | None
 
 
@@ -81,13 +81,13 @@ def find_waves(
     names: Sequence[str],
     rate: float,
 ) -> list[Segment]:
-    """The waves of a lead in order.
+    """Finds the waves of a lead, in order.
 
     Args:
-        signal: the lead, in which peaks are looked for.
-        chances: probabilities of the labels of every sample.
-        names: of the labels, the first being none.
-        rate: samples a second.
+        signal: the lead, in which peaks are searched.
+        chances: probabilities of the labels at every sample.
+        names: names of the labels; the first, "", is no wave.
+        rate: sampling rate, in samples a second.
 
     >>> chances = np.full((40, 2), [0.9, 0.1])
     >>> chances[10:20] = [0.2, 0.8]
@@ -106,12 +106,12 @@ def find_waves(
 
 
 def find_beats(chances: Float[np.ndarray, "time label"], *, names: Sequence[str], rate: float) -> list[Detection]:
-    """The beats of a lead in order, each at the middle of the mass of its probability.
+    """Finds the beats of a lead, in order, each at the centre of mass of its probability.
 
     Args:
-        chances: probabilities of the labels of every sample, the first being no beat.
-        names: of the kinds, which are the labels from 1 on; a kind of "" is never found.
-        rate: samples a second.
+        chances: probabilities of the labels at every sample; the first label is no beat.
+        names: names of the kinds, which are the labels from 1 on; a kind called "" is never found.
+        rate: sampling rate, in samples a second.
 
     >>> chances = np.full((100, 3), [0.98, 0.01, 0.01])
     >>> chances[40:51] = [0.2, 0.1, 0.7]
@@ -142,8 +142,8 @@ def find_beats(chances: Float[np.ndarray, "time label"], *, names: Sequence[str]
 def heartbeats(
     signal: Float[np.ndarray, " time"], waves: Sequence[Segment], beats: Sequence[Detection], *, rate: float
 ) -> list[Heartbeat]:
-    """Each beat with the waves that are its; those of no beat are left out. A beat whose QRS complex was not found as a
-    wave has one of 100 ms around it, unless the signal begins or ends there.
+    """Assigns waves to beats, in order; waves without a beat are left out. A beat without a detected QRS complex gets
+    one of 100 ms around it, or is left out near an end of the signal.
 
     >>> signal = np.zeros(100)
     >>> signal[48:53] = [0, -1, 5, -2, 0]
@@ -173,8 +173,8 @@ def heartbeats(
 
 
 def qrs_points(signal: Float[np.ndarray, " time"], qrs: Segment) -> tuple[int | None, int, int | None]:
-    """Q, R and S: the lowest points before and after the highest, measured from the line between onset and end. A
-    complex that goes nowhere up has its lowest point for R, and neither Q nor S.
+    """The samples of Q, R and S: R is the highest point above the line between onset and end, Q and S are the lowest
+    points before and after it. In a complex that never rises above the line, R is the lowest point, without Q and S.
 
     >>> qrs_points(np.array([0, -1.0, 8.0, -3.0, 0]), Segment("QRS", 0, 2, 4, 0.9))
     (1, 2, 3)
@@ -196,7 +196,7 @@ def qrs_points(signal: Float[np.ndarray, " time"], qrs: Segment) -> tuple[int | 
 
 
 def _runs(labels: Int[np.ndarray, " time"]) -> list[tuple[int, int, int]]:
-    """(label, first, last) of each run of the same label."""
+    """The (label, first, last) of each run of the same label."""
     if not len(labels):
         return []
     starts = np.concatenate([[0], np.flatnonzero(np.diff(labels)) + 1])
@@ -220,7 +220,8 @@ def _long_enough(run: tuple[int, int, int], names: Sequence[str], rate: float, s
 
 
 def _peak(signal: np.ndarray, wave: Segment, rate: float) -> int:
-    """R; or where a P or T wave, smoothed over 20 ms, is farthest from the line between its ends."""
+    """The sample of a wave's peak: R of a QRS complex; of a P or T wave, smoothed over 20 ms, the point farthest from
+    the line between its ends."""
     if wave.kind == "QRS":
         return qrs_points(signal, wave)[1]
     heights, smooth = np.abs(_above_line(signal[wave.onset : wave.end + 1])), round(0.02 * rate)
@@ -234,7 +235,7 @@ def _above_line(signal: np.ndarray) -> np.ndarray:
 
 
 def _nearest(segments: Sequence[Segment], sample: int, *, reach: float) -> int | None:
-    """Which segment's edge is nearest to a sample that may lie within it; None where all are farther than `reach`."""
+    """The place of the segment nearest to a sample, which may lie within it; None if all are farther than `reach`."""
     distances = [max(one.onset - sample, sample - one.end, 0) for one in segments]
     place = min(range(len(segments)), key=distances.__getitem__, default=None)
     return place if place is not None and distances[place] <= reach else None
@@ -247,7 +248,7 @@ def _around(beat: Detection, signal: np.ndarray, rate: float) -> Segment:
 
 
 def _best(waves: Sequence[Segment], kind: str, first: float, last: float) -> Segment | None:
-    """The surest wave of a kind between two samples."""
+    """The wave of a kind between two samples with the greatest sum of probabilities."""
     inside = [wave for wave in waves if wave.kind == kind and first <= wave.onset and wave.peak < last]
     return max(inside, key=lambda wave: wave.confidence * (wave.end - wave.onset + 1), default=None)
 

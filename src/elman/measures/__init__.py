@@ -1,4 +1,4 @@
-"""How good predictions are, measured against the truth, with NumPy only."""
+"""Measures of predictions against the truth, with NumPy only."""
 
 from elman.measures.beats import BeatScores
 from elman.measures.by_record import ByRecord

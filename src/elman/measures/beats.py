@@ -1,4 +1,4 @@
-"""Beats found and their kinds against those of an expert, beat by beat: the table of ANSI/AAMI EC57."""
+"""Measures of detected beats and their kinds against an expert's annotations: the table of ANSI/AAMI EC57."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from elman.measures.ecg import WINDOW_MS, PointScores, inside_known
 from elman.measures.matching import matched
 
 KINDS = ("N", "S", "V", "F", "Q")
-"""Normal and bundle branch block, supraventricular ectopic, ventricular ectopic, fusion, paced or not to be told."""
+"""Kinds of beats: normal and bundle branch block, supraventricular ectopic, ventricular ectopic, fusion, and paced or
+unclassifiable."""
 
 FORGIVEN = {"V": "FQ", "S": "Q"}
-"""True kinds that may be taken for V or S: EC57 does not count them against the precision."""
+"""True kinds that may be predicted as V or S: EC57 does not count them against the precision."""
 
 NONE = len(KINDS)
-"""The row and the column of beats that have no partner."""
+"""The row and the column of beats without a partner."""
 
 UNKNOWN = NONE + 1
-"""Those of beats whose kind nobody knows, which are dropped."""
+"""The row and the column of beats of unknown kind, which are dropped."""
 
 
 @runtime_checkable
 class MarkedBeat(Protocol):
-    """A beat: `elman.data.ecg.Beat` and the like."""
+    """The protocol of a beat, such as `elman.data.ecg.Beat`."""
 
     @property
     def sample(self) -> int:
-        """Where it is."""
+        """The sample at which the beat is."""
 
     @property
     def kind(self) -> str:
@@ -41,11 +42,11 @@ class MarkedBeat(Protocol):
 
 @dataclass(frozen=True)
 class BeatScores:
-    """Every beat, by its kind and the kind it was taken for. Scores of strips are added up with `+`.
+    """Counts of beats by true and predicted kind. `+` adds the scores of strips.
 
-    Beats are matched by time alone, within 150 ms. Those whose kind nobody knows count as detected or not, but not in
-    the table; nor do the beats of a strip that has no true kinds. EC57 also leaves out the first five minutes of a
-    record, to learn from; nothing is left out here but what is not known.
+    Beats are matched by time alone, within 150 ms. Beats of unknown kind count in the detection, but not in the table;
+    nor do the beats of a strip without true kinds. EC57 also leaves out the first five minutes of a record, for
+    learning; here, only the parts without annotations are left out.
 
     >>> from collections import namedtuple
     >>> Beat = namedtuple("Beat", ("sample", "kind"))
@@ -67,10 +68,10 @@ class BeatScores:
     """
 
     counts: tuple[tuple[int, ...], ...]
-    """A row for each true kind and one for beats that are none; in it a number for each kind found and, last, of those
-    that were missed."""
+    """The table: a row for each true kind and one for false beats; a column for each predicted kind and one for missed
+    beats."""
     detection: PointScores
-    """The beats, whatever their kind."""
+    """The scores of detection, whatever the kinds."""
 
     @classmethod
     def of(
@@ -85,7 +86,7 @@ class BeatScores:
         """The table of one strip; the arguments are those of `PointScores.of`.
 
         Raises:
-            DataError: a beat of no such kind.
+            DataError: a beat of another kind than `KINDS`.
         """
         (times, kinds), (found_times, found_kinds) = _arrays(truth), _arrays(found)
         pairs = matched(times, found_times, window=window_ms * rate / 1000)
@@ -102,7 +103,7 @@ class BeatScores:
 
     @classmethod
     def none(cls) -> BeatScores:
-        """The scores of no strip, to add to."""
+        """Empty scores, to which others are added."""
         return cls.of((), (), rate=1.0)
 
     @classmethod
@@ -116,12 +117,12 @@ class BeatScores:
 
     @property
     def accuracy(self) -> float:
-        """The share of right kinds among the beats that were found; 0 where none was."""
+        """The share of right kinds among the matched beats; 0 without any."""
         pairs = np.array(self.counts)[:NONE, :NONE]
         return float(np.trace(pairs) / max(pairs.sum(), 1))
 
     def sensitivity(self, kind: str) -> float:
-        """The share of the true beats of a kind that were found as such; missed ones count. 0 where there is none.
+        """The share of the true beats of a kind that were predicted as such, missed beats included; 0 without any.
 
         Raises:
             ConfigError: no such kind.
@@ -130,8 +131,8 @@ class BeatScores:
         return right / max(true, 1)
 
     def precision(self, kind: str) -> float:
-        """The share of the beats found as a kind that are of it; extra ones count, but not the true kinds of
-        `FORGIVEN`. 0 where none was found.
+        """The share of the beats predicted as a kind that are of it; false beats count, those of the true kinds in
+        `FORGIVEN` do not. 0 without any.
 
         Raises:
             ConfigError: no such kind.
@@ -151,7 +152,7 @@ class BeatScores:
         }
 
     def report(self) -> str:
-        """The table, then the line."""
+        """The table, then the line of `str()`."""
         columns = [*zip(*self.counts, strict=True)]
         widths = [max(len(f"{number:,}") for number in column) for column in columns]
         widths = [max(width, len(head)) for width, head in zip(widths, (*KINDS, "missed"), strict=True)]
@@ -168,7 +169,7 @@ class BeatScores:
         return f"{found}; {self.accuracy:.1%} of the beats found are of the right kind"
 
     def _of_kind(self, kind: str) -> tuple[int, int, int]:
-        """Right ones, true ones and those found as this kind."""
+        """The numbers of right, true and predicted beats of a kind."""
         one_of("kind", kind, KINDS)
         counts, place = np.array(self.counts), KINDS.index(kind)
         forgiven = sum(counts[KINDS.index(other), place] for other in FORGIVEN.get(kind, ""))
@@ -181,7 +182,7 @@ class BeatScores:
 
 
 def _arrays(beats: Sequence[MarkedBeat]) -> tuple[np.ndarray, np.ndarray]:
-    """Samples in order, and places in `KINDS`."""
+    """The samples of beats in ascending order, and the places of their kinds in `KINDS`."""
     for beat in beats:
         if beat.kind and beat.kind not in KINDS:
             raise DataError(f"beat at sample {beat.sample:,}: expected {', '.join(KINDS)}; got {beat.kind!r}")

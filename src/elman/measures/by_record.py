@@ -1,4 +1,4 @@
-"""Scores of each record, beside those of all together: one bad record does not hide in a mean."""
+"""Scores of each record and of all records together, so that a mean does not hide one bad record."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from elman.measures.beats import BeatScores
 from elman.measures.ecg import Delineation, PointScores
 
 S = TypeVar("S", PointScores, Delineation, BeatScores)
-"""What adds up."""
+"""Scores that can be added."""
 
 
 @dataclass(frozen=True)
 class ByRecord(Generic[S]):
-    """The scores of records, those of a record's strips added up.
+    """The scores of records, each the sum of those of its strips, and of all records together.
 
     >>> good, bad = PointScores(9, 9, 9, 0.0, 0.0), PointScores(9, 6, 3, 0.0, 0.0)
     >>> scores = ByRecord.of([("a", good), ("b", bad), ("a", good)])
@@ -29,7 +29,7 @@ class ByRecord(Generic[S]):
 
     @classmethod
     def of(cls, strips: Iterable[tuple[str, S]]) -> ByRecord[S]:
-        """The scores of strips, each with the name of its record.
+        """Adds up the scores of strips, given as pairs of record's name and scores.
 
         Raises:
             DataError: no strip.
@@ -44,16 +44,16 @@ class ByRecord(Generic[S]):
         return cls(records, pooled)
 
     def worst(self, count: int, *, by: Callable[[S], float]) -> dict[str, S]:
-        """The `count` records with the least of `by`, the worst first."""
+        """The `count` records with the lowest values of `by`, the worst first."""
         return dict(sorted(self.records.items(), key=lambda item: by(item[1]))[:count])
 
     def to_builtins(self) -> dict[str, Any]:
-        """Plain values: all together, and each record."""
+        """Plain values of all records together, and of each record."""
         records = {name: scores.to_builtins() for name, scores in self.records.items()}
         return {"pooled": self.pooled.to_builtins(), "records": records}
 
     def report(self) -> str:
-        """A line for each record."""
+        """A line for each record, and one for all together."""
         width = max(map(len, self.records))
         lines = [f"{name:{width}}  {scores}" for name, scores in self.records.items()]
         return "\n".join([*lines, f"{counted(len(lines), 'record')} together: {self.pooled}"])

@@ -1,4 +1,4 @@
-"""Whether probabilities can be taken at their word, and a temperature that mends them (Guo et al., 2017)."""
+"""The calibration of probabilities, and a temperature that improves it (Guo et al., 2017)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from jaxtyping import Bool, Float, Integer
 from elman.measures.classification import check_examples, log_softmax, negative_log_likelihood
 
 TEMPERATURES = (0.01, 100.0)
-"""The range of temperatures that are looked at."""
+"""The range of temperatures that are searched."""
 
 SPREAD = math.log(2)
-"""Standard deviation of log T before any example is seen."""
+"""Standard deviation of the prior on log T."""
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The predictions of about one confidence: their number, mean confidence and the share of right ones."""
+    """The predictions of similar confidence: their number, mean confidence and accuracy."""
 
     count: int
     confidence: float
@@ -30,8 +30,8 @@ class Bin:
 def reliability(
     probabilities: Float[np.ndarray, "example classes"], truth: Integer[np.ndarray, " example"], *, bins: int = 15
 ) -> tuple[Bin, ...]:
-    """Predictions by confidence, the probability of the likeliest class: `bins` of equal width from 0 to 1, each
-    without its lower end; empty ones are left out.
+    """Groups predictions by confidence, the probability of the most likely class, into `bins` bins of equal width from
+    0 to 1, each without its lower bound; empty ones are left out.
 
     >>> reliability(np.array([[0.75, 0.25], [0.0, 1.0], [0.5, 0.5]]), np.array([0, 0, 0]), bins=2)
     (Bin(count=1, confidence=0.5, accuracy=1.0), Bin(count=2, confidence=0.875, accuracy=0.5))
@@ -49,7 +49,7 @@ def reliability(
 def expected_calibration_error(
     probabilities: Float[np.ndarray, "example classes"], truth: Integer[np.ndarray, " example"], *, bins: int = 15
 ) -> float:
-    """The mean distance of confidence and accuracy over bins of equal width, weighted by their predictions.
+    """The mean distance between confidence and accuracy over bins of equal width, weighted by their counts.
 
     >>> round(expected_calibration_error(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 0]), bins=10), 6)
     0.45
@@ -63,11 +63,10 @@ def expected_calibration_error(
 
 
 def fit_temperature(logits: Float[np.ndarray, "example classes"], truth: Integer[np.ndarray, " example"]) -> float:
-    """The temperature T for which softmax(logits / T) fits the true classes best: the least cross-entropy.
+    """The temperature T at which softmax(logits / T) has the least cross-entropy.
 
-    Before any example is seen, T is taken to be 1 up to a factor of about 2 (a normal prior on log T), so that few
-    examples that are all right do not ask for certainty, nor few that are wrong for none. With many examples this does
-    not count.
+    A normal prior on log T puts T at 1 up to a factor of about 2, so that a few right examples do not make the model
+    certain, nor a few wrong ones uniform. With many examples the prior does not matter.
 
     >>> logits = np.array([[4.0, 0.0]] * 900 + [[0.0, 4.0]] * 100)  # 98% sure, 90% right
     >>> temperature = fit_temperature(logits, np.zeros(1000, int))
@@ -103,7 +102,7 @@ def _bin(confidence: Float[np.ndarray, " part"], right: Bool[np.ndarray, " part"
 
 
 def _least(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where `function` is least between `low` and `high`, by golden section (Kiefer, 1953)."""
+    """The argument between `low` and `high` that minimises `function`, by golden section (Kiefer, 1953)."""
     golden = (math.sqrt(5) - 1) / 2
     left, right = high - golden * (high - low), low + golden * (high - low)
     at_left, at_right = function(left), function(right)

@@ -1,4 +1,4 @@
-"""Predicted classes against true ones: accuracy, precision, recall, F1 and the confusion matrix."""
+"""Measures of predicted classes: accuracy, precision, recall, F1 and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jaxtyping import Float, Integer
 from elman._errors import DataError, ShapeError
 
 LONGEST_HEAD = 12
-"""Characters of a label that a column's head shows."""
+"""Most characters of a label in a column's head."""
 
 
 def accuracy(predicted: Integer[np.ndarray, " example"], truth: Integer[np.ndarray, " example"]) -> float:
-    """The share of examples whose class was predicted.
+    """The share of examples whose predicted class is the true one.
 
     >>> accuracy(np.array([0, 1, 1, 2]), np.array([0, 1, 2, 2]))
     0.75
@@ -45,7 +45,7 @@ def negative_log_likelihood(
 
 
 def check_examples(predicted: np.ndarray, truth: np.ndarray) -> None:
-    """Refuses predictions and true classes of different number, and none at all.
+    """Refuses different numbers of predictions and true classes, and empty arrays.
 
     Raises:
         ShapeError: arrays of different length.
@@ -69,7 +69,7 @@ def log_softmax(logits: Float[np.ndarray, "example classes"]) -> Float[np.ndarra
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often each class was taken for each other; printed, a table.
+    """A confusion matrix: counts of examples by true and predicted class; printed, a table.
 
     >>> truth, predicted = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 1])
     >>> confusion = Confusion.of(predicted, truth, labels=("ham", "spam"))
@@ -84,7 +84,7 @@ class Confusion:
 
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
-    """A row for each true class, in it a number for each predicted one."""
+    """The counts: a row for each true class, a column for each predicted one."""
 
     @classmethod
     def of(
@@ -94,7 +94,7 @@ class Confusion:
         *,
         labels: Sequence[str],
     ) -> Confusion:
-        """The matrix of predictions; classes are places in `labels`.
+        """The confusion matrix of predictions; classes are places in `labels`.
 
         Raises:
             ShapeError: arrays of different length.
@@ -118,25 +118,25 @@ class Confusion:
 
     @property
     def precision(self) -> Float[np.ndarray, " classes"]:
-        """For each class, the share of right ones among those predicted; 0 where none was."""
+        """The share of right predictions among those of each class; 0 without any."""
         counts = np.array(self.counts)
         return _share(np.diag(counts), counts.sum(axis=0))
 
     @property
     def recall(self) -> Float[np.ndarray, " classes"]:
-        """For each class, the share that was found; 0 where there is none."""
+        """The share of right predictions among the examples of each class; 0 without any."""
         counts = np.array(self.counts)
         return _share(np.diag(counts), counts.sum(axis=1))
 
     @property
     def f1(self) -> Float[np.ndarray, " classes"]:
-        """For each class, the harmonic mean of precision and recall."""
+        """The harmonic mean of precision and recall of each class."""
         counts = np.array(self.counts)
         return _share(2 * np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1))
 
     @property
     def macro_f1(self) -> float:
-        """The mean F1 of the classes that occur, in the truth or in the predictions: each class weighs the same."""
+        """The unweighted mean F1 of the classes that occur in the truth or in the predictions."""
         counts = np.array(self.counts)
         occurs = counts.sum(axis=0) + counts.sum(axis=1) > 0
         return float(self.f1[occurs].mean())

@@ -1,8 +1,8 @@
-"""Waves and beats found in an ECG against those of an expert.
+"""Measures of the waves and beats detected in an ECG against an expert's annotations.
 
-An event counts as found where one of the same kind lies within 150 ms, each in one pair at the most (`matched`); the
-window is that of ANSI/AAMI EC57 for beats and of the literature on waves (Martínez et al., 2004; Moskalenko et al.,
-2020). Only what an expert looked at counts: outside the known part, neither is an event missed nor is one false.
+A true event is found if a detected one of the same kind lies within 150 ms; each belongs to one pair at most
+(`matched`). The window is that of ANSI/AAMI EC57 for beats and of the literature on waves (Martínez et al., 2004;
+Moskalenko et al., 2020). Only annotated parts count: outside the known part, no event is missed and none is false.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from elman._errors import DataError
 from elman.measures.matching import matched
 
 WINDOW_MS = 150.0
-"""How far apart an event and its finding may be."""
+"""Largest distance between a true event and a detected one that form a pair, in milliseconds."""
 
 WAVES = ("P", "QRS", "T")
 POINTS = ("onset", "peak", "end")
@@ -27,30 +27,31 @@ POINTS = ("onset", "peak", "end")
 
 @runtime_checkable
 class MarkedWave(Protocol):
-    """A wave with its samples: `elman.data.ecg.Wave`, `elman.data.found_beats.FoundWave` and the like."""
+    """The protocol of a wave, such as `elman.data.ecg.Wave` or `elman.data.found_beats.FoundWave`."""
 
     @property
     def kind(self) -> str:
-        """P, QRS or T."""
+        """The kind of wave: P, QRS or T."""
 
     @property
     def onset(self) -> int:
-        """The first sample; of a true wave, the peak where nobody marked it."""
+        """The first sample; that of the peak in a true wave without annotated onset."""
 
     @property
     def peak(self) -> int:
-        """The sample of the peak, R of a QRS."""
+        """The sample of the peak, which is R in a QRS complex."""
 
     @property
     def end(self) -> int:
-        """The last sample; of a true wave, the peak where nobody marked it."""
+        """The last sample; that of the peak in a true wave without annotated end."""
 
 
 @dataclass(frozen=True)
 class PointScores:
-    """Events found, and how far they are off. Scores are added up with `+`: sums are pooled, not shares.
+    """Counts of detected events and sums of their errors in time. `+` adds scores: it pools sums, not shares.
 
-    The errors are found less true, so positive is late; SD is the root of their mean squared distance from the mean.
+    An error is the detected time minus the true one, so positive is late; SD is the root of the mean squared distance
+    of the errors from their mean.
 
     >>> scores = PointScores.of(np.array([100, 300, 500]), np.array([104, 298, 700]), rate=500)
     >>> print(scores)
@@ -60,13 +61,13 @@ class PointScores:
     """
 
     truth: int
-    """Events there are."""
+    """The number of true events."""
     found: int
     matched: int
     sum_ms: float
-    """Of the errors."""
+    """The sum of the errors."""
     squares_ms: float
-    """Of the errors, squared."""
+    """The sum of the squared errors."""
 
     @classmethod
     def of(
@@ -78,14 +79,14 @@ class PointScores:
         known: Bool[np.ndarray, " time"] | None = None,
         window_ms: float = WINDOW_MS,
     ) -> PointScores:
-        """The scores of events found.
+        """The scores of detected events.
 
         Args:
-            truth: the samples at which events are.
-            found: those at which they were found.
-            rate: samples a second.
-            known: where every event is known; everywhere if left out.
-            window_ms: the largest distance of a pair.
+            truth: samples of the true events.
+            found: samples of the detected events.
+            rate: sampling rate, in samples a second.
+            known: mask of the samples where all events are annotated; all samples if left out.
+            window_ms: largest distance of a pair, in milliseconds.
         """
         return _scores(truth, found, inside_known(truth, known), inside_known(found, known), 1000.0 / rate, window_ms)
 
@@ -96,12 +97,12 @@ class PointScores:
 
     @property
     def sensitivity(self) -> float:
-        """The share of events that were found; 0 where there is none."""
+        """The share of true events that were found; 0 without any."""
         return self.matched / max(self.truth, 1)
 
     @property
     def precision(self) -> float:
-        """The share of findings that are true (+P); 0 where there is none."""
+        """The share of detected events that are true (+P); 0 without any."""
         return self.matched / max(self.found, 1)
 
     @property
@@ -111,19 +112,19 @@ class PointScores:
 
     @property
     def mean_ms(self) -> float:
-        """The mean error of the pairs; NaN without one."""
+        """The mean error of the pairs in milliseconds; NaN without a pair."""
         return self.sum_ms / self.matched if self.matched else math.nan
 
     @property
     def sd_ms(self) -> float:
-        """The standard deviation of the errors; NaN without a pair."""
+        """The standard deviation of the errors in milliseconds; NaN without a pair."""
         return math.sqrt(max(self.squares_ms / self.matched - self.mean_ms**2, 0.0)) if self.matched else math.nan
 
     def __add__(self, other: PointScores) -> PointScores:
         return PointScores(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
 
     def to_builtins(self) -> dict[str, Any]:
-        """Plain values: what is added up, and the shares."""
+        """Plain values: the counts and sums, and the shares."""
         sums = {field.name: getattr(self, field.name) for field in fields(self)}
         shares = {"sensitivity": self.sensitivity, "precision": self.precision, "f1": self.f1}
         errors = {"mean_ms": self.mean_ms, "sd_ms": self.sd_ms} if self.matched else {"mean_ms": None, "sd_ms": None}
@@ -136,21 +137,22 @@ class PointScores:
 
 @dataclass(frozen=True)
 class WaveScores:
-    """One kind of wave by its three points, each matched by itself. A wave is in the known part if its peak is."""
+    """The scores of the three points of a kind of wave, each matched by itself. A wave is in the known part if its peak
+    is."""
 
     onset: PointScores
     peak: PointScores
-    """What the wave's sensitivity, precision and F1 are taken from."""
+    """The scores of peaks, from which the wave's sensitivity, precision and F1 are taken."""
     end: PointScores
 
     @property
     def sensitivity(self) -> float:
-        """The share of peaks that were found."""
+        """The share of true peaks that were found."""
         return self.peak.sensitivity
 
     @property
     def precision(self) -> float:
-        """The share of peaks found that are true."""
+        """The share of detected peaks that are true."""
         return self.peak.precision
 
     @property
@@ -164,7 +166,7 @@ class WaveScores:
 
 @dataclass(frozen=True)
 class Delineation:
-    """Onsets, peaks and ends of the P, QRS and T waves found. Scores of strips are added up with `+`.
+    """The scores of onsets, peaks and ends of P, QRS and T waves. `+` adds the scores of strips.
 
     >>> from elman.data.found_beats import FoundWave
     >>> truth = [FoundWave("P", 100, 120, 140, 1.0), FoundWave("QRS", 180, 200, 220, 1.0)]
@@ -199,10 +201,10 @@ class Delineation:
         known: Bool[np.ndarray, " time"] | None = None,
         window_ms: float = WINDOW_MS,
     ) -> Delineation:
-        """The scores of the waves found in one strip; see `PointScores.of`.
+        """The scores of the waves detected in one strip; the arguments are those of `PointScores.of`.
 
         Raises:
-            DataError: a wave that is no P, QRS or T.
+            DataError: a wave that is not P, QRS or T.
         """
         for wave in (*truth, *found):
             if wave.kind not in WAVES:
@@ -212,7 +214,7 @@ class Delineation:
 
     @classmethod
     def none(cls) -> Delineation:
-        """The scores of no strip, to add to."""
+        """Empty scores, to which others are added."""
         return cls.of((), (), rate=1.0)
 
     @classmethod
@@ -231,7 +233,7 @@ class Delineation:
         return {kind: {point: getattr(wave, point).to_builtins() for point in POINTS} for kind, wave in waves}
 
     def report(self) -> str:
-        """A table, a line for each point of each wave."""
+        """A table with a line for each point of each wave."""
         lines = [f"{'':10}{'true':>6}{'found':>7}{'sensitivity':>13}{'precision':>11}{'F1':>8}{'error ms':>15}"]
         for kind, wave in zip(WAVES, (self.p, self.qrs, self.t), strict=True):
             for point in POINTS:
@@ -245,7 +247,7 @@ class Delineation:
 def inside_known(
     samples: Real[np.ndarray, " event"], known: Bool[np.ndarray, " time"] | None
 ) -> Bool[np.ndarray, " event"]:
-    """Which events are in the known part: all, where it is left out.
+    """The mask of the events in the known part; all of them if `known` is None.
 
     >>> inside_known(np.array([0, 2, 9]), np.array([False, True, True])).tolist()
     [False, True, False]
@@ -258,7 +260,7 @@ def inside_known(
 
 
 def _of_kind(waves: Sequence[MarkedWave], kind: str) -> np.ndarray:
-    """Onset, peak and end of the waves of one kind."""
+    """The onset, peak and end of each wave of one kind."""
     rows = [(wave.onset, wave.peak, wave.end) for wave in waves if wave.kind == kind]
     return np.array(rows, np.float64).reshape(-1, len(POINTS))
 
@@ -267,7 +269,7 @@ def _wave_scores(
     truth: np.ndarray, found: np.ndarray, rate: float, known: np.ndarray | None, window_ms: float
 ) -> WaveScores:
     in_truth, in_found = inside_known(truth[:, 1], known), inside_known(found[:, 1], known)
-    # A point that nobody marked stands at the peak: it takes the one that was found for it, and neither counts.
+    # A point without annotation is placed at the peak: it is paired with the detected point, and neither counts.
     marked = np.stack([truth[:, 0] < truth[:, 1], np.ones(len(truth), bool), truth[:, 1] < truth[:, 2]], axis=1)
     points = (
         _scores(truth[:, n], found[:, n], in_truth & marked[:, n], in_found, 1000.0 / rate, window_ms)
@@ -279,8 +281,8 @@ def _wave_scores(
 def _scores(
     truth: np.ndarray, found: np.ndarray, in_truth: np.ndarray, in_found: np.ndarray, step_ms: float, window_ms: float
 ) -> PointScores:
-    """Events outside the known part are matched too, so that one at its edge is not held against its neighbour; then
-    the pairs whose true event is outside are left out."""
+    """The scores of one kind of event. Events outside the known part are matched too, so that one just outside its edge
+    takes its own partner; then the pairs whose true event is outside are left out."""
     truth_order, found_order = np.argsort(truth, kind="stable"), np.argsort(found, kind="stable")
     truth, in_truth = truth[truth_order], in_truth[truth_order]
     found, in_found = found[found_order], in_found[found_order]

@@ -1,7 +1,7 @@
-"""How far forecasts are from what came: errors of points, losses of quantiles and of whole distributions, and coverage.
+"""Measures of forecasts: errors of points, losses of quantiles and of distributions, and the coverage of intervals.
 
-What came may have gaps, which are not numbers and do not count. All arrays of one call have one shape, any; quantiles
-and samples have an axis more, the last.
+NaN marks a missing true value, which does not count. All arrays of a call have the same shape, which is arbitrary;
+quantiles and samples have one more axis, the last.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def mean_squared_error(truth: Float[np.ndarray, "*shape"], forecast: Float[np.nd
     2.0
 
     Raises:
-        DataError: nothing that counts; so do all measures.
+        DataError: no known true value; all measures raise this.
     """
     return _mean((truth - forecast) ** 2)
 
@@ -56,9 +56,8 @@ def symmetric_percentage_error(truth: Float[np.ndarray, "*shape"], forecast: Flo
 
 
 def seasonal_scale(history: Float[np.ndarray, " time"], season: int = 1) -> float:
-    """What MASE divides by: the mean of |y_t - y_(t - season)| over the steps that a model learned from; steps of which
-    either is missing do not count. 0 for a series that repeats itself; not a number where no two steps are so far from
-    each other.
+    """The denominator of MASE: the mean of |y_t - y_(t - season)| over the training steps, without pairs with a missing
+    value. 0 for a series that repeats itself; NaN without any pair.
 
     >>> seasonal_scale(np.array([1.0, 5.0, 2.0, 7.0]), season=2)
     1.5
@@ -71,9 +70,9 @@ def seasonal_scale(history: Float[np.ndarray, " time"], season: int = 1) -> floa
 def mean_absolute_scaled_error(
     truth: Float[np.ndarray, "*shape"], forecast: Float[np.ndarray, "*shape"], scale: Float[np.ndarray, "*#shape"]
 ) -> float:
-    """MASE (Hyndman and Koehler, 2006): the mean of |y - f| / `scale`, by the `seasonal_scale` of each value's series.
-    Below 1, forecasts are nearer than the value a season ago is to the next. Values with a scale of 0, or without one,
-    do not count; it is not a number where none has.
+    """MASE (Hyndman and Koehler, 2006): the mean of |y - f| / `scale`, where `scale` is the `seasonal_scale` of each
+    value's series. Below 1, forecasts are better than the value a season ago was in training. Values whose scale is 0
+    or NaN do not count; without any other, the result is NaN.
 
     >>> mean_absolute_scaled_error(np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]]), np.array([[0.5], [0.0]]))
     2.0
@@ -103,8 +102,8 @@ def weighted_quantile_loss(
     quantiles: Float[np.ndarray, "*shape level"],
     levels: Float[np.ndarray, " level"],
 ) -> float:
-    """The mean over levels of 2 sum(loss) / sum(|y|) (Salinas et al., 2020), which has no unit: with the level 0.5
-    alone, the absolute errors by the size of what came. Not a number where that is 0 throughout.
+    """The mean over levels of 2 sum(loss) / sum(|y|) (Salinas et al., 2020), which has no unit: for the level 0.5
+    alone, the sum of absolute errors divided by that of absolute true values. NaN where all true values are 0.
 
     >>> weighted_quantile_loss(np.array([2.0, 2.0]), np.array([[1.0], [4.0]]), np.array([0.5]))
     0.75
@@ -120,8 +119,8 @@ def crps_of_quantiles(
     quantiles: Float[np.ndarray, "*shape level"],
     levels: Float[np.ndarray, " level"],
 ) -> float:
-    """The mean continuous ranked probability score, in units of y, from evenly spread levels: the mean of twice their
-    losses, to which the score is the limit (Gneiting and Ranjan, 2011).
+    """The mean continuous ranked probability score in units of y, approximated from quantiles at evenly spaced levels
+    by the mean of twice their losses, whose limit is the score (Gneiting and Ranjan, 2011).
 
     >>> crps_of_quantiles(np.array([3.0]), np.array([[2.0]]), np.array([0.5]))
     1.0
@@ -160,7 +159,7 @@ def crps_of_gaussian(
 def coverage(
     truth: Float[np.ndarray, "*shape"], low: Float[np.ndarray, "*shape"], high: Float[np.ndarray, "*shape"]
 ) -> float:
-    """The share of what came from `low` to `high`, both included.
+    """The share of true values from `low` to `high`, both included.
 
     >>> coverage(np.array([1.0, 2.0, 3.0, np.nan]), np.zeros(4), np.full(4, 2.0))
     0.6666666666666666
@@ -171,10 +170,9 @@ def coverage(
 
 
 def conformal_quantile(scores: Float[np.ndarray, "example ..."], level: float) -> np.ndarray:
-    """How large a score has to be allowed so that a new one stays below with a chance of `level` at least, for each
-    place of the axes after the first: of n known scores, the ceil((n + 1) level)-th smallest; infinite where n is too
-    small for that (split conformal prediction; Papadopoulos et al., 2002). The chance is as said where examples are
-    exchangeable.
+    """The bound that a new score does not exceed with a probability of at least `level`, by split conformal prediction
+    (Papadopoulos et al., 2002): of n known scores, the ceil((n + 1) level)-th smallest; infinite where n is too small
+    for that. It is computed over the first axis, and valid if the examples are exchangeable.
 
     With |y - f| as scores of each step of a horizon, f - q to f + q is an interval of this level; with
     max(low - y, y - high), low - q to high + q is (Romano et al., 2019).
@@ -189,7 +187,7 @@ def conformal_quantile(scores: Float[np.ndarray, "example ..."], level: float) -
     """
     if not 0 < level < 1:
         raise ShapeError(f"expected a level between 0 and 1; got {level}")
-    ordered = np.sort(scores, axis=0)  # what is not a number comes last
+    ordered = np.sort(scores, axis=0)  # NaN comes last
     known = (~np.isnan(scores)).sum(axis=0)
     rank = np.ceil((known + 1) * level - 1e-9).astype(int)  # 0.9 of 10 is 9, not 9.000000000000002
     place = np.clip(rank, 1, max(len(scores), 1))[None] - 1
@@ -206,7 +204,7 @@ def _mean(values: np.ndarray) -> float:
 
 def _check_any(known: np.ndarray) -> None:
     if not known.any():
-        raise DataError("nothing to measure; expected a value that is known")
+        raise DataError("nothing to measure; expected at least one value that is not NaN")
 
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])

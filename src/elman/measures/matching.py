@@ -1,4 +1,4 @@
-"""One-to-one matching of events found with events there are."""
+"""One-to-one matching of detected events with true events."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from jaxtyping import Integer, Real
 from elman._errors import DataError
 
 Score = tuple[int, float]
-"""Pairs so far, and their distances together below zero: more is better, in this order."""
+"""The number of pairs so far, and the negative sum of their distances; larger is better, compared in this order."""
 
 
 def matched(
     truth: Real[np.ndarray, " true"], found: Real[np.ndarray, " found"], *, window: float
 ) -> Integer[np.ndarray, "pair 2"]:
-    """The places in `truth` and `found` of events that belong together: at most `window` apart, each in one pair at
-    the most. Of all such matchings it is one with the most pairs, and of these the one with the least distances
-    together; a greedy choice of the nearest can leave events alone that have a partner.
+    """The best matching of true and detected events, as pairs of places in `truth` and `found`. Events of a pair are at
+    most `window` apart, and each is in one pair at most. The matching has the most pairs possible, and the least sum of
+    distances among those; a greedy choice of the nearest can leave events alone that have a partner.
 
     Args:
-        truth: when the events are, in ascending order, in any unit.
-        found: when they were found, the same way.
-        window: the largest distance of a pair, in the same unit; itself included.
+        truth: times of the true events, in ascending order, in any unit.
+        found: times of the detected events, in ascending order, in the same unit.
+        window: largest distance of a pair, itself included, in the same unit.
 
     >>> matched(np.array([100, 200]), np.array([10, 110, 205, 400]), window=50).tolist()
     [[0, 1], [1, 2]]
@@ -38,7 +38,7 @@ def matched(
             raise DataError(f"{name}: expected events in ascending order; sort them first")
     lows = np.searchsorted(found, truth - window, side="left").tolist()
     highs = np.searchsorted(found, truth + window, side="right").tolist()
-    # Two pairs that cross are never better than the same four events uncrossed: an ordered alignment finds the best.
+    # Two pairs that cross are never better than the same four events uncrossed, so an ordered alignment is optimal.
     rows = [_Row(0, [(0, 0.0)])]
     for event, low, high in zip(truth.tolist(), lows, highs, strict=True):
         rows.append(_next_row(rows[-1], event, found[low:high].tolist(), low))
@@ -46,13 +46,13 @@ def matched(
 
 
 class _Row(NamedTuple):
-    """The best scores of the true events up to one of them with the first `low`, `low` + 1, ... found ones."""
+    """The best scores of the true events up to one of them with the first `low`, `low` + 1, ... detected events."""
 
     low: int
     scores: list[Score]
 
     def at(self, place: int) -> Score:
-        """The score with the first `place` found ones; those after the window of the true event add nothing."""
+        """The score with the first `place` detected events; those after the true event's window add nothing."""
         return self.scores[min(place - self.low, len(self.scores) - 1)]
 
 
@@ -65,7 +65,7 @@ def _next_row(before: _Row, event: float, near: list[float], low: int) -> _Row:
 
 
 def _pairs(rows: list[_Row]) -> list[tuple[int, int]]:
-    """The way back through the rows."""
+    """The pairs of the best matching, by tracing the rows back."""
     pairs = []
     place = rows[-1].low + len(rows[-1].scores) - 1
     for number in range(len(rows) - 1, 0, -1):

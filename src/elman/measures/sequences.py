@@ -1,5 +1,6 @@
-"""Answers that are sequences against one or several references each: exact answers, tokens, edits (Levenshtein, 1966),
-and the corpus scores BLEU (Papineni et al., 2002) and chrF (Popović, 2015) as sacreBLEU computes them (Post, 2018).
+"""Measures of answers that are sequences, against one or more references each: exact answers, tokens, edits
+(Levenshtein, 1966), and the corpus scores BLEU (Papineni et al., 2002) and chrF (Popović, 2015) as sacreBLEU computes
+them (Post, 2018).
 """
 
 from __future__ import annotations
@@ -17,15 +18,14 @@ Tokens = Sequence[Hashable]
 """A string, whose tokens are its characters, or a sequence of words, phones or numbers."""
 
 AT_ONCE = 1 << 18
-"""Numbers in the table of a group of pairs whose distances are found together."""
+"""Most entries of the table of a group of pairs whose distances are computed together."""
 
 
 @dataclass(frozen=True)
 class SequenceScores:
     """Counts of right answers, right tokens and edits.
 
-    Of several references of one answer, the nearest counts: the one that takes the fewest edits, and of those the
-    longest.
+    Of several references of an answer, the nearest counts: the one with the fewest edits, and of those the longest.
 
     >>> scores = SequenceScores.of(["1069", "12", ""], [["1069"], ["123", "12"], ["7"]])
     >>> round(scores.exact_accuracy, 3), round(scores.token_accuracy, 3), round(scores.token_error_rate, 3)
@@ -33,19 +33,19 @@ class SequenceScores:
     """
 
     exact: int
-    """Answers that are a reference."""
+    """The number of answers that equal a reference."""
     answers: int
     right_tokens: int
-    """Tokens that are those of the reference at the same place."""
+    """The number of tokens that equal the reference's token at the same place."""
     compared_tokens: int
-    """Places of the longer of answer and reference."""
+    """The number of places in the longer of answer and reference."""
     edits: int
-    """Tokens to put in, take out or replace."""
+    """The number of insertions, deletions and substitutions of tokens."""
     reference_tokens: int
 
     @classmethod
     def of(cls, answers: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> SequenceScores:
-        """The scores of answers, of which each has one reference or more.
+        """The scores of answers with one or more references each.
 
         Raises:
             DataError: more or fewer answers than references, none, or an answer without a reference.
@@ -78,18 +78,18 @@ class SequenceScores:
 
     @property
     def token_accuracy(self) -> float:
-        """The share of places that hold the right token; missing and surplus ones count as wrong."""
+        """The share of places that hold the right token; missing and surplus tokens count as wrong."""
         return self.right_tokens / max(self.compared_tokens, 1)
 
     @property
     def token_error_rate(self) -> float:
-        """Edits by the tokens of the references: the phone error rate of phones, the word error rate of words. Above 1
-        where answers are much too long."""
+        """The number of edits divided by that of the references' tokens: the word error rate for words, the phone error
+        rate for phones. Above 1 where answers are much too long."""
         return self.edits / max(self.reference_tokens, 1)
 
 
 def edit_distance(one: Tokens, other: Tokens) -> int:
-    """The fewest tokens to put in, take out or replace to make `one` the `other`.
+    """The least number of insertions, deletions and substitutions of tokens that turn `one` into `other`.
 
     >>> edit_distance("kitten", "sitting"), edit_distance(["K", "AE1", "T"], ["K", "AE1", "T", "S"])
     (3, 1)
@@ -98,13 +98,13 @@ def edit_distance(one: Tokens, other: Tokens) -> int:
 
 
 def edit_distances(ones: Sequence[Tokens], others: Sequence[Tokens]) -> Integer[np.ndarray, " pair"]:
-    """The distance of each of `ones` from the one of `others` at its place; many pairs are compared at once.
+    """The edit distances of `ones` and `others`, pair by pair; many pairs are compared at once.
 
     >>> edit_distances(["kitten", "", "same"], ["sitting", "abc", "same"]).tolist()
     [3, 3, 0]
 
     Raises:
-        DataError: more of the ones than of the others.
+        DataError: different numbers of `ones` and `others`.
     """
     if len(ones) != len(others):
         raise DataError(f"expected pairs; got {len(ones)} sequences and {len(others)}")
@@ -121,7 +121,7 @@ def edit_distances(ones: Sequence[Tokens], others: Sequence[Tokens]) -> Integer[
 
 @dataclass(frozen=True)
 class CorpusScore:
-    """A score of sacreBLEU, from 0 to 100, with the signature that says how it was computed.
+    """A score of sacreBLEU, from 0 to 100, with the signature of its settings.
 
     >>> print(CorpusScore("BLEU", 28.104, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"))
     BLEU 28.1 (nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0)
@@ -136,7 +136,7 @@ class CorpusScore:
 
 
 def bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> CorpusScore:
-    """BLEU of texts, which sacreBLEU splits into words itself.
+    """The BLEU of texts, which sacreBLEU splits into words itself.
 
     Raises:
         ConfigError: sacreBLEU is not installed.
@@ -146,7 +146,7 @@ def bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> CorpusS
 
 
 def chrf(answers: Sequence[str], references: Sequence[Sequence[str]]) -> CorpusScore:
-    """chrF of texts: F-score of the character n-grams up to 6.
+    """The chrF of texts: the F-score of character n-grams up to n = 6.
 
     Raises:
         ConfigError: sacreBLEU is not installed.
@@ -161,7 +161,7 @@ def _corpus_score(metric: str, answers: Sequence[str], references: Sequence[Sequ
         from sacrebleu import metrics
     except ImportError:
         raise ConfigError(
-            f"{metric} needs sacrebleu, which is not installed; pip install 'elman[metrics]' brings it"
+            f"{metric} needs sacrebleu, which is not installed; install it with pip install 'elman[metrics]'"
         ) from None
     scorer: Any = getattr(metrics, metric)()
     most = max(map(len, references))
@@ -186,7 +186,7 @@ def _same(one: Hashable, other: Hashable) -> bool:
 
 
 def _groups(ones: list[np.ndarray], others: list[np.ndarray]) -> Iterator[list[int]]:
-    """Pairs of about the same length, as many as `AT_ONCE` allows."""
+    """Groups pairs of similar length, each group as large as `AT_ONCE` allows."""
     longest = [max(len(one), len(other)) for one, other in zip(ones, others, strict=True)]
     group: list[int] = []
     for place in sorted(range(len(ones)), key=longest.__getitem__):
@@ -199,8 +199,8 @@ def _groups(ones: list[np.ndarray], others: list[np.ndarray]) -> Iterator[list[i
 
 
 def _distances(ones: list[np.ndarray], others: list[np.ndarray]) -> Integer[np.ndarray, " pair"]:
-    """Row by row of the usual table, for all pairs together: row i holds the distances of the first i tokens of one
-    from every beginning of the other."""
+    """The edit distances of pairs, by the rows of the usual table for all pairs at once: row i holds the distances of
+    the first i tokens of one sequence from every prefix of the other."""
     lengths, other_lengths = (np.array(list(map(len, rows))) for rows in (ones, others))
     left, right = _padded(ones, -1), _padded(others, -2)
     places, pairs = np.arange(right.shape[1] + 1), np.arange(len(ones))
@@ -210,7 +210,7 @@ def _distances(ones: list[np.ndarray], others: list[np.ndarray]) -> Integer[np.n
         replaced = row[:, :-1] + (left[:, i, None] != right)
         row[:, 1:] = np.minimum(row[:, 1:] + 1, replaced)
         row[:, 0] = i + 1
-        # Putting tokens in goes along the row: the least of row[k] + (j - k) over k up to j.
+        # Insertions go along the row: the least of row[k] + (j - k) over k up to j.
         row = np.minimum.accumulate(row - places, axis=1) + places
         ended = lengths == i + 1
         distances[ended] = row[pairs[ended], other_lengths[ended]]

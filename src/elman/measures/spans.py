@@ -1,5 +1,5 @@
-"""Spans found against spans there are: the same label, the same first and the same last token, or it does not count; in
-the report of conlleval, the script of the CoNLL-2000 shared task (Tjong Kim Sang and Buchholz, 2000).
+"""Measures of predicted spans, which are right if label, first and last token are those of a true span; in the report
+of conlleval, the script of the CoNLL-2000 shared task (Tjong Kim Sang and Buchholz, 2000).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from elman.data.spans import Scheme, spans_of
 
 @dataclass(frozen=True)
 class SpanScores:
-    """Counts of spans, by label and together; printed, the report of conlleval.
+    """Counts of spans by label; printed, the report of conlleval.
 
-    For well-formed tags the numbers are conlleval's. Of ill-formed ones, `elman.data.spans.spans_of` counts fewer: a
-    span that begins with I- is none.
+    For well-formed tags the numbers are conlleval's. For ill-formed tags, `elman.data.spans.spans_of` finds fewer
+    spans: one that begins with I- does not count.
 
     >>> truth, found = [["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "I-PER", "B-LOC", "O"]]
     >>> print(SpanScores.of(found, truth))
@@ -29,7 +29,7 @@ class SpanScores:
 
     labels: tuple[str, ...]
     correct: tuple[int, ...]
-    """For each label, the spans found that are there."""
+    """The number of right spans of each label."""
     found: tuple[int, ...]
     truth: tuple[int, ...]
     correct_tags: int
@@ -42,7 +42,7 @@ class SpanScores:
         """The scores of predicted tags, sequence by sequence.
 
         Raises:
-            DataError: more or fewer sequences or tags than there are true ones, or none.
+            DataError: numbers of sequences or tags that differ from those of `truth`, or no tag.
         """
         if len(predicted) != len(truth):
             raise DataError(f"expected tags for {len(truth)} sequences; got {len(predicted)}")
@@ -70,21 +70,21 @@ class SpanScores:
 
     @property
     def precision(self) -> float:
-        """The share of right ones among the spans found, all labels together; 0 where none was found."""
+        """The share of predicted spans that are right, over all labels; 0 without any."""
         return sum(self.correct) / max(sum(self.found), 1)
 
     @property
     def recall(self) -> float:
-        """The share of the spans there are that was found, all labels together; 0 where there is none."""
+        """The share of true spans that were found, over all labels; 0 without any."""
         return sum(self.correct) / max(sum(self.truth), 1)
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of precision and recall."""
+        """The harmonic mean of precision and recall, over all labels."""
         return 2 * sum(self.correct) / max(sum(self.found) + sum(self.truth), 1)
 
     def by_label(self) -> dict[str, SpanScores]:
-        """The same for each label by itself; tags and tokens are those of all."""
+        """The scores of each label by itself; the counts of tags and tokens are those of all labels."""
         return {
             label: SpanScores((label,), (correct,), (found,), (truth,), self.correct_tags, self.tokens)
             for label, correct, found, truth in zip(self.labels, self.correct, self.found, self.truth, strict=True)
