@@ -23,8 +23,7 @@ State = frozenset[int]
 
 
 class _Node(NamedTuple):
-    """A node of the automaton: a character for which `takes` is true leads to `after`, the empty text to all of `free`.
-    """
+    """A node of the automaton: a character that `takes` accepts leads to `after`, the empty text to all of `free`."""
 
     takes: Callable[[str], bool] | None = None
     after: int = -1
