@@ -1,12 +1,12 @@
 # %% [markdown]
 # # A tagger, and its padding
 #
-# What part of speech is each word of a sentence? An answer for every word: word vectors, an LSTM that reads from both
-# ends, one dense layer for all steps, a softmax. Drawn, that is four lines. The trouble is in what the drawing leaves
-# out: sentences differ in length, so the short ones of a batch are padded, and padding must be neither read nor learnt
-# nor counted.
+# A tagger predicts the part of speech of each word of a sentence: with word vectors, a bidirectional LSTM, one dense
+# layer for all steps, and a softmax. As a drawing this is four lines. The difficulty is what the drawing omits:
+# sentences differ in length, so the short ones of a batch are padded, and padding must be neither read nor learnt nor
+# counted.
 #
-# **You need** to know word ids and embeddings (lesson 25), and a network with an answer for each input (lesson 22).
+# **You need** to know word ids and embeddings (lesson 25), and a network with an output for each input (lesson 22).
 
 # %%
 from collections import Counter
@@ -30,9 +30,9 @@ from elman.training.learn import learn
 # %% [markdown]
 # ## Sentences with tags
 #
-# The English Web Treebank of Universal Dependencies. `elman.Tagging` reads it, numbers words and tags, and makes
-# batches of sentences of like length; the network is built here. 0 is padding, and 1 a word that is not known: while
-# it learns, a rare word is now and then taken for one, so that the network knows what to make of those.
+# The data is the English Web Treebank of Universal Dependencies. `elman.Tagging` reads it, numbers words and tags, and
+# makes batches of sentences of similar length; the network is built here. 0 is padding, and 1 an unknown word: in
+# training, rare words are sometimes replaced by it, so that the network learns to tag unknown words.
 
 # %%
 task = elman.Tagging(
@@ -60,8 +60,7 @@ print(" ".join(f"{word}/{tag}" for word, tag in zip(example.words, example.tags,
 
 # %%
 class Words:
-    """Of the task's batches what a network needs that reads no letters: words, lengths, tags, and weights that are 1
-    at words and 0 at padding."""
+    """The task's batches without letters: words, lengths, tags, and weights that are 1 at words and 0 at padding."""
 
     def __init__(self, batches):
         self._batches = batches
@@ -119,10 +118,10 @@ weights_of = {name: sum(array.size for array in jax.tree.leaves(part)) for name,
 print(weights_of)
 
 # %% [markdown]
-# ## From both ends, and dense over time, by hand
+# ## Bidirectional, and dense over time, by hand
 #
-# A cell that reads from the end is a cell that reads the sentence turned round, with its outputs turned round again.
-# Dense over time is one product with one matrix after each word, however long the sentence is.
+# The backward cell reads the sentence reversed, and its outputs are reversed again. Dense over time is a product with
+# the same matrix after each word, whatever the length of the sentence.
 
 # %%
 sentence = codec.word_ids(example.words)[None]
@@ -138,12 +137,12 @@ print(f"scores {by_hand.shape}, of elman's parts within {network_difference:.0e}
 # %% [markdown]
 # ## Padding is not read
 #
-# Here is the pitfall of both ends. Padding stands behind the sentence; whoever reads from the end reads it first, and
-# comes to the last word with a state made of padding. So the network is told how long each sentence is: at padding a
-# state stays as it was.
+# Padding is the pitfall of bidirectional networks. It follows the sentence, so the backward cell reads it first, and
+# reaches the last word with a state computed from padding. So the network gets the length of each sentence: at padding
+# the state stays unchanged.
 #
-# The same sentence, padded further and further. Its loss over its words, and the gradient of all weights, should stay
-# what they are for the sentence alone.
+# We pad the same sentence to growing lengths. The loss over its words, and the gradient of all weights, should stay
+# those of the sentence alone.
 
 
 # %%
@@ -160,7 +159,7 @@ def padded(array, length, filling=0):
 
 
 def apart(gradient, other):
-    """The largest difference of any weight's gradient, as a part of the largest gradient."""
+    """The largest difference between two gradients in any weight, relative to the largest entry."""
     leaves = list(zip(jax.tree.leaves(gradient), jax.tree.leaves(other), strict=True))
     return max(float(abs(a - b).max()) for a, b in leaves) / max(float(abs(b).max()) for _, b in leaves)
 
@@ -170,7 +169,7 @@ ones = np.ones((1, length), np.float32)
 alone, alone_gradient = loss_and_gradient(model, sentence, None, right_tags, ones)
 print(f"alone: {length} words, loss {alone:.6f}")
 by_padding = {}
-print("padded to   told the length: loss, gradient off by   not told: loss, gradient off by")
+print("padded to   with lengths:    loss, gradient off by   without:  loss, gradient off by")
 for places in pace(full=(16, 32, 64, 128), short=(32,)):
     words, tags, weights = padded(sentence, places), padded(right_tags, places), padded(ones, places)
     told, told_gradient = loss_and_gradient(model, words, np.array([length], np.int32), tags, weights)
@@ -179,10 +178,10 @@ for places in pace(full=(16, 32, 64, 128), short=(32,)):
     print(f"{places:9}   {told:21.6f}, {by_padding[places][1]:15.0e}   {untold:14.6f}, {by_padding[places][2]:15.0e}")
 
 # %% [markdown]
-# Told the length, nothing changes but the last digits. Not told, the gradient is another one, of a task that nobody has
-# set: to tag after reading a pile of padding.
+# With the lengths, only the last digits change. Without them, the gradient is that of another task: to tag after
+# reading padding.
 #
-# It does not matter either what stands at padding. And the vector of the padding is never learnt: its gradient is zero.
+# The values at padding do not matter either. And the vector of the padding is never learnt: its gradient is zero.
 
 # %%
 filled = padded(sentence, places, filling=int(sentence[0, 0]))
@@ -194,13 +193,13 @@ print(f"padded with words: loss differs by {filling_difference}; gradient of the
 # %% [markdown]
 # ## The loss is a mean over real words
 #
-# Two sentences of a batch, one short, one long. `cross_entropy` gives the sum over words and the number of words. In
-# NumPy, from the scores, this and three other ways to take the mean:
+# A batch has two sentences, one short, one long. `cross_entropy` returns the sum over words and the number of words. In
+# NumPy we compute from the logits this mean and three others:
 #
-# - **over places**: the sum over words, divided by words *and* padding. This is what Keras does with sample weights
-#   that are 0 at padding; with a mask it divides by the words.
-# - **padding as a tag**: no mask at all; padding has tag number 0, and is learnt as if it were a word.
-# - **by sentence**: the mean of each sentence, then the mean of these. A word of a short sentence counts more.
+# - **over places**: the sum over words, divided by words *and* padding. Keras does so with sample weights that are 0 at
+#   padding; with a mask it divides by the words.
+# - **padding as a tag**: there is no mask; padding has tag number 0, and is learnt as if it were a word.
+# - **by sentence**: the mean of each sentence, then the mean of these. The words of a short sentence count more.
 
 # %%
 by_length = sorted(data.test.examples, key=lambda one: len(one.words))
@@ -217,7 +216,7 @@ def batch_of(some, places):
 
 
 def four_means(found, tags, real):
-    """From scores in NumPy: the mean over real words, over places, with padding as a tag, by sentence."""
+    """The loss from logits in NumPy, by four means: over real words, over places, padding as a tag, by sentence."""
     logs = found - np.log(np.exp(found).sum(-1, keepdims=True))
     nats = -np.take_along_axis(logs, tags[..., None], -1)[..., 0]
     of_words = np.where(real, nats, 0)
@@ -240,12 +239,12 @@ for way, mean in means.items():
 print(f"cross_entropy: {total:.2f} nats over {count:.0f} words = {total / count:.4f}")
 
 # %% [markdown]
-# The untrained network gives every tag about the same chance, so that the ways differ little yet, but for those zeros
-# in the mean over places. The rest is seen below.
+# The untrained network gives every tag about the same probability, so the means hardly differ yet, except for the zeros
+# in the mean over places. The other differences are seen below.
 #
 # ## Learning
 #
-# The network from both ends, and beside it one from the start alone that has about as many weights.
+# We train the bidirectional network, and for comparison a unidirectional one with about as many weights.
 
 # %%
 EPOCHS = pace(full=4, short=12)
@@ -258,7 +257,7 @@ def from_the_start(model, words, lengths=None):
 
 
 def tag_all(scores, model, part):
-    """The best tag and the right one of each word, one after the other."""
+    """The predicted and the right tags of all words of a part, as two arrays."""
     found, right = [], []
     batches = Words(TagBatches(part.examples, codec, batch_words=4096))
     for words, lengths, tags, weights in map(batches.at, range(len(batches))):
@@ -268,7 +267,7 @@ def tag_all(scores, model, part):
 
 
 def train(name, model, scores):
-    """The network after some epochs, and what it says of the test's words."""
+    """The trained network, and the predicted and the right tags of the test part."""
 
     def loss(model, carry, batch, *, key):
         words, lengths, tags, weights = map(jnp.asarray, batch)
@@ -287,7 +286,7 @@ reader = elman.LSTM(VECTOR, one_way, key=ahead_key)
 _, tagged_one_way, _ = train("the start", new_model(reader), from_the_start)
 
 # %% [markdown]
-# And whoever needs no network: the most frequent tag of each word, and of all words for those that are new.
+# The baseline without a network is the most frequent tag of each word, and of all words for new ones.
 
 # %%
 counts = Counter()
@@ -308,10 +307,10 @@ for name, share in accuracy.items():
     print(f"{name:<15} {share:.2%} of {len(right):,} words right")
 
 # %% [markdown]
-# ## What the slip says of itself
+# ## The accuracy without masking
 #
-# The same network, made in the way that comes first to mind: all sentences padded to one length, padding read, learnt
-# as tag 0 and counted. Most places are padding then, and padding is easy to know.
+# This is the same network in the most obvious form: all sentences are padded to one length, and padding is read, learnt
+# as tag 0 and counted. Then most places are padding, which is easy to predict.
 
 # %%
 PLACES = int(np.quantile([len(one.words) for one in data.train.examples], 0.98)) + 8
@@ -335,8 +334,8 @@ slip_says, slip_is = float((slipped == tags).mean()), float((slipped == tags)[re
 print(f"{slip_says:.2%} of all places right, {slip_is:.2%} of the words")
 
 # %% [markdown]
-# And the four means of the two sentences again, now that there is something learnt. The more padding, the better the
-# two ways look that count it; they say how long the padding is.
+# We compute the four means of the two sentences again with the trained networks. The more padding, the lower the two
+# means that count it; they measure the length of the padding.
 
 # %%
 longest = int(lengths.max())
@@ -377,7 +376,7 @@ right_hand.legend(frameon=False, fontsize="small")
 show(drawing, "28-padding")
 
 # %% [markdown]
-# Which tags gain by what stands on the right?
+# Which tags gain from the words on the right?
 
 # %%
 frequent = [tag for tag in range(TAGS) if (right == tag).sum() >= max(3, len(right) // 200)]
@@ -400,8 +399,8 @@ print("gain most:", ", ".join(f"{tag} {gains[tag][0]:.1%} to {gains[tag][1]:.1%}
 # %% [markdown]
 # ## The same as a task
 #
-# `elman.Tagging` builds this network and puts one thing beside each word's vector: what two more cells make of its
-# letters. Given this lesson's weights, and zeros where it reads letters, it gives the same scores, and its loss is the
+# `elman.Tagging` builds this network and appends one thing to each word's vector: the outputs of two more cells that
+# read its letters. With this lesson's weights, and zeros for the letters, it gives the same logits, and its loss is the
 # same sum over the same number of words.
 
 # %%
@@ -416,7 +415,7 @@ def matrices(embedding, reader, dense):
 
 
 def with_zeros(kernel):
-    """A kernel that reads letters beside the word, and makes nothing of them."""
+    """A kernel with rows of zeros for the letters, which it thus ignores."""
     return jnp.pad(kernel, ((0, letters), (0, 0)))
 
 
@@ -436,7 +435,7 @@ print(f"scores differ by {task_difference:.0e}")
 print(f"{float(task_nats / task_words):.5f} nats over {float(task_words):.0f} words; by hand {hand_mean:.5f}")
 
 # %% [markdown]
-# And trained as a task, with its letters, with dropout, and with the weights that were best on the validation part:
+# The task is trained with letters and dropout, and keeps the weights that were best on the validation part:
 
 # %%
 fitted = elman.fit(task, data, **pace(full={"epochs": 3}, short={"steps": 4}))
@@ -449,9 +448,9 @@ print(" ".join(f"{word}/{tag} {probability:.2f}" for word, tag, probability in s
 # %% [markdown]
 # ## Try next
 #
-# - `elman train ud_english_ewt --minutes 20` on the command line: two layers, and the rest of the way.
-# - Take `lengths` out of `scores` alone, and leave the weights in the loss. How much is lost where padding is read, but
-#   not counted? The batches are of sentences of like length: does it matter less there?
-# - `task.read(folder)` with `column="xpos"`: fifty tags in the place of seventeen.
-# - Tags of names, which go together: `decoder="crf"`, and `docs/tag-words.md`.
-# - A batch of one sentence at a time needs no padding. What does it cost?
+# - Run `elman train ud_english_ewt --minutes 20` on the command line: it has two layers, and trains longer.
+# - Remove `lengths` from `scores` alone, and leave the weights in the loss. How much worse is it to read padding
+#   without counting it? Does it matter less in batches of sentences of similar length?
+# - Set `column="xpos"` for `task.read(folder)`: fifty tags instead of seventeen.
+# - Tag names, whose tags depend on each other: `decoder="crf"`, and `docs/tag-words.md`.
+# - A batch of one sentence needs no padding. How much slower is it?

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # Sub-words, and reading before judging
 #
-# A text can be cut into characters, into words, or into pieces of words that the text itself suggests. And a network
-# can learn to read, from any text, before it is told what to look for: then a few labelled examples go a long way. Both
-# are shown on short messages, which are spam or not.
+# A text can be split into characters, into words, or into sub-words learnt from the text itself. And a network can be
+# pretrained as a language model on any text: then a few labelled examples are enough. Both are shown on short messages,
+# which are spam or not.
 #
 # **You need** to know how words become numbers, and what a text classifier is (lesson 25), and what a language model is
-# (lesson 5). The pieces need SentencePiece: `pip install 'elman[subwords]'`.
+# (lesson 5). Sub-words need SentencePiece: `pip install 'elman[subwords]'`.
 
 # %%
 import re
@@ -46,9 +46,9 @@ print(f"{len(rest):,} messages of {len(text):,} characters to read, {len(held):,
 # %% [markdown]
 # ## One text in three ways
 #
-# Characters are few, and a message has many. Words are many, and a message has few, but more than half of the messages
-# have one that was never met. Pieces are between: as many as one likes, and none is unknown, as what has no piece is
-# spelt, by its bytes if need be.
+# The vocabulary of characters is small, but a message has many. The vocabulary of words is large and a message has few,
+# but more than half of the messages have an unknown one. Sub-words, also called pieces, lie between: their number is a
+# choice, and none is unknown, since a word without a piece is spelt, by its bytes if need be.
 
 # %%
 PIECES = pace(full=1000, short=400)
@@ -60,7 +60,7 @@ vocabularies = {
 
 
 def unknown(vocabulary, message):
-    """How many tokens of a message are not in a vocabulary."""
+    """The number of tokens of a message that are not in a vocabulary."""
     if isinstance(vocabulary, Words):
         return int((vocabulary.encode(message) == 1).sum())
     if isinstance(vocabulary, Characters):
@@ -69,7 +69,7 @@ def unknown(vocabulary, message):
 
 
 def pieces_of(vocabulary, message):
-    """A message cut up, its spaces as underscores."""
+    """The tokens of a message, separated by `|`, with underscores for spaces."""
     return "|".join(vocabulary.token(number) for number in vocabulary.encode(message)).replace(" ", "_")
 
 
@@ -95,14 +95,14 @@ print("ž is", pieces_of(vocabularies["sub-words"], "ž"))
 # %% [markdown]
 # ## How the pieces are found
 #
-# Byte pair encoding (Gage, 1994; Sennrich, Haddow and Birch, 2016): begin with characters; find the two neighbours that
-# stand side by side most often; make them one piece; again. A word keeps the space before it. Here on letters alone,
-# and beside what `Subwords` finds, for which SentencePiece does the same, faster.
+# Byte pair encoding (Gage, 1994; Sennrich, Haddow and Birch, 2016) begins with characters, merges the most frequent
+# pair of neighbours into one piece, and repeats. A word keeps the space before it. Here we apply it to letters alone,
+# and compare it with `Subwords`, for which SentencePiece does the same, faster.
 
 
 # %%
 def join(pieces, pair):
-    """The pieces of a word, wherever they are `pair` made one."""
+    """The pieces of a word after every `pair` of neighbours is merged."""
     joined, place = [], 0
     while place < len(pieces):
         step = 2 if tuple(pieces[place : place + 2]) == pair else 1
@@ -112,7 +112,7 @@ def join(pieces, pair):
 
 
 def byte_pairs(counts, how_many):
-    """The first pieces that are made, from words and how often each is there."""
+    """The first merged pieces, from the counts of words."""
     cut, merges = {word: list(word) for word in counts}, []
     while len(merges) < how_many:
         pairs = Counter()
@@ -129,7 +129,7 @@ letters = [re.sub("[^a-z]+", " ", message.lower()) for message, _ in rest]
 counts = Counter(word for message in letters for word in re.findall(" ?[a-z]+", message))
 merges = byte_pairs(counts, pace(full=60, short=20))
 by_elman = Subwords.of(letters, size=PIECES)
-theirs = [by_elman.token(number) for number in range(258, 258 + len(merges))]  # behind padding, unknown, 256 bytes
+theirs = [by_elman.token(number) for number in range(258, 258 + len(merges))]  # after padding, unknown and 256 bytes
 same = len(set(merges) & set(theirs))
 print("|".join(merges[:40]).replace(" ", "_"))
 print(f"{same} of the first {len(merges)} pieces are those of elman")
@@ -137,8 +137,8 @@ print(f"{same} of the first {len(merges)} pieces are those of elman")
 # %% [markdown]
 # ## Learning to read
 #
-# A language model of those pieces learns from the messages what comes next. It needs no labels. To guess among all
-# pieces alike would be a perplexity of as many.
+# A language model of those pieces learns from the messages to predict the next piece. It needs no labels. A uniform
+# guess has a perplexity of the vocabulary's size.
 
 # %%
 language = elman.LanguageModelling(
@@ -154,8 +154,8 @@ for number in range(pace(full=3, short=0)):
     print(" ", written.replace("\n", " / "))
 
 # %% [markdown]
-# It has picked up words, and how a message goes on. A second one of the same size is stopped at its first step, before
-# it has learnt anything: what is due to the network, and what to the reading?
+# It has learnt words, and how a message continues. A second one of the same size is stopped after its first step,
+# before it has learnt anything, to separate the effect of pretraining from that of the network.
 
 # %%
 elman.fit(language, plain, steps=1, learning_rate=1e-9).save("untrained.elman", force=True)
@@ -163,16 +163,16 @@ elman.fit(language, plain, steps=1, learning_rate=1e-9).save("untrained.elman", 
 # %% [markdown]
 # ## Few labels
 #
-# Now somebody labels a few messages, half of them spam; a third of these choose the best weights. The classifier starts
-# in three ways:
+# Now a few messages are labelled, half of them spam; a third of these serve to choose the best weights. The classifier
+# starts in three ways:
 #
-# - words, and every weight at random;
-# - the language model's network with its pieces, untrained;
-# - the language model, which is trained further with the rest, gently, as is shown below, and half as long as the
-#   others, which have more to learn.
+# - from words, with random weights;
+# - from the untrained network of the language model, with its pieces;
+# - from the language model, which is fine-tuned with the rest, gently, as shown below, and half as long as the others,
+#   which have more to learn.
 #
-# Each is measured on the messages held back, by the mean F1 of both classes, and from four draws of labelled messages.
-# Who always says ham has an F1 of 0 for spam, and hence less than 50%.
+# Each is measured on the held-out messages, by the mean F1 of both classes, for four draws of labelled messages. Always
+# predicting ham gives an F1 of 0 for spam, and hence a mean below 50%.
 
 # %%
 SMALL = {"hidden_size": pace(full=32, short=8), "max_length": pace(full=64, short=12)}
@@ -218,15 +218,15 @@ for name in pace(full=tuple(starts), short=("language model",)):
         measure(name, starts[name], count)
 
 # %% [markdown]
-# A new message has words that were in none of the labelled ones. To a network that started from those it says nothing.
-# The reader has met most of them before, and what it makes of them is near what it makes of others like them.
+# A new message has words that occur in none of the labelled ones. A network trained on those alone knows nothing about
+# them. The language model has read most of them before, and its outputs are similar for similar words.
 #
 # ## Gently
 #
-# What was learnt from much text should not be spoilt by a few labels in the first steps, when the new layers still push
-# at random. So the language model may be frozen at first, and thawed layer by layer from the top, each at a share of
-# the rate of the layer above (Howard and Ruder, 2018). These are the multiples of the learning rate by epoch; 0 is
-# frozen.
+# The first steps on a few labels should not destroy what was learnt from much text, while the new layers are still
+# random and so are their gradients. So the language model may be frozen at first, and thawed layer by layer from the
+# top, each at a fraction of the learning rate of the layer above (Howard and Ruder, 2018). These are the multiples of
+# the learning rate by epoch; 0 is frozen.
 
 # %%
 some = judges["language model", COUNTS[0]].model
@@ -235,8 +235,8 @@ for part in rates[0]:
     print(f"{part:<38}", *(f"{by_epoch[part]:6.2f}" for by_epoch in rates))
 
 # %% [markdown]
-# What if all is trained at once, from the first step? And if the language model is never thawed? Then it is a reader
-# that stays as it was, to the last bit.
+# We compare this with training all layers from the first step, and with never thawing the language model, which then
+# stays unchanged to the last bit.
 
 # %%
 measure("at once", elman.Classification(start_from="reader.elman", **SMALL, **MILD, **AT_ONCE), COUNTS[0])
@@ -248,8 +248,8 @@ for name in ("at once", "frozen"):
 print("largest change of a number in the pieces' vectors:", moved)
 
 # %% [markdown]
-# With thirty labels, the gentler the better: frozen is ahead, and its draws lie close together; thawed comes next; at
-# once, the labels spoil some of what was learnt.
+# With thirty labels, the gentler the better: frozen is best, and its draws lie close together; thawed comes next;
+# training all at once destroys some of what was learnt.
 
 # %%
 drawing, (left, other) = figure(1, 2, width=4.8)
@@ -284,9 +284,10 @@ for message in ("are we still meeting for lunch?", "you have won a prize! call n
 # %% [markdown]
 # ## Try next
 #
-# - Give the language model two epochs instead of ten. How good has a reader to be to help?
-# - Let it read other messages than those to judge: a book, `lesson_text()`, with its own pieces. What is lost?
-# - A second reader from the end: `reverse=True`, and both in `start_from`.
-# - `elman train messages.txt --vocabulary subwords` and `elman train labelled.tsv --from messages.elman` on the command
-#   line.
-# - All the labels at once: lesson 25 has them. What is left for the language model to give?
+# - Train the language model for two epochs instead of ten. How good must it be to help?
+# - Train it on other text than the messages to classify: a book, `lesson_text()`, with its own pieces. How much worse
+#   is the classifier?
+# - Add a second language model that reads from the end: `reverse=True`, and both in `start_from`.
+# - On the command line, run `elman train messages.txt --vocabulary subwords` and `elman train labelled.tsv --from
+#   messages.elman`.
+# - Use all the labels, as lesson 25 does. Does the language model still help?
