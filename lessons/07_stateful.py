@@ -165,6 +165,6 @@ print(characters.decode(written))
 #   `at(step)`, as `Streams` has.) How much does the wrong past cost?
 # - The printed lesson says that it needed both batch normalisation and an LSTM. Remove the first, or replace the second
 #   by `elman.Elman`. Does it still learn?
-# - `elman.LanguageModelling` does all this, with dropout and a better learning-rate schedule: `elman train
-#   nietzsche.txt`.
+# - `elman.LanguageModelling` does all this, with dropout and a better learning-rate schedule:
+#   `elman train nietzsche.txt`.
 # - Stack a second LSTM on the first: lesson 8.

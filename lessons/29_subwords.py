@@ -288,6 +288,6 @@ for message in ("are we still meeting for lunch?", "you have won a prize! call n
 # - Train it on other text than the messages to classify: a book, `lesson_text()`, with its own pieces. How much worse
 #   is the classifier?
 # - Add a second language model that reads from the end: `reverse=True`, and both in `start_from`.
-# - On the command line, run `elman train messages.txt --vocabulary subwords` and `elman train labelled.tsv --from
-#   messages.elman`.
+# - On the command line, run `elman train messages.txt --vocabulary subwords` and
+#   `elman train labelled.tsv --from messages.elman`.
 # - Use all the labels, as lesson 25 does. Does the language model still help?

@@ -7,7 +7,7 @@ def test_three_characters(names):
     assert names["losses"][0] < 3.3 < np.log(names["characters"].size)
     assert names["pictures"] == ["01-losses", "01-network"]
     x1, x2, x3, y = (names[column] for column in ("x1", "x2", "x3", "y"))
-    np.testing.assert_array_equal(x1[1:], y[:-1])  # the answer is the next example's first character
+    np.testing.assert_array_equal(x1[1:], y[:-1])  # the target is the next example's first character
     if names["text"].is_source:
         assert names["ids"][:10].tolist() == [40, 42, 29, 30, 25, 27, 29, 1, 1, 1]
         assert x1[:4].tolist() == [40, 30, 29, 1]

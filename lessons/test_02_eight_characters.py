@@ -6,7 +6,7 @@ def test_eight_characters(names):
     assert names["difference"] < 1e-4
     assert names["losses"][0] < 3.4 < np.log(names["VOCAB"])
     assert names["pictures"] == ["02-losses", "02-places"]
-    assert names["rises"][7] > 2 * max(names["rises"][:4])  # the last character tells most
+    assert names["rises"][7] > 2 * max(names["rises"][:4])  # the last character matters most
     if names["text"].is_source:
         assert names["VOCAB"] == 86
         assert names["weights"]["embedding"] == 3612

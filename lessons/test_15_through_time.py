@@ -5,7 +5,7 @@ def test_through_time(names):
     assert set(names["differences"]) == {*(f"term of {name}" for name in "UWbVc"), "dL/dh", "dL/do"}
     assert max(names["differences"].values()) < 1e-5
     assert names["terms"]["W"].shape == (6, 5, 5)
-    assert not names["terms"]["W"][0].any()  # the first state comes from zeros
+    assert not names["terms"]["W"][0].any()  # the state before the first step is zero
     assert names["printed_error"] > 0.1
     assert names["product_error"] < 1e-6
     sizes = names["sizes"]

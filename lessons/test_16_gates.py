@@ -5,6 +5,6 @@ def test_gates(names):
     assert names["signs"].shape == names["right"].shape == (20, 300)
     assert all(((gate >= 0) & (gate <= 1)).all() for gate in (names["i"], names["f"], names["o"]))
     shown = dict(zip(names["SIGNS"], names["by_sign"]["o, show"], strict=True))
-    assert shown["?"] > 0.3 + max(shown[sign] for sign in ".abc!")  # that a question differs is learnt first
+    assert shown["?"] > 0.3 + max(shown[sign] for sign in ".abc!")  # the network learns first that a question differs
     assert len(names["answer"]) == len(names["example"])
     assert names["pictures"] == ["16-gates"]

@@ -26,7 +26,7 @@ def test_addition(names):
     carried = [
         sum(map(int, question.replace("+", ""))) - sum(map(int, str(eval(question)))) for question in names["questions"]
     ]
-    np.testing.assert_array_equal(names["carried"], np.array(carried[:200]) // 9)  # each carry turns ten ones into one
+    np.testing.assert_array_equal(names["carried"], np.array(carried[:200]) // 9)  # a carry lowers the digit sum by 9
 
     assert names["difference"] < 1e-5
     np.testing.assert_allclose(
@@ -48,7 +48,7 @@ def test_addition(names):
 
 
 def by_hand(names, question):
-    """The scores of one answer, step by step."""
+    """The logits of one answer, computed step by step in NumPy."""
     model = names["models"]["Elman"]
     encoder, decoder, output = (
         {name: np.asarray(array, np.float64) for name, array in vars(model[part]).items() if np.ndim(array)}

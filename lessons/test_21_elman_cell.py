@@ -15,5 +15,5 @@ def test_elman_cell(names):
     assert names["start_size"] > 0
     least = names["early"]["the least"]
     assert least == pytest.approx((2 / 3 * np.log(3 / 2) + 1 / 3 * np.log(9)) / 2)
-    assert least - 0.02 < names["early"]["start learnt"] < 0.9  # 600 texts know the chances to a hundredth
+    assert least - 0.02 < names["early"]["start learnt"] < 0.9  # 600 texts give the probabilities to a hundredth
     assert names["pictures"] == ["21-surprise"]

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def test_deep(names):
-    # Letters on both sides, by regular expressions.
+    # Letters on both sides, found by regular expressions.
     text = "".join(".ab"[sign] for sign in names["signs"][0])
     for step, (pair, weight) in enumerate(zip(names["pairs"][0], names["asked"][0], strict=True)):
         left, right = re.search(r"([ab])\.*$", text[:step]), re.match(r"\.*([ab])", text[step + 1 :])
@@ -15,7 +15,7 @@ def test_deep(names):
             assert pair == 2 * "ab".index(left[1]) + "ab".index(right[1])
     assert names["both_ends"]["both ends"] > 0.7
 
-    # One bidirectional layer adds up what is on the left and what is on the right, two do not.
+    # One bidirectional layer only adds a number for the left and one for the right; two layers do more.
     around = np.array([[1, 0, 1], [1, 0, 2], [2, 0, 1], [2, 0, 2]], np.int32)
     off = {}
     for layers in (1, 2):

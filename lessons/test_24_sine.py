@@ -23,7 +23,7 @@ def test_sine(names):
     np.testing.assert_allclose(found[:3, :40], on_its_own(names["alone"], others[:3, :120], 40), atol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore")  # Keras asks JAX for what it no longer names so
+@pytest.mark.filterwarnings("ignore")  # Keras uses names that JAX has deprecated
 def test_the_counts_are_those_of_keras(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     keras = pytest.importorskip("keras")
@@ -32,7 +32,7 @@ def test_the_counts_are_those_of_keras(monkeypatch):
 
 
 def on_its_own(network, values, steps):
-    """Reads the values, and all that was foretold, from the first on for each step: NumPy."""
+    """The forecasts in NumPy, each computed by reading all values and earlier forecasts from the first on."""
     cell = network["lstm"]
     kernel, recurrent, bias = (np.asarray(part) for part in (cell.kernel, cell.recurrent_kernel, cell.bias))
     weights, constant = np.asarray(network["dense"].kernel), np.asarray(network["dense"].bias)

@@ -5,7 +5,7 @@ import pytest
 
 
 def reference(model, words):
-    """Scores of one sentence: two LSTMs and a matrix, step by step in NumPy's float64."""
+    """The logits of one sentence from two LSTMs and a dense layer, step by step in NumPy's float64."""
     vectors = np.asarray(model["embedding"].table, np.float64)[words]
 
     def read(cell, vectors):
@@ -26,7 +26,7 @@ def reference(model, words):
 
 
 def compare_with_keras(names):
-    """The means, from scores at random, by Keras: with sample weights, without, and with a mask."""
+    """Compares the means of random logits with Keras' losses: with sample weights, without, and with a mask."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     keras = pytest.importorskip("keras", reason="needs keras: scripts/test --all")
     _, tags, real = names["batch_of"](names["pair"], 40)
@@ -55,7 +55,7 @@ def test_tagger(names):
         assert off < 1e-5 < 0.01 < off_where_not_told
     assert names["filling_difference"] == names["row_of_padding"] == 0
 
-    # Means: what is given over places is less by the share of the padding.
+    # The mean over places is smaller by the share of the padding.
     means, lengths = names["means"], names["lengths"]
     places = 2 * lengths.max()
     np.testing.assert_allclose(means["over places"], means["over real words"] * lengths.sum() / places, rtol=1e-6)

@@ -25,7 +25,7 @@ def test_subwords(names):
     joined = "\n".join(names["letters"])
     first = names["merges"][0]
     assert joined.count(first) == max(joined.count(pair) for pair in set(re.findall("(?=([ a-z][a-z]))", joined)))
-    assert names["same"] >= 0.8 * len(names["merges"])  # of pairs that are as frequent either may come first
+    assert names["same"] >= 0.8 * len(names["merges"])  # equally frequent pairs may come in either order
 
     learn_from, choose_by = names["few_messages"](30, 0)
     assert (len(learn_from), len(choose_by)) == (20, 10)
