@@ -236,7 +236,7 @@ def test_a_loop_that_says_otherwise_is_told_with_the_place():
 
 
 def test_a_cell_that_cannot_be_made_fails_its_contract():
-    with pytest.raises(CellError, match="cannot be made as"):
+    with pytest.raises(CellError, match="cannot be built as"):
         check_cell(lambda size: None)  # ty: ignore[invalid-argument-type]
 
 

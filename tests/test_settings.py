@@ -91,12 +91,12 @@ class Failing(elman.Elman):
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        (NoConstructor, "NoConstructor: cannot be made as NoConstructor.input_size, hidden_size, key=key"),
+        (NoConstructor, "NoConstructor: cannot be built as NoConstructor.input_size, hidden_size, key=key"),
         (FloatField, "FloatField: leak is 0.5; expected an array of float32"),
         (Bfloat, "Bfloat: bias is bfloat16; expected an array"),
-        (WrongOutput, r"WrongOutput: step puts out .*expected shape \(256,\)"),
+        (WrongOutput, r"WrongOutput: step outputs .*expected shape \(256,\)"),
         (WrongCarry, "WrongCarry: step gives the carry"),
-        (NoStep, "NoStep: cannot be made"),
+        (NoStep, "NoStep: cannot be built"),
         (Failing, "Failing: its step cannot run"),
     ],
 )

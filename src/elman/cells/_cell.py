@@ -1,4 +1,4 @@
-"""What a cell is: one step of a recurrence, without batch and without time."""
+"""The base class of cells: one step of a recurrence, without batch and without time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from elman._types import Carry
 
 
 class Cell(eqx.Module):
-    """One recurrent step. A cell is an immutable module built as `Cell(input_size, hidden_size, key=key)`.
+    """One recurrent step: an immutable module, built as `Cell(input_size, hidden_size, key=key)`.
 
-    A new cell needs `init_carry` and `step`. `project` is worth writing where a part of the step needs the
-    input alone: it then runs once for all steps, as one large product, before the recurrence starts. `gates` names
-    what `elman.tap` shows beside the carry.
+    A new cell needs `init_carry` and `step`. Write `project` if a part of the step needs only the input: it then runs
+    once for all steps, as one large product, before the recurrence starts. `gates` names the arrays that `elman.tap`
+    returns beside the carry.
 
     ```python
     class Fading(elman.Cell):
@@ -49,18 +49,19 @@ class Cell(eqx.Module):
         """The state after one step, and the step's output. `x` is one step of what `project` returned."""
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Any:
-        """The part of every step that needs no state."""
+        """The part of every step that depends only on the input."""
         return xs
 
     def gates(self, carry: Any, x: Any, /) -> Any:
-        """What goes on inside `step`: a NamedTuple of arrays, which `step` best computes through this method."""
+        """The gates of one step: a NamedTuple of arrays, which `step` best computes through this method."""
         return ()
 
     def sample(self, key: PRNGKeyArray | None) -> Cell:
-        """This cell for one pass: its noise drawn from `key` for training, or without noise for None."""
+        """The cell for one pass: with noise drawn from `key` for training, or without noise for None."""
         return self
 
     @property
     def core(self) -> Cell:
-        """The cell that projects and steps: itself, but for a wrapper that changes neither. Engines go by its class."""
+        """The cell that projects and steps: itself, or the inner cell of a wrapper that changes neither. Engines go by
+        its class."""
         return self

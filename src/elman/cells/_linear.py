@@ -15,7 +15,7 @@ class LinearCell(Cell):
 
         h_t = a(x_t) h_{t-1} + b(x_t)        y_t = show(h_t, x_t)
 
-    with elementwise a and b that never look at h. Such a cell writes `init_carry` (one array, real or complex),
+    with elementwise a and b that do not depend on h. Such a cell defines `init_carry` (one array, real or complex),
     `coefficients` and `show`; its `step` follows, and the engine "parallel" computes a, b and y of all steps at once.
 
     ```python
@@ -41,14 +41,14 @@ class LinearCell(Cell):
 
     @abc.abstractmethod
     def coefficients(self, x: Any, /) -> tuple[Inexact[Array, "*#state"], Inexact[Array, "*#state"]]:
-        """The share a of the state that is kept and what is added, b. `x` is one step of what `project` returned."""
+        """The factor a of the state and the summand b. `x` is one step of what `project` returned."""
 
     @abc.abstractmethod
     def show(self, h: Any, x: Any, /) -> Float[Array, " hidden"]:
         """The output of a step that ends in the state `h`."""
 
     def step(self, h: Inexact[Array, "*state"], x: Any) -> tuple[Inexact[Array, "*state"], Float[Array, " hidden"]]:
-        """h = a h + b."""
+        """One step: h = a h + b."""
         a, b = self.coefficients(x)
         h = a * h + b
         return h, self.show(h, x)

@@ -1,4 +1,4 @@
-"""What wrappers share: they are cells around a cell."""
+"""The base class of wrappers: cells around a cell."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ Wrapped = TypeVar("Wrapped", bound="Wrapper")
 
 
 class Wrapper(Cell):
-    """The inner cell, but for what a subclass changes.
+    """A cell that behaves like its inner cell, except for the methods that a subclass overrides.
 
-    A wrapper that changes neither `project` nor `step` says so by `core`, and its cell keeps the fast engines. One with
-    noise holds the key of a pass in a field that is None until `sample`, so that all its leaves are weights; it draws
-    in `project`, which sees time and batch, and hands the noise to `step` beside the inner cell's input.
+    A wrapper that changes neither `project` nor `step` returns the inner cell's `core`, which keeps the fast engines. A
+    wrapper with noise holds the key of a pass in a field that is None until `sample`, so that all its leaves are
+    weights; it draws in `project`, which sees time and batch, and passes the noise to `step` beside the inner cell's
+    input.
     """
 
     inner: Cell
@@ -30,44 +31,44 @@ class Wrapper(Cell):
         self.input_size, self.hidden_size = inner.input_size, inner.hidden_size
 
     def init_carry(self) -> Carry:
-        """The inner cell's."""
+        """The inner cell's start state."""
         return self.inner.init_carry()
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Any:
-        """The inner cell's."""
+        """The inner cell's projection."""
         return self.inner.project(xs)
 
     def gates(self, carry: Any, x: Any) -> Any:
-        """The inner cell's."""
+        """The inner cell's gates."""
         return self.inner.gates(carry, x)
 
     def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
-        """The inner cell's."""
+        """The inner cell's step."""
         return self.inner.step(carry, x)
 
     def sample(self, key: PRNGKeyArray | None) -> Cell:
-        """This wrapper around a sample of the inner cell."""
+        """The wrapper around a sample of the inner cell."""
         return around(self, self.inner.sample(key))
 
 
 def around(wrapper: Wrapped, inner: Cell) -> Wrapped:
-    """`wrapper` with another inner cell."""
+    """A copy of `wrapper` with another inner cell."""
     return eqx.tree_at(lambda wrapper: wrapper.inner, wrapper, inner)
 
 
 def with_key(wrapper: Wrapped, key: PRNGKeyArray | None) -> Wrapped:
-    """`wrapper` with noise from `key`, or without for None."""
+    """A copy of `wrapper` with noise from `key`, or without noise for None."""
     return eqx.tree_at(lambda wrapper: wrapper.key, wrapper, key, is_leaf=lambda node: node is None)
 
 
 def check_rate(rate: float) -> None:
-    """Refuses a rate outside [0, 1)."""
+    """Raises `ConfigError` for a rate outside [0, 1)."""
     if not 0 <= rate < 1:
         raise ConfigError(f"rate: expected a share of at least 0 and below 1; got {rate!r}")
 
 
 def check_recurrent_kernel(wrapper: str, cell: Cell) -> None:
-    """Refuses a cell without the recurrent kernel that `wrapper` is about."""
+    """Raises `ConfigError` for a cell without the recurrent kernel that `wrapper` changes."""
     innermost = _innermost(cell)
     if not eqx.is_array(getattr(innermost, "recurrent_kernel", None)):
         raise ConfigError(
@@ -77,12 +78,12 @@ def check_recurrent_kernel(wrapper: str, cell: Cell) -> None:
 
 
 def recurrent_kernel(cell: Any) -> Any:
-    """That of a cell, or of the cell that it wraps."""
+    """The recurrent kernel of a cell, or of the cell that it wraps."""
     return _innermost(cell).recurrent_kernel
 
 
 def change_recurrent_kernel(cell: Cell, change: Callable[[Any], Any]) -> Cell:
-    """`cell` with another recurrent kernel."""
+    """A copy of `cell` with its recurrent kernel replaced by `change(kernel)`."""
     return eqx.tree_at(recurrent_kernel, cell, replace_fn=change)
 
 

@@ -3,15 +3,15 @@ Lukosevicius (2012), "A practical guide to applying echo state networks".
 
     h = (1 - leak) h + leak tanh(x W + h U + b)
 
-W, U and b are drawn once and never trained: `jax.lax.stop_gradient` makes their gradients zero. What is trained is what
-reads h, best in closed form (`elman.ops.ridge`).
+W, U and b are drawn once and never trained: `jax.lax.stop_gradient` makes their gradients zero. Only the readout of h
+is trained, best in closed form (`elman.ops.ridge`).
 
-spectral_radius is the largest |eigenvalue| of U: below 1 the start is forgotten in practice, so that h is an echo of
-the input, and the nearer to 1 the more slowly. Each unit is fed by 10 others whatever the size, which the guide finds
-as good as all of them. W and b are uniform in +-input_scaling; smaller keeps tanh nearer its straight part. A leak of 1
-is the unit of 2001; a smaller one slows h down to the pace of slower inputs.
+spectral_radius is the largest |eigenvalue| of U: below 1 the start state is forgotten in practice, so that h is an echo
+of the input; the nearer to 1, the slower. Each unit has 10 recurrent inputs whatever the size, which the guide finds as
+good as full connection. W and b are uniform in +-input_scaling; a smaller one keeps tanh nearer its linear part. A leak
+of 1 is the unit of 2001; a smaller one slows h down to the pace of slower inputs.
 
-Weight decay would shrink the reservoir, gradient or none; train without it what goes around.
+Weight decay would shrink the reservoir even without gradients; train the model around it without weight decay.
 """
 
 from __future__ import annotations
@@ -64,21 +64,21 @@ class EchoState(Cell):
         self.kernel = input_scaling * jr.uniform(kernel_key, (input_size, hidden_size), minval=-1.0)
         self.bias = input_scaling * jr.uniform(bias_key, (hidden_size,), minval=-1.0)
         weights = jr.uniform(weights_key, (hidden_size, hidden_size), minval=-1.0)
-        ranks = jnp.argsort(jr.uniform(places_key, weights.shape), axis=0)  # in each column, a shuffle of the rows
+        ranks = jnp.argsort(jr.uniform(places_key, weights.shape), axis=0)  # each column is a permutation of the rows
         weights = jnp.where(ranks < connections, weights, 0)
         self.recurrent_kernel = weights * (spectral_radius / jnp.abs(jnp.linalg.eigvals(weights)).max())
 
     def init_carry(self) -> Float[Array, " hidden"]:
-        """h = 0."""
+        """The start state h = 0."""
         return jnp.zeros(self.hidden_size, self.kernel.dtype)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch hidden"]:
-        """x W + b."""
+        """The projection x W + b."""
         return xs @ jax.lax.stop_gradient(self.kernel) + jax.lax.stop_gradient(self.bias)
 
     def step(
         self, h: Float[Array, " hidden"], a: Float[Array, " hidden"]
     ) -> tuple[Float[Array, " hidden"], Float[Array, " hidden"]]:
-        """h = (1 - leak) h + leak tanh(a + h U)."""
+        """One step: h = (1 - leak) h + leak tanh(a + h U)."""
         h = (1 - self.leak) * h + self.leak * jnp.tanh(a + h @ jax.lax.stop_gradient(self.recurrent_kernel))
         return h, h

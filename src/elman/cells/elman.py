@@ -2,8 +2,8 @@
 
     h_t = phi(x_t W + h_{t-1} U + b)          phi = tanh or relu
 
-By default the tanh form starts from an orthogonal U, the relu form from the identity, with which it begins as a counter
-that keeps what it saw (Le, Jaitly and Hinton, 2015).
+By default the tanh form starts from an orthogonal U, the relu form from the identity, with which it starts as a counter
+that keeps its state (Le, Jaitly and Hinton, 2015).
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class Elman(Cell):
         recurrent_start: RecurrentStart | None = None,
         key: PRNGKeyArray,
     ):
-        """`recurrent_start` says what U starts from; None takes what suits the activation.
+        """Builds the cell; `recurrent_start` is the initial U, None for the default of the activation.
 
         Raises:
-            ConfigError: an activation or a start of another name.
+            ConfigError: an unknown activation or start.
         """
         one_of("activation", activation, _ACTIVATIONS)
         kernel_key, recurrent_key = jr.split(key)
@@ -62,16 +62,16 @@ class Elman(Cell):
         self.bias = jnp.zeros(hidden_size)
 
     def init_carry(self) -> Float[Array, " hidden"]:
-        """h = 0."""
+        """The start state h = 0."""
         return jnp.zeros(self.hidden_size, self.kernel.dtype)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch hidden"]:
-        """x W + b."""
+        """The projection x W + b."""
         return xs @ self.kernel + self.bias
 
     def step(
         self, h: Float[Array, " hidden"], a: Float[Array, " hidden"]
     ) -> tuple[Float[Array, " hidden"], Float[Array, " hidden"]]:
-        """h = phi(a + h U)."""
+        """One step: h = phi(a + h U)."""
         h = _ACTIVATIONS[self.activation](a + h @ self.recurrent_kernel)
         return h, h

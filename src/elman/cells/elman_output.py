@@ -1,10 +1,10 @@
-"""The network of Elman (1990) whole: the simple recurrent cell with an output layer and a learned start state.
+"""The whole network of Elman (1990): the simple recurrent cell with an output layer and a learned start state.
 
     h_t = phi(x_t W + h_{t-1} U + b)
     y_t = phi_y(h_t W_y + b_y)          h_0 is a weight
 
-Only h goes on to the next step, so the output layer could stand outside the recurrence as well; inside, one cell is the
-network that textbooks draw.
+Only h is passed to the next step, so the output layer could also stand outside the recurrence; with it inside, one cell
+is the network that textbooks draw.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class OutputElman(Cell):
         recurrent_start: RecurrentStart = "orthogonal",
         key: PRNGKeyArray,
     ):
-        """`hidden_size` is the output's width, `state_size` that of h (None: the same). The start state begins at 0.
+        """Builds the cell: `hidden_size` is the width of y, `state_size` that of h (None: the same); h_0 starts at 0.
 
         Raises:
-            ConfigError: an activation or a start of another name.
+            ConfigError: an unknown activation or start.
         """
         one_of("activation", activation, ACTIVATIONS)
         one_of("output_activation", output_activation, ACTIVATIONS)
@@ -70,12 +70,12 @@ class OutputElman(Cell):
         return self.start
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch state"]:
-        """x W + b."""
+        """The projection x W + b."""
         return xs @ self.kernel + self.bias
 
     def step(
         self, h: Float[Array, " state"], a: Float[Array, " state"]
     ) -> tuple[Float[Array, " state"], Float[Array, " hidden"]]:
-        """h = phi(a + h U), y = phi_y(h W_y + b_y)."""
+        """One step: h = phi(a + h U), y = phi_y(h W_y + b_y)."""
         h = ACTIVATIONS[self.activation](a + h @ self.recurrent_kernel)
         return h, ACTIVATIONS[self.output_activation](h @ self.output_kernel + self.output_bias)

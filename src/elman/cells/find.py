@@ -1,4 +1,4 @@
-"""From a cell's name to its class."""
+"""Cells by name: lookup, construction and checks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from elman.cells._wrapper import Wrapper
 
 
 def find_cell(name: str) -> Callable[..., Cell]:
-    """A cell of elman by its class name, or anyone's by `module:Class`, or by `module:function` for a function that
+    """Finds a cell of elman by its class name, any cell by `module:Class`, or by `module:function` a function that
     builds one, such as a wrapped cell.
 
     >>> find_cell("LSTM").__name__
@@ -51,7 +51,7 @@ def find_cell(name: str) -> Callable[..., Cell]:
 
 
 def known_cells(module: ModuleType = cells) -> list[str]:
-    """The names of the cells in `module`: those of elman, or a user's.
+    """The names of the cells in `module`, elman's own or a user's.
 
     >>> "LSTM" in known_cells()
     True
@@ -60,16 +60,18 @@ def known_cells(module: ModuleType = cells) -> list[str]:
 
 
 def build_cell(kind: Callable[..., Cell], input_size: int, hidden_size: int, *, key: PRNGKeyArray) -> Cell:
-    """`kind(input_size, hidden_size, key=key)`, after a trial step.
+    """Builds `kind(input_size, hidden_size, key=key)` and tries one step.
 
     Raises:
-        ConfigError: a cell that cannot be made, holds what is no weight, or whose step breaks the contract.
+        ConfigError: a cell that cannot be built, has a leaf that is no weight, or whose step breaks the contract.
     """
     name = getattr(kind, "__name__", "given")
     try:
         cell = kind(input_size, hidden_size, key=key)
     except (TypeError, AttributeError) as error:
-        raise ConfigError(f"cell {name}: cannot be made as {name}(input_size, hidden_size, key=key): {error}") from None
+        raise ConfigError(
+            f"cell {name}: cannot be built as {name}(input_size, hidden_size, key=key): {error}"
+        ) from None
     if not isinstance(cell, Cell):
         raise ConfigError(f"cell {name}: builds a {type(cell).__name__}; expected an elman.Cell")
     for path, leaf in jax.tree_util.tree_leaves_with_path(cell):
@@ -92,7 +94,7 @@ def build_cell(kind: Callable[..., Cell], input_size: int, hidden_size: int, *, 
     if jax.tree.structure(before) != jax.tree.structure(after) or str(before) != str(after):
         raise ConfigError(f"cell {name}: step gives the carry {after}; expected {before}, as init_carry does")
     if getattr(output, "shape", None) != (cell.hidden_size,):
-        raise ConfigError(f"cell {name}: step puts out {output}; expected shape ({cell.hidden_size},), its hidden_size")
+        raise ConfigError(f"cell {name}: step outputs {output}; expected shape ({cell.hidden_size},), its hidden_size")
     return cell
 
 
@@ -103,7 +105,7 @@ def first_cell(model: Any) -> Cell:
 
 
 def _is_cell(kind: object) -> bool:
-    """Whether `kind` is a class that is built from sizes; elman's wrappers are built from a cell."""
+    """True if `kind` is a class that is built from sizes; elman's wrappers are built from a cell."""
     if not (isinstance(kind, type) and issubclass(kind, Cell)):
         return False
     return kind not in (Cell, LinearCell) and not (

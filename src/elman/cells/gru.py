@@ -49,15 +49,15 @@ class GRU(Cell):
         self.recurrent_bias = jnp.zeros(hidden_size)
 
     def init_carry(self) -> Float[Array, " hidden"]:
-        """h = 0."""
+        """The start state h = 0."""
         return jnp.zeros(self.hidden_size, self.kernel.dtype)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
-        """x W + b for all gates."""
+        """The projection x W + b for all gates."""
         return xs @ self.kernel + self.bias
 
     def gates(self, h: Float[Array, " hidden"], a: Float[Array, " gates"]) -> GRUGates:
-        """The first three equations of the module's head."""
+        """The gates: the first three equations in the module's docstring."""
         a_r, a_z, a_n = jnp.split(a, 3)
         u_r, u_z, u_n = jnp.split(h @ self.recurrent_kernel, 3)
         r, z = sigmoid(a_r + u_r), sigmoid(a_z + u_z)
@@ -66,7 +66,7 @@ class GRU(Cell):
     def step(
         self, h: Float[Array, " hidden"], a: Float[Array, " gates"]
     ) -> tuple[Float[Array, " hidden"], Float[Array, " hidden"]]:
-        """h = (1 - z) n + z h."""
+        """One step: h = (1 - z) n + z h."""
         _, z, n = self.gates(h, a)
         h = (1 - z) * n + z * h
         return h, h

@@ -47,10 +47,10 @@ class ResetBeforeGRU(Cell):
         activation: Literal["tanh", "sigmoid", "relu"] = "tanh",
         key: PRNGKeyArray,
     ):
-        """`activation` is the candidate's.
+        """Builds the cell; `activation` is the candidate's.
 
         Raises:
-            ConfigError: an activation of another name.
+            ConfigError: an unknown activation.
         """
         one_of("activation", activation, ("tanh", "sigmoid", "relu"))
         self.input_size, self.hidden_size, self.activation = input_size, hidden_size, activation
@@ -58,15 +58,15 @@ class ResetBeforeGRU(Cell):
         self.bias = jnp.zeros(3 * hidden_size)
 
     def init_carry(self) -> Float[Array, " hidden"]:
-        """h = 0."""
+        """The start state h = 0."""
         return jnp.zeros(self.hidden_size, self.kernel.dtype)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
-        """x W + b for all gates."""
+        """The projection x W + b for all gates."""
         return xs @ self.kernel + self.bias
 
     def gates(self, h: Float[Array, " hidden"], a: Float[Array, " gates"]) -> GRUGates:
-        """The first three equations of the module's head."""
+        """The gates: the first three equations in the module's docstring."""
         at = 2 * self.hidden_size
         r, z = jnp.split(sigmoid(a[:at] + h @ self.recurrent_kernel[:, :at]), 2)
         n = ACTIVATIONS[self.activation](a[at:] + (r * h) @ self.recurrent_kernel[:, at:])
@@ -75,7 +75,7 @@ class ResetBeforeGRU(Cell):
     def step(
         self, h: Float[Array, " hidden"], a: Float[Array, " gates"]
     ) -> tuple[Float[Array, " hidden"], Float[Array, " hidden"]]:
-        """h = (1 - z) n + z h."""
+        """One step: h = (1 - z) n + z h."""
         _, z, n = self.gates(h, a)
         h = (1 - z) * n + z * h
         return h, h

@@ -1,14 +1,14 @@
 """Long short-term memory: Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000).
 
-    i = sigmoid(x W_i + h U_i + b_i)    what to add
-    f = sigmoid(x W_f + h U_f + b_f)    what to keep
-    g = tanh   (x W_g + h U_g + b_g)    the candidate
-    o = sigmoid(x W_o + h U_o + b_o)    what to show
+    i = sigmoid(x W_i + h U_i + b_i)    input gate
+    f = sigmoid(x W_f + h U_f + b_f)    forget gate
+    g = tanh   (x W_g + h U_g + b_g)    candidate
+    o = sigmoid(x W_o + h U_o + b_o)    output gate
     c = f * c + i * g
     h = o * tanh(c)
 
 Kernels hold the gates side by side in the order i, f, g, o (Keras' and PyTorch's). The forget bias starts at 1, so that
-a new cell remembers before it has learnt to (Jozefowicz et al., 2015).
+an untrained cell keeps its state (Jozefowicz et al., 2015).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from elman.ops.initializers import forget_bias, gated_kernels
 
 
 class LSTMCarry(NamedTuple):
-    """h, what the cell shows, and c, what it keeps."""
+    """The state of an LSTM: the output h and the cell state c."""
 
     h: Float[Array, "*batch hidden"]
     c: Float[Array, "*batch hidden"]
@@ -58,21 +58,21 @@ class LSTM(Cell):
         self.bias = forget_bias(hidden_size)
 
     def init_carry(self) -> LSTMCarry:
-        """h = c = 0."""
+        """The start state h = c = 0."""
         zeros = jnp.zeros(self.hidden_size, self.kernel.dtype)
         return LSTMCarry(zeros, zeros)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
-        """x W + b for all gates."""
+        """The projection x W + b for all gates."""
         return xs @ self.kernel + self.bias
 
     def gates(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> LSTMGates:
-        """The first four equations of the module's head."""
+        """The gates: the first four equations in the module's docstring."""
         i, f, g, o = jnp.split(a + carry.h @ self.recurrent_kernel, 4)
         return LSTMGates(sigmoid(i), sigmoid(f), jnp.tanh(g), sigmoid(o))
 
     def step(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> tuple[LSTMCarry, Float[Array, " hidden"]]:
-        """c = f c + i g, h = o tanh(c)."""
+        """One step: c = f c + i g, h = o tanh(c)."""
         i, f, g, o = self.gates(carry, a)
         c = f * carry.c + i * g
         h = o * jnp.tanh(c)

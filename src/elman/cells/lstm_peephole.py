@@ -1,14 +1,14 @@
-"""The LSTM whose gates see the memory (Gers and Schmidhuber, 2000), as it learns exact intervals.
+"""The LSTM with peepholes (Gers and Schmidhuber, 2000): its gates see the cell state, to learn exact intervals.
 
-    i = sigmoid(x W_i + h U_i + p_i * c_{t-1} + b_i)    what to add
-    f = sigmoid(x W_f + h U_f + p_f * c_{t-1} + b_f)    what to keep
-    g = tanh   (x W_g + h U_g + b_g)                    the candidate
+    i = sigmoid(x W_i + h U_i + p_i * c_{t-1} + b_i)    input gate
+    f = sigmoid(x W_f + h U_f + p_f * c_{t-1} + b_f)    forget gate
+    g = tanh   (x W_g + h U_g + b_g)                    candidate
     c = f * c_{t-1} + i * g
-    o = sigmoid(x W_o + h U_o + p_o * c + b_o)          what to show, from the new memory
+    o = sigmoid(x W_o + h U_o + p_o * c + b_o)          output gate, from the new cell state
     h = o * tanh(c)
 
 Kernels hold the gates in the order i, f, g, o, and `peepholes` p_i, p_f, p_o (ONNX has i, o, f). The peepholes start at
-0, so that the cell begins as a plain LSTM; the forget bias at 1, as there.
+0, so that the cell starts as a plain LSTM; the forget bias starts at 1, as in the LSTM.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ class PeepholeLSTM(Cell):
         self.bias = forget_bias(hidden_size)
 
     def init_carry(self) -> LSTMCarry:
-        """h = c = 0."""
+        """The start state h = c = 0."""
         zeros = jnp.zeros(self.hidden_size, self.kernel.dtype)
         return LSTMCarry(zeros, zeros)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
-        """x W + b for all gates."""
+        """The projection x W + b for all gates."""
         return xs @ self.kernel + self.bias
 
     def gates(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> LSTMGates:
-        """The first five equations of the module's head."""
+        """The gates, from the first five equations in the module's docstring."""
         i, f, g, o = jnp.split(a + carry.h @ self.recurrent_kernel, 4)
         p_i, p_f, p_o = jnp.split(self.peepholes, 3)
         i, f, g = sigmoid(i + p_i * carry.c), sigmoid(f + p_f * carry.c), jnp.tanh(g)
         return LSTMGates(i, f, g, sigmoid(o + p_o * (f * carry.c + i * g)))
 
     def step(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> tuple[LSTMCarry, Float[Array, " hidden"]]:
-        """c = f c + i g, h = o tanh(c)."""
+        """One step: c = f c + i g, h = o tanh(c)."""
         i, f, g, o = self.gates(carry, a)
         c = f * carry.c + i * g
         h = o * jnp.tanh(c)

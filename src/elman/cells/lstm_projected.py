@@ -1,10 +1,10 @@
-"""The LSTM with a projected output (Sak, Senior and Beaufays, 2014): a large memory behind a small state.
+"""The LSTM with a projected output (Sak, Senior and Beaufays, 2014): a large cell state behind a small output.
 
     i, f, g, o as in the LSTM, from x_t and h_{t-1}    of memory_size units each
     c = f * c + i * g
     h = (o * tanh(c)) P                                of hidden_size units
 
-The recurrent kernel then has hidden_size rows for memory_size columns a gate, which is where the weights are saved.
+The recurrent kernel then has hidden_size rows and memory_size columns per gate, which saves weights.
 It is PyTorch's `LSTM(hidden_size=memory_size, proj_size=hidden_size)`. Kernels hold the gates in the order i, f, g, o;
 the forget bias starts at 1, as in the LSTM.
 """
@@ -36,7 +36,7 @@ class ProjectedLSTM(Cell):
     bias: Float[Array, " gates"]
 
     def __init__(self, input_size: int, hidden_size: int, *, memory_size: int | None = None, key: PRNGKeyArray):
-        """`hidden_size` is the output's width, `memory_size` that of the memory (None: twice as many)."""
+        """Builds the cell: `hidden_size` is the width of h, `memory_size` that of c (None: twice as many)."""
         kernel_key, recurrent_key, projection_key = jr.split(key, 3)
         memory = 2 * hidden_size if memory_size is None else memory_size
         self.input_size, self.hidden_size = input_size, hidden_size
@@ -46,12 +46,12 @@ class ProjectedLSTM(Cell):
         self.bias = jnp.zeros(4 * memory).at[memory : 2 * memory].set(1.0)
 
     def init_carry(self) -> LSTMCarry:
-        """h = c = 0."""
+        """The start state h = c = 0."""
         memory, hidden = self.projection.shape
         return LSTMCarry(jnp.zeros(hidden, self.kernel.dtype), jnp.zeros(memory, self.kernel.dtype))
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
-        """x W + b for all gates."""
+        """The projection x W + b for all gates."""
         return xs @ self.kernel + self.bias
 
     def gates(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> LSTMGates:
@@ -60,7 +60,7 @@ class ProjectedLSTM(Cell):
         return LSTMGates(sigmoid(i), sigmoid(f), jnp.tanh(g), sigmoid(o))
 
     def step(self, carry: LSTMCarry, a: Float[Array, " gates"]) -> tuple[LSTMCarry, Float[Array, " hidden"]]:
-        """c = f c + i g, h = (o tanh(c)) P."""
+        """One step: c = f c + i g, h = (o tanh(c)) P."""
         i, f, g, o = self.gates(carry, a)
         c = f * carry.c + i * g
         h = (o * jnp.tanh(c)) @ self.projection

@@ -1,6 +1,6 @@
 """Minimal gated cells: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi (2024), "Were RNNs all we needed?"
 
-The gates look at the input alone, so the state is linear in itself and all steps can be taken at once.
+The gates depend only on the input, so the state is linear in itself and all steps can be taken at once.
 
     minGRU                                  minLSTM
     z = sigmoid(x W_z + b_z)                f = sigmoid(x W_f + b_f)
@@ -9,11 +9,11 @@ The gates look at the input alone, so the state is linear in itself and all step
                                             h = (f h + i g) / (f + i)
 
 The shares of minLSTM add up to one, which makes its scale independent of time. They are computed as
-f / (f + i) = sigmoid(log f - log i), since f and i can both vanish in float32, and then 0 / 0 would not be a share.
+f / (f + i) = sigmoid(log f - log i), since f and i can both vanish in float32, and 0 / 0 would not be a number.
 
-The paper also has a form in logarithms, with a candidate that is made positive; it is what a scan needs that divides by
-the product of all a_t, which underflows. `linear_recurrence` never divides, so the plain form is exact to rounding and
-the candidate keeps its sign. The forget bias of minLSTM starts at 1, as the LSTM's, so that it remembers at first.
+The paper also has a form in logarithms, with a positive candidate, for a scan that divides by the product of all a_t,
+which underflows. `linear_recurrence` never divides, so the plain form is exact to rounding and the candidate keeps its
+sign. The forget bias of minLSTM starts at 1, as the LSTM's, so that an untrained cell keeps its state.
 """
 
 from __future__ import annotations
@@ -64,25 +64,25 @@ class MinGRU(LinearCell):
         self.bias = jnp.zeros(2 * hidden_size)
 
     def init_carry(self) -> Float[Array, " hidden"]:
-        """h = 0."""
+        """The start state h = 0."""
         return jnp.zeros(self.hidden_size, self.kernel.dtype)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
-        """x W + b for both gates."""
+        """The projection x W + b for both gates."""
         return xs @ self.kernel + self.bias
 
     def gates(self, h: Float[Array, " hidden"], a: Float[Array, " gates"]) -> MinGRUGates:
-        """The first two equations of the module's head."""
+        """The gates: the first two equations in the module's docstring."""
         z, n = jnp.split(a, 2)
         return MinGRUGates(sigmoid(z), n)
 
     def coefficients(self, a: Float[Array, " gates"]) -> Shares:
-        """1 - z, z n."""
+        """The coefficients 1 - z and z n."""
         z, n = self.gates(self.init_carry(), a)
         return 1 - z, z * n
 
     def show(self, h: Float[Array, " hidden"], a: Float[Array, " gates"]) -> Float[Array, " hidden"]:
-        """h."""
+        """The output, h itself."""
         return h
 
 
@@ -104,24 +104,24 @@ class MinLSTM(LinearCell):
         self.bias = jnp.zeros(3 * hidden_size).at[hidden_size : 2 * hidden_size].set(1.0)
 
     def init_carry(self) -> Float[Array, " hidden"]:
-        """h = 0."""
+        """The start state h = 0."""
         return jnp.zeros(self.hidden_size, self.kernel.dtype)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
-        """x W + b for all gates."""
+        """The projection x W + b for all gates."""
         return xs @ self.kernel + self.bias
 
     def gates(self, h: Float[Array, " hidden"], a: Float[Array, " gates"]) -> MinLSTMGates:
-        """i and f divided by their sum, and g."""
+        """The gates i and f, divided by their sum, and the candidate g."""
         i, f, g = jnp.split(a, 3)
         odds = jax.nn.log_sigmoid(f) - jax.nn.log_sigmoid(i)
         return MinLSTMGates(sigmoid(-odds), sigmoid(odds), g)
 
     def coefficients(self, a: Float[Array, " gates"]) -> Shares:
-        """f, i g."""
+        """The coefficients f and i g."""
         i, f, g = self.gates(self.init_carry(), a)
         return f, i * g
 
     def show(self, h: Float[Array, " hidden"], a: Float[Array, " gates"]) -> Float[Array, " hidden"]:
-        """h."""
+        """The output, h itself."""
         return h

@@ -1,21 +1,21 @@
 """The LSTM with a matrix memory of Beck et al. (2024), "xLSTM: extended long short-term memory". Per head of size d:
 
     q = x W_q + b_q        k = (x W_k + b_k) / sqrt(d)        v = x W_v + b_v
-    i = exp(x w_i + b_i)   f = sigmoid(x w_f + b_f)           one number each a head
+    i = exp(x w_i + b_i)   f = sigmoid(x w_f + b_f)           one number per head
     o = sigmoid(x W_o + b_o)
-    C = f C + i v k^T      what is stored: v under the key k
-    n = f n + i k          the keys that were stored
+    C = f C + i v k^T      the memory, which stores v under the key k
+    n = f n + i k          the normaliser, the sum of the stored keys
     h = o * C q / max(|n . q|, 1)
 
 exp overflows, so C and n are kept divided by exp(m), and the 1 of the last line becomes exp(-m):
 
     m' = max(log f + m, log i)          i' = exp(log i - m')        f' = exp(log f + m - m')
 
-q, k, v and the gates look at the input alone: no kernel multiplies the state. Capacity comes from C, of d x d numbers a
-head, and back-propagation stores one C a step. More heads make that smaller: unless told otherwise the cell has 4, the
-paper's number, where 4 divides the hidden size, else 1. 1 / sqrt(d) keeps k . q of size 1. As in the paper's code,
-gates start without a look at the input, with i = 1 and forget biases from 3 to 6 over the heads: memories of about 20
-to 400 steps. The paper normalises each head after the cell; that is left to the layer around it.
+q, k, v and the gates depend only on the input: no kernel multiplies the state. Capacity comes from C, of d x d numbers
+per head, and back-propagation stores one C per step. More heads make C smaller: by default the cell has 4, the paper's
+number, if 4 divides the hidden size, else 1. 1 / sqrt(d) keeps k . q of size 1. As in the paper's code, the gates start
+independent of the input, with i = 1 and forget biases from 3 to 6 over the heads: time constants of about 20 to 400
+steps. The paper normalises each head after the cell; that is left to the layer around it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from elman.ops.initializers import gate_blocks, glorot
 
 
 class MLSTMCarry(NamedTuple):
-    """Scaled by exp(-m): the memory C and the keys n that were stored in it."""
+    """The state of an mLSTM: the memory C and the normaliser n, both scaled by exp(-m), and the stabiliser m."""
 
     C: Float[Array, "*batch heads head head"]
     n: Float[Array, "*batch heads head"]
@@ -42,7 +42,7 @@ class MLSTMCarry(NamedTuple):
 
 
 class MLSTMGates(NamedTuple):
-    """What one step computes from its input: i' and f', output, query, key, value, and the stabiliser m."""
+    """The gates of one step: i' and f', output, query, key, value, and the stabiliser m."""
 
     i: Float[Array, "*batch heads"]
     f: Float[Array, "*batch heads"]
@@ -79,17 +79,17 @@ class MLSTM(Cell):
         self.bias = jnp.concatenate([jnp.zeros(4 * hidden_size + heads), jnp.linspace(3.0, 6.0, heads)])
 
     def init_carry(self) -> MLSTMCarry:
-        """C = n = m = 0."""
+        """The start state C = n = m = 0."""
         size, dtype = self.hidden_size // self.heads, self.kernel.dtype
         shapes = ((self.heads, size, size), (self.heads, size), (self.heads,))
         return MLSTMCarry(*[jnp.zeros(shape, dtype) for shape in shapes])
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
-        """x W + b for all that a step computes from its input."""
+        """The projection x W + b for all gates."""
         return xs @ self.kernel + self.bias
 
     def gates(self, carry: MLSTMCarry, a: Float[Array, " gates"]) -> MLSTMGates:
-        """The first three lines of the module's head, i and f scaled."""
+        """The gates: the first three lines of equations in the module's docstring, i and f scaled."""
         vectors, i, f = jnp.split(a, [4 * self.hidden_size, 4 * self.hidden_size + self.heads])
         q, k, v, o = vectors.reshape(4, self.heads, -1)
         kept = jax.nn.log_sigmoid(f) + carry.m
@@ -97,10 +97,10 @@ class MLSTM(Cell):
         return MLSTMGates(jnp.exp(i - m), jnp.exp(kept - m), sigmoid(o).ravel(), q, k * k.shape[-1] ** -0.5, v, m)
 
     def step(self, carry: MLSTMCarry, a: Float[Array, " gates"]) -> tuple[MLSTMCarry, Float[Array, " hidden"]]:
-        """C = f C + i v k^T, n = f n + i k, h = o * C q / max(|n . q|, exp(-m))."""
+        """One step: C = f C + i v k^T, n = f n + i k, h = o * C q / max(|n . q|, exp(-m))."""
         i, f, o, q, k, v, m = self.gates(carry, a)
         C = f[:, None, None] * carry.C + (i[:, None] * v)[:, :, None] * k[:, None, :]
         n = f[:, None] * carry.n + i[:, None] * k
-        found = jnp.einsum("kij,kj->ki", C, q)
+        read = jnp.einsum("kij,kj->ki", C, q)
         weight = jnp.maximum(jnp.abs(jnp.sum(n * q, axis=-1)), jnp.exp(-m))
-        return MLSTMCarry(C, n, m), o * (found / weight[:, None]).ravel()
+        return MLSTMCarry(C, n, m), o * (read / weight[:, None]).ravel()

@@ -1,5 +1,5 @@
-"""Cells around a cell that add noise while they train. `sample(key)` gives the cell for one pass; unsampled, and after
-`sample(None)`, a cell computes what it is used for after training, without noise.
+"""Wrappers that add noise to a cell in training. `sample(key)` returns the cell for one pass; unsampled, and after
+`sample(None)`, a cell computes without noise, as after training.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from elman.cells._wrapper import (
 
 
 class Zoneout(Wrapper):
-    """Units that now and then keep their old value (Krueger et al., 2017).
+    """Zoneout: units that keep their old value at random (Krueger et al., 2017).
 
-    In training each number of the carry stays what it was with probability `rate`, drawn anew for every step; after
-    training it is the mean of that, rate * old + (1 - rate) * new. Where the output is a part of the carry, as h is, it
+    In training each number of the carry keeps its old value with probability `rate`, drawn anew for every step; after
+    training it is the expected value, rate * old + (1 - rate) * new. If the output is a part of the carry, as h is, it
     is the part after the noise: put `Residual` outside.
 
     Args:
         inner: any cell.
-        rate: at least 0 and below 1: one for the whole carry, or a carry of rates, such as the paper's
+        rate: at least 0 and below 1; one number for the whole carry, or a carry of rates, such as the paper's
             `LSTMCarry(h=0.05, c=0.5)`.
 
     Raises:
@@ -63,12 +63,12 @@ class Zoneout(Wrapper):
         self.rate, self.key = rate, None
 
     def sample(self, key: PRNGKeyArray | None) -> Cell:
-        """With units to keep drawn from `key`; None is the mean."""
+        """The cell with a mask of kept units drawn from `key`; None takes the expected value."""
         own, inner = (None, None) if key is None else jr.split(key)
         return with_key(around(self, self.inner.sample(inner)), own)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Any:
-        """The inner cell's; sampled, with True where a unit keeps its value, for each part of the carry."""
+        """The inner cell's projection; if sampled, also a mask for each part of the carry, True for kept units."""
         projected = self.inner.project(xs)
         if self.key is None:
             return projected
@@ -81,11 +81,11 @@ class Zoneout(Wrapper):
         return projected, structure.unflatten(kept)
 
     def gates(self, carry: Any, x: Any) -> Any:
-        """The inner cell's."""
+        """The inner cell's gates."""
         return self.inner.gates(carry, x if self.key is None else x[0])
 
     def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
-        """The inner step, a part of which is kept from coming about."""
+        """The inner cell's step, after which the masked units get their old values back."""
         projected, kept = (x, None) if self.key is None else x
         after, y = self.inner.step(carry, projected)
         olds, (news, structure) = jax.tree.leaves(carry), jax.tree.flatten(after)
@@ -94,7 +94,7 @@ class Zoneout(Wrapper):
             mixed = [rate * old + (1 - rate) * new for old, new, rate in pairs]
         else:
             mixed = list(map(jnp.where, jax.tree.leaves(kept), olds, news))
-        # A cell whose output is its h returns the very same array twice.
+        # A cell whose output is its h returns the same array object twice.
         y = next((part for part, new in zip(mixed, news, strict=True) if new is y), y)
         return structure.unflatten(mixed), y
 
@@ -104,12 +104,12 @@ class Zoneout(Wrapper):
 
 
 class RecurrentDropout(Wrapper):
-    """Dropout of the state on its way through the recurrent kernel, with one mask for all steps of a sequence (Gal and
-    Ghahramani, 2016, "variational", one mask for all gates).
+    """Dropout of the state before the recurrent kernel, with one mask for all steps of a sequence (Gal and Ghahramani,
+    2016, "variational", one mask for all gates).
 
-    Only the product h U sees the mask; what a cell keeps elementwise, such as an LSTM's c or a GRU's z * h, is left
-    alone. (Semeniuta et al., 2016, instead drop the candidate, which needs the inside of each cell.) It serves cells
-    that write `h @ self.recurrent_kernel`, as those of elman do. Unsampled, the inner cell keeps its fast engine.
+    Only the product h U is masked; elementwise parts of the state, such as an LSTM's c or a GRU's z * h, are not.
+    (Semeniuta et al., 2016, instead drop the candidate, which needs the inside of each cell.) It serves cells that
+    compute `h @ self.recurrent_kernel`, as those of elman do. Unsampled, the inner cell keeps its fast engine.
 
     Raises:
         ConfigError: a rate outside [0, 1), or a cell without recurrent_kernel.
@@ -131,16 +131,16 @@ class RecurrentDropout(Wrapper):
 
     @property
     def core(self) -> Cell:
-        """The inner cell's where there is no noise."""
+        """The inner cell's core if there is no noise, else this wrapper."""
         return self.inner.core if self.key is None else self
 
     def sample(self, key: PRNGKeyArray | None) -> Cell:
-        """With masks drawn from `key`; None is without dropout."""
+        """The cell with masks drawn from `key`; None means no dropout."""
         own, inner = (None, None) if key is None else jr.split(key)
         return with_key(around(self, self.inner.sample(inner)), own)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Any:
-        """The inner cell's; sampled, with each sequence's mask at every step."""
+        """The inner cell's projection; if sampled, also each sequence's mask at every step."""
         projected = self.inner.project(xs)
         if self.key is None:
             return projected
@@ -150,12 +150,12 @@ class RecurrentDropout(Wrapper):
         return projected, jnp.broadcast_to(kept, (time, batch, rows))
 
     def gates(self, carry: Any, x: Any) -> Any:
-        """The inner cell's, behind the mask."""
+        """The inner cell's gates, with the state masked."""
         inner, x = self._masked(x)
         return inner.gates(carry, x)
 
     def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
-        """The inner step, behind the mask."""
+        """The inner cell's step, with the state masked."""
         inner, x = self._masked(x)
         return inner.step(carry, x)
 
@@ -170,7 +170,7 @@ class WeightDropout(Wrapper):
     """DropConnect of the recurrent kernel: in training each weight of U is 0 with probability `rate`, for all steps and
     sequences of a pass, and the rest are scaled by 1 / (1 - rate) (Merity, Keskar and Socher, 2018, AWD-LSTM).
 
-    A sample is the inner cell with another U, so the fast engines serve, in training too.
+    A sample is the inner cell with another U, so the fast engines also serve in training.
 
     Raises:
         ConfigError: a rate outside [0, 1), or a cell without recurrent_kernel.
@@ -191,11 +191,11 @@ class WeightDropout(Wrapper):
 
     @property
     def core(self) -> Cell:
-        """The inner cell's."""
+        """The inner cell's core."""
         return self.inner.core
 
     def sample(self, key: PRNGKeyArray | None) -> Cell:
-        """The inner cell with weights dropped by `key`; None is the inner cell with all."""
+        """The inner cell with weights dropped by `key`; None drops no weights."""
         if key is None:
             return self.inner.sample(None)
         own, inner = jr.split(key)
@@ -203,7 +203,7 @@ class WeightDropout(Wrapper):
 
 
 class _MaskedKernel(eqx.Module):
-    """Stands for diag(kept / share) U in `h @ U`, without a kernel for every sequence."""
+    """The kernel diag(kept / share) U as an operand of `h @ U`, without a copy of U for every sequence."""
 
     kernel: Any
     kept: Bool[Array, " hidden"]

@@ -1,21 +1,21 @@
 """The scalar LSTM with exponential gates of Beck et al. (2024), "xLSTM: extended long short-term memory".
 
-    i = exp    (x W_i + h U_i + b_i)    what to add, without a ceiling: it can outweigh all that was kept
-    f = sigmoid(x W_f + h U_f + b_f)    what to keep
-    z = tanh   (x W_z + h U_z + b_z)    the candidate
-    o = sigmoid(x W_o + h U_o + b_o)    what to show
+    i = exp    (x W_i + h U_i + b_i)    input gate, without an upper bound: it can outweigh the whole state
+    f = sigmoid(x W_f + h U_f + b_f)    forget gate
+    z = tanh   (x W_z + h U_z + b_z)    candidate
+    o = sigmoid(x W_o + h U_o + b_o)    output gate
     c = f c + i z
-    n = f n + i                         the sum of weights in c
+    n = f n + i                         the normaliser, the sum of the weights in c
     h = o c / n
 
 exp overflows, so c and n are kept divided by exp(m), which cancels in c / n:
 
     m' = max(log f + m, log i)          i' = exp(log i - m')        f' = exp(log f + m - m')
 
-m starts at -1e30, "nothing yet": the first step has f' = 0 and i' = 1, and from there n >= 1, so that c / n is safe. U
-is block-diagonal, one block a head: units see those of their own head only. The forget bias rises from 3 to 6 over the
-units, memories of about 20 to 400 steps, as in the paper's code for the mLSTM. The paper normalises each head after the
-cell; that is left to the layer around it.
+m starts at -1e30, which stands for an empty state: the first step has f' = 0 and i' = 1, and from then on n >= 1, so
+that c / n is safe. U is block-diagonal, one block per head: units see only those of their own head. The forget bias
+rises from 3 to 6 over the units, time constants of about 20 to 400 steps, as in the paper's code for the mLSTM. The
+paper normalises each head after the cell; that is left to the layer around it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from elman.ops.initializers import gate_blocks, glorot, orthogonal
 
 
 class SLSTMCarry(NamedTuple):
-    """h, what the cell shows, and, scaled by exp(-m), the state c and the normaliser n."""
+    """The state of an sLSTM: the output h, the cell state c and the normaliser n, both scaled by exp(-m), and m."""
 
     h: Float[Array, "*batch hidden"]
     c: Float[Array, "*batch hidden"]
@@ -81,23 +81,23 @@ class SLSTM(Cell):
         self.bias = jnp.zeros(4 * hidden_size).at[hidden_size : 2 * hidden_size].set(forget)
 
     def init_carry(self) -> SLSTMCarry:
-        """h = c = n = 0, and m = -1e30."""
+        """The start state h = c = n = 0, and m = -1e30."""
         zeros = jnp.zeros(self.hidden_size, self.kernel.dtype)
         return SLSTMCarry(zeros, zeros, zeros, zeros - 1e30)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch gates"]:
-        """x W + b for all gates."""
+        """The projection x W + b for all gates."""
         return xs @ self.kernel + self.bias
 
     def gates(self, carry: SLSTMCarry, a: Float[Array, " gates"]) -> SLSTMGates:
-        """The first four equations of the module's head, i and f scaled."""
+        """The gates: the first four equations in the module's docstring, i and f scaled."""
         i, f, z, o = a.reshape(4, -1) + self._recurrent(carry.h)
         kept = jax.nn.log_sigmoid(f) + carry.m
         m = jnp.maximum(kept, i)
         return SLSTMGates(jnp.exp(i - m), jnp.exp(kept - m), jnp.tanh(z), sigmoid(o), m)
 
     def step(self, carry: SLSTMCarry, a: Float[Array, " gates"]) -> tuple[SLSTMCarry, Float[Array, " hidden"]]:
-        """c = f c + i z, n = f n + i, h = o c / n."""
+        """One step: c = f c + i z, n = f n + i, h = o c / n."""
         i, f, z, o, m = self.gates(carry, a)
         c = f * carry.c + i * z
         n = f * carry.n + i
@@ -105,7 +105,7 @@ class SLSTM(Cell):
         return SLSTMCarry(h, c, n, m), h
 
     def _recurrent(self, h: Float[Array, " hidden"]) -> Float[Array, "4 hidden"]:
-        """h U, gate by gate."""
+        """The product h U, gate by gate."""
         heads, size, _ = self.recurrent_kernel.shape
         u = jnp.einsum("kd,kdg->kg", h.reshape(heads, size), self.recurrent_kernel)
         return u.reshape(heads, 4, size).swapaxes(0, 1).reshape(4, -1)

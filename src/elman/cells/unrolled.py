@@ -1,4 +1,4 @@
-"""Recurrent networks written out by hand, as the lesson on three and on eight characters draws them, and their cell.
+"""The recurrent networks of the lesson on three and eight characters, unrolled by hand, and their cell.
 
     h_1 = relu(x_1 W + b)                             the input layer, "green arrow"
     h_t = relu(x_t W + b) + phi(h_{t-1} U + c)        plus the hidden layer, "orange arrow"
@@ -24,9 +24,10 @@ from elman.ops.initializers import RecurrentStart, glorot, recurrent
 
 
 class SummedElman(Cell):
-    """The recurrence of the networks above as a cell; the carry is h.
+    """The recurrence of the unrolled networks as a cell; the carry is h.
 
-    It starts from h_0 = relu(b), the input layer of zeros, as the lesson's network with an output at every step does.
+    It starts from h_0 = relu(b), the input layer applied to zeros, as does the lesson's network with an output at every
+    step.
 
     >>> cell = SummedElman(3, 4, key=jr.key(0))
     >>> h, y = cell.step(cell.init_carry(), cell.project(jnp.ones((1, 1, 3)))[0, 0])
@@ -49,11 +50,11 @@ class SummedElman(Cell):
         recurrent_start: RecurrentStart | None = None,
         key: PRNGKeyArray,
     ):
-        """`activation` is the hidden layer's. `recurrent_start` says what U starts from; by default Glorot's for tanh
-        and the identity for relu, as in the lesson.
+        """Builds the cell; `activation` is the hidden layer's. `recurrent_start` is the initial U, by default Glorot's
+        for tanh and the identity for relu, as in the lesson.
 
         Raises:
-            ConfigError: an activation or a start of another name.
+            ConfigError: an unknown activation or start.
         """
         one_of("activation", activation, ("tanh", "relu"))
         kernel_key, recurrent_key = jr.split(key)
@@ -64,26 +65,26 @@ class SummedElman(Cell):
         self.bias, self.recurrent_bias = jnp.zeros(hidden_size), jnp.zeros(hidden_size)
 
     def init_carry(self) -> Float[Array, " hidden"]:
-        """h = relu(b)."""
+        """The start state h = relu(b)."""
         return jax.nn.relu(self.bias)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Float[Array, "time batch hidden"]:
-        """relu(x W + b)."""
+        """The input layer, relu(x W + b)."""
         return jax.nn.relu(xs @ self.kernel + self.bias)
 
     def step(
         self, h: Float[Array, " hidden"], a: Float[Array, " hidden"]
     ) -> tuple[Float[Array, " hidden"], Float[Array, " hidden"]]:
-        """h = a + phi(h U + c)."""
+        """One step: h = a + phi(h U + c)."""
         h = a + ACTIVATIONS[self.activation](h @ self.recurrent_kernel + self.recurrent_bias)
         return h, h
 
 
 class Unrolled(eqx.Module):
-    """The network for a fixed number of characters, layer after layer, without a loop over time or a carry.
+    """A recurrent network for a fixed number of characters, layer after layer, without a loop over time or a carry.
 
-    `unroll(network.cell, xs)` gives what `every_step` gives. The last state of `unroll(network.cell, xs[:, 1:], h_1)`,
-    with h_1 = relu(x_1 W + b), is what a call gives.
+    `every_step` equals `unroll(network.cell, xs)`. A call equals the last state of `unroll(network.cell, xs[:, 1:],
+    h_1)`, with h_1 = relu(x_1 W + b).
 
     >>> network = three_characters(42, 256, key=jr.key(0))
     >>> c1, c2, c3 = jr.normal(jr.key(1), (3, 64, 42))
@@ -108,7 +109,7 @@ class Unrolled(eqx.Module):
         return hidden
 
     def every_step(self, *inputs: Float[Array, "batch feature"]) -> list[Float[Array, "batch hidden"]]:
-        """The hidden state after each character, begun from the input layer of zeros.
+        """The hidden state after each character, started from the input layer applied to zeros.
 
         Raises:
             ShapeError: more or fewer characters than the network has inputs.

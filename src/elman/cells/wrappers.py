@@ -1,4 +1,4 @@
-"""Cells around a cell that add a start state, a residual connection or a norm; they nest in any order.
+"""Wrappers that add a learned start state, a residual connection or a norm to a cell; they nest in any order.
 
 cell = Residual(Normalised(LearnedStart(LSTM(64, 64, key=key))))
 """
@@ -19,7 +19,7 @@ from elman.ops.normalisation import layer_norm
 
 
 class LearnedStart(Wrapper):
-    """The state before the first step as a weight, which begins as the inner cell's. It keeps the fast engines.
+    """A learned start state: a weight that starts as the inner cell's start state. It keeps the fast engines.
 
     >>> from elman.cells import GRU
     >>> cell = LearnedStart(GRU(3, 2, key=jax.random.key(0)))
@@ -34,19 +34,19 @@ class LearnedStart(Wrapper):
         self.start = jax.tree.map(jnp.array, inner.init_carry())
 
     def init_carry(self) -> Carry:
-        """The learned start."""
+        """The learned start state."""
         return self.start
 
     @property
     def core(self) -> Cell:
-        """The inner cell's."""
+        """The inner cell's core."""
         return self.inner.core
 
 
 class Residual(Wrapper):
-    """y + x: the output is added to the input, so that layers can be stacked deep (He et al., 2016).
+    """A residual connection, y + x: the input is added to the output, so that layers stack deep (He et al., 2016).
 
-    `Stack(..., residual=True)` does the same outside of the recurrence, where the inner cell keeps its fast engine.
+    `Stack(..., residual=True)` does the same outside the recurrence, where the inner cell keeps its fast engine.
 
     Raises:
         ConfigError: a cell whose output is wider or narrower than its input.
@@ -69,15 +69,15 @@ class Residual(Wrapper):
         super().__init__(inner)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> tuple[Any, Float[Array, "time batch feature"]]:
-        """The inner cell's, and the input itself."""
+        """The inner cell's projection, and the input itself."""
         return self.inner.project(xs), xs
 
     def gates(self, carry: Any, x: Any) -> Any:
-        """The inner cell's."""
+        """The inner cell's gates."""
         return self.inner.gates(carry, x[0])
 
     def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
-        """(carry, y + x)."""
+        """The inner cell's step, with x added to its output."""
         projected, x = x
         carry, y = self.inner.step(carry, projected)
         return carry, y + x
@@ -86,8 +86,8 @@ class Residual(Wrapper):
 class Normalised(Wrapper):
     """Layer norm of the cell's input (Ba et al., 2016).
 
-    Of the input and not of the output: the state is then left as it is, a residual connection around the cell stays an
-    identity (Xiong et al., 2020, on where a norm goes), and all steps are normalised at once before the recurrence.
+    The norm is on the input, not the output: so the state is unchanged, a residual connection around the cell stays an
+    identity (Xiong et al., 2020, on the place of a norm), and all steps are normalised at once before the recurrence.
 
     >>> from elman.cells import GRU
     >>> cell = Normalised(GRU(3, 2, key=jax.random.key(0)))
@@ -104,5 +104,5 @@ class Normalised(Wrapper):
         self.scale, self.shift = jnp.ones(inner.input_size), jnp.zeros(inner.input_size)
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Any:
-        """The inner cell's, of the normalised input."""
+        """The inner cell's projection of the normalised input."""
         return self.inner.project(layer_norm(xs, self.scale, self.shift))
