@@ -113,7 +113,10 @@ def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(trained
 
 
 BAD_INPUT = {
-    "a model that writes": (["generate", "classification.elman"], "does not write; answer inputs with elman predict"),
+    "a model that writes": (
+        ["generate", "classification.elman"],
+        "no language model, so it generates no text; run elman predict",
+    ),
     "another task": (["train", "sms", "--task", "taging"], "did you mean 'tagging'"),
     "a label it does not know": (["evaluate", "classification.elman", "other"], "line 2: label 'eggs'"),
     "no such expression": (["predict", "seq2seq.elman", "-", "--pattern", "[a-f]+"], "pattern"),

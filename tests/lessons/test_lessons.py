@@ -50,7 +50,7 @@ def test_another_seed_reaches_the_script_that_asks_for_one(scripts, tmp_path, ca
     assert capsys.readouterr().out.splitlines()[2] == "7"
     assert lessons.seed() == 0
     assert run(["lesson", "1", "--seed", "7"]) == 2
-    assert "01_one draws nothing from a seed" in capsys.readouterr().err
+    assert "01_one uses no seed" in capsys.readouterr().err
 
 
 def test_an_unknown_lesson_names_the_nearest(scripts, capsys):

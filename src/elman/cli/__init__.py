@@ -1,1 +1,1 @@
-"""The command line: one command per file, thin over the library."""
+"""The command line: one command per file, each a thin layer over the library."""

@@ -1,4 +1,4 @@
-"""Reading a command's options with tyro: the signature and docstring of a function are its options and help."""
+"""Parsing of a command's options with tyro: a function's signature and docstring define the options and help."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Result = TypeVar("Result")
 
 
 def call(function: Callable[..., Result], name: str, arguments: list[str]) -> Result:
-    """Calls `function` with `arguments` as read by tyro; help and usage errors exit. `--from`, which Python cannot have
-    for a name, stands for `--start-from`."""
+    """Calls `function` with `arguments`, parsed by tyro; help and usage errors exit. `--from` stands for
+    `--start-from`, since `from` cannot be a name in Python."""
     arguments = [re.sub("^--from(?=$|=)", "--start-from", argument) for argument in arguments]
     style = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.UseAppendAction)
 
@@ -34,8 +34,8 @@ def call(function: Callable[..., Result], name: str, arguments: list[str]) -> Re
 
 @contextmanager
 def _defaults_trusted() -> Generator[None]:
-    """tyro asks typeguard whether defaults are of their types. Settings have made sure of it, and importing typeguard
-    would take a third of the time of `--help`."""
+    """Replaces typeguard, which tyro uses to check the types of defaults. Settings have checked them already, and the
+    import of typeguard would take a third of the time of `--help`."""
     if "typeguard" in sys.modules:
         yield
         return
@@ -49,7 +49,7 @@ def _defaults_trusted() -> Generator[None]:
 
 
 def positionals(arguments: list[str]) -> list[str]:
-    """The arguments that are no options and no option's value, before it is known which options there are.
+    """The arguments that are neither options nor values of options, before the command's options are known.
 
     >>> positionals(["a.txt", "--lower", "b.txt", "--no-bidirectional", "--minutes", "5", "--seed=1", "-"])
     ['a.txt', 'b.txt', '-']
@@ -64,7 +64,7 @@ def positionals(arguments: list[str]) -> list[str]:
 
 
 def value_of(option: str, arguments: list[str]) -> str | None:
-    """The value of an option such as "--out", None where it is not given.
+    """The value of an option such as "--out"; None if the arguments lack it.
 
     >>> value_of("--out", ["--out", "a"]), value_of("--out", ["--out=b"]), value_of("--out", ["c"])
     ('a', 'b', None)
@@ -78,11 +78,11 @@ def value_of(option: str, arguments: list[str]) -> str | None:
 
 
 def _flags() -> set[str]:
-    """The options that take no value."""
+    """The names of the options that take no value."""
     tasks = [find_task(name) for name in TASKS]
     settings = [*tasks, *(task.options for task in tasks if task.options)]
     flags = {name for kind in settings for name, type_ in get_type_hints(kind).items() if _is_flag(type_)}
-    flags |= {f"no_{name}" for name in flags}  # how a flag that is set by default is taken away
+    flags |= {f"no_{name}" for name in flags}  # turns off a flag that is on by default
     return flags | {"force", "resume", "json", "lines", "help"}
 
 

@@ -24,11 +24,11 @@ def main(
     unknown: Unknown = "error",
     json: bool = False,
 ) -> int:
-    """Measure a model on data that it has not seen: a text, or inputs with their answers.
+    """Measure a model on held-out data: a text, or inputs with their answers.
 
     Args:
         model: A saved model.
-        files: Files or folders of the kind it was trained on; - is standard input.
+        files: Files or folders in the format of its training data; - is standard input.
         unknown: For a language model: skip leaves out characters that it does not know.
         json: Print JSON.
     """

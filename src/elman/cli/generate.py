@@ -28,22 +28,22 @@ def main(
     unknown: Unknown = "error",
     sampling: Sampling = Sampling(),
 ) -> int:
-    """Let a model write, from a first text on.
+    """Generate text that continues a prime.
 
     Args:
         model: A saved model.
-        prime: The text to go on from; it is printed first. When empty, as after a line end.
-        length: Tokens to write: characters, bytes or words.
-        stop: End before this text.
-        samples: Texts to write, side by side.
+        prime: The text to continue; it is printed first. An empty one counts as a line end.
+        length: Number of tokens to generate: characters, bytes or words.
+        stop: The text before which to end.
+        samples: Number of texts to generate, in one batch.
         unknown: skip leaves out characters of the prime that the model does not know.
-        sampling: How to choose.
+        sampling: How each token is chosen.
     """
     from elman.fitted import FittedLanguageModel, load
 
     fitted = load(model)
     if not isinstance(fitted, FittedLanguageModel):
-        raise ConfigError(f"{model}: does not write; answer inputs with elman predict {model} FILE")
+        raise ConfigError(f"{model}: no language model, so it generates no text; run elman predict {model} FILE")
     options = {"length": length, "stop": stop, "unknown": unknown, **sampling.to_builtins()}
     if samples == 1:
         pieces = fitted.stream(prime, **options)

@@ -17,7 +17,7 @@ def run(arguments: list[str]) -> int:
 
 
 def main(model: tyro.conf.Positional[Path | None] = None, /) -> int:
-    """Show what a saved model is, or, without one, this installation and its engines.
+    """Describe a saved model, or, without one, this installation and its engines.
 
     Args:
         model: A saved model.

@@ -20,10 +20,10 @@ def main(name: tyro.conf.Positional[str | None] = None, /, short: bool = False, 
 
     Args:
         name: A lesson, such as 01_three_characters, three_characters or 1.
-        short: Seconds instead of minutes, with figures that mean little.
-        seed: Of the start and the order of examples, in the lessons that have one.
+        short: Run for seconds instead of minutes, with figures that mean little.
+        seed: Seed of the initial weights and the order of examples, in the lessons that use one.
     """
-    from elman.lessons.catalogue import find_lesson, lessons  # here, since these import NumPy, which help needs not
+    from elman.lessons.catalogue import find_lesson, lessons  # here, since these import NumPy, which help does not need
     from elman.lessons.pace import run as run_script
     from elman.lessons.pictures import FOLDER
 
@@ -34,7 +34,7 @@ def main(name: tyro.conf.Positional[str | None] = None, /, short: bool = False, 
         print(f"\nRun one with elman lesson {found[0].name}; pictures go to lesson-pictures/.")
         return 0
     lesson = find_lesson(name)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # progress is seen in a file or a pipe as well
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file or a pipe shows progress as well
         sys.stdout.reconfigure(line_buffering=True)
     print(f"{lesson.title}: {lesson.path}\n")
     run_script(lesson.path, short=short, seed=seed)

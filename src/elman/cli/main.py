@@ -1,6 +1,6 @@
-"""`elman`: reads the command line, runs one command, turns errors into messages and exit codes.
+"""The command `elman`: it parses the command line, runs one command, and turns errors into messages and exit codes.
 
-0 done, 1 failed or interrupted, 2 something given cannot be used. Help imports no jax.
+The exit code is 0 for success, 1 for failure or interruption, 2 for unusable input. Help does not import jax.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from elman._errors import ElmanError, Interrupted, nearest
 
 COMMANDS = {
     "train": "Train a model on a text, labels, tags or pairs.",
-    "generate": "Let a model write.",
-    "predict": "Answer inputs: labels, tags, translations.",
+    "generate": "Generate text with a language model.",
+    "predict": "Predict labels, tags, translations or forecasts.",
     "evaluate": "Measure a model on data.",
-    "neighbours": "Show which words have vectors like a word's.",
+    "neighbours": "Show the words whose vectors are nearest to a word's.",
     "projector": "Write word vectors for TensorBoard's projector.",
-    "info": "Show a model, or this installation.",
+    "info": "Describe a model, or this installation.",
     "lesson": "Run a lesson on recurrent networks, or list them.",
     "verify": "Check that a saved model is whole and computes consistently.",
 }
@@ -45,17 +45,17 @@ def run(arguments: list[str]) -> int:
         print(f"elman: no command {name!r}{nearest(name, COMMANDS)}; see elman --help", file=sys.stderr)
         return 2
 
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show a character gets its code
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show a character shows its code
         sys.stdout.reconfigure(errors="backslashreplace")
     command = import_module(f"elman.cli.{name}")
     try:
-        if os.getcwd() not in sys.path:  # a user's own cells are found beside where the command is run
+        if os.getcwd() not in sys.path:  # users' own cells may be modules in the current folder
             sys.path.append(os.getcwd())
         return command.run(rest)
     except ElmanError as error:
         print(f"elman {name}: {error}", file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:  # the reader of our output has gone, as in `elman generate ... | head`
+    except BrokenPipeError:  # the reader of the output has ended, as in `elman generate ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1 if name == "train" else 0
     except OSError as error:

@@ -25,13 +25,13 @@ def main(
     /,
     count: int = 10,
 ) -> int:
-    """Show the words whose vectors are nearest to a word's, with the cosine. Of three words A B C: what is to C as B is
-    to A.
+    """Show the words whose vectors are nearest to a word's, with the cosine. For three words A B C: the words that are
+    to C as B is to A.
 
     Args:
         place: A file of word vectors (fastText .bin or .vec, word2vec, GloVe; .gz, .xz) or a saved model.
         words: One word, or three.
-        count: How many to show.
+        count: Number of words to show.
     """
     if len(words) not in (1, 3):
         raise ConfigError(f"expected one word, or three for an analogy; got {len(words)}")
@@ -45,7 +45,7 @@ def main(
 
 
 def open_place(place: Path) -> Vectors:
-    """The vectors of a file, or of a saved model."""
+    """Opens the vectors of a file, or of a saved model."""
     if not place.is_dir():
         from elman.data.vector_files import open_vectors
 

@@ -25,18 +25,18 @@ def run(arguments: list[str]) -> int:
 
 
 def _options(arguments: list[str]) -> Config:
-    """The options of the model that is named; none where there is no model to ask."""
+    """The prediction options of the model that the arguments name; none if there is no model."""
     names = positionals(arguments)
     place = Path(names[0], "model.json") if names else None
     try:
         kind = msgspec.json.decode(place.read_bytes())["task"]["type"] if place else None
     except (OSError, msgspec.MsgspecError, KeyError, TypeError):
-        kind = None  # `load` says what is wrong
+        kind = None  # `load` raises the error later
     if kind not in TASKS:
         return Config()
     options = find_task(kind).options
     if options is None:
-        raise ConfigError(f"{names[0]}: a language model answers no inputs; it writes: elman generate {names[0]}")
+        raise ConfigError(f"{names[0]}: a language model answers no inputs; run elman generate {names[0]}")
     return options()
 
 
@@ -47,12 +47,12 @@ def _command(default: Config) -> Callable[..., int]:
         /,
         prediction: Any = default,
     ) -> int:
-        """Answer inputs, one line of output for each; the options that follow --help depend on the model named.
+        """Predict an answer for each input, in one line of output. The options that --help shows depend on the model.
 
         Args:
             model: A saved model.
             files: Files of inputs; - or none is standard input.
-            prediction: How to answer.
+            prediction: Options of the model's task.
         """
         from elman.fitted import Predictor, load
 
@@ -75,7 +75,7 @@ def _command(default: Config) -> Callable[..., int]:
 
 
 def _forecast(fitted: Any, files: tuple[str, ...], options: ForecastPrediction) -> int:
-    """Answers and draws after the rows of the files, which are read once."""
+    """Prints and draws the forecasts after the rows of the files, which are read once."""
     fitted = fitted.following(*files)
     for line in fitted.answers(options=options):
         print(line, flush=True)
@@ -87,8 +87,8 @@ def _forecast(fitted: Any, files: tuple[str, ...], options: ForecastPrediction) 
 
 
 def _recorded(fitted: Any, files: tuple[str, ...], options: EcgPrediction) -> int:
-    """Answers and, where it is asked for, a picture for each record, which is read once. What could not be read goes to
-    standard error where a CSV goes to standard output."""
+    """Prints the beats of each record, which is read once, and draws them if the options ask for it. With a CSV on
+    standard output, faults of the record go to standard error."""
     from elman.data.ecg_faults import told
 
     readings = fitted.readings(*files, options=options)

@@ -22,13 +22,13 @@ def main(
     count: int = 10_000,
     force: bool = False,
 ) -> int:
-    """Write word vectors for the projector of TensorBoard, which shows them as points to turn and to search.
+    """Write word vectors for the projector of TensorBoard, which shows them as points to rotate and to search.
 
     Args:
         place: A file of word vectors (fastText .bin or .vec, word2vec, GloVe; .gz, .xz) or a saved model.
         out: The folder to write to.
-        count: How many words, the first.
-        force: Write over an earlier projection.
+        count: Number of words to write, from the first on.
+        force: Overwrite an earlier projection.
     """
     from elman.cli.neighbours import open_place
     from elman.inspection.projector import write_projector

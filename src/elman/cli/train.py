@@ -17,7 +17,7 @@ from elman.training.settings import BUDGETS, Training, suited
 
 
 class Options(NamedTuple):
-    """What the command line asks for."""
+    """The parsed command line of `elman train`."""
 
     files: tuple[str, ...]
     place: Path
@@ -30,10 +30,10 @@ class Options(NamedTuple):
 
 
 def run(arguments: list[str]) -> int:
-    """Trains and saves; returns the exit code."""
+    """Trains and saves a model; returns the exit code."""
     options = _options(arguments)
     if options.json and options.lines:
-        raise ConfigError("json and lines both say how to report; choose one")
+        raise ConfigError("--json and --lines exclude each other; choose one")
     if not options.resume:
         from elman.artefact import refuse_existing
 
@@ -83,7 +83,7 @@ def _kind(name: str | None, files: Sequence[str]) -> type[Task]:
 
 
 def _reader(task: Task, training: Training) -> Callable[..., Options]:
-    """The command with the options of `task`, whose values are the defaults."""
+    """The command with the options of `task` and `training`, whose values are the defaults."""
 
     def read(
         files: tyro.conf.Positional[tuple[str, ...]] = (),
@@ -102,12 +102,12 @@ def _reader(task: Task, training: Training) -> Callable[..., Options]:
         Args:
             files: Files or folders; - is standard input; none is the embedded default text.
             kind: language-modelling, classification, series-classification, forecasting, tagging, seq2seq or ecg; by
-                default told from the files. The options below are those of the task.
-            out: Where the model is saved; by default the first file's name with .elman, here.
-            force: Overwrite a model that is there.
-            resume: Go on with a training that was stopped, with its data and its options.
-            json: One JSON object per event on standard output.
-            lines: One plain line per evaluation instead of the progress bar.
+                default detected from the files. The options below are those of the task.
+            out: Path of the saved model; by default the first file's name with .elman, in this folder.
+            force: Overwrite an existing model.
+            resume: Continue a training that was stopped, with its data and its options.
+            json: Print one JSON object per event on standard output.
+            lines: Print one plain line per evaluation instead of the progress bar.
             task: Data and model.
             training: Budget, optimiser and schedule.
         """

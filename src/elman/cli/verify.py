@@ -16,7 +16,7 @@ def run(arguments: list[str]) -> int:
 
 
 def main(model: tyro.conf.Positional[Path], /) -> int:
-    """Check a saved model: every file's checksum, and that it computes the same however its input is cut or batched.
+    """Check a saved model: every file's checksum, and equal results however the input is cut or batched.
 
     Args:
         model: A saved model.

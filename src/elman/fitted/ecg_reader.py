@@ -130,7 +130,7 @@ class EcgReader(Predictor[EcgMetrics]):
         share = record.rate / self.codec.rate
         places = np.minimum(np.rint(np.arange(signals.shape[1]) * share).astype(int), max(len(record.signals) - 1, 0))
         broken = np.stack([empty.broken(name)[places] for name in own])
-        *single, together = self._found(signals, broken, share)
+        *single, together = self._find_beats(signals, broken, share)
         return replace(empty, leads=dict(zip(own, single, strict=True)), beats=together)
 
     def readings(self, *places: str, options: EcgPrediction) -> Iterator[Reading]:
@@ -245,7 +245,7 @@ class EcgReader(Predictor[EcgMetrics]):
         if broken is not None:
             raise broken
 
-    def _found(self, signals: np.ndarray, broken: np.ndarray, share: float) -> list[tuple[FoundBeat, ...]]:
+    def _find_beats(self, signals: np.ndarray, broken: np.ndarray, share: float) -> list[tuple[FoundBeat, ...]]:
         """The beats of each lead, and last those of all leads together, in samples at a rate `share` times as high."""
         beats, at = LeadBeats.start(len(signals)), 0
         found: list[list[FoundBeat]] = [[] for _ in range(len(signals) + 1)]

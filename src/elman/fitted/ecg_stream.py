@@ -88,14 +88,14 @@ class EcgStream:
             raise DataError(f"samples: expected {self.leads} numbers a line, one for each lead; got {samples.shape}")
         found = [self._resampler.step(one, lead) for one, lead in zip(state.resamplers, samples.T, strict=True)]
         state = state._replace(resamplers=tuple(one for one, _ in found))
-        return self._answered(self._heard(state, np.stack([new for _, new in found])), ended=False)
+        return self._run_network(self._append(state, np.stack([new for _, new in found])), ended=False)
 
     def finish(self, state: StreamState) -> list[FoundBeat]:
         """The last beats, which were not certain as long as more samples could come."""
-        state = self._heard(state, np.stack([self._resampler.finish(one) for one in state.resamplers]))
+        state = self._append(state, np.stack([self._resampler.finish(one) for one in state.resamplers]))
         zeros = -state.waiting.shape[1] % STRIDE + self.model.delay
         state = state._replace(waiting=np.pad(state.waiting, [(0, 0), (0, zeros), (0, 0)]))
-        return self._answered(state, ended=True)[1]
+        return self._run_network(state, ended=True)[1]
 
     def changes(self, before: StreamState, after: StreamState) -> list[str]:
         """A line for each lead that can no longer be read after a step, or that can be read again."""
@@ -110,7 +110,7 @@ class EcgStream:
     def _resampler(self) -> Resampler:
         return Resampler(self.rate, self.codec.rate)
 
-    def _heard(self, state: StreamState, signals: np.ndarray) -> StreamState:
+    def _append(self, state: StreamState, signals: np.ndarray) -> StreamState:
         """Adds samples at the network's rate; a lead cannot be read where it is missing or has long been flat."""
         features, more = self.codec.features(state.features, signals)
         length = state.recent.shape[1]
@@ -125,7 +125,7 @@ class EcgStream:
             heard=state.heard + signals.shape[1],
         )
 
-    def _answered(self, state: StreamState, *, ended: bool) -> tuple[StreamState, list[FoundBeat]]:
+    def _run_network(self, state: StreamState, *, ended: bool) -> tuple[StreamState, list[FoundBeat]]:
         """Runs the network on all steps that are complete; returns the new state and the beats certain by now."""
         carry, waiting, labels = state.carry, state.waiting, list[np.ndarray]()
         for size in SIZES:
@@ -136,9 +136,11 @@ class EcgStream:
         state = state._replace(carry=carry, waiting=waiting)
         if not labels and not ended:
             return state, []
-        return self._found(state, np.concatenate(labels, axis=1), ended=ended)
+        return self._find_beats(state, np.concatenate(labels, axis=1), ended=ended)
 
-    def _found(self, state: StreamState, labels: np.ndarray, *, ended: bool) -> tuple[StreamState, list[FoundBeat]]:
+    def _find_beats(
+        self, state: StreamState, labels: np.ndarray, *, ended: bool
+    ) -> tuple[StreamState, list[FoundBeat]]:
         silent = min(state.silent, labels.shape[1])
         labels = labels[:, silent:][:, : state.unanswered.shape[1]]
         signals, rest = np.split(state.unanswered, [labels.shape[1]], axis=1)

@@ -109,7 +109,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             DataError: rows that do not follow the remembered ones, or a malformed table.
         """
         reading, memory = self._reading, dict(self.memory)
-        for new in self._given(rows).histories:
+        for new in self._to_histories(rows).histories:
             before = memory.get(new.name)
             memory[new.name] = reading.read(new) if before is None else reading.update(before, new)
         return replace(self, memory=memory)
@@ -137,7 +137,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         """
         reading, tables = self._reading, []
         begin, step, levels = first or reading.window, step or self.horizon, levels_of(level)
-        for one in self._given(history).histories:
+        for one in self._to_histories(history).histories:
             if len(one.values) < begin + self.horizon:
                 raise DataError(
                     f"{one.place}: {one.name!r} has {len(one.values):,} rows; expected {begin + self.horizon:,} or "
@@ -220,7 +220,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         """
         if not places:
             return self
-        found, memory = self._given(*places), {}
+        found, memory = self._to_histories(*places), {}
         for one in found.histories:
             before = self.memory.get(one.name)
             follows = before is not None and one.stamps.dtype == before.history.stamps.dtype
@@ -253,9 +253,9 @@ class FittedForecaster(Predictor[ForecastMetrics]):
 
     def _read(self, history: Given) -> dict[str, Remembered]:
         reading = self._reading
-        return by_name(reading.read(one) for one in self._given(history).histories)
+        return by_name(reading.read(one) for one in self._to_histories(history).histories)
 
-    def _given(self, *given: Given) -> Histories:
+    def _to_histories(self, *given: Given) -> Histories:
         """Reads series in any of their forms, and checks that they fit this model."""
         places = [each for each in given if isinstance(each, str | Path)]
         if places:

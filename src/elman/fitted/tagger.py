@@ -144,8 +144,8 @@ class Tagger(Predictor[TaggingMetrics]):
             ranked = iter(self._ranked([s.values("form") for s in sentences if s.words], options.n_best))
             for sentence in sentences:
                 ways = next(ranked) if sentence.words else []
-                for written in self._written(sentence, ways, options):
-                    yield from written.removesuffix("\n").split("\n")
+                for text in self._format(sentence, ways, options):
+                    yield from text.removesuffix("\n").split("\n")
 
     def differences(self) -> dict[str, float]:
         """The largest difference when random sentences are tagged alone and in a batch with longer ones."""
@@ -159,7 +159,7 @@ class Tagger(Predictor[TaggingMetrics]):
         ]
         return {"alone or beside others": max(differences)}
 
-    def _written(
+    def _format(
         self, sentence: conllu.Sentence, ways: Sequence[TaggedSentence], options: TagPrediction
     ) -> Iterator[str]:
         if not ways:  # comments alone

@@ -1,4 +1,4 @@
-"""The lessons: scripts that build the networks of four teaching texts, and what the scripts share."""
+"""The lessons: scripts that build the networks of four teaching texts, and the helpers that the scripts share."""
 
 from elman.lessons.catalogue import Lesson, find_lesson, lessons
 from elman.lessons.marks import marked

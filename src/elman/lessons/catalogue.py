@@ -1,6 +1,6 @@
-"""Which lessons there are, and where.
+"""The list of lessons, with their paths.
 
-The scripts lie at the root of a checkout, in `lessons/`, where a reader looks for them. A wheel carries them inside the
+A checkout has the scripts at its root, in `lessons/`, where a reader looks for them. A wheel has them inside the
 package, in `elman/lessons/scripts`.
 """
 
@@ -16,7 +16,8 @@ _CHECKOUT = Path(__file__).parents[3] / "lessons"
 
 
 class Lesson(NamedTuple):
-    """A script: `name` is its file's without the end, such as "01_three_characters"; `title` its first heading."""
+    """A lesson's script: `name` is its file name without the extension, such as "01_three_characters"; `title` its
+    first heading."""
 
     name: str
     title: str
@@ -27,7 +28,7 @@ def lessons() -> list[Lesson]:
     """All lessons, in reading order.
 
     Raises:
-        ConfigError: this installation has none.
+        ConfigError: an installation without lessons.
 
     >>> first = lessons()[0]
     >>> first.name, first.title
@@ -41,10 +42,10 @@ def lessons() -> list[Lesson]:
 
 
 def find_lesson(name: str) -> Lesson:
-    """A lesson by its name, with or without its number, or by its number.
+    """Finds a lesson by its number, or by its name with or without the number.
 
     Raises:
-        ConfigError: no such lesson; names the nearest.
+        ConfigError: an unknown lesson; the message names the nearest.
 
     >>> find_lesson("three_characters") == find_lesson("1") == find_lesson("01_three_characters")
     True

@@ -1,4 +1,4 @@
-"""Right and wrong, marked: in colour where colours are shown, and by a sign everywhere."""
+"""Marks for right and wrong: by a sign everywhere, and in colour where the output shows colours."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _PLAIN = "\033[0m"
 
 
 def marked(text: str, right: bool) -> str:
-    """`text` behind ☑ where it is right, ☒ where it is wrong (v and x where the output cannot have these signs); in a
-    terminal and in a notebook green or red as well, unless NO_COLOR is set.
+    """Puts ☑ before `text` if it is right, ☒ if it is wrong (v and x if the output cannot encode these signs). In a
+    terminal and in a notebook it is green or red as well, unless NO_COLOR is set.
 
     >>> print(marked("1+1=2", True), marked("1+1=3", False))
     ☑ 1+1=2 ☒ 1+1=3

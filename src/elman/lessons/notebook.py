@@ -1,4 +1,4 @@
-"""Whether a lesson runs as a notebook."""
+"""Detection of a notebook."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import ModuleType
 
 
 def notebook() -> ModuleType | None:
-    """IPython, where it runs this script; None where there is no notebook.
+    """The module IPython if a notebook runs this script; None otherwise.
 
     >>> notebook() is None
     True

@@ -1,4 +1,4 @@
-"""How a lesson is run: in full for its figures, which takes minutes, or in short by the tests; and from which seed."""
+"""Running of lessons: in full for the figures, which takes minutes, or in short for the tests; and from a seed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from elman._errors import ConfigError
 Value = TypeVar("Value")
 
 PACE = "ELMAN_LESSON"
-"""The environment variable that says "short"; anything else is full."""
+"""The environment variable whose value "short" runs lessons in short; with any other value they run in full."""
 
 SEED = "ELMAN_LESSON_SEED"
-"""The environment variable with another seed than 0."""
+"""The environment variable for the seed; 0 without it."""
 
 
 @overload
@@ -25,7 +25,7 @@ def pace(*, full: dict[str, Any], short: dict[str, Any]) -> dict[str, Any]: ...
 @overload
 def pace(*, full: Value, short: Value) -> Value: ...
 def pace(*, full: Any, short: Any) -> Any:
-    """What a script takes when it runs in full, or in short.
+    """Chooses the value `full` if the script runs in full, or `short` if it runs in short.
 
     >>> epochs = pace(full=12, short=1)
     """
@@ -33,7 +33,7 @@ def pace(*, full: Any, short: Any) -> Any:
 
 
 def seed() -> int:
-    """The number that a script draws its start and its order of examples from: 0, or what `elman lesson --seed` says.
+    """The seed of a script's initial weights and order of examples: 0, or the value of `elman lesson --seed`.
 
     >>> seed()
     0
@@ -42,23 +42,23 @@ def seed() -> int:
 
 
 def run(path: Path, *, short: bool = False, seed: int = 0) -> dict[str, Any]:
-    """Runs a script from top to bottom, and returns the names that it leaves.
+    """Runs a script from top to bottom, and returns its global names with their values.
 
     Raises:
-        ConfigError: another seed than 0 for a script that does not ask for one.
+        ConfigError: a seed other than 0 for a script that does not use one.
     """
     if seed and "seed()" not in path.read_text("utf-8"):
-        raise ConfigError(f"{path.stem} draws nothing from a seed; leave the seed out")
-    said = {PACE: "short"} if short else {}
-    with _environment(said | {SEED: str(seed)}):
+        raise ConfigError(f"{path.stem} uses no seed; leave the seed out")
+    variables = {PACE: "short"} if short else {}
+    with _environment(variables | {SEED: str(seed)}):
         return runpy.run_path(str(path), run_name="__main__")
 
 
 @contextmanager
-def _environment(said: dict[str, str]) -> Generator[None]:
-    """The environment with what is said, and as it was afterwards."""
-    before = {name: os.environ.get(name) for name in said}
-    os.environ.update(said)
+def _environment(variables: dict[str, str]) -> Generator[None]:
+    """Sets environment variables, and restores their former values afterwards."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Pictures of the lessons: written as files, and shown where the script is a notebook."""
+"""Pictures of the lessons: written to files, and shown if the script runs as a notebook."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from elman._errors import ConfigError
 from elman.lessons.notebook import notebook
 
 FOLDER = Path("lesson-pictures")
-"""Where pictures go, from the folder in which a lesson is run."""
+"""The folder of the pictures, relative to the folder in which a lesson runs."""
 
 
 def figure(rows: int = 1, columns: int = 1, *, width: float = 6.0, height: float = 3.6) -> tuple[Any, Any]:
-    """A matplotlib figure and its axes, of `width` and `height` inches for each of the axes.
+    """A matplotlib figure and its axes; each of the axes has `width` and `height` in inches.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -28,7 +28,7 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = 6.0, height: float
 
 
 def show(figure: Any, name: str) -> None:
-    """Writes a figure to `lesson-pictures/NAME.png`, and shows it where there is a notebook."""
+    """Writes a figure to `lesson-pictures/NAME.png`, and shows it in a notebook."""
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.png"
     figure.savefig(path, dpi=120)
@@ -40,7 +40,7 @@ def show(figure: Any, name: str) -> None:
 def draw_losses(
     curves: Mapping[str, Sequence[float]], name: str, *, printed: tuple[float, float] | None = None, unit: str = "epoch"
 ) -> None:
-    """Draws losses by epoch, one line a name, beside the first and the last that a teaching text prints."""
+    """Draws losses by epoch, one line per name, beside the first and last loss that a teaching text prints."""
     made, axes = figure()
     for label, losses in curves.items():
         axes.plot(range(1, len(losses) + 1), losses, marker=".", label=label)
@@ -54,9 +54,8 @@ def draw_losses(
 
 
 def draw_steps(inputs: Sequence[str], outputs: Sequence[str], name: str, *, start: str = "") -> None:
-    """Draws a recurrent network written out, step by step: each input goes into a hidden state (green), each state into
-    the next (orange) and, where `outputs` has more than "", into an output (blue). `start` is an input before the
-    first."""
+    """Draws an unrolled recurrent network: arrows lead from each input to a hidden state (green), from each state to
+    the next (orange) and, where `outputs` is not "", to an output (blue). `start` is an input before the first."""
     columns = [start, *inputs] if start else list(inputs)
     made, axes = figure(width=1.0 + 1.0 * len(columns), height=3.2)
 

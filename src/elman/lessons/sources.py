@@ -1,4 +1,4 @@
-"""The data of the lessons: real files where they are, else what every installation has."""
+"""The data of the lessons: real files if they exist, otherwise the text that every installation has."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import NamedTuple
 from elman.data.text import TextSource
 
 _BESIDE = Path(__file__).parents[4] / "shared" / "data"
-"""The folder of data that may lie beside a checkout."""
+"""The data folder that may be beside a checkout."""
 
 
 def data_file(name: str) -> Path | None:
-    """A file such as "text/nietzsche.txt" of the data folder, which is the one that `ELMAN_DATA` names, or
-    `shared/data` beside the checkout; None where there is none."""
+    """The path of a file such as "text/nietzsche.txt" in the data folder, which is the one that `ELMAN_DATA` names, or
+    `shared/data` beside the checkout; None if the file does not exist."""
     for folder in (os.environ.get("ELMAN_DATA"), _BESIDE):
         if folder and (found := Path(folder) / name).exists():
             return found
@@ -22,7 +22,7 @@ def data_file(name: str) -> Path | None:
 
 
 class LessonText(NamedTuple):
-    """A text, and a line on where it is from; `is_source` where it is the one that the printed figures are for."""
+    """A text with a line on its source; `is_source` is true for the text that the printed figures are for."""
 
     characters: str
     note: str
@@ -30,7 +30,7 @@ class LessonText(NamedTuple):
 
 
 def lesson_text() -> LessonText:
-    """Nietzsche's works, as the first lessons have them, or the help texts of Python."""
+    """The text of the first lessons: Nietzsche's works, or the help texts of Python if the file does not exist."""
     path = data_file("text/nietzsche.txt")
     source = TextSource.embedded() if path is None else TextSource.open(path)
     characters = "".join(source.characters())

@@ -73,7 +73,7 @@ def diagnose(task: Task, model: Any, carry: Any, batch: Any, is_first: bool, key
         cause = f"the gradient of {cause}" if cause else "the update of the weights"
     return NonFiniteError(
         f"step {step}: {cause} is infinite or not a number; the state before this step was kept. "
-        "Go on with --resume and a lower --learning-rate, or a smaller --clip"
+        "Resume (resume=True, --resume) with a lower learning rate, or a smaller clip"
     )
 
 
