@@ -1,4 +1,4 @@
-"""Parts that models are made of."""
+"""The layers that models are built from."""
 
 from elman.layers.attention import AdditiveAttention, Attended, DotAttention
 from elman.layers.batch_norm import BatchNorm, BatchStatistics

@@ -22,7 +22,7 @@ from elman.ops.initializers import glorot
 
 
 class Attended(NamedTuple):
-    """What attention found for each query, and where: weights that sum to 1 over the real states."""
+    """The result of attention for each query: the context, and weights that sum to 1 over the real states."""
 
     context: Float[Array, "batch time feature"]
     weights: Float[Array, "batch time source"]
@@ -31,12 +31,12 @@ class Attended(NamedTuple):
 class AdditiveAttention(eqx.Module):
     """Additive attention, for queries and states of any width.
 
-    `keys` is the part of the scores that needs the states alone; it is worked out once, however many queries come.
+    `keys` is the part of the scores that depends only on the states; it is computed once for all queries.
 
     >>> attention = AdditiveAttention(3, 4, 5, key=jax.random.key(0))
     >>> states = jnp.ones((2, 6, 4))
-    >>> found = attention(jnp.ones((2, 1, 3)), attention.keys(states), states, lengths=jnp.array([6, 2]))
-    >>> found.context.shape, found.weights[1, 0].tolist()
+    >>> attended = attention(jnp.ones((2, 1, 3)), attention.keys(states), states, lengths=jnp.array([6, 2]))
+    >>> attended.context.shape, attended.weights[1, 0].tolist()
     ((2, 1, 4), [0.5, 0.5, 0.0, 0.0, 0.0, 0.0])
     """
 
@@ -46,7 +46,7 @@ class AdditiveAttention(eqx.Module):
     score: Float[Array, " attention"]
 
     def __init__(self, query_size: int, state_size: int, size: int, *, key: PRNGKeyArray):
-        """`size`: width of the layer that compares a query with a state."""
+        """Builds the layer; `size` is the width of the hidden layer that compares a query with a state."""
         query_key, state_key, score_key = jax.random.split(key, 3)
         self.query_kernel = glorot(query_key, query_size, size)
         self.state_kernel = glorot(state_key, state_size, size)
@@ -54,7 +54,7 @@ class AdditiveAttention(eqx.Module):
         self.score = glorot(score_key, size, 1)[:, 0]
 
     def keys(self, states: Float[Array, "batch source state"]) -> Float[Array, "batch source attention"]:
-        """s U + b."""
+        """The keys s U + b."""
         return states @ self.state_kernel + self.bias
 
     def __call__(
@@ -71,16 +71,16 @@ class AdditiveAttention(eqx.Module):
 
 
 class DotAttention(eqx.Module):
-    """Dot attention, which has no weights: queries and states have the same width.
+    """Dot attention, which has no trainable weights: queries and states have the same width.
 
     >>> attention, states = DotAttention(), jnp.array([[[9.0, 0.0], [0.0, 9.0]]])
-    >>> found = attention(jnp.array([[[2.0, 0.0]]]), attention.keys(states), states)
-    >>> found.weights.round(3).tolist()
+    >>> attended = attention(jnp.array([[[2.0, 0.0]]]), attention.keys(states), states)
+    >>> attended.weights.round(3).tolist()
     [[[1.0, 0.0]]]
     """
 
     def keys(self, states: Float[Array, "batch source feature"]) -> Float[Array, "batch source feature"]:
-        """The states themselves."""
+        """The keys, which are the states themselves."""
         return states
 
     def __call__(
@@ -101,7 +101,7 @@ def attend(
     *,
     lengths: Int[Array, " batch"] | None = None,
 ) -> Attended:
-    """The states' means by softmax of `scores`."""
+    """The means of the states, weighted by the softmax of `scores`."""
     if lengths is None:
         weights = jax.nn.softmax(scores, axis=-1)
     else:

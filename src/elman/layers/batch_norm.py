@@ -1,10 +1,10 @@
-"""Normalisation over a batch (Ioffe and Szegedy, 2015).
+"""Batch normalisation (Ioffe and Szegedy, 2015).
 
     y = (x - mean) / sqrt(variance + 0.001) * scale + shift        for each feature
 
-In training, mean and variance are those of the batch, over all its sequences and steps; beside it goes a running mean
-of them, which serves afterwards. The running values are measured, not learnt: a state, handed from batch to batch.
-A layer of n features has so 2 n weights and 2 n measured numbers; Keras counts all 4 n.
+In training, mean and variance are those of the batch, over all its sequences and steps. Their running means are kept
+for inference. The running values are measured, not learned: a state, passed from batch to batch. So a layer of n
+features has 2 n weights and 2 n measured numbers; Keras counts all 4 n.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jax.lax import rsqrt
 from jaxtyping import Array, Bool, Float
 
 TINY = 1e-3
-"""Keeps a constant feature finite; with the 0.99 below, Keras' own numbers."""
+"""The summand that keeps a constant feature finite; this and the momentum of 0.99 are Keras' defaults."""
 
 
 class BatchStatistics(NamedTuple):
@@ -28,7 +28,7 @@ class BatchStatistics(NamedTuple):
 
 
 class BatchNorm(eqx.Module):
-    """Zero mean and unit variance of each feature over a batch, then a learned scale and shift.
+    """Normalises each feature to zero mean and unit variance over a batch, then applies a learned scale and shift.
 
     >>> norm = BatchNorm(1)
     >>> xs = jnp.array([[[1.0], [3.0]], [[5.0], [7.0]]])
@@ -42,17 +42,17 @@ class BatchNorm(eqx.Module):
     momentum: float = eqx.field(static=True)
 
     def __init__(self, size: int, *, momentum: float = 0.99):
-        """`momentum` is the share of the running values that a batch leaves as it was."""
+        """Builds the layer; `momentum` is the share of the running values that is kept at each batch."""
         self.scale, self.shift, self.momentum = jnp.ones(size), jnp.zeros(size), momentum
 
     def init_carry(self) -> BatchStatistics:
-        """Mean 0 and variance 1, until something was seen."""
+        """The running values before the first batch: mean 0 and variance 1."""
         return BatchStatistics(jnp.zeros_like(self.shift), jnp.ones_like(self.scale))
 
     def __call__(
         self, xs: Float[Array, "*batch feature"], statistics: BatchStatistics
     ) -> Float[Array, "*batch feature"]:
-        """Normalises by `statistics`, as a network in use does."""
+        """Normalises by `statistics`, as in inference."""
         return (xs - statistics.mean) * rsqrt(statistics.variance + TINY) * self.scale + self.shift
 
     def over_batch(
@@ -62,8 +62,8 @@ class BatchNorm(eqx.Module):
         *,
         mask: Bool[Array, "batch time"] | None = None,
     ) -> tuple[BatchStatistics, Float[Array, "batch time feature"]]:
-        """Normalises by the batch's own mean and variance, as training does; also the running values after it. Where
-        `mask` is False nothing is counted."""
+        """Normalises by the batch's own mean and variance, as in training; returns the new running values and the
+        outputs. Steps where `mask` is False are ignored."""
         weights = jnp.ones(xs.shape[:2]) if mask is None else mask.astype(xs.dtype)
         count = jnp.maximum(weights.sum(), 1)
         mean = jnp.einsum("bt,btf->f", weights, xs) / count

@@ -1,4 +1,5 @@
-"""Two cells that read a sequence from both ends (Schuster and Paliwal, 1997; Graves and Schmidhuber, 2005)."""
+"""A bidirectional layer: two cells that read a sequence from both ends (Schuster and Paliwal, 1997; Graves and
+Schmidhuber, 2005)."""
 
 from __future__ import annotations
 
@@ -17,14 +18,14 @@ from elman.recurrence.unroll import Engine
 
 
 class BidirectionalCarry(NamedTuple):
-    """The state after the last step, of the forward cell, and after the first, of the backward cell."""
+    """The forward cell's state after the last step, and the backward cell's after the first."""
 
     forward: Carry
     backward: Carry
 
 
 class Bidirectional(eqx.Module):
-    """At every step, what one cell made of all steps up to it beside what another made of all steps from the end on.
+    """A cell that reads each sequence from its start and one that reads it from its end, with concatenated outputs.
 
     With lengths, the backward cell begins at the last real step of each sequence, whichever side its padding is on.
 
@@ -41,7 +42,7 @@ class Bidirectional(eqx.Module):
     backward: Cell
 
     def __init__(self, forward: Cell, backward: Cell):
-        """The outputs are `forward`'s features, then `backward`'s.
+        """Builds the layer; its outputs are `forward`'s features, then `backward`'s.
 
         Raises:
             ConfigError: cells of different input sizes.
@@ -54,16 +55,16 @@ class Bidirectional(eqx.Module):
 
     @property
     def input_size(self) -> int:
-        """Features of a step."""
+        """The number of features of an input step."""
         return self.forward.input_size
 
     @property
     def hidden_size(self) -> int:
-        """Features of an output: both cells' together."""
+        """The number of features of an output: both cells' together."""
         return self.forward.hidden_size + self.backward.hidden_size
 
     def init_carry(self, batch: int) -> BidirectionalCarry:
-        """The states before the first step, and after the last."""
+        """The start states of both cells for `batch` sequences."""
         return BidirectionalCarry(start_carry(self.forward, batch), start_carry(self.backward, batch))
 
     def __call__(
@@ -77,8 +78,8 @@ class Bidirectional(eqx.Module):
         engine: Engine = "auto",
         key: PRNGKeyArray | None = None,
     ) -> tuple[BidirectionalCarry, Float[Array, "batch time hidden"]]:
-        """The last carries, and both outputs at every step, zero at padding. The arguments are those of `unroll`; a
-        reset before a step is, read backwards, one after it. `key=None` means without noise.
+        """Runs both cells; returns the last carries, and both outputs at every step, zero at padding. The arguments are
+        those of `unroll`; a reset before a step comes after it for the backward cell. `key=None` means no noise.
         """
         first, last = (None, None) if carry is None else carry
         forward_key, backward_key = (None, None) if key is None else jr.split(key)

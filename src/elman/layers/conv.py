@@ -1,5 +1,5 @@
-"""Convolutional front ends, which turn what a recurrent layer reads into features of its neighbourhood: along time, and
-over the frames of a video (LeCun et al., 1998; Kim, 2014, along a text).
+"""Convolutional front ends, which extract features of a neighbourhood for a recurrent layer: along time, and over the
+frames of a video (LeCun et al., 1998; Kim, 2014, along a text).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from elman.recurrence.steps import Steps
 
 
 class TimeConvolution(eqx.Module):
-    """relu(x W + b) of `width` neighbouring steps at every step, or at every `stride`-th, then the maximum of every
-    `pool` of these. Beyond both ends, and in padding, there are zeros, so that a sequence gives the same however far it
-    is padded. Padding is on the right.
+    """A convolution along time: relu(x W + b) of `width` neighbouring steps at every `stride`-th step, then the maximum
+    of every `pool` of these. Beyond both ends, and in padding, there are zeros, so that the outputs of a sequence do
+    not depend on the amount of padding. Padding is on the right.
 
     >>> layer = TimeConvolution(3, 8, width=5, pool=2, key=jr.key(0))
     >>> ys, lengths = layer(jnp.ones((2, 7, 3)), lengths=jnp.array([7, 4]))
@@ -36,8 +36,10 @@ class TimeConvolution(eqx.Module):
     def __init__(
         self, input_size: int, channels: int, *, width: int, stride: int = 1, pool: int = 1, key: PRNGKeyArray
     ):
-        """Raises:
-        ConfigError: a size below 1.
+        """Builds the layer with He's initial kernel.
+
+        Raises:
+            ConfigError: a size below 1.
         """
         _check_sizes(channels=channels, width=width, stride=stride, pool=pool)
         self.kernel = _relu_start(key, (width, input_size, channels))
@@ -46,13 +48,13 @@ class TimeConvolution(eqx.Module):
 
     @property
     def hidden_size(self) -> int:
-        """Features of an output."""
+        """The number of features of an output."""
         return len(self.bias)
 
     def __call__(
         self, xs: Float[Array, "batch time feature"], *, lengths: Int[Array, " batch"] | None = None
     ) -> tuple[Float[Array, "batch fewer channels"], Int[Array, " batch"] | None]:
-        """The features and their number, time / stride / pool, each rounded up; no lengths where none were given.
+        """The features and the new lengths, time / stride / pool, each rounded up; None without lengths.
 
         Raises:
             ShapeError: inputs of another number of features.
@@ -68,15 +70,16 @@ class TimeConvolution(eqx.Module):
             [(before, width - 1 - before)],
             dimension_numbers=("NTC", "TIO", "NTC"),
         )
-        # Relu's outputs are at least zero, so that zeros at padding leave a maximum alone.
+        # Relu's outputs are at least zero, so that zeros at padding do not change a maximum.
         lengths = _fewer(lengths, self.stride)
         ys = _masked(jax.nn.relu(ys + self.bias), lengths)
         return _maxima(ys, axis=1, size=self.pool), _fewer(lengths, self.pool)
 
 
 class FrameConvolution(eqx.Module):
-    """Each frame of a video as a vector: for each of `channels`, relu of a `width` x `width` convolution and the
-    maximum of every `pool` x `pool` places; what is left is laid out in one row. Frames beyond a length give zeros.
+    """A convolution of each frame of a video into a vector: for each of `channels`, relu of a `width` x `width`
+    convolution and the maximum of every `pool` x `pool` places; the result is flattened. Frames beyond a length are
+    zeros.
 
     >>> layer = FrameConvolution((10, 12, 3), channels=(4, 8), key=jr.key(0))
     >>> ys = layer(jnp.ones((2, 5, 10, 12, 3)), lengths=jnp.array([5, 2]))
@@ -98,7 +101,7 @@ class FrameConvolution(eqx.Module):
         pool: int = 2,
         key: PRNGKeyArray,
     ):
-        """`frame`: height, width and channels of a frame.
+        """Builds the layers; `frame` is the height, width and channels of a frame.
 
         Raises:
             ConfigError: a size below 1, or no channels.
@@ -115,7 +118,7 @@ class FrameConvolution(eqx.Module):
 
     @property
     def hidden_size(self) -> int:
-        """Features of a frame."""
+        """The number of output features of a frame."""
         height, width, _ = self.frame
         for _ in self.kernels:
             height, width = -(-height // self.pool), -(-width // self.pool)
@@ -154,7 +157,7 @@ def _check_sizes(**sizes: int) -> None:
 
 
 def _relu_start(key: PRNGKeyArray, shape: tuple[int, ...]) -> Array:
-    """Normal with variance 2 / inputs, which keeps the size of what relu lets through (He et al., 2015)."""
+    """A kernel, normal with variance 2 / inputs, which keeps the scale of relu's outputs (He et al., 2015)."""
     inputs = jnp.prod(jnp.array(shape[:-1]))
     return normal(key, shape, jnp.sqrt(2 / inputs))
 
@@ -169,7 +172,7 @@ def _fewer(lengths: Array | None, by: int) -> Array | None:
 
 
 def _maxima(xs: Array, *, axis: int, size: int) -> Array:
-    """The maximum of every `size` values along `axis`, which are at least zero; fewer at the end count as they are."""
+    """The maximum of every `size` values along `axis`, or of fewer at the end; values must be at least zero."""
     if size == 1:
         return xs
     missing = -xs.shape[axis] % size

@@ -1,4 +1,4 @@
-"""What a tagger knows of tags that follow each other."""
+"""The transition scores of a tagger: which tags follow each other, learned or fixed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Allowed = tuple[tuple[bool, ...], ...]
 
 
 class TagChain(eqx.Module):
-    """Scores of a tag after another, as the first and as the last one, for `elman.ops.crf`; zero at first. Without
-    learning they stay so: every step is then a softmax of its own, but for what is not allowed.
+    """Transition, start and end scores of tags for `elman.ops.crf`, which start at zero. If they are not learned they
+    stay zero: every step is then a softmax of its own, except for transitions that are not allowed.
 
     >>> allowed = np.array([[1, 0, 1], [1, 1, 1], [1, 0, 1]]) > 0  # tag 1 neither comes after 0 nor first
     >>> chain = TagChain(2, learned=True, allowed=allowed)()
@@ -28,17 +28,18 @@ class TagChain(eqx.Module):
     allowed: Allowed | None = eqx.field(static=True)
 
     def __init__(self, tags: int, *, learned: bool, allowed: Bool[np.ndarray, "before after"] | None = None):
-        """`allowed`: which tag may follow which; its last row stands for the start, its last column for the end."""
+        """Builds the chain. `allowed` tells which tag may follow which; its last row is the start, its last column the
+        end."""
         self.scores = _zeros(tags) if learned else None
         self.tags, self.allowed = tags, None if allowed is None else tuple(map(tuple, allowed.tolist()))
 
     @property
     def is_free(self) -> bool:
-        """Whether it says nothing, so that every step is by itself."""
+        """True if the chain has no scores and no constraints, so that every step is independent."""
         return self.scores is None and self.allowed is None
 
     def __call__(self) -> Chain:
-        """The scores, with what is not allowed forbidden."""
+        """The scores, with those of transitions that are not allowed set to `FORBIDDEN`."""
         chain = _zeros(self.tags) if self.scores is None else self.scores
         if self.allowed is None:
             return chain
@@ -53,9 +54,9 @@ class TagChain(eqx.Module):
         tags: Int[Array, "batch time"],
         weights: Float[Array, "batch time"],
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Sum of -log p(right tags) in nats, and the number of words that it is over: of each word by itself, or where
-        the chain is learned of all words of a sentence together. A weight of 0 at a real word means that its tag is
-        none of those here; then the word does not count, and in a chain neither does its sentence.
+        """The sum of -log p(right tags) in nats, and its number of words: for each word by itself, or, if the chain
+        is learned, for all words of a sentence together. A weight of 0 at a real word means that its tag is unknown to
+        the model; then the word does not count, and in a learned chain neither does its sentence.
         """
         if self.scores is None:
             return cross_entropy(scores, tags, weights)

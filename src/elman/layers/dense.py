@@ -10,7 +10,7 @@ from elman.ops.initializers import glorot
 
 
 class Dense(eqx.Module):
-    """x W + b on the last axis; Glorot start, zero bias.
+    """A dense layer, x W + b on the last axis; the kernel starts as Glorot's, the bias at zero.
 
     >>> import jax
     >>> Dense(3, 2, key=jax.random.key(0))(jnp.zeros((5, 4, 3))).shape

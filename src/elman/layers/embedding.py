@@ -1,4 +1,4 @@
-"""A learned vector for each token."""
+"""An embedding: a learned vector for each token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from elman.ops.initializers import embedding
 
 
 class Embedding(eqx.Module):
-    """Row `id` of a table: the same as a one-hot vector times the table, without the product.
+    """A table with a row for each token: equals a one-hot vector times the table, without the product.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Embedding(10, 4, key=jax.random.key(0))
@@ -24,5 +24,5 @@ class Embedding(eqx.Module):
         self.table = embedding(key, vocab, size)
 
     def __call__(self, ids: Int[Array, "batch time"]) -> Float[Array, "batch time feature"]:
-        """The vectors of `ids`, which must lie in [0, vocab)."""
+        """Looks up the vectors of `ids`, which must lie in [0, vocab)."""
         return self.table[ids]

@@ -1,5 +1,5 @@
-"""Sequences of sequences: each level reads what the level below made of its pieces, as characters make words and words
-sentences (Sordoni et al., 2015; Ling et al., 2015, for characters).
+"""Recurrent layers for sequences of sequences: each level reads one vector for each piece of the level below, as words
+consist of characters and sentences of words (Sordoni et al., 2015; Ling et al., 2015, for characters).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Lengths = Int[Array, "..."] | None
 
 
 class Hierarchical(eqx.Module):
-    """Recurrent layers, the innermost first. A level reads every piece from a fresh state, and its final output is one
-    step of the level above; the last level puts out every step.
+    """A hierarchy of recurrent layers, the innermost first. A level reads every piece from a fresh state, and its final
+    output is one step of the level above; the last level outputs every step.
 
     For characters, words and sentences, `xs` has the axes batch, sentence, word, character and feature, and the levels
     read, in this order, the characters of a word, the words of a sentence, and the sentences. Padding is on the right.
@@ -39,10 +39,10 @@ class Hierarchical(eqx.Module):
     levels: tuple[Recurrent, ...]
 
     def __init__(self, levels: tuple[Recurrent, ...]):
-        """`levels`: at least one cell or `Bidirectional`.
+        """Builds the hierarchy from `levels`: at least one cell or `Bidirectional`.
 
         Raises:
-            ConfigError: no level, or a level that does not take what the one below puts out.
+            ConfigError: no level, or a level whose input_size is not the hidden_size of the one below.
         """
         if not levels:
             raise ConfigError("Hierarchical: expected at least one level; got none")
@@ -55,7 +55,7 @@ class Hierarchical(eqx.Module):
         self.levels = tuple(levels)
 
     def init_carry(self, batch: int) -> Carry:
-        """The last level's state; the others begin anew with every piece."""
+        """The last level's start state; the other levels restart at every piece."""
         return start(self.levels[-1], batch)
 
     def __call__(
@@ -66,15 +66,15 @@ class Hierarchical(eqx.Module):
         lengths: tuple[Lengths, ...] | None = None,
         key: PRNGKeyArray | None = None,
     ) -> tuple[Carry, Float[Array, "batch time hidden"]]:
-        """The last level's carry and outputs.
+        """Runs all levels; returns the last level's carry and outputs.
 
         Args:
             xs: an axis for the batch, one for each level, the last level's first, and the features.
-            carry: the last level's state to go on from.
+            carry: the last level's state to continue from.
             lengths: for each level, the innermost first, the steps of each of its sequences, with the axes of `xs` that
-                come before its own; None where all are whole. Pieces beyond a length of the level above count as empty,
+                come before its own; None if all are whole. Pieces beyond a length of the level above count as empty,
                 whatever they hold.
-            key: for the noise of cells that have some; None means without.
+            key: for cells with noise; None means no noise.
 
         Raises:
             ShapeError: more or fewer axes, or lengths of another shape.
@@ -90,24 +90,24 @@ class Hierarchical(eqx.Module):
         return run(self.levels[-1], xs, carry, lengths=counts[-1], key=keys[-1])
 
     def _checked(self, xs: Array, lengths: tuple[Lengths, ...] | None) -> list[Lengths]:
-        """Lengths for every level, 0 for what lies beyond the level above."""
+        """Checks the inputs; returns lengths for every level, 0 for pieces beyond a length of the level above."""
         depth = len(self.levels)
         if xs.ndim != depth + 2:
             raise ShapeError(
                 f"inputs: expected {depth + 2} axes (batch, one for each of {depth} levels, feature); got {xs.shape}"
             )
-        given = list(lengths) if lengths is not None else [None] * depth
-        if len(given) != depth:
-            raise ConfigError(f"lengths: expected one array or None for each of {depth} levels; got {len(given)}")
-        for level, count in enumerate(given):
+        counts = list(lengths) if lengths is not None else [None] * depth
+        if len(counts) != depth:
+            raise ConfigError(f"lengths: expected one array or None for each of {depth} levels; got {len(counts)}")
+        for level, count in enumerate(counts):
             expected = xs.shape[: depth - level]
             if count is not None and count.shape != expected:
                 raise ShapeError(f"lengths: expected shape {expected} for level {level}; got {count.shape}")
         for level in reversed(range(depth - 1)):
-            above = given[level + 1]
+            above = counts[level + 1]
             if above is not None:
                 steps, pieces = xs.shape[depth - level], xs.shape[depth - level - 1]
-                own = given[level]
+                own = counts[level]
                 whole = jnp.full(xs.shape[: depth - level], steps) if own is None else own
-                given[level] = jnp.where(jnp.arange(pieces) < above[..., None], whole, 0)
-        return given
+                counts[level] = jnp.where(jnp.arange(pieces) < above[..., None], whole, 0)
+        return counts

@@ -1,12 +1,12 @@
-"""Attention that moves: the weights of a step are those of the step before, shifted, or found anew by content.
+"""Moving attention: the weights of a step are those of the step before, shifted, or computed anew from content.
 
     content  = softmax over the states of query . state / sqrt(width)
-    moved    = the last weights, a share of them one place back, as they are, and one place on
+    moved    = the last weights, in three shares: one place back, unmoved, and one place on
     weights  = (g content + (1 - g) moved)^s, made to sum to 1
 
 The query, g in (0, 1), the three shares and the sharpness s >= 1 come from the decoder's output by a dense layer each:
-the addressing of a Neural Turing Machine (Graves, Wayne and Danihelka, 2014). Where the answer follows the input place
-by place, forwards or backwards, as in sums, spelling and pronunciation, a head finds its place once, and then walks.
+the addressing of a Neural Turing Machine (Graves, Wayne and Danihelka, 2014). If the output follows the input place by
+place, forwards or backwards, as in sums, spelling and pronunciation, a head finds its place once, and then moves on.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from elman.layers.dense import Dense
 
 TINY = 1e-8
-"""Keeps the logarithm and the quotient of weights finite."""
+"""The summand that keeps the logarithm and the quotient of weights finite."""
 
 
 class Moved(NamedTuple):
-    """What the heads found for each query, side by side, and where."""
+    """The result of moving attention for each query: the contexts of all heads side by side, and their weights."""
 
     context: Float[Array, "batch time feature"]
     weights: Float[Array, "batch time head source"]
 
 
 class MovingAttention(eqx.Module):
-    """Several heads, each with weights of its own that go on from step to step.
+    """Moving attention with several heads, each with its own weights that are passed from step to step.
 
     >>> attention = MovingAttention(3, 4, heads=2, key=jax.random.key(0))
     >>> states, lengths = jnp.ones((1, 5, 4)), jnp.array([5])
     >>> start = attention.start(lengths, 5)
     >>> start[0].tolist()
     [[1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0]]
-    >>> last, found = attention(jnp.ones((1, 6, 3)), states, start, lengths=lengths)
-    >>> found.context.shape, found.weights.shape, last.shape
+    >>> last, moved = attention(jnp.ones((1, 6, 3)), states, start, lengths=lengths)
+    >>> moved.context.shape, moved.weights.shape, last.shape
     ((1, 6, 8), (1, 6, 2, 5), (1, 2, 5))
     """
 
@@ -59,7 +59,7 @@ class MovingAttention(eqx.Module):
         self.sharpness = Dense(query_size, heads, key=keys[3])
 
     def start(self, lengths: Int[Array, " batch"], source: int) -> Float[Array, "batch head source"]:
-        """Before the first step: the heads in turn on the first of `source` states, and on the last real one."""
+        """The start weights: the heads begin in turn on the first of `source` states and on the last real one."""
         last = jnp.arange(self.heads)[:, None] % 2 * (lengths[:, None, None] - 1)
         return ((jnp.arange(source) == last) & (lengths > 0)[:, None, None]).astype(jnp.float32)
 
@@ -71,11 +71,11 @@ class MovingAttention(eqx.Module):
         *,
         lengths: Int[Array, " batch"],
     ) -> tuple[Float[Array, "batch head source"], Moved]:
-        """The last weights, to go on from, and a context and weights for each query."""
+        """The last weights, to continue from, and a context and weights for each query."""
         batch, time, _ = queries.shape
         real = (jnp.arange(states.shape[1]) < lengths[:, None])[:, None]
-        asked = self.query(queries).reshape(batch, time, self.heads, -1)
-        scores = jnp.einsum("bthf,bsf->tbhs", asked, states) / states.shape[-1] ** 0.5
+        head_queries = self.query(queries).reshape(batch, time, self.heads, -1)
+        scores = jnp.einsum("bthf,bsf->tbhs", head_queries, states) / states.shape[-1] ** 0.5
         content = jnp.where(real, jax.nn.softmax(jnp.where(real, scores, jnp.finfo(scores.dtype).min), axis=-1), 0)
         gates = jnp.moveaxis(jax.nn.sigmoid(self.gate(queries)), 1, 0)[..., None]
         shares = jax.nn.softmax(self.shift(queries).reshape(batch, time, self.heads, 3), axis=-1)
@@ -90,7 +90,7 @@ class MovingAttention(eqx.Module):
             weights = mixed / (mixed.sum(axis=-1, keepdims=True) + TINY)
             return weights, weights
 
-        last, found = jax.lax.scan(step, weights, (content, gates, shares, sharpnesses))
-        found = jnp.moveaxis(found, 0, 1)
-        context = jnp.einsum("bths,bsf->bthf", found, states).reshape(batch, time, -1)
-        return last, Moved(context, found)
+        last, all_weights = jax.lax.scan(step, weights, (content, gates, shares, sharpnesses))
+        all_weights = jnp.moveaxis(all_weights, 0, 1)
+        context = jnp.einsum("bths,bsf->bthf", all_weights, states).reshape(batch, time, -1)
+        return last, Moved(context, all_weights)

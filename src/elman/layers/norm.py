@@ -1,4 +1,4 @@
-"""Normalisation of each step by itself."""
+"""Layer normalisation: each step by itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from elman.ops.normalisation import layer_norm
 
 
 class LayerNorm(eqx.Module):
-    """Zero mean and unit variance over the features of each step, then a learned scale and shift (Ba et al., 2016).
+    """Normalises the features of each step to mean 0 and variance 1, then scales and shifts them (Ba et al., 2016).
 
     >>> ys = LayerNorm(4)(jnp.array([[[1.0, 2.0, 3.0, 4.0]]]))
     >>> round(float(ys.mean()), 5), round(float(ys.std()), 3)

@@ -1,4 +1,4 @@
-"""A sequence in one vector: its end, its mean, its maximum, or a mean weighted by what attention finds there."""
+"""Pooling of a sequence into one vector: its end, its mean, its maximum, or a mean weighted by attention."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ Vectors = Float[Array, "batch hidden"]
 
 
 class Pooling(eqx.Module):
-    """What makes one vector of the real steps of each sequence. An empty sequence gives zeros, with finite gradients,
-    and what padding holds does not matter."""
+    """Base class of poolings, which reduce the real steps of each sequence to one vector. An empty sequence gives
+    zeros, with finite gradients; the content of padding is ignored."""
 
     @abc.abstractmethod
     def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
-        """One vector for each sequence of `lengths` steps, all steps where None."""
+        """Pools each sequence of `lengths` steps into one vector; None means all steps."""
 
 
 class LastPooling(Pooling):
-    """The output at the last step, of a backward cell at the first: where each has read the whole sequence.
+    """The output at the last step, or at the first for a backward cell: where each has read the whole sequence.
 
     >>> LastPooling(2)(jnp.array([[[1.0, 2], [3, 4], [5, 6]]]), lengths=jnp.array([2])).tolist()
     [[3.0, 4.0]]
     """
 
     forward_size: int = eqx.field(static=True)
-    """Features of the forward cell, which come first."""
+    """The number of features of the forward cell, which come first."""
 
     def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
-        """The ends."""
+        """The end outputs of each sequence."""
         valid = _valid(ys, lengths, padding)
         return ends(jnp.where(valid, ys, 0), self.forward_size, lengths=lengths, padding=padding)
 
@@ -59,7 +59,7 @@ class MeanPooling(Pooling):
     """
 
     def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
-        """The means."""
+        """The mean of each sequence."""
         valid = _valid(ys, lengths, padding)
         return jnp.where(valid, ys, 0).sum(axis=1) / jnp.maximum(valid.sum(axis=1), 1)
 
@@ -72,7 +72,7 @@ class MaxPooling(Pooling):
     """
 
     def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
-        """The maxima."""
+        """The maximum of each sequence."""
         valid = _valid(ys, lengths, padding)
         largest = jnp.where(valid, ys, jnp.finfo(ys.dtype).min).max(axis=1)
         return jnp.where(valid.any(axis=1), largest, 0)
@@ -99,30 +99,30 @@ class AttentionPooling(Pooling):
         self.query = normal(query_key, (size,), size**-0.5)
 
     def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
-        """The weighted means."""
+        """The weighted mean of each sequence."""
         weights = self.weights(ys, lengths=lengths, padding=padding)
         return jnp.einsum("bt,bth->bh", weights, jnp.where(_valid(ys, lengths, padding), ys, 0))
 
     def weights(
         self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right"
     ) -> Float[Array, "batch time"]:
-        """What each step counts: positive and together 1, 0 at padding."""
+        """The weight of each step: positive, summing to 1, and 0 at padding."""
         valid = _valid(ys, lengths, padding)
         scores = jnp.tanh(self.dense(jnp.where(valid, ys, 0))) @ self.query
-        # The scores of an empty sequence are all alike, so that its softmax is finite; then it counts nothing.
+        # The scores of an empty sequence are all equal, so that its softmax is finite; its weights are then set to 0.
         scores = jnp.where(valid[..., 0], scores, jnp.finfo(scores.dtype).min)
         return jnp.where(valid[..., 0], jax.nn.softmax(scores, axis=1), 0)
 
 
 def make_pooling(name: PoolingName, layer: Recurrent, *, key: PRNGKeyArray) -> Pooling:
-    """The pooling called `name`, for the outputs of `layer`.
+    """Builds the pooling called `name`, for the outputs of `layer`.
 
     >>> from elman.cells import GRU
     >>> type(make_pooling("mean", GRU(3, 4, key=jr.key(0)), key=jr.key(1))).__name__
     'MeanPooling'
 
     Raises:
-        ConfigError: another name.
+        ConfigError: an unknown name.
     """
     one_of("pooling", name, ("last", "mean", "max", "attention"))
     match name:

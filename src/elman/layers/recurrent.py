@@ -1,4 +1,4 @@
-"""What a recurrent layer is: a cell unrolled from the first step to the last, or two cells from both ends."""
+"""A recurrent layer: a cell unrolled from the first step to the last, or two cells from both ends."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Recurrent = Cell | Bidirectional
 def make_layers(
     cell: Callable[..., Cell], input_size: int, hidden_size: int, *, bidirectional: bool, keys: Iterable[PRNGKeyArray]
 ) -> tuple[Recurrent, ...]:
-    """Layers on top of each other, one for each key, of cells that `cell(input_size, hidden_size, key=key)` makes; each
-    has two of them where it is bidirectional.
+    """Builds stacked layers, one for each key, of cells built by `cell(input_size, hidden_size, key=key)`; a
+    bidirectional layer has two cells.
 
     >>> import jax
     >>> from elman.cells import GRU
@@ -44,7 +44,7 @@ def make_layers(
 
 
 def start(layer: Recurrent, batch: int) -> Carry:
-    """The state of `layer` before `batch` sequences."""
+    """The start state of `layer` for `batch` sequences."""
     return layer.init_carry(batch) if isinstance(layer, Bidirectional) else start_carry(layer, batch)
 
 
@@ -58,7 +58,7 @@ def run(
     engine: Engine = "auto",
     key: PRNGKeyArray | None = None,
 ) -> tuple[Carry, Float[Array, "batch time hidden"]]:
-    """The last carry and the output at every step, zero at padding; `key=None` means without noise."""
+    """Runs `layer`; returns the last carry and the output at every step, zero at padding; `key=None` means no noise."""
     if isinstance(layer, Bidirectional):
         return layer(xs, carry, lengths=lengths, padding=padding, engine=engine, key=key)
     carry, ys = unroll(layer.sample(key), xs, carry, lengths=lengths, padding=padding, engine=engine)
@@ -72,7 +72,7 @@ def final(
     lengths: Int[Array, " batch"] | None = None,
     padding: Padding = "right",
 ) -> Float[Array, "batch hidden"]:
-    """A sequence in one vector: the output of the last step, and for a backward cell of the first; zeros for an empty
+    """The final output of each sequence: of the last step, or of the first for a backward cell; zeros for an empty
     sequence.
 
     >>> import jax
@@ -93,7 +93,7 @@ def ends(
     lengths: Int[Array, " batch"] | None = None,
     padding: Padding = "right",
 ) -> Float[Array, "batch hidden"]:
-    """The first `forward_size` features at the last step beside the others at the first; zeros for an empty sequence.
+    """The first `forward_size` features at the last step, then the others at the first; zeros for an empty sequence.
 
     >>> ends(jnp.array([[[1, 10], [2, 20], [3, 30.0]]]), 1, lengths=jnp.array([2])).tolist()
     [[2.0, 10.0]]

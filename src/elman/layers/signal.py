@@ -1,7 +1,7 @@
-"""Convolutions along a signal, either with what is around each step or with what came before it alone, and delays. The
-causal ones carry what they have seen, so that a signal in pieces gives what the whole does.
+"""Convolutions along a signal, centred or causal, and delays. The causal layers carry their last inputs, so that a
+signal in pieces gives the same outputs as the whole.
 
-Each is (carry, xs) -> (carry, ys), as a recurrent layer is. XLA's own convolution is used: on two
+Each layer is a function (carry, xs) -> (carry, ys), like a recurrent layer. XLA's own convolution is used: on two
 cores its forward and backward passes together take 1.4 to 2.1 times the time of one product with gathered patches for
 narrow layers (2 to 32 features), and a third for the wide ones (96), where most of the work is.
 """
@@ -19,10 +19,10 @@ from elman.ops.initializers import normal
 
 
 class SignalConvolution(eqx.Module):
-    """x W + b of `width` neighbouring steps at every `stride`-th step; zeros beyond both ends.
+    """A convolution: x W + b of `width` neighbouring steps at every `stride`-th step; zeros beyond both ends.
 
-    Output j of the causal layer reads the steps up to stride (j + 1), without that; the other as many before stride j
-    as after it. The number of steps is a multiple of `stride`.
+    Output j of the causal layer reads the steps before stride (j + 1); that of the centred layer reads as many steps
+    before stride j as after it. The number of steps is a multiple of `stride`.
 
     >>> layer = SignalConvolution(3, 8, width=6, stride=2, causal=True, key=jr.key(0))
     >>> xs = jr.normal(jr.key(1), (1, 10, 3))
@@ -41,8 +41,10 @@ class SignalConvolution(eqx.Module):
     def __init__(
         self, input_size: int, channels: int, *, width: int, stride: int = 1, causal: bool = False, key: PRNGKeyArray
     ):
-        """Raises:
-        ConfigError: a width from which `stride` cannot be taken evenly from both sides.
+        """Builds the layer with He's initial kernel.
+
+        Raises:
+            ConfigError: a `width` that is not `stride` or an even number more.
         """
         if width < stride or (width - stride) % 2:
             raise ConfigError(f"width: expected {stride}, the stride, or an even number more; got {width}")
@@ -52,18 +54,18 @@ class SignalConvolution(eqx.Module):
 
     @property
     def hidden_size(self) -> int:
-        """Features of an output."""
+        """The number of features of an output."""
         return len(self.bias)
 
     def init_carry(self, batch: int) -> Float[Array, "batch before feature"]:
-        """Zeros for what comes before the first step; no steps where the layer is not causal."""
+        """Zeros for the steps before the first; no steps if the layer is not causal."""
         width, features, _ = self.kernel.shape
         return jnp.zeros((batch, width - self.stride if self.causal else 0, features))
 
     def __call__(
         self, carry: Float[Array, "batch before feature"], xs: Float[Array, "batch time feature"]
     ) -> tuple[Float[Array, "batch before feature"], Float[Array, "batch fewer channels"]]:
-        """What the next steps need, and time / stride outputs.
+        """The carry for the next piece, and time / stride outputs.
 
         Raises:
             ShapeError: inputs of another number of features, or steps that are no multiple of `stride`.
@@ -82,7 +84,7 @@ class SignalConvolution(eqx.Module):
 
 
 class Delay(eqx.Module):
-    """Every step comes `steps` later; zeros come first.
+    """A delay of all features by `steps` steps; zeros come first.
 
     >>> layer = Delay(1, 2)
     >>> carry, ys = layer(layer.init_carry(1), jnp.array([[[1.0], [2.0], [3.0]]]))
@@ -94,19 +96,19 @@ class Delay(eqx.Module):
     steps: int = eqx.field(static=True)
 
     def init_carry(self, batch: int) -> Float[Array, "batch before feature"]:
-        """Zeros."""
+        """Zeros for the steps before the first."""
         return jnp.zeros((batch, self.steps, self.features))
 
     def __call__(
         self, carry: Float[Array, "batch before feature"], xs: Float[Array, "batch time feature"]
     ) -> tuple[Float[Array, "batch before feature"], Float[Array, "batch time feature"]]:
-        """The steps that are held back, and those whose time has come."""
+        """The steps that are held back, and the delayed outputs."""
         both = jnp.concatenate([carry, xs], axis=1)
         return both[:, xs.shape[1] :], both[:, : xs.shape[1]]
 
 
 class Doubling(eqx.Module):
-    """Two steps from each, x W + b: the reverse of a convolution of stride 2.
+    """A layer that outputs two steps for each, x W + b: the reverse of a convolution of stride 2.
 
     >>> Doubling(3, 4, key=jr.key(0))(jnp.ones((1, 5, 3))).shape
     (1, 10, 4)
@@ -118,6 +120,6 @@ class Doubling(eqx.Module):
         self.dense = Dense(input_size, 2 * channels, key=key)
 
     def __call__(self, xs: Float[Array, "batch time feature"]) -> Float[Array, "batch twice channels"]:
-        """Twice as many steps."""
+        """Applies the layer; returns twice as many steps."""
         ys = self.dense(xs)
         return ys.reshape(len(xs), 2 * xs.shape[1], -1)

@@ -1,4 +1,4 @@
-"""Recurrent layers on top of each other."""
+"""A stack of recurrent layers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from elman.recurrence.unroll import Engine
 
 
 class Stack(eqx.Module):
-    """Each layer is norm (optional), then a cell unrolled over time or a `Bidirectional`, then its input added
-    (optional, where the widths agree), then variational dropout. The carry is a tuple, one entry a layer.
+    """A stack of recurrent layers. Each is a norm (optional), then a cell unrolled over time or a `Bidirectional`, then
+    a residual connection (optional, if the widths agree), then variational dropout. The carry is a tuple, one
+    entry per layer.
     """
 
     cells: tuple[Any, ...]  # each a Recurrent
@@ -32,7 +33,7 @@ class Stack(eqx.Module):
         self.norms = tuple(LayerNorm(cell.input_size) for cell in cells) if layer_norm else None
 
     def init_carry(self, batch: int) -> tuple[Carry, ...]:
-        """The state before the first step of `batch` sequences."""
+        """The start state of every layer for `batch` sequences."""
         return tuple(start(cell, batch) for cell in self.cells)
 
     def __call__(
@@ -44,7 +45,7 @@ class Stack(eqx.Module):
         engine: Engine = "auto",
         key: PRNGKeyArray | None = None,
     ) -> tuple[tuple[Carry, ...], Float[Array, "batch time hidden"]]:
-        """The last carry and the top layer's output at every step; `key=None` means no dropout."""
+        """Runs the stack; returns the last carry and the top layer's outputs; `key=None` means no dropout."""
         carry, outputs = self.outputs(xs, carry, lengths=lengths, engine=engine, key=key)
         return carry, outputs[-1]
 
@@ -57,7 +58,7 @@ class Stack(eqx.Module):
         engine: Engine = "auto",
         key: PRNGKeyArray | None = None,
     ) -> tuple[tuple[Carry, ...], list[Float[Array, "batch time hidden"]]]:
-        """The last carry and every layer's output."""
+        """Runs the stack; returns the last carry and every layer's output."""
         keys = [None] * len(self.cells) if key is None else list(jax.random.split(key, len(self.cells)))
         last, outputs = [], []
         for layer, cell in enumerate(self.cells):

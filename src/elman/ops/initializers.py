@@ -45,7 +45,7 @@ def recurrent(key: PRNGKeyArray, size: int, start: RecurrentStart) -> Float[Arra
     [[1.0, 0.0], [0.0, 1.0]]
 
     Raises:
-        ConfigError: another name.
+        ConfigError: an unknown name.
     """
     one_of("recurrent_start", start, get_args(RecurrentStart))
     match start:

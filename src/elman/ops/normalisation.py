@@ -1,4 +1,4 @@
-"""Normalisation of each step by itself."""
+"""Layer normalisation: each step by itself."""
 
 from __future__ import annotations
 
