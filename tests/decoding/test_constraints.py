@@ -74,7 +74,7 @@ def test_what_no_output_can_match():
         matching("[xyz]+", [None, "a", "b"])
     constraint = matching("a{5}", [None, "a", "b"])
     check_length(constraint, 5, "pattern 'a{5}'")
-    with pytest.raises(ConfigError, match="takes 5 tokens, and outputs have at most 4"):
+    with pytest.raises(ConfigError, match="has 5 tokens, and outputs have at most 4"):
         check_length(constraint, 4, "pattern 'a{5}'")
 
 

@@ -91,7 +91,7 @@ def test_answers_of_some_tokens_only(fitted, phones):
     ("options", "message"),
     [
         (dict(pattern="[a-z]+"), r"pattern '\[a-z\]\+': no output can match it; outputs are made of 0 1 2"),
-        (dict(pattern="1{30}"), "takes 30 tokens, and outputs have at most 6; allow longer ones with max_length"),
+        (dict(pattern="1{30}"), "has 30 tokens, and outputs have at most 6; allow longer ones with max_length"),
         (dict(pattern="(1"), "not a regular expression"),
         (dict(tokens="12x"), "tokens: the model cannot write 'x'"),
         (dict(beam=2, n_best=3), "n_best: expected at most beam=2; got 3"),

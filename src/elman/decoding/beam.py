@@ -63,7 +63,7 @@ def beam_search(
 
     def step(beams: _Beam) -> _Beam:
         carry, decoded = model.step(memory, beams.carry, beams.last)
-        scores, after = _continued(beams, decoded.logits, constraint, longest)
+        scores, after = _continue(beams, decoded.logits, constraint, longest)
         vocab = scores.shape[-1]
         ranked = scores / _penalty(_lengths_after(beams), length_penalty)[..., None]
         _, chosen = jax.lax.top_k(ranked.reshape(len(ranked), -1), beam)
@@ -71,7 +71,7 @@ def beam_search(
         kept = _Beam(beams.place, *jax.tree.map(lambda leaf: _of_parent(leaf, parent), (carry, *beams[2:])))
         total = jnp.take_along_axis(scores.reshape(len(scores), -1), chosen, axis=1)
         state = jnp.take_along_axis(_of_parent(after, parent), token[..., None], axis=2)[..., 0]
-        return _advanced(kept, token, state, total)
+        return _advance(kept, token, state, total)
 
     beams = jax.lax.while_loop(lambda beams: ~beams.ended.all(), step, _start(memory, beam, longest))
     scores = beams.total / _penalty(beams.lengths + 1, length_penalty)
@@ -95,13 +95,13 @@ def sample_outputs(
 
     def step(beams: _Beam) -> _Beam:
         carry, decoded = model.step(memory, beams.carry, beams.last)
-        scores, after = _continued(beams, decoded.logits, constraint, longest)
+        scores, after = _continue(beams, decoded.logits, constraint, longest)
         possible = jnp.where(jnp.isfinite(scores), decoded.logits / temperature, -jnp.inf)
         now = jax.vmap(jax.vmap(lambda key: jax.random.fold_in(key, beams.place)))(several)
         token = jax.vmap(jax.vmap(jax.random.categorical))(now, possible).astype(beams.last.dtype)
         token = jnp.where(beams.ended, END, token)
         total, state = (jnp.take_along_axis(each, token[..., None], axis=2)[..., 0] for each in (scores, after))
-        return _advanced(beams._replace(carry=carry), token, state, total)
+        return _advance(beams._replace(carry=carry), token, state, total)
 
     start = _start(memory, count, longest)
     start = start._replace(total=jnp.zeros_like(start.total))
@@ -125,7 +125,7 @@ def _start(memory: Any, beam: int, longest: int) -> _Beam:
     )
 
 
-def _continued(
+def _continue(
     beams: _Beam, logits: Float[Array, "batch beam vocab"], constraint: Constraint, longest: int
 ) -> tuple[Float[Array, "batch beam vocab"], Int[Array, "batch beam vocab"]]:
     """The log-probabilities of prefixes with every next token, and the constraint's states after it. The entry of the
@@ -138,7 +138,7 @@ def _continued(
     return jnp.where(possible, beams.total[..., None] + step, -jnp.inf), after.at[..., END].set(beams.state)
 
 
-def _advanced(beams: _Beam, token: Array, state: Array, total: Array) -> _Beam:
+def _advance(beams: _Beam, token: Array, state: Array, total: Array) -> _Beam:
     ends = beams.ended | (token == END) | jnp.isneginf(total)
     # The last step, after `longest` tokens, can only end; its place is outside and nothing is written.
     tokens = beams.tokens.at[:, :, beams.place].set(jnp.where(ends, END, token), mode="drop")

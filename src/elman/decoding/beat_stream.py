@@ -66,11 +66,11 @@ def read(
     )
     new = [beat for beat in found if stream.first + beat.qrs.peak > stream.told]
     certain = len(new) if ended else _certain(new, len(signal), rate)
-    told = [_moved(beat, stream.first) for beat in new[:certain]]
-    last = told[-1].qrs.peak if told else stream.told
+    returned = [_shift(beat, stream.first) for beat in new[:certain]]
+    last = returned[-1].qrs.peak if returned else stream.told
     keep = max(last - stream.first, 0) - round(KEPT_MS * rate / 1000)
     keep = max(keep, len(signal) - round(LONGEST_MS * rate / 1000), 0)
-    return BeatStream(signal[keep:], waves[keep:], beats[keep:], stream.first + keep, last), told
+    return BeatStream(signal[keep:], waves[keep:], beats[keep:], stream.first + keep, last), returned
 
 
 def _certain(beats: Sequence[Heartbeat], length: int, rate: float) -> int:
@@ -85,7 +85,7 @@ def _certain(beats: Sequence[Heartbeat], length: int, rate: float) -> int:
     return count
 
 
-def _moved(beat: Heartbeat, by: int) -> Heartbeat:
+def _shift(beat: Heartbeat, by: int) -> Heartbeat:
     def wave(one: Segment | None) -> Segment | None:
         return one and one._replace(onset=one.onset + by, peak=one.peak + by, end=one.end + by)
 

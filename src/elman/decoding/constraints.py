@@ -73,7 +73,7 @@ def matching(
         for token, text in enumerate(texts)
         if text is not None and token and (allowed is None or allowed[token])
     }
-    rows, accepting = _explored(automaton, pieces, separator, len(texts))
+    rows, accepting = _explore(automaton, pieces, separator, len(texts))
     left = _distances(rows, accepting)
     if left[0] == _FAR:
         raise ConfigError(
@@ -94,7 +94,7 @@ def check_length(constraint: Constraint, longest: int, what: str) -> None:
         )
 
 
-def _explored(
+def _explore(
     automaton: Automaton, pieces: dict[int, str], separator: str, vocab: int
 ) -> tuple[Int[np.ndarray, "state vocab"], list[bool]]:
     """The table of the states that outputs reach, and whether they may end there. No separator precedes the first

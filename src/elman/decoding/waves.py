@@ -97,7 +97,7 @@ def find_waves(
     runs = [run for run in _runs(chances.argmax(axis=1)) if names[run[0]]]
     runs = [run for run in runs if _long_enough(run, names, rate, share=0.4)]
     found = []
-    for label, onset, end in _joined(runs, gap=GAP_MS * rate / 1000):
+    for label, onset, end in _join(runs, gap=GAP_MS * rate / 1000):
         likely = chances[onset : end + 1, label]
         if _long_enough((label, onset, end), names, rate) and likely.max() >= SURE:
             wave = Segment(names[label], onset, onset, end, float(likely.mean()))
@@ -119,7 +119,7 @@ def find_beats(chances: Float[np.ndarray, "time label"], *, names: Sequence[str]
     [Detection(sample=45, kind='V', confidence=0.8)]
     """
     beat = 1 - chances[:, 0]
-    runs = _joined([run for run in _runs(beat > 0.5) if run[0]], gap=BEAT_GAP_MS * rate / 1000)
+    runs = _join([run for run in _runs(beat > 0.5) if run[0]], gap=BEAT_GAP_MS * rate / 1000)
     known = [place for place, name in enumerate(names) if name]
     found = list[Detection]()
     masses = list[float]()
@@ -204,7 +204,7 @@ def _runs(labels: Int[np.ndarray, " time"]) -> list[tuple[int, int, int]]:
     return list(zip(labels[starts].astype(int).tolist(), starts.tolist(), ends.tolist(), strict=True))
 
 
-def _joined(runs: Sequence[tuple[int, int, int]], *, gap: float) -> list[tuple[int, int, int]]:
+def _join(runs: Sequence[tuple[int, int, int]], *, gap: float) -> list[tuple[int, int, int]]:
     joined = list[tuple[int, int, int]]()
     for label, first, last in runs:
         if joined and joined[-1][0] == label and first - joined[-1][2] - 1 < gap:

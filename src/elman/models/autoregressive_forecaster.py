@@ -110,7 +110,7 @@ class AutoregressiveForecaster(Forecaster):
         counts = known * inputs.weights.max(axis=1, keepdims=True)  # rows without a window do not count
         _, outputs = self.layers.outputs(self._read(inputs, values, known), self._start(len(values)), key=key)
         raw = self.head(outputs[-1])
-        return Taught(self._said(raw, _last_known(values, known), inputs.scale[:, None]), values, counts)
+        return Taught(self._distribution(raw, _last_known(values, known), inputs.scale[:, None]), values, counts)
 
     def forecast(self, inputs: Inputs, *, key: PRNGKeyArray) -> Distribution:
         """Samples futures that continue the windows, each of which is read from the initial state."""
@@ -141,7 +141,7 @@ class AutoregressiveForecaster(Forecaster):
         def read(place: Array, state: Filter) -> Filter:
             now = jax.tree.map(lambda each: jax.lax.dynamic_index_in_dim(each, place, keepdims=False), rows)
             carry, _ = self._step(state, series, now.future)
-            return self._observed(state._replace(carry=carry), now.values, now.known, now.past)
+            return self._observe(state._replace(carry=carry), now.values, now.known, now.past)
 
         return jax.lax.fori_loop(0, count, read, state)
 
@@ -153,7 +153,7 @@ class AutoregressiveForecaster(Forecaster):
         batch, horizon, _ = ahead.shape
         if horizon == 1:
             _, raw = self._step(state, series, ahead[:, 0])
-            return self._said(raw[:, None], state.last[:, None], series.scale[:, None])
+            return self._distribution(raw[:, None], state.last[:, None], series.scale[:, None])
         draws = 1 if self.output in ("squared", "absolute") else self.draws
         state, series = jax.tree.map(lambda leaf: jnp.repeat(leaf, draws, axis=0), (state, series))
         times = jnp.repeat(jnp.swapaxes(ahead, 0, 1), draws, axis=1)
@@ -161,9 +161,9 @@ class AutoregressiveForecaster(Forecaster):
         def draw(state: Filter, now: tuple[Array, Array]) -> tuple[Filter, Array]:
             future, step_key = now
             carry, raw = self._step(state, series, future)
-            value = self._said(raw, state.last, series.scale).sample(step_key)
+            value = self._distribution(raw, state.last, series.scale).sample(step_key)
             unread = jnp.zeros_like(state.past)
-            return self._observed(state._replace(carry=carry), value, jnp.ones_like(value), unread), value
+            return self._observe(state._replace(carry=carry), value, jnp.ones_like(value), unread), value
 
         _, values = jax.lax.scan(draw, state, (times, jr.split(key, horizon)))
         values = jnp.moveaxis(values.reshape(horizon, batch, draws), 0, 1)
@@ -179,10 +179,10 @@ class AutoregressiveForecaster(Forecaster):
         carry, ys = self.layers(xs, state.carry, engine="scan")
         return carry, self.head(ys)[:, 0]
 
-    def _observed(self, state: Filter, value: Array, known: Array, past: Array) -> Filter:
+    def _observe(self, state: Filter, value: Array, known: Array, past: Array) -> Filter:
         return Filter(state.carry, value, known, past, jnp.where(known > 0, value, state.last))
 
-    def _said(self, raw: Array, last: Array, scale: Array) -> Distribution:
+    def _distribution(self, raw: Array, last: Array, scale: Array) -> Distribution:
         found = distribution(self.output, raw, unit=jnp.broadcast_to(scale, raw.shape[:-1]))
         if self.normalise == "none":
             return found

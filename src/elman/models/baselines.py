@@ -106,7 +106,7 @@ class LinearAutoregression(NamedTuple):
         Raises:
             DataError: rows that are shorter than the order.
         """
-        return _goes_on(
+        return _forecast(
             lambda last: self.constant + last @ self.weights, history, horizon, len(self.weights), self.mean
         )
 
@@ -156,7 +156,7 @@ class NonlinearAutoregression(NamedTuple):
             np.zeros(hidden_size),
             np.zeros(hidden_size),
         )
-        found = _learned(start, (windows - linear.mean) / scale, errors, steps, learning_rate, penalty)
+        found = _train(start, (windows - linear.mean) / scale, errors, steps, learning_rate, penalty)
         return cls(linear, *(np.asarray(weights, np.float64) for weights in found), scale)
 
     def forecast(self, history: Rows, horizon: int) -> Forecasts:
@@ -171,7 +171,7 @@ class NonlinearAutoregression(NamedTuple):
             hidden = np.tanh((last - linear.mean) / self.scale @ self.hidden + self.bias)
             return linear.constant + last @ linear.weights + self.scale * (hidden @ self.readout)
 
-        return _goes_on(next_value, history, horizon, len(linear.weights), linear.mean)
+        return _forecast(next_value, history, horizon, len(linear.weights), linear.mean)
 
 
 def lagged(
@@ -203,7 +203,7 @@ def _mean(series: Sequence[np.ndarray]) -> float:
     return float(np.nanmean(np.concatenate(list(series))))
 
 
-def _goes_on(
+def _forecast(
     next_value: Callable[[np.ndarray], np.ndarray], history: np.ndarray, horizon: int, order: int, mean: float
 ) -> np.ndarray:
     """Forecasts from the last `order` values of each row; forecasts replace missing and future values."""
@@ -222,7 +222,7 @@ def _goes_on(
     return rows[:, steps:]
 
 
-def _learned(
+def _train(
     start: tuple[np.ndarray, ...],
     windows: np.ndarray,
     errors: np.ndarray,

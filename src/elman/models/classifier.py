@@ -142,21 +142,21 @@ class ClassificationModel(eqx.Module):
         word_key, input_key, reader_key, layers_key = (None,) * 4 if key is None else jr.split(key, 4)
         steps = outer if inner is None else inner.reshape(-1)
         flat = values if inner is None else values.reshape(len(steps), -1)
-        xs = self._embedded(self._with_unknown(flat, word_key), steps, input_key)
-        seen = [("embedding", xs)]
+        xs = self._embed(self._with_unknown(flat, word_key), steps, input_key)
+        outputs_by_name = [("embedding", xs)]
         if self.convolution is not None:
             xs, steps = self.convolution(xs, lengths=steps)
-            seen.append(("convolution", xs))
+            outputs_by_name.append(("convolution", xs))
         if self.reader is not None:
             xs = self.reader(xs, lengths=steps, key=reader_key).reshape(*values.shape[:2], -1)
-            seen.append(("reader", xs))
+            outputs_by_name.append(("reader", xs))
             steps = outer
         _, outputs = self.layers.outputs(xs, self.layers.init_carry(len(xs)), lengths=steps, key=layers_key)
-        seen += [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]
+        outputs_by_name += [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]
         pooled = self.pooling(outputs[-1], lengths=steps)
-        return [*seen, ("pooling", pooled), ("head", self.head(pooled))]
+        return [*outputs_by_name, ("pooling", pooled), ("head", self.head(pooled))]
 
-    def _embedded(self, values: Array, lengths: Array, key: PRNGKeyArray | None) -> Float[Array, "batch time feature"]:
+    def _embed(self, values: Array, lengths: Array, key: PRNGKeyArray | None) -> Float[Array, "batch time feature"]:
         if isinstance(self.embedding, LanguageReaders):
             return self.embedding(values, lengths=lengths, key=key)
         return variational_dropout(self.embedding(values), self.input_dropout, key=key)

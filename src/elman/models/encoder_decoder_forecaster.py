@@ -95,12 +95,12 @@ class EncoderDecoderForecaster(WholeForecaster):
         questions = _beside(jnp.concatenate([places, inputs.future[:, time:]], axis=-1), same)
         _, written = self.decoder.outputs(questions, carry, key=write_key)
         raw = self.head(written[-1])
-        seen = [
+        activations = [
             *((f"encoder.cells.{layer}", ys) for layer, ys in enumerate(read)),
             *((f"decoder.cells.{layer}", ys) for layer, ys in enumerate(written)),
             ("head", raw),
         ]
-        return answered(self.output, raw, window, inputs), seen
+        return answered(self.output, raw, window, inputs), activations
 
 
 def _beside(xs: Float[Array, "batch time feature"], same: Float[Array, "batch fact"]) -> Array:

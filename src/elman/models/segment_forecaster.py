@@ -78,8 +78,8 @@ class SegmentForecaster(WholeForecaster):
         half = hidden_size // 2
         self.places = Embedding(-(-sizes.horizon // segment), hidden_size - half, key=place_key)
         self.channels = Embedding(sizes.channels, half, key=channel_key)
-        told = segment * sizes.future + sizes.static
-        self.ahead = Dense(told, hidden_size, key=ahead_key) if told else None
+        known = segment * sizes.future + sizes.static
+        self.ahead = Dense(known, hidden_size, key=ahead_key) if known else None
         self.head = Dense(layers[-1].hidden_size, segment * parameters(output), key=head_key)
 
     def answer(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
@@ -93,8 +93,12 @@ class SegmentForecaster(WholeForecaster):
         carry = jax.tree.map(lambda leaf: jnp.repeat(leaf, segments, axis=0), carry)
         _, ys = self.layers(questions.reshape(batch * segments, 1, size), carry, key=key)
         raw = self.head(ys).reshape(batch, segments * self.segment, -1)[:, : self.sizes.horizon]
-        seen = [("embedding", xs), *((f"layers.cells.{layer}", ys) for layer, ys in enumerate(read)), ("head", raw)]
-        return answered(self.output, raw, window, inputs), seen
+        activations = [
+            ("embedding", xs),
+            *((f"layers.cells.{layer}", ys) for layer, ys in enumerate(read)),
+            ("head", raw),
+        ]
+        return answered(self.output, raw, window, inputs), activations
 
     def _segments(self, inputs: Inputs, window: Normalised) -> Float[Array, "batch segment feature"]:
         """Cuts the window into segments; zeros pad the front of the first where the steps do not divide evenly."""

@@ -177,7 +177,7 @@ class EncoderDecoder(eqx.Module):
         if self.connection == "repeat":
             vector = final(self.encoder.cells[-1], states, lengths=lengths)
             return Memory(DecoderState(self.decoder.init_carry(batch)), vector, (), (), lengths)
-        carry = DecoderState(tuple(map(_handed_over, last)))
+        carry = DecoderState(tuple(map(_hand_over, last)))
         if self.attention is None:
             return Memory(carry, (), (), (), lengths)
         if isinstance(self.attention, MovingAttention):
@@ -203,10 +203,10 @@ class EncoderDecoder(eqx.Module):
         layers, hidden = self.decoder(xs, flat.layers)
         flat = flat._replace(layers=layers)
         if self.connection == "moving":  # every text has its own weights
-            flat, decoded = self._scored(_for_each(memory, beam), flat, hidden)
+            flat, decoded = self._score(_repeat_rows(memory, beam), flat, hidden)
             decoded = Decoded(*(each.reshape(batch, beam, -1) for each in decoded))
         else:
-            flat, decoded = self._scored(memory, flat, hidden.reshape(batch, beam, -1))
+            flat, decoded = self._score(memory, flat, hidden.reshape(batch, beam, -1))
         return jax.tree.map(lambda leaf: leaf.reshape(batch, beam, *leaf.shape[1:]), flat), decoded
 
     def decode_sampled(
@@ -229,8 +229,8 @@ class EncoderDecoder(eqx.Module):
             return (carry, own), (logits[:, 0], attention[:, 0])
 
         start = (memory.carry, inputs[:, 0])
-        _, found = jax.lax.scan(step, start, (inputs.T, forced.T, jnp.arange(inputs.shape[1])))
-        return Decoded(*(jnp.swapaxes(each, 0, 1) for each in found))
+        _, decoded = jax.lax.scan(step, start, (inputs.T, forced.T, jnp.arange(inputs.shape[1])))
+        return Decoded(*(jnp.swapaxes(each, 0, 1) for each in decoded))
 
     def activations(
         self, sources: Int[Array, "batch source"], lengths: Int[Array, " batch"], inputs: Int[Array, "batch time"]
@@ -240,7 +240,7 @@ class EncoderDecoder(eqx.Module):
         _, read = self.encoder.outputs(xs, self.encoder.init_carry(len(sources)), lengths=lengths)
         memory = self.encode(sources, lengths)
         _, written = self.decoder.outputs(self._inputs(memory, inputs, None), memory.carry.layers)
-        _, (logits, attention) = self._scored(memory, memory.carry, written[-1])
+        _, (logits, attention) = self._score(memory, memory.carry, written[-1])
         return [
             ("source_embedding", xs),
             *((f"encoder.cells.{layer}", ys) for layer, ys in enumerate(read)),
@@ -256,7 +256,7 @@ class EncoderDecoder(eqx.Module):
         split over calls."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
         layers, hidden = self.decoder(self._inputs(memory, inputs, input_key), carry.layers, key=layers_key)
-        return self._scored(memory, carry._replace(layers=layers), hidden)
+        return self._score(memory, carry._replace(layers=layers), hidden)
 
     def _inputs(self, memory: Memory, inputs: Array, key: PRNGKeyArray | None) -> Array:
         if self.target_embedding is None:
@@ -264,7 +264,7 @@ class EncoderDecoder(eqx.Module):
             return jnp.broadcast_to(memory.vector[:, None], (batch, inputs.shape[1], width))
         return variational_dropout(self.target_embedding(inputs), self.input_dropout, key=key)
 
-    def _scored(
+    def _score(
         self, memory: Memory, carry: DecoderState, hidden: Float[Array, "batch time hidden"]
     ) -> tuple[DecoderState, Decoded]:
         """Computes logits from the decoder layers' outputs `hidden`, and the state after them."""
@@ -281,9 +281,9 @@ class EncoderDecoder(eqx.Module):
 
     def _check_state(self) -> None:
         """Refuses an encoder whose last states do not have the structure of the decoder's."""
-        given = jax.eval_shape(lambda: tuple(map(_handed_over, self.encoder.init_carry(1))))
-        taken = jax.eval_shape(lambda: self.decoder.init_carry(1))
-        if str(given) != str(taken):
+        encoder_state = jax.eval_shape(lambda: tuple(map(_hand_over, self.encoder.init_carry(1))))
+        decoder_state = jax.eval_shape(lambda: self.decoder.init_carry(1))
+        if str(encoder_state) != str(decoder_state):
             raise ConfigError(
                 f"connection {self.connection!r}: the decoder's cells cannot start from the states of two "
                 f"{type(self.decoder.cells[0]).__name__} of half the size; use a one-way encoder (bidirectional=False) "
@@ -300,13 +300,13 @@ def shifted(targets: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
     return jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=EDGE)
 
 
-def _for_each(memory: Memory, beam: int) -> Memory:
+def _repeat_rows(memory: Memory, beam: int) -> Memory:
     """Repeats the rows of `memory` for `beam` texts of each source."""
     states, lengths = (jnp.repeat(each, beam, axis=0) for each in (memory.states, memory.lengths))
     return memory._replace(states=states, lengths=lengths)
 
 
-def _handed_over(carry: Carry) -> Carry:
+def _hand_over(carry: Carry) -> Carry:
     """An encoder layer's last state as a decoder layer's first; the two of a bidirectional layer are concatenated."""
     if not isinstance(carry, BidirectionalCarry):
         return carry

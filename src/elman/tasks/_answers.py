@@ -71,7 +71,7 @@ def answers(
     found: list[list[Candidate]] = [[] for _ in texts]
     for places, length in _groups(rows.lengths):
         sources, lengths = rows.padded(places, rows=ROWS, length=length, reverse=reverse_inputs)
-        outputs = _written(model, sources, lengths, constraint, decoding, longest)
+        outputs = _write(model, sources, lengths, constraint, decoding, longest)
         several = _candidates(codec, outputs, len(places), decoding.n_best, reverse_answers)
         for place, candidates in zip(places, several, strict=True):
             found[place] = candidates
@@ -84,7 +84,7 @@ def _constraint(codec: PairCodec, decoding: Decoding, longest: int, backwards: b
     if isinstance(codec.target, Subwords):  # bytes, several of which may form a character
         allowed[2:] = True
     if decoding.tokens is not None:
-        allowed &= _named(codec, decoding.tokens)
+        allowed &= _allowed_tokens(codec, decoding.tokens)
     if decoding.pattern is None:
         return allowing(allowed)
     constraint = matching(decoding.pattern, texts, separator=codec.separator, allowed=allowed, backwards=backwards)
@@ -92,7 +92,7 @@ def _constraint(codec: PairCodec, decoding: Decoding, longest: int, backwards: b
     return constraint
 
 
-def _named(codec: PairCodec, tokens: str) -> Bool[np.ndarray, " vocab"]:
+def _allowed_tokens(codec: PairCodec, tokens: str) -> Bool[np.ndarray, " vocab"]:
     if isinstance(codec.target, Subwords):
         raise ConfigError("tokens: this model writes sub-words, which split a text in many ways; use pattern instead")
     known = {text: token for token, text in enumerate(codec.written) if text is not None}
@@ -119,28 +119,28 @@ def _groups(lengths: Integer[np.ndarray, " row"]) -> Iterator[tuple[list[int], i
         yield from ((places[at : at + ROWS], length) for at in range(0, len(places), ROWS))
 
 
-def _written(
+def _write(
     model: EncoderDecoder, sources: Any, lengths: Any, constraint: Constraint, decoding: Decoding, longest: int
 ) -> Outputs:
     if not decoding.temperature:
-        return _searched(
+        return _search(
             model, sources, lengths, constraint, decoding.length_penalty, beam=decoding.beam, longest=longest
         )
     # Each text's samples depend on its own tokens only, wherever it stands.
     marks = [zlib.crc32(row[:length].tobytes()) for row, length in zip(np.asarray(sources), lengths, strict=True)]
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(decoding.seed), jnp.array(marks, jnp.uint32))
     heat, count = decoding.temperature, decoding.n_best
-    return _drawn(model, sources, lengths, constraint, keys, heat, count=count, longest=longest)
+    return _sample(model, sources, lengths, constraint, keys, heat, count=count, longest=longest)
 
 
 @partial(jax.jit, static_argnames=("beam", "longest"))
-def _searched(model: EncoderDecoder, sources: Any, lengths: Any, constraint: Constraint, penalty: Any, **sizes: int):
+def _search(model: EncoderDecoder, sources: Any, lengths: Any, constraint: Constraint, penalty: Any, **sizes: int):
     memory = model.encode(sources, lengths, engine=ENGINE)
     return beam_search(model, memory, constraint, length_penalty=penalty, **sizes)
 
 
 @partial(jax.jit, static_argnames=("count", "longest"))
-def _drawn(
+def _sample(
     model: EncoderDecoder, sources: Any, lengths: Any, constraint: Constraint, keys: Any, temperature: Any, **sizes: int
 ):
     memory = model.encode(sources, lengths, engine=ENGINE)

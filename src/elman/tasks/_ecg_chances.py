@@ -33,13 +33,13 @@ def all_chances(model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.nd
     found = [[np.zeros((len(one), count), np.float32) for count in _labels(model)] for one in features]
     if not model.causal:
         cuts = [(row, *cut) for row, one in enumerate(features) for cut in _cuts(len(one))]
-        for pieces in _grouped(cuts):
+        for pieces in _group(cuts):
             windows = [features[row][start:stop] for row, start, stop, _, _ in pieces]
             for at, head in enumerate(_of_windows(model, windows)):
                 for (row, start, _, first, last), scores in zip(pieces, head, strict=False):
                     found[row][at][first:last] = scores[first - start : last - start]
     else:
-        for rows in _grouped(range(len(features))):
+        for rows in _group(range(len(features))):
             for at, head in enumerate(_of_streams(model, [features[row] for row in rows])):
                 for row, scores in zip(rows, head, strict=False):
                     found[row][at][:] = scores[: len(features[row])]
@@ -56,7 +56,7 @@ def pieces(
         cuts, at_once = _cuts(signals.shape[1]), max(1, ROWS[-1] // len(signals))
         for group in (cuts[start : start + at_once] for start in range(0, len(cuts), at_once)):
             windows = [lead[start:stop] for start, stop, *_ in group for lead in features]
-            rows = iter(np.concatenate([np.concatenate(_of_windows(model, some), -1) for some in _grouped(windows)]))
+            rows = iter(np.concatenate([np.concatenate(_of_windows(model, some), -1) for some in _group(windows)]))
             for start, _, first, last in group:
                 yield np.stack([next(rows)[first - start : last - start] for _ in features])
         return
@@ -97,7 +97,7 @@ def _cuts(length: int) -> list[tuple[int, int, int, int]]:
     return [(start, start + WINDOW, *pair) for start, pair in zip(starts, pairwise(kept), strict=True)]
 
 
-def _grouped(items: Sequence) -> Iterator[Sequence]:
+def _group(items: Sequence) -> Iterator[Sequence]:
     for start in range(0, len(items), ROWS[-1]):
         yield items[start : start + ROWS[-1]]
 

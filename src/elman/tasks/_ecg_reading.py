@@ -30,7 +30,7 @@ def measured(model: Segmenter, strips: Sequence[Strip], codec: EcgCodec, *, toge
         signals = [filled(strip.signal) for strip in group]
         chances = all_chances(model, codec, signals)
         if together:
-            chances = _shared(chances, [strip.record for strip in group])
+            chances = _share(chances, [strip.record for strip in group])
         for strip, signal, own in zip(group, signals, chances, strict=True):
             found = find_waves(signal, own.waves, names=WAVES, rate=codec.rate)
             detected = find_beats(own.beats, names=kinds, rate=codec.rate)
@@ -60,7 +60,7 @@ def _by_record(strips: Sequence[Strip]) -> Iterator[list[Strip]]:
         yield group
 
 
-def _shared(chances: Sequence[Chances], records: Sequence[str]) -> list[Chances]:
+def _share(chances: Sequence[Chances], records: Sequence[str]) -> list[Chances]:
     """The probabilities of all leads of a record joined, for each lead."""
     means = dict[str, Chances]()
     for record in dict.fromkeys(records):

@@ -34,7 +34,7 @@ def open_language_models(places: Sequence[str]) -> LanguageModels:
         ArtefactError: no artefact, or a damaged one.
         ConfigError: a model of another task, or with another vocabulary than the first.
     """
-    return _opened(tuple((place, _changed(Path(place))) for place in places))
+    return _open(tuple((place, _changed(Path(place))) for place in places))
 
 
 def readers_of(
@@ -63,7 +63,7 @@ def start_readers(readers: LanguageReaders, models: LanguageModels) -> LanguageR
 
 
 @lru_cache(maxsize=1)
-def _opened(places: tuple[tuple[str, int], ...]) -> LanguageModels:
+def _open(places: tuple[tuple[str, int], ...]) -> LanguageModels:
     saved = [(place, artefact.read(Path(place))) for place, _ in places]
     vocabularies = []
     for place, one in saved:

@@ -81,7 +81,7 @@ class Pretrained(Task[F], frozen=True, kw_only=True):
         Raises:
             DataError: a file that cannot be read.
         """
-        return list(islice(_opened(self.vectors).words(), self.vectors_words)) if self.vectors else []
+        return list(islice(_open(self.vectors).words(), self.vectors_words)) if self.vectors else []
 
     def word_size(self, otherwise: int) -> int:
         """The embedding size: that of the vectors, or `otherwise` without vectors.
@@ -89,7 +89,7 @@ class Pretrained(Task[F], frozen=True, kw_only=True):
         Raises:
             DataError: a file that cannot be read.
         """
-        return _opened(self.vectors).width if self.vectors else otherwise
+        return _open(self.vectors).width if self.vectors else otherwise
 
     def language_models(self) -> LanguageModels | None:
         """The language models of `start_from`; None if it is empty.
@@ -115,7 +115,7 @@ class Pretrained(Task[F], frozen=True, kw_only=True):
         """Factors of the learning rate: `vectors_rate` for word vectors, 0 while they are frozen; language models thaw
         from the top."""
         if self.start_from:
-            return self._thawed(model.embedding, epoch)
+            return self._thaw_rates(model.embedding, epoch)
         waits = self.vectors_train == "frozen" or (isinstance(self.vectors_train, int) and epoch < self.vectors_train)
         return {"embedding": 0.0 if waits else self.vectors_rate or VECTORS_RATE} if self.vectors else {}
 
@@ -135,7 +135,7 @@ class Pretrained(Task[F], frozen=True, kw_only=True):
 
         from elman.data.vectors import match
 
-        known, vectors = self.known_words(codec), _opened(self.vectors)
+        known, vectors = self.known_words(codec), _open(self.vectors)
         table = jnp.asarray(model.embedding.table)
         matched = match(vectors, known.words)
         rows = table[known.first :]
@@ -144,14 +144,14 @@ class Pretrained(Task[F], frozen=True, kw_only=True):
         more = f", and {known.added:,} more of its words" if known.added else ""
         return eqx.tree_at(lambda tree: tree.embedding.table, model, table), f"{self.vectors}: {seen}{more}"
 
-    def _thawed(self, readers: LanguageReaders, epoch: int) -> Mapping[str, float]:
+    def _thaw_rates(self, readers: LanguageReaders, epoch: int) -> Mapping[str, float]:
         return {
             f"embedding.{part}": self.layer_rate**depth if epoch >= depth * self.thaw_epochs else 0.0
             for part, depth in readers.depths().items()
         }
 
 
-def _opened(place: str) -> Vectors:
+def _open(place: str) -> Vectors:
     """Opens a file of word vectors; its index is cached as long as the file does not change."""
     path = Path(place)
     return _indexed(path, path.stat().st_mtime_ns if path.is_file() else 0)

@@ -82,17 +82,17 @@ def measured(
     gathered = Gathered(learned, errors)
     for step in range(len(windows)):
         batch = windows.at(step)
-        told = Told(*map(np.asarray, _told(model, batch, jax.random.key(step), root=codec.scaling == "root")))
+        forecasts = Told(*map(np.asarray, _forecast(model, batch, jax.random.key(step), root=codec.scaling == "root")))
         series = windows.origins[windows.indices(step), 0]
         changes = np.full((ROWS, naive.shape[1]), np.nan)
         changes[: len(series)] = naive[series]
         units = (np.repeat(each.ravel()[:, None], part.horizon, axis=1) for each in (batch.means, batch.stds))
-        gathered.add(told, codec, *units, naive=changes.ravel())
+        gathered.add(forecasts, codec, *units, naive=changes.ravel())
     return gathered.metrics()
 
 
 @partial(jax.jit, static_argnames="root")
-def _told(model: Forecaster, batch: WindowBatch, key: Any, *, root: bool) -> tuple[Array, ...]:
+def _forecast(model: Forecaster, batch: WindowBatch, key: Any, *, root: bool) -> tuple[Array, ...]:
     inputs = model_inputs(batch)
     forecast, targets = model.forecast(inputs, key=key), inputs.targets
     sides = jnp.array([share for level in COVERED for share in shares_of(level)])
@@ -105,8 +105,8 @@ def _told(model: Forecaster, batch: WindowBatch, key: Any, *, root: bool) -> tup
             return jnp.maximum(inputs.shift.reshape(-1, *axes) + inputs.scale.reshape(-1, *axes) * xs, 0) ** 2
 
         unit_score = crps(Quantiles(squared(forecast.quantile(jnp.array(LEVELS)))), squared(targets)) / scale
-    said = (forecast.centre, forecast.spread, forecast.variance, score, unit_score * scale)
-    return (targets, inputs.weights, *said, forecast.quantile(sides))
+    measures = (forecast.centre, forecast.spread, forecast.variance, score, unit_score * scale)
+    return (targets, inputs.weights, *measures, forecast.quantile(sides))
 
 
 def _season_changes(part: WindowPart, codec: ForecastCodec) -> Float[np.ndarray, "series target"]:

@@ -159,7 +159,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
                 "expected labelled texts: a table (.csv, .tsv, .jsonl), a folder, or lines `label<TAB>text`"
             )
         found = read_labelled(*places, **self._columns())
-        parts = map(self._coarsened, (found.train, found.validation, found.test))
+        parts = map(self._coarsen, (found.train, found.validation, found.test))
         return self._data(*parts, source=", ".join(map(str, places)), places=kept_places(*places))
 
     def read_texts(
@@ -177,7 +177,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         from elman.data.labelled import Labelled, check_texts
 
         parts = [
-            self._coarsened(
+            self._coarsen(
                 check_texts(Labelled(text, label, f"{name}, text {n}") for n, (text, label) in enumerate(part, start=1))
             )
             for name, part in (("train", train), ("validation", validation), ("test", test))
@@ -194,7 +194,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
         from elman.data.labelled import check_known, read_labelled
 
         found = read_labelled(*places, **self._columns())
-        texts = self._coarsened(found.test or found.validation or found.train)
+        texts = self._coarsen(found.test or found.validation or found.train)
         check_known(codec.labels, texts)
         return _part(", ".join(map(str, places)), texts, codec)
 
@@ -321,7 +321,7 @@ class Classification(Pretrained["Classifier"], frozen=True, kw_only=True, tag=Tr
     def _columns(self) -> dict[str, str]:
         return {"text_column": self.text_column, "label_column": self.label_column, "encoding": self.encoding}
 
-    def _coarsened(self, texts: Iterable[Labelled]) -> list[Labelled]:
+    def _coarsen(self, texts: Iterable[Labelled]) -> list[Labelled]:
         if not self.coarse:
             return list(texts)
         found = [text._replace(label=text.label.partition(":")[0].strip()) for text in texts]

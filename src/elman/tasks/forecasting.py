@@ -177,7 +177,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
         generated = {"sines": sines, "seasonal": seasonal}.get(str(places[0]))
         if generated is not None and not Path(places[0]).exists():
             return self._data(generated(), source=f"generated {places[0]}", places=(str(places[0]),))
-        return self._data(self._found(*places), source=", ".join(map(str, places)), places=kept_places(*places))
+        return self._data(self._read_files(*places), source=", ".join(map(str, places)), places=kept_places(*places))
 
     def read_histories(self, histories: Histories) -> Data:
         """The data of series in memory.
@@ -205,7 +205,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
         Raises:
             DataError: as `read`, or columns or steps that differ from the codec's.
         """
-        found = self._found(*places, frequency=None if self.resample else codec.frequency)
+        found = self._read_files(*places, frequency=None if self.resample else codec.frequency)
         codec.check(found)
         return found
 
@@ -332,7 +332,7 @@ class Forecasting(Task["FittedForecaster"], frozen=True, kw_only=True, tag=True)
 
         return ForecastMetrics.from_builtins(values)
 
-    def _found(self, *places: str | Path, frequency: Frequency | None = None) -> Histories:
+    def _read_files(self, *places: str | Path, frequency: Frequency | None = None) -> Histories:
         from elman.data.histories import read_histories
 
         return read_histories(

@@ -201,10 +201,12 @@ def shares_of(level: float) -> tuple[float, float]:
 
 def _first_known(share: float, *groups: Float[np.ndarray, " some"]) -> float:
     """The quantile of the first group of sorted scores that has enough of them for the share."""
-    return next((found for found in (_corrected(group, share) for group in groups) if not np.isnan(found)), np.nan)
+    return next(
+        (found for found in (_corrected_quantile(group, share) for group in groups) if not np.isnan(found)), np.nan
+    )
 
 
-def _corrected(known: Float[np.ndarray, " some"], share: float) -> float:
+def _corrected_quantile(known: Float[np.ndarray, " some"], share: float) -> float:
     """The quantile of sorted scores, corrected for their number: its rank is rounded away from the median."""
     rank = (len(known) + 1) * share
     outwards = np.ceil(rank - 1e-9) if share > 0.5 else np.floor(rank + 1e-9) if share < 0.5 else (len(known) + 1) // 2

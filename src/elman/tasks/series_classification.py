@@ -117,7 +117,7 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
 
         if not places:
             raise DataError("expected series: a file ending in .ts, .csv, .tsv or .jsonl, or a folder of them")
-        return self._data(self._found(*places), source=", ".join(map(str, places)), places=kept_places(*places))
+        return self._data(self._read_files(*places), source=", ".join(map(str, places)), places=kept_places(*places))
 
     def read_series(
         self,
@@ -158,7 +158,7 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         """
         from elman.data.labelled import check_known
 
-        found = self._found(*places, values=codec.channels)
+        found = self._read_files(*places, values=codec.channels)
         series = found.test or found.validation or found.train
         check_known(codec.labels, series)
         return _part(", ".join(map(str, places)), series, codec)
@@ -256,10 +256,10 @@ class SeriesClassification(Task["SeriesClassifier"], frozen=True, kw_only=True, 
         Raises:
             DataError: as `read`, or other channels than the codec's.
         """
-        found = self._found(*places, values=codec.channels, labelled=False)
+        found = self._read_files(*places, values=codec.channels, labelled=False)
         return (*found.train, *found.validation, *found.test)
 
-    def _found(self, *places: str | Path, values: tuple[str, ...] = (), labelled: bool = True) -> SeriesParts:
+    def _read_files(self, *places: str | Path, values: tuple[str, ...] = (), labelled: bool = True) -> SeriesParts:
         from elman.data.series import read_series_parts
 
         found = read_series_parts(

@@ -40,13 +40,13 @@ def told(*places: str) -> str:
     if _holds_records(path):
         return "Ecg"
     if path.is_dir():
-        return _told_by_content(path)
+        return _task_by_content(path)
     if places[0] in GENERATED and not path.exists():
         return GENERATED[places[0]]
-    return _told_by_name(*places)
+    return _task_by_name(*places)
 
 
-def _told_by_name(*places: str) -> str:
+def _task_by_name(*places: str) -> str:
     names = [_plain(Path(place).name) for place in places]
     if names[0].endswith(TAGGED):
         return "Tagging"
@@ -68,7 +68,7 @@ def _told_by_name(*places: str) -> str:
     return "LanguageModelling"
 
 
-def _told_by_content(folder: Path) -> str:
+def _task_by_content(folder: Path) -> str:
     files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
     names = [_plain(file.name) for file in files]
     if any(name.endswith(TAGGED) for name in names):
