@@ -59,5 +59,5 @@ def test_a_model_that_reads_backwards_predicts_what_came_before():
     assert fitted.next("bcd ")["a"] > 0.8
     assert fitted.next("bcf ")["e"] > 0.8
     assert fitted.evaluate(data.test).nats_per_token == pytest.approx(np.log(2) / 5, abs=0.05)
-    with pytest.raises(elman.ConfigError, match="reads from the end, so it cannot go on"):
+    with pytest.raises(elman.ConfigError, match="reads from the end, so it cannot continue a text"):
         fitted.generate("abc")

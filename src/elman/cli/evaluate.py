@@ -43,7 +43,7 @@ def main(
     elif unknown == "error":
         part = fitted.read(*files)
     else:
-        raise ConfigError("unknown: belongs to language models; leave it out")
+        raise ConfigError("--unknown belongs to language models; leave it out")
     metrics = fitted.evaluate(part)
     print(msgspec.json.encode(metrics.to_builtins()).decode() if json else metrics.report())
     return 0

@@ -64,7 +64,7 @@ def _model(path: Path) -> list[str]:
     trained = f"trained for {fitted.training.budget}"
     if saved.state is not None:
         step = saved.state.values["progress"]["step"]
-        trained = f"stopped at step {step:,} of a training for {fitted.training.budget}; --resume goes on"
+        trained = f"stopped at step {step:,} of a training for {fitted.training.budget}; --resume continues it"
     arrays = named_arrays(fitted.model)
     width = max(map(len, arrays))
     rows = [f"  {name:<{width}}  {'x'.join(map(str, a.shape)):>10}  {a.size:>12,}" for name, a in arrays.items()]

@@ -141,7 +141,7 @@ class EcgReader(Predictor[EcgMetrics]):
         """
         for place in places:
             if place == "-":
-                raise DataError("standard input holds no record; lines of numbers are read with --stream --rate 360")
+                raise DataError("standard input cannot be a record; read lines of numbers with --stream --rate 360")
             if Path(place).name.removesuffix(".xz").removesuffix(".gz").endswith(TABLES):
                 for file in read_files(place):
                     yield self.predict(read_ecg_table(file, rate=options.rate or None), leads=options.leads)

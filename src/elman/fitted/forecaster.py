@@ -172,8 +172,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         part = WindowPart(name, series, found.histories, tuple(spans), self.codec, window, self.horizon)
         if not len(part):
             raise DataError(
-                f"{name}: no {self.horizon:,} steps in it that training has not seen, behind a window of {window:,}; "
-                "expected later rows"
+                f"{name}: no {self.horizon:,} held-out steps in it after a window of {window:,}; expected later rows"
             )
         return part
 
@@ -272,7 +271,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         self, memory: Mapping[str, Remembered], levels: tuple[float, ...], intervals: Intervals
     ) -> ForecastTable:
         if not memory:
-            raise DataError("the model remembers no series; give it a history to go on from")
+            raise DataError("the model remembers no series; pass a history to continue")
         if intervals not in ("conformal", "model"):
             raise ConfigError(f"intervals: expected conformal or model; got {intervals!r}")
         for one in memory.values():

@@ -132,7 +132,7 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
         if count < 1 or length < 0:
             raise ConfigError(f"expected at least 1 sample and no negative length; got {count} and {length}")
         if self.task.reverse:
-            raise ConfigError("this model reads from the end, so it cannot go on; train one without reverse")
+            raise ConfigError("this model reads from the end, so it cannot continue a text; train one without reverse")
         carry, logits = prefill(self.model, self._prime(prime, unknown))
         decoders = [self.codec.stream() for _ in range(count)]
         written = generate(
@@ -145,7 +145,7 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
             return np.array([self._start()])
         ids = self.codec.encode(text, unknown=unknown)
         if not len(ids):
-            raise VocabularyError(f"the prime {text!r} holds no token that the model knows; give at least one")
+            raise VocabularyError(f"the prime {text!r} has no token that the model knows; expected at least one")
         return ids[::-1] if self.task.reverse else ids
 
     def _start(self) -> int:

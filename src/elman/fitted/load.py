@@ -73,7 +73,7 @@ def settings_of(path: Path, saved: artefact.Saved) -> tuple[Task, Training]:
         settings = dict(saved.model["task"])
         kind = settings.pop("type")
         if kind not in TASKS:
-            raise ArtefactError(f"{path}: holds a model for {kind}, which this elman does not know; upgrade elman")
+            raise ArtefactError(f"{path}: contains a model for {kind}, which this elman does not know; upgrade elman")
         return find_task(kind)(**settings), Training(**saved.model["training"])
     except (ConfigError, KeyError, TypeError) as error:
         raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None
