@@ -505,7 +505,7 @@ print(
 )
 few = read_recurrently(strips[0].signal[: len(record.signals)])[:, 1]
 small_hits = matched(marked, few, window=NEAR)
-print(f"the small network of above, which learnt from one heart alone, finds {len(small_hits)} of them")
+print(f"the small network above, trained on one heart alone, finds {len(small_hits)} of them")
 on_real = durations(strips[0], reading.beats)
 told("those that the expert measured" if path else "its true times", on_real)
 print(reading.table().summary())

@@ -185,7 +185,7 @@ for name, options in settings.items():
     each[name] = epoch.model
 for name in ("after the last value", *each):
     epochs = FALLING if "falling" in name else STOPPED
-    print(f"asked {name}, {epochs} epochs: {by_epoch[name][epochs - 1]:.1e}")
+    print(f"trained {name}, {epochs} epochs: {by_epoch[name][epochs - 1]:.1e}")
 
 # %% [markdown]
 # This network can forecast at any step, which shows how many values it has to read before it recognises the sine.
@@ -198,7 +198,7 @@ by_step = {
 READ = (1, 5, 20, 50, 100)
 print("values read                           " + "".join(f"{step:>10}" for step in READ))
 for name, curve in by_step.items():
-    print(f"asked {name:<32}" + "".join(f"{curve[step - 1]:>10.1e}" for step in READ))
+    print(f"trained {name:<30}" + "".join(f"{curve[step - 1]:>10.1e}" for step in READ))
 
 # %% [markdown]
 # ## Fed with its own output
@@ -280,7 +280,7 @@ print(f"ten steps at once     {'':>10}{by_epoch['after each value, falling rate'
 # %%
 drawing, ((top, right), (left, below)) = figure(2, 2, width=5)
 for name, curve in by_epoch.items():
-    top.semilogy(range(1, len(curve) + 1), curve, label=f"asked {name}")
+    top.semilogy(range(1, len(curve) + 1), curve, label=f"trained {name}")
 top.axhline(errors["the last value"], color="grey", linestyle=":", label="the last value again")
 top.axvline(STOPPED, color="0.8", zorder=0)
 top.set_xlabel("epoch; the sheet's run was stopped at the line")
@@ -288,7 +288,7 @@ top.set_ylabel("squared error ten steps ahead")
 top.legend(frameon=False, fontsize="small")
 reading = slice(0, pace(full=300, short=100))
 for name, curve in by_step.items():
-    right.semilogy(np.arange(1, STEPS + 1)[reading], curve[reading], label=f"asked {name}")
+    right.semilogy(np.arange(1, STEPS + 1)[reading], curve[reading], label=f"trained {name}")
 right.set_xlabel("values read")
 right.set_ylabel("squared error ten steps ahead")
 right.legend(frameon=False, fontsize="small")
