@@ -77,7 +77,7 @@ def test_malformed_tables_are_named_with_the_line(text, message):
 def test_a_rate_that_is_given_has_to_agree():
     text = "time,II\n0,1\n0.1,1\n0.2,1\n"
     assert read(text, rate=10).rate == 10
-    with pytest.raises(DataError, match="the column of time says 10 samples a second; 250 was asked for"):
+    with pytest.raises(DataError, match="the column of time gives 10 samples a second, and the rate is 250"):
         read(text, rate=250)
     with pytest.raises(DataError, match="a rate of 0; expected samples a second"):
         read("II\n1\n", rate=0)

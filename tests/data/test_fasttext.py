@@ -94,7 +94,7 @@ OUTPUT = 1 + 16 + 8 * 4  # what follows the matrix
         (fasttext(WORDS, MATRIX, quantised=1, **PARTS), "a quantised model"),
         (fasttext([], MATRIX[:0]), "no words: its head gives 0 words"),
         (fasttext(WORDS, MATRIX[:7], **PARTS), "damaged: expected a matrix of 28 x 4; got 7 x 4"),
-        (fasttext(WORDS, MATRIX * np.inf, **PARTS), "the vector of 'the' holds a number that is infinite or none"),
+        (fasttext(WORDS, MATRIX * np.inf, **PARTS), "the vector of 'the' has an infinite number or NaN"),
     ],
 )
 def test_a_damaged_or_foreign_file_is_an_error(tmp_path, content, message):

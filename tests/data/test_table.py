@@ -65,7 +65,7 @@ def test_another_encoding(tmp_path):
         ("a.csv", 'text,label\n"a"b,c\n', r"a\.csv, line 2: not CSV"),
         ("a.csv", 'text,label\n"a,c\n', r"a\.csv, line 2: not CSV"),
         ("a.csv", 'text,label\nx,y\n"a,c\n1,2\n', r"a\.csv, line 4: not CSV \(.*, in the row that begins at line 3\)"),
-        ("a.csv", "text,label,text\na,b,c\n", r"a\.csv: 2 columns are called 'text'; give each its own name"),
+        ("a.csv", "text,label,text\na,b,c\n", r"a\.csv: 2 columns are named 'text'; give each its own name"),
         ("a.csv", "text;label\na;b\n", r"a\.csv: expected commas between columns; got the head 'text;label'"),
         ("a.csv", "", r"a\.csv: empty; expected a head"),
         ("a.tsv", "text\tlabel\na\tb\tc\n", r"a\.tsv, line 2: 3 columns; expected 2"),

@@ -88,8 +88,8 @@ def test_matching_reads_a_compressed_file_once(tmp_path, monkeypatch):
         (b"2 2\nthe 1 2\ncat 3 4 5\n", "line 3: expected a word and 2 numbers; got 3"),
         (b"the 1 2\n\ncat 3 4\n", "line 2: empty; expected a word and 2 numbers"),
         (b"the 1 2\ncat 3 x\n", "line 2: the vector of 'cat' is not all numbers .*'x'"),
-        (b"the 1 2\ncat 3 nan\n", "line 2: the vector of 'cat' holds a number that is infinite or none"),
-        (b"the 1 2\ncat inf 3\n", "line 2: the vector of 'cat' holds a number that is infinite or none"),
+        (b"the 1 2\ncat 3 nan\n", "line 2: the vector of 'cat' has an infinite number or NaN"),
+        (b"the 1 2\ncat inf 3\n", "line 2: the vector of 'cat' has an infinite number or NaN"),
         (b"5 2\nthe 1 2\ncat 3 4\n", "its first line promises 5 words; got 2, so it was cut short"),
         (b"1 2\nthe 1 2\ncat 3 4\n", "its first line promises 1 words; got 2"),
         (b"3 2\n", "its first line promises 3 words; got 0"),
@@ -110,7 +110,7 @@ def test_a_wanted_word_with_a_broken_vector_is_named(tmp_path):
     (tmp_path / "bad.txt").write_bytes(b"the 1 2\ncat 3 nan\n")
     vectors = open_vectors(tmp_path / "bad.txt")
     assert vectors.vector("the").tolist() == [1, 2]
-    with pytest.raises(DataError, match=r"bad\.txt: the vector of 'cat' holds a number that is infinite or none"):
+    with pytest.raises(DataError, match=r"bad\.txt: the vector of 'cat' has an infinite number or NaN"):
         vectors.vector("cat")
 
 

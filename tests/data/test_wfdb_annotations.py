@@ -78,7 +78,7 @@ def test_a_file_may_define_codes_of_its_own():
         (words(code(1, 10)), "ends before its end mark"),
         (words(code(59), 1), "ends before its end mark"),
         (words(code(1, 1), code(63, 5), text=b"ab"), "ends before its end mark"),
-        (words(code(61, 1)) + END, "begins with a property of no mark"),
+        (words(code(61, 1)) + END, "begins with a property before any mark"),
         (words(code(50, 1)) + END, "a mark of code 50, which has no meaning"),
         (words(code(22), code(63, 22), text=b"## time resolution: 0\0") + END, "expected samples a second"),
     ],

@@ -1,4 +1,4 @@
-"""The table of an ECG: for each beat its waves, its intervals, and which of these are outside the usual limits."""
+"""Tables of the beats in an ECG: for each beat its waves, its intervals, and those outside the usual limits."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ CSV_HEAD = (
     *("PR_ms", "QRS_ms", "QT_ms", "QTcB_ms", "QTcF_ms", "RR_ms", "rate_per_minute"),
     *("P_confidence", "QRS_confidence", "T_confidence", "outside"),
 )
-"""The columns of `BeatTable.csv`. A beat without a P wave has empty ones for it."""
+"""The columns of `BeatTable.csv`. Those of a missing wave are empty."""
 
 
 @dataclass(frozen=True)
 class BeatRow:
-    """A beat and its intervals in ms; None is what cannot be measured.
+    """A beat and its intervals in ms; None for one that cannot be measured.
 
     PR goes from the onset of P to that of QRS, QRS from its onset to its end, QT from the onset of QRS to the end of T,
-    RR from the R before to this one. QT is corrected for RR in seconds, QT / RR^(1/2) (Bazett, 1920) and QT / RR^(1/3)
-    (Fridericia, 1920); Bazett's correction is too much for a fast heart and too little for a slow one.
+    RR from the R before to this one. QT is corrected for RR in seconds: QTcB is QT / RR^(1/2) (Bazett, 1920) and QTcF
+    is QT / RR^(1/3) (Fridericia, 1920). Bazett corrects too much for a fast heart and too little for a slow one.
 
     >>> qrs, t = FoundWave("QRS", 480, 500, 520, 0.99), FoundWave("T", 600, 650, 680, 0.9)
     >>> row = BeatRow.of(FoundBeat("N", qrs, None, 510, None, t), before=180, rate=500, number=2)
@@ -53,7 +53,7 @@ class BeatRow:
     """
 
     number: int
-    """Of the beat, from 1 on."""
+    """The number of the beat, from 1 on."""
     beat: FoundBeat
     samples_per_second: float
     PR: float | None
@@ -63,20 +63,20 @@ class BeatRow:
     QTcF: float | None
     RR: float | None
     rate: float | None
-    """Beats a minute, by RR."""
+    """Beats a minute, from RR."""
 
     @classmethod
     def of(cls, beat: FoundBeat, *, before: int | None, rate: float, number: int) -> BeatRow:
         """Measures a beat.
 
         Args:
-            beat: what was found.
-            before: the sample of the R before; None where it is not known.
+            beat: the beat that a model found.
+            before: the sample of the R before; None where it is unknown.
             rate: samples a second.
             number: the beat's number.
         """
         milliseconds = 1000.0 / rate
-        begins = beat.qrs.onset > 0  # a complex that the record's first sample cuts began before
+        begins = beat.qrs.onset > 0  # else the record's start cuts the complex
         qt = (beat.t.end - beat.qrs.onset) * milliseconds if beat.t and begins else None
         rr = (beat.sample - before) * milliseconds if before is not None else None
         seconds = rr / 1000.0 if rr else None
@@ -95,12 +95,12 @@ class BeatRow:
 
     @property
     def marks(self) -> dict[str, str]:
-        """H or L for each value outside its limits."""
+        """The mark, H or L, of each value outside its limits."""
         marks = {name: limits.mark(getattr(self, name)) for name, limits in LIMITS.items()}
         return {name: mark for name, mark in marks.items() if mark}
 
     def line(self) -> str:
-        """A line of text, as wide as `TEXT_HEAD`; H and L stand behind values above and below their limits."""
+        """The beat as a line of text below `TEXT_HEAD`; H and L follow values above and below their limits."""
         beat, marks = self.beat, self.marks
         times = [beat.p and beat.p.peak, beat.q, beat.sample, beat.s, beat.t and beat.t.peak]
         shown = [self._seconds(sample) for sample in times]
@@ -165,8 +165,8 @@ class BeatTable:
             rate: samples a second.
             record: the name of the record.
             lead: the name of the lead.
-            breaks: first and last samples of parts that could not be read, such as a lead that was off: no RR goes
-                over one.
+            breaks: first and last samples of parts that could not be read, such as a lead that was off: no RR interval
+                spans one.
 
         Raises:
             DataError: a rate that is not above 0, or beats that are not in order.
@@ -185,7 +185,7 @@ class BeatTable:
 
     @property
     def mean_rate(self) -> float | None:
-        """Beats a minute over the whole time that RR intervals cover; None with less than two beats."""
+        """Beats a minute over the whole time that RR intervals cover; None where no RR could be measured."""
         intervals = [row.RR for row in self.rows if row.RR is not None]
         return SECONDS_MINUTE * 1000.0 * len(intervals) / sum(intervals) if intervals else None
 
@@ -198,12 +198,12 @@ class BeatTable:
         return {name: median(values) for name, values in known.items() if values}
 
     def outside(self) -> dict[str, int]:
-        """For each value how many beats have it outside its limits; those that all have inside are left out."""
+        """The number of beats with each value outside its limits; values that no beat has outside are left out."""
         found = Counter(name for row in self.rows for name in row.marks)
         return {name: found[name] for name in LIMITS if found[name]}
 
     def summary(self) -> str:
-        """One line: beats, mean rate, medians, and how many beats are outside the limits."""
+        """One line with the number of beats, mean rate, medians, and the number of beats outside the limits."""
         place = ", ".join(
             part for part in (self.record, self.lead and f"lead{'s' * (', ' in self.lead)} {self.lead}") if part
         )
@@ -227,7 +227,7 @@ class BeatTable:
         return "\n".join([*self.lines(), self.summary()])
 
     def csv(self, *, head: bool = True) -> str:
-        """The table with the columns `CSV_HEAD`; without its head, to go on below another lead's."""
+        """The table as CSV with the columns `CSV_HEAD`; without `head` it can follow another lead's."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerows([CSV_HEAD] if head else [])

@@ -1,4 +1,4 @@
-"""Batches of sequences, each with its class."""
+"""Batches of sequences and their classes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from elman.data.buckets import Buckets
 
 
 class Inputs(NamedTuple):
-    """What a network reads: zeros where there is nothing, and lengths."""
+    """The inputs of a network: sequences padded with zeros, and their lengths."""
 
     values: np.ndarray
-    """batch time, or batch piece time; a step may have features of its own."""
+    """The sequences: batch and time, or batch, piece and time; then features, where steps have any."""
     outer: Integer[np.ndarray, " batch"]
-    """Real steps, or real pieces where sequences are in pieces."""
+    """The number of steps of each sequence, or of pieces where sequences are in pieces."""
     inner: Integer[np.ndarray, "batch piece"] | None
-    """Real steps of each piece."""
+    """The number of steps of each piece; None where sequences are not in pieces."""
 
 
 class ClassBatch(NamedTuple):
-    """Arrays of one step; `weights` is 0 in rows without a sequence."""
+    """The arrays of one training step; `weights` is 0 in rows without a sequence."""
 
     values: np.ndarray
     outer: Integer[np.ndarray, " batch"]
@@ -34,7 +34,7 @@ class ClassBatch(NamedTuple):
 
 @runtime_checkable
 class ClassCodec(Protocol):
-    """What turns sequences, each with a `label`, into arrays."""
+    """The interface of codecs that encode sequences, each with a `label`, as arrays."""
 
     @property
     def labels(self) -> tuple[str, ...]: ...
@@ -43,7 +43,7 @@ class ClassCodec(Protocol):
 
 
 class ClassBatches:
-    """Sequences of like size together; with `shuffle`, dealt out anew in every epoch."""
+    """Batches of sequences of similar length; `shuffle` shuffles them anew in every epoch."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class ClassBatches:
         shuffle: bool = True,
         balance: float = 0.0,
     ):
-        """`balance`: a sequence of a class of n counts n^-balance, so that with 0 every sequence counts the same and
-        with 1 every class; the mean weight is 1."""
+        """Groups the examples by length. A sequence of a class of n weighs n^-balance, times a constant that makes the
+        mean weight 1: with a `balance` of 0 all sequences count the same, with 1 all classes."""
         self._examples, self._codec = examples, codec
         self._labels = np.array([example.label for example in examples], np.int32)
         weights = np.maximum(np.bincount(self._labels, minlength=len(codec.labels)), 1) ** -balance
@@ -65,7 +65,7 @@ class ClassBatches:
         self._buckets = Buckets(sizes, batch_size=batch_size, seed=seed, shuffle=shuffle)
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """The number of batches in an epoch."""
         return len(self._buckets)
 
     def at(self, step: int) -> ClassBatch:
@@ -78,5 +78,5 @@ class ClassBatches:
         return ClassBatch(*inputs, labels, weights)
 
     def indices(self, step: int) -> list[int]:
-        """Which sequences the first rows of a batch hold."""
+        """The indices of the sequences in the first rows of a batch."""
         return self._buckets.at(step).indices

@@ -1,7 +1,7 @@
-"""A text as numbers, split by place: in memory when small, else written once to a cache on disk and mapped.
+"""Reads a text as ids and splits it by place: in memory when small, else written once to a cache on disk and mapped.
 
-The cache file's name is a hash of the content and of the settings that turn it into numbers, so a changed text or
-setting makes a new file and nothing is ever stale.
+The cache file's name is a hash of the content and of the settings by which it is encoded, so that a changed text or
+setting makes a new file and no file is ever stale.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ from elman.data.text import TextSource
 from elman.data.vocabulary import AnyVocabulary, Bytes, Characters, Subwords, Words, whole_words
 
 IN_MEMORY = 64 << 20
-"""Texts of more bytes than this are kept on disk."""
+"""The most bytes of a text whose ids are kept in memory; those of longer ones are on disk."""
 
 CACHE_VERSION = 1
-"""Raised when the way from text to ids changes."""
+"""The version of the encoding, raised when a text gets other ids."""
 
 LARGEST_SHARE = 250_000
-"""Tokens that a share sets aside at most: more would make an evaluation slow and no surer. A count has no limit."""
+"""The most tokens that a share sets aside: more would make an evaluation slow and no surer. A count has no limit."""
 
 
 @dataclass(frozen=True)
 class TextPart:
-    """A stretch of a text as numbers."""
+    """A contiguous part of a text as ids."""
 
     name: str
     tokens: Tokens
     codec: AnyVocabulary
     digest: str
-    """A hash of the whole text, of how it is numbered, and of where the stretch lies."""
+    """A hash of the whole text, of the settings by which it is encoded, and of the place of the part."""
 
     def __len__(self) -> int:
         return len(self.tokens)
 
 
 class MappedTokens:
-    """Ids in a file. Every slice maps and copies just what it names, so resident memory does not grow with the file."""
+    """Ids in a file. Each slice maps and copies only its own ids, so resident memory does not grow with the file."""
 
     def __init__(self, path: Path, dtype: np.dtype, start: int, stop: int):
         self._path, self._dtype, self._start, self._stop = path, dtype, start, stop
@@ -67,7 +67,7 @@ class MappedTokens:
         return np.array(np.memmap(self._path, self._dtype, "r", offset, (stop - start,)))
 
     def between(self, start: int, stop: int) -> MappedTokens:
-        """A stretch of these ids, without reading them."""
+        """The ids from `start` to `stop`, which are not read yet."""
         return MappedTokens(self._path, self._dtype, self._start + start, self._start + stop)
 
 
@@ -84,22 +84,22 @@ def read_corpus(
     unknown: Unknown = "error",
     at_least: int = 2,
 ) -> Data[TextPart]:
-    """Reads, numbers and splits a text by place: first the training part, then validation, then test.
+    """Reads and encodes a text and splits it by place: first the training part, then validation, then test.
 
     Args:
-        source: where the text is.
-        vocabulary: what a token is.
-        lower: lower-case first.
-        min_count: words seen less often become `<unk>`.
-        vocabulary_size: how many sub-words are learned at most.
+        source: the text.
+        vocabulary: kind of vocabulary.
+        lower: lower-cases the text first.
+        min_count: words that appear less often become `<unk>`.
+        vocabulary_size: the most ids of a vocabulary of sub-words.
         validation, test: below 1 a share of the text, of at most 250,000 tokens; from 1 on a count of tokens.
-        codec: number the text with this vocabulary instead of one made from it.
-        unknown: "skip" leaves out what `codec` does not hold.
-        at_least: tokens that the text must have.
+        codec: vocabulary that encodes the text; by default one made from the text.
+        unknown: "skip" leaves out tokens that are not in `codec`.
+        at_least: the fewest tokens that the text must have.
 
     Raises:
         DataError: a text that cannot be read, is empty or too short.
-        VocabularyError: a token that `codec` does not hold.
+        VocabularyError: a token that is not in `codec`.
 
     >>> data = read_corpus(TextSource.of_text("abc", "abcabcabca"), validation=2, test=0)
     >>> len(data.train), len(data.validation), data.train.tokens[:4].tolist()
@@ -194,7 +194,7 @@ def _dtype(codec: AnyVocabulary) -> np.dtype:
 
 
 class _CacheEntry(msgspec.Struct, frozen=True):
-    """What a file of ids holds; written last, so that ids without it are unfinished and are made again."""
+    """The description of a file of ids. It is written last, so that ids without it are unfinished and made again."""
 
     count: int
     codec: AnyVocabulary
@@ -206,7 +206,7 @@ def _mapped(
     try:
         folder = cache_folder("tokens")
     except OSError as error:
-        raise DataError(f"{error.filename}: cannot be made ({error.strerror}); set XDG_CACHE_HOME") from None
+        raise DataError(f"{error.filename}: cannot be created ({error.strerror}); set XDG_CACHE_HOME") from None
     path, description = folder / f"{name}.ids", folder / f"{name}.json"
     entry = _cached(path, description)
     if entry is None:
@@ -225,7 +225,7 @@ def _mapped(
             os.replace(unfinished, description)
         except OSError as error:
             raise DataError(
-                f"{path}: cannot keep the numbered text on disk ({error.strerror}); free some, or set XDG_CACHE_HOME"
+                f"{path}: cannot write the encoded text ({error.strerror}); free space on disk, or set XDG_CACHE_HOME"
             ) from None
         finally:
             unfinished.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""ECGs: one lead of a recording, with its waves and beats as far as they are known."""
+"""ECGs: the leads of recordings, with their waves and beats as far as these are known."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ KINDS = {
     "Q": "/fQ?",
 }
 """Kinds of beats after AAMI EC57 with their WFDB symbols, as de Chazal et al. (2004) count them: normal and bundle
-branch block, supraventricular ectopic, ventricular ectopic, fusion, paced or not to be told."""
+branch block, supraventricular ectopic, ventricular ectopic, fusion, paced or unclassifiable."""
 
 MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
-"""Units of a signal that is an ECG, in lower case."""
+"""Units of ECG signals, in lower case, in mV."""
 
 LEAST_RATE = 50.0
-"""Samples a second."""
+"""The least sampling rate, in samples a second."""
 
 _KIND_OF = {symbol: kind for kind, symbols in KINDS.items() for symbol in symbols}
 
 
 class Wave(NamedTuple):
-    """A P wave, QRS complex or T wave, in samples; the end belongs to it. An onset or an end that nobody marked is at
-    the peak."""
+    """A P wave, QRS complex or T wave, in samples; the end is its last sample. An onset or an end that is not annotated
+    is at the peak."""
 
     kind: WaveKind
     onset: int
@@ -44,12 +44,12 @@ class Wave(NamedTuple):
 
     @property
     def has_onset(self) -> bool:
-        """Whether the onset was marked."""
+        """True where the onset is annotated."""
         return self.onset < self.peak
 
     @property
     def has_end(self) -> bool:
-        """Whether the end was marked."""
+        """True where the end is annotated."""
         return self.peak < self.end
 
 
@@ -58,35 +58,35 @@ class Beat(NamedTuple):
 
     sample: int
     symbol: str
-    """WFDB's."""
+    """The WFDB symbol."""
     kind: str
-    """A key of `KINDS`; "" where it is not known."""
+    """A key of `KINDS`; "" for a beat of unknown kind."""
 
 
 class Strip(NamedTuple):
-    """One lead of a recording."""
+    """One lead of a recording, with its annotations."""
 
     signal: Float[np.ndarray, " time"]
-    """In mV, float32; NaN where a sample is missing."""
+    """The samples in mV, float32; NaN where one is missing."""
     rate: float
     """Samples a second."""
     record: str
     lead: str
     patient: str
-    """Whose heart it is: strips of one patient belong into one part."""
+    """The name of the patient; strips of one patient belong into one part."""
     waves: tuple[Wave, ...]
-    """In the order of their peaks."""
+    """The waves in the order of their peaks."""
     beats: tuple[Beat, ...]
     known: Bool[np.ndarray, " time"]
-    """Where every wave was marked, from onset to end."""
+    """The mask of samples where every wave is annotated, from onset to end."""
     beats_known: Bool[np.ndarray, " time"]
-    """Where every beat was marked."""
+    """The mask of samples where every beat is annotated."""
     place: str = "the strip"
-    """Where it was found, for messages."""
+    """The file or record of the strip, for messages."""
 
 
 def kind_of(symbol: str) -> str | None:
-    """The kind of the beat that a WFDB symbol stands for; None where it stands for no beat.
+    """The kind of beat of a WFDB symbol; None for a symbol of no beat.
 
     >>> kind_of("L"), kind_of("V"), kind_of("~")
     ('N', 'V', None)
@@ -95,8 +95,8 @@ def kind_of(symbol: str) -> str | None:
 
 
 def strips_of(record: Record, *, patient: str = "") -> tuple[Strip, ...]:
-    """The leads of a record of which nothing is known; signals that are no voltage are left out. Leads without a name,
-    or of the same name, are numbered.
+    """The leads of a record, without annotations; signals that are not voltages are left out. Leads without a name, or
+    of the same name, are numbered.
 
     Raises:
         DataError: no signal in volts, or fewer than `LEAST_RATE` samples a second.
@@ -107,8 +107,8 @@ def strips_of(record: Record, *, patient: str = "") -> tuple[Strip, ...]:
     """
     if record.rate < LEAST_RATE:
         raise DataError(
-            f"{record.place}: {record.rate:g} samples a second; expected {LEAST_RATE:g} at least, since with fewer no "
-            "wave can be told: is the rate right?"
+            f"{record.place}: {record.rate:g} samples a second; expected at least {LEAST_RATE:g}, since with fewer no "
+            "wave can be recognised: is the rate right?"
         )
     units, names = record.units or ("mV",) * len(record.leads), _names(record.leads)
     none, strips = np.zeros(len(record.signals), bool), []
@@ -125,7 +125,7 @@ def strips_of(record: Record, *, patient: str = "") -> tuple[Strip, ...]:
 
 
 def at_rate(strip: Strip, rate: float) -> Strip:
-    """The strip with `rate` samples a second, its marks moved with it.
+    """The strip resampled to `rate` samples a second, with its waves and beats.
 
     >>> wave = Wave("QRS", 100, 110, 120)
     >>> strip = Strip(np.zeros(720), 360.0, "a", "II", "a", (wave,), (Beat(110, "N", "N"),), *np.ones((2, 720), bool))
@@ -152,7 +152,7 @@ def at_rate(strip: Strip, rate: float) -> Strip:
 
 
 def _names(leads: Sequence[str]) -> list[str]:
-    """The names of leads, each its own."""
+    """The names of leads, made unique by numbers."""
     named = [lead or str(index) for index, lead in enumerate(leads, start=1)]
     return [
         f"{lead} {named[: index + 1].count(lead)}" if named.count(lead) > 1 else lead

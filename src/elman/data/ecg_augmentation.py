@@ -1,5 +1,5 @@
-"""What changes an ECG without changing its waves: other gains, electrodes the wrong way round, slow wander, mains hum,
-noise of muscles, and another tempo.
+"""Augments ECGs without changing their waves: other gains, reversed electrodes, baseline wander, mains hum, muscle
+noise, and another tempo.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from jaxtyping import Float, Int
 
 
 class Window(NamedTuple):
-    """Where the samples of a piece are taken from: `start + tempo * n`."""
+    """The places at which the samples of a piece are read: `start + tempo * n`."""
 
     start: float
     tempo: float
 
     def places(self, length: int) -> Float[np.ndarray, " time"]:
-        """Places in the signal, of which some may be beyond its ends.
+        """The places of `length` samples in the signal; some may lie beyond its ends.
 
         >>> Window(10.0, 1.5).places(3).tolist()
         [10.0, 11.5, 13.0]
@@ -26,7 +26,7 @@ class Window(NamedTuple):
 
 
 def read_at(signal: Float[np.ndarray, " time"], places: Float[np.ndarray, " _"]) -> Float[np.ndarray, " _"]:
-    """The values between samples, on straight lines.
+    """The values of a signal at places between its samples, by linear interpolation.
 
     >>> read_at(np.array([0.0, 2.0, 4.0]), np.array([0.5, 2.0])).tolist()
     [1.0, 4.0]
@@ -39,11 +39,11 @@ def read_at(signal: Float[np.ndarray, " time"], places: Float[np.ndarray, " _"])
 def disturbed(
     signal: Float[np.ndarray, " time"], random: np.random.Generator, *, rate: float, strength: float = 1.0
 ) -> Float[np.ndarray, " time"]:
-    """A signal in mV with another gain, and with what may be wrong with it.
+    """A signal in mV with a random gain and random disturbances.
 
     Args:
         signal: the ECG.
-        random: what tells how much of what.
+        random: generator of the gain and of the disturbances.
         rate: samples a second.
         strength: 0 leaves the signal as it is; 1 is wander of up to 0.3 mV, hum of up to 0.05 mV, noise of up to
             0.05 mV, a gain of half to twice, and one signal in eight upside down.

@@ -1,4 +1,4 @@
-"""Batches of pieces of ECGs with what is known at every sample."""
+"""Batches of pieces of ECGs, with the label of every sample."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from elman.data.ecg_augmentation import Window, disturbed, read_at
 from elman.data.ecg_codec import KINDS, WAVES, EcgCodec
 
 SOME_KIND = 1 + len(KINDS)
-"""The label of a beat of which the kind is not known; 0 is no beat, and the kinds come between."""
+"""The label of a beat of unknown kind; 0 is no beat, and the labels of the kinds lie between."""
 
 BEAT_MS, UNSURE_MS = 50, 90
-"""Samples so near a beat's are its; those between are neither its nor none, as annotators differ by as much."""
+"""Samples within the first distance of a beat are labelled as that beat; those up to the second have a weight of 0,
+since annotators differ by as much."""
 
 TEMPO = (0.8, 1.25)
 """The least and the greatest change of tempo."""
 
 
 class EcgBatch(NamedTuple):
-    """Arrays of one step; a weight is 0 where nothing is known."""
+    """The arrays of one step; the weight of a sample is 0 where its label is unknown."""
 
     features: Float[np.ndarray, "batch time feature"]
     lengths: Integer[np.ndarray, " batch"]
@@ -34,7 +35,7 @@ class EcgBatch(NamedTuple):
 
 
 class Labels(NamedTuple):
-    """What is known of the samples of a strip."""
+    """The labels of the samples of a strip, and their weights."""
 
     waves: Integer[np.ndarray, " time"]
     wave_weights: Float[np.ndarray, " time"]
@@ -43,8 +44,8 @@ class Labels(NamedTuple):
 
 
 class EcgBatches:
-    """Pieces of strips. A strip gives as many in an epoch as it has labelled parts of that length, at most `at_most`;
-    every epoch takes others."""
+    """Batches of random pieces of strips. A strip gives as many pieces in an epoch as its labelled samples fill, at
+    most `at_most`; every epoch draws others."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class EcgBatches:
         self._pieces = np.repeat(np.arange(len(strips)), counts)
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """The number of batches in an epoch."""
         return max(1, -(-len(self._pieces) // self._rows))
 
     def at(self, step: int) -> EcgBatch:
@@ -88,7 +89,7 @@ class EcgBatches:
         return EcgBatch(features, lengths, *labels)
 
     def _piece(self, strip: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """A piece that holds a sample of which something is known, and the nearest sample of the strip for each."""
+        """A random piece with at least one labelled sample, and the nearest sample of the strip for each of its own."""
         signal, known = self._signals[strip], self._known[strip]
         tempo = np.exp(self._augmentation * random.uniform(*np.log(TEMPO)))
         span = tempo * (self._length - 1)
@@ -102,9 +103,9 @@ class EcgBatches:
 
 
 def labels_of(strip: Strip) -> Labels:
-    """What is known of the samples of a strip.
+    """The labels of the samples of a strip, and their weights.
 
-    >>> from elman.data.ecg import Beat, Strip, Wave
+     from elman.data.ecg import Beat, Strip, Wave
     >>> waves, beats, known = (Wave("P", 2, 3, 4),), (Beat(20, "V", "V"),), np.ones(40, bool)
     >>> labels = labels_of(Strip(np.zeros(40, np.float32), 100.0, "", "", "", waves, beats, known, known))
     >>> labels.waves[:6].tolist(), labels.beats[14:22].tolist(), labels.beat_weights[10:16].tolist()
@@ -126,7 +127,7 @@ def labels_of(strip: Strip) -> Labels:
 
 
 def filled(signal: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
-    """A signal with straight lines over what is not a number.
+    """The signal with linear interpolation over NaN.
 
     >>> filled(np.array([np.nan, 1.0, np.nan, 3.0])).tolist()
     [1.0, 1.0, 2.0, 3.0]

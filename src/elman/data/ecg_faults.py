@@ -1,4 +1,4 @@
-"""What is wrong with a lead: it is missing, flat, at the end of its range, or too large to be an ECG."""
+"""Finds faults of a lead: it is missing, flat, at the end of its range, or too large to be an ECG."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from elman.data.ecg import Strip
 What = Literal["missing", "flat", "saturated", "too large"]
 
 MISSING = 0.04
-"""Seconds: a shorter gap is no fault."""
+"""The least length of a gap that is a fault, in seconds."""
 
 FLAT_FOR, FLAT_WITHIN = 2.0, 0.005
-"""Seconds, and mV: a signal that moves less for so long comes from no heart. One step of most converters is as much."""
+"""Seconds and mV: a signal that varies by at most so much for so long does not come from a heart. The limit in mV is
+one step of most converters."""
 
 SATURATED_FOR, CLIPPED_FOR, CLIPPED = 0.1, 0.016, 3
-"""Seconds at the largest or smallest value there is; of the shorter time, so many make a fault: peaks that are cut."""
+"""Seconds at the largest or smallest value of the lead that are a fault; and a shorter time, of which so many runs are
+a fault: clipped peaks."""
 
 TOO_LARGE = 30.0
-"""mV away from its middle: a lead that goes so far in more than a hundredth of its samples has a wrong gain or unit."""
+"""mV from the median: a lead with more than a hundredth of its samples beyond has a wrong gain or unit."""
 
 UNREADABLE = 0.2
-"""Seconds: through a shorter fault, such as the cut peak of a complex, waves can still be found."""
+"""Seconds: across a shorter fault, such as the clipped peak of a complex, waves can still be found."""
 
 AT_ONCE = 3
-"""Faults of a kind that are told one by one."""
+"""The most faults of a kind that are listed one by one."""
 
 _BLOCK = 0.25  # seconds
 
 
 class Fault(NamedTuple):
-    """A piece of a lead that is not as the heart made it."""
+    """A piece of a lead that does not show the heart's signal."""
 
     lead: str
     onset: int
@@ -49,7 +51,7 @@ class Fault(NamedTuple):
 
 
 def find_faults(strip: Strip) -> tuple[Fault, ...]:
-    """The faults of a lead, in order. Look before the rate is changed, which rounds off what is cut.
+    """Finds the faults of a lead, in order. Call it before resampling, which smooths clipped peaks.
 
     >>> signal = np.sin(np.arange(5000) / 30).astype(np.float32)
     >>> signal[1000:2500], signal[3000:3100] = 0.2, np.nan
@@ -71,7 +73,7 @@ def find_faults(strip: Strip) -> tuple[Fault, ...]:
 
 
 def unreadable(faults: Sequence[Fault], length: int) -> Bool[np.ndarray, " time"]:
-    """Where no wave can be found, of a strip of so many samples.
+    """The mask of samples where no wave can be found, in a strip of `length` samples.
 
     >>> unreadable([Fault("II", 1, 2, "flat", 10.0), Fault("II", 3, 3, "saturated", 10.0)], 5).tolist()
     [False, True, True, False, False]
@@ -81,7 +83,7 @@ def unreadable(faults: Sequence[Fault], length: int) -> Bool[np.ndarray, " time"
 
 
 def told(faults: Sequence[Fault]) -> list[str]:
-    """The faults in words; many of one kind in one line.
+    """Describes faults in lines of text; many faults of one kind share a line.
 
     >>> told([Fault("V1", 100 * n, 100 * n + 9, "saturated", 100.0) for n in range(1, 6)])
     ['lead V1: saturated 5 times, 0.5 s together, first from 1.00 s to 1.10 s']
@@ -101,7 +103,7 @@ def told(faults: Sequence[Fault]) -> list[str]:
 
 
 def _flat(signal: Float[np.ndarray, " time"], rate: float) -> list[tuple[int, int]]:
-    """Where the signal keeps within a band, found by blocks and then to the sample."""
+    """The runs in which the signal stays within `FLAT_WITHIN`, found by blocks and then extended sample by sample."""
     size, needed = max(1, round(_BLOCK * rate)), round(FLAT_FOR / _BLOCK)
     count = len(signal) // size
     if len(signal) and np.ptp(signal) <= FLAT_WITHIN:
@@ -118,7 +120,7 @@ def _flat(signal: Float[np.ndarray, " time"], rate: float) -> list[tuple[int, in
 
 
 def _grown(signal: np.ndarray, first: int, last: int) -> tuple[int, int]:
-    """As far as the signal keeps to the level that it has at either end."""
+    """The run extended on each side while the signal stays near its value at that end."""
     reach = np.abs(signal - signal[first]) <= FLAT_WITHIN
     before = np.flatnonzero(~reach[:first])
     reach = np.abs(signal - signal[last]) <= FLAT_WITHIN
@@ -137,14 +139,14 @@ def _saturated(signal: np.ndarray, flat: np.ndarray, rate: float) -> list[tuple[
 
 
 def _too_large(signal: np.ndarray) -> list[tuple[int, int]]:
-    """The whole lead, or nothing."""
+    """The whole lead as one run where it is too large; else no run."""
     known = signal[~np.isnan(signal)]
     away = np.abs(known - np.median(known)) if len(known) else known
     return [(0, len(signal) - 1)] if (away > TOO_LARGE).sum() > 0.01 * len(away) else []
 
 
 def _runs(mask: Bool[np.ndarray, " time"], least: float) -> list[tuple[int, int]]:
-    """First and last sample of each run of True that is long enough."""
+    """First and last sample of each run of True of at least `least` samples."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8))).reshape(-1, 2)
     return [(first, last - 1) for first, last in edges.tolist() if last - first >= least]
 

@@ -1,4 +1,4 @@
-"""From annotations to waves and beats: `( p ) ( N ) ( t )` are onset, peak and end of each wave."""
+"""Converts annotations to waves and beats: `( p ) ( N ) ( t )` are onset, peak and end of each wave."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from elman.data.ecg import Beat, Wave, WaveKind, kind_of
 from elman.data.wfdb_annotations import Annotations
 
 WAVES: dict[str, WaveKind] = {"p": "P", "t": "T"}
-"""Symbols of peaks; that of a QRS complex is the symbol of its beat."""
+"""Symbols of the peaks of P and T waves; the peak of a QRS complex has the symbol of its beat."""
 
-_OTHER = "u"  # U waves are marked in some places only, and are not told from the baseline
-_NEAR = 0.02  # seconds: an onset that was marked this much after its peak belongs to it
+_OTHER = "u"  # U waves are annotated in some places only, and count as baseline
+_NEAR = 0.02  # seconds: an onset that is marked at most this long after a peak belongs to it
 
 
 class Marked(NamedTuple):
-    """What annotations say about waves."""
+    """The waves and beats that annotations mark."""
 
     waves: tuple[Wave, ...]
     complexes: tuple[Beat, ...]
     """The QRS complexes, as beats at their peaks."""
     unclear: tuple[tuple[int, int], ...]
-    """First and last sample of where a wave may or may not be: around a missing onset or end."""
+    """First and last sample of each span in which a wave may lie or not: around a missing onset or end."""
 
     @property
     def kindless(self) -> Marked:
-        """The same without kinds of beats, for marks of waves that write N for most complexes, whatever they are."""
+        """The same without kinds of beats, for annotations of waves in which N marks most complexes of any kind."""
         return self._replace(complexes=tuple(beat._replace(kind="") for beat in self.complexes))
 
     @property
     def without_p_and_t(self) -> Marked:
-        """The complexes alone."""
+        """The same with the QRS complexes as the only waves."""
         return self._replace(waves=tuple(wave for wave in self.waves if wave.kind == "QRS"), unclear=())
 
 
 class _Open(NamedTuple):
-    """A wave whose end may still come."""
+    """A wave whose end may still follow."""
 
     onset: int | None
     peaks: tuple[int, ...]
@@ -57,8 +57,8 @@ class _Open(NamedTuple):
 
 
 def marked_waves(annotations: Annotations) -> Marked:
-    """The waves, each with the onset before and the end after its peak, as far as they are there. Several peaks or
-    brackets of one wave give one wave, from the first onset to the last end.
+    """The annotated waves, each with the onset before and the end after its peak, where these are annotated. Several
+    peaks or brackets of one wave give one wave, from the first onset to the last end.
 
     >>> marks = Annotations.of(np.array([2, 4, 6, 10, 14, 17, 30, 36]), tuple("(p)(N)t)"))
     >>> marked = marked_waves(marks)
@@ -85,7 +85,7 @@ def marked_waves(annotations: Annotations) -> Marked:
 
 
 def marked_beats(annotations: Annotations) -> tuple[Beat, ...]:
-    """The beats among the marks.
+    """The beats among the annotations.
 
     >>> marked_beats(Annotations.of(np.array([18, 77, 370]), ("+", "N", "V")))
     (Beat(sample=77, symbol='N', kind='N'), Beat(sample=370, symbol='V', kind='V'))
@@ -95,7 +95,7 @@ def marked_beats(annotations: Annotations) -> tuple[Beat, ...]:
 
 
 def has_waves(annotations: Annotations) -> bool:
-    """Whether there are marks of onsets and ends, and not of beats alone.
+    """True where annotations mark onsets or ends, and not only beats.
 
     >>> has_waves(Annotations.of(np.array([18, 77, 370]), ("(", "N", ")")))
     True
@@ -104,7 +104,7 @@ def has_waves(annotations: Annotations) -> bool:
 
 
 def between(first: int, last: int, length: int) -> Bool[np.ndarray, " time"]:
-    """True from the first to the last sample, of `length`.
+    """The mask of the samples from `first` to `last`, of `length` samples.
 
     >>> between(1, 2, 4).tolist()
     [False, True, True, False]
@@ -115,7 +115,7 @@ def between(first: int, last: int, length: int) -> Bool[np.ndarray, " time"]:
 
 
 def fluttering(annotations: Annotations, length: int) -> Bool[np.ndarray, " time"]:
-    """Where the ventricles flutter, from `[` to `]`: there are no beats to mark."""
+    """The mask of ventricular flutter, from `[` to `]`, in which there are no beats to annotate."""
     mask, start = np.zeros(length, bool), None
     for sample, symbol in zip(annotations.samples.tolist(), annotations.symbols, strict=True):
         if symbol == "[":
@@ -127,9 +127,9 @@ def fluttering(annotations: Annotations, length: int) -> Bool[np.ndarray, " time
 
 
 def in_runs(marked: Marked, beats: tuple[Beat, ...] | None, length: int) -> Bool[np.ndarray, " time"]:
-    """Where waves are marked, of a record in which only some beats have them: from the first wave of a run of complexes
-    to its last. A run ends where another beat lies between two complexes or, where `beats` is None, the next
-    complex is later than half as long again as usual.
+    """The mask of samples with annotated waves, in a record in which only some beats have them: from the first wave of
+    each run of complexes to its last. A run ends where another beat lies between two complexes or, where `beats` is
+    None, where the next complex comes later than 1.5 times the median interval.
     """
     peaks = np.array([beat.sample for beat in marked.complexes])
     if not len(peaks):
@@ -139,7 +139,7 @@ def in_runs(marked: Marked, beats: tuple[Beat, ...] | None, length: int) -> Bool
         ends = gaps > 1.5 * np.median(gaps) if len(gaps) else gaps > 0
     else:
         others = np.array([beat.sample for beat in beats])
-        # A beat is marked at most a quarter of the way to the next from its complex.
+        # The mark of a beat is at most a quarter of the interval to the next one away from its complex.
         inside = [((others > a + (b - a) / 4) & (others < b - (b - a) / 4)).any() for a, b in pairwise(peaks)]
         ends = np.array(inside, bool)
     mask = np.zeros(length, bool)
@@ -149,8 +149,8 @@ def in_runs(marked: Marked, beats: tuple[Beat, ...] | None, length: int) -> Bool
 
 
 def without_t(marked: Marked, length: int) -> Bool[np.ndarray, " time"]:
-    """Where a T wave may be that was not marked: between a complex and a next wave that is none. Every complex has a T
-    wave, but now and then nobody could say where.
+    """The mask of samples where a T wave may lie without a mark: between a complex and a next wave that is not a T
+    wave. Every complex has a T wave, but experts could not always place it.
     """
     mask = np.zeros(length, bool)
     for wave, following in pairwise(marked.waves):
@@ -160,10 +160,10 @@ def without_t(marked: Marked, length: int) -> Bool[np.ndarray, " time"]:
 
 
 def check_within(annotations: Annotations, length: int, place: str) -> None:
-    """Refuses marks before or after the record.
+    """Refuses annotations before or after the record.
 
     Raises:
-        DataError: names the first such mark.
+        DataError: an annotation outside the record; names the first.
 
     >>> check_within(Annotations.of(np.array([18]), ("N",)), 20, "a.atr")
     """
@@ -177,7 +177,7 @@ def check_within(annotations: Annotations, length: int, place: str) -> None:
 
 
 def _of_run(marked: Marked, peaks: np.ndarray, run: np.ndarray, length: int) -> Bool[np.ndarray, " time"]:
-    """From the first to the last wave that belong to complexes of a run, without what is unclear."""
+    """The mask from the first to the last wave of a run of complexes, without unclear spans."""
     own = []
     for wave in marked.waves:
         after = int(np.searchsorted(peaks, wave.peak, side="left"))  # the complex at or after the wave
@@ -192,7 +192,7 @@ def _of_run(marked: Marked, peaks: np.ndarray, run: np.ndarray, length: int) -> 
 
 
 def _grouped(annotations: Annotations, near: int) -> tuple[list[_Open], list[tuple[int, int]]]:
-    """The waves, and spans between brackets without a peak."""
+    """The waves, and the spans between brackets without a peak."""
     found: list[_Open] = []
     strays: list[tuple[int, int]] = []
     onset: int | None = None

@@ -1,7 +1,7 @@
-"""ECGs as text: tables with a column for each lead, whole or line by line as they arrive.
+"""Reads ECGs as text: tables with a column for each lead, whole or line by line as they arrive.
 
-The first line may name the columns. A column called time (or t, seconds, ms) gives the rate; the unit of a lead stands
-in brackets after its name, as in `II (uV)`, and is mV where it does not.
+The first line may name the columns. A column named time (or t, seconds, ms) gives the sampling rate; the unit of a lead
+stands in brackets after its name, as in `II (uV)`, and is mV without brackets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from elman.data.lines import arriving_lines
 from elman.data.wfdb import Record
 
 TIME = {"time": 1.0, "t": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "time_s": 1.0, "ms": 1e-3, "time_ms": 1e-3}
-"""Names of columns that hold time, and the seconds of their unit."""
+"""Names of columns of time, with the length of their unit in seconds."""
 
 _NAME = re.compile(r"(?P<name>.*?)\s*[(\[]\s*(?P<unit>[^)\]]*?)\s*[)\]]")
 _GAPS = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
@@ -29,22 +29,22 @@ _SEPARATORS = (",", ";", "\t")
 
 
 class Samples(NamedTuple):
-    """Samples that arrived together."""
+    """A group of samples that arrived together."""
 
     leads: tuple[str, ...]
     values: Float[np.ndarray, "time lead"]
-    """In mV; NaN where a value is missing."""
+    """The samples in mV; NaN where a value is missing."""
 
 
 def read_ecg_table(file: File, *, rate: float | None = None) -> Record:
-    r"""The ECG in a table, its columns parted by commas, semicolons, tabs or blanks.
+    r"""Reads the ECG in a table whose columns are separated by commas, semicolons, tabs or blanks.
 
     Args:
-        file: of `read_files`.
-        rate: samples a second; that of the column with the time where None.
+        file: a file of `read_files`.
+        rate: samples a second; None takes the rate of the column of time.
 
     Raises:
-        DataError: a row of another width, what is no number, times that are not even, or no rate; with the line.
+        DataError: a row of another width, a field that is not a number, uneven times, or no rate; with the line.
 
     >>> record = read_ecg_table(File("a.csv", ("a.csv",), b"time,II\n0.000,0.5\n0.004,0.75\n0.008,\n"))
     >>> record.rate, record.leads, record.signals.tolist()
@@ -59,10 +59,12 @@ def read_ecg_table(file: File, *, rate: float | None = None) -> Record:
     if columns.time is not None:
         timed = _rate(values[:, columns.time] * columns.scales[columns.time], [number for number, _ in rows], file.name)
         if rate is not None and abs(timed - rate) > 0.01 * rate:
-            raise DataError(f"{file.name}: the column of time says {timed:g} samples a second; {rate:g} was asked for")
+            raise DataError(
+                f"{file.name}: the column of time gives {timed:g} samples a second, and the rate is {rate:g}"
+            )
         rate = timed if rate is None else rate
     if rate is None:
-        raise DataError(f"{file.name}: no rate; give the samples a second with --rate, or a column called time")
+        raise DataError(f"{file.name}: no rate; give the samples a second with --rate, or a column named time")
     if not 0 < rate < math.inf:
         raise DataError(f"{file.name}: a rate of {rate:g}; expected samples a second, such as 250")
     signals = columns.millivolts(values).astype(np.float32)
@@ -70,11 +72,11 @@ def read_ecg_table(file: File, *, rate: float | None = None) -> Record:
 
 
 def arriving_samples(*places: str) -> Iterator[Samples]:
-    r"""The samples of text files, "-" being standard input, in groups of those that are there: a pipe that is fed line
-    by line gives a group a line. All have the columns of the first line.
+    r"""Reads the samples of text files, or of standard input ("-"), in groups as they arrive: a pipe that is fed line
+    by line gives a group for each line. All files have the columns of the first line.
 
     Raises:
-        DataError: a row of another width, or what is no number; with the line.
+        DataError: a row of another width, or a field that is not a number; with the line.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
@@ -96,12 +98,12 @@ def arriving_samples(*places: str) -> Iterator[Samples]:
 
 
 class _Columns(NamedTuple):
-    """What the first line says."""
+    """The columns of a table, as its first line gives them."""
 
     separator: str | None
     names: tuple[str, ...]
     scales: tuple[float, ...]
-    """Of each column: mV, or seconds, of its unit."""
+    """The size of each column's unit in mV, or for time in seconds."""
     time: int | None
 
     @property
@@ -109,12 +111,12 @@ class _Columns(NamedTuple):
         return tuple(name for index, name in enumerate(self.names) if index != self.time)
 
     def numbers(self, rows: Sequence[str], places: Sequence[str]) -> Float[np.ndarray, "time column"]:
-        """The values as they are written."""
+        """The fields of rows as numbers, in their own units."""
         found = [self._row(row, place) for row, place in zip(rows, places, strict=True)]
         return np.array(found, np.float64).reshape(len(rows), len(self.names))
 
     def millivolts(self, values: Float[np.ndarray, "time column"]) -> Float[np.ndarray, "time lead"]:
-        """The leads among the columns."""
+        """The values of the leads in mV, without the column of time."""
         own = [index for index in range(len(self.names)) if index != self.time]
         return values[:, own] * np.array([self.scales[index] for index in own])
 
@@ -126,7 +128,7 @@ class _Columns(NamedTuple):
 
 
 def _columns(line: str, place: str) -> tuple[_Columns, bool]:
-    """The columns, and whether the line names them."""
+    """The columns, and True where the line is a head that names them."""
     separator = next((mark for mark in _SEPARATORS if mark in line), None)
     fields = [field.strip().strip("\"'") for field in line.split(separator)]
     if all(_is_number(field) for field in fields):
@@ -145,22 +147,22 @@ def _columns(line: str, place: str) -> tuple[_Columns, bool]:
         names.append(name)
         scales.append(factor)
     if len(names) == (time is not None):
-        raise DataError(f"{place}: no lead; expected a column for each beside the time")
+        raise DataError(f"{place}: no lead; expected a column for each lead beside the time")
     return _Columns(separator, tuple(names), tuple(scales), time), True
 
 
 def _rate(times: Float[np.ndarray, " time"], numbers: Sequence[int], name: str) -> float:
-    """Samples a second of times that are even but for rounding."""
+    """The sampling rate of times that are even up to rounding."""
     steps = np.diff(times)
     if not len(steps):
-        raise DataError(f"{name}: {len(times)} samples; expected two at least, to tell the rate by the time")
+        raise DataError(f"{name}: {len(times)} samples; expected at least two, since the rate follows from their times")
     usual = float(np.median(steps))
     odd = np.flatnonzero(~((steps > 0) & (steps < 1.6 * usual)))
     if len(odd):
         line, step = numbers[odd[0] + 1], steps[odd[0]]
         raise DataError(
             f"{name}, line {line}: {step:g} s after the sample before; expected about {usual:g} s, as elsewhere: sort "
-            "the rows, and put in those that are missing with empty values"
+            "the rows, and add missing ones with empty values"
         )
     rate = len(steps) / float(times[-1] - times[0])
     # Times are rounded, so that a whole rate may come out a little off.

@@ -1,4 +1,4 @@
-"""Hashes of data, by which a run is resumed with its own data only."""
+"""Hashes of data, which ensure that a run is resumed only with its own data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from elman._errors import ArtefactError
 
 VERSION = 2
-"""Raised when the same data get other hashes. Version 1 was one hash of everything, of a kind for each task."""
+"""The version of the hashes, raised when the same data get others. Version 1 was a single hash, made by each task."""
 
 _WORDS = {
     "train": "the training part",
@@ -20,11 +20,11 @@ _WORDS = {
     "test": "the test part",
     "codec": "the codec",
 }
-_ARRAY = 1  # the code of MessagePack's extension that holds an array
+_ARRAY = 1  # the code of the MessagePack extension type for arrays
 
 
 class Fingerprint(msgspec.Struct, frozen=True):
-    """Hashes of the data that a run learns from and is measured on."""
+    """Hashes of the data on which a run is trained and evaluated."""
 
     train: str
     validation: str
@@ -36,12 +36,12 @@ class Fingerprint(msgspec.Struct, frozen=True):
         """Refuses other data than those of a run to be resumed.
 
         Args:
-            before: the fingerprint that the run kept, as plain values.
-            run: the run, for the message.
-            source: these data, for the message.
+            before: the fingerprint that the run saved, as plain values.
+            run: name of the run in messages.
+            source: name of these data in messages.
 
         Raises:
-            ArtefactError: names what differs.
+            ArtefactError: other data; names the parts that differ.
 
         >>> now = Fingerprint("a", "b", "c", "d")
         >>> now.check({"train": "a", "validation": "x", "test": "c", "codec": "d", "version": 2}, run="m", source="s")
@@ -62,11 +62,11 @@ class Fingerprint(msgspec.Struct, frozen=True):
 
 
 def digest(values: Iterable[Any]) -> str:
-    """The SHA-256 of values, read one after the other: strings, bytes, numbers, arrays, and tuples, lists, dicts, sets,
-    structs and dataclasses of them.
+    """The SHA-256 of a sequence of values: strings, bytes, numbers, arrays, and tuples, lists, dicts, sets, structs and
+    dataclasses of them.
 
-    Equal values have equal digests, and other values other ones: MessagePack holds the kind and the length of
-    everything, and of an array the dtype, the shape and the elements. Where a record was read, its `place`, does not
+    Equal values have equal digests, and different values different ones: MessagePack encodes the type and the length of
+    each value, and the dtype, the shape and the elements of an array. The `place` from which a record was read does not
     count: a file that was moved holds the same data.
 
     >>> digest(["ab", "c"]) == digest(iter(["ab", "c"])), digest(["ab", "c"]) == digest(["a", "bc"])
@@ -85,7 +85,7 @@ def _placeless(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value that MessagePack does not know as one that it knows."""
+    """A value of a type unknown to MessagePack, converted to a known type."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:

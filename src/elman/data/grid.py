@@ -1,4 +1,4 @@
-"""Rows of a time series laid on even steps, where gaps stay gaps; or taken together over longer steps."""
+"""Lays the rows of a time series on even steps, where gaps stay gaps, or aggregates them over longer steps."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from elman._errors import ConfigError, DataError, counted
 from elman.data.stamps import Frequency, Stamps, check_ascending, check_even, show
 
 Gathering = Literal["mean", "last", "sum"]
-"""How the rows of one step become one."""
+"""Ways of aggregating the rows of one step."""
 
 WIDEST = 10
-"""Steps for each row, at most, beyond which stamps are taken to be wrong."""
+"""The most steps for each row; with more, a stamp must be wrong."""
 
 
 class Rows(NamedTuple):
-    """Rows of one series, as they are written: not a number where a value is missing."""
+    """Rows of one series as a file has them; missing values are NaN."""
 
     name: str
     stamps: Stamps
     values: Float[np.ndarray, "row column"]
     places: tuple[str, ...]
-    """Where each row stands, for messages."""
+    """The file and line of each row, for messages."""
 
 
 class Grid(NamedTuple):
-    """The same on even steps."""
+    """The rows of a series laid on even steps."""
 
     stamps: Stamps
     values: Float[np.ndarray, "time column"]
     rows: Integer[np.ndarray, " time"]
-    """Which row each step is; -1 where there is none."""
+    """The index of each step's row; -1 for a step without a row."""
 
 
 def on_grid(rows: Rows, frequency: Frequency) -> Grid:
-    """The rows on even steps; steps without a row are not numbers.
+    """Lays rows on even steps; steps without a row are NaN.
 
     >>> rows = Rows("a", np.array([1, 2, 4]), np.array([[5.0], [6.0], [7.0]]), ("line 2", "line 3", "line 4"))
     >>> on_grid(rows, Frequency("step")).values.ravel().tolist()
     [5.0, 6.0, nan, 7.0]
 
     Raises:
-        DataError: stamps that come twice, out of order, between the steps, or so far from each other that one must be
-            wrong; with the place.
+        DataError: stamps that are repeated, out of order, between the steps, or so far apart that one must be wrong;
+            with the place.
     """
     check_ascending(rows.stamps, rows.places, name=rows.name)
     check_even(rows.stamps, rows.places, frequency, name=rows.name)
@@ -56,8 +56,8 @@ def on_grid(rows: Rows, frequency: Frequency) -> Grid:
         raise DataError(
             f"{rows.places[wide + 1]}: {show(rows.stamps[wide + 1])} of {rows.name!r} comes after "
             f"{show(rows.stamps[wide])}, {at[wide + 1] - at[wide]:,} steps of {frequency}; expected most of the "
-            f"{steps:,} steps to have a row, and there are {counted(len(at), 'row')}: mend the stamps, or take longer "
-            "steps with --resample"
+            f"{steps:,} steps to have a row, and there are {counted(len(at), 'row')}: mend the stamps, or aggregate "
+            "the rows over longer steps with --resample"
         )
     found, values = np.full(steps, -1), np.full((steps, rows.values.shape[1]), np.nan)
     found[at], values[at] = np.arange(len(at)), rows.values
@@ -65,14 +65,14 @@ def on_grid(rows: Rows, frequency: Frequency) -> Grid:
 
 
 def gathered(rows: Rows, frequency: Frequency, by: Gathering, *, summed: int | None = None) -> Rows:
-    """One row for each step that has any, from rows in any order: the mean of what is known, the last that is known, or
-    the sum.
+    """Aggregates rows in any order into one row for each step that has any: the mean, the last or the sum of the known
+    values.
 
     Args:
-        rows: of one series.
+        rows: the rows of one series.
         frequency: the steps; see `Frequency.floor` for where they begin.
-        by: how.
-        summed: the first columns that "sum" adds up; of the others it takes means. All without.
+        by: the way of aggregation.
+        summed: number of first columns that "sum" adds up; it averages the others. By default all are summed.
 
     >>> rows = Rows("a", np.array([1, 2, 5]), np.array([[5.0], [6.0], [7.0]]), ("line 2", "line 3", "line 4"))
     >>> gathered(rows, Frequency("step", 4), "mean").values.ravel().tolist()
@@ -90,7 +90,7 @@ def gathered(rows: Rows, frequency: Frequency, by: Gathering, *, summed: int | N
     if by == "last":
         result = np.full((len(stamps), values.shape[1]), np.nan)
         for column, there in enumerate(known.T):
-            result[step[there], column] = values[there, column]  # of several for one step, the last stays
+            result[step[there], column] = values[there, column]  # of several in one step, the last is kept
     else:
         total, count = np.zeros((2, len(stamps), values.shape[1]))
         np.add.at(total, step, np.where(known, values, 0.0))

@@ -1,13 +1,13 @@
-"""Labelled texts in the forms they come in.
+"""Reads labelled texts in several formats.
 
-| form | the label is |
+| format | the label is |
 |---|---|
 | CSV, TSV or JSON lines | a column |
-| a folder for each class, a file a text, also in a tar archive | the folder's name |
-| a file for each class, a line a text | what the files' names differ in |
-| lines of `label<TAB>text` or `label text` | what comes first in the line |
+| a folder for each class with a file for each text, also in a tar archive | the folder's name |
+| a file for each class with a line for each text | the part of the files' names that differs |
+| lines of `label<TAB>text` or `label text` | the first field of the line |
 
-Files called train, dev (or valid, validation) and test are the parts of that name.
+Files named train, dev (or valid, validation) and test are those parts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from elman.data.files import File, by_part, data_files, lines, text_of
 
 
 class Labelled(NamedTuple):
-    """A text, its class, and where it was found, for messages."""
+    """A text, its class, and its file and line, for messages."""
 
     text: str
     label: str
@@ -33,7 +33,7 @@ class Labelled(NamedTuple):
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """What files hold; `validation` and `test` are empty where no file is called so."""
+    """The labelled texts of files, by part; `validation` and `test` are empty where no file is named so."""
 
     train: tuple[Labelled, ...]
     validation: tuple[Labelled, ...] = ()
@@ -46,13 +46,12 @@ def read_labelled(
     """Reads labelled texts from files, folders and archives.
 
     Args:
-        places: what to read.
+        places: files, folders and archives.
         text_column, label_column: names of a table's columns.
-        encoding: of all files.
+        encoding: encoding of all files.
 
     Raises:
-        DataError: files of no known form, a column that is not there, a line without label or text; names the file
-            and line.
+        DataError: files of an unknown format, a missing column, or a line without label or text; with file and line.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -73,13 +72,13 @@ def read_labelled(
 
 
 def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
-    """The examples without the space around texts and labels.
+    """The examples, after a check, without the white space around texts and labels.
 
     >>> check_texts([Labelled(" a b ", "x")])
     (Labelled(text='a b', label='x', place='the text'),)
 
     Raises:
-        DataError: a text or label that is empty or no string, or a label with a tab or a line end.
+        DataError: a text or label that is empty or not a string, or a label with a tab or a line end.
     """
     found = []
     for example in examples:
@@ -99,7 +98,7 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
 
 @runtime_checkable
 class HasLabel(Protocol):
-    """An example of a class."""
+    """The interface of examples that have a class."""
 
     @property
     def label(self) -> str: ...
@@ -108,7 +107,7 @@ class HasLabel(Protocol):
 
 
 def check_classes(train: Sequence[HasLabel], *others: Sequence[HasLabel], unit: str = "text") -> tuple[str, ...]:
-    """The classes of the examples to train on, sorted; messages call an example a `unit`.
+    """The sorted classes of the training examples, after a check; messages call an example a `unit`.
 
     >>> check_classes([Labelled("a", "x"), Labelled("b", "y"), Labelled("c", "x"), Labelled("d", "y")])
     ('x', 'y')
@@ -131,10 +130,10 @@ def check_classes(train: Sequence[HasLabel], *others: Sequence[HasLabel], unit: 
 
 
 def check_known(labels: Sequence[str], *parts: Iterable[HasLabel]) -> None:
-    """Refuses examples of another class than `labels`.
+    """Refuses examples whose class is not in `labels`.
 
     Raises:
-        DataError: names the first.
+        DataError: an example of another class; names the first.
     """
     known = set(labels)
     for part in parts:
@@ -145,7 +144,7 @@ def check_known(labels: Sequence[str], *parts: Iterable[HasLabel]) -> None:
 
 
 def _below_common(files: Sequence[File]) -> list[File]:
-    """The files without the folders that all share, down to the folders of the classes."""
+    """The files, with paths from the folders of the classes on: folders that all files share are left out."""
     while all(len(file.path) > 2 for file in files) and len({file.path[0] for file in files}) == 1:
         files = [file._replace(path=file.path[1:]) for file in files]
     return list(files)
@@ -155,7 +154,7 @@ def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> It
     tables = [file for file in files if file.suffix in table.SUFFIXES]
     if tables and len(tables) < len(files):
         other = next(file for file in files if file.suffix not in table.SUFFIXES)
-        raise DataError(f"{other.name}: no table ({', '.join(table.SUFFIXES)}), as other files here; move it away")
+        raise DataError(f"{other.name}: not a table ({', '.join(table.SUFFIXES)}), as other files here; move it away")
     for file in tables:
         _check_head(file, text, label, encoding)
         for row in table.read_table(file, columns=[text, label], encoding=encoding):
@@ -176,8 +175,8 @@ def _check_head(file: File, text: str, label: str, encoding: str) -> None:
     there = table.columns_of(file, encoding=encoding)
     if there and not {text, label} & set(there):
         raise DataError(
-            f"{file.name}: no column {text!r} and none {label!r}; there are {', '.join(there)}. Name them with "
-            "--text-column and --label-column; lines `label<TAB>text` without a head have to be in a .txt file"
+            f"{file.name}: no column {text!r} and no column {label!r}; there are {', '.join(there)}. Name them with "
+            "--text-column and --label-column; lines `label<TAB>text` without a head must be in a .txt file"
         )
 
 
@@ -203,12 +202,12 @@ def _label_lines(file: File, encoding: str) -> Iterator[Labelled]:
 
 
 def _class_names(files: Sequence[File]) -> list[str]:
-    """The files' stems, or where those are the same their suffixes, as in rt-polarity.pos and rt-polarity.neg."""
+    """The class of each file: its stem, or its suffix where stems are equal, as in polarity.pos and polarity.neg."""
     stems, suffixes = [file.stem for file in files], [file.suffix.removeprefix(".") for file in files]
     names = next((names for names in (stems, suffixes) if len(set(names)) == len(files)), None)
     if names is None:
         raise DataError(
-            f"{files[0].name} and {len(files) - 1} more: expected a file for each class, called by its name; "
-            "these names do not tell classes apart"
+            f"{files[0].name} and {len(files) - 1} more: expected a file for each class, named after it; "
+            "these names do not distinguish classes"
         )
     return names

@@ -1,4 +1,4 @@
-"""Batches of pairs: pairs of like length together, and so few shapes that hardly anything is compiled."""
+"""Batches of pairs of similar length, in few different shapes, so that little is compiled."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from elman.data.pair_codec import PairCodec
 from elman.data.pairs import Pair
 
 FEW = 0.05
-"""A length that fewer than this share of the examples have is not worth compiling for: they join the next longer."""
+"""The share of examples below which a length is not worth compiling for: its examples join the next longer length."""
 
 
 class PairBatch(NamedTuple):
-    """Pairs as arrays."""
+    """The arrays of a batch of pairs."""
 
     sources: Integer[np.ndarray, "batch source"]
     lengths: Integer[np.ndarray, " batch"]
-    """Of the sources."""
+    """The lengths of the sources."""
     targets: Integer[np.ndarray, "batch time"]
     """Each target, then its end, which is 0."""
     weights: Float[np.ndarray, "batch time"]
     """1 at the tokens of a target and at its end."""
     forced: Any
-    """For scheduled sampling, False where the decoder reads its own last token; else None."""
+    """The mask of scheduled sampling, False where the decoder reads its own last token; None without it."""
 
 
 class PairBatches:
-    """Pairs in batches of `batch_size`; a pair with several targets is as many examples.
+    """Batches of `batch_size` pairs; a pair with several targets gives one example for each.
 
     >>> pairs = [Pair("ab", ("x", "yy")), Pair("b", ("x",))]
     >>> batches = PairBatches(pairs, PairCodec.of(pairs), batch_size=2)
@@ -53,15 +53,16 @@ class PairBatches:
         seed: int = 0,
         shuffle: bool = False,
     ):
-        """
+        """Encodes the pairs and groups them by length.
+
         Args:
-            pairs, codec: what to make arrays of.
-            batch_size: rows of every batch; one that ends a group of like length may have empty rows.
-            reverse_inputs, reverse_answers: sources, or targets, from their last token to their first.
+            pairs, codec: the pairs, and the codec that encodes them.
+            batch_size: rows of every batch; the last batch of a group of similar length may have empty rows.
+            reverse_inputs, reverse_answers: reverses the tokens of sources, or of targets.
             sampled: probability that the decoder reads its own last token (scheduled sampling), which grows from 0 over
                 the first `ramp` epochs.
             ramp: see `sampled`.
-            seed, shuffle: every epoch deals the examples out anew.
+            seed, shuffle: shuffles the examples anew in every epoch, with this seed.
         """
         self._reversed, self._sampled, self._ramp, self._seed = (reverse_inputs, reverse_answers), sampled, ramp, seed
         self._sources = codec.rows("source", [pair.source for pair in pairs])
@@ -75,7 +76,7 @@ class PairBatches:
         self._shapes = {group: [padded(int(side[own].max())) for side in lengths] for group, own in members.items()}
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """The number of batches in an epoch."""
         return len(self._buckets)
 
     def at(self, step: int) -> PairBatch:
@@ -90,7 +91,7 @@ class PairBatches:
         return PairBatch(sources, lengths, targets, weights, self._forced(step, targets.shape))
 
     def owners(self, step: int) -> Integer[np.ndarray, " row"]:
-        """Which pairs the rows of that batch are of."""
+        """The index of the pair in each row of the batch of a step."""
         return self._owners[self._buckets.at(step).indices]
 
     def _forced(self, step: int, shape: tuple[int, ...]) -> Any:
@@ -101,7 +102,7 @@ class PairBatches:
 
 
 def _merged(lengths: Integer[np.ndarray, " example"]) -> Integer[np.ndarray, " example"]:
-    """Padded lengths, of which few examples have none of their own."""
+    """The padded length of each example; rare lengths are merged into the next longer one."""
     steps = np.array([padded(length) for length in range(lengths.max(initial=0) + 1)])[lengths]
     kinds, counts = np.unique(steps, return_counts=True)
     for place, (kind, waiting) in enumerate(zip(kinds, _waiting(counts, len(lengths)), strict=True)):
@@ -111,7 +112,7 @@ def _merged(lengths: Integer[np.ndarray, " example"]) -> Integer[np.ndarray, " e
 
 
 def _waiting(counts: Integer[np.ndarray, " kind"], total: int) -> list[bool]:
-    """Whether each kind, with those that joined it, has few examples."""
+    """True for each length that, with the shorter ones merged into it, still has few examples."""
 
     def add(before: int, count: int) -> int:
         return count + (before if before < FEW * total else 0)

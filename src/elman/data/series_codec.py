@@ -1,4 +1,4 @@
-"""Numeric series as arrays, and the names of their channels and classes."""
+"""Encodes numeric series as arrays, and names their channels and classes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from elman.data.scaler import Scaler
 
 
 class EncodedSeries(NamedTuple):
-    """A series by the scale of the training part, and the place of its class."""
+    """A series, scaled as the training part, and the index of its class."""
 
     values: Float[np.ndarray, "time channel"]
     label: int
 
 
 class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
-    """How series are scaled, and what their channels and classes are called.
+    """Scales series, and names their channels and classes.
 
     >>> codec = SeriesCodec(("x",), ("down", "up"), Scaler((2.0,), (0.5,)))
     >>> codec.encode(np.array([[2.0], [3.0]])).tolist()
@@ -39,35 +39,35 @@ class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
         return "series"
 
     def encode(self, values: Float[np.ndarray, "time channel"], *, place: str = "the series") -> np.ndarray:
-        """The values scaled, in float32; `place` is for messages.
+        """The scaled values in float32; messages name the series as `place`.
 
         Raises:
             DataError: another number of channels, no step, or a value that is not finite.
         """
         check_values(values, self.channels, place)
-        with np.errstate(over="ignore"):  # refused by the next line
+        with np.errstate(over="ignore"):  # the next check refuses overflow
             scaled = self.scaler.encode(values)
         check_values(scaled, self.channels, f"{place}, scaled")
         return scaled
 
     def size(self, series: EncodedSeries) -> int:
-        """Its steps, which tell series of like length."""
+        """The number of steps, by which series of similar length are batched."""
         return len(series.values)
 
     def inputs(self, series: Sequence[EncodedSeries], *, rows: int, length: int) -> Inputs:
-        """Series of `length` steps at most as arrays of `rows` rows."""
+        """Series of at most `length` steps as padded arrays of `rows` rows."""
         values, steps = np.zeros((rows, length, len(self.channels)), np.float32), np.zeros(rows, np.int32)
         for row, one in enumerate(series):
             values[row, : len(one.values)], steps[row] = one.values, len(one.values)
         return Inputs(values, steps, None)
 
     def trial(self, random: np.random.Generator) -> EncodedSeries:
-        """Some series of random numbers, to check a model by."""
+        """A series of random numbers, with which a model can be checked."""
         return EncodedSeries(random.normal(size=(random.integers(1, 20), len(self.channels))).astype(np.float32), 0)
 
 
 def check_values(values: np.ndarray, channels: Sequence[str], place: str) -> None:
-    """Refuses what is no series of these channels.
+    """Refuses values that are not a series of these channels.
 
     Raises:
         DataError: another number of channels, no step, or a value that is not finite.

@@ -21,7 +21,7 @@ _PREFIXES: dict[Scheme, frozenset[str]] = {"IOB2": frozenset("BI"), "BIOES": fro
 
 
 class Span(NamedTuple):
-    """Tokens `start` to `stop`, without the last, that are one `label`."""
+    """The tokens from `start` up to, but not including, `stop`, with one `label`."""
 
     label: str
     start: int
@@ -29,7 +29,7 @@ class Span(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """The tag at `place`, counted from 0, that its scheme does not allow there, and why."""
+    """A tag that its scheme does not allow where it stands, with its place, counted from 0, and the reason."""
 
     place: int
     tag: str
@@ -37,7 +37,7 @@ class Problem(NamedTuple):
 
 
 def scheme_of(tags: Iterable[str]) -> Scheme | None:
-    """The scheme that a set of tags is of; None where they mark no spans, such as parts of speech.
+    """The scheme of a set of tags; None where they mark no spans, as parts of speech do not.
 
     >>> scheme_of(["O", "B-PER", "I-PER"]), scheme_of(["S-PER", "O"]), scheme_of(["NOUN", "O"]), scheme_of(["O"])
     ('IOB2', 'BIOES', None, None)
@@ -50,7 +50,7 @@ def scheme_of(tags: Iterable[str]) -> Scheme | None:
 
 
 def is_tag(tag: str, *, scheme: Scheme = "IOB2") -> bool:
-    """Whether a tag is of a scheme, wherever it stands.
+    """True for a tag that belongs to a scheme, wherever it stands.
 
     >>> is_tag("O"), is_tag("E-PER"), is_tag("E-PER", scheme="BIOES"), is_tag("NOUN")
     (True, False, True, False)
@@ -59,8 +59,8 @@ def is_tag(tag: str, *, scheme: Scheme = "IOB2") -> bool:
 
 
 def spans_of(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[Span]:
-    """The well-formed spans of one sequence, in order. A span that does not begin with B- or S-, or in BIOES does not
-    end with E- or S-, does not count: `problems` names it.
+    """The well-formed spans of one sequence of tags, in order. A span that does not begin with B- or S-, or in BIOES
+    does not end with E- or S-, does not count; `problems` names it.
 
     >>> spans_of(["B-PER", "I-PER", "O", "B-LOC", "B-LOC"])
     [Span(label='PER', start=0, stop=2), Span(label='LOC', start=3, stop=4), Span(label='LOC', start=4, stop=5)]
@@ -85,7 +85,7 @@ def spans_of(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[Span]:
 
 
 def problems(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> Iterator[Problem]:
-    """Every tag that is ill-formed, in order; `next(problems(tags), None)` is the first.
+    """The ill-formed tags of a sequence, in order; `next(problems(tags), None)` is the first.
 
     >>> next(problems(["O", "I-PER", "I-PER"]))
     Problem(place=1, tag='I-PER', reason='I-PER cannot follow O')
@@ -96,7 +96,7 @@ def problems(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> Iterator[Proble
     >>> next(problems(["B-PER", "I-PER"]), None) is None
     True
     """
-    before, reading = "", None  # the tag before, and the label of the span that is being read
+    before, reading = "", None  # the tag before, and the label of the open span
     for place, tag in enumerate(tags):
         parts = _parted(tag, scheme)
         prefix, label = parts or ("O", "")
@@ -112,9 +112,9 @@ def problems(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> Iterator[Proble
 
 
 def repaired(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[str]:
-    """Well-formed tags for the spans that ill-formed ones are meant to mark: one begins at B- and S-, wherever the
-    label changes, and where I- or E- follows nothing that it could go on from. IOB1, in which B- is only for a span
-    right after another of its label, becomes IOB2.
+    """Well-formed tags for the spans that ill-formed tags seem to mean. A span begins at B- and S-, wherever the label
+    changes, and at an I- or E- that continues no span. IOB1, in which B- marks only a span right after another of its
+    label, becomes IOB2.
 
     >>> repaired(["I-PER", "I-PER", "O", "B-LOC", "I-PER"])
     ['B-PER', 'I-PER', 'O', 'B-LOC', 'B-PER']
@@ -148,7 +148,7 @@ def tags_of(spans: Iterable[Span], length: int, *, scheme: Scheme = "IOB2") -> l
 
 
 def can_follow(before: str | None, after: str | None, *, scheme: Scheme = "IOB2") -> bool:
-    """Whether a well-formed sequence may have one tag right after another; None stands for its start and its end.
+    """True where tag `after` may follow tag `before` in a well-formed sequence; None stands for its start and its end.
 
     >>> can_follow("B-PER", "I-PER"), can_follow("B-PER", "I-LOC"), can_follow(None, "I-PER"), can_follow("B-PER", None)
     (True, False, False, True)
@@ -163,7 +163,7 @@ def can_follow(before: str | None, after: str | None, *, scheme: Scheme = "IOB2"
 
 
 def _parted(tag: str, scheme: Scheme) -> tuple[str, str] | None:
-    """The two parts of a tag; None for what is no tag of `scheme`."""
+    """The prefix and the label of a tag; None for a text that is not a tag of `scheme`."""
     prefix, _, label = tag.partition("-")
     known = prefix in _PREFIXES[scheme] if label else tag == "O"
     return (prefix, label) if known else None

@@ -1,5 +1,5 @@
-"""Sub-words: words cut into pieces that the text itself suggests, by byte pair encoding (Gage, 1994; Sennrich, Haddow
-and Birch, 2016). A character that was not seen is spelt by its bytes, so that nothing is unknown.
+"""Vocabularies of sub-words: pieces of words learned from text by byte pair encoding (Gage, 1994; Sennrich, Haddow and
+Birch, 2016). An unknown character is spelt by its bytes, so that nothing is unknown.
 
 The pieces are learned and applied by SentencePiece (Kudo and Richardson, 2018), an optional dependency.
 """
@@ -21,24 +21,24 @@ from elman._types import Unknown
 from elman.data._vocabulary import ByteVocabulary
 
 LEARNED_FROM = 1 << 25
-"""Characters from which pieces are learned; more of the same text hardly changes them."""
+"""The most characters from which pieces are learned; more of the same text hardly changes them."""
 
 SMALLEST = 300
-"""The padding, the unknown token, the 256 bytes and a few pieces."""
+"""The least size of a vocabulary: the padding, the unknown token, the 256 bytes and a few pieces."""
 
 _FIRST_BYTE = 2
-"""Id of byte 0."""
+"""The id of byte 0."""
 
 _SPACE = "\u2581"
-"""How SentencePiece writes a space; where a text has this character itself, it is spelt by its bytes."""
+"""SentencePiece's character for a space; where a text itself contains it, it is spelt by its bytes."""
 
 _LINE = 4096
-"""Characters of a line that SentencePiece learns from at a time."""
+"""The most characters of a line from which SentencePiece learns; longer lines are cut."""
 
 
 class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
-    r"""Pieces of words; a piece keeps the space before it. Id 0 is padding, 1 is never used, then come the 256 bytes,
-    then the pieces, of which the first were the most frequent.
+    r"""A vocabulary of pieces of words; a piece keeps the space before it. Id 0 is padding, 1 is never used, then come
+    the 256 bytes, then the pieces, most frequent first.
 
     >>> vocabulary = Subwords.of(["low lower lowest\nslow slower slowest\n" * 9], size=300)
     >>> ids = vocabulary.encode("slower é")
@@ -49,16 +49,16 @@ class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
     """
 
     model: bytes
-    """SentencePiece's own format."""
+    """The model in SentencePiece's format."""
     lower: bool = False
 
     @classmethod
     def of(cls, texts: Iterable[str], *, size: int, lower: bool = False) -> Subwords:
-        """Learns pieces from `texts`, which are read once; `size` counts all ids. Little text gives fewer.
+        """Learns pieces from `texts`, which are read once. `size` is the number of ids; a short text gives fewer.
 
         Raises:
             ConfigError: `size` is too small, or SentencePiece is not installed.
-            DataError: there is no text.
+            DataError: no text.
         """
         if size < SMALLEST:
             raise ConfigError(f"sub-words: expected a vocabulary of at least {SMALLEST}; got {size}")
@@ -93,29 +93,29 @@ class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
 
     @property
     def size(self) -> int:
-        """Pieces, bytes, the unknown token and the padding."""
+        """The number of ids: pieces, bytes, the unknown token and the padding."""
         return len(_contents(self.model))
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of `text`, lower-cased first where the vocabulary is; none is unknown."""
+        """The ids of `text`, lower-cased first where `lower` is True; no text is unknown."""
         parts = _processor(self.model).encode((text.lower() if self.lower else text).split(_SPACE))
         mark = [_FIRST_BYTE + byte for byte in _SPACE.encode()]
         ids = chain(parts[0], *(mark + part for part in parts[1:]))
         return np.fromiter(ids, np.int32)
 
     def raw(self, ids: Iterable[SupportsIndex]) -> bytes:
-        """The pieces joined; padding is left out."""
+        """The bytes of the joined pieces, without padding."""
         contents = _contents(self.model)
         return b"".join(contents[i] for i in ids)
 
     def token(self, id: int) -> str:
-        r"""The piece; a byte that is no character by itself as its number, such as `\xe9`."""
+        r"""The piece with this id; a byte that is not a whole character is shown by its number, such as `\xe9`."""
         content = _contents(self.model)[id]
         return content.decode() if len(content) != 1 or content < b"\x80" else f"\\x{content[0]:02x}"
 
 
 def _lines(texts: Iterable[str], lower: bool) -> Iterator[str]:
-    """The lines of the first `LEARNED_FROM` characters, without what SentencePiece cannot learn from."""
+    """The lines of the first `LEARNED_FROM` characters, without characters that SentencePiece cannot learn from."""
     left = LEARNED_FROM
     for text in texts:
         for line in text[:left].replace("\0", " ").replace(_SPACE, " ").split("\n"):
@@ -127,7 +127,8 @@ def _lines(texts: Iterable[str], lower: bool) -> Iterator[str]:
 
 
 def _without_rare_characters(lines: list[str], size: int) -> Iterator[str]:
-    """Characters are pieces of their own; so many of them are kept that half of the ids are left for longer pieces."""
+    """The lines with rare characters replaced by spaces. Each character takes a piece of its own, and half of the ids
+    are reserved for longer pieces."""
     counts: Counter[str] = Counter()
     for line in lines:
         counts.update(line)

@@ -1,4 +1,4 @@
-"""Tables with named columns: CSV, TSV and JSON lines."""
+"""Reads tables with named columns: CSV, TSV and JSON lines."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _JSON = (".jsonl", ".ndjson")
 
 
 class Row(NamedTuple):
-    """One row: its line in the file, counted from 1 (the last, where it has several), and its wanted columns."""
+    """One row of a table: its line in the file, counted from 1 (the last, where it has several), and chosen columns."""
 
     line: int
     values: dict[str, str]
 
 
 def read_table(file: File, *, columns: Sequence[str], encoding: str = "utf-8") -> Iterator[Row]:
-    r"""The rows of a file whose suffix says what it is. CSV has a head, commas, and quotes around what holds a comma or
-    a line end; TSV has a head and tabs, and quotes are text; JSON lines have an object a line, of which a number or a
-    truth value comes as its JSON text and null as nothing.
+    r"""Reads the rows of a file, whose suffix gives its format. CSV has a head, commas, and quotes around fields with a
+    comma or a line end. TSV has a head and tabs; its quotes are text. JSON lines have an object in each line; numbers,
+    true and false become their JSON text, and null an empty text.
 
     Args:
-        file: of `read_files`.
-        columns: the names that are wanted.
-        encoding: of the text.
+        file: a file of `read_files`.
+        columns: names of the columns to read.
+        encoding: encoding of the text.
 
     Raises:
-        DataError: a column that is not there (names those that are), a row of another width, a line that is no JSON
-            object, or a nested value; with the file and line.
+        DataError: a missing column (names those present), a row of another width, a line that is not a JSON object, or
+            a nested value; with the file and line.
 
     >>> file = File("a.csv", ("a.csv",), b'id,text\n1,"one, two"\n')
     >>> list(read_table(file, columns=["text"]))
@@ -49,13 +49,13 @@ def read_table(file: File, *, columns: Sequence[str], encoding: str = "utf-8") -
 
 
 def columns_of(file: File, *, encoding: str = "utf-8") -> tuple[str, ...]:
-    r"""The names of a table's columns; of JSON lines, those of the first.
+    r"""Reads the names of a table's columns; for JSON lines, those of the first line.
 
     >>> columns_of(File("a.tsv", ("a.tsv",), b"id\ttext\n1\tone\n"))
     ('id', 'text')
 
     Raises:
-        DataError: a file that is empty or no table.
+        DataError: a file that is empty or not a table.
     """
     text = text_of(file, encoding)
     if file.suffix in _JSON:
@@ -84,7 +84,7 @@ def _quoted(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
             raise DataError(f"{file.name}, line {reader.line_num}: not CSV ({error}{from_})") from None
         if row is None:
             return
-        if row:  # csv gives an empty line as no field at all
+        if row:  # csv gives an empty line as a row without fields
             yield reader.line_num, row
 
 
@@ -93,7 +93,7 @@ def _with_head(file: File, rows: Iterator[tuple[int, list[str]]], columns: Seque
     for name in columns:
         _check_column(file.name, name, head)
         if head.count(name) > 1:
-            raise DataError(f"{file.name}: {head.count(name)} columns are called {name!r}; give each its own name")
+            raise DataError(f"{file.name}: {head.count(name)} columns are named {name!r}; give each its own name")
     places = {name: head.index(name) for name in columns}
     for line, row in rows:
         if len(row) != len(head):

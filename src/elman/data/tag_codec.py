@@ -41,7 +41,7 @@ class TagCodec(msgspec.Struct, frozen=True):
     column: str = "upos"
     """The column of the tags in the training files."""
     added: int = 0
-    """The number of words, at the end of `words`, that are in no training sentence but were added, as for vectors."""
+    """The number of words, at the end of `words`, that are in no training sentence but were added from elsewhere."""
     language_models: tuple[str, ...] = ()
     """Settings of the language models that read the words first, as JSON."""
 

@@ -1,11 +1,11 @@
-"""Files of word vectors, plain, .gz or .xz, told from their content, read as they are wanted.
+"""Reads files of word vectors on demand, plain, .gz or .xz; their format is recognised by their content.
 
-| format | what it is |
+| format | content |
 |---|---|
 | word2vec text, fastText .vec | a line `words width`, then lines `word number number ...` (Mikolov et al., 2013) |
 | GloVe | the same without the first line (Pennington et al., 2014) |
 | word2vec binary | a line `words width`, then each word, a space and its numbers as float32 |
-| fastText .bin | a dictionary and a matrix, with vectors for parts of words: see `fasttext` |
+| fastText .bin | a dictionary and a matrix, with vectors of sub-words: see `fasttext` |
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from elman.data.text import PIECE
 from elman.data.vectors import BLOCK, Vectors
 
 LONGEST_LINE = 1 << 20
-"""Bytes of a first line or a word beyond which a file holds no vectors."""
+"""The most bytes of a first line or a word; a file with a longer one holds no vectors."""
 
 _OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open}
 _FORMATS = "fastText .bin or .vec, word2vec text or binary, or GloVe text, plain, .gz or .xz"
 
 
 class Record(NamedTuple):
-    """A word of a file, as it lies there."""
+    """A word of a file with its numbers, as bytes."""
 
     word: bytes
     place: int
-    """Where its numbers begin."""
+    """The byte at which the numbers begin."""
     numbers: bytes
     line: int
-    """Counted from 1: the line, or in a binary file the word."""
+    """The line, counted from 1; 0 where it is not known."""
 
 
 class Index:
-    """Where each word of a file is: 12 bytes a word, as the hash of a word stands for it.
+    """The place of each word in a file. The hash of a word stands for it, so that a word takes 16 bytes.
 
     >>> index = Index([b"cat", b"dog", b"cat"], [7, 42, 99])
     >>> index.find(b"dog"), index.find(b"cat"), index.find(b"cow")
@@ -58,7 +58,7 @@ class Index:
     """
 
     def __init__(self, words: Iterable[bytes], places: Iterable[int] | None = None):
-        """The first of equal words counts; without places, a word's place is its number."""
+        """Indexes words at their places, the first of equal words; without places, a word's place is its number."""
         hashes = np.fromiter(map(hash, words), np.int64)
         order = np.argsort(hashes, kind="stable")
         self._hashes = hashes[order]
@@ -68,7 +68,7 @@ class Index:
         return len(self._hashes)
 
     def find(self, word: bytes) -> int | None:
-        """The place of `word`, None where it is not."""
+        """The place of `word`; None where it is not in the index."""
         wanted = hash(word)
         at = int(np.searchsorted(self._hashes, wanted))
         return int(self._places[at]) if at < len(self) and self._hashes[at] == wanted else None
@@ -112,19 +112,19 @@ class _RecordFile(Vectors):
 
     @abc.abstractmethod
     def _records(self, file: BufferedReader) -> Iterator[Record]:
-        """All records of an open file, their number and widths checked."""
+        """Reads all records of an open file, and checks their number and widths."""
 
     @abc.abstractmethod
     def _numbers(self, file: BufferedReader) -> bytes:
-        """The numbers at the place where `file` stands."""
+        """Reads the numbers at the position of `file`."""
 
     @abc.abstractmethod
     def _parse(self, numbers: bytes) -> np.ndarray:
-        """The numbers of a record; ValueError where there are none."""
+        """Parses the numbers of a record; raises ValueError for other bytes."""
 
     @cached_property
     def _index(self) -> Index:
-        """Made in one pass over the file."""
+        """The index of the file's words, made in one pass over the file."""
         places = array("q")
 
         def words(file: BufferedReader) -> Iterator[bytes]:
@@ -144,7 +144,7 @@ class _RecordFile(Vectors):
                     yield Record(word, place, self._numbers(file), 0)
 
     def _through(self, wanted: Iterable[bytes]) -> Iterator[Record]:
-        """A compressed file has no places to go to: it is read through once for all wanted words."""
+        """The wanted records, found in one pass, since a compressed file cannot be read from a place of its own."""
         left = set(wanted)
         with opened(self.path) as file:
             for record in self._records(file):
@@ -163,7 +163,7 @@ class _RecordFile(Vectors):
 
 
 class TextVectors(_RecordFile):
-    """One line a word. A word may hold spaces, as some of GloVe's do."""
+    """The vectors of a text file with a line for each word. A word may contain spaces, as some of GloVe's do."""
 
     def _records(self, file: BufferedReader) -> Iterator[Record]:
         file.seek(self.start)
@@ -197,7 +197,7 @@ class TextVectors(_RecordFile):
 
 
 class BinaryVectors(_RecordFile):
-    """word2vec's binary format."""
+    """The vectors of a file in word2vec's binary format."""
 
     def _records(self, file: BufferedReader) -> Iterator[Record]:
         file.seek(self.start)
@@ -224,7 +224,7 @@ class BinaryVectors(_RecordFile):
 
 
 def open_vectors(place: str | Path) -> Vectors:
-    """The vectors of a file; its format is told from its content. Only what is wanted is read.
+    """Opens a file of vectors, whose format is recognised by its content. Vectors are read on demand.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -234,7 +234,7 @@ def open_vectors(place: str | Path) -> Vectors:
     'dog'
 
     Raises:
-        DataError: no such file, no file of vectors, one without words, or one cut short.
+        DataError: a missing file, one of another format, one without words, or one cut short.
     """
     from elman.data import fasttext
 
@@ -265,7 +265,7 @@ def open_vectors(place: str | Path) -> Vectors:
 
 @contextmanager
 def opened(path: Path) -> Generator[BufferedReader]:
-    """The decompressed content; what goes wrong while it is read becomes a DataError that names the file."""
+    """Opens the decompressed content of a file; errors while reading become a DataError that names the file."""
     try:
         with open(path, "rb") as raw:
             opener = next((opener for magic, opener in _OPENERS.items() if raw.peek(8).startswith(magic)), None)
@@ -281,20 +281,20 @@ def opened(path: Path) -> Generator[BufferedReader]:
 
 
 def is_compressed(path: Path) -> bool:
-    """Whether the file has to be read through from its beginning."""
+    """True for a compressed file, which can only be read from its beginning on."""
     with open(path, "rb") as raw:
         return raw.read(8).startswith(tuple(_OPENERS))
 
 
 def shown(word: bytes) -> str:
-    """The word as text; what is not UTF-8 becomes U+FFFD."""
+    """The word as text; bytes that are not UTF-8 become U+FFFD."""
     return word.decode(errors="replace")
 
 
 def refuse_non_finite(where: str, word: str, vector: np.ndarray) -> None:
-    """Raises `DataError` for a vector with a number that is none."""
+    """Raises `DataError` for a vector with an infinite number or NaN."""
     if not np.isfinite(vector).all():
-        raise DataError(f"{where}: the vector of {word!r} holds a number that is infinite or none; mend the file")
+        raise DataError(f"{where}: the vector of {word!r} has an infinite number or NaN; mend the file")
 
 
 def _header(line: bytes) -> tuple[int, int] | None:
@@ -315,6 +315,6 @@ def _foreign(path: Path, start: bytes) -> DataError:
     if start.startswith(b"PK\3\4"):
         return DataError(f"{path}: a zip archive; unpack it and name one of its files")
     return DataError(
-        f"{path}: expected word vectors ({_FORMATS}); it begins with {start[:20]!r}. A fastText .bin from before 2017 "
-        "has to be made anew, or its .vec used"
+        f"{path}: expected word vectors ({_FORMATS}); it begins with {start[:20]!r}. Convert a fastText .bin from "
+        "before 2017 anew, or use its .vec"
     )

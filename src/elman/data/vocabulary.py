@@ -1,4 +1,4 @@
-"""What a token is: characters, bytes, words or sub-words, and the way to numbers and back.
+"""Vocabularies of characters, bytes, words and sub-words, which map tokens to ids and back.
 
 A vocabulary is the codec of a text model: it is saved with the model, so that a prime is read as the training text was.
 """
@@ -46,7 +46,7 @@ _WORD = re.compile(r" ?\w+(?:['’-]\w+)*| ?[^\w\s]|\s")
 
 
 class Characters(Vocabulary, frozen=True, tag="characters"):
-    """One id a character, sorted by code point; 0 is kept for padding.
+    """A vocabulary of characters, sorted by code point; id 0 is padding.
 
     >>> vocabulary = Characters.of(["hello"])
     >>> vocabulary.tokens, vocabulary.encode("hole").tolist()
@@ -64,7 +64,7 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
 
     @classmethod
     def of(cls, texts: Iterable[str], *, lower: bool = False) -> Characters:
-        """The vocabulary of `texts`, read once and never held whole."""
+        """The vocabulary of `texts`, which are read once and never held in memory whole."""
         seen = np.zeros(0x110000, bool)
         for text in texts:
             seen[_code_points(text.lower() if lower else text)] = True
@@ -78,11 +78,11 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
 
     @property
     def size(self) -> int:
-        """Characters, and the padding."""
+        """The number of ids: characters, and the padding."""
         return len(self.tokens)
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of `text`, lower-cased first where the vocabulary is."""
+        """The ids of `text`, lower-cased first where `lower` is True."""
         check_unknown(unknown)
         text = text.lower() if self.lower else text
         points, table = _code_points(text), _table(self.tokens)
@@ -97,12 +97,12 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
         return "".join(self.tokens[i] for i in ids if i != 0)
 
     def token(self, id: int) -> str:
-        """The character."""
+        """The character with this id."""
         return self.tokens[id]
 
 
 class Bytes(ByteVocabulary, frozen=True, tag="bytes"):
-    """The 256 bytes of UTF-8, whatever the text; every id is its byte.
+    """The vocabulary of the 256 bytes, for any text in UTF-8; the id of a byte is its value.
 
     >>> Bytes().encode("é").tolist(), Bytes().decode([104, 195, 169, 33])
     ([195, 169], 'hé!')
@@ -115,25 +115,25 @@ class Bytes(ByteVocabulary, frozen=True, tag="bytes"):
 
     @property
     def size(self) -> int:
-        """256."""
+        """The number of ids, 256."""
         return 256
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The UTF-8 bytes of `text`; none is unknown."""
+        """The UTF-8 bytes of `text`; no byte is unknown."""
         return np.frombuffer(text.encode(), np.uint8).astype(np.int32)
 
     def raw(self, ids: Iterable[SupportsIndex]) -> bytes:
-        """Each id is a byte."""
+        """The bytes of `ids`, each of which is a byte."""
         return bytes(map(int, ids))
 
     def token(self, id: int) -> str:
-        """The character where the byte is ASCII, else its number such as `\\xe9`."""
+        """The character of an ASCII byte; another byte is shown by its number, such as `\\xe9`."""
         return chr(id) if id < 128 else f"\\x{id:02x}"
 
 
 class Words(WordVocabulary, frozen=True, tag="words"):
-    """Words, marks and line ends; a word keeps the space before it, so that joining the tokens gives back the text.
-    Id 0 is padding and 1 stands for every word seen fewer than `min_count` times.
+    """A vocabulary of words, marks and line ends; a word keeps the space before it, so that joined tokens are the text.
+    Id 0 is padding and 1 stands for every word that appeared fewer than `min_count` times.
 
     >>> vocabulary = Words.of(["the cat, the dog"])
     >>> vocabulary.tokens
@@ -149,7 +149,7 @@ class Words(WordVocabulary, frozen=True, tag="words"):
         """The vocabulary of `texts`, most frequent word first.
 
         Raises:
-            DataError: a `min_count` that leaves none.
+            DataError: a `min_count` that leaves no word.
         """
         counts: Counter[str] = Counter()
         for text in whole_words(texts):
@@ -158,11 +158,11 @@ class Words(WordVocabulary, frozen=True, tag="words"):
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept), lower=lower)
 
     def words_of(self, text: str) -> list[str]:
-        """The words with the space before them, lower-cased where the vocabulary is."""
+        """The words of `text` with the space before them, lower-cased where `lower` is True."""
         return _WORD.findall(text.lower() if self.lower else text)
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
-        """The words joined; padding is left out."""
+        """The text of joined words, without padding."""
         return "".join(self.tokens[i] for i in ids if i != 0)
 
 
@@ -170,7 +170,7 @@ AnyVocabulary = Characters | Bytes | Words | Subwords
 
 
 def vocabulary_from_builtins(saved: Any) -> AnyVocabulary:
-    """The vocabulary that `msgspec.to_builtins` turned into plain values."""
+    """Restores a vocabulary from the plain values that `msgspec.to_builtins` gave for it."""
     return msgspec.convert(saved, AnyVocabulary)  # type: ignore[arg-type]
 
 
@@ -180,7 +180,7 @@ def _code_points(text: str) -> Integer[np.ndarray, " time"]:
 
 @lru_cache(maxsize=8)
 def _table(tokens: tuple[str, ...]) -> Integer[np.ndarray, " code_point"]:
-    """Id of each code point, 0 where there is none; the last entry stands for all beyond."""
+    """The id of each code point, 0 for unknown ones; the last entry stands for all code points beyond."""
     points = [ord(char) for char in tokens]
     table = np.zeros(max(points) + 2, np.int32)
     table[points] = np.arange(len(points))

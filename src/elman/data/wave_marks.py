@@ -1,4 +1,4 @@
-"""Beats as WFDB annotations, as experts and delineators write them: `( p ) ( N ) ( t )`."""
+"""Converts beats to WFDB annotations, as experts and delineators write them: `( p ) ( N ) ( t )`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from elman.data.found_beats import FoundBeat
 from elman.data.wfdb_annotations import Annotations
 
 NUMBERS = {"P": 0, "QRS": 1, "T": 2}
-"""What brackets say of their wave in the field `num`, as in the QT Database."""
+"""The number of each wave in the field `num` of its brackets, as in the QT Database."""
 
 
 def wave_marks(leads: Sequence[Sequence[FoundBeat]]) -> Annotations:
-    """The marks of the beats of one lead or several, in the order of time: brackets at onsets and ends, `p`, the kind
-    of beat and `t` at peaks. The field `chan` is the lead's place.
+    """The annotations of the beats of one lead or several, in the order of time: brackets at onsets and ends; `p`, the
+    kind of beat and `t` at peaks. The field `chan` is the index of the lead.
 
     >>> from elman.data.found_beats import FoundWave
     >>> qrs, t = FoundWave("QRS", 180, 200, 220, 0.99), FoundWave("T", 300, 350, 390, 0.9)

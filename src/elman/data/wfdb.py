@@ -1,4 +1,4 @@
-"""WFDB records and annotations, the format of PhysioNet: read and written (Goldberger et al., 2000).
+"""Reads and writes WFDB records and annotations, the format of PhysioNet (Goldberger et al., 2000).
 
 Signals come in physical units, NaN where the file marks a sample as missing.
 """
@@ -23,7 +23,7 @@ Format = Literal[16, 212]
 
 
 class Scale(NamedTuple):
-    """How a converter writes numbers: `value * gain + baseline`."""
+    """The scale of a converter, whose numbers are `value * gain + baseline`."""
 
     gain: float
     baseline: int = 0
@@ -34,25 +34,25 @@ class Record(NamedTuple):
 
     name: str
     signals: Float[np.ndarray, "time lead"]
-    """In `units`, float32; NaN where a sample is missing."""
+    """The samples in `units`, float32; NaN where one is missing."""
     rate: float
     """Samples a second."""
     leads: tuple[str, ...]
     units: tuple[str, ...] = ()
-    """mV for all where empty."""
+    """The unit of each lead; mV for all where empty."""
     comments: tuple[str, ...] = ()
     place: str = "the record"
-    """Where it was found, for messages."""
+    """The path of the record, for messages."""
 
 
 def read_record(place: str | Path) -> Record:
-    """One record: its name without an ending, one of its files, a folder that holds only one, or a record in a tar
-    archive (`ludb.tar.xz/ludb/data/1`). The pieces of a record in several come together; where a lead is not in a
-    piece, it is NaN. Where a lead has several samples in a frame, their mean comes.
+    """Reads one record. `place` is its name without an ending, one of its files, a folder that holds only this record,
+    or a record in a tar archive (`ludb.tar.xz/ludb/data/1`). The segments of a record are joined; a lead is NaN in
+    segments without it. Several samples of a lead in one frame are averaged.
 
     Raises:
-        DataError: a header that disagrees with its files (says which, and by how many samples), a checksum that does
-            not fit, an unknown format, a rate of 0, a missing file, or several records.
+        DataError: a header that disagrees with its files (says which, and by how many samples), a wrong checksum, an
+            unknown format, a rate of 0, a missing file, or several records.
 
     >>> import tempfile
     >>> record = Record("a", np.array([[0.5], [np.nan], [-0.25]], np.float32), 250.0, ("II",))
@@ -69,10 +69,10 @@ def read_record(place: str | Path) -> Record:
 
 
 def read_annotations(place: str | Path, extension: str = "atr") -> Annotations:
-    """The annotations of a record, from its file with this ending.
+    """Reads the annotations of a record from its file with this ending.
 
     Raises:
-        DataError: no such file, or no annotation file.
+        DataError: a missing file, or one that is not an annotation file.
     """
     ((shelf, names),) = shelves(place)
     if len(names) != 1:
@@ -87,19 +87,19 @@ def write_record(
 
     Args:
         place: the path without ending; its last part is the record's name.
-        record: its signals are rounded to whole steps.
-        format: 16 has 65,535 steps; 212 has 4,095, in three quarters of the room.
-        scales: of each lead; where None, the finest of 1, 2, 5, 10, ... steps a unit with which all values fit.
+        record: the record, whose signals are rounded to whole steps of the converter.
+        format: 16 has 65,535 steps; 212 has 4,095, in three quarters of the bytes.
+        scales: the scale of each lead; None takes the finest of 1, 2, 5, 10, ... steps a unit that all values fit.
 
     Raises:
-        DataError: values that do not fit with these scales, or infinite ones.
-        ShapeError: other than one name, unit or scale for each lead.
+        DataError: values that do not fit these scales, or infinite ones.
+        ShapeError: a number of names, units or scales other than that of leads.
     """
     place, width = Path(place), record.signals.shape[1]
     units = record.units or (UNITS,) * width
-    for what, given in (("leads", record.leads), ("units", units), ("scales", scales)):
-        if given is not None and len(given) != width:
-            raise ShapeError(f"{len(given)} {what} for {width} signals; expected one each")
+    for what, values in (("leads", record.leads), ("units", units), ("scales", scales)):
+        if values is not None and len(values) != width:
+            raise ShapeError(f"{len(values)} {what} for {width} signals; expected one each")
     formats.check_format(format, str(place))
     signals, columns = [], []
     for index, (lead, values) in enumerate(zip(record.leads, record.signals.T.astype(np.float64), strict=True)):
@@ -116,17 +116,17 @@ def write_record(
 
 
 def write_annotations(place: str | Path, extension: str, annotations: Annotations) -> None:
-    """Writes the annotations of the record at this path without ending.
+    """Writes the annotations of the record at `place`, a path without ending.
 
     Raises:
-        DataError: marks that are not in the order of time, or that the format cannot hold.
+        DataError: annotations that are out of order, or that the format cannot hold.
     """
     place = Path(place)
     place.with_name(f"{place.name}.{extension}").write_bytes(encode_annotations(annotations))
 
 
 def whole_records(shelf: Shelf, names: Sequence[str]) -> Iterator[str]:
-    """Those of the records that are no pieces of others on the shelf.
+    """The records that are not segments of others on the shelf.
 
     Raises:
         DataError: a header that cannot be read.
@@ -137,10 +137,10 @@ def whole_records(shelf: Shelf, names: Sequence[str]) -> Iterator[str]:
 
 
 def record_of(shelf: Shelf, name: str) -> Record:
-    """A record of a shelf; see `read_record`.
+    """Reads a record of a shelf; see `read_record`.
 
     Raises:
-        DataError: as `read_record`.
+        DataError: see `read_record`.
     """
     header, place = _header(shelf, name), f"{shelf.name}/{name}"
     if header.segments:
@@ -152,10 +152,10 @@ def record_of(shelf: Shelf, name: str) -> Record:
 
 
 def annotations_of(shelf: Shelf, name: str, extension: str) -> Annotations:
-    """The annotations of a record of a shelf.
+    """Reads the annotations of a record of a shelf.
 
     Raises:
-        DataError: as `read_annotations`.
+        DataError: see `read_annotations`.
     """
     file = f"{name}.{extension}"
     return decode_annotations(shelf.read(file), f"{shelf.name}/{file}")
@@ -167,7 +167,7 @@ def _header(shelf: Shelf, name: str) -> Header:
     try:
         content.decode()
         encoding = "utf-8"
-    except UnicodeDecodeError:  # comments of old records
+    except UnicodeDecodeError:  # old records may have comments in Latin-1
         encoding = "latin-1"
     return read_header(text_of(File(place, (file,), content), encoding), place)
 
@@ -211,7 +211,7 @@ def _of_file(shelf: Shelf, file: str, own: list[Signal], frames: int | None, pla
 
 
 def _parted(numbers: Integer[np.ndarray, "time number"], own: list[Signal]) -> list[np.ndarray]:
-    """For each lead its samples of each frame."""
+    """The numbers of each lead, with an axis for its samples in a frame."""
     ends = np.cumsum([signal.frame for signal in own])
     return np.split(numbers, ends[:-1], axis=1)
 
@@ -232,7 +232,7 @@ def _physical(signal: Signal, numbers: Integer[np.ndarray, "time frame"], place:
 
 
 def _joined(shelf: Shelf, header: Header, place: str) -> tuple[np.ndarray, tuple[Signal, ...]]:
-    """The leads of a record in pieces, and what describes them."""
+    """The leads of a record in pieces, and the signal lines that describe them."""
     pieces = header.segments[1:] if header.has_layout else header.segments
     known = [(segment, None if segment.name == NO_FILE else _header(shelf, segment.name)) for segment in pieces]
     if header.has_layout:
@@ -261,12 +261,12 @@ def _joined(shelf: Shelf, header: Header, place: str) -> tuple[np.ndarray, tuple
 
 
 def _finest(values: np.ndarray, format: int, place: str) -> Scale:
-    """The largest gain of 1, 2, 5, 10, ... with which the values fit the format."""
+    """The scale with the largest gain of 1, 2, 5, 10, ... with which the values fit the format."""
     known = values[~np.isnan(values)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
     if not np.isfinite([low, high]).all():
         raise DataError(f"{place}: infinite values; expected finite ones, or NaN where a sample is missing")
-    far = max(abs(low), abs(high)) > 2 * (high - low)  # then steps around 0 would be wasted
+    far = max(abs(low), abs(high)) > 2 * (high - low)  # then a baseline of 0 would waste the steps around 0
     middle = (low + high) / 2 if far else 0.0
     reach = max(high - middle, middle - low)
     most = (-formats.invalid(format) - 2) / reach if reach > 0 else 1000.0

@@ -1,5 +1,5 @@
-"""WFDB annotations (`.atr` and others): marks at samples, in MIT's format, as the WFDB manual has it (G. Moody,
-annot(5)).
+"""Decodes and encodes WFDB annotations (`.atr` and others): marks at samples, in MIT's format, after the WFDB manual
+(G. Moody, annot(5)).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SYMBOLS = {
     **{28: "+", 29: "u", 30: "?", 31: "!", 32: "[", 33: "]", 34: "e", 35: "n", 36: "@", 37: "x", 38: "f"},
     **{39: "(", 40: ")", 41: "r"},
 }
-"""Codes in files, and the symbols that people write for them."""
+"""The symbol of each code in files."""
 
 _CODES = {symbol: code for code, symbol in SYMBOLS.items()}
 _NOTE, _SKIP, _NUMBER, _SUBTYPE, _CHANNEL, _TEXT = 22, 59, 60, 61, 62, 63
@@ -28,22 +28,22 @@ _FARTHEST = 1 << 31
 
 
 class Annotations(NamedTuple):
-    """Marks in the order of time."""
+    """The annotations of a record, in the order of time."""
 
     samples: Int[np.ndarray, " mark"]
-    """Counted from 0, in samples of `rate`, or of the record where that is None."""
+    """The sample of each mark, counted from 0, at `rate`, or at the record's rate where that is None."""
     symbols: tuple[str, ...]
     subtypes: Int[np.ndarray, " mark"]
     channels: Int[np.ndarray, " mark"]
     numbers: Int[np.ndarray, " mark"]
     notes: tuple[str, ...]
-    """Texts, "" where there is none."""
+    """The text of each mark, "" where there is none."""
     rate: float | None = None
-    """Samples a second, where the file says so."""
+    """Samples a second; None where the file does not give them."""
 
     @classmethod
     def of(cls, samples: np.ndarray, symbols: tuple[str, ...], *, rate: float | None = None) -> Annotations:
-        """Marks that have a symbol only.
+        """Annotations that have a sample and a symbol only.
 
         >>> Annotations.of(np.array([5, 9]), ("N", "V")).notes
         ('', '')
@@ -53,10 +53,10 @@ class Annotations(NamedTuple):
 
 
 def decode_annotations(content: bytes, place: str) -> Annotations:
-    """What the bytes of an annotation file say; `place` is the file, for messages.
+    """Decodes the bytes of an annotation file; messages name it as `place`.
 
     Raises:
-        DataError: a file that is cut short, or that is no annotation file.
+        DataError: a file that is cut short, or that is not an annotation file.
 
     >>> decode_annotations(encode_annotations(Annotations.of(np.array([70000]), ("N",))), "a.atr").samples.tolist()
     [70000]
@@ -79,11 +79,11 @@ def decode_annotations(content: bytes, place: str) -> Annotations:
 
 
 def encode_annotations(annotations: Annotations) -> bytes:
-    """The bytes of an annotation file.
+    """Encodes annotations as the bytes of a file.
 
     Raises:
-        DataError: marks that are not in the order of time, an unknown symbol, a value that the format cannot hold, or a
-            note of more than 255 bytes.
+        DataError: marks out of order, an unknown symbol, a value that the format cannot hold, or a note of more than
+            255 bytes.
     """
     out, before = bytearray(), _Mark(0, 0)
     for row in _rows(annotations):
@@ -118,7 +118,7 @@ def _marks(content: bytes, place: str) -> list[_Mark]:
             time += value
             found.append(_Mark(time, code, 0, channel, number))
         elif not found:
-            raise DataError(f"{place}: begins with a property of no mark; is it a WFDB annotation file?")
+            raise DataError(f"{place}: begins with a property before any mark; is it a WFDB annotation file?")
         elif code == _NUMBER:
             number = _signed(value & 0xFF, 8)
             found[-1] = found[-1]._replace(number=number)
@@ -143,7 +143,7 @@ def _cut(place: str) -> DataError:
 
 
 def _text(content: bytes) -> str:
-    """Without the zero that ends a text in C; as UTF-8 where it is that."""
+    """The text of a note without the zero that ends it: UTF-8 where it is valid, else Latin-1."""
     content = content.rstrip(b"\0")
     try:
         return content.decode()
@@ -152,7 +152,7 @@ def _text(content: bytes) -> str:
 
 
 def _without_header(rows: list[_Mark], symbols: dict[int, str], place: str) -> tuple[list[_Mark], float | None]:
-    """The marks without those at the start that are about the file; they may add to the symbols."""
+    """The marks without the notes at the start that describe the file, and its rate; such notes may define symbols."""
     rate, defining = None, False
     for index, row in enumerate(rows):
         if row.sample or row.code != _NOTE:

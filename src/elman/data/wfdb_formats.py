@@ -1,5 +1,5 @@
-"""The numbers in WFDB signal files: formats 16 (two bytes each, the low one first) and 212 (two of 12 bits in three
-bytes), as the WFDB manual has them (G. Moody, signal(5)).
+"""Decodes and encodes the numbers in WFDB signal files: formats 16 (two bytes each, the low one first) and 212 (two of
+12 bits in three bytes), after the WFDB manual (G. Moody, signal(5)).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from jaxtyping import Integer
 from elman._errors import DataError
 
 FORMATS = (16, 212)
-"""Formats that are known."""
+"""Formats that can be read and written."""
 
 BITS = {16: 16, 212: 12}
 
@@ -18,7 +18,7 @@ Numbers = Integer[np.ndarray, " number"]
 
 
 def invalid(format: int) -> int:
-    """What stands for a sample that is missing.
+    """The number that stands for a missing sample.
 
     >>> invalid(16), invalid(212)
     (-32768, -2048)
@@ -32,7 +32,7 @@ def check_format(format: int, place: str) -> None:
     >>> check_format(212, "100.hea")
 
     Raises:
-        DataError: names the formats that are known.
+        DataError: another format than those of `FORMATS`.
     """
     if format not in FORMATS:
         raise DataError(
@@ -42,7 +42,7 @@ def check_format(format: int, place: str) -> None:
 
 
 def size(format: int, count: int) -> int:
-    """Bytes of so many numbers.
+    """The number of bytes that `count` numbers take.
 
     >>> size(16, 3), size(212, 3)
     (6, 5)
@@ -51,7 +51,7 @@ def size(format: int, count: int) -> int:
 
 
 def count(format: int, size: int) -> int:
-    """Numbers in so many bytes.
+    """The number of numbers that `size` bytes hold.
 
     >>> count(16, 6), count(212, 5)
     (3, 3)
@@ -60,7 +60,7 @@ def count(format: int, size: int) -> int:
 
 
 def decode(content: bytes, format: int) -> Numbers:
-    """The numbers in these bytes.
+    """Decodes the numbers in bytes of a format.
 
     >>> decode(bytes([0xE3, 0x33, 0xF3]), 212).tolist()
     [995, 1011]
@@ -76,7 +76,7 @@ def decode(content: bytes, format: int) -> Numbers:
 
 
 def encode(numbers: Numbers, format: int) -> bytes:
-    """The bytes of numbers that fit the format.
+    """Encodes numbers, which must fit the format, as bytes.
 
     >>> encode(np.array([995, 1011]), 212).hex()
     'e333f3'
@@ -91,7 +91,7 @@ def encode(numbers: Numbers, format: int) -> bytes:
 
 
 def checksum(numbers: Numbers) -> int:
-    """The sum to 16 bits, with a sign.
+    """The sum of numbers as a signed 16-bit number.
 
     >>> checksum(np.array([40000, 40000])), checksum(np.array([-1]))
     (14464, -1)

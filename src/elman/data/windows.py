@@ -1,7 +1,7 @@
-"""Windows of time series to learn and to measure by: steps that are known, and the steps of the horizon after them.
+"""Windows of time series for training and evaluation: the steps of a window, and the steps of the horizon after them.
 
 The last part of each series is for test, the part before it for validation. All steps of a horizon lie in one part; the
-steps before them may lie in the part before.
+steps of its window may lie in the part before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Ends(NamedTuple):
     test: int
 
     def span(self, part: str) -> tuple[int, int]:
-        """Where a part begins and ends.
+        """The first step of a part, and the step after its last.
 
         >>> Ends(8, 9, 10).span("validation")
         (8, 9)
@@ -38,24 +38,25 @@ class Ends(NamedTuple):
 
 
 class WindowBatch(NamedTuple):
-    """Arrays of one step. Rows without a window have weights of 0."""
+    """The arrays of one training step. Rows without a window have weights of 0."""
 
     values: Float[np.ndarray, "batch time target"]
-    """Scaled; 0 where not known."""
+    """Scaled values of the window; 0 where missing."""
     known: Bool[np.ndarray, "batch time target"]
     past: Float[np.ndarray, "batch time past"]
     past_known: Bool[np.ndarray, "batch time past"]
     ahead: Float[np.ndarray, "batch time_and_horizon feature"]
     static: Float[np.ndarray, "batch static"]
     targets: Float[np.ndarray, "batch horizon target"]
-    """Scaled; 0 where not known."""
+    """Scaled values of the horizon; 0 where missing."""
     weights: Float[np.ndarray, "batch horizon target"]
     """1 where the target is known, else 0."""
     means: Float[np.ndarray, "batch target"]
-    """Of the row's series, by which it is scaled."""
+    """The means by which the row's series is scaled."""
     stds: Float[np.ndarray, "batch target"]
+    """The standard deviations by which the row's series is scaled."""
     series: Integer[np.ndarray, " batch"]
-    """Which series of the codec; their number, for one that the codec does not know."""
+    """The index of the row's series in the codec; the number of series for one that the codec does not have."""
 
 
 @dataclass(frozen=True)
@@ -64,22 +65,23 @@ class WindowPart:
 
     name: str
     series: tuple[EncodedHistory, ...]
-    """Whole, with the other parts."""
+    """The whole encoded series, with the steps of the other parts."""
     histories: tuple[History, ...]
-    """The same, as they were read."""
+    """The same series before encoding."""
     spans: tuple[tuple[int, int], ...]
-    """The steps of this part of each series, in which horizons lie."""
+    """For each series the steps of this part, in which horizons lie: the first, and the one after the last."""
     codec: ForecastCodec
     window: int
-    """Steps that are known."""
+    """Steps before the horizon that a forecaster reads."""
     horizon: int
+    """Steps to forecast."""
 
     def __len__(self) -> int:
         return sum(max(0, last - first) for first, last in map(self._origins, self.spans))
 
     @cached_property
     def digest(self) -> str:
-        """A hash of the steps that windows of this part read. The steps after all parts, which a forecaster remembers,
+        """A hash of the steps that windows of this part read. The steps after all parts, which a forecaster keeps,
         count as steps of the test part."""
         return digest(map(self._content, self.histories, self.spans))
 
@@ -90,8 +92,8 @@ class WindowPart:
         return history.name, history.static, span, self.window, self.horizon, *moving
 
     def origins(self, stride: int = 1) -> Integer[np.ndarray, "windows 2"]:
-        """The series and the first step of the horizon of each window, every `stride` steps, without those of whose
-        horizon nothing is known."""
+        """The series and the first step of the horizon of each window, every `stride` steps, without windows whose
+        horizon has no known value."""
         found = []
         for place, (one, span) in enumerate(zip(self.series, self.spans, strict=True)):
             steps = np.arange(*self._origins(span), stride)
@@ -106,7 +108,7 @@ class WindowPart:
 
 
 class Windows:
-    """Batches of windows; with `shuffle`, dealt out anew in every epoch."""
+    """Batches of windows; `shuffle` shuffles them anew in every epoch."""
 
     def __init__(
         self,
@@ -118,8 +120,16 @@ class Windows:
         stride: int = 1,
         per_epoch: int | None = None,
     ):
-        """`stride`: steps from one window to the next. `per_epoch`: windows of an epoch, drawn anew for each without
-        drawing one twice; all by default."""
+        """Batches the windows of `part`.
+
+        Args:
+            part: the series and their windows.
+            batch_size: windows of a batch.
+            seed: seed of the random numbers.
+            shuffle: shuffles the windows anew in every epoch.
+            stride: steps from one window to the next.
+            per_epoch: windows of an epoch, drawn anew for each epoch without repetition; all by default.
+        """
         self._part, self._rows, self._seed, self._shuffle = part, batch_size, seed, shuffle
         self.origins = part.origins(stride)
         self._count = min(per_epoch or len(self.origins), len(self.origins))
@@ -140,7 +150,7 @@ class Windows:
         )
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """The number of batches in an epoch."""
         return -(-self._count // self._rows)
 
     def at(self, step: int) -> WindowBatch:
@@ -168,7 +178,7 @@ class Windows:
         )
 
     def indices(self, step: int) -> Integer[np.ndarray, " windows"]:
-        """Which windows, of `origins`, the first rows of a batch hold."""
+        """The indices into `origins` of the windows in the first rows of a batch."""
         epoch, index = divmod(step, len(self))
         if epoch != self._epoch:
             random = np.random.default_rng((self._seed, epoch))
@@ -180,7 +190,7 @@ class Windows:
 def parts_of(
     histories: Sequence[History], codec: ForecastCodec, ends: Sequence[Ends], *, window: int, horizon: int
 ) -> tuple[WindowPart, WindowPart, WindowPart]:
-    """Training, validation and test part of these series.
+    """The training, validation and test parts of series.
 
     Raises:
         DataError: a series with fewer steps to train on than a window and a horizon have, or a part for validation or
@@ -203,8 +213,8 @@ def parts_of(
 
 
 def ends_of(history: History, *, validation: float, test: float, train: float = 0) -> Ends:
-    """Where the parts of a series end. Each size is below 1 a share of its steps, from 1 on a number of steps; with a
-    training part of 0, that is all that the others leave, and else the steps after all three are not used.
+    """The steps at which the parts of a series end. A size below 1 is a share of its steps, from 1 on a number of
+    steps. A training part of 0 takes all steps that the others leave; else the steps after all three are not used.
 
     >>> none = np.zeros((17_420, 0))
     >>> history = History("OT", np.arange(17_420), np.zeros((17_420, 1)), none, none, none[0])
@@ -214,7 +224,7 @@ def ends_of(history: History, *, validation: float, test: float, train: float = 
     Ends(train=12194, validation=13936, test=17420)
 
     Raises:
-        DataError: nothing is left to train on, or less is there than was asked for.
+        DataError: no step is left to train on, or the series has fewer steps than the parts need.
     """
     steps = len(history.values)
     trained, validated, tested = (

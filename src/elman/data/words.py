@@ -1,7 +1,7 @@
-"""Words without the spaces between them, and sentences, for tasks that read text and write none.
+"""Splits text into words, without the spaces between them, and into sentences, for tasks that output no text.
 
-Raw text is split as the Penn Treebank is (Marcus et al., 1993): marks from words, and `do n't`, `it 's`. Text that is
-split so already, with a space around each mark, keeps its words.
+Raw text is split as in the Penn Treebank (Marcus et al., 1993): marks from words, and `do n't`, `it 's`. Text that is
+already split so, with a space around each mark, keeps its words.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*\s+(?=[^\s.!?…])|\n")
 
 
 def split_words(text: str) -> list[str]:
-    """The words and marks of a text.
+    """Splits a text into words and punctuation marks.
 
     >>> split_words("It's 10:30, don't re-read it...")
     ['It', "'s", '10:30', ',', 'do', "n't", 're-read', 'it', '...']
@@ -40,7 +40,7 @@ def split_words(text: str) -> list[str]:
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of a text: its lines, cut after full stops, question and exclamation marks too.
+    """Splits a text into sentences: at line ends, and after full stops, question and exclamation marks.
 
     >>> split_sentences('She left . . . "Why?" Nobody knew.\\nThe end')
     ['She left . . .', '"Why?"', 'Nobody knew.', 'The end']
@@ -51,8 +51,8 @@ def split_sentences(text: str) -> list[str]:
 
 
 class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
-    """The words and marks of `split_words`. Id 0 is padding and 1 stands for every word seen fewer than `min_count`
-    times.
+    """A vocabulary of the words and marks of `split_words`. Id 0 is padding and 1 stands for every word that appeared
+    fewer than `min_count` times.
 
     >>> lexicon = Lexicon.of(["The cat, the dog"], lower=True)
     >>> lexicon.tokens
@@ -63,14 +63,14 @@ class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
 
     lower: bool = False
     added: int = 0
-    """How many words, the last, are in no text but came from elsewhere."""
+    """The number of words, at the end of `tokens`, that are in no training text but were added from elsewhere."""
 
     @classmethod
     def of(cls, texts: Iterable[str], *, lower: bool = False, min_count: int = 1, more: Iterable[str] = ()) -> Lexicon:
-        """The words of `texts`, most frequent first, then those of `more` that are words for `split_words` too.
+        """The vocabulary of `texts`, most frequent word first, then the words of `more` that `split_words` keeps whole.
 
         Raises:
-            DataError: a `min_count` that leaves none.
+            DataError: a `min_count` that leaves no word.
         """
         counts: Counter[str] = Counter()
         for text in texts:
@@ -83,7 +83,7 @@ class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept, *added), lower=lower, added=len(added))
 
     def words_of(self, text: str) -> list[str]:
-        """The words and marks, lower-cased where the lexicon is."""
+        """The words and marks of `text`, lower-cased where `lower` is True."""
         return split_words(text.lower() if self.lower else text)
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
