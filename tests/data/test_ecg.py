@@ -50,7 +50,7 @@ def test_leads_have_names_of_their_own():
 
 def test_a_rate_that_shows_no_wave_is_refused():
     record = Record("a", np.zeros((3, 1), np.float32), 10.0, ("II",), place="x/a")
-    with pytest.raises(DataError, match="x/a: 10 samples a second; expected 50 at least.*is the rate right"):
+    with pytest.raises(DataError, match="x/a: 10 samples a second; expected at least 50.*is the rate right"):
         strips_of(record)
 
 

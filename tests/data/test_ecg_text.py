@@ -57,7 +57,7 @@ def test_a_rate_need_not_be_whole():
     [
         ("", "a.csv: empty; expected a column of numbers"),
         ("II\n1\n", "a.csv: no rate; give the samples a second with --rate"),
-        ("time,II\n0,1\n", "a.csv: 1 samples; expected two at least"),
+        ("time,II\n0,1\n", "a.csv: 1 samples; expected at least two"),
         ("time\n0\n1\n", "line 1: no lead"),
         ("I,II\n1,2\n3\n", "line 3: 1 columns; expected 2, as in the first line"),
         ("I,II\n1,2\n3,x\n", "line 3, II: expected a number; got 'x'"),

@@ -1,4 +1,4 @@
-"""From files to arrays, with NumPy and the standard library only."""
+"""Reads data and encodes them as arrays, with NumPy and the standard library only."""
 
 from elman.data.corpus import TextPart, read_corpus
 from elman.data.examples import Data

@@ -1,4 +1,4 @@
-"""Batches of sequences of like length, so that little is padded and few shapes are compiled."""
+"""Batches of sequences of similar length, so that there is little padding and few shapes are compiled."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 from jaxtyping import Integer
 
 LADDER = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-"""Lengths that sequences are padded to; beyond, every multiple of the last."""
+"""The lengths to which sequences are padded; longer ones are padded to a multiple of the last."""
 
 
 class Bucketed(NamedTuple):
-    """A batch: which examples, in how many rows of which padded length. Rows without an example are empty."""
+    """A batch: the indices of its examples, its number of rows and their padded length. Rows without an example are
+    empty."""
 
     indices: list[int]
     rows: int
@@ -23,7 +24,7 @@ class Bucketed(NamedTuple):
 
 
 class Buckets:
-    """Batches of examples by length; every epoch deals them out anew.
+    """Batches of examples by length; `shuffle` shuffles them anew in every epoch.
 
     >>> buckets = Buckets([3, 9, 4, 10], batch_size=2, shuffle=False)
     >>> len(buckets), buckets.at(0), buckets.at(1)
@@ -39,7 +40,8 @@ class Buckets:
         seed: int = 0,
         shuffle: bool = True,
     ):
-        """Lengths of the examples; a batch has `batch_size` rows, or as many as hold `batch_tokens` padded steps."""
+        """Groups examples by their lengths; a batch has `batch_size` rows, or as many as hold `batch_tokens` padded
+        steps."""
         self._seed, self._shuffle, self._epoch = seed, shuffle, -1
         self._groups: dict[int, list[int]] = defaultdict(list)
         for index, length in enumerate(lengths):
@@ -47,7 +49,7 @@ class Buckets:
         self._rows = {length: batch_size or max(1, (batch_tokens or 0) // length) for length in sorted(self._groups)}
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """The number of batches in an epoch."""
         return sum(-(-len(self._groups[length]) // rows) for length, rows in self._rows.items())
 
     def at(self, step: int) -> Bucketed:
@@ -70,7 +72,7 @@ class Buckets:
 
 
 def padded(length: int) -> int:
-    """The length of the ladder that holds `length`.
+    """The least length of `LADDER`, or beyond it multiple of its last, that is at least `length`.
 
     >>> [padded(length) for length in (0, 4, 5, 100, 1025)]
     [4, 4, 8, 128, 2048]
@@ -83,7 +85,7 @@ def padded(length: int) -> int:
 def pad(
     sequences: Sequence[Sequence[int] | Integer[np.ndarray, " _"]], *, rows: int, length: int
 ) -> tuple[Integer[np.ndarray, "batch time"], Integer[np.ndarray, " batch"]]:
-    """Ids as one array, zeros after each sequence and in rows without one; and the lengths.
+    """Sequences of ids as one array padded with zeros, to `rows` rows of `length`, and the lengths of the sequences.
 
     >>> ids, lengths = pad([[5, 6], [7]], rows=3, length=4)
     >>> ids.tolist(), lengths.tolist()

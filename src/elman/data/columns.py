@@ -1,5 +1,5 @@
-"""Words in columns, as in CoNLL-2003 (Tjong Kim Sang and De Meulder, 2003): a word and its tags on a line, separated by
-spaces or tabs; an empty line ends a sentence, and `-DOCSTART-` begins a document.
+"""Reads words in columns, as in CoNLL-2003 (Tjong Kim Sang and De Meulder, 2003): a word and its tags on a line,
+separated by spaces or tabs; an empty line ends a sentence, and `-DOCSTART-` begins a document.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import NamedTuple
 from elman._errors import ConfigError, DataError
 
 NAMES = {2: ("word", "tag"), 3: ("word", "pos", "chunk"), 4: ("word", "pos", "chunk", "ner")}
-"""Names of the columns of files that have 2, as most; 3, CoNLL-2000's; and 4, CoNLL-2003's."""
+"""Names of columns by their number: 2, as most files have; 3, as in CoNLL-2000; 4, as in CoNLL-2003."""
 
 DOCUMENT = "-DOCSTART-"
 
 
 class Rows(NamedTuple):
-    """One sentence: its words and all columns.
+    """One sentence in columns: its words and their tags.
 
     >>> [rows] = read_columns(["EU NNP B-NP B-ORG", "rejects VBZ B-VP O", ""])
     >>> rows.words, rows.values(), rows.values("pos")
@@ -30,11 +30,11 @@ class Rows(NamedTuple):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The first column."""
+        """The words, which are the first column."""
         return tuple(fields[0] for fields in self.fields)
 
     def values(self, column: str = "") -> tuple[str, ...]:
-        """The column of this name or number, counted from 1; the last without either.
+        """The column with this name or number, counted from 1; by default the last.
 
         Raises:
             ConfigError: no such column.
@@ -44,13 +44,13 @@ class Rows(NamedTuple):
 
 
 def find_number(column: str, count: int) -> int:
-    """The place of a column, counted from 0, among `count`.
+    """The index of a column, counted from 0, among `count` columns.
 
     >>> find_number("", 4), find_number("pos", 4), find_number("2", 4)
     (3, 1, 1)
 
     Raises:
-        ConfigError: no such column; names what there is.
+        ConfigError: no such column; names those that exist.
     """
     names = NAMES.get(count, ())
     if not column:
@@ -60,14 +60,15 @@ def find_number(column: str, count: int) -> int:
     if column.isdecimal() and 1 <= int(column) <= count:
         return int(column) - 1
     named = f" ({', '.join(names)})" if names else ""
-    raise ConfigError(f"column {column!r}: the file has the columns 1 to {count}{named}; the last is taken without any")
+    raise ConfigError(f"column {column!r}: the file has the columns 1 to {count}{named}; the last is the default")
 
 
 def read_columns(lines: Iterable[str], *, file: str = "the text") -> Iterator[Rows]:
-    """The sentences of a file, one by one; `lines` are without their ends. Where a line has a tab, tabs alone separate.
+    """Reads the sentences of a file, one by one; `lines` are without their ends. In a line with a tab, only tabs
+    separate columns.
 
     Raises:
-        DataError: a line with more or fewer columns than the first, or only one, by file and line.
+        DataError: a line with more or fewer columns than the first, or only one; with file and line.
     """
     rows: list[tuple[str, ...]] = []
     expected, first = 0, 0
@@ -95,7 +96,7 @@ def read_columns(lines: Iterable[str], *, file: str = "the text") -> Iterator[Ro
 
 
 def write_rows(rows: Iterable[Sequence[str]]) -> str:
-    """The lines of one sentence with the empty line that ends it.
+    """Writes the rows of one sentence as lines, with the empty line that ends it.
 
     >>> print(write_rows([["EU", "B-ORG"], ["rejects", "O"]]), end="")
     EU B-ORG

@@ -1,7 +1,7 @@
-"""CoNLL-U, the format of the Universal Dependencies treebanks: https://universaldependencies.org/format.html.
+"""Reads CoNLL-U, the format of the Universal Dependencies treebanks: https://universaldependencies.org/format.html.
 
 A word is a line of ten columns. Comments, the ranges of multiword tokens (`1-2`) and empty nodes (`8.1`) are kept as
-they are but are no words. A sentence ends with an empty line.
+they are but are not words. A sentence ends with an empty line.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ID = re.compile(r"(\d{1,9})(?:([-.])(\d{1,9}))?", re.ASCII)
 
 
 class Sentence(NamedTuple):
-    """One sentence: all its lines as they were, and which of them are words.
+    """One sentence: all its lines unchanged, and the places of those that are words.
 
     >>> rows = ["1-2 it's _ _", "1 it it PRON", "2 's be AUX"]
     >>> lines = ["# text = it's", *("\\t".join((row + " _" * 6).split()) for row in rows)]
@@ -37,8 +37,8 @@ class Sentence(NamedTuple):
     """Number of the first line in its file."""
 
     def values(self, column: str) -> tuple[str, ...]:
-        """One column of all words; `feats=Number` and `misc=SpaceAfter` are one feature of a column, "_" where a word
-        has none.
+        """The values of one column for all words. `feats=Number` and `misc=SpaceAfter` name one feature of a column,
+        "_" for words without it.
 
         Raises:
             ConfigError: no such column.
@@ -48,7 +48,7 @@ class Sentence(NamedTuple):
         return tuple(fields if feature is None else (_features(field).get(feature, "_") for field in fields))
 
     def with_values(self, column: str, values: Sequence[str]) -> Sentence:
-        """The sentence with other values in one column, and all else as it was.
+        """The sentence with other values in one column, and all else unchanged.
 
         >>> [sentence] = read_conllu(["1\\tcats\\t_\\t_\\t_\\tCase=Nom" + 4 * "\\t_"])
         >>> sentence.with_values("feats=Number", ["Plur"]).values("feats")
@@ -87,7 +87,7 @@ def find_column(column: str) -> tuple[int, str | None]:
     ((3, None), (5, 'Number'))
 
     Raises:
-        ConfigError: no such column; names what there is.
+        ConfigError: no such column; names those that exist.
     """
     name, equals, feature = column.partition("=")
     if name.lower() not in COLUMNS:
@@ -99,11 +99,11 @@ def find_column(column: str) -> tuple[int, str | None]:
 
 
 def read_conllu(lines: Iterable[str], *, file: str = "the text", first: int = 1) -> Iterator[Sentence]:
-    """The sentences of a file, one by one; `lines` are without their ends, and `first` is the number of the first.
+    """Reads the sentences of a file, one by one; `lines` are without their ends, and the first has the number `first`.
 
     Raises:
-        DataError: a line that is no CoNLL-U, by file and line: other than ten columns, an empty column, or an id that
-            is none or does not follow on the one before.
+        DataError: a line that is not CoNLL-U, with file and line: not ten columns, an empty column, or an id that is
+            invalid or out of order.
     """
     kept: list[str] = []
     ids = _Ids()
@@ -123,7 +123,7 @@ def read_conllu(lines: Iterable[str], *, file: str = "the text", first: int = 1)
 def sentence_of(
     forms: Sequence[str], *, text: str | None = None, glued: Iterable[int] = (), file: str = "the text", line: int = 1
 ) -> Sentence:
-    """A new sentence: `glued` are the places of words that no space follows.
+    """Makes a sentence of its words; `glued` are the places of words that no space follows.
 
     >>> sentence = sentence_of(["Hi", "!"], text="Hi!", glued=[0])
     >>> sentence.lines[0], sentence.values("form"), sentence.values("misc")
@@ -139,11 +139,11 @@ def sentence_of(
 
 
 class _Ids:
-    """The ids of one sentence, checked as they come."""
+    """Checks the ids of one sentence, line by line."""
 
     def __init__(self) -> None:
         self.words: list[int] = []
-        self.empty = 0  # of the empty nodes after the last word
+        self.empty = 0  # number of empty nodes after the last word
         self.range_stop, self.range_place = 0, ""
 
     def read(self, line: str, place: int, where: str) -> None:
@@ -158,7 +158,7 @@ class _Ids:
             )
         match = _ID.fullmatch(fields[0])
         if match is None:
-            raise DataError(f"{where}: the id {fields[0]!r} is no number, range (1-2) or empty node (8.1)")
+            raise DataError(f"{where}: the id {fields[0]!r} is not a number, range (1-2) or empty node (8.1)")
         first, kind, second = int(match[1]), match[2], int(match[3] or 0)
         last = len(self.words)
         if kind is None:
@@ -192,7 +192,7 @@ def _features(field: str) -> dict[str, str]:
 
 
 def _with_feature(field: str, feature: str, value: str) -> str:
-    """`field` with one feature changed, added in its alphabetical place, or taken out."""
+    """The field with one feature changed, added in its alphabetical place, or removed."""
     parts = [] if field == "_" else field.split("|")
     names = [part.partition("=")[0] for part in parts]
     added = [] if value == "_" else [f"{feature}={value}"]

@@ -105,7 +105,7 @@ class EcgBatches:
 def labels_of(strip: Strip) -> Labels:
     """The labels of the samples of a strip, and their weights.
 
-     from elman.data.ecg import Beat, Strip, Wave
+    >>> from elman.data.ecg import Beat, Strip, Wave
     >>> waves, beats, known = (Wave("P", 2, 3, 4),), (Beat(20, "V", "V"),), np.ones(40, bool)
     >>> labels = labels_of(Strip(np.zeros(40, np.float32), 100.0, "", "", "", waves, beats, known, known))
     >>> labels.waves[:6].tolist(), labels.beats[14:22].tolist(), labels.beat_weights[10:16].tolist()

@@ -1,5 +1,5 @@
-"""Annotated ECGs: LUDB (Kalyakulina et al., 2020), the QT Database (Laguna et al., 1997), MIT-BIH (Moody and Mark,
-2001), and records that are annotated in the same ways.
+"""Reads annotated ECGs: LUDB (Kalyakulina et al., 2020), the QT Database (Laguna et al., 1997), MIT-BIH (Moody and
+Mark, 2001), and records that are annotated in the same ways.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from elman.data.wfdb_annotations import Annotations
 from elman.data.wfdb_places import Shelf, shelves
 
 WAVES, BEATS = "q1c", "atr"
-"""Endings of files with the waves of some beats, and with every beat."""
+"""Endings of annotation files with the waves of some beats, and with every beat."""
 
 MIT_RATE = 360.0
 _MIT = range(100, 235)
@@ -37,20 +37,20 @@ _SAME_PATIENT = {"202": "201"}
 
 
 def read_strips(*places: str | Path) -> tuple[Strip, ...]:
-    """The leads of annotated records. What is known of them is told by the files beside each header:
+    """Reads the leads of annotated records. The annotation files beside each header determine what is known:
 
-    - a file for each lead, such as `1.ii` (LUDB): the waves of that lead, all from the first to the last, and beats
-      whose kinds are not told;
+    - a file for each lead, such as `1.ii` (LUDB): all waves of that lead from the first to the last, and its beats
+      without their kinds;
     - `.q1c` (QT Database): the waves of some beats, the same for all leads;
-    - `.atr` (MIT-BIH, and beside `.q1c`): every beat with its kind; and the waves where onsets and ends are among them.
+    - `.atr` (MIT-BIH, and beside `.q1c`): every beat with its kind; and the waves, where it has onsets and ends.
 
-    Where a lead cannot be read (`ecg_faults.unreadable`), nothing of it counts as known, whatever the others show.
+    Where a lead is unreadable (`ecg_faults.unreadable`), nothing of it counts as known, whatever other leads show.
 
     Args:
-        places: as for `read_record`; folders and archives may hold any number of records.
+        places: see `read_record`; folders and archives may hold any number of records.
 
     Raises:
-        DataError: no annotated record, annotations beyond their record, or a damaged file.
+        DataError: no annotated record, annotations outside their record, or a damaged file.
     """
     strips, bare = [], []
     for shelf, names in shelves(*places):
@@ -86,7 +86,7 @@ def _strips(shelf: Shelf, name: str) -> Iterator[Strip]:
 
 
 def _annotations(shelf: Shelf, record: Record, ending: str) -> Annotations:
-    """The annotations, at the record's rate."""
+    """Reads the annotations of a record, converted to its sampling rate."""
     found = annotations_of(shelf, record.name, ending)
     if found.rate not in (None, record.rate):
         found = found._replace(samples=np.rint(found.samples * (record.rate / found.rate)).astype(np.int64))
@@ -95,7 +95,7 @@ def _annotations(shelf: Shelf, record: Record, ending: str) -> Annotations:
 
 
 def _of_waves(strip: Strip, marked: Marked) -> Strip:
-    """Waves that are all marked from the first to the last."""
+    """The strip with its waves, of which all from the first to the last are annotated."""
     length = len(strip.signal)
     if not marked.waves:
         return strip
@@ -107,7 +107,7 @@ def _of_waves(strip: Strip, marked: Marked) -> Strip:
 
 
 def _of_some_beats(strip: Strip, annotations: Annotations, every: Annotations | None) -> Strip:
-    """Waves of some beats; every beat where `every` is there."""
+    """The strip with the waves of some beats, and with all beats where `every` annotates them."""
     marked, length = marked_waves(annotations), len(strip.signal)
     beats = None if every is None else marked_beats(every)
     known = in_runs(marked, beats, length) & ~without_t(marked, length)
@@ -135,7 +135,7 @@ def _unclear(marked: Marked, length: int) -> np.ndarray:
 
 
 def _patient(record: Record, endings: frozenset[str]) -> str:
-    """Whose heart it is. Some records of the QT Database are pieces of MIT-BIH's, of which two are of one patient."""
+    """The patient's name. Some records of the QT Database are pieces of MIT-BIH's, two of which are of one patient."""
     number = record.name.removeprefix("sel")
     is_piece = WAVES in endings and number != record.name
     if number.isdecimal() and int(number) in _MIT and (is_piece or record.rate == MIT_RATE):

@@ -1,4 +1,4 @@
-"""Who is learned from and who is tested on: strips of one patient are never in two parts."""
+"""Splits ECGs into parts by patient: strips of one patient are never in two parts."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from elman.data.examples import Parts, split
 
 DS1 = tuple(f"mitdb {n}" for n in (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122, 124))
 DS1 += tuple(f"mitdb {n}" for n in (201, 203, 205, 207, 208, 209, 215, 220, 223, 230))
-"""Patients of MIT-BIH to learn from, after de Chazal et al. (2004)."""
+"""Patients of MIT-BIH to train on, after de Chazal et al. (2004)."""
 
 DS2 = tuple(f"mitdb {n}" for n in (100, 103, 105, 111, 113, 117, 121, 123))
 DS2 += tuple(f"mitdb {n}" for n in (200, 210, 212, 213, 214, 219, 221, 222, 228, 231, 232, 233, 234))
-"""Those to test on. Record 202 is left out, since it is of the same patient as 201, from which DS1 learns."""
+"""Patients of MIT-BIH to test on. Record 202 is left out: it is of the same patient as 201, which is in DS1."""
 
 
 def split_by_patient(strips: Sequence[Strip], *, validation: float, test: float, seed: int = 0) -> Parts:
-    """Deals patients out at random, the same for the same seed; but where some are of MIT-BIH's DS2 and some are not,
-    those of DS2 are the test part of MIT-BIH.
+    """Splits patients at random, the same for the same seed. Where some patients of MIT-BIH are in DS2 and others are
+    not, those of DS2 are the test part of MIT-BIH.
 
     Args:
-        strips: all there are.
+        strips: all strips.
         validation, test: shares of the patients.
-        seed: start of the randomness.
+        seed: seed of the random numbers.
 
     Raises:
-        DataError: nobody would be left to learn from.
+        DataError: no patient would be left to train on.
 
     >>> import numpy as np
     >>> def strip(patient): return Strip(np.zeros(1), 1.0, "", "", patient, (), (), *np.ones((2, 1), bool))

@@ -1,4 +1,4 @@
-"""Data with exact answers, for a first try without files: sums, dates in words, sentences with tags.
+"""Generates data with exact answers, for a first try without files: sums, dates in words, sentences with tags.
 
 The same seed gives the same examples.
 """
@@ -19,19 +19,19 @@ from elman.data.tagged import Tagged
 Example = TypeVar("Example")
 
 PATIENCE = 1000
-"""Draws without anything new after which there is taken to be no more."""
+"""The number of draws without a new example after which there are taken to be no more."""
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2099, 12, 31)
 
 
 def sums(digits: int, count: int, *, seed: int = 0) -> list[Pair]:
-    """`count` different sums of two numbers of up to `digits` digits: `535+61` -> `596`.
+    """Generates `count` different sums of two numbers of up to `digits` digits: `535+61` -> `596`.
 
-    As in Keras' example of addition (2015): each number has one to `digits` digits, every number of digits as likely,
-    and `a+b` and `b+a` are one sum, of which one order is there.
+    As in Keras' example of addition (2015): each number has one to `digits` digits, all lengths equally likely, and
+    `a+b` and `b+a` are one sum, which appears in one order only.
 
     Raises:
-        DataError: more sums than there are.
+        DataError: more sums than exist.
 
     >>> sums(3, 3)
     [Pair(source='169+75', targets=('244',)), Pair(source='30+2', targets=('32',)), Pair(source='2+8', targets=('10',))]
@@ -49,7 +49,7 @@ def sums(digits: int, count: int, *, seed: int = 0) -> list[Pair]:
 
 
 def how_many_sums(digits: int) -> int:
-    """The different sums of two numbers of up to `digits` digits.
+    """The number of different sums of two numbers of up to `digits` digits.
 
     >>> how_many_sums(1)
     55
@@ -58,10 +58,10 @@ def how_many_sums(digits: int) -> int:
 
 
 def dates(count: int, *, seed: int = 0) -> list[Pair]:
-    """`count` different dates in words, from 1900 to 2099, and what they are in ISO 8601.
+    """Generates `count` different dates in words, from 1900 to 2099, each with its form in ISO 8601.
 
     Raises:
-        DataError: more dates than there are ways to say one.
+        DataError: more dates in words than exist.
 
     >>> dates(2)[0]
     Pair(source='Saturday the 15th of February 2070', targets=('2070-02-15',))
@@ -76,8 +76,8 @@ def dates(count: int, *, seed: int = 0) -> list[Pair]:
 
 
 def sentences(count: int, *, seed: int = 0) -> list[Tagged]:
-    """`count` different sentences of a toy grammar, with the part of speech of every word (as in Universal
-    Dependencies). Many words have two, which only their neighbours tell apart: a watch, to watch.
+    """Generates `count` different sentences of a toy grammar, with the part of speech of every word (as in Universal
+    Dependencies). Many words have two, which only their neighbours distinguish: a watch, to watch.
 
     Raises:
         DataError: more sentences than the grammar has.
@@ -143,7 +143,7 @@ _SHAPES = (
 
 
 def _said(day: date, random: np.random.Generator) -> str:
-    """A day in one of the ways to say it."""
+    """A date in a random one of its forms in words."""
 
     def one_of(*ways: str) -> str:
         return ways[random.integers(len(ways))]
@@ -159,7 +159,7 @@ def _said(day: date, random: np.random.Generator) -> str:
 
 
 def _number(value: int) -> str:
-    """0 to 99."""
+    """A number from 0 to 99 in words."""
     if value < 20:
         return _ONES[value]
     return _TENS[value // 10] + (f"-{_ONES[value % 10]}" if value % 10 else "")

@@ -1,4 +1,4 @@
-"""Time series with a known law, for a first try without files: sines, and seasons with trend and noise.
+"""Generates time series with a known law, for a first try without files: sines, and seasons with trend and noise.
 
 The same seed gives the same series.
 """
@@ -13,21 +13,21 @@ from elman.data.histories import Histories, History
 from elman.data.stamps import Frequency
 
 PERIODS = (10.0, 100.0)
-"""Steps of a sine, from and to."""
+"""The shortest and the longest period of a sine, in steps."""
 
 FIRST = np.datetime64("2020-01-01T00:00:00", "s")
 WEEK = 7
 
 
 def sines(count: int = 100, steps: int = 900, *, noise: float = 0.0, seed: int = 0) -> Histories:
-    """`count` sines of size 1, each with a period and a phase of its own, so that only what came before tells how one
-    goes on. Periods are 10 to 100 steps, of any ratio as likely.
+    """Generates sines of amplitude 1, each with a random period and phase, so that only its past determines how one
+    continues. Periods are 10 to 100 steps, with a uniformly distributed logarithm.
 
     Args:
-        count: series.
-        steps: of each.
-        noise: standard deviation of what is added to each value.
-        seed: start of the randomness.
+        count: number of series.
+        steps: length of each series.
+        noise: standard deviation of the noise added to each value.
+        seed: seed of the random numbers.
 
     >>> found = sines(2, 50)
     >>> print(found)
@@ -44,14 +44,14 @@ def sines(count: int = 100, steps: int = 900, *, noise: float = 0.0, seed: int =
 
 
 def seasonal(count: int = 20, steps: int = 730, *, noise: float = 0.3, seed: int = 0) -> Histories:
-    """`count` series of days: a level, a trend, a pattern of the week of its own, and independent normal noise, of
-    which no forecast can know anything.
+    """Generates daily series, each with a level, a trend and a weekly pattern of its own, and with independent normal
+    noise, which no forecast can predict.
 
     Args:
-        count: series.
-        steps: days of each.
-        noise: its standard deviation, in those of the pattern of the week.
-        seed: start of the randomness.
+        count: number of series.
+        steps: days of each series.
+        noise: standard deviation of the noise, relative to that of the weekly pattern.
+        seed: seed of the random numbers.
 
     >>> found = seasonal(1, 28, noise=0.0)
     >>> x = found.histories[0].values[:, 0]

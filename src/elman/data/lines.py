@@ -1,4 +1,4 @@
-"""Lines as they arrive, for filters."""
+"""Reads lines as they arrive, so that commands can be used as filters."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from elman.data.text import PIECE, TextSource, decoded, standard_input
 
 AT_MOST = 256
-"""Lines of one group."""
+"""The most lines of one group."""
 
 
 def arriving_lines(*places: str, at_most: int = AT_MOST) -> Iterator[list[str]]:
-    """The lines of files, "-" being standard input, without their ends, in groups of those that are there: a pipe that
-    is fed line by line gives a group a line.
+    """Reads the lines of files, or of standard input ("-"), without their ends, in groups as they arrive: a pipe that
+    is fed line by line gives a group for each line.
 
     Raises:
-        DataError: no such file, or not text.
+        DataError: a missing file, or one that is not text.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:

@@ -1,4 +1,4 @@
-"""Numbers in the fields of tables and series."""
+"""Parses numbers in the fields of tables and series."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _GAPS = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>"})
 
 
 def number_of(text: str, place: str) -> float:
-    """The number that is written, not a number where the field says that there is none: empty, NA, nan, null or "?".
+    """Parses the number in a field; NaN where it is missing: empty, NA, nan, null or "?".
 
     Raises:
-        DataError: something else, an infinite number, or one that float32 does not hold; `place` names it.
+        DataError: another text, an infinite number, or one beyond the range of float32; names `place`.
 
     >>> number_of(" 1.5", "line 2"), number_of("NA", "line 3")
     (1.5, nan)

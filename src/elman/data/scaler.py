@@ -1,4 +1,4 @@
-"""Channels of like size: each as far from its mean as its spread is wide."""
+"""Standardises channels: subtracts each channel's mean and divides by its standard deviation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Values = Float[np.ndarray, "_ channel"]
 
 
 class Scaler(msgspec.Struct, frozen=True):
-    """Mean and standard deviation of each channel, over all steps of the series to train on.
+    """The mean and standard deviation of each channel over all steps of the training series.
 
     >>> scaler = Scaler.of([np.array([[1.0, 5.0], [3.0, 5.0]])])
     >>> scaler.mean, scaler.std
@@ -25,7 +25,7 @@ class Scaler(msgspec.Struct, frozen=True):
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    """1 for a channel that never changes, which is only shifted."""
+    """The standard deviations; 1 for a constant channel, which is only shifted."""
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not all(std > 0 for std in self.std):
@@ -42,14 +42,14 @@ class Scaler(msgspec.Struct, frozen=True):
             raise DataError("no series to scale by; expected at least one to train on")
         steps = np.concatenate([one.astype(np.float64) for one in series])
         mean, std = steps.mean(axis=0), steps.std(axis=0)
-        # The spread of equal numbers may come out as rounding error, and would blow them up.
+        # Rounding may give equal numbers a tiny deviation, and division by it would blow them up.
         constant = std <= 1e-9 * np.abs(mean)
         return cls(tuple(mean.tolist()), tuple(np.where(constant, 1.0, std).tolist()))
 
     def encode(self, values: Values) -> Values:
-        """(values - mean) / std, in float32."""
+        """The scaled values (values - mean) / std, in float32."""
         return ((values - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
 
     def decode(self, values: Values) -> Values:
-        """The values that `encode` made these of, to rounding."""
+        """The original values of scaled ones: the inverse of `encode`, up to rounding."""
         return (values * np.array(self.std) + np.array(self.mean)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Rows of arrays in batches, in another order each epoch."""
+"""Batches of the rows of arrays, in another order each epoch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from elman._errors import ConfigError, DataError
 
 
 class Shuffled:
-    """Rows that belong together, `batch_size` at a time; the last batch of an epoch holds what is left. Every epoch
-    deals them out anew, and the same seed deals alike.
+    """Batches of `batch_size` corresponding rows of several arrays; the last batch of an epoch holds the rest. Every
+    epoch shuffles the rows anew, in the same way for the same seed.
 
     >>> batches = Shuffled(np.arange(5), np.arange(5) * 10, batch_size=2)
     >>> [len(xs) for xs, _ in map(batches.at, range(len(batches)))]
@@ -21,7 +21,7 @@ class Shuffled:
 
     Raises:
         DataError: no array, arrays of different numbers of rows, or no row.
-        ConfigError: a batch of no row.
+        ConfigError: a `batch_size` below 1.
     """
 
     def __init__(self, *arrays: Shaped[np.ndarray, "rows ..."], batch_size: int, seed: int = 0):
@@ -34,11 +34,11 @@ class Shuffled:
         self._epoch, self._order = -1, np.arange(0)
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """The number of batches in an epoch."""
         return -(-self._rows // self._batch_size)
 
     def at(self, step: int) -> tuple[Shaped[np.ndarray, "batch ..."], ...]:
-        """The batch of a step, counted over all epochs, one array for each given; any order gives the same batches."""
+        """The batch of a step, counted over all epochs, with a part of each array; any order gives the same batches."""
         epoch, index = divmod(step, len(self))
         if epoch != self._epoch:
             self._epoch, self._order = epoch, np.random.default_rng((self._seed, epoch)).permutation(self._rows)

@@ -1,4 +1,4 @@
-"""Texts as contiguous streams for truncated back-propagation, and as the windows of the first lessons."""
+"""Cuts texts into contiguous streams for truncated back-propagation, and into the windows of the first lessons."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from elman._errors import DataError
 
 @runtime_checkable
 class Tokens(Protocol):
-    """A text as numbers, in memory or on disk: slices give arrays."""
+    """The interface of a text as ids, in memory or on disk: slices give arrays."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, part: slice, /) -> np.ndarray: ...
 
 
 class Reversed:
-    """The same text from its end.
+    """The ids of a text in reverse order.
 
     >>> Reversed(np.arange(5))[1:3].tolist()
     [3, 2]
@@ -37,7 +37,7 @@ class Reversed:
 
 
 class Batch(NamedTuple):
-    """Arrays of one training step; `weights` is 0 where there is no token."""
+    """The arrays of one training step; `weights` is 0 where there is no token."""
 
     inputs: Integer[np.ndarray, "batch time"]
     targets: Integer[np.ndarray, "batch time"]
@@ -48,9 +48,9 @@ class Batch(NamedTuple):
 class Streams:
     """A text cut into `batch_size` contiguous streams, read side by side `unroll_length` tokens at a time.
 
-    Batch k + 1 goes on exactly where batch k stopped, row by row, so the state of one is the start of the next.
-    Stream lengths differ by one at most, every token but the first is a target exactly once, and nothing wraps around:
-    where a stream ends early its weights are 0.
+    Batch k + 1 continues exactly where batch k stopped, row by row, so that the final state of one is the initial state
+    of the next. Stream lengths differ by at most one, every token but the first is a target exactly once, and no stream
+    wraps around: where one ends early its weights are 0.
 
     >>> streams = Streams(np.arange(12), batch_size=2, unroll_length=4)
     >>> len(streams), streams[0].inputs.tolist(), streams[0].targets.tolist()
@@ -68,7 +68,7 @@ class Streams:
         self.stops = [*self.starts[1:], targets]
 
     def __len__(self) -> int:
-        """Batches until the longest stream ends."""
+        """The number of batches until the longest stream ends."""
         longest = max(stop - start for start, stop in zip(self.starts, self.stops, strict=True))
         return -(-longest // self.unroll_length)
 
@@ -96,8 +96,8 @@ class Streams:
 def next_token_windows(
     ids: Integer[np.ndarray, " text"], length: int
 ) -> tuple[Integer[np.ndarray, "window time"], Integer[np.ndarray, "window time"]]:
-    """Windows of `length` tokens that follow each other, and the token after each of theirs: the `xs` and `ys` columns
-    of fast.ai's lesson 6 (2017), whose last target is the single answer of its first models.
+    """Consecutive windows of `length` tokens, and the token that follows each of their tokens: the `xs` and `ys`
+    columns of fast.ai's lesson 6 (2017), whose first models predict the last target only.
 
     >>> xs, ys = next_token_windows(np.arange(10), 3)
     >>> xs.tolist(), ys.tolist()

@@ -1,4 +1,4 @@
-"""Batches of tagged sentences: words by id, and each distinct word of a batch spelt out once."""
+"""Batches of tagged sentences: the ids of words, and the letters of each distinct word of a batch once."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from elman.data.tagged import Tagged
 
 
 class TagBatch(NamedTuple):
-    """Sentences as arrays. `spellings` gives, for every word, its row in `letters`; row 0 is an empty word, which
-    padding has."""
+    """The arrays of a batch of sentences. `spellings` gives each word's row in `letters`; row 0 is the empty word of
+    padding."""
 
     words: Integer[np.ndarray, "batch time"]
     spellings: Integer[np.ndarray, "batch time"]
@@ -25,11 +25,11 @@ class TagBatch(NamedTuple):
     lengths: Integer[np.ndarray, " batch"]
     tags: Integer[np.ndarray, "batch time"]
     weights: Float[np.ndarray, "batch time"]
-    """0 at padding and where the tag was not there in training."""
+    """The weight of each tag: 0 at padding and at tags that did not appear in training, else 1."""
 
 
 class TagBatches:
-    """Sentences in batches of like length, `batch_words` words and padding in each.
+    """Batches of sentences of similar length, with up to `batch_words` words and padding in each.
 
     >>> codec = TagCodec.of([Tagged(("a", "cat"), ("DET", "NOUN"))])
     >>> batches = TagBatches([Tagged(("a", "a", "dog"), ("DET", "DET", "VERB"))], codec, batch_words=4)
@@ -50,8 +50,9 @@ class TagBatches:
         seed: int = 0,
         shuffle: bool = False,
     ):
-        """With `word_dropout` a, a word that is n times in `sentences` is taken for an unknown one with probability
-        a / (a + n), so that the model learns what to make of those (Kiperwasser and Goldberg, 2016)."""
+        """Encodes the sentences and groups them by length. With `word_dropout` a, a word that appears n times in
+        `sentences` is replaced by the unknown word with probability a / (a + n), so that the model learns to treat
+        unknown words (Kiperwasser and Goldberg, 2016)."""
         self._seed = seed
         self._buckets = Buckets(
             [len(sentence.words) for sentence in sentences], batch_tokens=batch_words, seed=seed, shuffle=shuffle
@@ -70,7 +71,7 @@ class TagBatches:
             self._doubt = (word_dropout / (word_dropout + seen)).astype(np.float32)
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """The number of batches in an epoch."""
         return len(self._buckets)
 
     def at(self, step: int) -> TagBatch:
@@ -78,7 +79,7 @@ class TagBatches:
         return self._batch(self._buckets.at(step), step)
 
     def indices(self, step: int) -> list[int]:
-        """Which sentences the rows of that batch are."""
+        """The indices of the sentences in the rows of the batch of a step."""
         return self._buckets.at(step).indices
 
     def _batch(self, bucket: Bucketed, step: int) -> TagBatch:
@@ -106,6 +107,7 @@ class TagBatches:
 
 
 def _rows(spellings: int, words: int) -> int:
-    """Rows for the distinct words of a batch: a half of its words, or all; few sizes are few shapes to compile."""
+    """The number of rows for the distinct words of a batch: half of its words or all, so that few shapes are
+    compiled."""
     half = words // 2 + 1
     return half if spellings <= half else words + 1

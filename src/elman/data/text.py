@@ -1,4 +1,4 @@
-"""Reading text: files, folders, .gz and .xz, or standard input, in pieces, so that size does not matter."""
+"""Reads text from files, folders, .gz and .xz, or standard input, in pieces, so that it may be of any size."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from typing import Protocol, cast, runtime_checkable
 from elman._errors import DataError
 
 PIECE = 1 << 20
-"""Bytes read at a time."""
+"""The number of bytes read at a time."""
 
 _SUFFIXES = (".txt", ".text", ".md")
 _RAW = " (a language model can read raw bytes: --vocabulary bytes)"
 COMPRESSED = {".gz": gzip.open, ".xz": lzma.open}
-"""Suffixes of compressed files, and what opens them."""
+"""Suffixes of compressed files, and the functions that open them."""
 
 
 @runtime_checkable
 class ByteStream(Protocol):
-    """An open file, a pipe kept aside, or bytes in memory."""
+    """The interface of an open file, a copied pipe, or bytes in memory."""
 
     def read(self, size: int, /) -> bytes: ...
     def seek(self, place: int, /) -> int: ...
@@ -51,10 +51,10 @@ class TextSource:
 
     @classmethod
     def open(cls, *places: str | Path) -> TextSource:
-        """Files and folders, in the order given; "-" is standard input.
+        """The text of files and folders, in this order; "-" is standard input.
 
         Raises:
-            DataError: no such file, or a folder without text files.
+            DataError: a missing file, or a folder without text files.
         """
         files: list[tuple[str, Path | ByteStream]] = []
         for place in places:
@@ -63,19 +63,19 @@ class TextSource:
 
     @classmethod
     def of_text(cls, name: str, text: str) -> TextSource:
-        """A text that is in memory already."""
+        """The source of a text in memory."""
         return cls(name, [(name, io.BytesIO(text.encode("utf-8", "surrogatepass")))])
 
     @classmethod
     def embedded(cls) -> TextSource:
-        """English prose that every CPython carries: the help texts of the language, about half a million characters.
+        """English prose that comes with every CPython: the help texts of the language, about half a million characters.
         Their length changes with the version of Python, so they serve to try things out, not to compare figures."""
         from pydoc_data.topics import topics
 
         return cls.of_text("the help texts of Python", "\n\n".join(topics[name] for name in sorted(topics)))
 
     def raw(self) -> Iterator[bytes]:
-        """The raw bytes, decompressed, in pieces; a line end is put between files that lack one."""
+        """Reads the decompressed bytes in pieces; adds a line end between files where one is missing."""
         for number, (name, place) in enumerate(self._files):
             last = b"\n"
             for piece in pieces(name, place):
@@ -85,7 +85,7 @@ class TextSource:
                 yield b"\n"
 
     def characters(self) -> Iterator[str]:
-        """The text in pieces, line ends as "\\n", without a byte order mark.
+        """Reads the text in pieces, with "\\n" as line ends and without a byte order mark.
 
         Raises:
             DataError: bytes that are not UTF-8, or a binary file.
@@ -100,7 +100,7 @@ class TextSource:
 
 
 def kept_places(*places: str | Path) -> tuple[str, ...]:
-    """Where files can be read again, from whatever folder: absolute paths, and "-" for standard input.
+    """The places as they can be read again from any folder: absolute paths, and "-" for standard input.
 
     >>> kept_places("-", "/texts/../a.txt")
     ('-', '/texts/../a.txt')
@@ -112,7 +112,7 @@ def standard_input() -> io.BufferedIOBase:
     """Standard input as bytes.
 
     Raises:
-        DataError: it is closed.
+        DataError: standard input is closed.
     """
     if sys.stdin is None:
         raise DataError("standard input: closed; pipe a text in, or name a file")
@@ -124,7 +124,7 @@ def _printable(place: str | Path) -> str:
 
 
 def _spool(stream: ByteStream) -> ByteStream:
-    """A copy that can be read again: in memory when small, else in a temporary file."""
+    """A copy of a stream that can be read again: in memory when small, else in a temporary file."""
     copy = tempfile.SpooledTemporaryFile(max_size=64 * PIECE)  # noqa: SIM115 - lives as long as the source
     while piece := stream.read(PIECE):
         copy.write(piece)
@@ -147,7 +147,7 @@ def _files_of(place: Path) -> list[tuple[str, Path | ByteStream]]:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file in a folder and in those below it, in no order.
+    """Every file in a folder and in its subfolders, in no particular order.
 
     Raises:
         DataError: a folder that cannot be read.
@@ -166,7 +166,7 @@ def _is_text_name(file: Path) -> bool:
 
 
 def pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
-    """The bytes of a file, decompressed, a mebibyte at a time; `name` is for messages.
+    """Reads the decompressed bytes of a file, a mebibyte at a time; messages name it as `name`.
 
     Raises:
         DataError: a file that cannot be read, or whose compression is damaged.
@@ -187,10 +187,10 @@ def pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
 
 
 def decoded(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
-    """UTF-8 in pieces as text, line ends as "\\n"; `name` is for messages.
+    """Decodes pieces of UTF-8 as text, with "\\n" as line ends; messages name the file as `name`.
 
     Raises:
-        DataError: not UTF-8, or binary.
+        DataError: bytes that are not UTF-8, or a binary file.
     """
     utf8 = codecs.getincrementaldecoder("utf-8")()
     lines = io.IncrementalNewlineDecoder(utf8, translate=True)

@@ -1,5 +1,5 @@
-"""A simple tokeniser for English-like text, after the manner of the UD English treebanks: punctuation and hyphens are
-apart, `do n't` and `it 's` are two, and URLs, numbers, abbreviations and faces such as :-) are whole.
+"""A simple tokeniser for English-like text, in the style of the UD English treebanks: punctuation and hyphens are
+tokens of their own, `do n't` and `it 's` are two, and URLs, numbers, abbreviations and emoticons such as :-) are one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _TOKEN = re.compile(
   | (?P<face> [:;=8]'?-?[)(DPpoO/\\|*\]\[]+(?!\w) | <3 | \^_?\^ )
   | (?P<number> (?:\d{1,3}(?:,\d{3})+|\d+)(?:[.:/]\d+)*(?:st|nd|rd|th|s)?(?!\w) )
   | (?P<initials> (?:[^\W\d_]\.){2,} | [^\W\d_]\.(?=\s+[^\W\d_]) )
-  | (?P<word> [\w\u0300-\u036f]+(?:['’][\w\u0300-\u036f]+)*(?:[.&][\w\u0300-\u036f]+)* )  # accents of their own too
+  | (?P<word> [\w\u0300-\u036f]+(?:['’][\w\u0300-\u036f]+)*(?:[.&][\w\u0300-\u036f]+)* )  # combining accents too
   | (?P<row> \.{2,} | [!?]+ | (?P<repeated>[-*<>=$#~+|])(?P=repeated)+ )
-  | (?P<mark> [^\w\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\w\s])* )  # a picture of several characters is one
+  | (?P<mark> [^\w\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\w\s])* )  # an emoji of several characters is one
     """,
     re.VERBOSE,
 )
@@ -30,7 +30,7 @@ _KEPT_DOT = frozenset(_ABBREVIATIONS.split())
 
 
 class Token(NamedTuple):
-    """A word or mark, and where it stands in the text: from `start` up to `stop`."""
+    """A word or mark, and its place in the text: from `start` up to, but not including, `stop`."""
 
     form: str
     start: int
@@ -38,7 +38,7 @@ class Token(NamedTuple):
 
 
 def tokenise(text: str) -> list[Token]:
-    """The tokens of a text; everything but white space is in one of them.
+    """Splits a text into tokens; every character but white space is in one of them.
 
     >>> " ".join(token.form for token in tokenise("It's $3.50, Mr. Smith-Jones; don't (ever) e-mail a@b.com!"))
     "It 's $ 3.50 , Mr. Smith - Jones ; do n't ( ever ) e - mail a@b.com !"
@@ -57,7 +57,7 @@ def tokenise(text: str) -> list[Token]:
 
 
 def glued(tokens: list[Token]) -> list[int]:
-    """Places of the tokens that the next one follows without a space.
+    """The indices of the tokens that the next one follows without a space.
 
     >>> glued(tokenise("Hi there!"))
     [1]
@@ -66,7 +66,7 @@ def glued(tokens: list[Token]) -> list[int]:
 
 
 def _words(text: str, start: int, stop: int) -> list[Token]:
-    """A word, cut before its clitics."""
+    """The tokens of a word, cut before its clitics."""
     form = text[start:stop]
     match = _CLITIC.fullmatch(form)
     cut = match.end("stem") if match else _JOINED.get(form.lower(), 0)

@@ -1,4 +1,4 @@
-"""Sentences to be tagged, as they arrive: text, words one a line, or CoNLL-U."""
+"""Reads sentences to be tagged as they arrive: text, lines of one word each, or CoNLL-U."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from elman.data.tokenise import glued, tokenise
 Reading = Literal["text", "words", "conllu"]
 
 LINES = 16384
-"""Lines of one group, of which a sentence may have many."""
+"""The most lines of one group; a sentence may have many."""
 
 
 def arriving_sentences(*places: str, read: Reading) -> Iterator[list[Sentence]]:
-    """The sentences of files, "-" being standard input, in groups of those that are there.
+    """Reads the sentences of files, or of standard input ("-"), in groups as they arrive.
 
     Raises:
-        DataError: no such file, or malformed CoNLL-U, by file and line.
-        ConfigError: a file that by its name is CoNLL-U, to be read as text.
+        DataError: a missing file, or malformed CoNLL-U, with file and line.
+        ConfigError: a file to be read as text whose name is that of CoNLL-U.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
@@ -44,7 +44,7 @@ def arriving_sentences(*places: str, read: Reading) -> Iterator[list[Sentence]]:
 
 
 def _blocks(place: str, read: Callable[[list[str], str, int], list[Sentence]]) -> Iterator[list[Sentence]]:
-    """Whole sentences: up to the last empty line that is there."""
+    """Groups of whole sentences, each up to the last empty line that has arrived."""
     waiting: list[str] = []
     first, name = 1, "standard input" if place == "-" else place
     for lines in arriving_lines(place, at_most=LINES):
@@ -62,7 +62,7 @@ def _of_text(line: str) -> Sentence:
 
 
 def _of_words(lines: list[str], name: str, first: int) -> list[Sentence]:
-    """A word is the first column of its line."""
+    """The sentences of lines of which each holds a word in its first column."""
     sentences, words = [], list[str]()
     for line in [*lines, ""]:
         columns = line.split("\t") if "\t" in line else line.split()
