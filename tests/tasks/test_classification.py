@@ -191,7 +191,7 @@ def test_texts_that_cannot_be_learned_from(pairs, message):
 
 def test_data_of_another_task_is_refused(fitted):
     data = elman.Classification(vocabulary="bytes").read_texts(texts(40))
-    with pytest.raises(elman.DataError, match="read as other tokens or pieces"):
+    with pytest.raises(elman.DataError, match="read it as other tokens or pieces"):
         elman.fit(elman.Classification(), data, steps=1)
     with pytest.raises(elman.DataError, match="expected what task.read returns"):
         elman.Classification().settled("data")
