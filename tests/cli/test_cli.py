@@ -168,7 +168,7 @@ class TestHelp:
 
     def test_says_what_every_option_means(self):
         text = " ".join(run(Path.cwd(), "train", "--help").stdout.replace("│", " ").split())
-        assert "Tokens that a gradient reaches back" in text
+        assert "Tokens that gradients reach back" in text
         assert "--learning-rate" in text
 
 
