@@ -189,7 +189,7 @@ class Gaussian(Distribution):
         return self.scale**2
 
     def loss(self, values: _Values) -> _Values:
-        """-log p(y)."""
+        """The negative log-likelihood -log p(y)."""
         return 0.5 * ((values - self.mean) / self.scale) ** 2 + jnp.log(self.scale) + 0.5 * math.log(2 * math.pi)
 
     def quantile(self, levels: Float[Array, " level"]) -> Float[Array, "*batch level"]:
@@ -233,7 +233,7 @@ class StudentT(Distribution):
         return self.scale**2 * (n := jnp.maximum(self.freedom, 2.5)) / (n - 2)
 
     def loss(self, values: _Values) -> _Values:
-        """-log p(y)."""
+        """The negative log-likelihood -log p(y)."""
         n, z = self.freedom, (values - self.location) / self.scale
         constant = gammaln(n / 2) - gammaln((n + 1) / 2) + 0.5 * jnp.log(n * math.pi)
         return constant + jnp.log(self.scale) + (n + 1) / 2 * jnp.log1p(z**2 / n)
@@ -281,7 +281,7 @@ class NegativeBinomial(Distribution):
         return self.spread**2
 
     def loss(self, values: _Values) -> _Values:
-        """-log p(y) of the nearest count."""
+        """The negative log-likelihood -log p(y) of the nearest count."""
         y, r = jnp.round(values * self.unit), 1 / self.dispersion
         share = self.mean / (r + self.mean)
         return -(gammaln(y + r) - gammaln(r) - gammaln(y + 1) + xlog1py(r, -share) + xlogy(y, share))

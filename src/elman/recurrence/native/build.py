@@ -1,7 +1,7 @@
 """Compiles the kernels: `python -m elman.recurrence.native.build`.
 
-Installing elman does this too, and goes on without kernels where there is no C++20 compiler. CXX or CC names another
-compiler than `c++`. This file needs the standard library and jaxlib's headers only, since it runs before anything else
+Installing elman does this too, and continues without kernels if there is no C++20 compiler. CXX or CC names another
+compiler than `c++`. This file needs only the standard library and jaxlib's headers, since it runs before anything else
 is installed.
 """
 
@@ -25,35 +25,35 @@ FLAGS = (
     "-fPIC",
     "-fno-math-errno",
     "-fno-trapping-math",
-    "-ffp-contract=off",  # kernels/vector.h says where products and sums are fused
-    "-fno-tree-loop-distribute-patterns",  # else part of a vector is copied by a call, which empties the registers
+    "-ffp-contract=off",  # kernels/vector.h determines where products and sums are fused
+    "-fno-tree-loop-distribute-patterns",  # otherwise part of a vector is copied by a call, which empties the registers
 )
 
 
 class BuildError(Exception):
-    """The kernels could not be compiled."""
+    """A failed compilation of the kernels."""
 
 
 def build(target: Path = LIBRARY) -> None:
     """Compiles and links the kernels for this machine's family of processors.
 
     Raises:
-        BuildError: no compiler, or it failed; with what it said.
+        BuildError: no compiler, or it failed; with its output.
     """
     units = [*kernel_units(), ("team.cc", ()), ("scratch.cc", ()), ("binding.cc", ("-isystem", str(_headers())))]
     with tempfile.TemporaryDirectory() as folder:
         objects = compile_all(units, Path(folder))
-        made = Path(folder) / target.name
-        run("-shared", "-pthread", *objects, "-o", made, *_runtime())
-        # Renamed into place, so that a process which has the old library open keeps it.
+        library = Path(folder) / target.name
+        run("-shared", "-pthread", *objects, "-o", library, *_runtime())
+        # Renamed into place, so that a process that has the old library open keeps it.
         beside = target.with_suffix(f".{os.getpid()}")
-        beside.write_bytes(made.read_bytes())
+        beside.write_bytes(library.read_bytes())
         beside.chmod(0o755)
         beside.replace(target)
 
 
 def kernel_units() -> list[tuple[str, tuple[str, ...]]]:
-    """layer.cc for each instruction set and number type, the slowest to compile first."""
+    """The compilations of layer.cc, for each instruction set and number type, the slowest first."""
     sets = [("baseline", "float", ()), ("baseline", "double", ())]
     if platform.machine().lower() in ("x86_64", "amd64"):
         sets = [("avx512", "float", ("-march=x86-64-v4",)), ("avx2", "float", ("-march=x86-64-v3",)), *sets]
@@ -61,13 +61,13 @@ def kernel_units() -> list[tuple[str, tuple[str, ...]]]:
 
 
 def compile_all(units: list[tuple[str, tuple[str, ...]]], folder: Path, extra: tuple[str, ...] = ()) -> list[Path]:
-    """Object files of sources under `kernels/`, side by side."""
+    """Compiles sources under `kernels/` in parallel; returns the object files."""
 
     def compiled(numbered: tuple[int, tuple[str, tuple[str, ...]]]) -> Path:
         number, (source, options) = numbered
-        made = folder / f"{number}.o"
-        run(*FLAGS, *options, *extra, "-x", "c++", "-c", HERE / "kernels" / source, "-o", made)
-        return made
+        target = folder / f"{number}.o"
+        run(*FLAGS, *options, *extra, "-x", "c++", "-c", HERE / "kernels" / source, "-o", target)
+        return target
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(compiled, enumerate(units)))
@@ -77,7 +77,7 @@ def run(*arguments: str | Path) -> None:
     """Runs the compiler.
 
     Raises:
-        BuildError: it is not there, or it failed.
+        BuildError: the compiler is missing, or it failed.
     """
     compiler = shlex.split(os.environ.get("CXX") or os.environ.get("CC") or "c++")
     try:
@@ -96,7 +96,7 @@ def _headers() -> Path:
 
 
 def _runtime() -> list[str]:
-    """What a C compiler (CC) does not link by itself."""
+    """The libraries that a C compiler (CC) does not link by itself."""
     return ["-lc++"] if platform.system() == "Darwin" else ["-lstdc++", "-lm"]
 
 

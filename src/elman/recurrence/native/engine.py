@@ -23,7 +23,7 @@ _LIBRARY = Path(__file__).with_name("_kernels.so")
 
 
 class _Kernel(NamedTuple):
-    """How the kernels see a cell: `kernels/layer.h` tells of the blocks, `kernels/binding.cc` of the order."""
+    """The description of a cell for the kernels: `kernels/layer.h` has the blocks, `kernels/binding.cc` the order."""
 
     kind: int  # the number of `Kind`
     gates: int  # blocks of hidden_size columns in a weight
@@ -43,7 +43,7 @@ _KERNELS = {
 
 
 class _Inputs(NamedTuple):
-    """The arrays that both kernels begin with; what a cell has not is empty."""
+    """The first arguments of both kernels; arrays that a cell does not have are empty."""
 
     xs: Array
     kernel: Array
@@ -59,7 +59,7 @@ class _Inputs(NamedTuple):
 
 
 class _Outputs(NamedTuple):
-    """The arrays that the backward kernel reads besides: outputs, their gradients, and the gates that were kept."""
+    """The other arguments of the backward kernel: outputs, their gradients, and the saved gates."""
 
     ys: Array
     cs: Array
@@ -70,7 +70,7 @@ class _Outputs(NamedTuple):
 
 
 class _Gradients(NamedTuple):
-    """The arrays that the backward kernel writes. `gates` are those before the non-linearities, scratch memory."""
+    """The results of the backward kernel. `gates`, those before the non-linearities, is scratch memory."""
 
     xs: Any
     kernel: Any
@@ -85,15 +85,15 @@ class _Gradients(NamedTuple):
 
 
 class _Call(NamedTuple):
-    """The static part of a call. `seen` means that the gates are returned too."""
+    """The static part of a call. `tapped` means that states and gates are returned too."""
 
     padding: Padding
     reverse: bool
-    seen: bool
+    tapped: bool
 
 
 def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
-    """Why the kernels cannot serve a call here; None where they can."""
+    """The reason why the kernels cannot serve a call; None if they can."""
     if _kernel(cell) is None:
         return f"{type(cell).__name__} has no native kernel"
     if problem := _irregular(cell):
@@ -112,7 +112,7 @@ def instruction_set() -> str:
     """The instruction set of the kernels in use.
 
     Raises:
-        OSError: there are no kernels here.
+        OSError: no kernels are installed.
     """
     function = _library().elman_instruction_set
     function.restype = ctypes.c_char_p
@@ -132,26 +132,26 @@ def run(
     _library()
     call = _Call(steps.padding, steps.reverse, bool(wanted))
     lengths = None if steps.lengths is None else jnp.asarray(steps.lengths, jnp.int32)
-    (carry, ys, seen), _ = _layer(call, cell, xs, carry, start, lengths, steps.resets)
-    return carry, ys, {name: seen[name] for name in wanted}
+    (carry, ys, taps), _ = _layer(call, cell, xs, carry, start, lengths, steps.resets)
+    return carry, ys, {name: taps[name] for name in wanted}
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _layer(call: _Call, *inputs: Any) -> tuple[tuple[Carry, Array, dict[str, Any]], tuple]:
-    """The outputs, and what the backward pass needs. No gradient comes by the latter: whatever reads it accounts for it
-    by the inputs.
+    """The outputs, and the arrays saved for the backward pass. No gradient flows through the latter: the function that
+    reads them accounts for it through the inputs.
     """
     return _forward(call, *inputs)
 
 
 def _layer_forward(call: _Call, *inputs: Any) -> tuple[Any, Any]:
     outputs, saved = _layer(call, *inputs)
-    return (outputs, saved), (inputs, None if call.seen else saved)
+    return (outputs, saved), (inputs, None if call.tapped else saved)
 
 
 def _layer_backward(call: _Call, residuals: Any, gradients: Any) -> tuple:
     (inputs, saved), (outputs, _) = residuals, gradients
-    if call.seen:  # gradients may come by any gate, which the kernel does not foresee
+    if call.tapped:  # gradients may come through any gate, which the kernel does not support
         return (*_scan_gradients(call, inputs, outputs), None, None)
     carry, ys, _ = outputs
     return (*_gradients(call, inputs, saved, (carry, ys)), None, None)
@@ -170,7 +170,7 @@ def _gradients_forward(call: _Call, inputs: tuple, saved: tuple, gradients: tupl
 
 
 def _gradients_backward(call: _Call, residuals: tuple, seconds: tuple) -> tuple:
-    """Second derivatives, by the scan engine."""
+    """The second derivatives, by the scan engine."""
     inputs, saved, (carry, ys) = residuals
     arrays, masks = inputs[:4], inputs[4:]
 
@@ -207,7 +207,7 @@ def _forward(
     lengths: Int[Array, " batch"] | None,
     resets: Bool[Array, "batch time"] | None,
 ) -> tuple[tuple[Carry, Array, dict[str, Any]], tuple]:
-    """The outputs, and what the backward pass needs."""
+    """The outputs, and the arrays saved for the backward pass."""
     kernel, (batch, time, _), hidden = _described(cell), xs.shape, cell.hidden_size
     inputs = _inputs(cell, xs, carry, start, lengths, resets)
     c_size = inputs.c.shape[1]
@@ -223,8 +223,8 @@ def _forward(
         vmap_method="sequential",
     )(*inputs, **_attributes(call, cell))
     last = _carry_like(carry, h, c)
-    seen = _seen(call, kernel, (carry, last), (ys, gates, cs), lengths) if call.seen else {}
-    return (last, ys, seen), (ys, gates, cs)
+    taps = _taps(call, kernel, (carry, last), (ys, gates, cs), lengths) if call.tapped else {}
+    return (last, ys, taps), (ys, gates, cs)
 
 
 def _backward(call: _Call, inputs: tuple, saved: tuple, gradients: tuple) -> tuple:
@@ -233,7 +233,7 @@ def _backward(call: _Call, inputs: tuple, saved: tuple, gradients: tuple) -> tup
     ys, gates, cs = saved
     d_carry, d_ys = gradients
     arrays = _inputs(*inputs)
-    # The gradients before the non-linearities take the place of what was kept, or where nothing was, of those by ys.
+    # The gradients before the non-linearities overwrite the saved gates, or those by ys if no gates were saved.
     replaced = "gates" if _described(cell).kept else "d_ys"
     outputs = _Outputs(ys, cs, d_ys, *_states(d_carry, arrays.c), gates)
     shapes = [_like(xs, *array.shape) for array in (*arrays[: len(_Gradients._fields) - 1], getattr(outputs, replaced))]
@@ -272,7 +272,7 @@ def _carry_like(carry: Carry, h: Array, c: Array) -> Carry:
 
 
 def _irregular(cell: Cell) -> str | None:
-    """Why the weights are not what the kernels, which read plain memory, take them for; None where they are."""
+    """The reason why the kernels, which read plain memory, cannot take these weights; None if they can."""
     kernel, hidden = _described(cell), cell.hidden_size
     columns = kernel.gates * hidden
     shapes = ((cell.input_size, columns), (hidden, columns), (columns,), (hidden,))
@@ -297,30 +297,30 @@ def _attributes(call: _Call, cell: Cell) -> dict[str, Any]:
     return {"kind": kind, "pad_left": call.padding == "left", "reverse": call.reverse}
 
 
-def _seen(
+def _taps(
     call: _Call, kernel: _Kernel, ends: tuple[Carry, Carry], saved: tuple, lengths: Int[Array, " batch"] | None
 ) -> dict[str, Any]:
-    """What taps show: the state after each step, and the gates."""
+    """The taps: the state after each step, and the gates."""
     ys, gates, cs = saved
     first, last = ends
     blocks = jnp.split(gates, len(kernel.kept), axis=-1) if kernel.kept else []
-    seen = dict(zip(kernel.kept[: kernel.gates], blocks, strict=False))
+    taps = dict(zip(kernel.kept[: kernel.gates], blocks, strict=False))
     states = _carry_like(first, ys, cs)
     valid = Steps(lengths, call.padding).valid(ys.shape[1])
     if valid is not None:  # at padding the kernels write no gates, and the state is the one before or after all steps
         held = first if call.reverse == (call.padding == "right") else last
-        seen = {name: jnp.where(valid[..., None], gate, 0) for name, gate in seen.items()}
+        taps = {name: jnp.where(valid[..., None], gate, 0) for name, gate in taps.items()}
         states = jax.tree.map(lambda all, one: jnp.where(valid[..., None], all, one[:, None]), states, held)
-    return seen | {"carry": states}
+    return taps | {"carry": states}
 
 
 @cache
 def _library() -> ctypes.CDLL:
-    """The kernels, known to XLA.
+    """Loads the kernels and registers them with XLA.
 
     Raises:
         OSError: no kernels were built when elman was installed.
-        ConfigError: an environment variable that means nothing.
+        ConfigError: an environment variable with an invalid value.
     """
     _check_environment()
     if not _LIBRARY.exists():
@@ -335,7 +335,7 @@ def _library() -> ctypes.CDLL:
 
 
 def _check_environment() -> None:
-    """The kernels read these themselves, and take what they cannot read for the default."""
+    """Checks the environment variables of the kernels, which themselves take the default for an invalid value."""
     one_of("ELMAN_ISA", os.environ.get("ELMAN_ISA", "avx512"), ("avx512", "avx2", "baseline"))
     threads = os.environ.get("ELMAN_NUM_THREADS", "1")
     if not (threads.isdecimal() and 0 < int(threads) < 1024):
