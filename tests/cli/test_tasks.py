@@ -5,6 +5,7 @@ import re
 import select
 import signal
 import subprocess
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,54 +19,64 @@ TASKS = {"classification": "sms", "tagging": "grammar", "seq2seq": "sums"}
 
 @pytest.fixture(scope="module")
 def trained(once):
-    """A folder with a small model of each task, and the labelled texts of one."""
-    return once("models-of-tasks", train_each)
+    """`trained(task)`: a folder with a small model of that task; that of classification also has its texts."""
+    return lambda task: once(f"model-of-{task}", partial(train, task))
 
 
-def train_each(folder):
+def train(task, folder):
+    if task == "classification":
+        write_texts(folder)
+    digits = ["--digits", "1"] if task == "seq2seq" else []
+    run(folder, "train", TASKS[task], *digits, *SMALL, "--steps", "150", "--out", f"{task}.elman")
+
+
+def write_texts(folder):
     draw = np.random.default_rng(0)
     words = {"ham": ["home", "dinner", "late", "see", "you", "soon"], "spam": ["win", "prize", "cash", "free", "now"]}
-    labels = ["ham", "spam"] * 200
-    lines = [f"{label}\t{' '.join(draw.choice(words[label], 4))}\n" for label in labels]
+    lines = [f"{label}\t{' '.join(draw.choice(words[label], 4))}\n" for label in ["ham", "spam"] * 200]
     (folder / "sms").write_text("".join(lines))
-    for task, data in TASKS.items():
-        digits = ["--digits", "1"] if task == "seq2seq" else []
-        run(folder, "train", data, *digits, *SMALL, "--steps", "150", "--out", f"{task}.elman")
+    (folder / "other").write_text("ham\tsee you\neggs\tsee you\n")
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_saved_model_is_whole_and_says_what_it_is(trained, task):
-    model = f"{task}.elman"
-    assert "files whole" in run(trained, "verify", model).stdout
-    shown = run(trained, "info", model).stdout
-    assert json.loads((trained / model / "model.json").read_text())["task"]["type"].lower() == task
+    model, folder = f"{task}.elman", trained(task)
+    assert "files whole" in run(folder, "verify", model).stdout
+    shown = run(folder, "info", model).stdout
+    assert json.loads((folder / model / "model.json").read_text())["task"]["type"].lower() == task
     assert "knows" in shown
     assert "engine" in shown
 
 
 def test_labels_come_with_their_probability(trained):
-    answers = run(trained, "predict", "classification.elman", "-", stdin="see you home\nwin cash now\n").stdout
+    answers = run(
+        trained("classification"), "predict", "classification.elman", "-", stdin="see you home\nwin cash now\n"
+    ).stdout
     rows = [line.split("\t") for line in answers.splitlines()]
     assert [row[0] for row in rows] == ["ham", "spam"]
     assert all(0.5 < float(row[1]) <= 1 for row in rows)
-    measured = json.loads(run(trained, "evaluate", "classification.elman", "sms", "--json").stdout)
+    measured = json.loads(run(trained("classification"), "evaluate", "classification.elman", "sms", "--json").stdout)
     assert measured["accuracy"] > 0.95
 
 
 def test_raw_text_becomes_conllu(trained):
-    found = run(trained, "predict", "tagging.elman", stdin="the cat sees a dog\n").stdout
+    found = run(trained("tagging"), "predict", "tagging.elman", stdin="the cat sees a dog\n").stdout
     rows = [line.split("\t") for line in found.splitlines() if line and not line.startswith("#")]
     assert [row[:2] for row in rows] == [[str(i), w] for i, w in enumerate(["the", "cat", "sees", "a", "dog"], start=1)]
     assert all(len(row) == 10 for row in rows)
 
 
 def test_sums_have_candidates_that_match_an_expression(trained):
-    shown = run(trained, "predict", "seq2seq.elman", "-", "--beam", "5", "--n-best", "3", stdin="1+2\n").stdout
+    shown = run(
+        trained("seq2seq"), "predict", "seq2seq.elman", "-", "--beam", "5", "--n-best", "3", stdin="1+2\n"
+    ).stdout
     rows = [line.split("\t") for line in shown.splitlines()]
     assert [int(row[0]) for row in rows] == [1, 2, 3]
     scores = [float(row[1]) for row in rows]
     assert scores == sorted(scores, reverse=True)
-    even = run(trained, "predict", "seq2seq.elman", "-", "--pattern", "[02468]", stdin="1+2\n4+4\n").stdout.splitlines()
+    even = run(
+        trained("seq2seq"), "predict", "seq2seq.elman", "-", "--pattern", "[02468]", stdin="1+2\n4+4\n"
+    ).stdout.splitlines()
     assert len(even) == 2
     assert all(re.fullmatch("[02468]", line) for line in even)
 
@@ -74,7 +85,7 @@ def test_sums_have_candidates_that_match_an_expression(trained):
 def test_a_pipe_that_waits_has_its_answer_before_the_next_line(trained, task):
     process = subprocess.Popen(
         [*ELMAN, "predict", f"{task}.elman"],
-        cwd=trained,
+        cwd=trained(task),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -93,8 +104,10 @@ def test_a_pipe_that_waits_has_its_answer_before_the_next_line(trained, task):
 @pytest.mark.parametrize(
     "task", ["classification", *(pytest.param(task, marks=pytest.mark.slow) for task in ("tagging", "seq2seq"))]
 )
-def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(trained, tmp_path, task):
-    data = str(trained / "sms") if task == "classification" else TASKS[task]
+def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_path, task):
+    data = TASKS[task]
+    if task == "classification":
+        write_texts(tmp_path)
     digits = ["--digits", "1"] if task == "seq2seq" else []
     options = [data, *digits, *SMALL, "--steps", "60"]
     run(tmp_path, "train", *options, "--out", "whole.elman")
@@ -126,8 +139,8 @@ BAD_INPUT = {
 
 @pytest.mark.parametrize("case", BAD_INPUT)
 def test_bad_input_is_a_clear_error(trained, case):
-    (trained / "other").write_text("ham\tsee you\neggs\tsee you\n")
     arguments, message = BAD_INPUT[case]
-    done = run(trained, *arguments, stdin="1+2\n", code=2)
+    model = next((task for task in TASKS if f"{task}.elman" in arguments), "classification")
+    done = run(trained(model), *arguments, stdin="1+2\n", code=2)
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
