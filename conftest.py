@@ -1,11 +1,13 @@
 """The two tiers of the suite, the programs that its tests share, and names that docstring examples take for granted.
 
-Without `--all` the tests marked `slow` are left out, and one that takes more than `LIMIT` fails the run.
+Without `--all` the tests marked `slow` are left out, and all but n cases of one that is marked `sample(n)`; a test that
+takes more than `LIMIT` fails the run.
 """
 
 import os
 import shutil
 import sys
+from collections import defaultdict
 
 import pytest
 
@@ -42,8 +44,24 @@ def pytest_configure(config):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     if not config.getoption("--all"):
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("slow")])
-        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+        sampled = _samples(items)
+        second = [item for item in items if item.get_closest_marker("slow") or item not in sampled]
+        config.hook.pytest_deselected(items=second)
+        items[:] = [item for item in items if item not in set(second)]
+
+
+def _samples(items):
+    """All items but the cases of tests marked `sample(n)` that are not among n evenly spaced ones."""
+    cases = defaultdict(list)
+    for item in items:
+        marker = item.get_closest_marker("sample")
+        count = marker.args[0] if marker else None
+        cases[item.nodeid.split("[")[0] if count else item.nodeid, count].append(item)
+    return {
+        case
+        for (_, count), all_cases in cases.items()
+        for case in (all_cases[:: -(-len(all_cases) // count)] if count else all_cases)
+    }
 
 
 @pytest.hookimpl(wrapper=True)

@@ -26,6 +26,7 @@ def minlstm(w, h, x):
 CELLS = pytest.mark.parametrize(("kind", "step"), [(MinGRU, mingru), (MinLSTM, minlstm)], ids=["mingru", "minlstm"])
 
 
+@pytest.mark.sample(2)
 @CELLS
 @pytest.mark.parametrize("engine", ["parallel", "scan"])
 def test_values_are_the_papers(kind, step, engine):
@@ -33,6 +34,7 @@ def test_values_are_the_papers(kind, step, engine):
         check_values(shaken(kind, HIDDEN), step, np.zeros(HIDDEN), engine=engine)
 
 
+@pytest.mark.sample(2)
 @CELLS
 @pytest.mark.parametrize("reverse", [False, True])
 def test_gradients_and_chunks(kind, step, reverse):

@@ -60,6 +60,7 @@ def test_noise_is_the_keys(wrap):
     np.testing.assert_array_equal(unroll(cell.sample(None), xs)[1], unroll(cell, xs)[1])
 
 
+@pytest.mark.sample(1)
 @WRAPPERS
 def test_gradients_with_noise_are_central_differences(wrap):
     cell = wrap(made(LSTM), rate=0.4)
@@ -182,6 +183,7 @@ def test_recurrent_dropout_has_one_mask_a_sequence():
     assert (kept[0, 0] & kept[0, 1]).mean() == pytest.approx(0.49, abs=0.1)
 
 
+@pytest.mark.sample(3)
 @CELLS
 def test_recurrent_dropout_is_a_kernel_with_rows_dropped(kind):
     """For one sequence, h * m @ U is h @ diag(m) U."""

@@ -96,6 +96,7 @@ def stop_after(process, step, how):
 OTHERS = [pytest.param(how, marks=pytest.mark.slow) for how in (signal.SIGTERM, signal.SIGINT)]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("how", [signal.SIGKILL, *OTHERS], ids=["kill -9", "SIGTERM", "Ctrl-C"])
 def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(folder, how):
     """171 steps make an epoch and a half, so both stops are in the middle of one."""

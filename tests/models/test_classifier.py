@@ -71,6 +71,7 @@ FORMS = [
 ]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("form", FORMS)
 def test_a_sequence_does_not_depend_on_its_neighbours_or_padding(form):
     ours = model(**form)
@@ -95,6 +96,7 @@ def test_pieces_are_read_as_the_hierarchical_layer_reads_them():
     np.testing.assert_allclose(ours(PIECES, COUNTS, STEPS), ours.head(last), atol=2e-6)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("form", [dict(), dict(pooling="attention"), dict(convolution=3, pooling="mean")])
 def test_pieces_do_not_depend_on_neighbours_or_padding(form):
     ours = model(piece_size=6, **form)

@@ -221,6 +221,7 @@ def test_a_window_of_which_nothing_is_known_stays_finite(how):
     assert (found.values == 0).all()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("kind", "output"),
     [

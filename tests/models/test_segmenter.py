@@ -81,6 +81,7 @@ def scores_by_hand(model, xs, length):
     return [ys @ np.asarray(head.kernel, float) + np.asarray(head.bias, float) for head in model.heads]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("lengths", [None, [33, 18, 3]])
 @pytest.mark.parametrize("delay", [0, 12, 20])
 def test_scores_are_those_of_a_loop(delay, lengths):
@@ -92,6 +93,7 @@ def test_scores_are_those_of_a_loop(delay, lengths):
             np.testing.assert_allclose(scores[row, :length], expected[:length], atol=2e-5)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("delay", "time"), [(0, 95), (12, 96), (20, 97)])
 def test_every_sample_has_scores(delay, time):
     waves, beats = segmenter(delay)(signals(time=time))
@@ -109,6 +111,7 @@ def test_what_is_beyond_a_length_changes_nothing_before_it(delay):
             np.testing.assert_allclose(a[row, :length], b[0], atol=1e-5)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("delay", "cuts"), [(12, (4, 8, 60)), (20, (48,)), (20, tuple(range(4, 96, 4)))])
 def test_a_stream_gives_what_the_whole_does(delay, cuts):
     model, xs = segmenter(delay), signals()

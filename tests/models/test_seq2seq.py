@@ -103,6 +103,7 @@ def by_hand_moving(net, states, hidden):
     return mixed @ net.head.kernel + net.head.bias, np.array(places)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("cell", "bidirectional", "connection"),
     [
@@ -141,6 +142,7 @@ def test_steps_of_several_texts_are_teacher_forcing(cell, connection):
             np.testing.assert_allclose(found.attention[:, beam], whole.attention[:, place], atol=1e-5)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("connection", ["repeat", "additive", "moving"])
 def test_scheduled_sampling_that_never_samples_is_teacher_forcing_with_its_noise_too(connection):
     net = model(connection=connection, dropout=0.4, input_dropout=0.2)
@@ -170,6 +172,7 @@ def test_scheduled_sampling_reads_what_it_drew():
     np.testing.assert_allclose(np.bincount(drawn, minlength=4) / rows, expected, atol=0.03)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("connection", CONNECTIONS)
 def test_an_empty_source_has_finite_gradients_and_padding_changes_nothing(connection):
     net = model(connection=connection, bidirectional=True)

@@ -127,6 +127,7 @@ SAMPLED = [
 ]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("ours", SAMPLED, ids=lambda each: type(each).__name__)
 def test_draws_have_the_quantiles(ours):
     draws, levels = np.asarray(ours.sample(jr.key(1))), (0.1, 0.5, 0.8)
@@ -164,6 +165,7 @@ def test_the_score_of_draws_is_the_mean_over_all_pairs():
     )
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("output", ["squared", "absolute", "quantile", "gaussian", "student", "negative-binomial"])
 def test_any_numbers_give_a_finite_loss_and_gradient(output):
     raw = jnp.array([-80.0, -3.0, 0.0, 3.0, 80.0])[:, None] * jnp.ones(parameters(output))

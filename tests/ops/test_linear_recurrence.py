@@ -31,6 +31,7 @@ STEPS = pytest.mark.parametrize("steps", [TIME, 1], ids=["varying", "constant"])
 DIRECTIONS = pytest.mark.parametrize("reverse", [False, True], ids=["forwards", "backwards"])
 
 
+@pytest.mark.sample(2)
 @KINDS
 @STEPS
 @DIRECTIONS

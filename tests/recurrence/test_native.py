@@ -58,6 +58,7 @@ DOUBLE = [(9, 3, 2, 33), (37, 5, 12, 70)]
 SIZES = [(size, jnp.float32) for size in SINGLE] + [(size, jnp.float64) for size in DOUBLE]
 
 
+@pytest.mark.sample(6)
 @ALL
 @pytest.mark.parametrize(("size", "dtype"), SIZES, ids=str)
 def test_odd_sizes_equal_scan(kind, size, dtype):
@@ -76,6 +77,7 @@ def test_odd_sizes_equal_scan(kind, size, dtype):
         assert_same(*results, 2e-5 if dtype == jnp.float32 else 1e-11)
 
 
+@pytest.mark.sample(4)
 @ALL
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_no_numbers_pass_as_in_scan(kind, value):
@@ -106,6 +108,7 @@ def _lstm_of_ones():
     return cell
 
 
+@pytest.mark.sample(1)
 @ALL
 def test_the_start_state_has_a_gradient_where_resets_return_to_it(kind):
     from elman.recurrence import scan
@@ -121,6 +124,7 @@ def test_the_start_state_has_a_gradient_where_resets_return_to_it(kind):
     assert_same(jax.grad(loss)(start, native), jax.grad(loss)(start, scan), 1e-5)
 
 
+@pytest.mark.sample(1)
 @ALL
 def test_gradients_come_by_taps_too(kind):
     cell, xs, carry = layer(kind, 3, 5, 4, 6)
@@ -133,6 +137,7 @@ def test_gradients_come_by_taps_too(kind):
     assert_same(*gradients, 1e-5)
 
 
+@pytest.mark.sample(1)
 @ALL
 def test_vmap_over_inputs_and_over_weights(kind):
     cell, xs, carry = layer(kind, 3, 5, 4, 6)
@@ -200,6 +205,7 @@ def test_an_environment_variable_that_means_nothing_is_an_error(name, value, mon
         engine._library()
 
 
+@pytest.mark.sample(2)
 @ALL
 def test_weights_that_are_not_plain_float32_or_float64_go_by_another_engine(kind):
     """The kernels read memory; they must not take two bytes for four, nor a small array for a large one."""

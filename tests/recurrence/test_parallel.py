@@ -58,6 +58,7 @@ LENGTHS = [None, "right", "left"]
 CALLS = [dict(padding=p, resets=r, reverse=v) for p, r, v in itertools.product(LENGTHS, [False, True], [False, True])]
 
 
+@pytest.mark.sample(1)
 @CELLS
 @pytest.mark.parametrize("with_carry", [False, True])
 def test_values_taps_and_gradients_are_those_of_scan(kind, with_carry):
@@ -85,6 +86,7 @@ def test_values_taps_and_gradients_are_those_of_scan(kind, with_carry):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-11, rtol=1e-11), *results)
 
 
+@pytest.mark.sample(1)
 @CELLS
 def test_padding_that_holds_anything_leaves_gradients_finite(kind):
     xs = jnp.ones((BATCH, TIME, INPUT)).at[1, 3:].set(jnp.nan)
