@@ -106,6 +106,7 @@ def test_constraints_leave_the_best_of_what_matches(net, log_probabilities):
         assert [output for output, _, _ in found] == [output for output, _ in expected]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("beam", "alpha"), [(1, 0.0), (2, 0.0), (3, 0.6), (5, 1.0)])
 def test_a_narrow_beam_is_the_loop_over_beginnings(net, beam, alpha):
     for row, found in enumerate(searched(net, beam, alpha=alpha)):

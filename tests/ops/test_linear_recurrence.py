@@ -104,6 +104,7 @@ def test_65536_steps_are_one_call_whose_gradient_is_exact(way):
     np.testing.assert_allclose(by_b[-3:, 0], [0.25, 0.5, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [linear_recurrence, lambda *arrays: _rounds(False, *arrays)], ids=["in use", "rounds"])
 def test_memory_is_linear_in_time(way):
     def bytes_needed(steps):

@@ -84,6 +84,7 @@ def test_values_are_those_of_the_numpy_loop(cell, situation):
         np.testing.assert_allclose(run.carry[name], expected_carry[name], atol=1e-12)
 
 
+@pytest.mark.sample(4)
 @EACH
 @EVERY
 def test_values_gates_and_gradients_are_those_of_unroll(cell, situation):
@@ -151,6 +152,7 @@ def errors_of_all_gradients(equations, weights, xs, carry, start, how):
     return gradient_check(loss, arrays, gradients)
 
 
+@pytest.mark.sample(16)
 @EACH
 @EVERY
 def test_every_gradient_is_that_of_central_differences(cell, situation):

@@ -121,6 +121,7 @@ def loss(cell, xs, carry, engine, reverse=False):
     return weigh(ys) + sum(weigh(leaf) for leaf in jax.tree.leaves(carry))
 
 
+@pytest.mark.sample(6)
 @CELLS
 @ENGINES
 @pytest.mark.parametrize("reverse", [False, True])
@@ -144,6 +145,7 @@ def test_gradients_are_those_of_float64_finite_differences(kind, engine, reverse
             assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=1e-6, abs=1e-7)
 
 
+@pytest.mark.sample(2)
 @CELLS
 @pytest.mark.parametrize("engine", ["fused", NATIVE])
 def test_second_derivatives_agree_between_engines(kind, engine, xs):
@@ -262,6 +264,7 @@ def test_an_engine_that_cannot_serve_says_why(xs):
         unroll(shaken(GRU), xs, taps="all")  # ty: ignore[invalid-argument-type]
 
 
+@pytest.mark.sample(9)
 @CELLS
 @TAPPED_ENGINES
 @pytest.mark.parametrize(("padding", "reverse"), [("right", False), ("left", False), ("right", True)])

@@ -74,6 +74,7 @@ def reread(fitted, pairs):
     return _part("again", [Labelled(*pair) for pair in pairs], fitted.codec)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_learns_and_is_the_same_when_loaded(form, tmp_path):
     fitted, data = trained(steps=90, pairs=easy(), **form)

@@ -83,6 +83,7 @@ def test_words_of_a_sentence_are_those_of_the_language_model(folder):
     assert data.codec.word_ids(["a"]).tolist() in ([language.tokens.index(" a")], [language.tokens.index("a")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [classification, tagging])
 def test_layers_thaw_from_the_top_and_lower_ones_move_less(folder, make):
     def moved(epochs, **settings):
