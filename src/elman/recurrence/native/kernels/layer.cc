@@ -269,9 +269,9 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
 
 // Backward --------------------------------------------------------------------------------------------------------------
 
-// The places of a batch are summed in one piece, the threads sharing columns of the weights; small weights, which have too
-// few columns to share, in so many pieces, added up in their order.
-constexpr long kSmallWeights = 1 << 14, kPieces = 8;
+// The places of a batch are summed in one piece, the threads sharing rows of the weights or, where these have many, columns;
+// small weights, which have too few of both, in so many pieces, added up in their order.
+constexpr long kSmallWeights = 1 << 14, kPieces = 8, kFewColumns = 512;
 
 template <class T, class Cell> class Backward : Pass<T, Cell> {
   using Base = Pass<T, Cell>;
@@ -324,13 +324,16 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
     }
     if (small_) {
       for (long piece = id; piece < kPieces; piece += count)
-        weight_gradients(d_weights_ + piece * weights_, {0, columns}, share(places, piece, kPieces), product);
+        weight_gradients(d_weights_ + piece * weights_, {0, features + hidden}, {0, columns},
+                         share(places, piece, kPieces), product);
       barrier_.wait(count);
       add_pieces(share(weights_, id, count));
     } else {
-      Range shared = share(ceil_div(columns, panel), id, count);
-      weight_gradients(nullptr, {least(columns, shared.begin * panel), least(columns, shared.end * panel)}, {0, places},
-                       product);
+      const bool by_rows = columns <= kFewColumns;
+      const Range panels = share(ceil_div(columns, panel), id, count), all_rows{0, features + hidden};
+      weight_gradients(nullptr, by_rows ? share(all_rows.end, id, count) : all_rows,
+                       by_rows ? Range{0, columns} : Range{least(columns, panels.begin * panel), least(columns, panels.end * panel)},
+                       {0, places}, product);
     }
   }
 
@@ -470,22 +473,26 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
     return to;
   }
 
-  // dW = sum x^T d, dU = sum h_before^T d, db = sum d over some steps, for some columns. A GRU's candidate takes the
-  // gradient by its own product with U, kept in block 3, for dU and the recurrent bias.
-  void weight_gradients(T* memory, Range some, Range places, T* product) {
+  // dW = sum x^T d, dU = sum h_before^T d, db = sum d over some steps, for some rows of W and U, one below the other, and some
+  // columns; who has the first row of a kernel sums its bias. A GRU's candidate takes the gradient by its own product with
+  // U, kept in block 3, for dU and the recurrent bias.
+  void weight_gradients(T* memory, Range rows, Range some, Range places, T* product) {
     const auto [d_kernel, d_recurrent_kernel, d_bias, d_recurrent_bias] = targets(memory);
     const Rows<const T> xs{layer.xs, features, layer.in_order}, states{nullptr, 0, nullptr, before_};
     Rows<const T> d_gates{layer.gates, kept * hidden, layer.in_order};
-    multiply<Sum::kRuns, true, false, T>(xs, d_gates, {d_kernel, columns}, {0, features}, some, places, nullptr, d_bias,
-                                         product);
+    if (rows.begin < features)
+      multiply<Sum::kRuns, true, false, T>(xs, d_gates, {d_kernel, columns}, {rows.begin, least(rows.end, features)}, some,
+                                           places, nullptr, rows.begin == 0 ? d_bias : nullptr, product);
+    if (rows.end <= features) return;
+    const Range units{rows.begin > features ? rows.begin - features : 0, rows.end - features};
     const long own = kept > gates ? (gates - 1) * hidden : columns;
-    multiply<Sum::kRuns, true, false, T>(states, d_gates, {d_recurrent_kernel, columns}, {0, hidden},
+    multiply<Sum::kRuns, true, false, T>(states, d_gates, {d_recurrent_kernel, columns}, units,
                                          {some.begin, least(own, some.end)}, places, nullptr, nullptr, product);
     if constexpr (kept > gates) {
       d_gates.base += hidden;
-      multiply<Sum::kRuns, true, false, T>(states, d_gates, {d_recurrent_kernel, columns}, {0, hidden},
+      multiply<Sum::kRuns, true, false, T>(states, d_gates, {d_recurrent_kernel, columns}, units,
                                            {some.begin > own ? some.begin : own, some.end}, places, nullptr,
-                                           d_recurrent_bias - own, product);
+                                           units.begin == 0 ? d_recurrent_bias - own : nullptr, product);
     }
   }
 
