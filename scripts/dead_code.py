@@ -17,6 +17,7 @@ ALIVE = {
     "DS1": "public, the counterpart of DS2",
     "log_probability": "public, a field of a translation",
     "lookback": "public, a size of a forecaster",
+    "d_c": "an argument of the kernels, passed by its place",
     "PR": "public, a column that is found by its name",
     "QT": "public, a column that is found by its name",
     "QTcB": "public, a column that is found by its name",
