@@ -38,7 +38,7 @@ def write_texts(folder):
     (folder / "other").write_text("ham\tsee you\neggs\tsee you\n")
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ["classification", "seq2seq", pytest.param("tagging", marks=pytest.mark.slow)])
 def test_a_saved_model_is_whole_and_says_what_it_is(trained, task):
     model, folder = f"{task}.elman", trained(task)
     assert "files whole" in run(folder, "verify", model).stdout
@@ -59,6 +59,7 @@ def test_labels_come_with_their_probability(trained):
     assert measured["accuracy"] > 0.95
 
 
+@pytest.mark.slow
 def test_raw_text_becomes_conllu(trained):
     found = run(trained("tagging"), "predict", "tagging.elman", stdin="the cat sees a dog\n").stdout
     rows = [line.split("\t") for line in found.splitlines() if line and not line.startswith("#")]
