@@ -137,7 +137,7 @@ def work(library, path):
 
 
 class Course:
-    """How the training of one library goes."""
+    """The course of one library's training."""
 
     def __init__(self, target):
         self.target, self.to_target = target, None

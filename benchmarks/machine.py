@@ -27,7 +27,7 @@ def processor():
 
 
 def described():
-    """What Linux says of the first processor; nothing elsewhere."""
+    """The facts that Linux gives about the first processor; nothing on other systems."""
     try:
         first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
     except OSError:

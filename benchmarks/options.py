@@ -1,4 +1,4 @@
-"""What benchmarks are asked for: options that all have, and the data.
+"""Options that all benchmarks have, and the places of their data.
 
 SMOKE = ("--rounds 1 --cells LSTM",)
 

@@ -129,7 +129,7 @@ def shown(cell, form):
 
 
 def caption(found):
-    """What the table sums up to, and where its figures are from."""
+    """The summary of the table, and the command, date and machine of its figures."""
     processor = found["processor"]
     caches = [f"{level} {size}" for level, size in processor["caches"].items()]
     parts = filter(None, (processor["instruction_set"], *caches, f"{processor['cores']} cores"))

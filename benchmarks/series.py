@@ -104,7 +104,7 @@ def networks(name, options):
 
 
 def rows(name, options):
-    """What the networks reach, then each peer."""
+    """Adds a row for the networks, then one for each peer."""
     measured = list(networks(name, options))
     accuracies = [100 * metrics.accuracy for metrics, _ in measured]
     errors = [

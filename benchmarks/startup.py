@@ -1,4 +1,4 @@
-"""How long one waits: from a command that is typed to its first step, its first character or its help.
+"""The seconds from a typed command to its first step, its first character or its help.
 
     python benchmarks/startup.py [--rounds 7] [--only training imports help]
 

@@ -24,7 +24,7 @@ class Worker:
         self.first = self._answer()
 
     def ask(self, what):
-        """What it answers to a line."""
+        """Sends a line to the process and returns its answer."""
         print(what, file=self.process.stdin, flush=True)
         return self._answer()
 
@@ -40,7 +40,7 @@ class Worker:
 
 
 def serve(first, answer):
-    """What the process does: it says that it is ready, and answers each line until there are no more."""
+    """Runs the process: it reports that it is ready, then answers each line until the input ends."""
     print(json.dumps(first), flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(line.strip())), flush=True)
