@@ -104,7 +104,7 @@ def networks(name, options):
 
 
 def rows(name, options):
-    """Adds a row for the networks, then one for each peer."""
+    """Yields a row for the networks, then one for each peer."""
     measured = list(networks(name, options))
     accuracies = [100 * metrics.accuracy for metrics, _ in measured]
     errors = [
