@@ -22,7 +22,8 @@ template <class T> struct Unit {
 // h = phi(x W + b + h U)
 template <class T> struct Elman {
   using V = Vector<T>;
-  static constexpr int gates = 1, kept = 1, units = kVectorBytes == 32 ? 2 : kPanelVectors, rows = kVectorBytes == 32 ? 6 : kTileRows;
+  static constexpr bool avx2 = kVectorBytes == 32;  // six rows of two vectors: fewer units are left over than of three
+  static constexpr int gates = 1, kept = 1, units = avx2 ? 2 : kPanelVectors, rows = avx2 ? 6 : kTileRows;
   static constexpr bool has_cell_state = false;
 
   static ELMAN_INLINE V forward(const V* sums, const Unit<T>& at, V, V&, V) {

@@ -43,13 +43,14 @@ template <int most, class Tile> ELMAN_INLINE void with_number(long number, Tile&
 template <int most_rows, int units, int vectors_of_unit, class Tile>
 ELMAN_INLINE void for_unit_tiles(Range rows, Range panels, long vectors, Tile&& tile) {
   const long whole = least(panels.end, vectors / units);
-  for_tiles<most_rows, units * vectors_of_unit>(rows.begin, rows.end, panels.begin, whole, [&]<int r, int p>(long row, long panel) {
-    tile.template operator()<r, p, units>(row, panel);
-  });
+  for_tiles<most_rows, units * vectors_of_unit>(
+      rows.begin, rows.end, panels.begin, whole,
+      [&]<int r, int p>(long row, long panel) { tile.template operator()<r, p, units>(row, panel); });
   if constexpr (units > 1)
     if (whole < panels.end)
       with_number<units - 1>(vectors - whole * units, [&]<int rest>() {
-        for_blocks<most_rows>(rows.begin, rows.end, [&]<int r>(long row) { tile.template operator()<r, 1, rest>(row, whole); });
+        for_blocks<most_rows>(rows.begin, rows.end,
+                              [&]<int r>(long row) { tile.template operator()<r, 1, rest>(row, whole); });
       });
 }
 
@@ -269,7 +270,7 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
 
 // Backward --------------------------------------------------------------------------------------------------------------
 
-// The places of a batch are summed in one piece, the threads sharing rows of the weights or, where these have many, columns;
+// The places of a batch are summed in one piece, the threads sharing rows of the weights or, where there are many, columns;
 // small weights, which have too few of both, in so many pieces, added up in their order.
 constexpr long kSmallWeights = 1 << 14, kPieces = 8, kFewColumns = 512;
 
@@ -330,10 +331,10 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
       add_pieces(share(weights_, id, count));
     } else {
       const bool by_rows = columns <= kFewColumns;
-      const Range panels = share(ceil_div(columns, panel), id, count), all_rows{0, features + hidden};
-      weight_gradients(nullptr, by_rows ? share(all_rows.end, id, count) : all_rows,
-                       by_rows ? Range{0, columns} : Range{least(columns, panels.begin * panel), least(columns, panels.end * panel)},
-                       {0, places}, product);
+      const Range shared = share(ceil_div(columns, panel), id, count);
+      const Range some{least(columns, shared.begin * panel), least(columns, shared.end * panel)};
+      if (by_rows) weight_gradients(nullptr, share(features + hidden, id, count), {0, columns}, {0, places}, product);
+      else weight_gradients(nullptr, {0, features + hidden}, some, {0, places}, product);
     }
   }
 
@@ -473,9 +474,9 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
     return to;
   }
 
-  // dW = sum x^T d, dU = sum h_before^T d, db = sum d over some steps, for some rows of W and U, one below the other, and some
-  // columns; who has the first row of a kernel sums its bias. A GRU's candidate takes the gradient by its own product with
-  // U, kept in block 3, for dU and the recurrent bias.
+  // dW = sum x^T d, dU = sum h_before^T d, db = sum d over some steps, for some rows of W and U, one below the other, and
+  // some columns; who has the first row of a kernel sums its bias. A GRU's candidate takes the gradient by its own product
+  // with U, kept in block 3, for dU and the recurrent bias.
   void weight_gradients(T* memory, Range rows, Range some, Range places, T* product) {
     const auto [d_kernel, d_recurrent_kernel, d_bias, d_recurrent_bias] = targets(memory);
     const Rows<const T> xs{layer.xs, features, layer.in_order}, states{nullptr, 0, nullptr, before_};
