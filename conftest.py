@@ -13,7 +13,10 @@ import pytest
 
 LIMIT = 20  # seconds of processor time, set-up and children included; a busy machine does not make them more
 LARGEST_CACHE = 2**30  # bytes
-QUICK_TO_COMPILE = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+QUICK_TO_COMPILE = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+)
 
 PROCESSOR_SECONDS, STARTED = "processor_seconds", pytest.StashKey[float]()
 

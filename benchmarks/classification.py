@@ -28,9 +28,9 @@ from itertools import islice
 import numpy as np
 
 import elman
-from elman.data.labelled import read_labelled
-from elman.data.words import split_words
+from elman.tasks.classification.reading import read_labelled
 from elman.training.reporters import Quiet
+from elman.words.lexicon import split_words
 from options import DATA, add_budget, budget, few, runs, settings, there
 from results import Table, mean
 from turns import present
@@ -118,7 +118,7 @@ def place_of(name):
 
 def parts_of(name):
     """Labelled texts to train, validate and test with: one split, or one of each fold."""
-    from elman.data.examples import split
+    from elman.tasks.data import split
 
     found = read_labelled(place_of(name), encoding="utf-8" if name in ("sst", "names") else "latin-1")
     if name == "reviews":

@@ -22,10 +22,10 @@ import time
 from pathlib import Path
 
 import elman
-from elman.data.ecg_generator import generate_patients
-from elman.data.ecg_records import read_strips
-from elman.data.wfdb import read_record
-from elman.tasks._ecg_reading import measured
+from elman.formats.wfdb.record import read_record
+from elman.tasks.ecg.evaluation import measured
+from elman.tasks.ecg.generator import generate_patients
+from elman.tasks.ecg.reading import read_strips
 from elman.training.reporters import Lines
 from options import DATA, runs, settings, there
 from results import Table

@@ -32,9 +32,9 @@ from pathlib import Path
 
 import numpy as np
 
-from elman.data.generated_series import sines
-from elman.fitting import fit
-from elman.tasks.forecasting import Forecasting
+from elman.tasks.forecasting.generated import sines
+from elman.tasks.forecasting.task import Forecasting
+from elman.training.fit import fit
 from elman.training.reporters import Lines, Quiet
 from forecasting_peers import ETTH1_COLUMNS, FOLDER, PEERS, sunspot_autoregressions
 from options import runs, settings, there

@@ -19,10 +19,10 @@ import warnings
 
 import numpy as np
 
-from elman.data.generated_series import sines
-from elman.data.histories import read_histories
-from elman.data.windows import ends_of
-from elman.models.baselines import LinearAutoregression, NonlinearAutoregression, SeasonalNaive
+from elman.tasks.forecasting.baselines import LinearAutoregression, NonlinearAutoregression, SeasonalNaive
+from elman.tasks.forecasting.generated import sines
+from elman.tasks.forecasting.histories import read_histories
+from elman.tasks.forecasting.windows import ends_of
 from options import DATA
 from results import Table
 from turns import present

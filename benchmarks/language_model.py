@@ -28,9 +28,9 @@ SMOKE = ("--rounds 1 --steps-per-round 1",)
 
 def batches(path):
     """Endless (inputs, targets, is_first), epoch after epoch, and the size of the vocabulary."""
-    from elman.data import Streams
-    from elman.data.corpus import read_corpus
-    from elman.data.text import TextSource
+    from elman.formats.text import TextSource
+    from elman.tasks.language_modelling.corpus import read_corpus
+    from elman.words.streams import Streams
 
     data = read_corpus(TextSource.open(path) if path else TextSource.embedded())
     streams = Streams(data.train.tokens, batch_size=BATCH, unroll_length=UNROLL)
@@ -49,11 +49,11 @@ def elman_trainer(vocab):
     import jax.numpy as jnp
 
     import elman
-    from elman.data import Batch
-    from elman.data.vocabulary import Characters
     from elman.training.optimiser import make_optimiser
     from elman.training.start import start_state
     from elman.training.step import make_step
+    from elman.words.streams import Batch
+    from elman.words.vocabulary import Characters
 
     task = elman.LanguageModelling(
         embedding_size=EMBEDDING, hidden_size=HIDDEN, num_layers=1, dropout=0, input_dropout=0, batch_size=BATCH

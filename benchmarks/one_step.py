@@ -19,8 +19,8 @@ import numpy as np
 
 import elman
 from contenders import jax_call, make_case, onnxruntime_session, weights
-from elman.data.vocabulary import Characters
-from elman.fitted import FittedLanguageModel
+from elman.tasks.language_modelling.fitted import FittedLanguageModel
+from elman.words import Characters
 from options import runs
 from results import Table, middle
 from turns import measure, present

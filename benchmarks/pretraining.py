@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 
 import elman
-from elman.data.labelled import read_labelled
-from elman.data.words import split_words
+from elman.tasks.classification.reading import read_labelled
 from elman.training.reporters import Lines, Quiet
+from elman.words.lexicon import split_words
 from options import DATA, add_budget, budget, few, runs, there
 from results import Table, mean
 

@@ -21,10 +21,11 @@ from dataclasses import replace
 import msgspec
 
 import elman
-from elman.data.examples import Data, Part
-from elman.data.generated import sums
-from elman.data.pair_codec import PairCodec
-from elman.data.pairs import read_pairs
+from elman.tasks.data import Data, Part
+from elman.tasks.seq2seq.codec import PairCodec
+from elman.tasks.seq2seq.generated import sums
+from elman.tasks.seq2seq.metrics import Seq2SeqMetrics
+from elman.tasks.seq2seq.reading import read_pairs
 from elman.training.reporters import Lines
 from options import DATA, add_budget, budget, few, runs, settings, there
 from results import Table
@@ -74,7 +75,7 @@ def pronunciation(options):
         fitted, used = trained(task, data, seed, options)
         greedy = fitted.evaluate(data.test)
         found = fitted.predict_all([pair.source for pair in data.test.examples], beam=options.beam)
-        wide = elman.tasks.Seq2SeqMetrics.of(
+        wide = Seq2SeqMetrics.of(
             [candidate.text for candidate in found],
             [pair.targets for pair in data.test.examples],
             nats=greedy.nats_per_token,

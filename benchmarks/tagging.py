@@ -76,7 +76,7 @@ class Elman:
         return float(found.total) / float(found.count)
 
     def tag(self, sentences):
-        from elman.fitted import Tagger
+        from elman.tasks.tagging.fitted import Tagger
 
         return Tagger(task=self.task, codec=self.data.codec, model=self.state[0]).predict_all(sentences)
 
@@ -133,8 +133,8 @@ class Torch:
         return loss.item()
 
     def tag(self, sentences):
-        from elman.data.tag_batches import TagBatches
-        from elman.data.tagged import Tagged
+        from elman.tasks.tagging.batches import TagBatches
+        from elman.tasks.tagging.reading import Tagged
 
         batches = TagBatches([Tagged(words, ()) for words in sentences], self.data.codec, batch_words=TAGGED_WORDS)
         found: list[list[str]] = [[] for _ in sentences]

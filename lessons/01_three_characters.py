@@ -14,11 +14,12 @@ import numpy as np
 
 import elman
 from elman.cells import three_characters
-from elman.data import Characters, Shuffled
 from elman.layers import Dense, Embedding
 from elman.lessons import draw_losses, draw_steps, lesson_text, pace, seed
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
+from elman.words import Characters
 
 text = lesson_text()
 print(text.note)

@@ -14,11 +14,12 @@ import numpy as np
 
 import elman
 from elman.cells import eight_characters
-from elman.data import Characters, Shuffled, next_token_windows
 from elman.layers import Dense, Embedding
 from elman.lessons import draw_losses, figure, lesson_text, pace, seed, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
+from elman.words import Characters, next_token_windows
 
 text = lesson_text()
 print(text.note)

@@ -12,11 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import elman
-from elman.data import Characters, Shuffled, next_token_windows
 from elman.lessons import draw_losses, lesson_text, pace, seed
-from elman.models.language_model import LanguageModel
 from elman.ops.losses import cross_entropy
+from elman.tasks.language_modelling.model import LanguageModel
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
+from elman.words import Characters, next_token_windows
 
 text = lesson_text()
 print(text.note)

@@ -14,11 +14,11 @@ import numpy as np
 import optax
 
 import elman
-from elman.data import Characters, Streams
 from elman.layers import BatchNorm, Dense, Embedding
 from elman.lessons import draw_losses, figure, lesson_text, pace, seed, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
+from elman.words import Characters, Streams
 
 text = lesson_text()
 print(text.note)

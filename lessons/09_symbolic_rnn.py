@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import elman
-from elman.data import Characters, next_token_windows
 from elman.lessons import figure, lesson_text, pace, seed, show
 from elman.recurrence import reference
+from elman.words import Characters, next_token_windows
 
 text = lesson_text()
 print(text.note)

@@ -11,9 +11,9 @@
 # %%
 import numpy as np
 
-from elman.data import Characters, next_token_windows
 from elman.lessons import figure, lesson_text, pace, seed, show
 from elman.recurrence import reference
+from elman.words import Characters, next_token_windows
 
 text = lesson_text()
 print(text.note)

@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import elman
-from elman.data import Characters, next_token_windows
 from elman.layers import Dense
 from elman.lessons import figure, lesson_text, pace, seed, show
 from elman.testing import check_cell
+from elman.words import Characters, next_token_windows
 
 text = lesson_text()
 print(text.note)

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from elman.data import Characters, next_token_windows
 from elman.lessons import figure, lesson_text, pace, seed, show
+from elman.words import Characters, next_token_windows
 
 text = lesson_text()
 print(text.note)

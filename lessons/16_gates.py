@@ -14,11 +14,11 @@ import numpy as np
 import optax
 
 import elman
-from elman.data.shuffled import Shuffled
 from elman.layers import Dense, Embedding
 from elman.lessons import figure, pace, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
 
 # %% [markdown]
 # ## A notepad

@@ -14,11 +14,11 @@ import numpy as np
 import optax
 
 import elman
-from elman.data.shuffled import Shuffled
 from elman.layers import Dense
 from elman.lessons import data_file, figure, pace, show
-from elman.models.baselines import LinearAutoregression, NonlinearAutoregression, lagged
+from elman.tasks.forecasting.baselines import LinearAutoregression, NonlinearAutoregression, lagged
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
 
 random = np.random.default_rng(0)
 
@@ -203,6 +203,6 @@ show(drawing, "17-autoregression")
 # - Use windows of 19 values for the third series. Then make the wait 30, and count weights.
 # - Let the linear and the non-linear model forecast ten years of sunspots at once, each month from the forecasts before
 #   it: `forecast(history[:1], 120)`. Which of them still shows the cycle?
-# - `SeasonalNaive` of `elman.models.baselines` forecasts the value of a season ago. How much worse is it on the
-#   sunspots, whose season is about 130 months?
+# - `SeasonalNaive` of `elman.tasks.forecasting.baselines` forecasts the value of a season ago. How much worse is it on
+#   the sunspots, whose season is about 130 months?
 # - Lesson 16 shows how gates learn when to keep a value; lesson 24 forecasts sines with an LSTM.

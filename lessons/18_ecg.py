@@ -19,16 +19,16 @@ import numpy as np
 import optax
 
 import elman
-from elman.data.ecg_generator import NORMAL, Noise, Shape, generate_ecg, generate_patients
-from elman.data.ecg_records import read_strips
-from elman.data.shuffled import Shuffled
-from elman.data.wfdb import Record, read_record
-from elman.inspection.ecg import ecg_figure
+from elman.formats.wfdb.record import Record, read_record
 from elman.layers import Dense, TimeConvolution
 from elman.lessons import data_file, figure, pace, show
-from elman.measures.matching import matched
 from elman.ops.losses import cross_entropy
+from elman.tasks.ecg.generator import NORMAL, Noise, Shape, generate_ecg, generate_patients
+from elman.tasks.ecg.matching import matched
+from elman.tasks.ecg.picture import ecg_figure
+from elman.tasks.ecg.reading import read_strips
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
 
 # %% [markdown]
 # ## A generated ECG

@@ -16,13 +16,14 @@ import numpy as np
 import optax
 
 import elman
-from elman.data import Characters, Shuffled
-from elman.data.generated import sums
 from elman.layers import Dense
 from elman.lessons import figure, marked, pace, seed, show
-from elman.models.seq2seq import EncoderDecoder
 from elman.ops.losses import cross_entropy
+from elman.tasks.seq2seq.generated import sums
+from elman.tasks.seq2seq.model import EncoderDecoder
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
+from elman.words import Characters
 
 # %% [markdown]
 # ## The character table

@@ -14,11 +14,11 @@ import numpy as np
 import optax
 
 import elman
-from elman.data.shuffled import Shuffled
 from elman.layers import Dense
 from elman.layers.pooling import LastPooling
 from elman.lessons import figure, pace, show
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
 
 TIME, UNITS, COUNT = 40, 32, pace(full=4000, short=640)
 SHAPES = ("sine", "square", "saw")

@@ -14,10 +14,10 @@ import numpy as np
 import optax
 
 import elman
-from elman.data.shuffled import Shuffled
 from elman.lessons import figure, pace, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
 
 # %% [markdown]
 # ## The equations

@@ -15,13 +15,13 @@ import numpy as np
 import optax
 
 import elman
-from elman.data.generated import sentences
-from elman.data.shuffled import Shuffled
 from elman.layers import Dense, Embedding
 from elman.layers.pooling import make_pooling
 from elman.lessons import figure, pace, show
 from elman.ops.losses import cross_entropy
+from elman.tasks.tagging.generated import sentences
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
 
 UNITS = 32
 random = np.random.default_rng(0)

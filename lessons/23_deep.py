@@ -14,12 +14,12 @@ import numpy as np
 import optax
 
 import elman
-from elman.data.shuffled import Shuffled
 from elman.layers import Dense, Embedding, FrameConvolution, Hierarchical, Stack
 from elman.layers.recurrent import make_layers
 from elman.lessons import figure, pace, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
 
 random = np.random.default_rng(0)
 

@@ -14,11 +14,11 @@ import numpy as np
 import optax
 
 import elman
-from elman.data.shuffled import Shuffled
 from elman.layers import Dense
 from elman.lessons import figure, pace, show
-from elman.models.baselines import LinearAutoregression
+from elman.tasks.forecasting.baselines import LinearAutoregression
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
 
 # %% [markdown]
 # ## The sines

@@ -14,13 +14,13 @@ import numpy as np
 import optax
 
 import elman
-from elman.data.labelled import read_labelled
-from elman.data.shuffled import Shuffled
-from elman.data.words import Lexicon
 from elman.layers import Dense, Embedding
 from elman.layers.pooling import LastPooling
 from elman.lessons import data_file, figure, pace, show
+from elman.tasks.classification.reading import read_labelled
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
+from elman.words.lexicon import Lexicon
 
 # %% [markdown]
 # ## Words

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 import elman
-from elman.data.labelled import read_labelled
-from elman.data.vectors import match
-from elman.data.words import Lexicon
+from elman.formats.vectors.vectors import match
 from elman.lessons import data_file, figure, pace, show
+from elman.tasks.classification.reading import read_labelled
+from elman.words.lexicon import Lexicon
 
 random = np.random.default_rng(0)
 

@@ -16,10 +16,10 @@ import jax
 import numpy as np
 
 import elman
-from elman.data.generated import sentences
-from elman.data.vectors import WordVectors
+from elman.formats.vectors.vectors import WordVectors
 from elman.inspection.projector import write_projector
 from elman.lessons import data_file, figure, pace, show
+from elman.tasks.tagging.generated import sentences
 
 # %% [markdown]
 # ## Vectors that were just learnt

@@ -18,14 +18,14 @@ import numpy as np
 import optax
 
 import elman
-from elman.data.generated import sentences
-from elman.data.shuffled import Shuffled
-from elman.data.tag_batches import TagBatches
-from elman.data.tagged import read_tagged
 from elman.layers import Bidirectional, Dense, Embedding
 from elman.lessons import data_file, figure, pace, show
 from elman.ops.losses import cross_entropy
+from elman.tasks.tagging.batches import TagBatches
+from elman.tasks.tagging.generated import sentences
+from elman.tasks.tagging.reading import read_tagged
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
 
 # %% [markdown]
 # ## Sentences with tags

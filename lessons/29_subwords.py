@@ -16,9 +16,9 @@ from itertools import pairwise
 import numpy as np
 
 import elman
-from elman.data import Characters, Subwords, Words
-from elman.data.labelled import read_labelled
 from elman.lessons import data_file, figure, pace, show
+from elman.tasks.classification.reading import read_labelled
+from elman.words import Characters, Subwords, Words
 
 path = data_file("classification/sms/SMSSpamCollection")
 random = np.random.default_rng(0)

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from elman.data.ecg_generator import NORMAL
+from elman.tasks.ecg.generator import NORMAL
 
 
 def test_ecg(names):

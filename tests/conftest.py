@@ -9,13 +9,23 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+import elman.tasks
 import tests.typechecker  # noqa: F401 - named below
 
 settings.register_profile("elman", deadline=None, derandomize=True)
 settings.load_profile("elman")
 
-ARRAY_CODE = [f"elman.{part}" for part in ("ops", "cells", "recurrence", "layers", "models", "data", "measures")]
-install_import_hook(ARRAY_CODE, "tests.typechecker.check")
+TASKS = Path(elman.tasks.__path__[0])
+ARRAY_CODE = (
+    *("ops", "cells", "recurrence", "layers", "formats", "words", "metrics"),
+    # Of each task all but what binds its parts, and the loop of generation, whose numbers become arrays inside jit.
+    *(
+        f"tasks.{file.parent.name}.{file.stem}"
+        for file in TASKS.glob("*/*.py")
+        if file.stem not in ("task", "fitted", "generate")
+    ),
+)
+install_import_hook([f"elman.{part}" for part in ARRAY_CODE], "tests.typechecker.check")
 
 SMALL_TEXT = "the cat sat on the mat. the dog ate the cat's hat, and that was that.\n" * 40
 

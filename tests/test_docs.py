@@ -33,7 +33,7 @@ def blocks(page):
     ],
 )
 def test_code_blocks_run(page, tmp_path, monkeypatch):
-    from elman.data.text import TextSource
+    from elman.formats.text import TextSource
 
     text = "".join(TextSource.embedded().characters())
     data = os.environ.get("ELMAN_DATA")

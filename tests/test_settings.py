@@ -141,7 +141,7 @@ def test_budgets():
 
 
 def test_metrics_refuse_a_unit_they_do_not_have():
-    from elman.tasks import LanguageMetrics
+    from elman.tasks.language_modelling.metrics import LanguageMetrics
 
     words = LanguageMetrics(nats_per_token=2.0, tokens=10, unit="word")
     with pytest.raises(elman.ConfigError, match="this model predicts words"):

@@ -43,14 +43,21 @@ if TYPE_CHECKING:
         WeightDropout,
         Zoneout,
     )
-    from elman.data.vector_files import open_vectors
-    from elman.decoding.settings import Sampling
-    from elman.fitted import Fitted, load
-    from elman.fitting import fit
+    from elman.formats.vectors.files import open_vectors
     from elman.inspection.verify import verify
     from elman.inspection.words import word_vectors
     from elman.recurrence import tap, unroll
-    from elman.tasks import Classification, Ecg, Forecasting, LanguageModelling, Seq2Seq, SeriesClassification, Tagging
+    from elman.tasks.classification.task import Classification
+    from elman.tasks.decoding import Sampling
+    from elman.tasks.ecg.task import Ecg
+    from elman.tasks.fitted import Fitted
+    from elman.tasks.forecasting.task import Forecasting
+    from elman.tasks.language_modelling.task import LanguageModelling
+    from elman.tasks.load import load
+    from elman.tasks.seq2seq.task import Seq2Seq
+    from elman.tasks.series_classification.task import SeriesClassification
+    from elman.tasks.tagging.task import Tagging
+    from elman.training.fit import fit
     from elman.training.settings import Training
 
 _HOMES = {
@@ -90,22 +97,21 @@ _HOMES = {
         "WeightDropout",
         "Zoneout",
     ),
-    "elman.data.vector_files": ("open_vectors",),
-    "elman.decoding.settings": ("Sampling",),
-    "elman.fitted": ("Fitted", "load"),
-    "elman.fitting": ("fit",),
+    "elman.formats.vectors.files": ("open_vectors",),
+    "elman.tasks.decoding": ("Sampling",),
+    "elman.tasks.fitted": ("Fitted",),
+    "elman.tasks.load": ("load",),
+    "elman.training.fit": ("fit",),
     "elman.inspection.verify": ("verify",),
     "elman.inspection.words": ("word_vectors",),
     "elman.recurrence": ("tap", "unroll"),
-    "elman.tasks": (
-        "Classification",
-        "Ecg",
-        "Forecasting",
-        "LanguageModelling",
-        "Seq2Seq",
-        "SeriesClassification",
-        "Tagging",
-    ),
+    "elman.tasks.classification.task": ("Classification",),
+    "elman.tasks.ecg.task": ("Ecg",),
+    "elman.tasks.forecasting.task": ("Forecasting",),
+    "elman.tasks.language_modelling.task": ("LanguageModelling",),
+    "elman.tasks.seq2seq.task": ("Seq2Seq",),
+    "elman.tasks.series_classification.task": ("SeriesClassification",),
+    "elman.tasks.tagging.task": ("Tagging",),
     "elman.training.settings": ("Training",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from abc import ABCMeta
+from collections.abc import Callable
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
 from elman._errors import ConfigError, nearest
+
+
+class Converted(NamedTuple):
+    """A mark in a field's type, `Annotated[T, Converted(function)]`: `function` turns what was given into a `T`."""
+
+    function: Callable[[Any], Any]
 
 
 class _NearestName(msgspec.StructMeta, ABCMeta):
@@ -34,6 +41,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         hints = _hints(type(self))
         for name in self.__struct_fields__:
             value, kind = getattr(self, name), hints[name]
+            for mark in getattr(kind, "__metadata__", ()):
+                if isinstance(mark, Converted):
+                    value = mark.function(value)
+                    msgspec.structs.force_setattr(self, name, value)
             if isinstance(value, float) and not math.isfinite(value):
                 raise ConfigError(f"{name}: expected a finite number; got {value!r}")
             try:

@@ -6,9 +6,9 @@ import pytest
 
 import elman
 from elman.cli.predict import run
-from elman.data.ecg_generator import generate_ecg, generate_patients
-from elman.data.wfdb import Record, read_annotations, write_record
-from elman.fitted.ecg_reader import EcgReader
+from elman.formats.wfdb.record import Record, read_annotations, write_record
+from elman.tasks.ecg.fitted import EcgReader
+from elman.tasks.ecg.generator import generate_ecg, generate_patients
 
 
 @pytest.fixture(scope="module")

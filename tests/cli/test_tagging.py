@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from elman.data.conllu import read_conllu
-from elman.data.generated import sentences
+from elman.formats.conllu import read_conllu
+from elman.tasks.tagging.generated import sentences
 from tests.cli.commands import ELMAN, run
 
 SMALL = ["--hidden-size", "12", "--embedding-size", "8", "--letter-hidden-size", "4", "--num-layers", "1"]

@@ -5,7 +5,7 @@ import pytest
 
 import elman
 from elman.cli.main import run
-from elman.data.vectors import WordVectors
+from elman.formats.vectors.vectors import WordVectors
 from elman.inspection.projector import write_projector
 from tests.conformance.peers import peer
 

@@ -4,9 +4,9 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from elman.data.tag_codec import TagCodec
 from elman.layers.crf import TagChain
 from elman.ops import crf
+from elman.tasks.tagging.codec import TagCodec
 
 TAGS = ("B-X", "I-X", "O")
 ALLOWED = TagCodec(words=(), letters=(), tags=TAGS, scheme="IOB2").allowed

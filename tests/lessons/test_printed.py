@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 import elman
-from elman.data import Characters, next_token_windows
 from elman.layers import BatchNorm, Dense, Embedding
-from elman.models.language_model import LanguageModel
+from elman.tasks.language_modelling.model import LanguageModel
+from elman.words.streams import next_token_windows
+from elman.words.vocabulary import Characters
 
 ALPHABET = "\n !\"'(),-.0123456789:;=?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyzÆäæéë"
 BEGINNING = "PREFACE\n\n\nSUPPOSING that Truth is a woman--what then? Is there not gro"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import elman
-from elman.data.subwords import Subwords
 from elman.training.reporters import Quiet
+from elman.words.subwords import Subwords
 
 SMALL = dict(hidden_size=24, embedding_size=8, num_layers=1, batch_size=4, unroll_length=16, dropout=0.0)
 ONE_WAY = "".join(np.random.default_rng(0).choice(["abcd ", "ebcf "], 400))
@@ -29,7 +29,7 @@ def test_a_model_of_subwords_is_trained_saved_and_writes(small_text, tmp_path):
 
 
 def test_subwords_are_the_same_from_memory_and_from_the_cache(small_text, tmp_path, monkeypatch):
-    from elman.data import corpus
+    from elman.tasks.language_modelling import corpus
 
     task = elman.LanguageModelling(vocabulary="subwords", vocabulary_size=320)
     (tmp_path / "a.txt").write_text(small_text * 3)

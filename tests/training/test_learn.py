@@ -5,8 +5,8 @@ import optax
 import pytest
 
 from elman import ConfigError, NonFiniteError
-from elman.data.shuffled import Shuffled
 from elman.training.learn import learn
+from elman.training.shuffled import Shuffled
 
 XS = np.linspace(-1, 1, 10, dtype=np.float32)
 BATCHES = Shuffled(XS, 3 * XS + 1, batch_size=4, seed=5)

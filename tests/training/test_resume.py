@@ -12,9 +12,9 @@ import pytest
 
 import elman
 from elman import artefact
-from elman.data.ecg_generator import generate_patients
-from elman.data.examples import split
-from elman.tasks._task import Task
+from elman.tasks.data import split
+from elman.tasks.ecg.generator import generate_patients
+from elman.tasks.task import Task
 from elman.training.events import Stepped
 from elman.training.reporters import Quiet
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
-from elman.tasks.kinds import TASKS, find_task
+from elman.tasks.registry import TASKS, find_settings
 
 Result = TypeVar("Result")
 
@@ -79,7 +79,7 @@ def value_of(option: str, arguments: list[str]) -> str | None:
 
 def _flags() -> set[str]:
     """The names of the options that take no value."""
-    tasks = [find_task(name) for name in TASKS]
+    tasks = [find_settings(name) for name in TASKS]
     settings = [*tasks, *(task.options for task in tasks if task.options)]
     flags = {name for kind in settings for name, type_ in get_type_hints(kind).items() if _is_flag(type_)}
     flags |= {f"no_{name}" for name in flags}  # turns off a flag that is on by default

@@ -35,7 +35,8 @@ def main(
     if not files:
         raise ConfigError("expected the data to measure on: a file, a folder, or - for standard input")
 
-    from elman.fitted import FittedLanguageModel, load
+    from elman.tasks.language_modelling.fitted import FittedLanguageModel
+    from elman.tasks.load import load
 
     fitted = load(model)
     if isinstance(fitted, FittedLanguageModel):

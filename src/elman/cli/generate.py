@@ -10,7 +10,7 @@ import tyro
 from elman._errors import ConfigError
 from elman._types import Unknown
 from elman.cli._parse import call
-from elman.decoding.settings import Sampling
+from elman.tasks.decoding import Sampling
 
 
 def run(arguments: list[str]) -> int:
@@ -39,7 +39,8 @@ def main(
         unknown: skip leaves out characters of the prime that the model does not know.
         sampling: How each token is chosen.
     """
-    from elman.fitted import FittedLanguageModel, load
+    from elman.tasks.language_modelling.fitted import FittedLanguageModel
+    from elman.tasks.load import load
 
     fitted = load(model)
     if not isinstance(fitted, FittedLanguageModel):

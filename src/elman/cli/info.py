@@ -56,8 +56,8 @@ def _cache() -> str:
 def _model(path: Path) -> list[str]:
     from elman.artefact import named_arrays, read
     from elman.cells.find import first_cell
-    from elman.fitted import from_saved
     from elman.recurrence import engine_for
+    from elman.tasks.load import from_saved
 
     saved = read(path, with_state=True)
     fitted = from_saved(path, saved)

@@ -11,7 +11,7 @@ from elman._errors import ConfigError
 from elman.cli._parse import call
 
 if TYPE_CHECKING:
-    from elman.data.vectors import Vectors
+    from elman.formats.vectors.vectors import Vectors
 
 
 def run(arguments: list[str]) -> int:
@@ -47,10 +47,10 @@ def main(
 def open_place(place: Path) -> Vectors:
     """Opens the vectors of a file, or of a saved model."""
     if not place.is_dir():
-        from elman.data.vector_files import open_vectors
+        from elman.formats.vectors.files import open_vectors
 
         return open_vectors(place)
-    from elman.fitted import load
     from elman.inspection.words import word_vectors
+    from elman.tasks.load import load
 
     return word_vectors(load(place))

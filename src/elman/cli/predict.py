@@ -14,9 +14,9 @@ import tyro
 from elman._config import Config
 from elman._errors import ArtefactError, ConfigError
 from elman.cli._parse import call, positionals
-from elman.tasks.ecg import EcgPrediction
-from elman.tasks.forecasting import ForecastPrediction
-from elman.tasks.kinds import TASKS, find_task
+from elman.tasks.ecg.settings import EcgPrediction
+from elman.tasks.forecasting.settings import ForecastPrediction
+from elman.tasks.registry import TASKS, find_settings
 
 
 def run(arguments: list[str]) -> int:
@@ -32,9 +32,9 @@ def _options(arguments: list[str]) -> Config:
         kind = msgspec.json.decode(place.read_bytes())["task"]["type"] if place else None
     except (OSError, msgspec.MsgspecError, KeyError, TypeError):
         kind = None  # `load` raises the error later
-    if kind not in TASKS:
+    if kind is None or (kind not in TASKS and ":" not in kind):
         return Config()
-    options = find_task(kind).options
+    options = find_settings(kind).options
     if options is None:
         raise ConfigError(f"{names[0]}: a language model answers no inputs; run elman generate {names[0]}")
     return options()
@@ -54,7 +54,8 @@ def _command(default: Config) -> Callable[..., int]:
             files: Files of inputs; - or none is standard input.
             prediction: Options of the model's task.
         """
-        from elman.fitted import Predictor, load
+        from elman.tasks.fitted import Predictor
+        from elman.tasks.load import load
 
         fitted = load(model)
         if not isinstance(fitted, Predictor):
@@ -80,7 +81,7 @@ def _forecast(fitted: Any, files: tuple[str, ...], options: ForecastPrediction) 
     for line in fitted.answers(options=options):
         print(line, flush=True)
     if options.plot:
-        from elman.inspection.forecast import draw_forecast
+        from elman.tasks.forecasting.picture import draw_forecast
 
         draw_forecast(fitted, fitted.predict(level=options.level, intervals=options.intervals), options.plot)
     return 0
@@ -89,7 +90,7 @@ def _forecast(fitted: Any, files: tuple[str, ...], options: ForecastPrediction) 
 def _recorded(fitted: Any, files: tuple[str, ...], options: EcgPrediction) -> int:
     """Prints the beats of each record, which is read once, and draws them if the options ask for it. With a CSV on
     standard output, faults of the record go to standard error."""
-    from elman.data.ecg_faults import told
+    from elman.tasks.ecg.faults import told
 
     readings = fitted.readings(*files, options=options)
     first = [*islice(readings, 2)]
@@ -104,7 +105,7 @@ def _recorded(fitted: Any, files: tuple[str, ...], options: EcgPrediction) -> in
 
 
 def _draw(reading: Any, options: EcgPrediction, *, several: bool) -> None:
-    from elman.inspection.ecg import draw_ecg
+    from elman.tasks.ecg.picture import draw_ecg
 
     place = Path(options.plot)
     place = place.with_stem(f"{place.stem}-{reading.name}") if several else place

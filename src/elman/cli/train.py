@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import msgspec
 import tyro
 
-from elman._errors import ConfigError, one_of
+from elman._errors import ConfigError
 from elman.cli._parse import call, positionals, value_of
-from elman.tasks._task import Task
-from elman.tasks.kinds import NAMES, find_task
-from elman.tasks.told import told
+from elman.tasks.recognition import told
+from elman.tasks.registry import find_settings, find_task, task_called
+from elman.tasks.settings import TaskSettings
 from elman.training.settings import BUDGETS, Training, suited
 
 
@@ -25,7 +26,8 @@ class Options(NamedTuple):
     resume: bool
     json: bool
     lines: bool
-    task: Task
+    task: Any
+    """The settings of the task; in the end, the task."""
     training: Training
 
 
@@ -39,8 +41,8 @@ def run(arguments: list[str]) -> int:
 
         refuse_existing(options.place, force=options.force)
 
-    from elman.fitting import fit
     from elman.training import reporters
+    from elman.training.fit import fit
 
     data = options.task.read(*options.files)
     report = reporters.Json() if options.json else reporters.Lines() if options.lines else None
@@ -62,27 +64,27 @@ def run(arguments: list[str]) -> int:
 def _options(arguments: list[str]) -> Options:
     files = positionals(arguments)
     if "--resume" not in arguments:
-        kind = _kind(value_of("--task", arguments), files)
+        name = _name(value_of("--task", arguments), files)
+        kind = find_settings(name)
         given = {name for name in BUDGETS if value_of(f"--{name}", arguments) is not None}
-        return call(_reader(kind(), Training(**suited(kind.training, given))), "train", arguments)
-    from elman.fitting import unfinished
+        chosen = call(_reader(kind(), Training(**suited(kind.training, given))), "train", arguments)
+        return chosen._replace(task=find_task(name)(**msgspec.structs.asdict(chosen.task)))
+    from elman.training.fit import unfinished
 
     place = Path(value_of("--out", arguments) or _default_place(files))
     saved, task, training = unfinished(place)
     again = call(_reader(task, training), "train", arguments)
-    if again.resume and _kind(value_of("--task", arguments), files or tuple(saved["places"])) is not type(task):
+    name = _name(value_of("--task", arguments), files or tuple(saved["places"]))
+    if again.resume and find_task(name) is not type(task):
         raise ConfigError(f"task: {place} is a model for {type(task).__name__}; train another with another --out")
     return again._replace(place=place, files=again.files or tuple(saved["places"]))
 
 
-def _kind(name: str | None, files: Sequence[str]) -> type[Task]:
-    if name is None:
-        return find_task(told(*files))
-    one_of("task", name, NAMES)
-    return find_task(NAMES[name])
+def _name(name: str | None, files: Sequence[str]) -> str:
+    return told(*files) if name is None else task_called(name)
 
 
-def _reader(task: Task, training: Training) -> Callable[..., Options]:
+def _reader(task: TaskSettings, training: Training) -> Callable[..., Options]:
     """The command with the options of `task` and `training`, whose values are the defaults."""
 
     def read(

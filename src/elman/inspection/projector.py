@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from elman._errors import ConfigError, DataError
-from elman.data.vectors import Vectors
+from elman.formats.vectors.vectors import Vectors
 
 TENSORS, METADATA, CONFIG = "tensors.tsv", "metadata.tsv", "projector_config.pbtxt"
 
@@ -58,7 +58,7 @@ def write_projector(
         DataError: a word without a vector, no word, or a vector that is not finite.
 
     >>> import tempfile
-    >>> from elman.data.vectors import WordVectors
+    >>> from elman.formats.vectors.vectors import WordVectors
     >>> toy = WordVectors("toy", ["cat", "dog"], np.array([[1, 0.5], [0, 2]]))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_projector(toy, folder, columns={"says": {"cat": "meow"}})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elman import artefact
-from elman.fitted import from_saved
+from elman.tasks.load import from_saved
 
 TOLERANCE = 1e-4
 """The largest difference allowed between log-probabilities; float32 rounding over a hundred steps stays far below."""

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from elman._errors import ConfigError
-from elman.data.tag_codec import TagCodec
-from elman.data.text_codec import TextCodec
-from elman.data.vectors import WordVectors
-from elman.data.vocabulary import Vocabulary
-from elman.fitted import Fitted
-from elman.models.readers import LanguageReaders
+from elman.formats.vectors.vectors import WordVectors
+from elman.tasks.classification.codec import TextCodec
+from elman.tasks.fitted import Fitted
+from elman.tasks.language_modelling.readers import LanguageReaders
+from elman.tasks.tagging.codec import TagCodec
+from elman.words.vocabulary import Vocabulary
 
 
 def word_vectors(fitted: Fitted) -> WordVectors:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from elman.data.text import TextSource
+from elman.formats.text import TextSource
 
 _BESIDE = Path(__file__).parents[4] / "shared" / "data"
 """The data folder that may be beside a checkout."""

@@ -15,7 +15,7 @@ import optax
 from jaxtyping import PRNGKeyArray
 
 from elman._errors import ConfigError, NonFiniteError
-from elman.tasks._task import Batches
+from elman.tasks.task import Batches
 
 
 class Loss(Protocol):
@@ -72,7 +72,7 @@ def learn(
         ConfigError: fewer than 1 epoch.
         NonFiniteError: an epoch whose loss is infinite or not a number.
 
-    >>> from elman.data.shuffled import Shuffled
+    >>> from elman.training.shuffled import Shuffled
     >>> xs = np.linspace(-1, 1, 64, dtype=np.float32)
     >>> def loss(model, carry, batch, *, key):
     ...     x, y = batch

@@ -14,9 +14,9 @@ import numpy as np
 
 from elman._errors import NonFiniteError
 from elman.cells.find import first_cell
-from elman.data.examples import Data
 from elman.recurrence import engine_for
-from elman.tasks._task import Metrics, Task
+from elman.tasks.data import Data
+from elman.tasks.task import Metrics, Task
 from elman.training.events import Checkpoint, Compiling, Evaluated, Event, Finished, Started, Stepped
 from elman.training.optimiser import make_optimiser
 from elman.training.rates import rates_by_weight

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from elman.tasks._task import Task
+from elman.tasks.task import Task
 from elman.training.optimiser import make_optimiser
 from elman.training.settings import Training
 from elman.training.state import Progress, TrainState

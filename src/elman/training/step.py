@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from elman._errors import NonFiniteError
-from elman.tasks._task import Task
+from elman.tasks.task import Task
 
 
 class StepResult(NamedTuple):

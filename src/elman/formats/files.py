@@ -1,0 +1,235 @@
+"""Reads files that fit in memory: in folders, compressed, in a tar archive, or from a pipe."""
+
+from __future__ import annotations
+
+import codecs
+import lzma
+import re
+import tarfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from elman._errors import ConfigError, DataError
+from elman.formats.text import COMPRESSED, files_below, pieces, standard_input
+
+_PARTS = {
+    "train": "train",
+    "training": "train",
+    "dev": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "testa": "validation",  # testa and testb are CoNLL-2003's names
+    "test": "test",
+    "testb": "test",
+}
+_NO_DATA = re.compile(r"readme|licen[cs]e|sha256sums|citation", re.IGNORECASE)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
+
+
+class File(NamedTuple):
+    """A file in memory."""
+
+    name: str
+    """The file's name in messages."""
+    path: tuple[str, ...]
+    """The path relative to the place that was read, or to that place's parent where several places were read."""
+    content: bytes
+    """The decompressed bytes."""
+
+    @property
+    def suffix(self) -> str:
+        """The ending that names the format, in lower case and without that of a compression.
+
+        >>> File("a/b.CSV.gz", ("b.CSV.gz",), b"").suffix
+        '.csv'
+        """
+        return PurePosixPath(self._plain).suffix.lower()
+
+    @property
+    def stem(self) -> str:
+        """The name without folder and suffix."""
+        return PurePosixPath(self._plain).stem
+
+    @property
+    def _plain(self) -> str:
+        last = PurePosixPath(self.path[-1])
+        return last.stem if last.suffix in COMPRESSED else last.name
+
+
+def read_files(*places: str | Path) -> list[File]:
+    """Reads files, and the files in folders and archives, in order of name; "-" is standard input. Hidden files are
+    left out.
+
+    Raises:
+        DataError: a missing or empty place, or a file that cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "a.txt").write_text("one")
+    ...     [(file.path, file.content) for file in read_files(folder)]
+    [(('a.txt',), b'one')]
+    """
+    found: list[File] = []
+    for place in places:
+        files = list(_read(place))
+        if not files:
+            raise DataError(f"{place}: no file in it")
+        if len(places) > 1:
+            files = [file._replace(path=(*_top(place), *file.path)) for file in files]
+        found += files
+    return found
+
+
+def data_files(*places: str | Path) -> list[File]:
+    """Reads files as `read_files` does, but not those whose names mark them as documents: README, LICENSE and the like.
+
+    Raises:
+        DataError: no file with data, or one that cannot be read.
+    """
+    files = [file for file in read_files(*places) if not _NO_DATA.search(file.path[-1])]
+    if not files:
+        raise DataError(f"{', '.join(map(str, places))}: no file with data")
+    return files
+
+
+def by_part(files: Sequence[File]) -> dict[str, list[File]]:
+    """Groups files by part: train, validation or test, as their own names or their folders' say. Empty where no file
+    is for training.
+
+    >>> files = [File(name, (name,), b"") for name in ("en-ud-dev.conllu", "en-ud-train.conllu")]
+    >>> {part: [file.name for file in group] for part, group in by_part(files).items()}
+    {'validation': ['en-ud-dev.conllu'], 'train': ['en-ud-train.conllu']}
+
+    Raises:
+        DataError: a file whose name gives no part, beside others whose names do.
+    """
+    marked = [(_part_of(file), file) for file in files]
+    if not any(part == "train" for part, _ in marked):
+        return {}
+    parts: dict[str, list[File]] = {}
+    for part, file in marked:
+        if part is None:
+            raise DataError(
+                f"{file.name}: its name says neither train, validation (dev) nor test, as others do; "
+                "move it away, or name the files to read one by one"
+            )
+        parts.setdefault(part, []).append(file)
+    return parts
+
+
+def text_of(file: File, encoding: str | None = None) -> str:
+    r"""Decodes a file as text, with "\n" as line ends and without a byte order mark. Without an encoding it must be
+    UTF-8, and messages name no option for another.
+
+    >>> text_of(File("a.txt", ("a.txt",), b"caf\xe9\r\n"), "latin-1")
+    'café\n'
+
+    Raises:
+        DataError: bytes that are not text in this encoding, or a binary file.
+        ConfigError: an encoding that Python does not know.
+    """
+    named = encoding or "utf-8"
+    check_encoding(named)
+    try:
+        text = file.content.decode(named)
+    except UnicodeDecodeError as error:
+        line, byte = file.content.count(b"\n", 0, error.start) + 1, file.content[error.start]
+        other = "utf-16" if file.content.startswith(_UTF_16) else "latin-1" if _plain(named) == "utf-8" else "utf-8"
+        mend = f"say how the file is encoded, such as with --encoding {other}" if encoding else "convert it to UTF-8"
+        raise DataError(f"{file.name}, line {line}: not {named.upper()} (byte 0x{byte:02x}); {mend}") from None
+    if (null := text.find("\0")) >= 0:
+        raise DataError(f"{file.name}: a binary file (a zero at character {null:,}); expected text")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def lines(text: str) -> list[str]:
+    r"""Splits a text into lines, without their ends and without empty lines at the end. Only "\n" ends a line.
+
+    >>> lines("one\n\ntwo\x85\n\n")
+    ['one', '', 'two\x85']
+    """
+    return text.rstrip("\n").split("\n") if text.rstrip("\n") else []
+
+
+def check_encoding(encoding: str) -> None:
+    """Refuses a name that is not a text encoding.
+
+    >>> check_encoding("latin-1")
+
+    Raises:
+        ConfigError: an unknown encoding; names some that are known.
+    """
+    try:
+        "".encode(encoding)
+    except LookupError:
+        raise ConfigError(f"encoding: Python knows no {encoding!r}; expected utf-8, latin-1, cp1252, ...") from None
+
+
+def is_archive(place: str | Path) -> bool:
+    """True for the name of a tar archive.
+
+    >>> is_archive("a.tar.xz"), is_archive("a.xz")
+    (True, False)
+    """
+    return str(place).lower().endswith(_ARCHIVES)
+
+
+def _part_of(file: File) -> str | None:
+    for step in file.path:
+        found = {_PARTS[word] for word in re.split(r"[\W_]+", step.lower()) if word in _PARTS}
+        if len(found) == 1:
+            return found.pop()
+    return None
+
+
+def _read(place: str | Path) -> Iterator[File]:
+    if str(place) == "-":
+        yield File("standard input", ("standard input",), standard_input().read(-1))
+        return
+    path = Path(place)
+    if path.is_dir():
+        for file in sorted(files_below(path)):
+            below = file.relative_to(path).parts
+            if not any(part.startswith(".") for part in below):
+                yield from _members(file, below[:-1]) if is_archive(file) else [_file(file, below)]
+    elif not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    elif is_archive(path):
+        yield from _members(path, ())
+    else:
+        yield _file(path, (path.name,))
+
+
+def _file(path: Path, below: tuple[str, ...]) -> File:
+    return File(str(path), below, b"".join(pieces(str(path), path)))
+
+
+def _members(archive: Path, below: tuple[str, ...]) -> Iterator[File]:
+    try:
+        with tarfile.open(archive) as tar:
+            found = []
+            for member in tar:  # in the archive's order: going back in a compressed one reads it again from the start
+                parts = PurePosixPath(member.name).parts
+                hidden = any(part.startswith(".") and part != "." for part in parts)
+                if member.isfile() and not hidden and (content := tar.extractfile(member)):
+                    found.append(File(f"{archive}/{member.name}", (*below, *parts), content.read()))
+        yield from sorted(found, key=lambda file: file.name)
+    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
+        why = str(error).split("\n")[0].rstrip(":")
+        raise DataError(f"{archive}: the archive is damaged or cut short ({why})") from None
+    except OSError as error:
+        raise DataError(f"{archive}: cannot be read ({error.strerror or error})") from None
+
+
+def _top(place: str | Path) -> tuple[str, ...]:
+    """The folder that distinguishes the files of this place from those of others; none for a single file."""
+    is_file = str(place) == "-" or (Path(place).is_file() and not is_archive(place))
+    return () if is_file else (Path(place).name,)
+
+
+def _plain(encoding: str) -> str:
+    return codecs.lookup(encoding).name

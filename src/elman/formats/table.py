@@ -1,0 +1,141 @@
+"""Reads tables with named columns: CSV, TSV and JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from elman._errors import DataError, nearest
+from elman.formats.files import File, lines, text_of
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
+"""Endings of files that are tables."""
+
+_JSON = (".jsonl", ".ndjson")
+
+
+class Row(NamedTuple):
+    """One row of a table: its line in the file, counted from 1 (the last, where it has several), and chosen columns."""
+
+    line: int
+    values: dict[str, str]
+
+
+def read_table(file: File, *, columns: Sequence[str], encoding: str = "utf-8") -> Iterator[Row]:
+    r"""Reads the rows of a file, whose suffix gives its format. CSV has a head, commas, and quotes around fields with a
+    comma or a line end. TSV has a head and tabs; its quotes are text. JSON lines have an object in each line; numbers,
+    true and false become their JSON text, and null an empty text.
+
+    Args:
+        file: a file of `read_files`.
+        columns: names of the columns to read.
+        encoding: encoding of the text.
+
+    Raises:
+        DataError: a missing column (names those present), a row of another width, a line that is not a JSON object, or
+            a nested value; with the file and line.
+
+    >>> file = File("a.csv", ("a.csv",), b'id,text\n1,"one, two"\n')
+    >>> list(read_table(file, columns=["text"]))
+    [Row(line=2, values={'text': 'one, two'})]
+    """
+    text = text_of(file, encoding)
+    return _objects(file, text, columns) if file.suffix in _JSON else _with_head(file, _rows(file, text), columns)
+
+
+def columns_of(file: File, *, encoding: str = "utf-8") -> tuple[str, ...]:
+    r"""Reads the names of a table's columns; for JSON lines, those of the first line.
+
+    >>> columns_of(File("a.tsv", ("a.tsv",), b"id\ttext\n1\tone\n"))
+    ('id', 'text')
+
+    Raises:
+        DataError: a file that is empty or not a table.
+    """
+    text = text_of(file, encoding)
+    if file.suffix in _JSON:
+        first = lines(text)[:1]
+        return tuple(_object(f"{file.name}, line 1", first[0])) if first else ()
+    return tuple(_head(file, _rows(file, text)))
+
+
+def _rows(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
+    if file.suffix == ".csv":
+        return _quoted(file, text)
+    if file.suffix == ".tsv":
+        return ((line, row.split("\t")) for line, row in enumerate(lines(text), start=1))
+    raise DataError(f"{file.name}: expected a table, a file ending in {', '.join(SUFFIXES)} (or .gz, .xz)")
+
+
+def _quoted(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    csv.field_size_limit(max(len(text), 1 << 17))  # a document in a field may be longer than the default limit
+    while True:
+        first = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            from_ = f", in the row that begins at line {first}" if first < reader.line_num else ""
+            raise DataError(f"{file.name}, line {reader.line_num}: not CSV ({error}{from_})") from None
+        if row is None:
+            return
+        if row:  # csv gives an empty line as a row without fields
+            yield reader.line_num, row
+
+
+def _with_head(file: File, rows: Iterator[tuple[int, list[str]]], columns: Sequence[str]) -> Iterator[Row]:
+    head = _head(file, rows)
+    for name in columns:
+        _check_column(file.name, name, head)
+        if head.count(name) > 1:
+            raise DataError(f"{file.name}: {head.count(name)} columns are named {name!r}; give each its own name")
+    places = {name: head.index(name) for name in columns}
+    for line, row in rows:
+        if len(row) != len(head):
+            raise DataError(
+                f"{file.name}, line {line}: {len(row)} columns; "
+                f"expected {len(head)}, as in the head ({', '.join(head)})"
+            )
+        yield Row(line, {name: row[place] for name, place in places.items()})
+
+
+def _head(file: File, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
+    _, head = next(rows, (1, None))
+    if head is None:
+        raise DataError(f"{file.name}: empty; expected a head with the names of the columns, and rows")
+    if file.suffix == ".csv" and len(head) == 1 and re.search("[;\t]", head[0]):
+        raise DataError(f"{file.name}: expected commas between columns; got the head {head[0]!r}. Save it with commas")
+    return head
+
+
+def _objects(file: File, text: str, columns: Sequence[str]) -> Iterator[Row]:
+    for line, written in enumerate(lines(text), start=1):
+        place = f"{file.name}, line {line}"
+        found = _object(place, written)
+        for name in columns:
+            _check_column(place, name, list(found))
+        yield Row(line, {name: _scalar(place, name, found[name]) for name in columns})
+
+
+def _object(place: str, written: str) -> dict[str, msgspec.Raw]:
+    try:
+        return msgspec.json.decode(written, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError as error:
+        raise DataError(f'{place}: expected a JSON object such as {{"text": ...}}; {error}') from None
+
+
+def _scalar(place: str, name: str, raw: msgspec.Raw) -> str:
+    value = msgspec.json.decode(raw)
+    if isinstance(value, list | dict):
+        raise DataError(f"{place}: {name} is nested; expected a text or a number")
+    return value or "" if isinstance(value, str | None) else bytes(raw).decode()
+
+
+def _check_column(place: str, name: str, there: Sequence[str]) -> None:
+    if name not in there:
+        raise DataError(f"{place}: no column {name!r}{nearest(name, there)}; there are {', '.join(there)}")

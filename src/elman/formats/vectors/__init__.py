@@ -1,0 +1,1 @@
+"""Files of word vectors: fastText, word2vec and GloVe."""

@@ -1,0 +1,320 @@
+"""Reads files of word vectors on demand, plain, .gz or .xz; their format is recognised by their content.
+
+| format | content |
+|---|---|
+| word2vec text, fastText .vec | a line `words width`, then lines `word number number ...` (Mikolov et al., 2013) |
+| GloVe | the same without the first line (Pennington et al., 2014) |
+| word2vec binary | a line `words width`, then each word, a space and its numbers as float32 |
+| fastText .bin | a dictionary and a matrix, with vectors of sub-words: see `fasttext` |
+"""
+
+from __future__ import annotations
+
+import abc
+import codecs
+import gzip
+import lzma
+import math
+import zlib
+from array import array
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from io import BufferedReader
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32
+
+from elman._errors import DataError
+from elman.formats.text import PIECE
+from elman.formats.vectors.vectors import BLOCK, Vectors
+
+LONGEST_LINE = 1 << 20
+"""The most bytes of a first line or a word; a file with a longer one holds no vectors."""
+
+_OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open}
+_FORMATS = "fastText .bin or .vec, word2vec text or binary, or GloVe text, plain, .gz or .xz"
+
+
+class Record(NamedTuple):
+    """A word of a file with its numbers, as bytes."""
+
+    word: bytes
+    place: int
+    """The byte at which the numbers begin."""
+    numbers: bytes
+    line: int
+    """The line, counted from 1; 0 where it is not known."""
+
+
+class Index:
+    """The place of each word in a file. The hash of a word stands for it, so that a word takes 16 bytes.
+
+    >>> index = Index([b"cat", b"dog", b"cat"], [7, 42, 99])
+    >>> index.find(b"dog"), index.find(b"cat"), index.find(b"cow")
+    (42, 7, None)
+    """
+
+    def __init__(self, words: Iterable[bytes], places: Iterable[int] | None = None):
+        """Indexes words at their places, the first of equal words; without places, a word's place is its number."""
+        hashes = np.fromiter(map(hash, words), np.int64)
+        order = np.argsort(hashes, kind="stable")
+        self._hashes = hashes[order]
+        self._places = order if places is None else np.fromiter(places, np.int64)[order]
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def find(self, word: bytes) -> int | None:
+        """The place of `word`; None where it is not in the index."""
+        wanted = hash(word)
+        at = int(np.searchsorted(self._hashes, wanted))
+        return int(self._places[at]) if at < len(self) and self._hashes[at] == wanted else None
+
+
+class _RecordFile(Vectors):
+    """A file in which every word is followed by its numbers."""
+
+    def __init__(self, path: Path, width: int, start: int, count: int | None):
+        super().__init__(str(path), width)
+        self.path, self.start, self.count = path, start, count
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def words(self) -> Iterator[str]:
+        with opened(self.path) as file:
+            for record in self._records(file):
+                yield shown(record.word)
+
+    def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
+        words: list[str] = []
+        rows: list[np.ndarray] = []
+        with opened(self.path) as file:
+            for record in self._records(file):
+                words.append(shown(record.word))
+                rows.append(self._checked(record))
+                if len(words) == BLOCK:
+                    yield words, np.stack(rows)
+                    words, rows = [], []
+        if words:
+            yield words, np.stack(rows)
+
+    def select(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
+        wanted = {word.encode(errors="replace"): word for word in words}
+        found = self._through(wanted) if is_compressed(self.path) else self._looked_up(wanted)
+        return {wanted[record.word]: self._checked(record) for record in found}
+
+    def compose(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
+        return {}
+
+    @abc.abstractmethod
+    def _records(self, file: BufferedReader) -> Iterator[Record]:
+        """Reads all records of an open file, and checks their number and widths."""
+
+    @abc.abstractmethod
+    def _numbers(self, file: BufferedReader) -> bytes:
+        """Reads the numbers at the position of `file`."""
+
+    @abc.abstractmethod
+    def _parse(self, numbers: bytes) -> np.ndarray:
+        """Parses the numbers of a record; raises ValueError for other bytes."""
+
+    @cached_property
+    def _index(self) -> Index:
+        """The index of the file's words, made in one pass over the file."""
+        places = array("q")
+
+        def words(file: BufferedReader) -> Iterator[bytes]:
+            for record in self._records(file):
+                places.append(record.place)
+                yield record.word
+
+        with opened(self.path) as file:
+            return Index(words(file), places)
+
+    def _looked_up(self, wanted: Iterable[bytes]) -> Iterator[Record]:
+        places = {word: self._index.find(word) for word in wanted}
+        with opened(self.path) as file:
+            for word, place in places.items():
+                if place is not None:
+                    file.seek(place)
+                    yield Record(word, place, self._numbers(file), 0)
+
+    def _through(self, wanted: Iterable[bytes]) -> Iterator[Record]:
+        """The wanted records, found in one pass, since a compressed file cannot be read from a place of its own."""
+        left = set(wanted)
+        with opened(self.path) as file:
+            for record in self._records(file):
+                if record.word in left:
+                    left.remove(record.word)
+                    yield record
+
+    def _checked(self, record: Record) -> np.ndarray:
+        where = f"{self.name}, line {record.line}" if record.line else self.name
+        try:
+            vector = self._parse(record.numbers)
+        except ValueError as error:
+            raise DataError(f"{where}: the vector of {shown(record.word)!r} is not all numbers ({error})") from None
+        refuse_non_finite(where, shown(record.word), vector)
+        return vector
+
+
+class TextVectors(_RecordFile):
+    """The vectors of a text file with a line for each word. A word may contain spaces, as some of GloVe's do."""
+
+    def _records(self, file: BufferedReader) -> Iterator[Record]:
+        file.seek(self.start)
+        place, line, first = self.start, 0, 2 if self.start else 1
+        for line, text in enumerate(file, first):
+            row = text.rstrip()
+            if not row:
+                raise DataError(f"{self.name}, line {line}: empty; expected a word and {self.width} numbers")
+            word = self._word(row, line)
+            yield Record(word, place + len(word) + 1, row[len(word) + 1 :], line)
+            place += len(text)
+        found = max(line - first + 1, 0)
+        if self.count not in (None, found):
+            raise DataError(
+                f"{self.name}: its first line promises {self.count:,} words; got {found:,}, so it was cut short or "
+                "changed; correct that line, or fetch the file again"
+            )
+
+    def _word(self, row: bytes, line: int) -> bytes:
+        spaces = row.count(b" ")
+        word = row.partition(b" ")[0] if spaces == self.width else row.rsplit(b" ", self.width)[0]
+        if spaces < self.width or (spaces > self.width and _is_number(word.rpartition(b" ")[2])):
+            raise DataError(f"{self.name}, line {line}: expected a word and {self.width} numbers; got {spaces}")
+        return word
+
+    def _numbers(self, file: BufferedReader) -> bytes:
+        return file.readline()
+
+    def _parse(self, numbers: bytes) -> np.ndarray:
+        return np.array(numbers.split(), np.float32)
+
+
+class BinaryVectors(_RecordFile):
+    """The vectors of a file in word2vec's binary format."""
+
+    def _records(self, file: BufferedReader) -> Iterator[Record]:
+        file.seek(self.start)
+        buffer, base, at, size = b"", self.start, 0, 4 * self.width
+        for number in range(1, (self.count or 0) + 1):
+            while (space := buffer.find(b" ", at)) < 0 or space + 1 + size > len(buffer):
+                piece = file.read(PIECE)
+                if not piece or (space < 0 and len(buffer) - at > LONGEST_LINE):
+                    raise DataError(
+                        f"{self.name}: expected {self.count:,} words with {size} bytes of numbers each; it ends within "
+                        f"word {number:,}, after {base + len(buffer):,} bytes; fetch the file again"
+                    )
+                buffer, base, at = buffer[at:] + piece, base + at, 0
+            begin = space + 1
+            word = buffer[at:space].lstrip(b"\n")  # the original program ends each vector with a line end
+            yield Record(word, base + begin, buffer[begin : begin + size], 0)
+            at = begin + size
+
+    def _numbers(self, file: BufferedReader) -> bytes:
+        return file.read(4 * self.width)
+
+    def _parse(self, numbers: bytes) -> np.ndarray:
+        return np.frombuffer(numbers, "<f4").astype(np.float32)
+
+
+def open_vectors(place: str | Path) -> Vectors:
+    """Opens a file of vectors, whose format is recognised by its content. Vectors are read on demand.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "toy.txt"
+    ...     _ = file.write_text("cat 1 0.1\\ndog 1 0.2\\ncar 0 1\\n")
+    ...     open_vectors(file).neighbours("cat", 1)[0].word
+    'dog'
+
+    Raises:
+        DataError: a missing file, one of another format, one without words, or one cut short.
+    """
+    from elman.formats.vectors import fasttext
+
+    path = Path(place)
+    if not path.is_file():
+        raise DataError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; expected {_FORMATS}")
+    with opened(path) as file:
+        first = file.readline(LONGEST_LINE)
+        if first.startswith(fasttext.MAGIC):
+            return fasttext.FastTextVectors(path)
+        header = _header(first.removeprefix(codecs.BOM_UTF8))
+        after = file.read(LONGEST_LINE)
+    if not first:
+        raise DataError(f"{path}: empty; expected {_FORMATS}")
+    if header is None:
+        fields = first.split()
+        if len(fields) < 2 or not all(map(_is_number, fields[1:])):
+            raise _foreign(path, first)
+        return TextVectors(path, len(fields) - 1, 0, None)
+    count, width = header
+    if count < 1 or width < 1:
+        raise DataError(f"{path}: no words: its first line promises {count} words of {width} numbers")
+    line = after.partition(b"\n")[0].split()
+    is_text = not after or (len(line) > 1 and all(map(_is_number, line[-min(width, len(line) - 1) :])))
+    kind = TextVectors if is_text else BinaryVectors
+    return kind(path, width, len(first), count)
+
+
+@contextmanager
+def opened(path: Path) -> Generator[BufferedReader]:
+    """Opens the decompressed content of a file; errors while reading become a DataError that names the file."""
+    try:
+        with open(path, "rb") as raw:
+            opener = next((opener for magic, opener in _OPENERS.items() if raw.peek(8).startswith(magic)), None)
+            if opener is None:
+                yield raw
+                return
+            with opener(raw) as stream:
+                yield BufferedReader(stream, PIECE)  # type: ignore[arg-type]
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+        raise DataError(f"{path}: the compressed file is damaged or cut short ({error})") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def is_compressed(path: Path) -> bool:
+    """True for a compressed file, which can only be read from its beginning on."""
+    with open(path, "rb") as raw:
+        return raw.read(8).startswith(tuple(_OPENERS))
+
+
+def shown(word: bytes) -> str:
+    """The word as text; bytes that are not UTF-8 become U+FFFD."""
+    return word.decode(errors="replace")
+
+
+def refuse_non_finite(where: str, word: str, vector: np.ndarray) -> None:
+    """Raises `DataError` for a vector with an infinite number or NaN."""
+    if not np.isfinite(vector).all():
+        raise DataError(f"{where}: the vector of {word!r} has an infinite number or NaN; mend the file")
+
+
+def _header(line: bytes) -> tuple[int, int] | None:
+    fields = line.split()
+    if len(fields) != 2 or not all(field.isdigit() for field in fields):
+        return None
+    return int(fields[0]), int(fields[1])
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        return not math.isnan(float(field)) or field.lower() in (b"nan", b"-nan")
+    except ValueError:
+        return False
+
+
+def _foreign(path: Path, start: bytes) -> DataError:
+    if start.startswith(b"PK\3\4"):
+        return DataError(f"{path}: a zip archive; unpack it and name one of its files")
+    return DataError(
+        f"{path}: expected word vectors ({_FORMATS}); it begins with {start[:20]!r}. Convert a fastText .bin from "
+        "before 2017 anew, or use its .vec"
+    )

@@ -1,0 +1,1 @@
+"""WFDB, the format of PhysioNet: records, their headers and signals, and annotations."""

@@ -1,0 +1,1 @@
+"""Measures that more than one task uses, with NumPy only."""

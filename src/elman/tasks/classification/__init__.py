@@ -1,0 +1,1 @@
+"""Classification of texts: one class for a whole text."""

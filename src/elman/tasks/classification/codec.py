@@ -1,0 +1,146 @@
+"""Encodes texts for a network that classifies them, and names the classes. The codec is saved with the model, so that
+texts are read in use as they were in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from jaxtyping import Integer
+
+from elman._types import VocabularyKind
+from elman.tasks.buckets import pad, padded
+from elman.tasks.classification.batches import Inputs
+from elman.words.lexicon import Lexicon, split_sentences, split_words
+from elman.words.vocabulary import Bytes, Characters, Subwords, Words
+
+Pieces = Literal["none", "words", "sentences"]
+"""Ways of cutting a text into pieces, for a network that first reads each piece by itself."""
+
+LONGEST_PIECE = {"words": 24, "sentences": 64}
+"""The most tokens of a piece; a longer piece is cut into several."""
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings by which texts are read."""
+
+    vocabulary: VocabularyKind = "words"
+    vocabulary_size: int = 8000
+    """Size of a vocabulary of sub-words."""
+    pieces: Pieces = "none"
+    lower: bool = True
+    """Texts are lower-cased."""
+    min_count: int = 1
+    """Words that appear less often in training are `<unk>`."""
+    max_length: int = 1024
+    """The most tokens that are read of a text; the rest is left out."""
+
+    def normal(self, text: str) -> str:
+        """The text, lower-cased where `lower` is True."""
+        return text.lower() if self.lower else text
+
+    def cut(self, text: str) -> list[str]:
+        """The pieces of a text."""
+        match self.pieces:
+            case "words":
+                return split_words(text)
+            case "sentences":
+                return split_sentences(text)
+            case "none":
+                return [text]
+
+
+class EncodedText(NamedTuple):
+    """The ids of a text, piece by piece (one piece where texts are not cut), and the index of its class."""
+
+    pieces: tuple[Integer[np.ndarray, " _"], ...]
+    label: int
+
+
+class TextCodec(msgspec.Struct, frozen=True, tag="text"):
+    """Encodes texts as ids: a vocabulary, the settings by which texts are read, and the names of the classes.
+
+    >>> codec = TextCodec.of(["good film", "bad film"], labels=("neg", "pos"), reading=Reading())
+    >>> [ids.tolist() for ids in codec.encode("A good film!")]
+    [[1, 4, 2, 1]]
+    """
+
+    vocabulary: Characters | Bytes | Subwords | Words | Lexicon
+    labels: tuple[str, ...]
+    reading: Reading
+    language_models: tuple[str, ...] = ()
+    """Settings of the language models that read the texts first, as JSON."""
+
+    @classmethod
+    def of(
+        cls, texts: Iterable[str], *, labels: Sequence[str], reading: Reading, more: Iterable[str] = ()
+    ) -> TextCodec:
+        """The codec of training texts; the vocabulary also keeps the words of `more`.
+
+        Raises:
+            DataError: a `min_count` that leaves no word.
+            ConfigError: sub-words that cannot be learned.
+        """
+        return cls(_vocabulary(map(reading.normal, texts), reading, map(reading.normal, more)), tuple(labels), reading)
+
+    @property
+    def unit(self) -> str:
+        """text"""
+        return "text"
+
+    @property
+    def unknown(self) -> int:
+        """The id of unknown tokens."""
+        return 1 if isinstance(self.vocabulary, Lexicon | Words) else 0
+
+    def encode(self, text: str) -> tuple[Integer[np.ndarray, " _"], ...]:
+        """The ids of a text, piece by piece; at least one piece. Characters outside the vocabulary are left out."""
+        skip = "error" if isinstance(self.vocabulary, Lexicon | Words) else "skip"
+        normal = self.reading.normal
+        pieces = [self.vocabulary.encode(normal(piece), unknown=skip) for piece in self.reading.cut(text)]
+        return tuple(_shortened(pieces, self.reading)) or (np.zeros(0, np.int32),)
+
+    def size(self, text: EncodedText) -> int:
+        """The length by which texts are batched: the number of pieces, or of ids where texts are not cut."""
+        return len(text.pieces[0]) if self.reading.pieces == "none" else len(text.pieces)
+
+    def inputs(self, texts: Sequence[EncodedText], *, rows: int, length: int) -> Inputs:
+        """Texts, whose `size` is at most `length`, as padded arrays of `rows` rows."""
+        if self.reading.pieces == "none":
+            return Inputs(*pad([text.pieces[0] for text in texts], rows=rows, length=length), None)
+        longest = padded(max(len(piece) for text in texts for piece in text.pieces))
+        values, outer = np.zeros((rows, length, longest), np.int32), np.zeros(rows, np.int32)
+        inner = np.zeros((rows, length), np.int32)
+        for row, text in enumerate(texts):
+            outer[row] = count = len(text.pieces)
+            values[row, :count], inner[row, :count] = pad(text.pieces, rows=count, length=longest)
+        return Inputs(values, outer, inner)
+
+    def trial(self, random: np.random.Generator) -> EncodedText:
+        """A text of random ids, with which a model can be checked."""
+        lengths = random.integers(1, 20, 1 if self.reading.pieces == "none" else random.integers(1, 8))
+        return EncodedText(tuple(random.integers(0, self.vocabulary.size, n).astype(np.int32) for n in lengths), 0)
+
+
+def _vocabulary(texts: Iterable[str], reading: Reading, more: Iterable[str]) -> Characters | Bytes | Subwords | Lexicon:
+    match reading.vocabulary:
+        case "words":
+            return Lexicon.of(texts, min_count=reading.min_count, more=more)
+        case "characters":
+            return Characters.of(texts)
+        case "bytes":
+            return Bytes()
+        case "subwords":
+            return Subwords.of(texts, size=reading.vocabulary_size)
+
+
+def _shortened(pieces: Iterable[Integer[np.ndarray, " _"]], reading: Reading) -> Iterator[Integer[np.ndarray, " _"]]:
+    """The pieces without empty ones, cut to the longest piece that is allowed, and in all to the longest text."""
+    left, longest = reading.max_length, LONGEST_PIECE.get(reading.pieces, reading.max_length)
+    for ids in pieces:
+        ids = ids[:left]
+        left -= len(ids)
+        yield from (ids[start : start + longest] for start in range(0, len(ids), longest))

@@ -1,0 +1,213 @@
+"""Reads labelled texts in several formats.
+
+| format | the label is |
+|---|---|
+| CSV, TSV or JSON lines | a column |
+| a folder for each class with a file for each text, also in a tar archive | the folder's name |
+| a file for each class with a line for each text | the part of the files' names that differs |
+| lines of `label<TAB>text` or `label text` | the first field of the line |
+
+Files named train, dev (or valid, validation) and test are those parts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from elman._errors import DataError, plural
+from elman.formats import table
+from elman.formats.files import File, by_part, data_files, lines, text_of
+
+
+class Labelled(NamedTuple):
+    """A text, its class, and its file and line, for messages."""
+
+    text: str
+    label: str
+    place: str = "the text"
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """The labelled texts of files, by part; `validation` and `test` are empty where no file is named so."""
+
+    train: tuple[Labelled, ...]
+    validation: tuple[Labelled, ...] = ()
+    test: tuple[Labelled, ...] = ()
+
+
+def read_labelled(
+    *places: str | Path, text_column: str = "text", label_column: str = "label", encoding: str = "utf-8"
+) -> LabelledTexts:
+    """Reads labelled texts from files, folders and archives.
+
+    Args:
+        places: files, folders and archives.
+        text_column, label_column: names of a table's columns.
+        encoding: encoding of all files.
+
+    Raises:
+        DataError: files of an unknown format, a missing column, or a line without label or text; with file and line.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "sms").write_text("ham\\tSee you\\nspam\\tWin now\\n")
+    ...     found = read_labelled(folder)
+    >>> [(one.label, one.text) for one in found.train]
+    [('ham', 'See you'), ('spam', 'Win now')]
+    """
+    files = data_files(*places)
+
+    def read(files: Sequence[File]) -> tuple[Labelled, ...]:
+        return check_texts(_examples(_below_common(files), text_column, label_column, encoding))
+
+    parts = by_part(files)
+    if not parts:
+        return LabelledTexts(read(files))
+    return LabelledTexts(**{name: read(group) for name, group in parts.items()})
+
+
+def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
+    """The examples, after a check, without the white space around texts and labels.
+
+    >>> check_texts([Labelled(" a b ", "x")])
+    (Labelled(text='a b', label='x', place='the text'),)
+
+    Raises:
+        DataError: a text or label that is empty or not a string, or a label with a tab or a line end.
+    """
+    found = []
+    for example in examples:
+        for what, value in (("text", example.text), ("label", example.label)):
+            if not isinstance(value, str):
+                raise DataError(f"{example.place}: the {what} is {value!r}; expected a string, such as {str(value)!r}")
+        text, label = example.text.strip(), example.label.strip()
+        if not text:
+            raise DataError(f"{example.place}: the text is empty; write one, or delete it")
+        if not label:
+            raise DataError(f"{example.place}: the label is empty; write one, or delete the text")
+        if "\t" in label or "\n" in label:  # answers are lines with tabs
+            raise DataError(f"{example.place}: the label {label[:40]!r} holds a tab or a line end; take it out")
+        found.append(Labelled(text, label, example.place))
+    return tuple(found)
+
+
+@runtime_checkable
+class HasLabel(Protocol):
+    """The interface of examples that have a class."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def place(self) -> str: ...
+
+
+def check_classes(train: Sequence[HasLabel], *others: Sequence[HasLabel], unit: str = "text") -> tuple[str, ...]:
+    """The sorted classes of the training examples, after a check; messages call an example a `unit`.
+
+    >>> check_classes([Labelled("a", "x"), Labelled("b", "y"), Labelled("c", "x"), Labelled("d", "y")])
+    ('x', 'y')
+
+    Raises:
+        DataError: fewer than two classes, a class with one example, or a label in `others` that is not in `train`.
+    """
+    counts = Counter(example.label for example in train)
+    if len(counts) < 2:
+        only = f"all {len(train):,} are {next(iter(counts))!r}" if counts else f"there is no {unit}"
+        raise DataError(f"expected {plural(unit)} of at least two classes; {only}")
+    for example in train:
+        if counts[example.label] < 2:
+            raise DataError(
+                f"{example.place}: the only {unit} to train on of class {example.label!r}; "
+                "expected at least 2 of a class: add more, or leave it out"
+            )
+    check_known([*counts], *others)
+    return tuple(sorted(counts))
+
+
+def check_known(labels: Sequence[str], *parts: Iterable[HasLabel]) -> None:
+    """Refuses examples whose class is not in `labels`.
+
+    Raises:
+        DataError: an example of another class; names the first.
+    """
+    known = set(labels)
+    for part in parts:
+        for example in part:
+            if example.label not in known:
+                shown = ", ".join(sorted(known)[:20])
+                raise DataError(f"{example.place}: label {example.label!r} is not among those of training: {shown}")
+
+
+def _below_common(files: Sequence[File]) -> list[File]:
+    """The files, with paths from the folders of the classes on: folders that all files share are left out."""
+    while all(len(file.path) > 2 for file in files) and len({file.path[0] for file in files}) == 1:
+        files = [file._replace(path=file.path[1:]) for file in files]
+    return list(files)
+
+
+def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> Iterator[Labelled]:
+    tables = [file for file in files if file.suffix in table.SUFFIXES]
+    if tables and len(tables) < len(files):
+        other = next(file for file in files if file.suffix not in table.SUFFIXES)
+        raise DataError(f"{other.name}: not a table ({', '.join(table.SUFFIXES)}), as other files here; move it away")
+    for file in tables:
+        _check_head(file, text, label, encoding)
+        for row in table.read_table(file, columns=[text, label], encoding=encoding):
+            yield Labelled(row.values[text], row.values[label], f"{file.name}, line {row.line}")
+    if tables:
+        return
+    if any(len(file.path) > 1 for file in files):
+        yield from _folders(files, encoding)
+    elif len(files) == 1:
+        yield from _label_lines(files[0], encoding)
+    else:
+        for label, file in zip(_class_names(files), files, strict=True):
+            for line, written in enumerate(lines(text_of(file, encoding)), start=1):
+                yield Labelled(written, label, f"{file.name}, line {line}")
+
+
+def _check_head(file: File, text: str, label: str, encoding: str) -> None:
+    there = table.columns_of(file, encoding=encoding)
+    if there and not {text, label} & set(there):
+        raise DataError(
+            f"{file.name}: no column {text!r} and no column {label!r}; there are {', '.join(there)}. Name them with "
+            "--text-column and --label-column; lines `label<TAB>text` without a head must be in a .txt file"
+        )
+
+
+def _folders(files: Sequence[File], encoding: str) -> Iterator[Labelled]:
+    for file in files:
+        if len(file.path) == 1:
+            raise DataError(f"{file.name}: lies beside the folders of the classes; move it away, or into one of them")
+        yield Labelled(text_of(file, encoding), file.path[0], file.name)
+
+
+def _label_lines(file: File, encoding: str) -> Iterator[Labelled]:
+    written = lines(text_of(file, encoding))
+    tabs = sum("\t" in line for line in written) * 2 >= len(written) > 0
+    form = "label<TAB>text" if tabs else "label text"
+    for number, line in enumerate(written, start=1):
+        place = f"{file.name}, line {number}"
+        label, separator, text = line.partition("\t") if tabs else line.strip().partition(" ")
+        if not label.strip():
+            raise DataError(f"{place}: no label; expected `{form}`")
+        if not separator:
+            raise DataError(f"{place}: expected `{form}`; got {line[:40]!r}")
+        yield Labelled(text, label.strip(), place)
+
+
+def _class_names(files: Sequence[File]) -> list[str]:
+    """The class of each file: its stem, or its suffix where stems are equal, as in polarity.pos and polarity.neg."""
+    stems, suffixes = [file.stem for file in files], [file.suffix.removeprefix(".") for file in files]
+    names = next((names for names in (stems, suffixes) if len(set(names)) == len(files)), None)
+    if names is None:
+        raise DataError(
+            f"{files[0].name} and {len(files) - 1} more: expected a file for each class, named after it; "
+            "these names do not distinguish classes"
+        )
+    return names

@@ -1,0 +1,111 @@
+"""The settings of classification. Importing this module does not import jax."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta
+
+from elman._config import Config
+from elman._errors import ConfigError
+from elman._types import VocabularyKind
+from elman.tasks.settings import (
+    CellName,
+    Count,
+    PretrainedSettings,
+    Rate,
+    Size,
+    VocabularySize,
+    check_parts,
+    check_vocabulary,
+)
+
+
+class ClassPrediction(Config, frozen=True, kw_only=True):
+    """Options of `elman predict` for classes."""
+
+    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Write - instead of a label whose probability is below this."""
+    probabilities: bool = False
+    """Write the probabilities of all classes, not only of the predicted one."""
+
+
+class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
+    """Settings of `Classification`."""
+
+    training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003}
+    options: ClassVar[type[Config] | None] = ClassPrediction
+
+    vocabulary: VocabularyKind = "words"
+    """Kind of token."""
+    vocabulary_size: VocabularySize = None
+    """Sub-words to learn, the 256 bytes included (8,000)."""
+    pieces: Literal["none", "words", "sentences"] = "none"
+    """Read the characters of each word, or the tokens of each sentence, by themselves first (Yang et al., 2016)."""
+    lower: bool = True
+    """Lower-case the texts first; --no-lower keeps capitals."""
+    min_count: Count = 1
+    """Words that occur less often become <unk>."""
+    max_length: Count = 1024
+    """Most tokens to read of a text; the rest is left out."""
+    text_column: str = "text"
+    """The column of a table (CSV, TSV, JSON lines) that holds the texts."""
+    label_column: str = "label"
+    """The column that holds the classes."""
+    coarse: bool = False
+    """Keep only the part of a label before its first colon, as in DESC:manner."""
+    encoding: str = "utf-8"
+    """Character encoding of the files."""
+    validation: Size = 0.1
+    """Part that chooses the best weights, where no file is called dev: a share, or from 1 on a number of texts."""
+    test: Size = 0.1
+    """Part that training never sees, where no file is called test: a share, or from 1 on a number of texts."""
+    split_seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
+    """Seed of the random split of texts into parts."""
+    cell: CellName = "LSTM"
+    """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
+    embedding_size: Count = 128
+    """Features of a token's embedding."""
+    hidden_size: Count = 128
+    """Units of a recurrent layer, in each direction."""
+    num_layers: Count = 1
+    """Recurrent layers on top of each other."""
+    bidirectional: bool = True
+    """Read in both directions; --no-bidirectional reads forwards only."""
+    piece_size: Count = 64
+    """Units of the layer that reads a piece, in each direction."""
+    pooling: Literal["last", "mean", "max", "attention"] = "max"
+    """Pooling of the outputs at all steps to one vector."""
+    convolution: Annotated[int, Meta(ge=0, lt=64)] = 0
+    """Width in steps of a convolution before the recurrent layers; 0 is none."""
+    input_dropout: Rate = 0.5
+    """Share of the embedding's features dropped in training, for a whole text."""
+    word_dropout: Rate = 0.1
+    """Share of the tokens that become <unk> in training."""
+    dropout: Rate = 0.5
+    """Share of each layer's outputs dropped in training, for a whole text."""
+    weight_dropout: Rate = 0.0
+    """Share of the recurrent weights dropped in each step of training (Merity et al., 2018)."""
+    balance: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Weight of texts of rare classes: 0 weighs all texts alike, 1 all classes alike."""
+    label_smoothing: Rate = 0.0
+    """Share of each target that is spread over all classes in training."""
+    batch_size: Count = 32
+    """Texts in a batch."""
+
+    def __post_init__(self) -> None:
+        PretrainedSettings.__post_init__(self)
+        if self.encoding != "utf-8":
+            from elman.formats.files import check_encoding
+
+            check_encoding(self.encoding)
+        check_parts(self.validation, self.test, "texts")
+        check_vocabulary(self.vocabulary, size=self.vocabulary_size, min_count=self.min_count)
+        if self.vectors and self.vocabulary != "words":
+            raise ConfigError(f"vectors: belong to words; choose vocabulary='words', not {self.vocabulary!r}")
+        if self.start_from and self.pieces != "none":
+            raise ConfigError("start_from: a language model reads whole texts; leave pieces out")
+        if self.pieces == "words" and self.vocabulary == "words":
+            raise ConfigError(
+                "pieces: words are not made of words; choose vocabulary='characters' or pieces='sentences'"
+            )

@@ -1,0 +1,138 @@
+"""Examples split into parts, as every task's `read` returns them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+
+from elman._errors import DataError
+from elman.tasks.fingerprint import Fingerprint, digest
+
+Example = TypeVar("Example")
+
+
+@runtime_checkable
+class AnyPart(Protocol):
+    """The interface of every part of the data: a length and a digest."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def digest(self) -> str:
+        """A hash of the part's content."""
+        ...
+
+
+P = TypeVar("P", bound=AnyPart, covariant=True)
+"""A part of the data."""
+
+
+@dataclass(frozen=True)
+class Part(Generic[Example]):
+    """The examples of one part, and the codec that encodes them as arrays."""
+
+    name: str
+    examples: tuple[Example, ...]
+    codec: Any
+    records_digest: str = ""
+    """The digest of the records that the examples were made from, where examples hold less than their records."""
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the examples and of their records."""
+        return digest((self.records_digest, *self.examples))
+
+
+@dataclass(frozen=True)
+class Data(Generic[P]):
+    """The data of a task, split into three parts."""
+
+    train: P
+    validation: P
+    test: P
+    codec: Any
+    source: str
+    """The name of the data in messages."""
+    places: tuple[str, ...]
+    """Absolute paths from which the data can be read again, or "-"; none for data in memory."""
+    unit: str
+    """The name of one element of a part, such as "sentence"."""
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """Hashes of the parts and of the codec, which depends on the settings that shaped them."""
+        return Fingerprint(self.train.digest, self.validation.digest, self.test.digest, digest([self.codec]))
+
+
+class Parts(NamedTuple):
+    """Examples of the training, validation and test parts."""
+
+    train: Sequence[Any]
+    validation: Sequence[Any]
+    test: Sequence[Any]
+
+
+def split(
+    examples: Sequence[Any],
+    *,
+    validation: float,
+    test: float,
+    seed: int = 0,
+    by: Callable[[Any], Any] | None = None,
+) -> Parts:
+    """Splits examples at random into parts, the same for the same seed.
+
+    Args:
+        examples: all examples.
+        validation, test: size of the part: below 1 a share, from 1 on a count.
+        seed: seed of the random numbers.
+        by: function that gives an example's class; with it, every class is split in the same shares.
+
+    Raises:
+        DataError: no example would be left to train on.
+
+    >>> parts = split(range(10), validation=0.2, test=1)
+    >>> [len(part) for part in parts], sorted(sum(parts, [])) == list(range(10))
+    ([7, 2, 1], True)
+    """
+    total, order = len(examples), np.random.default_rng(seed).permutation(len(examples))
+    shares = [part if part < 1 else part / max(total, 1) for part in (validation, test)]
+    if sum(shares) >= 1:
+        raise DataError(f"{total} examples leave none to train on beside validation {validation:g} and test {test:g}")
+    groups: dict[Any, list[Any]] = defaultdict(list)
+    for place in order:
+        example = examples[place]
+        groups[by(example) if by else None].append(example)
+    parts: dict[str, list[Any]] = {"train": [], "validation": [], "test": []}
+    for group in groups.values():
+        tested, held_out = (round(share * len(group)) for share in (shares[1], shares[0]))
+        parts["test"] += group[:tested]
+        parts["validation"] += group[tested : tested + held_out]
+        parts["train"] += group[tested + held_out :]
+    if not parts["train"]:
+        raise DataError(f"{total} examples leave none to train on beside validation {validation:g} and test {test:g}")
+    return Parts(**parts)
+
+
+def completed(
+    parts: Parts, *, validation: float, test: float, seed: int = 0, by: Callable[[Any], Any] | None = None
+) -> Parts:
+    """The parts, with empty ones split off the training part; see `split`.
+
+    Raises:
+        DataError: no example would be left to train on.
+
+    >>> [len(part) for part in completed(Parts([1] * 10, [], [1] * 5), validation=0.2, test=0.2)]
+    [8, 2, 5]
+    """
+    shares = {"validation": 0.0 if parts.validation else validation, "test": 0.0 if parts.test else test}
+    dealt = split(parts.train, **shares, seed=seed, by=by)
+    return Parts(dealt.train, parts.validation or dealt.validation, parts.test or dealt.test)

@@ -1,0 +1,1 @@
+"""Reading of ECGs: waves, beats and their kinds."""

@@ -1,0 +1,299 @@
+"""A trained reader of ECGs: it finds beats with their waves, in each lead and in all leads together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from elman._errors import ConfigError, DataError, nearest
+from elman.formats.files import read_files
+from elman.formats.wfdb.places import shelves
+from elman.formats.wfdb.record import Record, record_of, whole_records, write_annotations
+from elman.tasks.data import Part
+from elman.tasks.ecg.beat_table import TEXT_HEAD, BeatRow, BeatTable
+from elman.tasks.ecg.beats import LeadBeats, at_rate
+from elman.tasks.ecg.chances import Chances, all_chances, pieces, read
+from elman.tasks.ecg.codec import EcgCodec
+from elman.tasks.ecg.faults import Fault, find_faults, told, unreadable
+from elman.tasks.ecg.found_beats import FoundBeat
+from elman.tasks.ecg.metrics import EcgMetrics
+from elman.tasks.ecg.model import STRIDE, Segmenter
+from elman.tasks.ecg.resample import resampled
+from elman.tasks.ecg.settings import EcgPrediction
+from elman.tasks.ecg.stream import EcgStream, StreamState
+from elman.tasks.ecg.strip import Strip, strips_of
+from elman.tasks.ecg.text import arriving_samples, read_ecg_table
+from elman.tasks.ecg.wave_marks import wave_marks
+from elman.tasks.fitted import Predictor, largest_difference
+
+if TYPE_CHECKING:
+    from elman.tasks.ecg.task import Ecg
+
+LEAST_RATE = 50
+"""The lowest sampling rate, in Hz, at which waves can be recognised."""
+
+TABLES = (".csv", ".tsv", ".txt")
+"""The file name extensions of tables with a column for each lead."""
+
+ENDING = "elm"
+"""The extension of the annotation files that `elman predict` writes."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The beats found in a record, in samples at its sampling rate."""
+
+    name: str
+    rate: float
+    strips: dict[str, Strip]
+    """The leads that were read, by name."""
+    leads: dict[str, tuple[FoundBeat, ...]]
+    """The beats of each lead by itself."""
+    beats: tuple[FoundBeat, ...]
+    """The beats of all leads together."""
+    faults: tuple[Fault, ...]
+    """The stretches of leads that could not be read; no beat of the lead was searched for there."""
+
+    def table(self, lead: str = "") -> BeatTable:
+        """A table with the intervals of each beat, for one lead or all leads together; no interval spans a part that
+        could not be read.
+
+        Raises:
+            DataError: a lead that the record does not have.
+        """
+        if lead and lead not in self.leads:
+            raise DataError(f"{self.name}: no lead {lead!r}{nearest(lead, self.leads)}; it has {', '.join(self.leads)}")
+        beats, names = (self.leads[lead], [lead]) if lead else (self.beats, list(self.leads))
+        broken = [self.broken(name) for name in names]
+        runs = np.flatnonzero(np.diff(np.all(broken, axis=0), prepend=False, append=False)).reshape(-1, 2)
+        breaks = [(first, after - 1) for first, after in runs.tolist()]
+        return BeatTable.of(beats, rate=self.rate, record=self.name, lead=", ".join(names), breaks=breaks)
+
+    def broken(self, lead: str) -> np.ndarray:
+        """A mask of the samples at which a lead could not be read."""
+        own = [fault for fault in self.faults if fault.lead == lead]
+        return unreadable(own, len(self.strips[lead].signal))
+
+
+@dataclass(frozen=True)
+class EcgReader(Predictor[EcgMetrics]):
+    """A trained reader of ECGs; see `predict`, `stream`, `evaluate` and `save`. It is no medical device.
+
+    >>> from elman.tasks.ecg.generator import generate_patients
+    >>> small = elman.Ecg(channels=2, hidden_size=4, num_layers=1, seconds=2)
+    >>> data = small.read_strips([patient.strip for patient in generate_patients(20, seconds=4)])
+    >>> fitted = elman.fit(small, data, steps=2)
+    >>> fitted.knows
+    'P, QRS and T, kinds of beats N, V'
+    >>> signal = generate_patients(1, seconds=8, seed=1)[0].strip.signal
+    >>> reading = fitted.predict(Record("me", signal[:, None], 250.0, ("II",)))
+    >>> reading.name, list(reading.leads), reading.faults
+    ('me', ['II'], ())
+    """
+
+    task: Ecg
+    codec: EcgCodec
+    model: Segmenter
+
+    @property
+    def knows(self) -> str:
+        """The waves and kinds of beats that the model finds, in words."""
+        kinds = f", kinds of beats {', '.join(self.codec.kinds)}" if self.codec.kinds else ""
+        return f"P, QRS and T{kinds}"
+
+    def read(self, *places: str | Path) -> Part:
+        """Reads annotated leads for `evaluate`.
+
+        Raises:
+            DataError: a record that cannot be read, or one without annotations.
+        """
+        return self.task.read_part(self.codec, *places)
+
+    def predict(self, record: Record, *, leads: Sequence[str] = ()) -> Reading:
+        """Finds the beats of a record. For all leads together, the probabilities are the geometric mean over leads,
+        and Q, R, S and the peaks of P and T are those of the first lead that can be read.
+
+        Args:
+            record: an ECG of any length.
+            leads: the leads to read; all by default.
+
+        Raises:
+            DataError: a lead that the record does not have, or a record without a signal in volts.
+        """
+        strips = _by_lead(record)
+        names = _chosen(leads, strips, record.place) or tuple(strips)
+        own = {name: strips[name] for name in names}
+        faults = tuple(fault for strip in own.values() for fault in find_faults(strip))
+        empty = Reading(record.name, record.rate, own, dict.fromkeys(own, ()), (), faults)
+        signals = np.stack([resampled(one.signal, rate=record.rate, to=self.codec.rate) for one in own.values()])
+        share = record.rate / self.codec.rate
+        places = np.minimum(np.rint(np.arange(signals.shape[1]) * share).astype(int), max(len(record.signals) - 1, 0))
+        broken = np.stack([empty.broken(name)[places] for name in own])
+        *single, together = self._find_beats(signals, broken, share)
+        return replace(empty, leads=dict(zip(own, single, strict=True)), beats=together)
+
+    def readings(self, *places: str, options: EcgPrediction) -> Iterator[Reading]:
+        """Finds the beats of each record: one of WFDB, or a table (.csv, .tsv, .txt) with a column for each lead.
+
+        Raises:
+            DataError: a record that cannot be read.
+        """
+        for place in places:
+            if place == "-":
+                raise DataError("standard input cannot be a record; read lines of numbers with --stream --rate 360")
+            if Path(place).name.removesuffix(".xz").removesuffix(".gz").endswith(TABLES):
+                for file in read_files(place):
+                    yield self.predict(read_ecg_table(file, rate=options.rate or None), leads=options.leads)
+                continue
+            for shelf, names in shelves(place):
+                for name in whole_records(shelf, names):
+                    yield self.predict(record_of(shelf, name), leads=options.leads)
+
+    def stream(self, *, rate: float, leads: int = 1) -> EcgStream:
+        """A stream that reads leads piece by piece.
+
+        Args:
+            rate: the sampling rate, in Hz.
+            leads: the number of leads that come together.
+
+        Raises:
+            ConfigError: a bidirectional model, or a rate that is not above 0.
+        """
+        return EcgStream(self.model, self.codec, rate, leads)
+
+    def differences(self) -> dict[str, float]:
+        """The largest difference when random signals are read alone and in a batch; for a causal model also that
+        between a whole signal and a stream."""
+        random = np.random.default_rng(0)
+        signals = [random.normal(size=length).cumsum() / 10 for length in (300, 1111, 2000, 777)]
+        together = all_chances(self.model, self.codec, signals)
+        alone = [all_chances(self.model, self.codec, [signal])[0] for signal in signals]
+        pairs = [pair for both in zip(together, alone, strict=True) for pair in zip(*both, strict=True)]
+        found = {"alone or beside others": max(largest_difference(np.log(a), np.log(b)) for a, b in pairs)}
+        if not self.model.causal:
+            return found
+        return found | {"whole or piece by piece": self._streamed_difference(signals[2], together[2])}
+
+    def answers(self, *places: str, options: EcgPrediction) -> Iterator[str]:
+        """Yields the lines of each record's table of beats; writes a file of annotations if the options ask for one.
+
+        Raises:
+            DataError: a record that cannot be read.
+        """
+        if options.stream:
+            yield from self._streamed(*places, options=options)
+            return
+        for number, reading in enumerate(self.readings(*places, options=options)):
+            yield from self.written(reading, options=options, head=not number)
+
+    def written(self, reading: Reading, *, options: EcgPrediction, head: bool = True) -> Iterator[str]:
+        """Yields the lines of one record; a CSV does not list the parts that could not be read. The first record has
+        the table's `head`."""
+        if options.annotations:
+            _annotate(reading, Path(options.annotations))
+        if options.table != "csv":
+            yield from (f"# {line}" for line in told(reading.faults))
+        if options.table == "none":
+            return
+        for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:
+            yield from (table.csv(head=head) if options.table == "csv" else table.text()).splitlines()
+            head = False
+
+    def _streamed_difference(self, signal: np.ndarray, whole: Chances) -> float:
+        """The largest difference between the probabilities of a whole signal and of its pieces of 4 and 64 samples."""
+        state, carry, answers = self.codec.start(1), self.model.init_carry(1), list[np.ndarray]()
+        ended = len(signal) + self.model.delay - len(signal) % -STRIDE
+        for start, stop in pairwise([*range(0, 256, 4), *range(256, ended, 64), ended]):
+            state, features = self.codec.features(state, signal[None, start:stop])
+            xs = np.pad(features, [(0, 0), (0, stop - start - features.shape[1]), (0, 0)])
+            carry, heads = read(self.model, carry, xs)
+            answers.append(np.concatenate(heads, axis=-1)[0])
+        streamed = np.concatenate(answers)[self.model.delay :][: len(signal)]
+        return largest_difference(np.log(streamed), np.log(np.concatenate(whole, axis=-1)))
+
+    def _streamed(self, *places: str, options: EcgPrediction) -> Iterator[str]:
+        """Yields a line for each beat of samples that come in lines."""
+        if options.rate < LEAST_RATE:
+            raise ConfigError(
+                f"rate: a stream does not say it; give the samples a second, {LEAST_RATE} or more, such as --rate 360"
+            )
+        yield TEXT_HEAD
+        running: tuple[EcgStream, StreamState] | None = None
+        row: BeatRow | None = None
+        groups, broken = arriving_samples(*places), None
+        while True:
+            try:
+                samples = next(groups, None)
+            except DataError as error:  # the beats before it are written first
+                samples, broken = None, error
+            if samples is None:
+                break
+            if running is None:
+                stream = self.stream(rate=options.rate, leads=len(samples.leads))
+                running = stream, stream.start()
+            stream, before = running
+            after, beats = stream.step(before, samples.values)
+            running = stream, after
+            for beat in beats:
+                row = _next_row(row, beat, options.rate)
+                yield row.line()
+            yield from (f"# {line}" for line in stream.changes(before, after))
+        for beat in () if running is None else running[0].finish(running[1]):
+            row = _next_row(row, beat, options.rate)
+            yield row.line()
+        if broken is not None:
+            raise broken
+
+    def _find_beats(self, signals: np.ndarray, broken: np.ndarray, share: float) -> list[tuple[FoundBeat, ...]]:
+        """The beats of each lead, and last those of all leads together, in samples at a rate `share` times as high."""
+        beats, at = LeadBeats.start(len(signals)), 0
+        found: list[list[FoundBeat]] = [[] for _ in range(len(signals) + 1)]
+        for labels in pieces(self.model, self.codec, signals):
+            own = slice(at, at + labels.shape[1])
+            at += labels.shape[1]
+            ended = at == signals.shape[1]
+            values = np.nan_to_num(signals[:, own])
+            beats, more = beats.read(values, labels, broken[:, own], self.codec, ended=ended)
+            for before, new in zip(found, more, strict=True):
+                before += [at_rate(beat, share) for beat in new]
+        return [tuple(beats) for beats in found]
+
+
+def _by_lead(record: Record) -> dict[str, Strip]:
+    """The leads of a record by name; leads of the same name are numbered."""
+    strips = strips_of(record)
+    names = [strip.lead for strip in strips]
+    found = {}
+    for place, (name, strip) in enumerate(zip(names, strips, strict=True)):
+        name = f"{name} {names[: place + 1].count(name)}" if names.count(name) > 1 else name
+        found[name] = strip._replace(lead=name)
+    return found
+
+
+def _chosen(leads: Sequence[str], known: Iterable[str], place: str) -> tuple[str, ...]:
+    """The leads that are asked for, by name in any case; one text may name several, with commas between them."""
+    names = {name.lower(): name for name in known}
+    asked = [one for lead in leads for one in ([lead] if lead.lower() in names else lead.split(","))]
+    for lead in asked:
+        if lead.lower() not in names:
+            there = ", ".join(names.values())
+            raise DataError(f"{place}: no ECG lead {lead!r}{nearest(lead, names.values())}; it has {there}")
+    return tuple(dict.fromkeys(names[lead.lower()] for lead in asked))
+
+
+def _next_row(before: BeatRow | None, beat: FoundBeat, rate: float) -> BeatRow:
+    number, r = (1, None) if before is None else (before.number + 1, before.beat.sample)
+    return BeatRow.of(beat, before=r, rate=rate, number=number)
+
+
+def _annotate(reading: Reading, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ConfigError(f"annotations: expected a folder; {folder} is a file") from None
+    write_annotations(folder / reading.name, ENDING, wave_marks(list(reading.leads.values())))

@@ -1,0 +1,72 @@
+"""Measures of a reader of ECGs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from elman._errors import counted
+
+if TYPE_CHECKING:
+    from elman.tasks.ecg.beat_scores import BeatScores
+    from elman.tasks.ecg.delineation import Delineation
+
+
+@dataclass(frozen=True)
+class EcgMetrics:
+    """Measures of the waves and beats found in each lead against the annotations.
+
+    >>> from elman.tasks.ecg.beat_scores import BeatScores
+    >>> from elman.tasks.ecg.delineation import Delineation
+    >>> print(EcgMetrics(Delineation.none(), BeatScores.none(), leads=0))
+    nothing known to measure by
+    """
+
+    waves: Delineation
+    beats: BeatScores
+    leads: int
+
+    @classmethod
+    def from_builtins(cls, values: dict[str, Any]) -> EcgMetrics:
+        """The measures that `to_builtins` turned into plain values."""
+        from elman.tasks.ecg.beat_scores import BeatScores
+        from elman.tasks.ecg.delineation import Delineation
+
+        waves, beats = Delineation.from_builtins(values["waves"]), BeatScores.from_builtins(values["beats"])
+        return cls(waves, beats, values["leads"])
+
+    @property
+    def objective(self) -> float:
+        """The measure that chooses the best weights: 1 minus the mean of the F1 of P, QRS and T, that of beats, and the
+        share of right kinds, as far as the data annotate them."""
+        shares = [wave.f1 for wave in self._known_waves.values()]
+        shares += [self.beats.detection.f1] if self.beats.detection.truth else []
+        shares += [self.beats.accuracy] if self._kinds_known else []
+        return 1 - sum(shares) / max(len(shares), 1)
+
+    def report(self) -> str:
+        """The line of `str()`, then the tables of the annotated waves and beats."""
+        lines = [f"{self}, over {counted(self.leads, 'lead')}"]
+        lines += [self.waves.report()] if self._known_waves else []
+        lines += [self.beats.report()] if self._kinds_known else []
+        return "\n".join(lines)
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"waves": self.waves.to_builtins(), "beats": self.beats.to_builtins(), "leads": self.leads}
+
+    def __str__(self) -> str:
+        shares = [f"{kind} {wave.f1:.2%}" for kind, wave in self._known_waves.items()]
+        if self.beats.detection.truth:
+            shares.append(f"beats {self.beats.detection.f1:.2%}")
+        line = f"F1 {', '.join(shares)}" if shares else "nothing known to measure by"
+        return f"{line}, kinds right {self.beats.accuracy:.2%}" if self._kinds_known else line
+
+    @property
+    def _known_waves(self) -> dict[str, Any]:
+        waves = {"P": self.waves.p, "QRS": self.waves.qrs, "T": self.waves.t}
+        return {kind: wave for kind, wave in waves.items() if wave.peak.truth}
+
+    @property
+    def _kinds_known(self) -> bool:
+        return any(map(sum, self.beats.counts[:-1]))

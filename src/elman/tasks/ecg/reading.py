@@ -1,0 +1,144 @@
+"""Reads annotated ECGs: LUDB (Kalyakulina et al., 2020), the QT Database (Laguna et al., 1997), MIT-BIH (Moody and
+Mark, 2001), and records that are annotated in the same ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from elman._errors import DataError
+from elman.formats.wfdb.annotations import Annotations
+from elman.formats.wfdb.places import Shelf, shelves
+from elman.formats.wfdb.record import Record, annotations_of, record_of, whole_records
+from elman.tasks.ecg.faults import find_faults, unreadable
+from elman.tasks.ecg.marks import (
+    Marked,
+    between,
+    check_within,
+    fluttering,
+    has_waves,
+    in_runs,
+    marked_beats,
+    marked_waves,
+    without_t,
+)
+from elman.tasks.ecg.strip import Strip, strips_of
+
+WAVES, BEATS = "q1c", "atr"
+"""Endings of annotation files with the waves of some beats, and with every beat."""
+
+MIT_RATE = 360.0
+_MIT = range(100, 235)
+_SAME_PATIENT = {"202": "201"}
+
+
+def read_strips(*places: str | Path) -> tuple[Strip, ...]:
+    """Reads the leads of annotated records. The annotation files beside each header determine what is known:
+
+    - a file for each lead, such as `1.ii` (LUDB): all waves of that lead from the first to the last, and its beats
+      without their kinds;
+    - `.q1c` (QT Database): the waves of some beats, the same for all leads;
+    - `.atr` (MIT-BIH, and beside `.q1c`): every beat with its kind; and the waves, where it has onsets and ends.
+
+    Where a lead is unreadable (`ecg_faults.unreadable`), nothing of it counts as known, whatever other leads show.
+
+    Args:
+        places: see `read_record`; folders and archives may hold any number of records.
+
+    Raises:
+        DataError: no annotated record, annotations outside their record, or a damaged file.
+    """
+    strips, bare = [], []
+    for shelf, names in shelves(*places):
+        for name in whole_records(shelf, names):
+            found = [_readable(strip) for strip in _strips(shelf, name)]
+            strips += found
+            bare += [] if found else [f"{shelf.name}/{name}"]
+    if not strips:
+        raise DataError(
+            f"{bare[0]}: no annotations; expected {BEATS} (beats), {WAVES} (waves) or a file for each lead such as .ii "
+            "beside the header"
+        )
+    return tuple(strips)
+
+
+def _strips(shelf: Shelf, name: str) -> Iterator[Strip]:
+    record, endings = record_of(shelf, name), shelf.endings[name]
+    marks = partial(_annotations, shelf, record)
+    leads = strips_of(record, patient=_patient(record, endings))
+    if any(strip.lead.lower() in endings for strip in leads):
+        for strip in leads:
+            if strip.lead.lower() in endings:
+                yield _of_waves(strip, marked_waves(marks(strip.lead.lower())).kindless)
+    elif WAVES in endings:
+        waves, beats = marks(WAVES), marks(BEATS) if BEATS in endings else None
+        yield from (_of_some_beats(strip, waves, beats) for strip in leads)
+    elif BEATS in endings:
+        found = marks(BEATS)
+        if has_waves(found):
+            yield from (_of_waves(strip, marked_waves(found)) for strip in leads)
+        else:
+            yield from (_of_beats(strip, found) for strip in leads)
+
+
+def _annotations(shelf: Shelf, record: Record, ending: str) -> Annotations:
+    """Reads the annotations of a record, converted to its sampling rate."""
+    found = annotations_of(shelf, record.name, ending)
+    if found.rate not in (None, record.rate):
+        found = found._replace(samples=np.rint(found.samples * (record.rate / found.rate)).astype(np.int64))
+    check_within(found, len(record.signals), f"{record.place}.{ending}")
+    return found._replace(rate=record.rate)
+
+
+def _of_waves(strip: Strip, marked: Marked) -> Strip:
+    """The strip with its waves, of which all from the first to the last are annotated."""
+    length = len(strip.signal)
+    if not marked.waves:
+        return strip
+    known = between(min(wave.onset for wave in marked.waves), max(wave.end for wave in marked.waves), length)
+    known &= ~_unclear(marked, length)
+    complexes = [wave for wave in marked.waves if wave.kind == "QRS"]
+    beats_known = between(complexes[0].onset, complexes[-1].end, length) if complexes else np.zeros(length, bool)
+    return strip._replace(waves=marked.waves, beats=marked.complexes, known=known, beats_known=beats_known)
+
+
+def _of_some_beats(strip: Strip, annotations: Annotations, every: Annotations | None) -> Strip:
+    """The strip with the waves of some beats, and with all beats where `every` annotates them."""
+    marked, length = marked_waves(annotations), len(strip.signal)
+    beats = None if every is None else marked_beats(every)
+    known = in_runs(marked, beats, length) & ~without_t(marked, length)
+    if every is None:
+        beats_known = in_runs(marked.without_p_and_t, None, length)
+        return strip._replace(waves=marked.waves, beats=marked.kindless.complexes, known=known, beats_known=beats_known)
+    return _of_beats(strip, every)._replace(waves=marked.waves, known=known)
+
+
+def _of_beats(strip: Strip, annotations: Annotations) -> Strip:
+    beats_known = ~fluttering(annotations, len(strip.signal))
+    return strip._replace(beats=marked_beats(annotations), beats_known=beats_known)
+
+
+def _readable(strip: Strip) -> Strip:
+    bad = unreadable(find_faults(strip), len(strip.signal))
+    return strip._replace(known=strip.known & ~bad, beats_known=strip.beats_known & ~bad) if bad.any() else strip
+
+
+def _unclear(marked: Marked, length: int) -> np.ndarray:
+    mask = np.zeros(length, bool)
+    for first, last in marked.unclear:
+        mask |= between(first, last, length)
+    return mask
+
+
+def _patient(record: Record, endings: frozenset[str]) -> str:
+    """The patient's name. Some records of the QT Database are pieces of MIT-BIH's, two of which are of one patient."""
+    number = record.name.removeprefix("sel")
+    is_piece = WAVES in endings and number != record.name
+    if number.isdecimal() and int(number) in _MIT and (is_piece or record.rate == MIT_RATE):
+        return f"mitdb {_SAME_PATIENT.get(number, number)}"
+    database = "qtdb" if is_piece else "ludb" if any(lead.lower() in endings for lead in record.leads) else "record"
+    return f"{database} {record.name}"

@@ -1,0 +1,85 @@
+"""The settings of reading an ECG. Importing this module does not import jax."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta
+
+from elman._config import Config
+from elman.tasks.settings import CellName, Count, Rate, Size, TaskSettings, check_parts
+
+RATE = 250
+"""Sampling rate of the network's inputs, in samples a second."""
+
+LOOK_AHEAD_MS = 100
+"""Default look-ahead of a causal network, in milliseconds."""
+
+RESAMPLING_MS = 24
+"""Part of the look-ahead that resampling takes, in milliseconds."""
+
+
+class EcgPrediction(Config, frozen=True, kw_only=True):
+    """Options of `elman predict` for ECGs. It is no medical device."""
+
+    leads: tuple[str, ...] = ()
+    """The leads to read (all)."""
+    each_lead: bool = False
+    """Write a table for each lead instead of one for all leads together."""
+    table: Literal["text", "csv", "none"] = "text"
+    """Format of the table of beats."""
+    annotations: str = ""
+    """A folder for WFDB annotation files (.elm), one for each record."""
+    plot: str = ""
+    """A picture of each record, .png or .svg; with several records, the record's name is added to the file's."""
+    start: Annotated[float, Meta(ge=0)] = 0.0
+    """First second to draw."""
+    seconds: Annotated[float, Meta(gt=0)] = 30.0
+    """Most seconds to draw."""
+    stream: bool = False
+    """Read lines of numbers, one in mV for each lead, as they come, and write each beat as soon as it is certain."""
+    rate: Annotated[float, Meta(ge=0)] = 0.0
+    """Sampling rate of a stream, or of a table without a time column, in samples a second."""
+
+
+class EcgSettings(TaskSettings, frozen=True, kw_only=True):
+    """Settings of `Ecg`."""
+
+    training: ClassVar[dict[str, Any]] = {"epochs": 20.0, "learning_rate": 0.006, "weight_decay": 0.01}
+    options: ClassVar[type[Config] | None] = EcgPrediction
+
+    validation: Size = 0.1
+    """Part that chooses the best weights: a share, or from 1 on a number of patients."""
+    test: Size = 0.1
+    """Part that training never sees: a share, or from 1 on a number of patients."""
+    split_seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
+    """Seed of the random split of patients into parts."""
+    causal: bool = False
+    """Read forwards only, so that a stream can be read as it comes."""
+    look_ahead_ms: Annotated[int, Meta(ge=84, le=1000)] = LOOK_AHEAD_MS
+    """Look-ahead of a causal network in milliseconds, of which 24 are reserved for resampling a record."""
+    cell: CellName = "GRU"
+    """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
+    channels: Count = 16
+    """Features of the first convolution; the second has twice, the third four times as many."""
+    hidden_size: Count = 96
+    """Units of a recurrent layer, in each direction."""
+    num_layers: Count = 2
+    """Recurrent layers on top of each other."""
+    dropout: Rate = 0.1
+    """Share of each layer's outputs dropped in training, for a whole piece."""
+    augmentation: Annotated[float, Meta(ge=0, le=3)] = 1.0
+    """Strength of changes to the training signals: gain, polarity, baseline wander, hum, noise, tempo; 0 is none."""
+    seconds: Annotated[float, Meta(ge=1, le=60)] = 8.0
+    """Length of the pieces that training reads, in seconds."""
+    batch_size: Count = 16
+    """Pieces in a batch."""
+
+    def __post_init__(self) -> None:
+        TaskSettings.__post_init__(self)
+        check_parts(self.validation, self.test, "patients")
+
+    @property
+    def delay(self) -> int:
+        """The delay of a causal network's answers, in samples; 0 for one that is not causal."""
+        return ((self.look_ahead_ms - RESAMPLING_MS) * RATE // 1000 - 3) // 4 * 4 if self.causal else 0

@@ -1,0 +1,160 @@
+"""ECGs: the leads of recordings, with their waves and beats as far as these are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from elman._errors import DataError
+from elman.formats.wfdb.record import Record
+from elman.tasks.ecg.resample import resampled
+
+WaveKind = Literal["P", "QRS", "T"]
+
+KINDS = {
+    "N": "NLRBejn",
+    "S": "AaJS",
+    "V": "VEr",
+    "F": "F",
+    "Q": "/fQ?",
+}
+"""Kinds of beats after AAMI EC57 with their WFDB symbols, as de Chazal et al. (2004) count them: normal and bundle
+branch block, supraventricular ectopic, ventricular ectopic, fusion, paced or unclassifiable."""
+
+MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
+"""Units of ECG signals, in lower case, in mV."""
+
+LEAST_RATE = 50.0
+"""The least sampling rate, in samples a second."""
+
+_KIND_OF = {symbol: kind for kind, symbols in KINDS.items() for symbol in symbols}
+
+
+class Wave(NamedTuple):
+    """A P wave, QRS complex or T wave, in samples; the end is its last sample. An onset or an end that is not annotated
+    is at the peak."""
+
+    kind: WaveKind
+    onset: int
+    peak: int
+    end: int
+
+    @property
+    def has_onset(self) -> bool:
+        """True where the onset is annotated."""
+        return self.onset < self.peak
+
+    @property
+    def has_end(self) -> bool:
+        """True where the end is annotated."""
+        return self.peak < self.end
+
+
+class Beat(NamedTuple):
+    """A heartbeat, at the sample of its QRS complex."""
+
+    sample: int
+    symbol: str
+    """The WFDB symbol."""
+    kind: str
+    """A key of `KINDS`; "" for a beat of unknown kind."""
+
+
+class Strip(NamedTuple):
+    """One lead of a recording, with its annotations."""
+
+    signal: Float[np.ndarray, " time"]
+    """The samples in mV, float32; NaN where one is missing."""
+    rate: float
+    """Samples a second."""
+    record: str
+    lead: str
+    patient: str
+    """The name of the patient; strips of one patient belong into one part."""
+    waves: tuple[Wave, ...]
+    """The waves in the order of their peaks."""
+    beats: tuple[Beat, ...]
+    known: Bool[np.ndarray, " time"]
+    """The mask of samples where every wave is annotated, from onset to end."""
+    beats_known: Bool[np.ndarray, " time"]
+    """The mask of samples where every beat is annotated."""
+    place: str = "the strip"
+    """The file or record of the strip, for messages."""
+
+
+def kind_of(symbol: str) -> str | None:
+    """The kind of beat of a WFDB symbol; None for a symbol of no beat.
+
+    >>> kind_of("L"), kind_of("V"), kind_of("~")
+    ('N', 'V', None)
+    """
+    return _KIND_OF.get(symbol)
+
+
+def strips_of(record: Record, *, patient: str = "") -> tuple[Strip, ...]:
+    """The leads of a record, without annotations; signals that are not voltages are left out. Leads without a name, or
+    of the same name, are numbered.
+
+    Raises:
+        DataError: no signal in volts, or fewer than `LEAST_RATE` samples a second.
+
+    >>> record = Record("a", np.full((3, 1), 500, np.float32), 250.0, ("II",), ("uV",))
+    >>> strips_of(record)[0].signal.tolist()
+    [0.5, 0.5, 0.5]
+    """
+    if record.rate < LEAST_RATE:
+        raise DataError(
+            f"{record.place}: {record.rate:g} samples a second; expected at least {LEAST_RATE:g}, since with fewer no "
+            "wave can be recognised: is the rate right?"
+        )
+    units, names = record.units or ("mV",) * len(record.leads), _names(record.leads)
+    none, strips = np.zeros(len(record.signals), bool), []
+    for signal, lead, unit in zip(record.signals.T, names, units, strict=True):
+        if (factor := MILLIVOLTS.get(unit.lower())) is not None:
+            values = np.ascontiguousarray(signal if factor == 1 else signal * np.float32(factor))
+            strips.append(
+                Strip(values, record.rate, record.name, lead, patient or record.name, (), (), none, none, record.place)
+            )
+    if not strips:
+        said = ", ".join(f"{lead} in {unit}" for lead, unit in zip(record.leads, units, strict=True)) or "no signal"
+        raise DataError(f"{record.place}: {said}; expected an ECG in mV, uV or V")
+    return tuple(strips)
+
+
+def at_rate(strip: Strip, rate: float) -> Strip:
+    """The strip resampled to `rate` samples a second, with its waves and beats.
+
+    >>> wave = Wave("QRS", 100, 110, 120)
+    >>> strip = Strip(np.zeros(720), 360.0, "a", "II", "a", (wave,), (Beat(110, "N", "N"),), *np.ones((2, 720), bool))
+    >>> new = at_rate(strip, 250)
+    >>> len(new.signal), new.waves[0], new.beats[0].sample, len(new.known)
+    (500, Wave(kind='QRS', onset=69, peak=76, end=83), 76, 500)
+    """
+    if rate == strip.rate:
+        return strip
+    signal, share = resampled(strip.signal, rate=strip.rate, to=rate), rate / strip.rate
+
+    def moved(sample: int) -> int:
+        return min(round(sample * share), len(signal) - 1)
+
+    nearest = np.minimum(np.rint(np.arange(len(signal)) / share).astype(int), len(strip.signal) - 1)
+    return strip._replace(
+        signal=signal,
+        rate=rate,
+        waves=tuple(Wave(wave.kind, *map(moved, wave[1:])) for wave in strip.waves),
+        beats=tuple(beat._replace(sample=moved(beat.sample)) for beat in strip.beats),
+        known=strip.known[nearest],
+        beats_known=strip.beats_known[nearest],
+    )
+
+
+def _names(leads: Sequence[str]) -> list[str]:
+    """The names of leads, made unique by numbers."""
+    named = [lead or str(index) for index, lead in enumerate(leads, start=1)]
+    return [
+        f"{lead} {named[: index + 1].count(lead)}" if named.count(lead) > 1 else lead
+        for index, lead in enumerate(named)
+    ]

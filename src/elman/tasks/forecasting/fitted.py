@@ -1,0 +1,395 @@
+"""A trained forecaster: a filter that remembers the state of series, reads new rows, and forecasts the next ones."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import jax
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+
+from elman import artefact
+from elman._errors import ConfigError, DataError
+from elman.ops.distributions import Distribution
+from elman.tasks.data import Data
+from elman.tasks.fitted import Predictor
+from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster
+from elman.tasks.forecasting.codec import ForecastCodec
+from elman.tasks.forecasting.evaluation import measured, model_inputs
+from elman.tasks.forecasting.histories import Histories, History, histories_of
+from elman.tasks.forecasting.memory import Reading, Remembered, by_name, packed, unpacked
+from elman.tasks.forecasting.metrics import Errors, ForecastMetrics, shares_of
+from elman.tasks.forecasting.model import Forecaster
+from elman.tasks.forecasting.reading import rows_in
+from elman.tasks.forecasting.settings import ForecastPrediction
+from elman.tasks.forecasting.table import ForecastTable, level_names, levels_of, stacked
+from elman.tasks.forecasting.windows import WindowBatch, WindowPart
+
+if TYPE_CHECKING:
+    from elman.tasks.forecasting.task import Forecasting
+
+NAME = "elman"
+"""The name of the forecast's column."""
+
+Given = str | Path | Histories | Mapping[str, Any]
+"""Series in one of their forms: a file, the result of `read_histories`, or columns by name, such as a data frame."""
+Intervals = Literal["conformal", "model"]
+
+
+@dataclass(frozen=True)
+class FittedForecaster(Predictor[ForecastMetrics]):
+    """A trained forecaster of time series. It remembers the series of its training data, up to their last rows.
+
+    >>> task = elman.Forecasting(horizon=4, window=12, hidden_size=8)
+    >>> series = {"ds": range(200), "y": [n % 4 for n in range(200)]}
+    >>> fitted = elman.fit(task, task.read_table(series), steps=150, learning_rate=0.01)
+    >>> table = fitted.predict(level=[80])
+    >>> table.columns, table["ds"].tolist()
+    (('unique_id', 'ds', 'elman', 'elman-lo-80', 'elman-hi-80'), [200, 201, 202, 203])
+    >>> later = fitted.update({"ds": [200, 201], "y": [0, 1]})
+    >>> later.predict()["ds"].tolist(), fitted.predict()["ds"].tolist()
+    ([202, 203, 204, 205], [200, 201, 202, 203])
+    """
+
+    needs_input: ClassVar[bool] = False
+
+    task: Forecasting
+    codec: ForecastCodec
+    model: Forecaster
+    memory: Mapping[str, Remembered] = field(default_factory=dict)
+    """The memory of each series, by name."""
+
+    @property
+    def knows(self) -> str:
+        """The number of series, their targets and their frequency, in words."""
+        return f"{len(self.codec.series)} series of {', '.join(self.codec.targets)}, steps of {self.codec.frequency}"
+
+    @property
+    def horizon(self) -> int:
+        """The number of steps of a forecast."""
+        return self.task.horizon or 1
+
+    @property
+    def errors(self) -> Errors | None:
+        """The errors of the forecasts of the validation part; None before the first evaluation."""
+        validation = self.validation
+        return Errors(validation.errors) if isinstance(validation, ForecastMetrics) else None
+
+    def predict(
+        self,
+        history: Given | None = None,
+        *,
+        level: str | float | Sequence[float] = (),
+        intervals: Intervals = "conformal",
+    ) -> ForecastTable:
+        """Forecasts the steps after the rows that the model remembers, or after those of `history`, which is read
+        whole.
+
+        Args:
+            history: series from their first rows on; by default the remembered series.
+            level: the levels of intervals, in percent: [80, 95], or "80,95".
+            intervals: the width of conformal intervals follows from the errors of the validation part; those of the
+                model are its own quantiles.
+
+        Raises:
+            DataError: an empty memory, a malformed table, or a covariate known ahead that is missing for the horizon.
+            ConfigError: an invalid level, or intervals that this model does not have.
+
+        The columns are `unique_id`, `ds`, `elman`, and a pair such as `elman-lo-80` and `elman-hi-80` for each level.
+        """
+        return self._table(self.memory if history is None else self._read(history), levels_of(level), intervals)
+
+    def update(self, rows: Given) -> Self:
+        """Returns this model after new rows. Its memory is bit for bit that of reading the whole history again, at a
+        cost for each row that does not depend on how many came before. Steps that are left out count as missing.
+
+        Raises:
+            DataError: rows that do not follow the remembered ones, or a malformed table.
+        """
+        reading, memory = self._reading, dict(self.memory)
+        for new in self._to_histories(rows).histories:
+            before = memory.get(new.name)
+            memory[new.name] = reading.read(new) if before is None else reading.update(before, new)
+        return replace(self, memory=memory)
+
+    def backtest(
+        self,
+        history: Given,
+        *,
+        first: int | None = None,
+        step: int | None = None,
+        level: str | float | Sequence[float] = (),
+        intervals: Intervals = "conformal",
+    ) -> ForecastTable:
+        """Forecasts from one origin after another, each from the rows before it alone. The table has two more columns:
+        `cutoff`, the last stamp before the forecast, and `y`, the true value.
+
+        Args:
+            history: whole series.
+            first: the number of rows before the first origin; by default one window.
+            step: the number of rows from one origin to the next; by default the horizon.
+            level, intervals: as for `predict`.
+
+        Raises:
+            DataError: as for `predict`, or a series that is too short for one origin.
+        """
+        reading, tables = self._reading, []
+        begin, step, levels = first or reading.window, step or self.horizon, levels_of(level)
+        for one in self._to_histories(history).histories:
+            if len(one.values) < begin + self.horizon:
+                raise DataError(
+                    f"{one.place}: {one.name!r} has {len(one.values):,} rows; expected {begin + self.horizon:,} or "
+                    "more, for the rows before the first origin and a horizon"
+                )
+            now = reading.read(_rows(one, 0, begin, self.horizon))
+            for origin in range(begin, len(one.values) - self.horizon + 1, step):
+                if origin > begin:
+                    now = reading.update(now, _rows(one, origin - step, origin, self.horizon))
+                table = self._table({one.name: now}, levels, intervals)
+                tables.append(table.beside(now.last, one.values[origin : origin + self.horizon]))
+        return stacked(tables)
+
+    def read(self, *places: str | Path) -> WindowPart:
+        """Reads the held-out windows of files for `evaluate`: those whose horizons lie after the validation part, and
+        all windows of series that were not in training.
+
+        Raises:
+            DataError: a malformed file, other columns than the model's, or no held-out window.
+        """
+        found = self.task.histories(*places, codec=self.codec)
+        spans = []
+        for one in found.histories:
+            known = self.memory.get(one.name)
+            start = 0
+            if known is not None and one.stamps[0] <= known.last:
+                held_out = known.rows - known.learned  # rows after the validation part, up to the last
+                start = int(np.searchsorted(one.stamps, known.last)) + 1 - held_out
+            spans.append((max(0, start), len(one.values)))
+        series = tuple(self.codec.encode(one) for one in found.histories)
+        name, window = ", ".join(map(str, places)), self._reading.window
+        part = WindowPart(name, series, found.histories, tuple(spans), self.codec, window, self.horizon)
+        if not len(part):
+            raise DataError(
+                f"{name}: no {self.horizon:,} held-out steps in it after a window of {window:,}; expected later rows"
+            )
+        return part
+
+    def measured(self, part: WindowPart) -> ForecastMetrics:
+        """The measures of all windows, with the coverage of intervals."""
+        return measured(self.model, part, self.codec, learned=self.task.learned, errors=self.errors)
+
+    def differences(self) -> dict[str, float]:
+        """The largest difference between forecasts after reading the last remembered rows one by one and all at
+        once."""
+        found, reading = [0.0], self._reading
+        for one in list(self.memory.values())[:4]:
+            whole = one.history._replace(place="the model's memory")
+            begin = len(whole.values) - min(8, len(whole.values) // 2)
+            if np.isnan(whole.values[:begin]).all():
+                continue
+            together = now = reading.read(_rows(whole, 0, begin, self.horizon))
+            for place in range(begin, len(whole.values)):
+                now = reading.update(now, _rows(whole, place, place + 1, self.horizon))
+            together = reading.update(together, _rows(whole, begin, len(whole.values), self.horizon))
+            ways = [self._table({whole.name: each}, (), "conformal")[NAME] for each in (now, together)]
+            scale = one.scaler.std[0]
+            found.append(float(np.abs(ways[0] - ways[1]).max()) / scale)
+        return {"row by row or together": max(found)}
+
+    def answers(self, *places: str, options: ForecastPrediction) -> Iterator[str]:
+        """Yields the forecasts as lines of CSV. Files that begin after the last remembered row are new rows; others are
+        read whole. Without files, the forecasts start after the remembered rows.
+
+        Raises:
+            DataError: as for `predict` and `update`.
+        """
+        fitted = self.following(*places)
+        if options.save:
+            fitted.save(options.save, force=True)
+        yield from fitted.predict(level=options.level, intervals=options.intervals).lines()
+
+    def following(self, *places: str) -> Self:
+        """Returns this model after the rows of files, with a memory of the files' series alone. New rows of a series
+        are appended to the remembered ones; a series that begins earlier is read whole.
+
+        Raises:
+            DataError: as for `update`.
+        """
+        if not places:
+            return self
+        found, memory = self._to_histories(*places), {}
+        for one in found.histories:
+            before = self.memory.get(one.name)
+            follows = before is not None and one.stamps.dtype == before.history.stamps.dtype
+            if before is not None and follows and one.stamps[0] > before.last:
+                memory[one.name] = self._reading.update(before, one)
+            else:
+                memory[one.name] = self._reading.read(one)
+        return replace(self, memory=memory)
+
+    def remembering(self, data: Data) -> Self:
+        """Returns this model with a memory of its training series."""
+        assert isinstance(data.train, WindowPart)
+        assert isinstance(data.test, WindowPart)
+        reading = self._reading
+        pairs = zip(data.train.histories, data.test.spans, strict=True)
+        return replace(self, memory=by_name(reading.read(one, learned=span[0]) for one, span in pairs))
+
+    def recalling(self, memory: artefact.State) -> Self:
+        """Returns this model with the memory that its artefact stores."""
+        return replace(self, memory=unpacked(memory, self._reading))
+
+    def saved(self) -> artefact.Saved:
+        """The contents of the artefact, with the memory."""
+        saved = super().saved()
+        return msgspec.structs.replace(saved, memory=packed(self.memory)) if self.memory else saved
+
+    @property
+    def _reading(self) -> Reading:
+        return Reading(self.codec, self.model, self.task.window or 1)
+
+    def _read(self, history: Given) -> dict[str, Remembered]:
+        reading = self._reading
+        return by_name(reading.read(one) for one in self._to_histories(history).histories)
+
+    def _to_histories(self, *given: Given) -> Histories:
+        """Reads series in any of their forms, and checks that they fit this model."""
+        places = [each for each in given if isinstance(each, str | Path)]
+        if places:
+            return self.task.histories(*places, codec=self.codec)
+        found: Any = given[0]
+        if not isinstance(found, Histories):
+            rows = rows_in(found, self.task.columns, zone=self.task.zone)
+            frequency = None if self.task.resample else self.codec.frequency
+            found = histories_of(rows, resample=self.task.resample, by=self.task.by, frequency=frequency)
+        self.codec.check(found)
+        return found
+
+    def _table(
+        self, memory: Mapping[str, Remembered], levels: tuple[float, ...], intervals: Intervals
+    ) -> ForecastTable:
+        if not memory:
+            raise DataError("the model remembers no series; pass a history to continue")
+        if intervals not in ("conformal", "model"):
+            raise ConfigError(f"intervals: expected conformal or model; got {intervals!r}")
+        for one in memory.values():
+            self._check_rows(one)
+        found = [each for one in memory.values() for each in self._forecasts(one, levels, intervals)]
+        ids, stamps, numbers = zip(*found, strict=True)
+        names = ("unique_id", "ds", NAME, *level_names(NAME, levels))
+        labels = np.repeat(np.array(ids), [len(each) for each in stamps])
+        return ForecastTable(names, (labels, np.concatenate(stamps), *np.concatenate(numbers, axis=1)))
+
+    def _check_rows(self, one: Remembered) -> None:
+        window, rows = self._reading.window, one.rows
+        if one.history.name not in self.codec.series and rows < window:
+            raise DataError(
+                f"{one.history.place}: {one.history.name!r} has {rows:,} rows; expected {window:,} or more, "
+                "since this series was not in training, and its scale is estimated from its rows"
+            )
+
+    def _forecasts(
+        self, one: Remembered, levels: tuple[float, ...], intervals: Intervals
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Yields for each target of a series its name, stamps, and an array of the forecast and its bounds."""
+        centre, spread, variance, quantiles = self._scaled_forecast(one, levels)
+        bounds = quantiles
+        if intervals == "conformal" and levels:
+            if self.errors is None:
+                raise ConfigError("intervals: the model was never validated; expected intervals='model'")
+            bounds = [centre + spread * at for level in levels for at in _errors_within(self.errors, level)]
+        elif levels and self.task.output in ("squared", "absolute"):
+            raise ConfigError(f"intervals 'model': output {self.task.output!r} has none; choose conformal")
+        stamps = self.codec.frequency.after(one.last, self.horizon)
+        for place, target in enumerate(self.codec.targets):
+            name = one.history.name if len(self.codec.targets) == 1 else f"{one.history.name}/{target}"
+            units = np.array(one.scaler.mean[place]), np.array(one.scaler.std[place])
+            real = self.codec.real(centre[place], *units, variance=variance[place])
+            yield name, stamps, np.stack([real, *(self.codec.real(bound[place], *units) for bound in bounds)])
+
+    def _scaled_forecast(
+        self, one: Remembered, levels: tuple[float, ...]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
+        """Forecasts the scaled centre, spread, variance and bounds of each target. Each series is forecast by itself,
+        so that its forecast does not depend on which others are asked for."""
+        reading = self._reading
+        encoded = self.codec.encode(one.history, ahead=self.horizon, scaler=one.scaler)
+        shares = jnp.array([share for level in levels for share in shares_of(level)] or [0.5])
+        key = jax.random.key(zlib.crc32(one.history.name.encode()))
+        begin = len(one.history.values)
+        if one.state is not None:
+            ahead = np.repeat(encoded.ahead[None, begin : begin + self.horizon], len(self.codec.targets), axis=0)
+            found = _simulated(self.model, one.state, reading.fixed(one.history.name, encoded), ahead, shares, key)
+        else:
+            found = _windowed(self.model, _one_window(encoded, reading, begin, self.horizon), shares, key)
+        centre, spread, variance, quantiles = (np.asarray(each, np.float64) for each in found)
+        return centre, spread, variance, list(np.moveaxis(quantiles, -1, 0)) if levels else []
+
+
+def _errors_within(errors: Errors, level: float) -> list[np.ndarray]:
+    """The distances of an interval's bounds from the forecast, in spreads, for each step of the horizon."""
+    found = [errors.at(share) for share in shares_of(level)]
+    if np.isnan(found).any():
+        raise ConfigError(
+            f"level {level:g}: the validation part has too few errors for such intervals; expected a lower level, "
+            "intervals 'model', or training with more to validate"
+        )
+    return found
+
+
+def _one_window(encoded: Any, reading: Reading, steps: int, horizon: int) -> WindowBatch:
+    """A batch of the last window of a series; steps before its first row are missing."""
+    missing = reading.window - steps
+
+    def before(xs: np.ndarray) -> np.ndarray:
+        return np.pad(xs[:steps], [(missing, 0)] + [(0, 0)] * (xs.ndim - 1))[None]
+
+    ahead = np.pad(encoded.ahead[: steps + horizon], ((missing, 0), (0, 0)))[None]
+    targets = len(reading.codec.targets)
+    nothing = np.zeros((1, horizon, targets), np.float32)
+    names = reading.codec.series
+    place = names.index(encoded.name) if encoded.name in names else len(names)
+    return WindowBatch(
+        before(encoded.values),
+        before(encoded.known),
+        before(encoded.past),
+        before(encoded.past_known),
+        ahead,
+        encoded.static[None],
+        nothing,
+        nothing,
+        np.array([encoded.scaler.mean], np.float32),
+        np.array([encoded.scaler.std], np.float32),
+        np.array([place], np.int32),
+    )
+
+
+@jax.jit
+def _windowed(model: Forecaster, batch: WindowBatch, shares: Any, key: Any) -> tuple[Any, ...]:
+    return _numbers(model.forecast(model_inputs(batch), key=key), shares)
+
+
+@jax.jit
+def _simulated(
+    model: AutoregressiveForecaster, state: Any, series: Any, ahead: Any, shares: Any, key: Any
+) -> tuple[Any, ...]:
+    return _numbers(model.simulate(state, series, ahead, key=key), shares)
+
+
+def _numbers(forecast: Distribution, shares: Any) -> tuple[Any, ...]:
+    return forecast.centre, forecast.spread, forecast.variance, forecast.quantile(shares)
+
+
+def _rows(history: History, begin: int, end: int, horizon: int) -> History:
+    """Some rows of a series, with the covariates known ahead of them."""
+    return history._replace(
+        stamps=history.stamps[begin:end],
+        values=history.values[begin:end],
+        past=history.past[begin:end],
+        future=history.future[begin : end + horizon],
+    )

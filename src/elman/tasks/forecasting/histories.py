@@ -1,0 +1,166 @@
+"""Reads time series to forecast from tables: long ones, with a row for each step of each series, and wide ones, with a
+column for each series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from elman._errors import DataError
+from elman.formats.files import data_files
+from elman.formats.stamps import Frequency, Stamps, check_ascending, show
+from elman.tasks.forecasting.grid import Gathering, Rows, gathered, on_grid
+from elman.tasks.forecasting.reading import Names, SeriesColumns, Written, rows_of
+
+
+class History(NamedTuple):
+    """One series at even steps; missing values are NaN."""
+
+    name: str
+    stamps: Stamps
+    """The times of the values."""
+    values: Float[np.ndarray, "time target"]
+    past: Float[np.ndarray, "time past"]
+    """Covariates that are known up to the present only."""
+    future: Float[np.ndarray, "ahead future"]
+    """Covariates that are known ahead, from the first step on; as many steps as `values`, or more."""
+    static: Float[np.ndarray, " static"]
+    place: str = "the series"
+    """The file and line where the series begins, for messages."""
+
+
+class Histories(NamedTuple):
+    """The series of a data set, with the names of their columns and their step."""
+
+    targets: tuple[str, ...]
+    past: tuple[str, ...]
+    future: tuple[str, ...]
+    static: tuple[str, ...]
+    frequency: Frequency
+    histories: tuple[History, ...]
+
+    def __str__(self) -> str:
+        rows = [len(one.values) for one in self.histories]
+        least = f"{min(rows):,} to " if min(rows) < max(rows) else ""
+        missing = sum(int(np.isnan(one.values).sum()) for one in self.histories)
+        return (
+            f"{len(self.histories):,} series of {least}{max(rows):,} steps of {self.frequency}, "
+            f"{missing:,} values missing"
+        )
+
+
+def read_histories(
+    *places: str | Path,
+    columns: SeriesColumns = SeriesColumns(),
+    resample: str = "",
+    by: Gathering = "mean",
+    zone: str = "",
+    frequency: Frequency | None = None,
+    encoding: str = "utf-8",
+) -> Histories:
+    """Reads the series of tables (CSV, TSV, JSON lines), also compressed. The rows of one series may lie in several
+    files of a long table, in order; each file without a column of names holds series of its own.
+
+    Args:
+        places: files, folders, or "-" for standard input, which is CSV.
+        columns: roles of the columns.
+        resample: a step, such as 1h, to which rows are aggregated; they may then come in any order and at any time.
+        by: aggregation of the rows of one step; "sum" applies to targets, covariates are averaged.
+        zone: time zone of times that name none, such as Europe/Berlin; with it, all times become UTC.
+        frequency: the step of time; without it, it is inferred from the stamps.
+        encoding: encoding of the text.
+
+    Raises:
+        DataError: a missing column; a field that is not a number; stamps that are repeated, out of order or at uneven
+            steps; a missing value of a covariate known ahead; and the like, with file and line.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+    ...     _ = file.write("ds,y\\n2020-01,5\\n2020-02,\\n2020-04,6\\n")
+    ...     file.flush()
+    ...     found = read_histories(file.name)
+    >>> print(found)
+    1 series of 4 steps of 1mo, 2 values missing
+    >>> found.histories[0].values.ravel().tolist()
+    [5.0, nan, nan, 6.0]
+    """
+    written = rows_of(data_files(*places), columns, zone=zone, encoding=encoding)
+    return histories_of(written, resample=resample, by=by, frequency=frequency)
+
+
+def histories_of(
+    written: Written, *, resample: str = "", by: Gathering = "mean", frequency: Frequency | None = None
+) -> Histories:
+    """The series of rows as a file has them, at even steps; see `read_histories`.
+
+    >>> from elman.tasks.forecasting.reading import rows_in
+    >>> rows = rows_in({"ds": [1, 2, 4], "y": [5, 6, 7]}, SeriesColumns())
+    >>> histories_of(rows).histories[0].values.ravel().tolist()
+    [5.0, 6.0, nan, 7.0]
+
+    Raises:
+        DataError: see `read_histories`.
+    """
+    names, rows = written.names, written.rows
+    statics = [_static(one, names.static) for one in rows]
+    moving = [one._replace(values=one.values[:, : one.values.shape[1] - len(names.static)]) for one in rows]
+    # Where the step is known already, the rows may be the next ones of a series and may have no target yet.
+    whole = frequency is None
+    if resample:
+        frequency = Frequency.parse(resample)
+        moving = [gathered(one, frequency, by, summed=len(names.targets)) for one in moving]
+    else:
+        for one in moving:
+            check_ascending(one.stamps, one.places, name=one.name)
+    frequency = frequency or _frequency(moving)
+    pairs = zip(moving, statics, strict=True)
+    histories = (_history(one, frequency, names, static, whole=whole) for one, static in pairs)
+    return Histories(*names, frequency, tuple(histories))
+
+
+def _frequency(series: Sequence[Rows]) -> Frequency:
+    try:
+        return Frequency.of([one.stamps for one in series])
+    except DataError as error:
+        raise DataError(f"{series[0].places[0]}: {error}") from None
+
+
+def _static(rows: Rows, names: Sequence[str]) -> np.ndarray:
+    values = rows.values[:, rows.values.shape[1] - len(names) :]
+    wrong = np.argwhere(values != values[0])  # also where a value is NaN
+    if len(wrong):
+        row, column = wrong[0]
+        raise DataError(
+            f"{rows.places[row]}: {names[column]} of {rows.name!r} is {values[row, column]:g}, and "
+            f"{values[0, column]:g} in {rows.places[0]}; expected one number in all rows of a series, since it is "
+            "a static column"
+        )
+    return values[0]
+
+
+def _history(rows: Rows, frequency: Frequency, names: Names, static: np.ndarray, *, whole: bool) -> History:
+    grid = on_grid(rows, frequency)
+    targets, past, future = np.split(grid.values, np.cumsum([len(names.targets), len(names.past)]), axis=1)
+    known = np.flatnonzero(~np.isnan(targets).all(axis=1))
+    if not len(known) and (whole or names.future):
+        raise DataError(
+            f"{rows.places[0]}: no value of {', '.join(names.targets)} in {rows.name!r}; leave the series out"
+        )
+    # Rows after the last value hold covariates known ahead; without such covariates they are gaps like others.
+    steps = int(known[-1]) + 1 if names.future else len(targets)
+    missing = np.argwhere(np.isnan(future))
+    if len(missing):
+        step, column = missing[0]
+        row = grid.rows[step]
+        where = rows.places[row] if row >= 0 else f"{rows.places[grid.rows[:step].max()]}, next row"
+        what = "is empty" if row >= 0 else "is missing, since there is no row of that time"
+        raise DataError(
+            f"{where}: {names.future[column]} of {rows.name!r} at {show(grid.stamps[step])} {what}; expected a "
+            "covariate known ahead to have a value at every step: add it, or name it as a covariate of the past"
+        )
+    return History(rows.name, grid.stamps[:steps], targets[:steps], past[:steps], future, static, rows.places[0])

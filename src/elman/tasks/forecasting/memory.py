@@ -1,0 +1,209 @@
+"""The memory of a trained forecaster: what it needs to continue series without reading them again.
+
+For every series it holds the last window of rows, and for an autoregressive model also the state after all rows. New
+rows are appended at a cost that does not depend on how many came before.
+
+A series that was not in training is scaled by its first window of rows, so that its scale is fixed from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+
+from elman import artefact
+from elman._errors import DataError
+from elman.formats.stamps import Stamp, show
+from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster, Filter, Rows, Series
+from elman.tasks.forecasting.codec import EncodedHistory, ForecastCodec
+from elman.tasks.forecasting.histories import History
+from elman.tasks.forecasting.model import Forecaster
+from elman.tasks.scaler import Scaler
+
+CHUNK = 64
+"""The most rows that one call of the compiled filter reads."""
+
+
+class Remembered(NamedTuple):
+    """The memory of one series."""
+
+    history: History
+    """The last rows, with the covariates known ahead from the first of these rows on."""
+    rows: int
+    """The number of all rows so far."""
+    scaler: Scaler
+    learned: int
+    """The number of rows in the training and validation parts."""
+    state: Filter | None
+    """The state after all rows; only for an autoregressive model."""
+
+    @property
+    def last(self) -> Stamp:
+        """The stamp of the last row."""
+        return self.history.stamps[-1]
+
+
+class Reading(NamedTuple):
+    """A model that reads series, with the length of its window."""
+
+    codec: ForecastCodec
+    model: Forecaster
+    window: int
+
+    def read(self, history: History, *, learned: int = 0) -> Remembered:
+        """Reads a whole series, from its first row.
+
+        Raises:
+            DataError: a series without a known value, or with one that is too large.
+        """
+        scaler = self.codec.scaler_of(_first_rows(history, self.window))
+        state = None
+        if isinstance(self.model, AutoregressiveForecaster):
+            encoded = self.codec.encode(history, scaler=scaler)
+            state = self._advanced(self.model, self.model.begin(len(self.codec.targets)), encoded, 0)
+        return Remembered(_last_rows(history, self.window), len(history.values), scaler, learned, state)
+
+    def update(self, before: Remembered, new: History) -> Remembered:
+        """Appends new rows to a series; the result is that of reading it whole.
+
+        Raises:
+            DataError: rows that do not follow the remembered ones, or lack covariates known ahead.
+        """
+        joined = self._joined(before.history, new)
+        count = len(joined.values) - len(before.history.values)
+        if before.rows < self.window:  # all rows are still stored, and a new series' scaler may not be final
+            return self.read(joined, learned=before.learned)
+        state = None
+        if isinstance(self.model, AutoregressiveForecaster):
+            encoded = self.codec.encode(joined, scaler=before.scaler)
+            state = self._advanced(self.model, before.state, encoded, len(before.history.values))
+        return before._replace(history=_last_rows(joined, self.window), rows=before.rows + count, state=state)
+
+    def fixed(self, name: str, encoded: EncodedHistory) -> Series:
+        """The inputs that are the same at all steps of a series, with a row for each target."""
+        targets = len(self.codec.targets)
+        place = self.codec.series.index(name) if name in self.codec.series else len(self.codec.series)
+        return Series(
+            jnp.repeat(jnp.asarray(encoded.static)[None], targets, axis=0),
+            place * targets + jnp.arange(targets),
+            jnp.asarray(encoded.scaler.std, jnp.float32),
+        )
+
+    def _advanced(
+        self, model: AutoregressiveForecaster, state: Filter | None, encoded: EncodedHistory, start: int
+    ) -> Filter:
+        """The state after the rows from `start` on."""
+        targets = len(self.codec.targets)
+        marks = encoded.past_known.astype(np.float32)
+        past = np.concatenate([encoded.past, marks], axis=1)[:, None].repeat(targets, axis=1)
+        future = encoded.ahead[: len(past), None].repeat(targets, axis=1)
+        rows = (encoded.values, encoded.known.astype(np.float32), past, future)
+        series = self.fixed(encoded.name, encoded)
+        for begin in range(start, len(past), CHUNK):
+            count = min(CHUNK, len(past) - begin)
+            chunk = (each[begin : begin + count] for each in rows)
+            full = (np.pad(each, [(0, CHUNK - count)] + [(0, 0)] * (each.ndim - 1)) for each in chunk)
+            state = _advance(model, state, series, Rows(*map(jnp.asarray, full)), count)
+        return Filter(*jax.tree.map(np.asarray, state))
+
+    def _joined(self, before: History, new: History) -> History:
+        """Appends rows to others; the values of steps without a row between them are missing."""
+        last, first = before.stamps[-1], new.stamps[0]
+        if first <= last:
+            raise DataError(
+                f"{new.place}: {show(first)} of {new.name!r} is not after {show(last)}, the last row that the model "
+                "knows; expected new rows alone"
+            )
+        frequency = self.codec.frequency
+        pair = np.array([last, first])
+        if frequency.first_off(pair) is not None:
+            raise DataError(
+                f"{new.place}: {show(first)} of {new.name!r} lies on no step of {frequency} after {show(last)}, the "
+                "last row that the model knows; mend the stamp"
+            )
+        gap = int(frequency.places(pair)[1]) - 1
+        stamps = frequency.from_first(before.stamps[0], len(before.stamps) + gap + len(new.stamps))
+        between = len(before.values) + gap
+        if self.codec.future and len(before.future) < between:
+            raise DataError(
+                f"{new.place}: {gap} steps of {new.name!r} are left out between {show(last)} and {show(first)}; "
+                f"expected a row for each, with {', '.join(self.codec.future)}"
+            )
+        values, past = (
+            np.concatenate([old, np.full((gap, old.shape[1]), np.nan), come])
+            for old, come in ((before.values, new.values), (before.past, new.past))
+        )
+        future = np.concatenate([before.future[:between], new.future])
+        if len(before.future) > len(future):  # the earlier rows were known further ahead than the new ones
+            future = np.concatenate([future, before.future[len(future) :]])
+        return before._replace(stamps=stamps, values=values, past=past, future=future)
+
+
+def packed(memory: Mapping[str, Remembered]) -> artefact.State:
+    """Converts a memory to the plain values and arrays that an artefact stores."""
+    series, arrays = [], {}
+    for place, (name, one) in enumerate(memory.items()):
+        history = one.history
+        series.append(
+            {
+                "name": name,
+                "rows": one.rows,
+                "learned": one.learned,
+                "scaler": msgspec.to_builtins(one.scaler),
+                "times": history.stamps.dtype.kind == "M",
+            }
+        )
+        arrays[f"{place}.stamps"] = np.ascontiguousarray(history.stamps.astype(np.int64))
+        for part in ("values", "past", "future", "static"):
+            arrays[f"{place}.{part}"] = np.ascontiguousarray(getattr(history, part))
+        if one.state is not None:
+            arrays |= {f"{place}.state.{path}": leaf for path, leaf in artefact.named_arrays(one.state).items()}
+    return artefact.State({"series": series}, arrays)
+
+
+def unpacked(memory: artefact.State, reading: Reading) -> dict[str, Remembered]:
+    """Restores a memory from the output of `packed`, for the same model."""
+    found, model = {}, reading.model
+    for place, one in enumerate(memory.values["series"]):
+        name, arrays = one["name"], memory.arrays
+        stamps = arrays[f"{place}.stamps"].astype("datetime64[s]" if one["times"] else np.int64)
+        values, past, future, static = (arrays[f"{place}.{part}"] for part in ("values", "past", "future", "static"))
+        state = None
+        if isinstance(model, AutoregressiveForecaster):
+            shapes = jax.eval_shape(partial(model.begin, len(reading.codec.targets)))
+            prefix = f"{place}.state."
+            mine = {path.removeprefix(prefix): leaf for path, leaf in arrays.items() if path.startswith(prefix)}
+            state = Filter(*jax.tree.map(np.asarray, artefact.fill(shapes, mine, what="memory")))
+        history = History(name, stamps, values, past, future, static, "what the model remembers")
+        scaler = msgspec.convert(one["scaler"], Scaler)
+        found[name] = Remembered(history, one["rows"], scaler, one["learned"], state)
+    return found
+
+
+def by_name(remembered: Iterable[Remembered]) -> dict[str, Remembered]:
+    """A dictionary of remembered series by name."""
+    return {one.history.name: one for one in remembered}
+
+
+@jax.jit
+def _advance(model: AutoregressiveForecaster, state: Any, series: Series, rows: Rows, count: Any) -> Filter:
+    return model.advance(state, series, rows, count)
+
+
+def _first_rows(history: History, count: int) -> History:
+    return history._replace(stamps=history.stamps[:count], values=history.values[:count], past=history.past[:count])
+
+
+def _last_rows(history: History, count: int) -> History:
+    return history._replace(
+        stamps=history.stamps[-count:],
+        values=history.values[-count:],
+        past=history.past[-count:],
+        future=history.future[max(0, len(history.values) - count) :],
+    )

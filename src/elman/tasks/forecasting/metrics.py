@@ -1,0 +1,222 @@
+"""Measures of forecasts, and the errors from which conformal intervals are made.
+
+Intervals are conformal (Vovk et al., 2005; Lei et al., 2018): the errors on the validation part, each divided by the
+forecast's spread, give the quantiles of the error at each step of the horizon. They stretch or shrink the model's own
+uncertainty until intervals hold the true values as often as they should.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from elman._errors import counted
+from elman.tasks.forecasting.codec import ForecastCodec
+
+SHARES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995)
+"""Shares of the quantiles of the errors that are kept; others are interpolated linearly."""
+
+COVERED = (80, 95)
+"""Levels of the intervals whose coverage is reported, in percent."""
+
+
+@dataclass(frozen=True)
+class ForecastMetrics:
+    """Measures of forecasts on one part, over the known true values."""
+
+    objective: float
+    """The measure that chooses the best weights: the scaled error that training minimises."""
+    values: dict[str, float]
+    """The errors by name, scaled by series or in the units of the data."""
+    coverage: dict[str, float]
+    """The share of true values within intervals, by level in percent."""
+    errors: tuple[tuple[float, ...], ...]
+    """For each step of the horizon, `SHARES` quantiles of the errors divided by the forecast's spread; see `Errors`."""
+    count: int
+    unit: str = "value"
+
+    @classmethod
+    def from_builtins(cls, values: dict[str, Any]) -> ForecastMetrics:
+        """The measures that `to_builtins` turned into plain values."""
+        values = dict(values)
+        errors = tuple(tuple(np.nan if one is None else one for one in row) for row in values.pop("errors"))
+        return cls(
+            values.pop("objective"), values["measures"], values["coverage"], errors, values["count"], values["unit"]
+        )
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Plain values; those named `scaled_` are scaled by series, the others in the units of the data."""
+        return {
+            "objective": self.objective,
+            "measures": self.values,
+            "coverage": self.coverage,
+            "errors": [[None if np.isnan(one) else one for one in row] for row in self.errors],
+            "count": self.count,
+            "unit": self.unit,
+        }
+
+    def report(self) -> str:
+        """All measures, one a line."""
+        lines = [f"{self}, over {counted(self.count, self.unit)}"]
+        lines += [f"{name.replace('_', ' '):32s} {value:.6g}" for name, value in self.values.items()]
+        lines += [f"{f'within {level}% intervals':32s} {share:.1%}" for level, share in self.coverage.items()]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        held = ", ".join(f"{level}% intervals hold {share:.1%}" for level, share in self.coverage.items())
+        return f"scaled MSE {self.values['scaled_mse']:.4f}, MAE {self.values['scaled_mae']:.4f}; {held}"
+
+
+class Told(NamedTuple):
+    """Forecasts of some windows and the true values, scaled by series."""
+
+    truth: Float[np.ndarray, "row horizon"]
+    weights: Float[np.ndarray, "row horizon"]
+    centre: Float[np.ndarray, "row horizon"]
+    spread: Float[np.ndarray, "row horizon"]
+    variance: Float[np.ndarray, "row horizon"]
+    """The variance around the centre where that is a mean, else 0."""
+    crps: Float[np.ndarray, "row horizon"]
+    """The continuous ranked probability score of each value."""
+    unit_crps: Float[np.ndarray, "row horizon"]
+    """The continuous ranked probability score of each value in the units of the data."""
+    bounds: Float[np.ndarray, "row horizon side"]
+    """The bounds of the model's own intervals of `COVERED`: lower, upper, lower, upper."""
+
+
+@dataclass
+class Gathered:
+    """Sums of the errors of batches, which `metrics` divides by the count."""
+
+    learned: str
+    """The measure that training minimises."""
+    errors: Errors | None
+    """The errors of the validation part, if it was measured before."""
+    sums: dict[str, float] = field(default_factory=dict)
+    scores: list[Float[np.ndarray, "some horizon"]] = field(default_factory=list)
+
+    def add(
+        self,
+        told: Told,
+        codec: ForecastCodec,
+        mean: Float[np.ndarray, "row horizon"],
+        std: Float[np.ndarray, "row horizon"],
+        *,
+        naive: Float[np.ndarray, " row"],
+    ) -> None:
+        """Adds windows, scaled by `mean` and `std`. `naive` is the scaled mean change of a row's series from season to
+        season, NaN where there is none."""
+        known = told.weights > 0
+        error = np.where(known, told.truth - told.centre, 0.0).astype(np.float64)
+        real = np.where(known, codec.real(told.truth, mean, std), 0.0)
+        centre = np.where(known, codec.real(told.centre, mean, std, variance=told.variance), 0.0)
+        off, size = np.abs(real - centre), np.abs(real) + np.abs(centre)
+        sums = {
+            "count": known.sum(),
+            "scaled_mse": (error**2).sum(),
+            "scaled_mae": np.abs(error).sum(),
+            "scaled_crps": np.where(known, told.crps, 0.0).sum(),
+            "mse": (off**2).sum(),
+            "mae": off.sum(),
+            "crps": np.where(known, told.unit_crps, 0.0).sum(),
+            "size": np.abs(real).sum(),
+            "smape": np.divide(2 * off, size, out=np.zeros_like(off), where=size > 0).sum(),
+            "mase": (np.abs(error)[naive > 0] / naive[naive > 0, None]).sum(),
+            "mase_count": known[naive > 0].sum(),
+        }
+        for place, level in enumerate(COVERED):
+            low, high = told.bounds[..., 2 * place], told.bounds[..., 2 * place + 1]
+            if self.errors is not None:
+                low, high = (told.centre + told.spread * self.errors.at(share) for share in shares_of(level))
+            if np.isnan(low).any() or np.isnan(high).any():  # too few errors are known for this level
+                continue
+            sums[f"within_{level}"] = (known & (low <= told.truth) & (told.truth <= high)).sum()
+        for name, value in sums.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+        if self.errors is None:
+            self.scores.append(np.where(known, (told.truth - told.centre) / told.spread, np.nan)[known.any(axis=1)])
+
+    def metrics(self) -> ForecastMetrics:
+        """The measures of all windows added."""
+        sums, count = self.sums, max(self.sums["count"], 1)
+        mean = {name: value / count for name, value in sums.items()}
+        values = {
+            "scaled_mse": mean["scaled_mse"],
+            "scaled_mae": mean["scaled_mae"],
+            "scaled_crps": mean["scaled_crps"],
+            "mae": mean["mae"],
+            "rmse": float(np.sqrt(mean["mse"])),
+            "smape_percent": 100 * mean["smape"],
+            "crps": mean["crps"],
+        }
+        # Constant series have no seasonal change to divide by, and series of zeros no size.
+        if sums["mase_count"]:
+            values["mase"] = sums["mase"] / sums["mase_count"]
+        if sums["size"]:
+            values["weighted_quantile_loss"] = sums["crps"] / sums["size"]
+        errors = self.errors or Errors.of(np.concatenate(self.scores))
+        coverage = {str(level): mean[f"within_{level}"] for level in COVERED if f"within_{level}" in mean}
+        return ForecastMetrics(values[self.learned], values, coverage, errors.quantiles, int(sums["count"]))
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Quantiles of the scaled errors (value - forecast) / spread at each step of the horizon, for `SHARES`."""
+
+    quantiles: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def of(cls, scores: Float[np.ndarray, "some horizon"]) -> Errors:
+        """The quantiles of scores; NaN scores do not count. The rank of a quantile of n scores is its share of n + 1,
+        rounded outwards, so that an interval holds the next value at least as often as its level says. A step with too
+        few scores for a share takes the scores of all steps, so that the level holds over the horizon as a whole;
+        where these are too few as well, the quantile is NaN.
+
+        >>> Errors.of(np.linspace(-1, 1, 999)[:, None]).at(0.9).round(2).tolist()
+        [0.8]
+        >>> Errors.of(np.array([[-1.0, 2.0], [1.0, -2.0]])).at(0.75).tolist()
+        [2.0, 2.0]
+        """
+        every = np.sort(scores[~np.isnan(scores)])
+        steps = [np.sort(column[~np.isnan(column)]) for column in scores.T]
+        return cls(tuple(tuple(_first_known(share, step, every) for share in SHARES) for step in steps))
+
+    def at(self, share: float) -> Float[np.ndarray, " horizon"]:
+        """The quantile for any share, at each step; NaN beyond the known ones. It is at most 0 for shares below 0.5 and
+        at least 0 above, so that an interval contains the forecast too."""
+        return np.array([_between(share, row) for row in self.quantiles])
+
+
+def shares_of(level: float) -> tuple[float, float]:
+    """The shares of the quantiles that bound an interval of `level` percent.
+
+    >>> shares_of(80)
+    (0.1, 0.9)
+    """
+    return (100 - level) / 200, (100 + level) / 200
+
+
+def _first_known(share: float, *groups: Float[np.ndarray, " _"]) -> float:
+    """The quantile of the first group of sorted scores that has enough of them for the share."""
+    return next(
+        (found for found in (_corrected_quantile(group, share) for group in groups) if not np.isnan(found)), np.nan
+    )
+
+
+def _corrected_quantile(known: Float[np.ndarray, " some"], share: float) -> float:
+    """The quantile of sorted scores, corrected for their number: its rank is rounded away from the median."""
+    rank = (len(known) + 1) * share
+    outwards = np.ceil(rank - 1e-9) if share > 0.5 else np.floor(rank + 1e-9) if share < 0.5 else (len(known) + 1) // 2
+    return float(known[int(outwards) - 1]) if 1 <= outwards <= len(known) else np.nan
+
+
+def _between(share: float, row: tuple[float, ...]) -> float:
+    known = ~np.isnan(row)
+    shares = np.array(SHARES)[known]
+    if not known.any() or not shares[0] - 1e-9 <= share <= shares[-1] + 1e-9:
+        return np.nan
+    found = float(np.interp(share, shares, np.array(row)[known]))
+    return min(found, 0.0) if share < 0.5 else max(found, 0.0) if share > 0.5 else found

@@ -1,0 +1,81 @@
+"""Pictures of forecasts: the history, the forecast, and its intervals as bands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elman._errors import ConfigError, DataError, counted
+from elman.tasks.forecasting.fitted import NAME, FittedForecaster
+from elman.tasks.forecasting.table import ForecastTable
+
+MOST_SERIES = 8
+"""The most series that a picture has room for."""
+HISTORY = 4
+"""The length of the history drawn before the forecast, in horizons."""
+CAME, FORECAST = "#1a1a1a", "#0072b2"
+DOTS_INCH = 150
+
+
+def draw_forecast(fitted: FittedForecaster, table: ForecastTable, path: str | Path) -> None:
+    """Draws the last rows that a model remembers and its forecast after them, in a row for each series. The file has
+    the format of its extension, such as `.png` or `.svg`. Needs matplotlib.
+
+    Args:
+        fitted: the model.
+        table: its forecast of all series that it remembers.
+        path: the file.
+
+    Raises:
+        ConfigError: matplotlib is not installed, or does not know the format.
+        DataError: more series than a picture has room for.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigError("plot: needs matplotlib; pip install 'elman[plot]'") from None
+
+    names = list(dict.fromkeys(table["unique_id"].tolist()))
+    if len(names) > MOST_SERIES:
+        raise DataError(
+            f"plot: {counted(len(names), 'series')}; a picture has room for {MOST_SERIES}: give a file with fewer"
+        )
+    figure = Figure(figsize=(9, 0.6 + 2.4 * len(names)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(names), squeeze=False)[:, 0]
+    targets = fitted.codec.targets
+    for axis, name in zip(axes, names, strict=True):
+        place = names.index(name) % len(targets)
+        history = fitted.memory[name if len(targets) == 1 else name.removesuffix(f"/{targets[place]}")].history
+        rows = slice(-HISTORY * fitted.horizon, None)
+        _draw(axis, history.stamps[rows], history.values[rows, place], table, table["unique_id"] == name)
+        axis.set_title(name, loc="left", fontsize=10)
+    axes[0].legend(loc="upper left", fontsize=8, frameon=False)
+    try:
+        figure.savefig(path, dpi=DOTS_INCH)
+    except ValueError as error:
+        raise ConfigError(f"plot: {path}: {error}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _draw(axis: Any, stamps: np.ndarray, values: np.ndarray, table: ForecastTable, mine: np.ndarray) -> None:
+    ahead = table["ds"][mine]
+    axis.plot(stamps, values, color=CAME, linewidth=1, label="history")
+    levels = [name.removeprefix(f"{NAME}-lo-") for name in table.columns if name.startswith(f"{NAME}-lo-")]
+    for place, level in enumerate(sorted(levels, key=float, reverse=True)):
+        low, high = (table[f"{NAME}-{side}-{level}"][mine] for side in ("lo", "hi"))
+        shade = 0.15 + 0.15 * place
+        axis.fill_between(ahead, low, high, color=FORECAST, alpha=shade, linewidth=0, label=f"{level}%")
+    axis.plot(ahead, table[NAME][mine], color=FORECAST, linewidth=1.5, label="forecast")
+    if ahead.dtype.kind == "M":
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator()
+        axis.xaxis.set_major_locator(locator)
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)

@@ -1,0 +1,257 @@
+"""Reads tables of time series: assigns roles to their columns and groups their rows by series."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from elman._errors import ConfigError, DataError, nearest
+from elman.formats import table
+from elman.formats.files import File
+from elman.formats.numbers import number_of
+from elman.formats.stamps import TIMES, Stamps, parse_stamps
+from elman.tasks.forecasting.grid import Rows
+
+SERIES = "unique_id"
+TARGET = "y"
+PARTS = ("year", "month", "day", "hour", "minute", "second")
+"""Columns that together form a stamp, where at least the first two are present."""
+
+_MONTHS = frozenset(name.lower() for name in (*calendar.month_name[1:], *calendar.month_abbr[1:]))
+
+
+class SeriesColumns(NamedTuple):
+    """The roles of the columns of a table of time series."""
+
+    series: str = ""
+    """The column with the name of each row's series; by default `unique_id`, where there is such a column."""
+    time: str = ""
+    """The column of stamps; by default one named `ds`, `date` or the like, or `year`, `month`, ... together."""
+    targets: tuple[str, ...] = ()
+    """Columns to forecast; by default `y`, or without it each column of a wide table as a series of its own."""
+    past: tuple[str, ...] = ()
+    """Covariates that are known up to the present."""
+    future: tuple[str, ...] = ()
+    """Covariates that are known ahead."""
+    static: tuple[str, ...] = ()
+    """Covariates that are the same at all steps of a series."""
+
+
+@runtime_checkable
+class Columns(Protocol):
+    """The interface of a table in memory, such as a dictionary of columns or a data frame."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+class Names(NamedTuple):
+    """The names of the numbers in a row, in this order."""
+
+    targets: tuple[str, ...]
+    past: tuple[str, ...]
+    future: tuple[str, ...]
+    static: tuple[str, ...]
+
+
+class Written(NamedTuple):
+    """The rows of a table by series, before they are laid on even steps."""
+
+    names: Names
+    rows: tuple[Rows, ...]
+
+
+def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", encoding: str = "utf-8") -> Written:
+    r"""Reads the rows of tables, by series.
+
+    >>> file = File("a.csv", ("a.csv",), b"date,HUFL,OT\n2016-07-01,5,30\n2016-07-02,6,27\n")
+    >>> [(one.name, one.values.ravel().tolist()) for one in rows_of([file], SeriesColumns()).rows]
+    [('HUFL', [5.0, 6.0]), ('OT', [30.0, 27.0])]
+    >>> [(one.name, one.values.ravel().tolist()) for one in rows_of([file], SeriesColumns(targets=("OT",))).rows]
+    [('OT', [30.0, 27.0])]
+
+    Raises:
+        DataError: a missing column, a field that is not a number, a row without name or time, or no row.
+        ConfigError: a column with two roles.
+    """
+    found: dict[str, list[Rows]] = {}
+    names = []
+    for file in files:
+        file = file if file.suffix else file._replace(path=(*file.path[:-1], file.path[-1] + ".csv"))
+        layout = _layout(file.name, table.columns_of(file, encoding=encoding), columns)
+        rows = list(table.read_table(file, columns=layout.columns, encoding=encoding))
+        fields = {name: [row.values[name] for row in rows] for name in layout.columns}
+        places = [f"{file.name}, line {row.line}" for row in rows]
+        names.append(layout.names)
+        for one in _series(_Table(file.name, fields, places), layout, zone, own="" if len(files) == 1 else file.stem):
+            found.setdefault(one.name, []).append(one)
+    return Written(names[0], tuple(_joined(parts) for parts in found.values()))
+
+
+def rows_in(frame: Columns, columns: SeriesColumns, *, zone: str = "") -> Written:
+    """Reads the rows of a table in memory, by series. None and NaN are missing values.
+
+    >>> found = rows_in({"ds": ["2016-07-01", "2016-07-02"], "y": [5, None]}, SeriesColumns())
+    >>> found.rows[0].values.ravel().tolist()
+    [5.0, nan]
+
+    Raises:
+        DataError: see `rows_of`; or columns of different length. Rows are counted from 1.
+        ConfigError: a column with two roles.
+    """
+    layout = _layout("the table", tuple(frame), columns)
+    fields = {name: ["" if value is None else str(value) for value in frame[name]] for name in layout.columns}
+    for name, column in fields.items():
+        if len(column) != len(fields[layout.columns[0]]):
+            raise DataError(
+                f"the table: {len(column):,} rows of {name}, and {len(fields[layout.columns[0]]):,} of "
+                f"{layout.columns[0]}; expected as many"
+            )
+    places = [f"the table, row {row}" for row in range(1, len(fields[layout.columns[0]]) + 1)]
+    return Written(layout.names, tuple(_series(_Table("the table", fields, places), layout, zone, own="")))
+
+
+class _Table(NamedTuple):
+    """The columns of one table that have a role, as texts."""
+
+    name: str
+    columns: dict[str, list[str]]
+    places: list[str]
+    """The file and line of each row, for messages."""
+
+
+class _Layout(NamedTuple):
+    """The roles of the columns of one table."""
+
+    series: str
+    time: tuple[str, ...]
+    names: Names
+    channels: tuple[str, ...]
+    """Columns of a wide table that are series of their own; empty where the targets are columns of one series."""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns that hold numbers."""
+        targets, *others = self.names
+        return (*(self.channels or targets), *(name for group in others for name in group))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that have a role."""
+        return (*((self.series,) if self.series else ()), *self.time, *self.numbers)
+
+
+def _layout(table_name: str, there: Sequence[str], columns: SeriesColumns) -> _Layout:
+    covariates = (*columns.past, *columns.future, *columns.static)
+    for name in (columns.series, columns.time, *columns.targets, *covariates):
+        if name and name not in there:
+            raise DataError(f"{table_name}: no column {name!r}{nearest(name, there)}; there are {', '.join(there)}")
+    series = columns.series or (SERIES if SERIES in there else "")
+    time = (columns.time,) if columns.time else _time(there)
+    named = (series, *time, *columns.targets, *covariates)
+    twice = next((name for name in named if name and named.count(name) > 1), None)
+    if twice:
+        raise ConfigError(f"column {twice!r} is named for two roles; expected one for each column")
+    targets, channels = columns.targets, ()
+    if not targets and TARGET in there:
+        targets = (TARGET,)
+    elif not targets:
+        targets, channels = (TARGET,), tuple(name for name in there if name not in named)
+        _check_wide(table_name, series, channels, there)
+    return _Layout(series, time, Names(targets, columns.past, columns.future, columns.static), channels)
+
+
+def _time(there: Sequence[str]) -> tuple[str, ...]:
+    """The columns that form the stamps; none where the rows are only counted."""
+    by_name = {name.lower(): name for name in reversed(there)}
+    if "ds" not in by_name and {*PARTS[:2]} <= {*by_name}:
+        last = next((n for n, part in enumerate(PARTS) if part not in by_name), len(PARTS))
+        return tuple(by_name[part] for part in PARTS[:last])
+    return next(((by_name[name],) for name in TIMES if name in by_name), ())
+
+
+def _check_wide(table_name: str, series: str, channels: Sequence[str], there: Sequence[str]) -> None:
+    if series or not channels:
+        raise DataError(
+            f"{table_name}: no column {TARGET!r}; there are {', '.join(there)}: name the column to forecast, such as "
+            f"with --target {(channels or there)[-1]}"
+        )
+    if len(channels) == 12 and all(name.lower() in _MONTHS for name in channels):
+        raise DataError(
+            f"{table_name}: a column for each month, {', '.join(channels)}, and a row for each year; expected a row "
+            "for each month: write it as ds,y with lines such as 1950-01,23.11"
+        )
+
+
+def _series(written: _Table, layout: _Layout, zone: str, *, own: str) -> Iterator[Rows]:
+    """The rows of each series of a table; `own` distinguishes unnamed series from those of other files."""
+    places = written.places
+    if not places:
+        raise DataError(f"{written.name}: no row in it")
+    fields = [written.columns[name] for name in layout.time]
+    stamps = _stamps(fields, layout.time, places, zone) if layout.time else None
+    values = np.stack([_numbers(written, name, layout) for name in layout.numbers], axis=1)
+    if layout.channels:
+        for number, channel in enumerate(layout.channels):
+            mine = values[:, [number, *range(len(layout.channels), values.shape[1])]]
+            yield _rows(f"{own}/{channel}" if own else channel, stamps, mine, places, range(len(places)))
+    elif layout.series:
+        by_name: dict[str, list[int]] = {}
+        for number, (name, place) in enumerate(zip(written.columns[layout.series], places, strict=True)):
+            if not name.strip():
+                raise DataError(f"{place}: {layout.series} is empty; expected the name of the row's series")
+            by_name.setdefault(name.strip(), []).append(number)
+        for name, numbers in by_name.items():
+            yield _rows(name, stamps, values, places, numbers)
+    else:
+        yield _rows(own or "/".join(layout.names.targets), stamps, values, places, range(len(places)))
+
+
+def _rows(name: str, stamps: Stamps | None, values: np.ndarray, places: Sequence[str], numbers: Sequence[int]) -> Rows:
+    mine = tuple(places[number] for number in numbers)
+    chosen = np.asarray(numbers)
+    return Rows(name, np.arange(len(mine)) if stamps is None else stamps[chosen], values[chosen], mine)
+
+
+def _stamps(fields: Sequence[Sequence[str]], names: Sequence[str], places: Sequence[str], zone: str) -> Stamps:
+    if len(fields) == 1:
+        return parse_stamps(fields[0], places, zone=zone)
+    texts = []
+    for parts, place in zip(zip(*fields, strict=True), places, strict=True):
+        for part, name in zip(parts, names, strict=True):
+            if not part.strip().isdecimal():
+                raise DataError(f"{place}, {name}: expected a whole number; got {part[:40]!r}")
+        year, month, *rest = (int(part) for part in parts)
+        day, hour, minute, second = (*rest, *(1, 0, 0, 0)[len(rest) :])
+        texts.append(f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+    return parse_stamps(texts, places, zone=zone)
+
+
+def _numbers(written: _Table, name: str, layout: _Layout) -> np.ndarray:
+    try:
+        fields = zip(written.columns[name], written.places, strict=True)
+        return np.array([number_of(text, f"{place}, {name}") for text, place in fields])
+    except DataError as error:
+        mend = "mend the row, or leave the field empty where the value is not known"
+        if layout.channels:
+            mend += "; where the column is not a series, name the columns to forecast, such as with --target"
+        raise DataError(f"{error}; {mend}") from None
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    """Joins the rows of one series from several files, one after the other."""
+    kinds = {part.stamps.dtype.kind for part in parts}
+    if len(kinds) > 1:
+        raise DataError(
+            f"{parts[1].places[0]}: stamps of {parts[0].name!r} are times in some files and whole numbers in others; "
+            "expected one of both"
+        )
+    return Rows(
+        parts[0].name,
+        np.concatenate([part.stamps for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        tuple(place for part in parts for place in part.places),
+    )

@@ -1,0 +1,123 @@
+"""The settings of forecasting. Importing this module does not import jax."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from elman._config import Config
+from elman._errors import ConfigError
+from elman.tasks.settings import CellName, Count, Rate, Size, TaskSettings, check_parts
+
+Network = Literal["direct", "autoregressive", "encoder-decoder"]
+
+Output = Literal["squared", "absolute", "quantile", "gaussian", "student", "negative-binomial"]
+
+Normalise = Literal["last", "window", "none"]
+
+Scaling = Literal["standard", "mean", "root", "none"]
+
+
+class ForecastPrediction(Config, frozen=True, kw_only=True):
+    """Options of `elman predict` for forecasts."""
+
+    level: str = "80"
+    """Levels of the intervals in percent, separated by commas, such as 80,95; an empty text leaves intervals out."""
+    intervals: Literal["conformal", "model"] = "conformal"
+    """Intervals from the errors on the validation part (conformal), or from the model's own quantiles (model)."""
+    plot: str = ""
+    """Draw history, forecast and intervals into this file (.png, .svg or .pdf)."""
+    save: str = ""
+    """Write the model with the rows that it has read to this path; it may be the model's own."""
+
+
+class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
+    """Settings of `Forecasting`."""
+
+    training: ClassVar[dict[str, Any]] = {"epochs": 10.0, "learning_rate": 0.001}
+    options: ClassVar[type[Config] | None] = ForecastPrediction
+
+    target: tuple[str, ...] = ()
+    """The columns to forecast (`y` if there is one, else every column without another role)."""
+    horizon: Count | None = None
+    """Steps to forecast (a season: a day of hours, a week of days, a year of months; 12 without a season)."""
+    window: Count | None = None
+    """Past steps that a forecast reads (4 horizons, or fewer where series are short)."""
+    series_column: str = ""
+    """The column that names the series (`unique_id`, if there is one)."""
+    time_column: str = ""
+    """The column of time stamps (`ds`, `date` or the like)."""
+    past: tuple[str, ...] = ()
+    """Covariates that are known up to the present."""
+    future: tuple[str, ...] = ()
+    """Covariates that are known ahead."""
+    static: tuple[str, ...] = ()
+    """Covariates that are the same at all steps of a series."""
+    calendar: bool = True
+    """Read the time of day, week and year too; --no-calendar leaves them out."""
+    resample: str = ""
+    """A step to resample to, such as 1h; rows may then have any times and any order."""
+    by: Literal["mean", "last", "sum"] = "mean"
+    """Method of resampling: the mean, the last or the sum of the rows of a step."""
+    zone: str = ""
+    """The time zone of stamps that do not name theirs, such as Europe/Berlin; all are converted to UTC."""
+    encoding: str = "utf-8"
+    """Character encoding of the files."""
+    season: Count | None = None
+    """Steps of a season, for the scaled errors (taken from the stamps)."""
+    train: Size = 0
+    """Steps of each series to train on: a share, or from 1 on a number; 0 is all that the other parts leave."""
+    validation: Size = 0.1
+    """Steps after the training part, which choose the best weights and the width of intervals: a share or a number."""
+    test: Size = 0.1
+    """Steps after the validation part, which training never sees: a share or a number."""
+    model: Network = "direct"
+    """Network: direct reads the window in segments and forecasts all steps at once; autoregressive reads and forecasts
+    step by step, each from the previous one; encoder-decoder passes its state to a second network, which takes one step
+    for each step of the horizon."""
+    output: Output = "quantile"
+    """Kind of forecast: a number learned by squared or absolute errors, quantiles, or a distribution."""
+    normalise: Normalise | None = None
+    """Normalisation of a window: minus its last value (last), or minus its mean and divided by its standard deviation
+    (window, the default, so that intervals widen with the variation of the window; last for a single number and for the
+    autoregressive model; none for counts)."""
+    scaling: Scaling | None = None
+    """Scaling of each series by its training steps: standard by mean and standard deviation, root by those of its
+    square roots, for errors that grow with the values, mean by its mean size (standard; mean for counts)."""
+    segment: Count | None = None
+    """Steps of a segment of the direct model (a quarter of the window, 48 at most)."""
+    cell: CellName = "GRU"
+    """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
+    hidden_size: Count = 128
+    """Units of a recurrent layer."""
+    num_layers: Count = 1
+    """Recurrent layers on top of each other."""
+    dropout: Rate = 0.2
+    """Share of each layer's outputs dropped in training."""
+    batch_size: Count = 64
+    """Windows in a batch."""
+    stride: Count = 1
+    """Steps between one training window and the next."""
+    windows_per_epoch: Count | None = None
+    """Windows drawn at random for each epoch (all)."""
+    validation_windows: Count = 2048
+    """Most windows of the validation part to measure; they are evenly spaced."""
+    samples: Count = 100
+    """Futures that the autoregressive model samples for a forecast."""
+
+    def __post_init__(self) -> None:
+        TaskSettings.__post_init__(self)
+        if self.encoding != "utf-8":
+            from elman.formats.files import check_encoding
+
+            check_encoding(self.encoding)
+        check_parts(self.validation, self.test, "steps")
+        if self.validation == 0:
+            raise ConfigError("validation: expected a share or at least as many steps as the horizon has")
+        if self.output == "negative-binomial" and (self.normalise or "none") != "none":
+            raise ConfigError(f"normalise {self.normalise!r}: counts are not shifted; leave it out")
+        if self.output == "negative-binomial" and self.scaling in ("standard", "root"):
+            raise ConfigError(f"scaling {self.scaling!r}: counts are not shifted; choose mean or none")
+        if self.model == "autoregressive" and self.normalise == "window":
+            raise ConfigError("normalise 'window': the autoregressive model has no window; choose last or none")
+        if self.segment is not None and self.model != "direct":
+            raise ConfigError(f"segment: belongs to the direct model; {self.model} reads step by step")

@@ -1,0 +1,141 @@
+"""Forecasts as a table: a row for each step of each series, with the columns that users of forecasts expect."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from elman._errors import ConfigError, DataError, nearest
+from elman.formats.stamps import show
+
+SHOWN = 5
+"""The number of rows that are shown at either end."""
+
+
+@dataclass(frozen=True, repr=False)
+class ForecastTable:
+    """Columns of equal length, by name: `unique_id`, `ds`, the forecast, and a lower and an upper bound for each level.
+
+    >>> columns = np.array(["a", "a"]), np.array([7, 8]), np.array([0.5, 1])
+    >>> table = ForecastTable(("unique_id", "ds", "elman"), columns)
+    >>> table
+    unique_id  ds  elman
+    a           7    0.5
+    a           8      1
+    >>> table["elman"].tolist(), list(table)[0], table.to_csv().splitlines()[1]
+    ([0.5, 1.0], ('a', 7, 0.5), 'a,7,0.5')
+
+    `pandas.DataFrame(table.to_dict())` is the same table in pandas.
+    """
+
+    columns: tuple[str, ...]
+    arrays: tuple[np.ndarray, ...]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The column of a name.
+
+        Raises:
+            DataError: a column that the table does not have.
+        """
+        if name not in self.columns:
+            raise DataError(f"no column {name!r}{nearest(name, self.columns)}; there are {', '.join(self.columns)}")
+        return self.arrays[self.columns.index(name)]
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.arrays[0])
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """Yields the rows as tuples."""
+        return zip(*(column.tolist() for column in self.arrays), strict=True)
+
+    def to_dict(self) -> dict[str, np.ndarray]:
+        """A dictionary of the columns by name."""
+        return dict(zip(self.columns, self.arrays, strict=True))
+
+    def beside(self, cutoff: Any, truth: Float[np.ndarray, "time target"]) -> ForecastTable:
+        """Returns this table with the last stamp before the forecast as `cutoff`, and the true values as `y`."""
+        first, stamps, *others = self.arrays
+        columns = (*self.columns[:2], "cutoff", "y", *self.columns[2:])
+        return ForecastTable(columns, (first, stamps, np.full_like(stamps, cutoff), truth.T.ravel(), *others))
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Returns the table as CSV, and writes it to `path` if there is one."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self._texts())
+        if path is not None:
+            Path(path).write_text(text.getvalue(), encoding="utf-8")
+        return text.getvalue()
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the CSV, without their ends."""
+        yield from self.to_csv().splitlines()
+
+    def __repr__(self) -> str:
+        rows = list(self._texts())
+        if len(rows) > 2 * SHOWN:
+            rows = [*rows[:SHOWN], ["..."] * len(self.columns), *rows[-SHOWN:]]
+        table = [list(self.columns), *rows]
+        widths = [max(len(row[place]) for row in table) for place in range(len(self.columns))]
+        return "\n".join(
+            "  ".join(
+                text.ljust(width) if place == 0 else text.rjust(width)
+                for place, (text, width) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in table
+        )
+
+    def _texts(self) -> Iterator[list[str]]:
+        columns = [[_text(value) for value in column] for column in self.arrays]
+        return (list(row) for row in zip(*columns, strict=True))
+
+
+def stacked(tables: Sequence[ForecastTable]) -> ForecastTable:
+    """Concatenates tables of the same columns, one below the other."""
+    arrays = (np.concatenate(columns) for columns in zip(*(table.arrays for table in tables), strict=True))
+    return ForecastTable(tables[0].columns, tuple(arrays))
+
+
+def level_names(name: str, levels: Sequence[float]) -> tuple[str, ...]:
+    """The names of the columns of intervals.
+
+    >>> level_names("elman", [80, 97.5])
+    ('elman-lo-80', 'elman-hi-80', 'elman-lo-97.5', 'elman-hi-97.5')
+    """
+    return tuple(f"{name}-{side}-{level:g}" for level in levels for side in ("lo", "hi"))
+
+
+def levels_of(level: str | float | Sequence[float]) -> tuple[float, ...]:
+    """Parses levels in percent, from numbers or from a text with commas between them.
+
+    >>> levels_of("80, 95"), levels_of([80]), levels_of("")
+    ((80.0, 95.0), (80.0,), ())
+
+    Raises:
+        ConfigError: a level that is no number above 0 and below 100.
+    """
+    parts: Sequence[Any] = [level] if isinstance(level, int | float) else level
+    if isinstance(level, str):
+        parts = [part for part in level.split(",") if part.strip()]
+    try:
+        found = tuple(float(part) for part in parts)
+    except (TypeError, ValueError):
+        found = (0.0,)
+    if not all(0 < one < 100 for one in found):
+        raise ConfigError(f"level: expected numbers above 0 and below 100, in percent, such as 80,95; got {level!r}")
+    return found
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, np.datetime64 | np.integer):
+        return show(value)
+    return f"{value:.7g}" if isinstance(value, float | np.floating) else str(value)

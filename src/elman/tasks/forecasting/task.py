@@ -1,0 +1,244 @@
+"""The task of forecasting: the next steps of time series, as numbers, quantiles or distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import msgspec
+from jaxtyping import PRNGKeyArray
+
+from elman._errors import DataError, counted
+from elman._types import Carry
+from elman.cells.find import build_cell, find_cell
+from elman.formats.stamps import Frequency
+from elman.formats.text import kept_places
+from elman.tasks.checks import check_read, check_validation
+from elman.tasks.data import Data
+from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster
+from elman.tasks.forecasting.codec import ForecastCodec
+from elman.tasks.forecasting.direct import SegmentForecaster
+from elman.tasks.forecasting.encoder_decoder import EncoderDecoderForecaster
+from elman.tasks.forecasting.evaluation import measured, model_inputs
+from elman.tasks.forecasting.fitted import FittedForecaster
+from elman.tasks.forecasting.generated import seasonal, sines
+from elman.tasks.forecasting.histories import Histories, histories_of, read_histories
+from elman.tasks.forecasting.metrics import ForecastMetrics
+from elman.tasks.forecasting.model import Forecaster, Sizes
+from elman.tasks.forecasting.reading import SeriesColumns, rows_in
+from elman.tasks.forecasting.settings import ForecastingSettings, Normalise
+from elman.tasks.forecasting.windows import Ends, WindowBatch, WindowPart, Windows, ends_of, parts_of
+from elman.tasks.task import Task
+
+WITHOUT_SEASON = 12
+"""The default horizon where the steps have no season."""
+
+LONGEST_SEGMENT = 48
+"""Most steps of a segment of the direct model, by default."""
+
+
+class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_only=True):
+    """Forecast the next steps of time series.
+
+    >>> import tempfile
+    >>> task = Forecasting(horizon=3, window=12, hidden_size=8)
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+    ...     _ = file.write("ds,y\\n" + "".join(f"{1900 + n},{n % 4}\\n" for n in range(100)))
+    ...     file.flush()
+    ...     data = task.read(file.name)
+    >>> len(data.train), len(data.validation), len(data.test), data.codec.series
+    (66, 8, 8, ('y',))
+    """
+
+    fitted_class: ClassVar[Any] = FittedForecaster
+    codec_class: ClassVar[Any] = ForecastCodec
+    metrics_class: ClassVar[Any] = ForecastMetrics
+
+    def read(self, *places: str | Path) -> Data:
+        """Reads time series from tables: long ones, a row for each step of each series, or wide ones, where each column
+        is a series; also compressed. "sines" and "seasonal" stand for generated series.
+
+        Raises:
+            DataError: a malformed file (names the line), stamps that are repeated, out of order or unevenly spaced, or
+                too few steps.
+        """
+        if not places:
+            raise DataError("expected time series: a file ending in .csv, .tsv or .jsonl, or a folder of them")
+        generated = {"sines": sines, "seasonal": seasonal}.get(str(places[0]))
+        if generated is not None and not Path(places[0]).exists():
+            return self._data(generated(), source=f"generated {places[0]}", places=(str(places[0]),))
+        return self._data(self._read_files(*places), source=", ".join(map(str, places)), places=kept_places(*places))
+
+    def read_histories(self, histories: Histories) -> Data:
+        """The data of series in memory.
+
+        Raises:
+            DataError: as `read`.
+        """
+        return self._data(histories, source="the series", places=())
+
+    def read_table(self, table: Mapping[str, Any]) -> Data:
+        """The data of a table in memory, columns by name, such as a data frame.
+
+        Raises:
+            DataError: as `read`.
+        """
+        found = histories_of(rows_in(table, self.columns, zone=self.zone), resample=self.resample, by=self.by)
+        return self._data(found, source="the table", places=())
+
+    def histories(self, *places: str | Path, codec: ForecastCodec) -> Histories:
+        """Reads the series of files for a trained model with the given codec; one row is enough.
+
+        Raises:
+            DataError: as `read`, or columns or steps that differ from the codec's.
+        """
+        found = self._read_files(*places, frequency=None if self.resample else codec.frequency)
+        codec.check(found)
+        return found
+
+    @property
+    def columns(self) -> SeriesColumns:
+        """The roles of the columns of a table."""
+        return SeriesColumns(self.series_column, self.time_column, self.target, self.past, self.future, self.static)
+
+    def settled(self, data: Data) -> Forecasting:
+        """This task with window, horizon and the settings that depend on them filled in.
+
+        Raises:
+            DataError: `data` is not what `read` returns, or its validation part has no windows.
+        """
+        check_read(data, ForecastCodec)
+        check_validation(data)
+        assert isinstance(data.train, WindowPart)
+        window, horizon = data.train.window, data.train.horizon
+        segment = self.segment or min(LONGEST_SEGMENT, max(1, window // 4)) if self.model == "direct" else None
+        return msgspec.structs.replace(
+            self,
+            window=window,
+            horizon=horizon,
+            segment=segment,
+            season=data.codec.season,
+            scaling=data.codec.scaling,
+            normalise=self.normalise or self._normalise,
+        )
+
+    def network(self, codec: ForecastCodec, *, key: PRNGKeyArray) -> Forecaster:
+        """The forecaster for the series of `codec`, with random weights."""
+        cell, sizes = partial(build_cell, find_cell(str(self.cell))), self._sizes(codec)
+        shared: dict[str, Any] = {
+            "hidden_size": self.hidden_size,
+            "num_layers": self.num_layers,
+            "output": self.output,
+            "normalise": self.normalise,
+            "dropout": self.dropout,
+            "key": key,
+        }
+        match self.model:
+            case "direct":
+                return SegmentForecaster(cell, sizes, segment=self.segment or 1, **shared)
+            case "autoregressive":
+                return AutoregressiveForecaster(cell, sizes, draws=self.samples, **shared)
+            case "encoder-decoder":
+                return EncoderDecoderForecaster(cell, sizes, **shared)
+
+    def begun(self, model: Forecaster, codec: ForecastCodec) -> tuple[Forecaster, str]:
+        """The new model, and a line on the series that are constant over the training steps."""
+        if not codec.constant:
+            return model, ""
+        first, count = ", ".join(codec.constant[:3]), len(codec.constant)
+        named = first + (", ..." if count > 3 else "")
+        return model, f"{counted(count, 'series')} of {len(codec.series):,} never change where they train: {named}"
+
+    def batches(self, part: WindowPart, *, seed: int) -> Windows:
+        """Batches of windows drawn at random."""
+        return Windows(
+            part, batch_size=self.batch_size, seed=seed, stride=self.stride, per_epoch=self.windows_per_epoch
+        )
+
+    def loss(
+        self, model: Forecaster, carry: Carry, batch: WindowBatch, *, key: PRNGKeyArray | None = None
+    ) -> tuple[tuple[Any, Any], Carry]:
+        """((loss, values), carry): the loss of the output, summed over the known target values."""
+        forecast, targets, weights = model.teach(model_inputs(batch), key=key)
+        losses = jnp.where(weights > 0, forecast.loss(targets) * weights, 0.0)
+        return (losses.sum(), weights.sum()), carry
+
+    def activations(self, model: Forecaster, carry: Carry, batch: WindowBatch) -> list[tuple[str, Any]]:
+        """The outputs of the embedding, each layer and the head."""
+        return model.activations(model_inputs(batch))
+
+    def evaluate(self, model: Forecaster, part: WindowPart, codec: ForecastCodec) -> ForecastMetrics:
+        """Measures the forecasts of at most `validation_windows` windows of a part, and the quantiles of their errors.
+
+        Raises:
+            DataError: an empty part.
+        """
+        return measured(model, part, codec, learned=self.learned, at_most=self.validation_windows)
+
+    @property
+    def learned(self) -> str:
+        """The measure that chooses the best weights: the error that training minimises."""
+        return {"squared": "scaled_mse", "absolute": "scaled_mae"}.get(self.output, "scaled_crps")
+
+    def counted(self, codec: ForecastCodec) -> str:
+        """The unit that the loss is averaged over: "value"."""
+        return "value"
+
+    def _read_files(self, *places: str | Path, frequency: Frequency | None = None) -> Histories:
+        return read_histories(
+            *places,
+            columns=self.columns,
+            resample=self.resample,
+            by=self.by,
+            zone=self.zone,
+            frequency=frequency,
+            encoding=self.encoding,
+        )
+
+    @property
+    def _normalise(self) -> Normalise:
+        if self.output == "negative-binomial":
+            return "none"
+        return "last" if self.output in ("squared", "absolute") or self.model == "autoregressive" else "window"
+
+    def _sizes(self, codec: ForecastCodec) -> Sizes:
+        return Sizes(
+            lookback=self.window or 1,
+            horizon=self.horizon or 1,
+            past=2 * len(codec.past),  # each with its mask
+            future=len(codec.features),
+            static=len(codec.static),
+            channels=len(codec.series) * len(codec.targets),
+        )
+
+    def _data(self, found: Histories, *, source: str, places: tuple[str, ...]) -> Data:
+        """Splits each series by time into parts, as arrays."""
+        series = found.histories
+        ends = [ends_of(one, validation=self.validation, test=self.test, train=self.train) for one in series]
+        codec = ForecastCodec.of(
+            found,
+            ends=[end.train for end in ends],
+            season=self.season,
+            scaling=self.scaling or ("mean" if self.output == "negative-binomial" else "standard"),
+            calendar=self.calendar,
+        )
+        window, horizon = self._lengths(codec, ends)
+        train, validation, test = parts_of(series, codec, ends, window=window, horizon=horizon)
+        return Data(
+            train=train,
+            validation=validation,
+            test=test,
+            codec=codec,
+            source=source,
+            places=places,
+            unit=codec.unit,
+        )
+
+    def _lengths(self, codec: ForecastCodec, ends: Sequence[Ends]) -> tuple[int, int]:
+        """The steps of the window and of the horizon."""
+        horizon = self.horizon or (codec.season if codec.season > 1 else WITHOUT_SEASON)
+        room = max(1, (min(end.train for end in ends) - horizon) // 2)
+        return self.window or min(4 * horizon, room), horizon

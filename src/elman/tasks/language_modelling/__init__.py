@@ -1,0 +1,1 @@
+"""Language modelling: the next character, byte, word or sub-word of a text."""

@@ -1,0 +1,176 @@
+"""A trained language model: it generates text, and predicts the next token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from jaxtyping import Bool
+
+from elman._errors import ConfigError, VocabularyError
+from elman._types import Unknown
+from elman.formats.text import TextSource
+from elman.tasks.decoding import Sampling
+from elman.tasks.fitted import Fitted, largest_difference
+from elman.tasks.language_modelling.corpus import TextPart, read_corpus
+from elman.tasks.language_modelling.generate import generate, prefill
+from elman.tasks.language_modelling.metrics import LanguageMetrics
+from elman.tasks.language_modelling.model import LanguageModel
+from elman.words.vocabulary import AnyVocabulary, Bytes, Characters
+
+if TYPE_CHECKING:
+    from elman.tasks.language_modelling.task import LanguageModelling
+
+_STEPS, _CHUNK = 96, 7
+
+
+@dataclass(frozen=True)
+class FittedLanguageModel(Fitted[LanguageMetrics]):
+    """A trained language model; see `evaluate`, `generate`, `next` and `save`.
+
+    >>> task = elman.LanguageModelling(hidden_size=16, embedding_size=8, batch_size=4, unroll_length=16)
+    >>> data = task.read_text("hello world. " * 200)
+    >>> fitted = elman.fit(task, data, steps=200, learning_rate=0.02)
+    >>> fitted.generate("hello", length=7, temperature=0)
+    ' world.'
+    >>> list(fitted.next("hell"))[0]
+    'o'
+    >>> fitted.evaluate(data.test).bits_per_char < 0.5
+    True
+    """
+
+    task: LanguageModelling
+    codec: AnyVocabulary
+    model: LanguageModel
+
+    @property
+    def knows(self) -> str:
+        """The size and unit of the vocabulary."""
+        return f"{self.codec.size:,} {self.codec.unit}s"
+
+    def differences(self) -> dict[str, float]:
+        """The largest difference when 96 random tokens are read whole and in chunks of 7, and whole and one by one."""
+        ids = np.random.default_rng(0).integers(1, self.codec.size, (2, _STEPS)).astype(np.int32)
+        whole = self._log_probabilities(ids, _STEPS)
+        ways = {f"in chunks of {_CHUNK} tokens": _CHUNK, "step by step": 1}
+        return {name: largest_difference(whole, self._log_probabilities(ids, size)) for name, size in ways.items()}
+
+    def _log_probabilities(self, ids: np.ndarray, size: int) -> np.ndarray:
+        read = jax.jit(self.model.__call__)
+        carry, pieces = self.model.init_carry(len(ids)), []
+        for start in range(0, ids.shape[1], size):
+            carry, logits = read(ids[:, start : start + size], carry)
+            pieces.append(jax.nn.log_softmax(logits))
+        return np.concatenate(pieces, axis=1)
+
+    def read(self, *places: str | Path, unknown: Unknown = "error") -> TextPart:
+        """Reads a whole text with this model's vocabulary, for `evaluate`.
+
+        Raises:
+            DataError: a file that does not exist, is not text, or is too short.
+            VocabularyError: a character that the model does not know, unless `unknown="skip"` leaves it out.
+        """
+        source = TextSource.open(*places)
+        return read_corpus(source, codec=self.codec, unknown=unknown, validation=0, test=0).train
+
+    def generate(
+        self, prime: str = "", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
+    ) -> str:
+        """Generates text that continues `prime`.
+
+        Args:
+            prime: the text to continue; an empty one counts as a line end.
+            length: the number of tokens to add: characters, bytes or words.
+            stop: the text before which to end.
+            unknown: "skip" leaves out characters of the prime that the vocabulary lacks.
+            sampling: `temperature`, `top_k`, `top_p`, `seed` of `Sampling`.
+
+        Raises:
+            VocabularyError: a prime that cannot be read.
+            ConfigError: an unknown or impossible option, or a model that reads backwards.
+        """
+        return "".join(self.stream(prime, length=length, stop=stop, unknown=unknown, **sampling))
+
+    def stream(
+        self, prime: str = "", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
+    ) -> Iterator[str]:
+        """Yields the text of `generate` piece by piece, as it is generated."""
+        pieces = self._pieces(prime, 1, length, unknown, Sampling(**sampling))
+        return _until(stop, (texts[0] for texts in pieces))
+
+    def samples(
+        self,
+        prime: str = "",
+        *,
+        count: int,
+        length: int = 200,
+        stop: str = "",
+        unknown: Unknown = "error",
+        **sampling: Any,
+    ) -> list[str]:
+        """Generates several texts that continue `prime`, in one batch; the first is `generate`'s, up to rounding."""
+        pieces = list(self._pieces(prime, count, length, unknown, Sampling(**sampling)))
+        return ["".join(_until(stop, (texts[row] for texts in pieces))) for row in range(count)]
+
+    def next(self, text: str) -> dict[str, float]:
+        """The probability of every token after `text`, likeliest first. A model that reads from the end predicts the
+        token before it."""
+        return self.nexts(text)[-1]
+
+    def nexts(self, text: str) -> list[dict[str, float]]:
+        """The probabilities of `next` after each token of `text`, in the order of reading."""
+        _, logits = prefill(self.model, self._prime(text, "error"))
+        allowed = np.flatnonzero(self._allowed())
+        chances = jax.nn.softmax(logits[0][:, allowed], axis=-1)
+        return [
+            {self.codec.token(int(allowed[i])): float(row[i]) for i in np.argsort(-row, kind="stable")}
+            for row in np.asarray(chances)
+        ]
+
+    def _pieces(self, prime: str, count: int, length: int, unknown: Unknown, sampling: Sampling) -> Iterator[list[str]]:
+        if count < 1 or length < 0:
+            raise ConfigError(f"expected at least 1 sample and no negative length; got {count} and {length}")
+        if self.task.reverse:
+            raise ConfigError("this model reads from the end, so it cannot continue a text; train one without reverse")
+        carry, logits = prefill(self.model, self._prime(prime, unknown))
+        decoders = [self.codec.stream() for _ in range(count)]
+        written = generate(
+            self.model, carry, logits[0, -1], count=count, length=length, sampling=sampling, allowed=self._allowed()
+        )
+        return ([decoder.feed(row.tolist()) for decoder, row in zip(decoders, ids, strict=True)] for ids in written)
+
+    def _prime(self, text: str, unknown: Unknown) -> np.ndarray:
+        if not text:
+            return np.array([self._start()])
+        ids = self.codec.encode(text, unknown=unknown)
+        if not len(ids):
+            raise VocabularyError(f"the prime {text!r} has no token that the model knows; expected at least one")
+        return ids[::-1] if self.task.reverse else ids
+
+    def _start(self) -> int:
+        """The token to start from without a prime: a line end, or the first token if the vocabulary has none."""
+        known = self.codec.encode("\n", unknown="skip")
+        return int(known[0] if len(known) else np.flatnonzero(self._allowed())[0])
+
+    def _allowed(self) -> Bool[np.ndarray, " vocab"]:
+        """A mask of all tokens but padding and the unknown token, which stand for no text and come first."""
+        reserved = 0 if isinstance(self.codec, Bytes) else 1 if isinstance(self.codec, Characters) else 2
+        return np.arange(self.codec.size) >= reserved
+
+
+def _until(stop: str, pieces: Iterator[str]) -> Iterator[str]:
+    """Yields the pieces up to `stop`. An end of a piece that could begin `stop` waits for the next piece."""
+    held = ""
+    for piece in pieces:
+        held += piece
+        if stop and (at := held.find(stop)) >= 0:
+            yield held[:at]
+            return
+        keep = next((n for n in range(min(len(stop) - 1, len(held)), 0, -1) if stop.startswith(held[-n:])), 0)
+        yield held[: len(held) - keep]
+        held = held[len(held) - keep :]
+    yield held

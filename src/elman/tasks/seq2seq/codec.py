@@ -1,0 +1,190 @@
+"""Encodes the sources and targets of pairs as ids, by characters, words or sub-words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NamedTuple, SupportsIndex
+
+import msgspec
+import numpy as np
+from jaxtyping import Integer
+
+from elman._errors import VocabularyError
+from elman._types import Unknown
+from elman.tasks.seq2seq.reading import Pair
+from elman.words._vocabulary import WordVocabulary, most_frequent
+from elman.words.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords
+
+Unit = Literal["characters", "words", "subwords"]
+"""Kinds of tokens in a pair: characters, words between spaces, or pieces of words."""
+
+
+class Spaced(WordVocabulary, frozen=True, tag="spaced"):
+    """A vocabulary of tokens with spaces between them, such as phones, or words split beforehand. Id 0 is padding; 1 is
+    any token that appeared fewer than `min_count` times.
+
+    >>> vocabulary = Spaced.of(["AH B", "AH T"])
+    >>> vocabulary.tokens, vocabulary.encode("T AH Q").tolist(), vocabulary.decode([4, 2])
+    (('\\x00', '<unk>', 'AH', 'B', 'T'), [4, 2, 1], 'T AH')
+    """
+
+    @classmethod
+    def of(cls, texts: Iterable[str], *, min_count: int = 1) -> Spaced:
+        """The vocabulary of `texts`, most frequent token first.
+
+        Raises:
+            DataError: a `min_count` that leaves no token.
+        """
+        counts = Counter[str]()
+        for text in texts:
+            counts.update(text.split())
+        kept = most_frequent(counts, min_count)
+        return cls(tokens=(PADDING, UNKNOWN_WORD, *kept))
+
+    def words_of(self, text: str) -> list[str]:
+        """The tokens of `text`, which spaces separate."""
+        return text.split()
+
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
+        """The tokens with a space between them; padding is left out."""
+        return " ".join(self.tokens[i] for i in ids if i != 0)
+
+
+Side = Characters | Spaced | Subwords
+_UNITS: dict[type, Unit] = {Characters: "characters", Spaced: "words", Subwords: "subwords"}
+
+
+class Rows(NamedTuple):
+    """The ids of many texts in one array: row r is `ids[starts[r] : starts[r + 1]]`."""
+
+    ids: Integer[np.ndarray, " token"]
+    starts: Integer[np.ndarray, " border"]
+
+    @property
+    def lengths(self) -> Integer[np.ndarray, " row"]:
+        """The number of tokens of each row."""
+        return np.diff(self.starts)
+
+    def padded(
+        self, chosen: Sequence[int] | np.ndarray, *, rows: int, length: int, reverse: bool = False
+    ) -> tuple[Integer[np.ndarray, "batch time"], Integer[np.ndarray, " batch"]]:
+        """The chosen rows as one array padded with zeros, to `rows` rows of `length`, and the length of each row.
+        `reverse` puts the last token first.
+
+        >>> ids, lengths = Rows(np.array([5, 6, 7]), np.array([0, 2, 3])).padded([0, 1], rows=3, length=4, reverse=True)
+        >>> ids.tolist(), lengths.tolist()
+        ([[6, 5, 0, 0], [7, 0, 0, 0], [0, 0, 0, 0]], [2, 1, 0])
+        """
+        places = np.asarray(chosen, np.int64)
+        lengths = np.zeros(rows, np.int32)
+        lengths[: len(places)] = self.starts[places + 1] - self.starts[places]
+        steps, firsts = np.arange(length), np.zeros((rows, 1), np.int64)
+        firsts[: len(places), 0] = self.starts[places + 1] - 1 if reverse else self.starts[places]
+        at = (firsts - steps if reverse else firsts + steps).clip(0, max(len(self.ids) - 1, 0))
+        real = steps < lengths[:, None]
+        return np.where(real, self.ids[at] if len(self.ids) else 0, 0).astype(np.int32), lengths
+
+
+class PairCodec(msgspec.Struct, frozen=True):
+    """The vocabularies of sources and of targets. In each, id 0 is padding; it also marks the start and end of targets.
+
+    >>> codec = PairCodec.of([Pair("ab", ("K AE", "T"))], target="words")
+    >>> codec.source.size, codec.target.tokens
+    (3, ('\\x00', '<unk>', 'AE', 'K', 'T'))
+    """
+
+    source: Side
+    target: Side
+
+    @classmethod
+    def of(
+        cls,
+        pairs: Sequence[Pair],
+        *,
+        source: Unit = "characters",
+        target: Unit = "characters",
+        min_count: int = 1,
+        size: int = 8000,
+    ) -> PairCodec:
+        """The codec of pairs; `size` is the size of a vocabulary of sub-words.
+
+        Raises:
+            DataError: a `min_count` that leaves no word.
+        """
+        sources = (pair.source for pair in pairs)
+        targets = (target for pair in pairs for target in pair.targets)
+        return cls(
+            source=_vocabulary(sources, source, min_count, size),
+            target=_vocabulary(targets, target, min_count, size),
+        )
+
+    def rows(self, side: Literal["source", "target"], texts: Sequence[str], *, unknown: Unknown = "error") -> Rows:
+        """The ids of many texts.
+
+        Raises:
+            VocabularyError: a character that is not in the vocabulary, unless `unknown="skip"` leaves it out.
+        """
+        vocabulary: Side = getattr(self, side)
+        if isinstance(vocabulary, Characters) and not vocabulary.lower and unknown == "error":
+            whole = "".join(texts)  # one call for all texts is many times quicker
+            lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+            try:
+                return Rows(vocabulary.encode(whole), np.concatenate([[0], np.cumsum(lengths)]))
+            except VocabularyError as error:
+                row = int(np.searchsorted(np.cumsum(lengths), error.place, side="right"))
+                place = error.place - int(lengths[:row].sum())
+                raise VocabularyError.at(error.token, place, f"the {side} {texts[row][:60]!r}") from None
+        ids = [vocabulary.encode(text, unknown=unknown) for text in texts]
+        lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+        return Rows(np.concatenate([np.zeros(0, np.int32), *ids]), np.concatenate([[0], np.cumsum(lengths)]))
+
+    @property
+    def source_unit(self) -> Unit:
+        """The kind of token of sources."""
+        return _UNITS[type(self.source)]
+
+    @property
+    def target_unit(self) -> Unit:
+        """The kind of token of targets."""
+        return _UNITS[type(self.target)]
+
+    @property
+    def written(self) -> list[str | None]:
+        """The text of each target token; None for tokens that no output contains: the edge, the unknown word, and bytes
+        that are not a whole character."""
+        match self.target:
+            case Subwords():
+                size = self.target.size
+                raw = [self.target.raw([token]) for token in range(size)]
+                return [_text(piece) if token > 1 else None for token, piece in enumerate(raw)]
+            case Spaced():
+                return [None, None, *self.target.tokens[2:]]
+        return [None, *self.target.tokens[1:]]
+
+    @property
+    def separator(self) -> str:
+        """The text between two tokens of a target: a space, or nothing."""
+        return " " if isinstance(self.target, Spaced) else ""
+
+
+def codec_from_builtins(saved: Any) -> PairCodec:
+    """Restores a codec from the plain values that `msgspec.to_builtins` gave for it."""
+    return msgspec.convert(saved, PairCodec)
+
+
+def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, size: int) -> Side:
+    match unit:
+        case "characters":
+            return Characters.of(texts)
+        case "words":
+            return Spaced.of(texts, min_count=min_count)
+        case "subwords":
+            return Subwords.of((text + "\n" for text in texts), size=size)
+
+
+def _text(piece: bytes) -> str | None:
+    try:
+        return piece.decode() or None
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,106 @@
+"""Measures of answers to inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from elman._errors import DataError
+
+
+@dataclass(frozen=True)
+class Seq2SeqMetrics:
+    """Measures of the answers of greedy search. Where several answers are right, the nearest one counts.
+
+    >>> metrics = Seq2SeqMetrics(
+    ...     nats_per_token=0.05, exact_accuracy=0.9, token_accuracy=0.97, token_error_rate=0.02, answers=50, unit="word"
+    ... )
+    >>> str(metrics)
+    '0.0500 nats per word, 90.00% exact, 97.00% of words right, word error rate 2.00%'
+    """
+
+    nats_per_token: float
+    """Mean -log p of the tokens of all right answers and their ends, each given the right tokens before it."""
+    exact_accuracy: float
+    """Share of answers that are right in every token."""
+    token_accuracy: float
+    """Share of places that hold the right token."""
+    token_error_rate: float
+    """Insertions, deletions and substitutions of tokens, divided by the number of tokens of the right answers."""
+    answers: int
+    unit: str
+    """Kind of token: "character" or "word"."""
+    bleu: float | None = None
+    """sacreBLEU's BLEU, if `corpus` is set."""
+    chrf: float | None = None
+    signatures: tuple[str, ...] = ()
+    """sacreBLEU's scores with the signatures of their settings."""
+
+    @classmethod
+    def of(
+        cls,
+        answers: Sequence[str],
+        references: Sequence[Sequence[str]],
+        *,
+        nats: float,
+        unit: str,
+        corpus: bool = False,
+    ) -> Seq2SeqMetrics:
+        """The measures of answers against one or more right answers for each; `corpus` adds BLEU and chrF.
+
+        Raises:
+            DataError: no answer.
+            ConfigError: `corpus` is set and sacreBLEU is not installed.
+        """
+        from elman.tasks.seq2seq.scores import SequenceScores, bleu, chrf
+
+        if not answers:
+            raise DataError("no pair to measure on; expected at least one")
+        split = list if unit == "character" else str.split
+        scores = SequenceScores.of(
+            [split(answer) for answer in answers], [[split(one) for one in several] for several in references]
+        )
+        found = [bleu(answers, references), chrf(answers, references)] if corpus else []
+        return cls(
+            nats_per_token=nats,
+            exact_accuracy=scores.exact_accuracy,
+            token_accuracy=scores.token_accuracy,
+            token_error_rate=scores.token_error_rate,
+            answers=len(answers),
+            unit=unit,
+            bleu=found[0].value if found else None,
+            chrf=found[1].value if found else None,
+            signatures=tuple(map(str, found)),
+        )
+
+    @classmethod
+    def from_builtins(cls, values: dict[str, Any]) -> Seq2SeqMetrics:
+        """The measures that `to_builtins` turned into plain values."""
+        settings: dict[str, Any] = values | {"signatures": tuple(values["signatures"])}
+        return cls(**settings)
+
+    @property
+    def objective(self) -> float:
+        """The measure that chooses the best weights: the share of wrong answers; the loss breaks ties."""
+        return 1 - self.exact_accuracy + 1e-4 * self.nats_per_token
+
+    def report(self) -> str:
+        """The line of `str()`, the number of answers, and sacreBLEU's scores with their signatures."""
+        return "\n".join([f"{self}, over {self.answers:,} answers", *self.signatures])
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Plain values, each with its unit in its name."""
+        return asdict(self) | {"signatures": list(self.signatures)}
+
+    def __str__(self) -> str:
+        corpus = [
+            f"{name} {value:.1f}" for name, value in (("BLEU", self.bleu), ("chrF", self.chrf)) if value is not None
+        ]
+        measures = [
+            f"{self.nats_per_token:.4f} nats per {self.unit}",
+            f"{self.exact_accuracy:.2%} exact",
+            f"{self.token_accuracy:.2%} of {self.unit}s right",
+            f"{self.unit} error rate {self.token_error_rate:.2%}",
+        ]
+        return ", ".join(measures + corpus)

@@ -1,0 +1,92 @@
+"""The settings of sequence to sequence. Importing this module does not import jax."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from elman._config import Config
+from elman._errors import ConfigError
+from elman.tasks.decoding import Decoding
+from elman.tasks.settings import (
+    CellName,
+    Count,
+    Rate,
+    Size,
+    TaskSettings,
+    VocabularySize,
+    check_parts,
+    check_vocabulary,
+)
+
+Unit = Literal["characters", "words", "subwords"]
+
+Connection = Literal["state", "repeat", "additive", "dot", "moving"]
+
+
+class Seq2SeqSettings(TaskSettings, frozen=True, kw_only=True):
+    """Settings of `Seq2Seq`."""
+
+    training: ClassVar[dict[str, Any]] = {}
+    options: ClassVar[type[Config] | None] = Decoding
+
+    source_vocabulary: Unit = "characters"
+    """Kind of token of inputs: characters, words (separated by spaces), or subwords (pieces of words)."""
+    target_vocabulary: Unit | None = None
+    """Kind of token of answers (characters; words, which are phones, for a pronouncing dictionary)."""
+    vocabulary_size: VocabularySize = None
+    """Sub-words to learn for inputs and for answers, the 256 bytes included (8,000)."""
+    min_count: Count = 1
+    """Words that occur less often become <unk>."""
+    stress: bool = False
+    """Keep the stress marks of a pronouncing dictionary."""
+    digits: Count = 3
+    """Digits of the numbers of generated sums."""
+    examples: Count | None = None
+    """Generated sums or dates (50,000, or as many sums as there are)."""
+    validation: Size = 0.05
+    """Pairs that choose the best weights: a share (at most 5,000 pairs), or from 1 on a number."""
+    test: Size = 0.05
+    """Pairs that training never sees: a share, or from 1 on a number."""
+    cell: CellName = "LSTM"
+    """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
+    connection: Connection = "dot"
+    """Connection from encoder to decoder: the encoder's last state (state), its last output at every step (repeat), or
+    also attention to any place (additive, dot) or to places that move along the input (moving)."""
+    bidirectional: bool = True
+    """Read inputs in both directions, with half of the units each; --no-bidirectional reads forwards only."""
+    reverse_inputs: bool = False
+    """Read inputs backwards (Sutskever et al., 2014)."""
+    reverse_answers: bool = False
+    """Write answers backwards, as in adding numbers by hand."""
+    embedding_size: Count = 64
+    """Features of a token's embedding."""
+    hidden_size: Count = 256
+    """Units of a recurrent layer."""
+    num_layers: Count = 1
+    """Recurrent layers on top of each other, in the encoder and in the decoder."""
+    input_dropout: Rate = 0.0
+    """Share of the embeddings' features dropped in training."""
+    dropout: Rate = 0.1
+    """Share of each layer's outputs dropped in training."""
+    scheduled_sampling: Rate = 0.0
+    """Probability that the decoder reads its own last token in training (Bengio et al., 2015)."""
+    sampling_epochs: Count = 5
+    """Epochs over which that probability grows from zero."""
+    batch_size: Count = 128
+    """Pairs in a batch."""
+    max_length: Count | None = None
+    """Longest answer, in tokens (twice the longest training answer)."""
+    corpus_scores: bool = False
+    """Measure BLEU and chrF too; needs sacrebleu."""
+
+    def __post_init__(self) -> None:
+        TaskSettings.__post_init__(self)
+        check_parts(self.validation, self.test, "pairs")
+        kinds = self.source_vocabulary, self.target_vocabulary
+        check_vocabulary(*kinds, size=self.vocabulary_size, min_count=self.min_count)
+        if self.validation == 0:
+            raise ConfigError("validation: expected a share or at least 1 pair; the best weights are chosen by it")
+        if self.bidirectional and self.hidden_size % 2:
+            raise ConfigError(f"hidden_size: expected an even number with bidirectional; got {self.hidden_size}")
+        if self.scheduled_sampling and self.connection == "repeat":
+            raise ConfigError("scheduled_sampling: with connection 'repeat' the decoder reads no tokens")

@@ -1,0 +1,201 @@
+"""The task of sequence to sequence: a text that answers a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import msgspec
+from jaxtyping import PRNGKeyArray
+
+from elman._errors import DataError
+from elman._types import Carry
+from elman.cells.find import build_cell, find_cell
+from elman.formats.text import kept_places
+from elman.ops.losses import cross_entropy
+from elman.tasks.checks import check_part, check_read, check_validation
+from elman.tasks.data import Data, Part, split
+from elman.tasks.decoding import Decoding
+from elman.tasks.evaluation import total_loss
+from elman.tasks.seq2seq.answers import answers
+from elman.tasks.seq2seq.batches import PairBatch, PairBatches
+from elman.tasks.seq2seq.codec import PairCodec
+from elman.tasks.seq2seq.fitted import Translator
+from elman.tasks.seq2seq.generated import dates, how_many_sums, sums
+from elman.tasks.seq2seq.metrics import Seq2SeqMetrics
+from elman.tasks.seq2seq.model import EncoderDecoder, shifted
+from elman.tasks.seq2seq.reading import Line, Pair, checked, grouped, is_dictionary, read_pairs
+from elman.tasks.seq2seq.settings import Seq2SeqSettings, Unit
+from elman.tasks.settings import (
+    SUBWORDS,
+)
+from elman.tasks.task import Task
+
+EXAMPLES = 50_000
+"""Default number of generated pairs."""
+
+LARGEST_VALIDATION = 5_000
+"""Most pairs that a share sets aside for validation, as every evaluation answers all of them."""
+
+
+class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
+    """Answer a text with a text: sums, translations, pronunciations.
+
+    >>> task = Seq2Seq(digits=2, examples=1000, validation=50, test=50)
+    >>> data = task.read("sums")
+    >>> len(data.train), data.train.examples[0], data.codec.target.tokens[1:]
+    (900, Pair(source='5+92', targets=('97',)), ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9'))
+    """
+
+    fitted_class: ClassVar[Any] = Translator
+    codec_class: ClassVar[Any] = PairCodec
+    metrics_class: ClassVar[Any] = Seq2SeqMetrics
+
+    def read(self, *places: str | Path) -> Data:
+        """Reads pairs from a file or two aligned files ("-" is standard input), or generates "sums" or "dates"; without
+        places, sums.
+
+        Raises:
+            DataError: no such file, a line that is not a pair, or too few pairs.
+        """
+        name = str(places[0]) if places else "sums"
+        if len(places) < 2 and name in ("sums", "dates") and not Path(name).exists():
+            most = how_many_sums(self.digits) if name == "sums" else EXAMPLES
+            count = self.examples or min(EXAMPLES, most)
+            pairs = sums(self.digits, count) if name == "sums" else dates(count)
+            return self._data(pairs, name, (name,), "characters")
+        pairs = read_pairs(*places, stress=self.stress)
+        unit = "words" if is_dictionary(name) else "characters"
+        return self._data(pairs, ", ".join(map(str, places)), kept_places(*places), unit)
+
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> Data:
+        """The data of pairs of source and target in memory.
+
+        Raises:
+            DataError: an empty text, or too few pairs.
+        """
+        lines = [checked(Line(*pair), f"pair {number}") for number, pair in enumerate(pairs, start=1)]
+        if not lines:
+            raise DataError("the pairs: expected at least two, of a source and a target; got none")
+        return self._data(grouped(lines), "the pairs", (), "characters")
+
+    def settled(self, data: Data) -> Seq2Seq:
+        """This task with the longest answer and the kind of target tokens filled in.
+
+        Raises:
+            DataError: `data` is not what `read` returns or was read by another task, or its validation part is empty.
+        """
+        check_read(data, PairCodec)
+        check_validation(data)
+        unit = data.codec.target_unit
+        if self.target_vocabulary not in (None, unit) or self.source_vocabulary != data.codec.source_unit:
+            raise DataError("data: another task read it as other tokens; read it with this task")
+        if self.max_length is not None:
+            return msgspec.structs.replace(self, target_vocabulary=unit)
+        targets = [target for pair in data.train.examples for target in pair.targets]
+        longest = int(data.codec.rows("target", targets).lengths.max())
+        return msgspec.structs.replace(self, target_vocabulary=unit, max_length=2 * longest)
+
+    def network(self, codec: PairCodec, *, key: PRNGKeyArray) -> EncoderDecoder:
+        """The encoder and decoder for the tokens of `codec`, with random weights."""
+        return EncoderDecoder(
+            partial(build_cell, find_cell(str(self.cell))),
+            source_vocab=codec.source.size,
+            target_vocab=codec.target.size,
+            embedding_size=self.embedding_size,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            bidirectional=self.bidirectional,
+            connection=self.connection,
+            input_dropout=self.input_dropout,
+            dropout=self.dropout,
+            key=key,
+        )
+
+    def batches(self, part: Part[Pair], *, seed: int) -> PairBatches:
+        """Batches of pairs of similar length, shuffled in every epoch."""
+        return PairBatches(
+            part.examples,
+            part.codec,
+            batch_size=self.batch_size,
+            **self.directions,
+            sampled=self.scheduled_sampling,
+            ramp=self.sampling_epochs,
+            seed=seed,
+            shuffle=True,
+        )
+
+    def loss(
+        self, model: EncoderDecoder, carry: Carry, batch: PairBatch, *, key: PRNGKeyArray | None = None
+    ) -> tuple[tuple[Any, Any], Carry]:
+        """((nats, tokens), carry): cross-entropy summed over the targets and their ends."""
+        sources, lengths, targets, weights = map(jnp.asarray, batch[:4])
+        if key is None or batch.forced is None:
+            logits = model(sources, lengths, shifted(targets), key=key).logits
+        else:
+            encoder_key, decoder_key = jax.random.split(key)
+            memory = model.encode(sources, lengths, key=encoder_key)
+            forced = jnp.asarray(batch.forced)
+            logits = model.decode_sampled(memory, shifted(targets), forced, key=decoder_key).logits
+        return cross_entropy(logits, targets, weights), carry
+
+    def activations(self, model: EncoderDecoder, carry: Carry, batch: PairBatch) -> list[tuple[str, Any]]:
+        """The outputs of the source embedding, each layer, the attention and the head."""
+        sources, lengths, targets = map(jnp.asarray, batch[:3])
+        return model.activations(sources, lengths, shifted(targets))
+
+    def evaluate(self, model: EncoderDecoder, part: Part[Pair], codec: PairCodec) -> Seq2SeqMetrics:
+        """Measures the loss of every right answer, and the answers of greedy search.
+
+        Raises:
+            DataError: a part without pairs.
+        """
+        check_part(part)
+        pairs = part.examples
+        batches = PairBatches(pairs, codec, batch_size=self.batch_size, **self.directions)
+        nats, tokens = total_loss(self, model, batches)
+        sources = [pair.source for pair in pairs]
+        found = answers(model, codec, sources, decoding=Decoding(), longest=self.longest, **self.directions)
+        return Seq2SeqMetrics.of(
+            [several[0].text for several in found],
+            [pair.targets for pair in pairs],
+            nats=nats / tokens,
+            unit="character" if codec.target_unit == "characters" else "word",
+            corpus=self.corpus_scores,
+        )
+
+    @property
+    def directions(self) -> dict[str, bool]:
+        """The settings `reverse_inputs` and `reverse_answers`, by name."""
+        return {"reverse_inputs": self.reverse_inputs, "reverse_answers": self.reverse_answers}
+
+    @property
+    def longest(self) -> int:
+        """The most tokens of an answer."""
+        return self.max_length or 100
+
+    def counted(self, codec: PairCodec) -> str:
+        """The unit that the loss is averaged over: that of a target token."""
+        return codec.target.unit
+
+    def _data(self, pairs: list[Pair], name: str, places: tuple[str, ...], target_unit: Unit) -> Data:
+        codec = PairCodec.of(
+            pairs,
+            source=self.source_vocabulary,
+            target=self.target_vocabulary or target_unit,
+            min_count=self.min_count,
+            size=self.vocabulary_size or SUBWORDS,
+        )
+        share = min(self.validation, LARGEST_VALIDATION / len(pairs)) if self.validation < 1 else self.validation
+        parts = split(pairs, validation=share, test=self.test)
+        return Data(
+            **{part: Part(part, tuple(some), codec) for part, some in parts._asdict().items()},
+            codec=codec,
+            source=name,
+            places=places,
+            unit="pair",
+        )

@@ -1,0 +1,93 @@
+"""A trained classifier of numeric series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from elman.tasks.classification.model import ClassificationModel
+from elman.tasks.classification.predictor import ClassPredictor, Prediction
+from elman.tasks.classification.settings import ClassPrediction
+from elman.tasks.data import Part
+from elman.tasks.series_classification.codec import EncodedSeries, SeriesCodec
+
+if TYPE_CHECKING:
+    from elman.tasks.series_classification.task import SeriesClassification
+
+Values = Float[np.ndarray, "time channel"]
+
+
+@dataclass(frozen=True)
+class SeriesClassifier(ClassPredictor):
+    """A trained classifier of series; see `predict`, `predict_all`, `evaluate` and `save`. The temperature of its
+    probabilities is fitted on the validation part.
+
+    >>> up, down = np.array([[1.0], [2.0], [3.0]]), np.array([[3.0], [2.0], [1.0]])
+    >>> task = elman.SeriesClassification(embedding_size=8, hidden_size=8)
+    >>> fitted = elman.fit(task, task.read_series([(up, "up"), (down, "down")] * 20), steps=60, learning_rate=0.02)
+    >>> fitted.predict(np.array([[0.5], [2.0], [2.5], [2.6]])).label
+    'up'
+    >>> [answer.label for answer in fitted.predict_all([down, up])]
+    ['down', 'up']
+    """
+
+    task: SeriesClassification
+    codec: SeriesCodec
+    model: ClassificationModel
+
+    @property
+    def knows(self) -> str:
+        """The numbers of channels and classes."""
+        channels = len(self.codec.channels)
+        return f"{channels} channel{'s' * (channels != 1)} and {len(self.codec.labels)} classes"
+
+    def read(self, *places: str | Path) -> Part:
+        """Reads labelled series for `evaluate`; where file names tell the parts, only the test part.
+
+        Raises:
+            DataError: a malformed file, or channels or a class that the model does not know.
+        """
+        return self.task.read_part(self.codec, *places)
+
+    def predict(self, series: Values, *, threshold: float = 0.0) -> Prediction:
+        """Predicts the class of a series.
+
+        Args:
+            series: values with the axes time and channel, in the units of the training data.
+            threshold: the model abstains where the likeliest class is less probable.
+
+        Raises:
+            DataError: a series with another number of channels, without steps, or with a value that is not finite.
+        """
+        options = ClassPrediction(threshold=threshold)
+        return next(
+            self._predictions([EncodedSeries(self.codec.encode(np.asarray(series, float)), 0)], options.threshold)
+        )
+
+    def predict_all(self, series: Sequence[Values], *, threshold: float = 0.0) -> list[Prediction]:
+        """Predicts the classes of many series, faster than one by one.
+
+        Raises:
+            DataError: as for `predict`; the message gives the number of the series.
+        """
+        options = ClassPrediction(threshold=threshold)
+        encoded = [
+            self.codec.encode(np.asarray(one, float), place=f"series {n}") for n, one in enumerate(series, start=1)
+        ]
+        return list(self._predictions([EncodedSeries(one, 0) for one in encoded], options.threshold))
+
+    def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
+        """Yields the label and probability of each series of the files, with a tab between them. The files may have
+        classes or not.
+
+        Raises:
+            DataError: a malformed file, or channels that the model does not know.
+        """
+        found = self.task.unlabelled(self.codec, *places)
+        examples = [EncodedSeries(self.codec.encode(one.values, place=one.place), 0) for one in found]
+        return (answer.line(options) for answer in self._predictions(examples, options.threshold))

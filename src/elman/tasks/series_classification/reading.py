@@ -1,0 +1,332 @@
+"""Reads numeric series, each with a class: the `.ts` files of aeon and sktime, with any lengths and channels, and
+tables in long form, with a row for each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from elman._errors import DataError
+from elman.formats import table
+from elman.formats.files import File, by_part, data_files, text_of
+from elman.formats.numbers import number_of
+
+Missing = Literal["error", "interpolate"]
+"""Ways of treating missing values: an error, or linear interpolation."""
+
+SUFFIXES = (".ts", *table.SUFFIXES)
+"""Endings of files that hold series."""
+
+
+class Series(NamedTuple):
+    """One series, its class ("" where the file has none), and the file and line where it begins, for messages."""
+
+    values: Float[np.ndarray, "time channel"]
+    label: str = ""
+    place: str = "the series"
+
+
+class SeriesFile(NamedTuple):
+    """The series of one file."""
+
+    channels: tuple[str, ...]
+    """Names of the channels; "1", "2" and so on for `.ts` files, which name none."""
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True)
+class SeriesParts:
+    """The series of several files, by part; `validation` and `test` are empty where no file is named so."""
+
+    channels: tuple[str, ...]
+    train: tuple[Series, ...]
+    validation: tuple[Series, ...] = ()
+    test: tuple[Series, ...] = ()
+
+
+class Columns(NamedTuple):
+    """The roles of the columns of a table in long form."""
+
+    series: str = "series"
+    """The column with the name of each row's series."""
+    time: str = "time"
+    """The column that orders the steps; without such a column the rows are in order."""
+    values: tuple[str, ...] = ()
+    """The columns of the channels; all other columns where empty."""
+    label: str = "label"
+    """The column of the class."""
+
+
+def read_series(
+    file: File,
+    *,
+    columns: Columns = Columns(),
+    labelled: bool = True,
+    missing: Missing = "error",
+    encoding: str = "utf-8",
+) -> SeriesFile:
+    r"""Reads the series of one file, in order.
+
+    Args:
+        file: a file of `read_files`; its suffix names its format.
+        columns: names of a table's columns.
+        labelled: True where every series must have a class; else classes are optional.
+        missing: treatment of missing values and NaN; "interpolate" fills them linearly between the values before and
+            after, and at an end with the nearest value.
+        encoding: encoding of the text.
+
+    Raises:
+        DataError: a malformed file, with its line: channels of different length in one series, a missing value, a
+            series without a class, a missing column (names those present), or a head that contradicts the series.
+
+    >>> text = b"@dimensions 2\n@classLabel true a b\n@data\n1,2,3:4,5,6:b\n"
+    >>> found = read_series(File("x.ts", ("x.ts",), text))
+    >>> found.channels, found.series[0].label, found.series[0].values.tolist()
+    (('1', '2'), 'b', [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]])
+    """
+    if file.suffix == ".ts":
+        found = _read_ts(file, text_of(file, encoding), missing)
+    elif file.suffix in table.SUFFIXES:
+        found = _read_table(file, columns, labelled, missing, encoding)
+    else:
+        raise DataError(f"{file.name}: expected series, a file ending in {', '.join(SUFFIXES)} (or .gz, .xz)")
+    if not found.series:
+        raise DataError(f"{file.name}: no series in it")
+    for one in found.series:
+        if labelled and not one.label:
+            raise DataError(f"{one.place}: the series has no class; write one, or leave it out")
+    return found
+
+
+def read_series_parts(
+    *places: str | Path,
+    columns: Columns = Columns(),
+    labelled: bool = True,
+    missing: Missing = "error",
+    encoding: str = "utf-8",
+) -> SeriesParts:
+    """Reads the series of files and folders; files named train, dev (or valid, validation) and test are those parts.
+    Standard input ("-") is `.ts` where it begins with @ or a comment, else CSV.
+
+    Raises:
+        DataError: see `read_series`; or a file with other channels than the first.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for part in ("TRAIN", "TEST"):
+    ...         _ = Path(folder, f"Steps_{part}.csv").write_text("series,x,label\\n1,2,a\\n1,3,a\\n")
+    ...     found = read_series_parts(folder)
+    >>> found.channels, len(found.train), len(found.validation), len(found.test)
+    (('x',), 1, 0, 1)
+    """
+    files = [_named(file) for file in data_files(*places)]
+    options = {"columns": columns, "labelled": labelled, "missing": missing, "encoding": encoding}
+    first: tuple[File, SeriesFile] | None = None
+    parts: dict[str, list[Series]] = {}
+    for part, group in (by_part(files) or {"train": files}).items():
+        for file in group:
+            found = read_series(file, **options)
+            first = first or (file, found)
+            if found.channels != first[1].channels:
+                raise DataError(
+                    f"{file.name}: channels {', '.join(found.channels)}; expected {', '.join(first[1].channels)}, as "
+                    f"in {first[0].name}"
+                )
+            parts.setdefault(part, []).extend(found.series)
+    channels = first[1].channels if first else ()
+    return SeriesParts(channels, **{name: tuple(series) for name, series in parts.items()})
+
+
+class _Head(NamedTuple):
+    """The content of the lines with @; None where no line gives it."""
+
+    channels: int | None = None
+    length: int | None = None
+    equal_length: bool | None = None
+    labels: tuple[str, ...] | None = None
+    """The listed classes; empty where there are classes but no list, None where there are no classes."""
+
+
+def _named(file: File) -> File:
+    if file.suffix:
+        return file
+    is_ts = file.content.lstrip().startswith((b"@", b"#", b"%"))
+    return file._replace(path=(*file.path[:-1], file.path[-1] + (".ts" if is_ts else ".csv")))
+
+
+def _read_ts(file: File, text: str, missing: Missing) -> SeriesFile:
+    head, found, begun = _Head(), [], False
+    for number, line in enumerate(text.split("\n"), start=1):
+        line, place = line.strip(), f"{file.name}, line {number}"
+        if not line or line.startswith(("#", "%")):
+            continue
+        if begun:
+            found.append(_case(place, line, head, missing))
+            head = _agreed(place, head, found)
+        elif line.lower() == "@data":
+            begun = True
+        elif line.startswith("@"):
+            head = _with_entry(place, head, line)
+        else:
+            raise DataError(f"{place}: expected a line with @, such as @data before the series; got {line[:40]!r}")
+    if not begun:
+        raise DataError(f"{file.name}: no @data in it; expected a line @data before the series")
+    channels = found[0].values.shape[1] if found else 0
+    return SeriesFile(tuple(str(channel + 1) for channel in range(channels)), tuple(found))
+
+
+def _with_entry(place: str, head: _Head, line: str) -> _Head:
+    name, *values = line[1:].split()
+    value = values[0].lower() if values else ""
+    match name.lower():
+        case "dimensions" | "dimension":
+            return head._replace(channels=_count(place, line, value))
+        case "univariate" if value == "true":
+            return head._replace(channels=1)
+        case "serieslength":
+            return head._replace(length=_count(place, line, value))
+        case "equallength":
+            return head._replace(equal_length=value == "true")
+        case "classlabel":
+            return head._replace(labels=tuple(values[1:]) if value == "true" else None)
+        case "targetlabel" if value == "true":
+            raise DataError(f"{place}: the file is for regression (@targetLabel); expected classes (@classLabel)")
+        case "timestamps" if value == "true":
+            raise DataError(f"{place}: time stamps are not read; write the values alone, and @timeStamps false")
+        case _:
+            return head
+
+
+def _count(place: str, line: str, value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise DataError(f"{place}: expected a whole number from 1 on; got {line!r}")
+    return int(value)
+
+
+def _case(place: str, line: str, head: _Head, missing: Missing) -> Series:
+    *channels, last = line.split(":")
+    label = ""
+    if head.labels is None:
+        channels.append(last)
+    else:
+        label = last.strip()
+        if not channels:
+            raise DataError(f"{place}: no class; expected it after the last colon, as @classLabel says")
+        if head.labels and label not in head.labels:
+            raise DataError(f"{place}: class {label[:40]!r} is not among those of @classLabel: {' '.join(head.labels)}")
+    if head.channels not in (None, len(channels)):
+        raise DataError(f"{place}: {len(channels)} channels; the head says {head.channels}")
+    columns = [channel.split(",") for channel in channels]
+    for number, column in enumerate(columns, start=1):
+        if len(column) != len(columns[0]):
+            raise DataError(
+                f"{place}: channel {number} has {len(column)} values, channel 1 has {len(columns[0])}; expected as many"
+            )
+    names = [f"channel {number}" for number in range(1, len(columns) + 1)]
+    return Series(_numbers(columns, [place] * len(columns[0]), names, missing), label, place)
+
+
+def _agreed(place: str, head: _Head, found: list[Series]) -> _Head:
+    """The head after checking the last series against it; the first series settles what the head leaves open."""
+    steps, channels = found[-1].values.shape
+    if head.equal_length is False:
+        return head._replace(channels=channels)
+    length = steps if head.equal_length and head.length is None else head.length
+    if length not in (None, steps):
+        raise DataError(f"{place}: {steps} steps; expected {length}, since the head says that all are equally long")
+    return head._replace(channels=channels, length=length)
+
+
+def _read_table(file: File, columns: Columns, labelled: bool, missing: Missing, encoding: str) -> SeriesFile:
+    there = table.columns_of(file, encoding=encoding)
+    time = [columns.time] if columns.time in there else []
+    label = [columns.label] if labelled or columns.label in there else []
+    own = {columns.series, columns.time, columns.label}
+    channels = columns.values or tuple(name for name in there if name not in own)
+    if not channels:
+        raise DataError(f"{file.name}: no column with values; there are {', '.join(there)}")
+    rows = table.read_table(file, columns=[columns.series, *time, *label, *channels], encoding=encoding)
+    steps: dict[str, list[table.Row]] = {}
+    for row in rows:
+        if not steps and not columns.values:
+            _check_channels(file, row, channels)
+        steps.setdefault(row.values[columns.series], []).append(row)
+    series = []
+    for name, own_rows in steps.items():
+        kind = _label(file, columns, name, own_rows) if label else ""
+        place = f"{file.name}, line {own_rows[0].line}"
+        ordered = _by_time(file, columns.time, name, own_rows) if time else own_rows
+        values = [[row.values[channel] for row in ordered] for channel in channels]
+        places = [f"{file.name}, line {row.line}" for row in ordered]
+        series.append(Series(_numbers(values, places, channels, missing), kind, place))
+    return SeriesFile(tuple(channels), tuple(series))
+
+
+def _check_channels(file: File, row: table.Row, channels: Sequence[str]) -> None:
+    """Refuses a column without numbers that would become a channel."""
+    for name in channels:
+        try:
+            number_of(row.values[name], f"{file.name}, line {row.line}, {name}")
+        except DataError as error:
+            raise DataError(f"{error}; say which columns are channels with --value-columns") from None
+
+
+def _label(file: File, columns: Columns, name: str, rows: list[table.Row]) -> str:
+    first = rows[0].values[columns.label].strip()
+    for row in rows:
+        if (label := row.values[columns.label].strip()) != first:
+            raise DataError(
+                f"{file.name}, line {row.line}: {columns.label} {label!r}; expected {first!r}, as in line "
+                f"{rows[0].line} of the same {columns.series} {name!r}"
+            )
+    return first
+
+
+def _by_time(file: File, column: str, name: str, rows: list[table.Row]) -> list[table.Row]:
+    """The rows ordered by a column of numbers, or of texts that sort as text, such as ISO dates."""
+    times: list = [row.values[column].strip() for row in rows]
+    with suppress(ValueError):
+        times = [float(time) for time in times]
+    order = sorted(range(len(rows)), key=times.__getitem__)
+    for before, after in pairwise(order):
+        if times[before] == times[after]:
+            raise DataError(
+                f"{file.name}, line {rows[after].line}: {column} {rows[after].values[column]!r} of {name!r} is "
+                f"already in line {rows[before].line}; expected each once"
+            )
+    return [rows[place] for place in order]
+
+
+def _numbers(
+    channels: Sequence[Sequence[str]], places: Sequence[str], names: Sequence[str], missing: Missing
+) -> Float[np.ndarray, "time channel"]:
+    """The texts of each channel as numbers; `places` names each step and `names` each channel in messages."""
+    values = np.array(
+        [
+            [number_of(text, f"{place}, {name}") for text, place in zip(channel, places, strict=True)]
+            for channel, name in zip(channels, names, strict=True)
+        ],
+        np.float64,
+    )
+    gaps = np.isnan(values)
+    if gaps.any():
+        channel, step = np.argwhere(gaps)[0]
+        where = f"{places[step]}, {names[channel]}"
+        if missing == "error":
+            raise DataError(
+                f"{where}: the value of step {step + 1} is missing ({channels[channel][step].strip()!r}); leave the "
+                "series out, or fill gaps linearly with --missing interpolate"
+            )
+        for row, absent, name in zip(values, gaps, names, strict=True):
+            if absent.all():
+                raise DataError(f"{places[0]}, {name}: all values are missing; leave the series or the channel out")
+            row[absent] = np.interp(np.flatnonzero(absent), np.flatnonzero(~absent), row[~absent])
+    return values.T.astype(np.float32)

@@ -1,0 +1,205 @@
+"""The task of classifying numeric series: one class for a whole series of one or many channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from elman._errors import DataError
+from elman._types import Carry
+from elman.cells.find import build_cell, find_cell
+from elman.formats.text import kept_places
+from elman.tasks.checks import check_read, check_validation
+from elman.tasks.classification.batches import ClassBatch, ClassBatches
+from elman.tasks.classification.loss import class_loss, class_metrics
+from elman.tasks.classification.metrics import ClassificationMetrics
+from elman.tasks.classification.model import ClassificationModel
+from elman.tasks.classification.reading import check_classes, check_known
+from elman.tasks.data import Data, Part, Parts, completed
+from elman.tasks.fingerprint import digest
+from elman.tasks.scaler import Scaler
+from elman.tasks.series_classification.codec import EncodedSeries, SeriesCodec, check_values
+from elman.tasks.series_classification.fitted import SeriesClassifier
+from elman.tasks.series_classification.reading import Columns, Series, SeriesParts, read_series_parts
+from elman.tasks.series_classification.settings import SeriesClassificationSettings
+from elman.tasks.task import Task
+
+
+class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier], frozen=True, kw_only=True):
+    """Predict the class of a numeric series.
+
+    >>> task = SeriesClassification(hidden_size=8, embedding_size=8)
+    >>> up, down = np.array([[1.0], [2.0]]), np.array([[2.0], [1.0]])
+    >>> data = task.read_series([(up, "up"), (down, "down")] * 20)
+    >>> len(data.train), data.codec.labels, data.codec.scaler.mean
+    (32, ('down', 'up'), (1.5,))
+    """
+
+    fitted_class: ClassVar[Any] = SeriesClassifier
+    codec_class: ClassVar[Any] = SeriesCodec
+    metrics_class: ClassVar[Any] = ClassificationMetrics
+
+    def read(self, *places: str | Path) -> Data:
+        """Reads series with their classes: the `.ts` files of aeon and sktime, or tables in long form, a row for each
+        step; also compressed. Files called train, dev and test are the parts; a part without a file is split from the
+        training series, with the same share of each class.
+
+        Raises:
+            DataError: a malformed file (names the line), a missing value, series without class, a class with one
+                series, or one class only.
+        """
+        if not places:
+            raise DataError("expected series: a file ending in .ts, .csv, .tsv or .jsonl, or a folder of them")
+        return self._data(self._read_files(*places), source=", ".join(map(str, places)), places=kept_places(*places))
+
+    def read_series(
+        self,
+        train: Iterable[tuple[np.ndarray, str]],
+        *,
+        validation: Iterable[tuple[np.ndarray, str]] = (),
+        test: Iterable[tuple[np.ndarray, str]] = (),
+        channels: tuple[str, ...] = (),
+    ) -> Data:
+        """The data of series in memory: pairs of values, with the axes time and channel, and class. Channels without
+        names are called "1", "2" and so on.
+
+        Raises:
+            DataError: as `read`.
+        """
+        parts = {
+            name: tuple(
+                Series(np.asarray(values, np.float32), label, f"{name}, series {n}")
+                for n, (values, label) in enumerate(part, start=1)
+            )
+            for name, part in (("train", train), ("validation", validation), ("test", test))
+        }
+        first = next(iter(parts["train"]), None)
+        known = first.values.shape[-1] if first is not None else 0
+        names = channels or tuple(str(channel + 1) for channel in range(known))
+        return self._data(SeriesParts(names, **parts), source="the series", places=())
+
+    def read_part(self, codec: SeriesCodec, *places: str | Path) -> Part:
+        """Reads the series of `places`, encoded by a codec, to measure a model on. Where file names tell parts, it
+        reads the test part, or else the validation part.
+
+        Raises:
+            DataError: as `read`, or other channels or classes than the codec's.
+        """
+        found = self._read_files(*places, values=codec.channels)
+        series = found.test or found.validation or found.train
+        check_known(codec.labels, series)
+        return _part(", ".join(map(str, places)), series, codec)
+
+    def settled(self, data: Data) -> SeriesClassification:
+        """Checks the data and returns this task unchanged.
+
+        Raises:
+            DataError: `data` is not what `read` returns, or its validation part is empty.
+        """
+        check_read(data, SeriesCodec)
+        check_validation(data)
+        return self
+
+    def network(self, codec: SeriesCodec, *, key: PRNGKeyArray) -> ClassificationModel:
+        """The classifier for the channels and the classes of `codec`, with random weights."""
+        return ClassificationModel(
+            partial(build_cell, find_cell(str(self.cell))),
+            channels=len(codec.channels),
+            classes=len(codec.labels),
+            embedding_size=self.embedding_size,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            bidirectional=self.bidirectional,
+            pooling=self.pooling,
+            convolution=self.convolution,
+            convolution_pool=self.convolution_pool,
+            dropout=self.dropout,
+            key=key,
+        )
+
+    def batches(self, part: Part, *, seed: int) -> ClassBatches:
+        """Batches of series of similar length, shuffled in every epoch."""
+        return ClassBatches(part.examples, part.codec, batch_size=self.batch_size, seed=seed, balance=self.balance)
+
+    def loss(
+        self, model: ClassificationModel, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None
+    ) -> tuple[tuple[Any, Any], Carry]:
+        """((nats, series), carry): cross-entropy summed over the series, each multiplied by its weight."""
+        if key is not None and self.noise:
+            key, noise_key = jr.split(key)
+            batch = batch._replace(values=batch.values + self.noise * jr.normal(noise_key, batch.values.shape))
+        return class_loss(model, batch, smoothing=self.label_smoothing, key=key), carry
+
+    def activations(self, model: ClassificationModel, carry: Carry, batch: ClassBatch) -> list[tuple[str, Any]]:
+        """The outputs of the embedding, each layer, the pooling and the head."""
+        return model.activations(*jax.tree.map(jnp.asarray, tuple(batch[:3])))
+
+    def evaluate(self, model: ClassificationModel, part: Part, codec: SeriesCodec) -> ClassificationMetrics:
+        """Measures the model on every series of the part, with the temperature that fits the part best.
+
+        Raises:
+            DataError: an empty part.
+        """
+        return class_metrics(model, part, codec, temperature=None)
+
+    def counted(self, codec: SeriesCodec) -> str:
+        """The unit that the loss is averaged over: that of an example."""
+        return codec.unit
+
+    def unlabelled(self, codec: SeriesCodec, *places: str | Path) -> tuple[Series, ...]:
+        """Reads series with or without classes from files, to predict their classes.
+
+        Raises:
+            DataError: as `read`, or other channels than the codec's.
+        """
+        found = self._read_files(*places, values=codec.channels, labelled=False)
+        return (*found.train, *found.validation, *found.test)
+
+    def _read_files(self, *places: str | Path, values: tuple[str, ...] = (), labelled: bool = True) -> SeriesParts:
+        found = read_series_parts(
+            *places, columns=self._columns(values), labelled=labelled, missing=self.missing, encoding=self.encoding
+        )
+        if values and found.channels != values:
+            raise DataError(
+                f"{', '.join(map(str, places))}: channels {', '.join(found.channels)}; the model knows "
+                f"{', '.join(values)}"
+            )
+        return found
+
+    def _columns(self, values: tuple[str, ...]) -> Columns:
+        return Columns(self.series_column, self.time_column, values or self.value_columns, self.label_column)
+
+    def _data(self, found: SeriesParts, *, source: str, places: tuple[str, ...]) -> Data:
+        """Encodes the parts; empty ones are first split from the training series."""
+        for one in (*found.train, *found.validation, *found.test):
+            check_values(one.values, found.channels, one.place)
+        labels = check_classes(found.train, found.validation, found.test, unit="series")
+        parts = completed(
+            Parts(found.train, found.validation, found.test),
+            validation=self.validation,
+            test=self.test,
+            seed=self.split_seed,
+            by=lambda series: series.label,
+        )
+        codec = SeriesCodec(found.channels, labels, Scaler.of([series.values for series in parts.train]))
+        return Data(
+            **{name: _part(name, series, codec) for name, series in parts._asdict().items()},
+            codec=codec,
+            source=source,
+            places=places,
+            unit=codec.unit,
+        )
+
+
+def _part(name: str, series: Sequence[Series], codec: SeriesCodec) -> Part:
+    places = {label: place for place, label in enumerate(codec.labels)}
+    examples = (EncodedSeries(codec.encode(one.values, place=one.place), places[one.label]) for one in series)
+    return Part(name, tuple(examples), codec, digest(series))

@@ -1,0 +1,123 @@
+"""Base classes, types and checks of the settings that tasks share. Importing this module does not import jax."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta
+
+from elman._config import Config, Converted
+from elman._errors import ConfigError
+
+SUBWORDS = 8000
+"""Default number of sub-words to learn."""
+
+Count = Annotated[int, Meta(ge=1, lt=2**20)]
+Rate = Annotated[float, Meta(ge=0, lt=1)]
+VocabularySize = Annotated[int, Meta(ge=300, lt=2**20)] | None
+Size = Annotated[float, Meta(ge=0)]
+"""The size of a part of the data: below 1 a share, from 1 on a number."""
+
+
+def cell_name(cell: Any) -> str:
+    """The name in settings of a cell's class, or of a function that builds one: elman's own name, or its import path.
+
+    >>> cell_name(elman.GRU)
+    'GRU'
+
+    Raises:
+        ConfigError: a class or function that cannot be imported by name.
+    """
+    name = getattr(cell, "__qualname__", None)
+    if name is None or "<" in name:
+        raise ConfigError(
+            f"cell {name or cell!r}: cannot be found again when the model is loaded; use a class or a function of a "
+            "module"
+        )
+    return name if cell.__module__.startswith("elman.cells.") else f"{cell.__module__}:{name}"
+
+
+def _name_of(cell: Any) -> Any:
+    return cell_name(cell) if callable(cell) else cell
+
+
+def _tuple_of(places: Any) -> Any:
+    return ((places,) if places else ()) if isinstance(places, str) else places
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from elman.cells import Cell
+
+    CellName = str | Callable[..., Cell]
+    Places = str | tuple[str, ...]
+else:
+    CellName = Annotated[str, Converted(_name_of)]
+    Places = Annotated[tuple[str, ...], Converted(_tuple_of)]
+
+
+def check_parts(validation: float, test: float, unit: str) -> None:
+    """Refuses parts that leave nothing to train on, or are not a whole number of `unit`.
+
+    Raises:
+        ConfigError: the message names the part.
+    """
+    if sum(part for part in (validation, test) if part < 1) >= 1:
+        raise ConfigError(f"validation {validation} and test {test} leave nothing to train on")
+    for name, part in (("validation", validation), ("test", test)):
+        if part > 1 and part != int(part):
+            raise ConfigError(f"{name}: expected a share below 1 or a whole number of {unit}; got {part}")
+
+
+def check_vocabulary(*kinds: str | None, size: int | None, min_count: int) -> None:
+    """Refuses a number of sub-words for other tokens, and a `min_count` for tokens that are not words; a kind is None
+    where the data decide.
+
+    Raises:
+        ConfigError: the message names the kinds of tokens.
+    """
+    there = " and ".join(dict.fromkeys(kind for kind in kinds if kind))
+    if min_count > 1 and not {"words", None} & set(kinds):
+        raise ConfigError(f"min_count: belongs to words; {there} are all kept")
+    if size is not None and "subwords" not in kinds:
+        raise ConfigError(f"vocabulary_size: belongs to subwords; {there} are all kept")
+
+
+class TaskSettings(Config, frozen=True, kw_only=True):
+    """Base class of the settings of tasks."""
+
+    training: ClassVar[dict[str, Any]] = {}
+    """Settings of `Training` that suit this task better than the general defaults."""
+    options: ClassVar[type[Config] | None] = None
+    """The options of `elman predict`; None for a task without that command."""
+
+
+class PretrainedSettings(TaskSettings, frozen=True, kw_only=True):
+    """Base class of the settings of tasks that may start from pretrained weights."""
+
+    vectors: str = ""
+    """A file of word vectors to start from: fastText .bin or .vec, word2vec or GloVe, also .gz or .xz. The embedding
+    then has their width."""
+    vectors_train: Literal["frozen", "trained"] | Annotated[int, Meta(ge=1)] = "trained"
+    """Training of those vectors: frozen, trained, or frozen for a number of epochs."""
+    vectors_rate: Annotated[float, Meta(gt=0)] | None = None
+    """Factor of the learning rate for those vectors, whose values are larger than random initial ones (5)."""
+    vectors_words: Annotated[int, Meta(ge=0)] = 50_000
+    """Words of that file, the most frequent first, that the model keeps even if the training texts do not have them."""
+    start_from: Places = ()
+    """Language models to start from (--from for short): their vocabulary, embedding and layers. The outputs of several,
+    such as one that reads forwards and one trained with --reverse, are concatenated."""
+    thaw_epochs: Annotated[int, Meta(ge=0)] = 1
+    """Epochs until one more layer of the language models is trained, from the top; 0 trains all from the start."""
+    layer_rate: Annotated[float, Meta(gt=0, le=1)] = 0.4
+    """Learning rate of a layer of the language models, as a share of that of the layer above."""
+
+    def __post_init__(self) -> None:
+        Config.__post_init__(self)
+        if self.vectors_train != "trained" and not self.vectors:
+            raise ConfigError(f"vectors_train: {self.vectors_train} needs word vectors; name their file with vectors")
+        if self.vectors_rate is not None and not self.vectors:
+            raise ConfigError(f"vectors_rate: {self.vectors_rate:g} needs word vectors; name their file with vectors")
+        if self.vectors and self.start_from:
+            raise ConfigError("vectors and start_from: a language model has its own word vectors; choose one")

@@ -1,0 +1,153 @@
+"""Encodes tagged sentences: the vocabularies of words, of the letters in words, and of tags."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Integer
+
+from elman._errors import ConfigError
+from elman.tasks.tagging.reading import Form, Tagged
+from elman.tasks.tagging.spans import Scheme, Span, can_follow, tags_of
+from elman.words._vocabulary import ids_of, most_frequent
+from elman.words.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Words
+
+LETTERS = 24
+"""The most letters that are read of a word; of a longer word, half from the front and half from the back."""
+
+
+class TagCodec(msgspec.Struct, frozen=True):
+    """The vocabularies of words, letters and tags. Of words and letters, id 0 is padding and id 1 is unknown.
+
+    >>> codec = TagCodec.of([Tagged(("The", "cat", "the"), ("DET", "NOUN", "DET"))])
+    >>> codec.words[2:], codec.letters[2:], codec.tags
+    (('the', 'cat'), ('T', 'a', 'c', 'e', 'h', 't'), ('DET', 'NOUN'))
+    >>> codec.word_ids(["THE", "dog"]).tolist(), codec.tag_ids(["NOUN", "VERB"]).tolist()
+    ([2, 1], [1, -1])
+    """
+
+    words: tuple[str, ...]
+    letters: tuple[str, ...]
+    tags: tuple[str, ...]
+    lower: bool = True
+    """Words are lower-cased before they are looked up; their letters are not."""
+    scheme: Scheme | None = None
+    """The scheme by which the tags mark spans; None where they mark none."""
+    form: Form = "conllu"
+    """The format of the training files, in which tagged sentences are written too."""
+    column: str = "upos"
+    """The column of the tags in the training files."""
+    added: int = 0
+    """The number of words, at the end of `words`, that are in no training sentence but were added from elsewhere."""
+    language_models: tuple[str, ...] = ()
+    """Settings of the language models that read the words first, as JSON."""
+
+    @classmethod
+    def of(
+        cls,
+        sentences: Iterable[Tagged],
+        *,
+        lower: bool = True,
+        min_count: int = 1,
+        scheme: Scheme | None = None,
+        form: Form = "conllu",
+        column: str = "upos",
+        more: Iterable[str] = (),
+    ) -> TagCodec:
+        """The codec of training sentences. The most frequent words come first, and after them the words of `more`;
+        words that appear fewer than `min_count` times are unknown.
+
+        Raises:
+            DataError: a `min_count` that leaves no word.
+        """
+        words, letters, tags = Counter[str](), set[str](), set[str]()
+        for sentence in sentences:
+            words.update(word.lower() if lower else word for word in sentence.words)
+            letters.update(*sentence.words)
+            tags.update(sentence.tags)
+        kept = most_frequent(words, min_count)
+        others = dict.fromkeys(word.lower() if lower else word for word in more)
+        for word in kept:
+            others.pop(word, None)
+        return cls(
+            words=(PADDING, UNKNOWN_WORD, *kept, *others),
+            letters=(PADDING, UNKNOWN_WORD, *sorted(letters)),
+            tags=tuple(sorted(tags)),
+            lower=lower,
+            scheme=scheme,
+            form=form,
+            column=column,
+            added=len(others),
+        )
+
+    def read_by(self, language_models: tuple[str, ...], vocabulary: AnyVocabulary) -> TagCodec:
+        """This codec with the words of language models instead of its own.
+
+        Raises:
+            ConfigError: the models' tokens are not words.
+
+        >>> codec = TagCodec.of([Tagged(("The", "cat"), ("DET", "NOUN"))])
+        >>> codec.read_by((), Words.of(["the cat sat, cat"])).words[2:]
+        ('cat', 'sat', ',', 'the')
+        """
+        if not isinstance(vocabulary, Words):
+            raise ConfigError(f"start_from: a tagger starts from models of words; got one of {vocabulary.unit}s")
+        known = set(vocabulary.tokens)
+        words = ("" if f" {token}" in known else token.removeprefix(" ") for token in vocabulary.tokens)
+        kept = {"words": tuple(words), "lower": vocabulary.lower, "added": 0, "language_models": language_models}
+        return msgspec.structs.replace(self, **kept)
+
+    def word_ids(self, words: Sequence[str]) -> Integer[np.ndarray, " time"]:
+        """The ids of words; 1 for words that are not in the vocabulary."""
+        known = ids_of(self.words)
+        return np.array([known.get(word.lower() if self.lower else word, 1) for word in words], np.int32)
+
+    def letter_ids(self, word: str) -> Integer[np.ndarray, " letter"]:
+        """The ids of a word's letters, at most `LETTERS`.
+
+        >>> codec = TagCodec.of([Tagged(("ab", "b"), ("X", "Y"))])
+        >>> codec.letter_ids("abc").tolist(), len(codec.letter_ids("b" * 100))
+        ([2, 3, 1], 24)
+        """
+        half = LETTERS // 2
+        read = word if len(word) <= LETTERS else word[:half] + word[-half:]
+        known = ids_of(self.letters)
+        return np.array([known.get(letter, 1) for letter in read], np.int32)
+
+    def tag_ids(self, tags: Sequence[str]) -> Integer[np.ndarray, " time"]:
+        """The ids of tags; -1 for tags that did not appear in training."""
+        known = ids_of(self.tags)
+        return np.array([known.get(tag, -1) for tag in tags], np.int32)
+
+    def restrict_to(self, span: Span, allowed: Bool[np.ndarray, "time tag"]) -> None:
+        """Restricts the mask `allowed` in place to the tags of sequences that have exactly this span.
+
+        >>> codec = TagCodec(words=(), letters=(), tags=("B-X", "I-X", "O"), scheme="IOB2")
+        >>> allowed = np.ones((3, 3), bool)
+        >>> codec.restrict_to(Span("X", 0, 2), allowed)
+        >>> allowed.astype(int).tolist()
+        [[1, 0, 0], [0, 1, 0], [1, 0, 1]]
+        """
+        assert self.scheme is not None, "tags that mark no spans"
+        inside = tags_of([Span(span.label, 0, span.stop - span.start)], span.stop - span.start, scheme=self.scheme)
+        known = np.array(self.tags)
+        for step, tag in enumerate(inside, start=span.start):
+            allowed[step] &= known == tag
+        if span.stop < len(allowed):
+            allowed[span.stop] &= known != f"I-{span.label}"
+
+    @property
+    def allowed(self) -> Bool[np.ndarray, "before after"] | None:
+        """The mask of well-formed transitions from one tag to the next: the last row stands for the start of a sentence
+        and the last column for its end. None where tags mark no spans.
+
+        >>> TagCodec(words=(), letters=(), tags=("B-X", "I-X", "O"), scheme="IOB2").allowed.astype(int).tolist()
+        [[1, 1, 1, 1], [1, 1, 1, 1], [1, 0, 1, 1], [1, 0, 1, 1]]
+        """
+        if self.scheme is None:
+            return None
+        ends = (*self.tags, None)
+        return np.array([[can_follow(one, other, scheme=self.scheme) for other in ends] for one in ends])

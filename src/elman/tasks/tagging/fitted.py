@@ -1,0 +1,246 @@
+"""A trained tagger: it tags sentences, with the probabilities of tags and spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from elman._errors import ConfigError, DataError
+from elman.formats import conllu
+from elman.formats.columns import write_rows
+from elman.tasks.buckets import padded
+from elman.tasks.data import Part
+from elman.tasks.fitted import Predictor, largest_difference
+from elman.tasks.tagging import decoding as decoding
+from elman.tasks.tagging.batches import EVALUATION_WORDS, TagBatches
+from elman.tasks.tagging.codec import TagCodec
+from elman.tasks.tagging.decoding import Scored
+from elman.tasks.tagging.metrics import TaggingMetrics
+from elman.tasks.tagging.model import TaggingModel
+from elman.tasks.tagging.reading import Tagged, check_spans, read_tagged
+from elman.tasks.tagging.settings import TagPrediction
+from elman.tasks.tagging.spans import Span, spans_of
+from elman.tasks.tagging.untagged import arriving_sentences
+from elman.words.tokenise import tokenise
+
+if TYPE_CHECKING:
+    from elman.tasks.tagging.task import Tagging
+
+FEW_WORDS = 64
+"""The number of words in a batch for few sentences, padding included."""
+
+RARE = 1e-12
+"""The lower bound of probabilities where logarithms are compared."""
+
+TAG_FEATURE, CONFIDENCE_FEATURE = "misc=Tag", "misc=Confidence"
+"""The places in CoNLL-U for tags that have no column of their own, and for probabilities."""
+
+
+class TagSpan(NamedTuple):
+    """A span of words from `start` up to but not including `stop`, with its label and its exact probability."""
+
+    label: str
+    start: int
+    stop: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class TaggedSentence:
+    """A sentence and a way to tag it."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+    probability: float
+    """The probability of all tags together."""
+    probabilities: tuple[float, ...]
+    """The marginal probability of each tag at its word."""
+    spans: tuple[TagSpan, ...] = ()
+    """The spans that `tags` mark, if the tags are of spans."""
+
+    def __str__(self) -> str:
+        return " ".join(f"{word}/{tag}" for word, tag in zip(self.words, self.tags, strict=True))
+
+
+@dataclass(frozen=True)
+class Tagger(Predictor[TaggingMetrics]):
+    """A trained tagger; see `predict`, `predict_all`, `n_best`, `marginals`, `evaluate` and `save`. A sentence of any
+    length is a text, which is split into words, or a sequence of words.
+
+    >>> task = elman.Tagging(hidden_size=16, letter_hidden_size=8)
+    >>> data = task.read("grammar")
+    >>> fitted = elman.fit(task, data, epochs=2, learning_rate=0.02)
+    >>> print(fitted.predict("the dog can see a watch ."))
+    the/DET dog/NOUN can/AUX see/VERB a/DET watch/NOUN ./PUNCT
+    >>> fitted.evaluate(data.test).accuracy > 0.95
+    True
+    """
+
+    task: Tagging
+    codec: TagCodec
+    model: TaggingModel
+
+    @property
+    def knows(self) -> str:
+        """The numbers of words, letters and tags."""
+        return f"{len(self.codec.words):,} words, {len(self.codec.letters):,} letters, {len(self.codec.tags):,} tags"
+
+    def predict(self, sentence: str | Sequence[str]) -> TaggedSentence:
+        """Predicts the most probable tags of one sentence.
+
+        Raises:
+            DataError: a sentence without words.
+        """
+        return self.predict_all([sentence])[0]
+
+    def predict_all(self, sentences: Iterable[str | Sequence[str]]) -> list[TaggedSentence]:
+        """Tags many sentences, faster than one by one; they do not change each other's tags.
+
+        Raises:
+            DataError: a sentence without words.
+        """
+        return [ranked[0] for ranked in self._ranked([_words_of(sentence) for sentence in sentences], 1)]
+
+    def n_best(self, sentence: str | Sequence[str], count: int = 5) -> list[TaggedSentence]:
+        """The `count` most probable ways to tag a sentence as a whole, the best first, which is `predict`'s; fewer
+        where there are no more.
+
+        Raises:
+            DataError: a sentence without words.
+        """
+        if count < 1:
+            raise ConfigError(f"count: expected at least 1; got {count}")
+        return self._ranked([_words_of(sentence)], count)[0]
+
+    def marginals(self, sentence: str | Sequence[str]) -> list[dict[str, float]]:
+        """The probability of every tag at each word, the likeliest first.
+
+        Raises:
+            DataError: a sentence without words.
+        """
+        [chances] = self._tag_probabilities([_words_of(sentence)])
+        return [{self.codec.tags[i]: float(row[i]) for i in np.argsort(-row, kind="stable")} for row in chances]
+
+    def read(self, *places: str | Path) -> Part[Tagged]:
+        """Reads tagged sentences for `evaluate`; where file names tell the parts, only the test part.
+
+        Raises:
+            DataError: a file that does not exist, is malformed, or has no sentence.
+        """
+        found = read_tagged(*places, column=self.codec.column)
+        sentences = found.test or found.validation or found.train
+        if self.codec.scheme:
+            sentences = check_spans(sentences, scheme=self.codec.scheme, ill_formed=self.task.ill_formed)
+        return Part("test", sentences, self.codec)
+
+    def answers(self, *places: str, options: TagPrediction) -> Iterator[str]:
+        """Yields the tagged sentences of files as lines: CoNLL-U, or word and tag if the training files had columns.
+
+        Raises:
+            DataError: a file that does not exist, or malformed CoNLL-U.
+        """
+        for sentences in arriving_sentences(*places, read=options.read):
+            ranked = iter(self._ranked([s.values("form") for s in sentences if s.words], options.n_best))
+            for sentence in sentences:
+                ways = next(ranked) if sentence.words else []
+                for text in self._format(sentence, ways, options):
+                    yield from text.removesuffix("\n").split("\n")
+
+    def differences(self) -> dict[str, float]:
+        """The largest difference when random sentences are tagged alone and in a batch with longer ones."""
+        random = np.random.default_rng(0)
+        sentences = [tuple(random.choice(self.codec.words[1:], length).tolist()) for length in (3, 9, 17, 40)]
+        together = self._tag_probabilities(sentences)
+        alone = [self._tag_probabilities([sentence])[0] for sentence in sentences]
+        differences = [
+            largest_difference(np.log(np.maximum(beside, RARE)), np.log(np.maximum(by_itself, RARE)))
+            for beside, by_itself in zip(together, alone, strict=True)
+        ]
+        return {"alone or beside others": max(differences)}
+
+    def _format(
+        self, sentence: conllu.Sentence, ways: Sequence[TaggedSentence], options: TagPrediction
+    ) -> Iterator[str]:
+        if not ways:  # comments alone
+            yield str(sentence)
+        for rank, way in enumerate(ways, start=1):
+            shares = [f"{chance:.4f}" for chance in way.probabilities] if options.confidence else []
+            comments = [f"rank = {rank}", f"probability = {way.probability:.4g}"] if options.n_best > 1 else []
+            if self.codec.form == "columns" and options.read != "conllu":
+                columns = [column for column in (way.words, way.tags, shares) if column]
+                yield "".join(f"# {comment}\n" for comment in comments) + write_rows(zip(*columns, strict=True))
+                continue
+            column = self.codec.column if self.codec.form == "conllu" else TAG_FEATURE
+            tagged = sentence.with_values(column, way.tags)
+            tagged = tagged.with_values(CONFIDENCE_FEATURE, shares) if shares else tagged
+            for comment in comments:
+                tagged = tagged.with_comment(comment)
+            yield str(tagged)
+
+    def _ranked(self, sentences: Sequence[tuple[str, ...]], count: int) -> list[list[TaggedSentence]]:
+        """The `count` most probable ways to tag each sentence."""
+        found: list[list[TaggedSentence]] = [[] for _ in sentences]
+        for scored, indices in self._scored(sentences):
+            tags, log_probabilities = map(np.asarray, decoding.decode(self.model.chain, scored, count=count))
+            chances = np.asarray(decoding.tag_probabilities(self.model.chain, scored))
+            there = np.argwhere(np.isfinite(log_probabilities[: len(indices)])).tolist()
+            named = [self._named(tags[row, rank], sentences[indices[row]]) for row, rank in there]
+            spans = self._spans(scored, [row for row, _ in there], named)
+            for (row, rank), own, marked in zip(there, named, spans, strict=True):
+                ids = tags[row, rank, : len(own)]
+                each = tuple(chances[row, np.arange(len(ids)), ids].tolist())
+                whole = float(np.exp(log_probabilities[row, rank]))
+                found[indices[row]].append(TaggedSentence(sentences[indices[row]], own, whole, each, marked))
+        return found
+
+    def _named(self, ids: np.ndarray, words: Sequence[str]) -> tuple[str, ...]:
+        return tuple(self.codec.tags[id] for id in ids[: len(words)])
+
+    def _spans(
+        self, scored: Scored, rows: Sequence[int], taggings: Sequence[tuple[str, ...]]
+    ) -> list[tuple[TagSpan, ...]]:
+        """The spans of each tagging, with their probabilities; `rows` has the row of each in the batch."""
+        scheme = self.codec.scheme
+        if scheme is None:
+            return [()] * len(taggings)
+        marked = [spans_of(tags, scheme=scheme) for tags in taggings]
+        asked = [(row, span) for row, spans in zip(rows, marked, strict=True) for span in spans]
+        chances = iter(self._span_probabilities(scored, asked))
+        return [tuple(TagSpan(*span, next(chances)) for span in spans) for spans in marked]
+
+    def _span_probabilities(self, scored: Scored, asked: Sequence[tuple[int, Span]]) -> list[float]:
+        count = padded(len(asked))  # few sizes are few shapes to compile
+        rows, allowed = np.zeros(count, np.int32), np.ones((count, *scored.scores.shape[1:]), bool)
+        for place, (row, span) in enumerate(asked):
+            rows[place] = row
+            self.codec.restrict_to(span, allowed[place])
+        chances = decoding.restricted_probabilities(self.model.chain, scored, rows, allowed)
+        return np.asarray(chances)[: len(asked)].tolist()
+
+    def _tag_probabilities(self, sentences: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
+        """The marginal probabilities of each sentence, an array with the axes word and tag."""
+        found = [np.zeros(0)] * len(sentences)
+        for scored, indices in self._scored(sentences):
+            chances = np.asarray(decoding.tag_probabilities(self.model.chain, scored))
+            for row, index in enumerate(indices):
+                found[index] = chances[row, : len(sentences[index])]
+        return found
+
+    def _scored(self, sentences: Sequence[tuple[str, ...]]) -> Iterator[tuple[Scored, list[int]]]:
+        """Yields the network's scores of sentences, batch by batch, with the sentences' indices."""
+        few = sum(padded(len(words)) for words in sentences) <= FEW_WORDS
+        untagged = [Tagged(words, ()) for words in sentences]
+        batches = TagBatches(untagged, self.codec, batch_words=FEW_WORDS if few else EVALUATION_WORDS)
+        for step in range(len(batches)):
+            yield decoding.score(self.model, batches.at(step)), batches.indices(step)
+
+
+def _words_of(sentence: str | Sequence[str]) -> tuple[str, ...]:
+    words = tuple(token.form for token in tokenise(sentence)) if isinstance(sentence, str) else tuple(sentence)
+    if not words or not all(words):
+        raise DataError(f"expected a text or words to tag; got {sentence!r}")
+    return words

@@ -1,0 +1,138 @@
+"""Reads sentences whose words have tags, from CoNLL-U and from files in columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from elman._errors import DataError
+from elman.formats import conllu
+from elman.formats.columns import read_columns
+from elman.formats.conllu import read_conllu
+from elman.formats.files import File, by_part, data_files, lines, text_of
+from elman.tasks.tagging.spans import Scheme, is_tag, problems, repaired, scheme_of
+
+Form = Literal["conllu", "columns"]
+"""Formats of files with tagged words."""
+
+IllFormed = Literal["refuse", "repair"]
+"""Ways of treating span tags that their scheme does not allow, such as I-PER after O."""
+
+UPOS = "upos"
+
+
+class Tagged(NamedTuple):
+    """The words of a sentence and their tags, and the file and line where it begins, for messages."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+    place: str = "the text"
+
+
+@dataclass(frozen=True)
+class TaggedSentences:
+    """The tagged sentences of files, by part; `validation` and `test` are empty where no file is named so."""
+
+    train: tuple[Tagged, ...]
+    validation: tuple[Tagged, ...]
+    test: tuple[Tagged, ...]
+    form: Form
+
+
+def read_tagged(*places: str | Path, column: str = "") -> TaggedSentences:
+    """Reads tagged sentences from CoNLL-U or files in columns, and folders of them.
+
+    Args:
+        places: files and folders; files named train, dev and test are those parts.
+        column: the column of the tags: in CoNLL-U upos (the default), xpos, feats, feats=Number, ...; else the name or
+            number of a column, by default the last.
+
+    Raises:
+        DataError: a malformed file, with its line, or files without a sentence.
+        ConfigError: no such column.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "train.txt").write_text("EU B-ORG\\nrejects O\\n")
+    ...     read_tagged(folder).train[0][:2]
+    (('EU', 'rejects'), ('B-ORG', 'O'))
+    """
+    files = data_files(*places)
+    forms: dict[Form, str] = {_form(file): file.name for file in files}
+    if len(forms) > 1:
+        raise DataError(f"{forms['conllu']} is CoNLL-U and {forms['columns']} is not; read files of one form at a time")
+    form, read = next(iter(forms)), lambda group: tuple(_sentences(group, column))
+    parts = {part: read(group) for part, group in (by_part(files) or {"train": files}).items()}
+    if not any(parts.values()):
+        raise DataError(f"{', '.join(file.name for file in files)}: no sentence")
+    return TaggedSentences(parts.get("train", ()), parts.get("validation", ()), parts.get("test", ()), form)
+
+
+def check_tags(sentences: Sequence[Tagged], *, column: str) -> None:
+    """Refuses a column of tags with nothing to learn in it.
+
+    Raises:
+        DataError: every word of the training part has the same tag.
+
+    >>> check_tags([Tagged(("a", "b"), ("X", "Y"))], column="upos")
+    """
+    counts = Counter(tag for sentence in sentences for tag in sentence.tags)
+    if len(counts) < 2:
+        only = next(iter(counts), None)
+        what = "there is no word" if only is None else f"all {counts[only]:,} words have {only!r}"
+        raise DataError(
+            f"{f'column {column}' if column else 'the last column'}: nothing to learn, {what}; choose another"
+        )
+
+
+def check_spans(sentences: Iterable[Tagged], *, scheme: Scheme, ill_formed: IllFormed) -> tuple[Tagged, ...]:
+    """The sentences with well-formed tags, repaired where `ill_formed` is "repair".
+
+    Raises:
+        DataError: an ill-formed tag that is not to be repaired, or a tag that is not of the scheme; with file and line.
+
+    >>> check_spans([Tagged(("a", "b"), ("O", "I-X"))], scheme="IOB2", ill_formed="repair")[0].tags
+    ('O', 'B-X')
+    """
+    return tuple(_well_formed(sentence, scheme, ill_formed) for sentence in sentences)
+
+
+def tag_scheme(sentences: Iterable[Tagged]) -> Scheme | None:
+    """The span scheme of the tags; None where they mark no spans."""
+    return scheme_of({tag for sentence in sentences for tag in sentence.tags})
+
+
+def _well_formed(sentence: Tagged, scheme: Scheme, ill_formed: IllFormed) -> Tagged:
+    for problem in problems(sentence.tags, scheme=scheme):
+        can_repair = all(is_tag(tag, scheme=scheme) for tag in sentence.tags)
+        if ill_formed == "repair" and can_repair:
+            return sentence._replace(tags=tuple(repaired(sentence.tags, scheme=scheme)))
+        mend = "Mend the file, or train with --ill-formed repair" if can_repair else "Mend the file"
+        raise DataError(
+            f"{sentence.place}, word {problem.place + 1} ({sentence.words[problem.place]!r}): {problem.reason}; "
+            f"expected spans in {scheme}. {mend}"
+        )
+    return sentence
+
+
+def _form(file: File) -> Form:
+    if file.suffix in (".conllu", ".conllup"):
+        return "conllu"
+    first = next((line for line in lines(text_of(file)) if line.strip() and not line.startswith("# ")), "")
+    return "conllu" if first.count("\t") == len(conllu.COLUMNS) - 1 and first[0].isdigit() else "columns"
+
+
+def _sentences(files: Iterable[File], column: str) -> Iterator[Tagged]:
+    for file in files:
+        text = lines(text_of(file))
+        if _form(file) == "conllu":
+            for sentence in read_conllu(text, file=file.name):
+                if sentence.words:
+                    place = f"{file.name}, sentence at line {sentence.line}"
+                    yield Tagged(sentence.values("form"), sentence.values(column or UPOS), place)
+        else:
+            for rows in read_columns(text, file=file.name):
+                yield Tagged(rows.words, rows.values(column), f"{file.name}, sentence at line {rows.line}")

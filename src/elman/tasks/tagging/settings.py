@@ -1,0 +1,70 @@
+"""The settings of tagging. Importing this module does not import jax."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta
+
+from elman._config import Config
+from elman.tasks.settings import CellName, Count, PretrainedSettings, Rate, Size, check_parts
+
+
+class TagPrediction(Config, frozen=True, kw_only=True):
+    """Options of `elman predict` for tags."""
+
+    read: Literal["text", "words", "conllu"] = "text"
+    """Format of the input: text, one sentence a line, which is split into words; words, one a line with an empty line
+    after a sentence; or conllu, of which only the tags' column changes."""
+    n_best: Annotated[int, Meta(ge=1, le=100)] = 1
+    """Taggings to write for each sentence, the best first."""
+    confidence: bool = False
+    """Write the probability of each tag."""
+
+
+class TaggingSettings(PretrainedSettings, frozen=True, kw_only=True):
+    """Settings of `Tagging`."""
+
+    training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003, "weight_decay": 0.01}
+    options: ClassVar[type[Config] | None] = TagPrediction
+
+    column: str = ""
+    """Column of the tags: in CoNLL-U upos (the default), xpos, feats, feats=Number, ...; else the name or number of a
+    column, by default the last."""
+    ill_formed: Literal["refuse", "repair"] = "refuse"
+    """Treatment of ill-formed spans, such as one that begins with I-; repair turns IOB1 into IOB2."""
+    validation: Size = 0.1
+    """Part that chooses the best weights, where no file is called dev: a share, or from 1 on a number of sentences."""
+    test: Size = 0.1
+    """Part that training never sees, where no file is called test: a share, or from 1 on a number of sentences."""
+    lower: bool = True
+    """Give words that differ only in capitals one vector; with --no-lower each has its own. Letters keep their case."""
+    min_count: Count = 1
+    """Words that occur less often have no vector of their own; their letters are read."""
+    cell: CellName = "LSTM"
+    """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
+    embedding_size: Count = 100
+    """Features of a word's embedding."""
+    letter_size: Count = 32
+    """Features of a letter's embedding."""
+    letter_hidden_size: Count = 64
+    """Units of the layer that reads a word's letters, in each direction."""
+    hidden_size: Count = 200
+    """Units of a recurrent layer, in each direction."""
+    num_layers: Count = 2
+    """Recurrent layers on top of each other."""
+    decoder: Literal["softmax", "crf"] | None = None
+    """Predict each tag by itself (softmax), or those of a sentence together by a conditional random field (crf); by
+    default crf for spans, else softmax."""
+    word_dropout: Annotated[float, Meta(ge=0)] = 0.25
+    """Constant a: in training, a word that occurs n times becomes unknown with probability a / (a + n)."""
+    input_dropout: Rate = 0.33
+    """Share of the words' features dropped in training."""
+    dropout: Rate = 0.33
+    """Share of each layer's outputs dropped in training."""
+    batch_words: Count = 1024
+    """Words in a batch, padding included."""
+
+    def __post_init__(self) -> None:
+        PretrainedSettings.__post_init__(self)
+        check_parts(self.validation, self.test, "sentences")

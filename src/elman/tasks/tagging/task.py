@@ -1,0 +1,195 @@
+"""The task of tagging: a tag for every word of a sentence, such as its part of speech, or the names in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import msgspec
+from jaxtyping import PRNGKeyArray
+
+from elman._errors import DataError
+from elman._types import Carry
+from elman.cells.find import build_cell, find_cell
+from elman.formats.text import kept_places
+from elman.tasks.checks import check_part, check_read, check_validation
+from elman.tasks.data import Data, Part, Parts, completed
+from elman.tasks.language_modelling.readers import LanguageReaders
+from elman.tasks.language_modelling.start import readers_of
+from elman.tasks.pretrained import KnownWords, Pretrained
+from elman.tasks.tagging.batches import EVALUATION_WORDS, TagBatch, TagBatches
+from elman.tasks.tagging.codec import TagCodec
+from elman.tasks.tagging.decoding import measure
+from elman.tasks.tagging.fitted import Tagger
+from elman.tasks.tagging.generated import sentences
+from elman.tasks.tagging.metrics import TaggingMetrics
+from elman.tasks.tagging.model import TaggingModel
+from elman.tasks.tagging.reading import UPOS, Tagged, TaggedSentences, check_spans, check_tags, read_tagged, tag_scheme
+from elman.tasks.tagging.settings import TaggingSettings
+from elman.words.vocabulary import Words
+
+GRAMMAR = "grammar"
+"""The place that stands for generated sentences of a toy grammar."""
+
+
+class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
+    """Tag every word.
+
+    >>> task = Tagging(hidden_size=16, validation=0, test=0)
+    >>> data = task.read_sentences([(("a", "cat", "sat"), ("DET", "NOUN", "VERB"))] * 3)
+    >>> len(data.train), data.codec.tags
+    (3, ('DET', 'NOUN', 'VERB'))
+    """
+
+    fitted_class: ClassVar[Any] = Tagger
+    codec_class: ClassVar[Any] = TagCodec
+    metrics_class: ClassVar[Any] = TaggingMetrics
+
+    def read(self, *places: str | Path) -> Data:
+        """Reads CoNLL-U, or files in columns, or folders of them (.xz and .gz too); files whose names say train, dev
+        and test are the parts. "grammar" stands for generated sentences of a toy grammar.
+
+        Raises:
+            DataError: a malformed file (names the line), or no sentences.
+            ConfigError: no such column.
+        """
+        if not places:
+            raise DataError("nothing to read; expected files of tagged sentences, a folder of them, or grammar")
+        if places == (GRAMMAR,) and not Path(GRAMMAR).exists():
+            return self._data(TaggedSentences(tuple(sentences(5000)), (), (), "conllu"), UPOS, GRAMMAR, (GRAMMAR,))
+        found = read_tagged(*places, column=self.column)
+        column = self.column or (UPOS if found.form == "conllu" else "")
+        source = ", ".join(map(str, places))
+        return self._data(found, column, source, kept_places(*places))
+
+    def read_sentences(self, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Data:
+        """The data of pairs of words and tags in memory.
+
+        Raises:
+            DataError: more or fewer tags than words, or no sentences.
+        """
+        found = []
+        for number, (words, tags) in enumerate(sentences, start=1):
+            if len(words) != len(tags):
+                raise DataError(f"sentence {number}: expected a tag for each of {len(words)} words; got {len(tags)}")
+            found.append(Tagged(tuple(words), tuple(tags), f"sentence {number}"))
+        return self._data(TaggedSentences(tuple(found), (), (), "columns"), "", "the sentences", ())
+
+    def _data(self, found: Any, column: str, source: str, places: tuple[str, ...]) -> Data:
+        check_tags(found.train, column=column)
+        scheme = tag_scheme(found.train)
+        parts = Parts(found.train, found.validation, found.test)
+        if scheme:
+            parts = Parts(*(check_spans(part, scheme=scheme, ill_formed=self.ill_formed) for part in parts))
+        parts = completed(parts, validation=self.validation, test=self.test)
+        models = self.language_models()
+        codec = TagCodec.of(
+            parts.train,
+            lower=self.lower,
+            min_count=self.min_count,
+            scheme=scheme,
+            form=found.form,
+            column=column,
+            more=self.more_words(),
+        )
+        if models is not None:
+            codec = codec.read_by(models.settings, models.vocabulary)
+        return Data(
+            **{name: Part(name, tuple(sentences), codec) for name, sentences in parts._asdict().items()},
+            codec=codec,
+            source=source,
+            places=places,
+            unit="sentence",
+        )
+
+    def settled(self, data: Data) -> Tagging:
+        """This task with the decoder that suits the tags, and the embedding size of its word vectors, filled in.
+
+        Raises:
+            DataError: `data` is not what `read` returns, or its validation part is empty.
+        """
+        check_read(data, TagCodec)
+        check_validation(data)
+        suited = "softmax" if data.codec.scheme is None else "crf"
+        size = self.word_size(self.embedding_size)
+        return msgspec.structs.replace(self, decoder=self.decoder or suited, embedding_size=size)
+
+    def known_words(self, codec: TagCodec) -> KnownWords:
+        """The words of the vocabulary."""
+        return KnownWords(codec.words[2:], 2, codec.added)
+
+    def network(self, codec: TagCodec, *, key: PRNGKeyArray) -> TaggingModel:
+        """The tagger for the words, letters and tags of `codec`, with random weights."""
+        return TaggingModel(
+            partial(build_cell, find_cell(str(self.cell))),
+            words=len(codec.words),
+            letters=len(codec.letters),
+            tags=len(codec.tags),
+            embedding_size=self.embedding_size,
+            letter_size=self.letter_size,
+            letter_hidden_size=self.letter_hidden_size,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            crf=self.decoder == "crf",
+            allowed=codec.allowed,
+            readers=self._readers(codec, key),
+            input_dropout=self.input_dropout,
+            dropout=self.dropout,
+            key=key,
+        )
+
+    def _readers(self, codec: TagCodec, key: PRNGKeyArray) -> LanguageReaders | None:
+        if not codec.language_models:
+            return None
+        vocabulary = Words(tokens=codec.words, lower=codec.lower)
+        return readers_of(codec.language_models, vocabulary, input_dropout=0.0, dropout=self.dropout, key=key)
+
+    def batches(self, part: Part[Tagged], *, seed: int) -> TagBatches:
+        """Batches of sentences, shuffled in every epoch."""
+        return TagBatches(
+            part.examples,
+            part.codec,
+            batch_words=self.batch_words,
+            word_dropout=self.word_dropout,
+            seed=seed,
+            shuffle=True,
+        )
+
+    def loss(
+        self, model: TaggingModel, carry: Carry, batch: TagBatch, *, key: PRNGKeyArray | None = None
+    ) -> tuple[tuple[Any, Any], Carry]:
+        """((nats, words), carry): -log p of the right tags, of each by itself or, with a CRF, of those of a sentence
+        together. Tags that do not occur in the training part are left out and, with a CRF, so are their sentences.
+        """
+        *inputs, tags, weights = map(jnp.asarray, batch)
+        scores = model(*inputs, key=key)
+        mask = jnp.arange(scores.shape[1]) < inputs[-1][:, None]
+        return model.chain.loss(scores, mask, tags, weights), carry
+
+    def activations(self, model: TaggingModel, carry: Carry, batch: TagBatch) -> list[tuple[str, Any]]:
+        """The outputs of the embedding, the speller, each layer and the head."""
+        return model.activations(*map(jnp.asarray, batch[:5]))
+
+    def evaluate(self, model: TaggingModel, part: Part[Tagged], codec: TagCodec) -> TaggingMetrics:
+        """Measures the best tags of every sentence against the right ones.
+
+        Raises:
+            DataError: a part without sentences.
+        """
+        check_part(part)
+        batches = TagBatches(part.examples, codec, batch_words=EVALUATION_WORDS)
+        nats, known, found = 0.0, 0.0, [()] * len(part)
+        for step in range(len(batches)):
+            total, count, tags = measure(model, batches.at(step))
+            nats, known = nats + float(total), known + float(count)
+            for index, row in zip(batches.indices(step), tags.tolist(), strict=False):
+                words = part.examples[index].words
+                found[index] = tuple(codec.tags[tag] for tag in row[: len(words)])
+        return TaggingMetrics.of(found, part.examples, codec, nats_per_word=nats / max(known, 1))
+
+    def counted(self, codec: TagCodec) -> str:
+        """The unit that the loss is averaged over: "word"."""
+        return "word"

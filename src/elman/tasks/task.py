@@ -1,0 +1,152 @@
+"""The base class of tasks: data, model, loss and measures, bound by settings."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar, runtime_checkable
+
+import msgspec
+from jaxtyping import PRNGKeyArray
+
+from elman._types import Carry
+from elman.tasks.building import new_model, shapes_of
+from elman.tasks.data import Data
+from elman.tasks.settings import TaskSettings
+
+if TYPE_CHECKING:
+    from elman.tasks.fitted import Fitted
+
+F = TypeVar("F", bound="Fitted[Any]", covariant=True)
+"""The `Fitted` that a task becomes by training."""
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """Training batches: `len()` an epoch, `at(step)` for any step counted over all epochs, the same in any order."""
+
+    def __len__(self) -> int: ...
+    def at(self, step: int) -> Any: ...
+
+
+@runtime_checkable
+class Metrics(Protocol):
+    """The measures of a model on a part, in the units of the field; `str()` is a line for people."""
+
+    @classmethod
+    def from_builtins(cls, values: dict[str, Any]) -> Self:
+        """The measures that `to_builtins` turned into plain values."""
+        ...
+
+    @property
+    def objective(self) -> float:
+        """The measure that chooses the best weights; smaller is better."""
+        ...
+
+    def report(self) -> str:
+        """All measures, in one line or many."""
+        ...
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Plain values, each with its unit in its name."""
+        ...
+
+
+class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
+    """Base class of all tasks: frozen settings, and the steps from a file to a loss.
+
+    A batch is a tuple of arrays whose first axis is rows. The sum and count of a loss are over real tokens or examples,
+    without padding.
+    """
+
+    fitted_class: ClassVar[Any]
+    """The subclass of `Fitted` that training makes of this task."""
+    codec_class: ClassVar[Any]
+    """The class of its codecs, as `msgspec.convert` takes it."""
+    metrics_class: ClassVar[Any]
+    """The class of its measures."""
+
+    @abstractmethod
+    def read(self, *places: str | Path) -> Data:
+        """The data at `places`, split into parts.
+
+        Raises:
+            DataError: a file that is missing or malformed, or too little data.
+        """
+
+    @abstractmethod
+    def settled(self, data: Data) -> Any:
+        """This task with the settings that depend on the data filled in.
+
+        Raises:
+            DataError: `data` is not what `read` returns.
+        """
+
+    @abstractmethod
+    def network(self, codec: Any, *, key: PRNGKeyArray) -> Any:
+        """The model for the vocabulary, classes or channels of `codec`, a frozen value, with random weights."""
+
+    def build(self, codec: Any, *, key: PRNGKeyArray) -> Any:
+        """A new model: `network`, run as one compiled program."""
+        return new_model(self, codec, key)
+
+    def shapes(self, codec: Any) -> Any:
+        """The model of `network` with shapes in place of arrays; nothing is computed."""
+        return shapes_of(self, codec)
+
+    def begun(self, model: Any, codec: Any) -> tuple[Any, str]:
+        """A new model with its pretrained weights, if there are any, and a line on them for people.
+
+        Raises:
+            DataError: the weights cannot be read.
+        """
+        return model, ""
+
+    @abstractmethod
+    def batches(self, part: Any, *, seed: int) -> Batches:
+        """The training batches of a part."""
+
+    def init_carry(self, model: Any, batch: int) -> Carry:
+        """The state before the first batch of an epoch, which `loss` passes on from batch to batch; () by default."""
+        return ()
+
+    @abstractmethod
+    def loss(
+        self, model: Any, carry: Carry, batch: Any, *, key: PRNGKeyArray | None = None
+    ) -> tuple[tuple[Any, Any], Carry]:
+        """((sum, count), carry): the loss summed over the batch in nats; `key=None` means no dropout or noise."""
+
+    def rates(self, model: Any, epoch: int) -> Mapping[str, float]:
+        """Factors of the learning rate for parts of the model in an epoch, counted from 0; 0 freezes a part. The names
+        are those of the saved weights, such as "embedding" or "layers.cells.0"; all other parts have the factor 1."""
+        return {}
+
+    def activations(self, model: Any, carry: Carry, batch: Any) -> list[tuple[str, Any]]:
+        """The outputs of each part of the model, by name, in the order of computation. They show where numbers first
+        become NaN or infinite."""
+        return []
+
+    @abstractmethod
+    def evaluate(self, model: Any, part: Any, codec: Any) -> Metrics:
+        """Measures the model on the whole of a part."""
+
+    @abstractmethod
+    def counted(self, codec: Any) -> str:
+        """The unit that the loss is averaged over, such as "character", "word" or "text"."""
+
+    @classmethod
+    def codec_from(cls, values: dict[str, Any]) -> Any:
+        """The codec that `msgspec.to_builtins` turned into plain values."""
+        return msgspec.convert(values, cls.codec_class)
+
+    @classmethod
+    def metrics_from(cls, values: dict[str, Any]) -> Metrics:
+        """The measures that `to_builtins` turned into plain values."""
+        return cls.metrics_class.from_builtins(values)
+
+    def to_builtins(self) -> dict[str, Any]:
+        """The settings as plain values, and as "type" the name that the registry finds the task by."""
+        kind = type(self)
+        own = kind.__module__.startswith("elman.tasks.")
+        return {"type": kind.__name__ if own else f"{kind.__module__}:{kind.__qualname__}", **super().to_builtins()}

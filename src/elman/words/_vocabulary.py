@@ -1,0 +1,175 @@
+"""Base classes of vocabularies, which map tokens to ids and back."""
+
+from __future__ import annotations
+
+import abc
+import codecs
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import SupportsIndex
+
+import msgspec
+import numpy as np
+from jaxtyping import Integer
+
+from elman._errors import ConfigError, DataError
+from elman._types import Unknown
+
+LONGEST_WORD = 1 << 22
+"""The number of characters after which even a text without spaces is cut, to bound memory."""
+
+
+class _AbstractStruct(msgspec.StructMeta, abc.ABCMeta):
+    """The metaclass of structs with abstract methods."""
+
+
+class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_AbstractStruct):
+    """The interface of vocabularies: tokens and their ids."""
+
+    @property
+    @abc.abstractmethod
+    def unit(self) -> str:
+        """The name of one token: character, byte, word or subword."""
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """The number of ids, which lie in [0, size)."""
+
+    @abc.abstractmethod
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
+        """The ids of `text`.
+
+        Raises:
+            VocabularyError: a token that is not in the vocabulary, unless `unknown="skip"` leaves it out.
+        """
+
+    @abc.abstractmethod
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
+        """The text of `ids`, without broken characters."""
+
+    @abc.abstractmethod
+    def token(self, id: int) -> str:
+        """A readable form of one token."""
+
+    def stream(self) -> StreamDecoder:
+        """A decoder for ids that arrive one by one."""
+        return StreamDecoder(self)
+
+
+class ByteVocabulary(Vocabulary, frozen=True):
+    """A vocabulary in which one character may take several tokens."""
+
+    @abc.abstractmethod
+    def raw(self, ids: Iterable[SupportsIndex]) -> bytes:
+        """The bytes of `ids`, which may begin or end within a character."""
+
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
+        """The text of `ids`; an unfinished last character is left out, invalid bytes become U+FFFD."""
+        return codecs.getincrementaldecoder("utf-8")("replace").decode(self.raw(ids))
+
+
+class WordVocabulary(Vocabulary, frozen=True):
+    """A vocabulary of words, most frequent first. Id 0 is padding, and 1 stands for every unknown word."""
+
+    tokens: tuple[str, ...]
+
+    @abc.abstractmethod
+    def words_of(self, text: str) -> list[str]:
+        """The words of `text`, in the vocabulary's spelling."""
+
+    @property
+    def unit(self) -> str:
+        """word"""
+        return "word"
+
+    @property
+    def size(self) -> int:
+        """The number of words, with the unknown word and the padding."""
+        return len(self.tokens)
+
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
+        """The ids of the words; an unknown word is `<unk>`, or left out with `unknown="skip"`."""
+        check_unknown(unknown)
+        known = ids_of(self.tokens)
+        ids = (known.get(word, 1) for word in self.words_of(text))
+        return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
+
+    def token(self, id: int) -> str:
+        """The word with this id."""
+        return self.tokens[id]
+
+
+class StreamDecoder:
+    """Decodes ids as they arrive; the bytes of an unfinished character wait for the rest."""
+
+    def __init__(self, vocabulary: Vocabulary):
+        self._vocabulary = vocabulary
+        self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, ids: Iterable[SupportsIndex]) -> str:
+        """Takes the next ids and returns the text that they complete.
+
+        >>> from elman.words.vocabulary import Bytes
+        >>> decoder = Bytes().stream()
+        >>> decoder.feed([104, 195]), decoder.feed([169])
+        ('h', 'é')
+        """
+        if isinstance(self._vocabulary, ByteVocabulary):
+            return self._bytes.decode(self._vocabulary.raw(ids))
+        return self._vocabulary.decode(ids)
+
+
+def check_unknown(unknown: Unknown) -> None:
+    """Refuses an invalid way of treating unknown tokens.
+
+    Raises:
+        ConfigError: another value than "error" or "skip".
+    """
+    if unknown not in ("error", "skip"):
+        raise ConfigError(f"unknown: expected 'error' or 'skip'; got {unknown!r}")
+
+
+def whole_words(texts: Iterable[str]) -> Iterator[str]:
+    """Cuts the text anew into pieces that end before a space or a line end, so that no word is cut in two.
+
+    >>> list(whole_words(["the ca", "t sat"]))
+    ['the', ' cat', ' sat']
+    """
+    rest = ""
+    for text in texts:
+        rest += text
+        cut = max(rest.rfind(" "), rest.rfind("\n"))
+        cut = len(rest) if cut <= 0 and len(rest) > LONGEST_WORD else cut
+        if cut > 0:
+            yield rest[:cut]
+            rest = rest[cut:]
+    if rest:
+        yield rest
+
+
+def most_frequent(counts: Counter[str], min_count: int) -> list[str]:
+    """The words that appear `min_count` times or more, most frequent first, ties in alphabetical order.
+
+    >>> most_frequent(Counter({"the": 2, "dog": 1, "cat": 1}), 1)
+    ['the', 'cat', 'dog']
+
+    Raises:
+        DataError: a `min_count` that leaves no word.
+    """
+    kept = sorted((word for word, n in counts.items() if n >= min_count), key=lambda word: (-counts[word], word))
+    if not kept and counts:
+        most = max(counts.values())
+        raise DataError(f"min_count {min_count} leaves no word; the most frequent appears {most} times")
+    return kept
+
+
+@lru_cache(maxsize=32)
+def ids_of(tokens: tuple[str, ...]) -> dict[str, int]:
+    """The id of each token, which is its position.
+
+    >>> ids_of(("a", "b"))
+    {'a': 0, 'b': 1}
+    """
+    return {token: id for id, token in enumerate(tokens)}

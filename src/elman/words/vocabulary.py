@@ -1,0 +1,187 @@
+"""Vocabularies of characters, bytes, words and sub-words, which map tokens to ids and back.
+
+A vocabulary is the codec of a text model: it is saved with the model, so that a prime is read as the training text was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, SupportsIndex
+
+import msgspec
+import numpy as np
+from jaxtyping import Integer
+
+from elman._errors import VocabularyError
+from elman._types import Unknown
+from elman.words._vocabulary import (
+    ByteVocabulary,
+    StreamDecoder,
+    Vocabulary,
+    WordVocabulary,
+    check_unknown,
+    most_frequent,
+    whole_words,
+)
+from elman.words.subwords import Subwords
+
+__all__ = [
+    "AnyVocabulary",
+    "Bytes",
+    "Characters",
+    "StreamDecoder",
+    "Subwords",
+    "Vocabulary",
+    "Words",
+    "vocabulary_from_builtins",
+    "whole_words",
+]
+
+PADDING = "\0"
+UNKNOWN_WORD = "<unk>"
+_WORD = re.compile(r" ?\w+(?:['’-]\w+)*| ?[^\w\s]|\s")
+
+
+class Characters(Vocabulary, frozen=True, tag="characters"):
+    """A vocabulary of characters, sorted by code point; id 0 is padding.
+
+    >>> vocabulary = Characters.of(["hello"])
+    >>> vocabulary.tokens, vocabulary.encode("hole").tolist()
+    (('\\x00', 'e', 'h', 'l', 'o'), [2, 4, 3, 1])
+    >>> vocabulary.decode([2, 1, 3, 3, 4])
+    'hello'
+    """
+
+    tokens: tuple[str, ...]
+    lower: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tokens[:1] != (PADDING,) or any(len(token) != 1 for token in self.tokens):
+            raise ValueError("expected the padding, then single characters")
+
+    @classmethod
+    def of(cls, texts: Iterable[str], *, lower: bool = False) -> Characters:
+        """The vocabulary of `texts`, which are read once and never held in memory whole."""
+        seen = np.zeros(0x110000, bool)
+        for text in texts:
+            seen[_code_points(text.lower() if lower else text)] = True
+        seen[0] = False
+        return cls(tokens=(PADDING, *map(chr, np.flatnonzero(seen))), lower=lower)
+
+    @property
+    def unit(self) -> str:
+        """character"""
+        return "character"
+
+    @property
+    def size(self) -> int:
+        """The number of ids: characters, and the padding."""
+        return len(self.tokens)
+
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
+        """The ids of `text`, lower-cased first where `lower` is True."""
+        check_unknown(unknown)
+        text = text.lower() if self.lower else text
+        points, table = _code_points(text), _table(self.tokens)
+        ids = table[np.minimum(points, len(table) - 1)]
+        missing = np.flatnonzero(ids == 0)
+        if len(missing) and unknown == "error":
+            raise VocabularyError.at(text[missing[0]], int(missing[0]), repr(text[:40]))
+        return ids[ids > 0].astype(np.int32)
+
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
+        """The text of `ids`; padding is left out."""
+        return "".join(self.tokens[i] for i in ids if i != 0)
+
+    def token(self, id: int) -> str:
+        """The character with this id."""
+        return self.tokens[id]
+
+
+class Bytes(ByteVocabulary, frozen=True, tag="bytes"):
+    """The vocabulary of the 256 bytes, for any text in UTF-8; the id of a byte is its value.
+
+    >>> Bytes().encode("é").tolist(), Bytes().decode([104, 195, 169, 33])
+    ([195, 169], 'hé!')
+    """
+
+    @property
+    def unit(self) -> str:
+        """byte"""
+        return "byte"
+
+    @property
+    def size(self) -> int:
+        """The number of ids, 256."""
+        return 256
+
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
+        """The UTF-8 bytes of `text`; no byte is unknown."""
+        return np.frombuffer(text.encode(), np.uint8).astype(np.int32)
+
+    def raw(self, ids: Iterable[SupportsIndex]) -> bytes:
+        """The bytes of `ids`, each of which is a byte."""
+        return bytes(map(int, ids))
+
+    def token(self, id: int) -> str:
+        """The character of an ASCII byte; another byte is shown by its number, such as `\\xe9`."""
+        return chr(id) if id < 128 else f"\\x{id:02x}"
+
+
+class Words(WordVocabulary, frozen=True, tag="words"):
+    """A vocabulary of words, marks and line ends; a word keeps the space before it, so that joined tokens are the text.
+    Id 0 is padding and 1 stands for every word that appeared fewer than `min_count` times.
+
+    >>> vocabulary = Words.of(["the cat, the dog"])
+    >>> vocabulary.tokens
+    ('\\x00', '<unk>', ' cat', ' dog', ' the', ',', 'the')
+    >>> vocabulary.decode(vocabulary.encode("the dog, the bird"))
+    'the dog, the<unk>'
+    """
+
+    lower: bool = False
+
+    @classmethod
+    def of(cls, texts: Iterable[str], *, lower: bool = False, min_count: int = 1) -> Words:
+        """The vocabulary of `texts`, most frequent word first.
+
+        Raises:
+            DataError: a `min_count` that leaves no word.
+        """
+        counts: Counter[str] = Counter()
+        for text in whole_words(texts):
+            counts.update(_WORD.findall(text.lower() if lower else text))
+        kept = most_frequent(counts, min_count)
+        return cls(tokens=(PADDING, UNKNOWN_WORD, *kept), lower=lower)
+
+    def words_of(self, text: str) -> list[str]:
+        """The words of `text` with the space before them, lower-cased where `lower` is True."""
+        return _WORD.findall(text.lower() if self.lower else text)
+
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
+        """The text of joined words, without padding."""
+        return "".join(self.tokens[i] for i in ids if i != 0)
+
+
+AnyVocabulary = Characters | Bytes | Words | Subwords
+
+
+def vocabulary_from_builtins(saved: Any) -> AnyVocabulary:
+    """Restores a vocabulary from the plain values that `msgspec.to_builtins` gave for it."""
+    return msgspec.convert(saved, AnyVocabulary)  # type: ignore[arg-type]
+
+
+def _code_points(text: str) -> Integer[np.ndarray, " time"]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+@lru_cache(maxsize=8)
+def _table(tokens: tuple[str, ...]) -> Integer[np.ndarray, " code_point"]:
+    """The id of each code point, 0 for unknown ones; the last entry stands for all code points beyond."""
+    points = [ord(char) for char in tokens]
+    table = np.zeros(max(points) + 2, np.int32)
+    table[points] = np.arange(len(points))
+    return table

@@ -1,0 +1,201 @@
+import jax.random as jr
+import numpy as np
+import pytest
+
+import elman
+from elman.formats.wfdb.record import Record, read_record, write_record
+from elman.tasks.ecg.delineation import PointScores
+from elman.tasks.ecg.fitted import EcgReader
+from elman.tasks.ecg.generator import generate_ecg, generate_patients
+from elman.tasks.ecg.settings import EcgPrediction
+from elman.training.reporters import Quiet
+
+SMALL = dict(channels=4, hidden_size=16, num_layers=1, seconds=4)
+
+
+@pytest.fixture(scope="module")
+def reader():
+    """A small causal reader of generated ECGs, which finds QRS complexes and T waves, and its data."""
+    task = elman.Ecg(**SMALL, causal=True)
+    data = task.read_strips([patient.strip for patient in generate_patients(60)])
+    return elman.fit(task, data, steps=100, evaluations=2, learning_rate=0.02, report=Quiet()), data
+
+
+def record(seconds=30.0, rate=360.0, leads=2, seed=7):
+    ecg = generate_ecg(seconds, rate=rate, heart_rate=75, ventricular=0.1, seed=seed)
+    signals = np.stack([ecg.strip.signal * (0.8 + 0.2 * lead) for lead in range(leads)], axis=1)
+    leads, places = ("I", "II", "III")[:leads], np.array([beat.sample for beat in ecg.strip.beats])
+    return Record("made", signals, rate, leads), places
+
+
+def scores(beats, truth, rate=360.0):
+    return PointScores.of(truth, np.array([beat.sample for beat in beats]), rate=rate)
+
+
+def key(beat):
+    """All but the confidences, which differ by rounding."""
+    return beat.symbol, beat.q, beat.s, *(wave and wave[:4] for wave in (beat.qrs, beat.p, beat.t))
+
+
+def streamed(fitted, values, piece, rate=360.0):
+    stream = fitted.stream(rate=rate, leads=values.shape[1])
+    state, found = stream.start(), []
+    for at in range(0, len(values), piece):
+        state, more = stream.step(state, values[at : at + piece])
+        found += more
+    return found + stream.finish(state)
+
+
+def test_beats_are_found_in_each_lead_and_in_all_together(reader):
+    made, truth = record()
+    reading = reader[0].predict(made)
+    assert list(reading.leads) == ["I", "II"]
+    for beats in (*reading.leads.values(), reading.beats):
+        assert scores(beats, truth).f1 > 0.97
+    assert abs(scores(reading.beats, truth).mean_ms) < 5
+    table = reading.table()
+    assert pytest.approx((table.rows[1].beat.sample - table.rows[0].beat.sample) / 0.36) == table.rows[1].RR
+    assert [key(beat) for beat in reader[0].predict(made, leads=["II"]).beats] == [key(b) for b in reading.leads["II"]]
+
+
+@pytest.mark.parametrize("piece", [1, 50, 4000])
+def test_a_stream_gives_what_the_whole_does(reader, piece):
+    made, _ = record(seconds=3.0 if piece == 1 else 20.0)
+    values = made.signals.astype(float)
+    whole = reader[0].predict(made).beats
+    assert [key(beat) for beat in streamed(reader[0], values, piece)] == [key(beat) for beat in whole]
+    assert len(whole) > 2
+
+
+def test_a_stream_keeps_no_more_the_longer_it_is(reader):
+    made, _ = record(seconds=60.0)
+    stream = reader[0].stream(rate=360.0, leads=2)
+    state, sizes = stream.start(), []
+    for at in range(0, len(made.signals), 720):
+        state, _ = stream.step(state, made.signals[at : at + 720].astype(float))
+        kept = [state.unanswered, state.waiting, *(part for one in state.beats.streams for part in one[:3])]
+        sizes.append(sum(array.shape[0] * np.prod(array.shape[1:]) for array in kept))
+    assert max(sizes[15:]) <= 1.5 * max(sizes[:15])
+    assert stream.look_ahead < 0.102
+
+
+def test_flat_and_missing_leads_are_told_and_not_read(reader):
+    made, truth = record()
+    signals = made.signals.copy()
+    signals[3600:7200, 0] = 0.3
+    signals[7200:, 1] = np.nan
+    reading = reader[0].predict(made._replace(signals=signals))
+    assert [(fault.lead, fault.what) for fault in reading.faults] == [("I", "flat"), ("II", "missing")]
+    assert not any(3640 <= beat.sample < 7160 for beat in reading.leads["I"])
+    assert max(beat.sample for beat in reading.leads["II"]) < 7240
+    assert scores(reading.beats, truth).f1 > 0.95  # from the lead that can be read
+    assert reader[0].predict(made._replace(signals=np.zeros_like(signals))).beats == ()
+
+
+def test_verify_knows_the_ways_to_compute(reader, tmp_path):
+    reader[0].save(tmp_path / "ecg.elman")
+    assert elman.verify(tmp_path / "ecg.elman").agrees
+    assert set(reader[0].differences()) == {"alone or beside others", "whole or piece by piece"}
+    loaded = elman.load(tmp_path / "ecg.elman")
+    assert loaded.predict(record()[0]).beats == reader[0].predict(record()[0]).beats
+    assert loaded.knows == "P, QRS and T, kinds of beats N, S, V"
+
+
+def test_records_become_tables_and_annotations(reader, tmp_path):
+    made, _ = record(seconds=8.0)
+    write_record(tmp_path / "made", made)
+    lines = list(reader[0].answers(str(tmp_path / "made"), options=EcgPrediction(annotations=str(tmp_path / "out"))))
+    reading = reader[0].predict(read_record(tmp_path / "made"))
+    assert lines == reading.table().text().splitlines()
+    written = list(reader[0].answers(str(tmp_path / "made"), options=EcgPrediction(each_lead=True, table="csv")))
+    assert [line.startswith("record,") for line in written].count(True) == 1
+    assert {line.split(",")[1] for line in written[1:]} == {"I", "II"}
+    assert (tmp_path / "out" / "made.elm").stat().st_size > 20
+
+
+def test_a_table_is_read_as_a_record_is(reader, tmp_path):
+    made, _ = record(seconds=8.0)
+    rows = "".join(f"{n / 360:.6f},{a:.6f},{b:.6f}\n" for n, (a, b) in enumerate(made.signals))
+    (tmp_path / "made.csv").write_text("time,I,II\n" + rows)
+    lines = list(reader[0].answers(str(tmp_path / "made.csv"), options=EcgPrediction()))
+    assert lines == reader[0].predict(made).table().text().splitlines()
+
+
+def test_leads_of_one_name_are_numbered(reader):
+    made, _ = record(seconds=8.0)
+    reading = reader[0].predict(made._replace(leads=("ECG", "ECG")))
+    assert list(reading.leads) == ["ECG 1", "ECG 2"]
+
+
+def test_no_interval_goes_over_a_part_that_no_lead_shows(reader):
+    made, _ = record()
+    signals = made.signals.copy()
+    signals[3600:5400] = np.nan
+    table = reader[0].predict(made._replace(signals=signals)).table()
+    after = next(row for row in table.rows if row.beat.sample > 5400)
+    assert after.RR is None
+    assert sum(row.RR is None for row in table.rows) == 2
+
+
+def test_lines_of_numbers_are_a_stream(reader, tmp_path):
+    made, _ = record(seconds=8.0)
+    (tmp_path / "lines").write_text("".join(f"{a:.6f},{b:.6f}\n" for a, b in made.signals))
+    lines = list(reader[0].answers(str(tmp_path / "lines"), options=EcgPrediction(stream=True, rate=360.0)))
+    values = np.array([[round(float(x), 6) for x in row] for row in made.signals])
+    assert len(lines) - 1 == len(streamed(reader[0], values, 256))
+    flat = "".join(f"{a:.6f},{0.1 if n > 720 else b:.6f}\n" for n, (a, b) in enumerate(made.signals))
+    (tmp_path / "flat").write_text(flat)
+    lines = list(reader[0].answers(str(tmp_path / "flat"), options=EcgPrediction(stream=True, rate=360.0)))
+    assert [line[:25] for line in lines if line.startswith("#")] == ["# lead 2: nothing to read"]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("1\n", dict(), "rate: a stream does not say it; give the samples a second, 50 or more"),
+        ("1\n", dict(rate=1.0), "rate: a stream does not say it"),
+        ("1\nx\n", dict(rate=250.0), "line 2, 1: .*x"),
+        ("1 2\n3\n", dict(rate=250.0), "line 2: 1 columns; expected 2"),
+    ],
+)
+def test_streams_that_cannot_be_read(reader, tmp_path, text, options, message):
+    (tmp_path / "lines").write_text(text)
+    with pytest.raises(elman.InputError, match=message):
+        list(reader[0].answers(str(tmp_path / "lines"), options=EcgPrediction(stream=True, **options)))
+
+
+def test_beats_before_a_bad_line_are_told(reader, tmp_path):
+    made, _ = record(seconds=8.0)
+    text = "".join(f"{a:.6f},{b:.6f}\n" for a, b in made.signals)
+    (tmp_path / "good").write_text(text)
+    (tmp_path / "bad").write_text(text + "0.1\n")
+    options, lines = EcgPrediction(stream=True, rate=360.0), []
+    whole = list(reader[0].answers(str(tmp_path / "good"), options=options))
+
+    def read_all():
+        for line in reader[0].answers(str(tmp_path / "bad"), options=options):
+            lines.append(line)
+
+    with pytest.raises(elman.DataError, match="line 2,?881"):
+        read_all()
+    assert len(lines) > len(whole) - 3  # without those of the last rows, which came together with the bad one
+
+
+def test_leads_are_chosen_by_name_whatever_the_case(reader):
+    made, _ = record(seconds=4.0, leads=3)
+    assert list(reader[0].predict(made, leads=["iii,I"]).leads) == ["III", "I"]
+
+
+def test_what_cannot_be_read_is_refused(reader):
+    made, _ = record(seconds=4.0)
+    with pytest.raises(elman.DataError, match="no ECG lead 'IV'; did you mean 'II'|no ECG lead 'IV'.*it has I, II"):
+        reader[0].predict(made, leads=["IV"])
+    with pytest.raises(elman.DataError, match="expected an ECG in mV"):
+        reader[0].predict(made._replace(units=("mmHg", "mmHg")))
+    stream = reader[0].stream(rate=360.0, leads=2)
+    with pytest.raises(elman.DataError, match="expected 2 numbers a line"):
+        stream.step(stream.start(), np.zeros((3, 1)))
+    task, codec = elman.Ecg(**SMALL), reader[0].codec
+    fitted = EcgReader(task=task, codec=codec, model=task.build(codec, key=jr.key(0)))
+    with pytest.raises(elman.ConfigError, match="reads from both ends; for a stream, train one with --causal"):
+        fitted.stream(rate=360.0)

@@ -1,0 +1,285 @@
+import csv
+import gzip
+import io
+import lzma
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas
+import pytest
+
+from elman import ConfigError, DataError
+from elman.formats.stamps import Frequency
+from elman.tasks.forecasting.histories import histories_of, read_histories
+from elman.tasks.forecasting.reading import SeriesColumns, rows_in
+
+LONG = "unique_id,ds,y,load,price,area\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def of(text, name="a.csv", **columns):
+        place = tmp_path / name
+        place.write_text(text)
+        options = {key: columns.pop(key) for key in ("resample", "by", "zone") if key in columns}
+        return read_histories(place, columns=SeriesColumns(**columns), **options)
+
+    return of
+
+
+def values(history):
+    return [None if np.isnan(value) else value for value in history.values[:, 0]]
+
+
+def test_long_tables_hold_series_of_different_length_with_gaps(read):
+    found = read("unique_id,ds,y\nb,2020-01-01,1\na,2020-01-03,5\nb,2020-01-02,\nb,2020-01-04,4\na,2020-01-04,6\n")
+    assert [(one.name, values(one)) for one in found.histories] == [("b", [1, None, None, 4]), ("a", [5, 6])]
+    assert str(found.histories[1].stamps[0]) == "2020-01-03T00:00:00"
+    assert str(found) == "2 series of 2 to 4 steps of 1d, 2 values missing"
+    assert found.histories[1].place.endswith("a.csv, line 3")
+
+
+def test_covariates_of_all_kinds_together(read):
+    found = read(
+        LONG + "a,1,5,1,10,7\na,2,6,,11,7\na,3,,,12,7\na,4,,,13,7\nb,2,8,2,20,9\nb,3,9,3,21,9\n",
+        past=("load",),
+        future=("price",),
+        static=("area",),
+    )
+    first, second = found.histories
+    assert (found.targets, found.past, found.future, found.static) == (("y",), ("load",), ("price",), ("area",))
+    assert first.values.tolist() == [[5], [6]]
+    np.testing.assert_array_equal(first.past, [[1], [np.nan]])
+    assert first.future.ravel().tolist() == [10, 11, 12, 13]
+    assert (first.static.tolist(), second.static.tolist()) == ([7], [9])
+    assert first.stamps.tolist() == [1, 2]
+
+
+def test_without_covariates_known_ahead_rows_at_the_end_are_gaps_like_others(read):
+    assert values(read("ds,y\n1,5\n2,\n3,\n").histories[0]) == [5, None, None]
+
+
+def test_wide_tables_are_series_by_column_or_one_of_many_targets(read):
+    text = "date,x,y2,z\n2020-01-01,1,2,3\n2020-01-02,4,5,6\n"
+    found = read(text, future=("z",))
+    assert [(one.name, values(one), one.future.ravel().tolist()) for one in found.histories] == [
+        ("x", [1, 4], [3, 6]),
+        ("y2", [2, 5], [3, 6]),
+    ]
+    assert found.targets == ("y",)
+    together = read(text, targets=("x", "z"))
+    assert [one.name for one in together.histories] == ["x/z"]
+    assert together.histories[0].values.tolist() == [[1, 3], [4, 6]]
+
+
+def test_rows_without_stamps_are_counted(read):
+    found = read("y\n5\n6\n\n7\n").histories[0]
+    assert (found.stamps.tolist(), values(found)) == ([0, 1, 2], [5, 6, 7])
+
+
+@pytest.mark.parametrize("name", ["Date", "ds", "timestamp", "Month", "YEAR"])
+def test_columns_of_stamps_are_known_by_their_names(name, read):
+    assert str(read(f"{name},y\n2020-01,1\n2020-02,2\n").frequency) == "1mo"
+
+
+def test_stamps_in_columns_of_their_own(read):
+    found = read("No,year,month,day,hour,y\n1,2010,1,9,23,5\n2,2010,1,10,0,6\n")
+    assert str(found.histories[0].stamps[0]) == "2010-01-09T23:00:00"
+    assert str(read("Year,Month,y\n2010,1,5\n2010,2,6\n").frequency) == "1mo"
+    with pytest.raises(DataError, match="line 3, month: expected a whole number; got 'two'"):
+        read("year,month,y\n2010,1,5\n2010,two,6\n")
+
+
+def test_files_of_a_long_table_are_one_and_of_others_series_each(tmp_path):
+    for year in (2019, 2020):
+        (tmp_path / f"{year}.csv").write_text(f"unique_id,ds,y\na,{year}-12,{year}\n")
+    found = read_histories(tmp_path)
+    assert [(one.name, values(one)) for one in found.histories] == [("a", [2019, 2020])]
+    for name in ("north", "south"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.csv").write_text("ds,y\n1,5\n2,6\n")
+    found = read_histories(tmp_path / "north", tmp_path / "south")
+    assert [one.name for one in found.histories] == ["north", "south"]
+
+
+def test_compressed_files_tabs_and_json_lines(tmp_path):
+    text = "ds,y\n2020-01-01,5\n2020-01-02,6\n"
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "a.csv.xz").write_bytes(lzma.compress(text.encode()))
+    (tmp_path / "a.tsv").write_text(text.replace(",", "\t"))
+    (tmp_path / "a.jsonl").write_text('{"ds": "2020-01-01", "y": 5}\n{"ds": "2020-01-02", "y": 6}\n')
+    for name in ("a.csv.gz", "a.csv.xz", "a.tsv", "a.jsonl"):
+        assert values(read_histories(tmp_path / name).histories[0]) == [5, 6]
+
+
+def test_rows_are_taken_together_on_request(read):
+    text = "ds,y,t\n2020-01-01 00:10,1,10\n2020-01-01 02:50,9,30\n2020-01-01 00:40,3,20\n"
+    found = read(text, resample="1h", past=("t",))
+    assert values(found.histories[0]) == [2, None, 9]
+    assert found.histories[0].past[0] == 15
+    found = read(text, resample="1h", by="sum", past=("t",))
+    assert values(found.histories[0]) == [4, None, 9]
+    assert found.histories[0].past[0] == 15
+    assert str(found.frequency) == "1h"
+    with pytest.raises(DataError, match="line 4: 2020-01-01 00:40:00 of 'y' comes after 2020-01-01 02:50:00"):
+        read(text)
+
+
+def test_zones_are_refused_or_taken_to_utc(read):
+    text = "ds,y\n2020-01-01T00:00+01:00,1\n2020-01-01T01:00+01:00,2\n"
+    with pytest.raises(DataError, match="line 2: '2020-01-01T00:00.01:00' names its time zone"):
+        read(text)
+    assert str(read(text, zone="UTC").histories[0].stamps[0]) == "2019-12-31T23:00:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        (
+            "ds,y\n2020-01-01,5\n2020-01-02,?0.2\n",
+            {},
+            "line 3, y: expected a number; got '.0.2'; mend the row, or leave",
+        ),
+        ("ds,y\n2020-01-01,5\n2020-01-01,6\n", {}, "line 3: 2020-01-01 of 'y' is there already, in .*line 2"),
+        ("ds,y\n2020-01-01,5\n2020-01-02\n", {}, "line 3: 1 columns; expected 2"),
+        ("ds,y\n2020-01-01,5\n", {}, "line 2: one row a series does not tell the step of time"),
+        ("ds,y\n", {}, "a.csv: no row in it"),
+        ("", {}, "a.csv: empty"),
+        ("ds,y\n2020-01-01,\n2020-01-02,\n", {}, "line 2: no value of y in 'y'; leave the series out"),
+        ("ds,load\n1,2\n", {"targets": ("laod",)}, "a.csv: no column 'laod'; did you mean 'load'"),
+        ("ds,load\n1,2\n", {"time": "date"}, "a.csv: no column 'date'"),
+        (
+            "unique_id,ds,load\na,1,2\n",
+            {},
+            "a.csv: no column 'y'; .*name the column to forecast, such as with --target load",
+        ),
+        ("ds\n1\n", {}, "a.csv: no column 'y'; there are ds"),
+        ("ds,x,wind\n1,2,NW\n", {}, "line 2, wind: expected a number; got 'NW'; .* with --target"),
+        ("unique_id,ds,y\n,1,2\n", {}, "line 2: unique_id is empty"),
+        (
+            "YEAR,JAN,FEB,MAR,APR,MAY,JUN,JUL,AUG,SEP,OCT,NOV,DEC\n1950" + ",1" * 12,
+            {},
+            "a column for each month, .*write it as ds,y with lines such as 1950-01,23.11",
+        ),
+        (
+            LONG + "a,1,5,1,10,7\na,2,6,1,10,8\n",
+            {"static": ("area",)},
+            "line 3: area of 'a' is 8, and 7 in .*line 2; expected one number in all rows of a series",
+        ),
+        (LONG + "a,1,5,1,10,\na,2,6,1,10,\n", {"static": ("area",)}, "line 2: area of 'a' is nan"),
+        (
+            LONG + "a,1,5,1,10,7\na,2,6,1,,7\n",
+            {"future": ("price",)},
+            "line 3: price of 'a' at 2 is empty; expected a covariate known ahead to have a value at every step",
+        ),
+        (
+            LONG + "a,1,5,1,10,7\na,2,6,1,10,7\na,4,6,1,10,7\n",
+            {"future": ("price",)},
+            "line 3, next row: price of 'a' at 3 is missing, since there is no row of that time",
+        ),
+        (
+            "unique_id,ds,y\na,1,5\na,2,5\nb,2020-01-01,5\n",
+            {},
+            "line 4: expected a time|line 2: expected a time",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_refused(text, columns, message, read):
+    with pytest.raises(DataError, match=message):
+        read(text, **columns)
+
+
+def test_a_column_is_one_thing(read):
+    with pytest.raises(ConfigError, match="column 'x' is named for two roles"):
+        read("ds,y,x\n1,2,3\n", past=("x",), future=("x",))
+
+
+def test_stamps_of_two_kinds_in_files_of_one_series(tmp_path):
+    (tmp_path / "a.csv").write_text("unique_id,ds,y\na,1,5\n")
+    (tmp_path / "b.csv").write_text("unique_id,ds,y\na,2020-01-01,5\n")
+    with pytest.raises(DataError, match="b.csv, line 2: stamps of 'a' are times in some files and whole numbers in"):
+        read_histories(tmp_path)
+
+
+@pytest.mark.parametrize("frame", [False, True])
+def test_tables_in_memory(frame):
+    columns = {
+        "unique_id": ["a", "a", "b"],
+        "ds": np.array(["2020-01-01", "2020-01-02", "2020-01-02"], "datetime64[ns]"),
+        "y": [5, np.nan, 1 / 3],
+        "load": [1, 2, None],
+    }
+    if frame:
+        columns = pandas.DataFrame(columns)
+    found = histories_of(rows_in(columns, SeriesColumns(past=("load",))))
+    assert [(one.name, values(one)) for one in found.histories] == [("a", [5, None]), ("b", [1 / 3])]
+    assert str(found.frequency) == "1d"
+    assert found.histories[0].past.ravel().tolist() == [1, 2]
+    assert np.isnan(found.histories[1].past).all()
+
+
+def test_what_is_wrong_in_a_table_in_memory_is_told_by_row():
+    with pytest.raises(DataError, match="the table, row 2, y: expected a number; got 'x'"):
+        rows_in({"ds": [1, 2], "y": [5, "x"]}, SeriesColumns())
+    with pytest.raises(DataError, match="the table: 1 rows of y, and 2 of ds; expected as many"):
+        rows_in({"ds": [1, 2], "y": [5]}, SeriesColumns())
+
+
+def test_series_without_a_value_are_refused_unless_they_are_rows_to_come(read, tmp_path):
+    text = "ds,y\n2020-01-01 00:10,\n2020-01-01 00:20,\n"
+    for options in ({}, {"resample": "1h"}):
+        with pytest.raises(DataError, match="line 2: no value of y in 'y'; leave the series out"):
+            read(text, **options)
+    found = read_histories(tmp_path / "a.csv", frequency=Frequency.parse("10min"))
+    assert values(found.histories[0]) == [None, None]
+
+
+def test_one_row_is_enough_where_the_step_is_known(tmp_path):
+    (tmp_path / "a.csv").write_text("ds,y\n2020-01-01,5\n")
+    found = read_histories(tmp_path, frequency=Frequency.parse("1h"))
+    assert (str(found.frequency), values(found.histories[0])) == ("1h", [5])
+
+
+def table(place):
+    content = place.read_bytes()
+    text = (lzma.decompress(content) if place.suffix == ".xz" else content).decode()
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "step", "steps", "missing"),
+    [
+        ("ETTh1.csv.xz", "OT", "1h", 17_420, 0),
+        ("airline-passengers.csv", "Passengers", "1mo", 144, 0),
+        ("monthly-sunspots.csv", "Sunspots", "1mo", 2820, 0),
+        ("daily-min-temperatures.csv", "Temp", "1d", 3652, 2),  # no 31 December in leap years
+        ("statsmodels-co2.csv", "co2", "1w", 2284, 59),
+        ("statsmodels-nile.csv", "volume", "1", 100, 0),
+        ("statsmodels-sunspots.csv", "SUNACTIVITY", "1", 309, 0),
+        ("beijing-pm25.csv.xz", "pm2.5", "1h", 43_824, 2067),
+    ],
+)
+def test_real_files(name, target, step, steps, missing, data_folder):
+    place = data_folder / "timeseries" / name
+    found = read_histories(place, columns=SeriesColumns(targets=(target,)))
+    [one] = found.histories
+    gaps = np.isnan(one.values[:, 0])
+    assert (str(found.frequency), len(one.values), gaps.sum()) == (step, steps, missing)
+    written = [row[target] for row in table(place)]
+    assert one.values[~gaps, 0].tolist() == [float(value) for value in written if value not in ("", "NA")]
+
+
+def test_the_wide_channels_of_a_real_file(data_folder):
+    place = data_folder / "timeseries" / "ETTh1.csv.xz"
+    found = read_histories(place)
+    assert [one.name for one in found.histories] == ["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]
+    written = table(place)
+    for one in found.histories:
+        assert one.values[::1000, 0].tolist() == [float(row[one.name]) for row in written[::1000]]
+    first = datetime(2016, 7, 1)
+    assert found.histories[0].stamps.tolist() == [first + n * timedelta(hours=1) for n in range(17_420)]
+
+
+def test_a_real_file_of_years_by_month_is_refused(data_folder):
+    with pytest.raises(DataError, match="a column for each month, JAN, FEB"):
+        read_histories(data_folder / "timeseries" / "statsmodels-elnino.csv")

@@ -1,0 +1,107 @@
+"""A trained classifier of series in use: answers, files, standard input, and the command line."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+
+import elman
+from elman.cli.main import run
+from elman.tasks.classification.logits import all_logits
+from elman.tasks.classification.settings import ClassPrediction
+from elman.tasks.series_classification.codec import EncodedSeries
+from elman.training.reporters import Quiet
+
+UP, DOWN = np.array([[1.0, 9.0], [2.0, 8.0], [3.0, 7.0]]), np.array([[3.0, 7.0], [2.0, 8.0], [1.0, 9.0]])
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    task = elman.SeriesClassification(embedding_size=8, hidden_size=8)
+    data = task.read_series([(UP, "up"), (DOWN, "down")] * 20, channels=("x", "y"))
+    return elman.fit(task, data, steps=60, learning_rate=0.02, report=Quiet())
+
+
+def rows(*series):
+    return "".join(f"{n},{x},{y}\n" for n, values in enumerate(series) for x, y in values)
+
+
+def test_answers_are_the_softmax_at_the_temperature(fitted):
+    answer = fitted.predict(UP)
+    logits = all_logits(fitted.model, [EncodedSeries(fitted.codec.encode(UP), 0)], fitted.codec)[0]
+    chances = np.exp(logits.astype(float) / fitted.temperature)
+    assert answer.label == "up"
+    assert answer.probabilities == pytest.approx(dict(zip(("down", "up"), chances / chances.sum(), strict=True)))
+    assert fitted.predict(UP, threshold=1.0).label is None
+
+
+def test_answers_do_not_depend_on_what_else_is_asked(fitted):
+    asked = [np.concatenate([UP] * (n % 9 + 1))[: n % 20 + 1] for n in range(40)]
+    for one, answer in zip(asked, fitted.predict_all(asked), strict=True):
+        assert fitted.predict(one).probability == pytest.approx(answer.probability, abs=1e-6)
+    assert fitted.predict_all([]) == []
+    whole_numbers = UP.astype(int)
+    assert fitted.predict(whole_numbers) == fitted.predict(whole_numbers.tolist()) == fitted.predict(UP)
+
+
+def test_of_files_that_are_parts_the_test_part_is_measured(fitted, tmp_path):
+    for part, count in (("TRAIN", 3), ("TEST", 2)):
+        lines = [f"{n},{x},{y},up\n" for n in range(count) for x, y in UP]
+        (tmp_path / f"a_{part}.csv").write_text("series,x,y,label\n" + "".join(lines))
+    assert len(fitted.read(tmp_path / "a_TRAIN.csv")) == 3
+    assert len(fitted.read(tmp_path)) == 2
+
+
+def test_series_of_other_channels_are_refused(fitted):
+    with pytest.raises(elman.DataError, match=r"series 2: expected values of shape \(steps, 2\)"):
+        fitted.predict_all([UP, UP[:, :1]])
+
+
+def test_files_are_answered_with_classes_or_without_and_whatever_the_order_of_columns(fitted, tmp_path):
+    (tmp_path / "a.csv").write_text("series,x,y\n" + rows(UP, DOWN))
+    (tmp_path / "b.csv").write_text(
+        "y,label,series,x,note\n" + "".join(f"{y},?,{n},{x},-\n" for n, one in enumerate((UP, DOWN)) for x, y in one)
+    )
+    first, second = (
+        list(fitted.answers(str(tmp_path / name), options=ClassPrediction())) for name in ("a.csv", "b.csv")
+    )
+    assert first == second
+    assert [line.split("\t")[0] for line in first] == ["up", "down"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("series,x\n1,2\n", r"no column 'y'.*; there are series, x"),
+        ("series,x,y\n1,2,\n", "line 2, y: the value of step 1 is missing"),
+    ],
+)
+def test_files_that_do_not_fit_are_named(fitted, tmp_path, text, message):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(elman.DataError, match=rf"a\.csv.*{message}"):
+        list(fitted.answers(str(tmp_path / "a.csv"), options=ClassPrediction()))
+
+
+def test_channels_without_the_names_of_training_are_refused(fitted, tmp_path):
+    (tmp_path / "a.ts").write_text("@classLabel false\n@data\n1,2:3,4\n")
+    with pytest.raises(elman.DataError, match=r"a\.ts: channels 1, 2; the model knows x, y"):
+        list(fitted.answers(str(tmp_path / "a.ts"), options=ClassPrediction()))
+
+
+def test_the_command_line_trains_evaluates_and_answers(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    ts = "@dimensions 2\n@classLabel true up down\n@data\n"
+    for values, label in ((UP, "up"), (DOWN, "down")):
+        ts += (":".join(",".join(map(str, channel)) for channel in values.T) + f":{label}\n") * 10
+    for part in ("TRAIN", "TEST"):
+        (tmp_path / f"w_{part}.ts").write_text(ts)
+    small = ["--steps", "60", "--learning-rate", "0.02", "--hidden-size", "8", "--embedding-size", "8", "--lines"]
+    assert run(["train", "w_TRAIN.ts", "w_TEST.ts", "--out", "w.elman", *small]) == 0
+    assert run(["evaluate", "w.elman", "w_TEST.ts"]) == 0
+    assert "accuracy 100.00%" in capsys.readouterr().out
+    bare = ts.replace("@classLabel true up down", "@classLabel false").replace(":up\n", "\n").replace(":down\n", "\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bare.encode())))
+    assert run(["predict", "w.elman", "-"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["up"] * 10 + ["down"] * 10

@@ -1,0 +1,97 @@
+import lzma
+
+import pytest
+
+import elman
+from elman.tasks.tagging.reading import Tagged, check_spans, check_tags, read_tagged, tag_scheme
+
+
+def conllu(*words):
+    rows = (f"{place}\t{word}\t_\t{tag}\t_\tCase={tag}\t_\t_\t_\t_" for place, (word, tag) in enumerate(words, start=1))
+    return "# a comment\n" + "\n".join(rows) + "\n\n"
+
+
+def test_the_parts_of_a_treebank_are_told_by_their_names(tmp_path):
+    with lzma.open(tmp_path / "xx-ud-train.conllu.xz", "wt", encoding="utf-8") as file:
+        file.write(conllu(("a", "DET"), ("cat", "NOUN")) + conllu(("sat", "VERB")))
+    (tmp_path / "xx-ud-dev.conllu").write_text(conllu(("dev", "NOUN")))
+    (tmp_path / "xx-ud-test.conllu").write_text(conllu(("test", "NOUN")))
+    (tmp_path / "README.md").write_text("about")
+    found = read_tagged(tmp_path)
+    train = str(tmp_path / "xx-ud-train.conllu.xz")
+    assert found.form == "conllu"
+    assert found.train == (
+        Tagged(("a", "cat"), ("DET", "NOUN"), f"{train}, sentence at line 1"),
+        Tagged(("sat",), ("VERB",), f"{train}, sentence at line 5"),
+    )
+    assert [sentence.words for sentence in found.validation + found.test] == [("dev",), ("test",)]
+    assert read_tagged(tmp_path, column="feats=Case").train[0].tags == ("DET", "NOUN")
+
+
+def test_conllu_is_known_by_its_content_too(tmp_path):
+    (tmp_path / "train.txt").write_text(conllu(("a", "DET")))
+    assert read_tagged(tmp_path).train[0].tags == ("DET",)
+
+
+def test_the_parts_of_conll_2003(tmp_path):
+    for name in ("eng.train", "eng.testa", "eng.testb"):
+        (tmp_path / name).write_text(f"-DOCSTART- -X- -X- O\n\n{name} NNP B-NP B-ORG\n")
+    found = read_tagged(tmp_path)
+    assert found.form == "columns"
+    assert [part[0].words for part in (found.train, found.validation, found.test)] == [
+        ("eng.train",),
+        ("eng.testa",),
+        ("eng.testb",),
+    ]
+    assert read_tagged(tmp_path, column="pos").train[0].tags == ("NNP",)
+
+
+@pytest.mark.parametrize(
+    ("files", "error", "message"),
+    [
+        ({"a.conllu": "\n\n# comment\n"}, elman.DataError, "a.conllu: no sentence"),
+        ({"a.conllu": conllu(("a", "X")) + "1\ta\n"}, elman.DataError, "a.conllu, line 4: expected 10 columns; got 2"),
+        ({"a.conllu": conllu(("a", "X")), "b.txt": "a X\n"}, elman.DataError, "a.conllu is CoNLL-U and .*b.txt is not"),
+        ({"a.txt": "a X Y\n"}, elman.ConfigError, r"'upos': the file has the columns 1 to 3 \(word, pos, chunk\)"),
+        ({"a.txt": "a\x00"}, elman.DataError, "a binary file"),
+        ({}, elman.DataError, "no file"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path, files, error, message):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(error, match=message):
+        read_tagged(tmp_path, column="upos")
+
+
+def test_a_column_without_tags_is_named():
+    with pytest.raises(elman.DataError, match="column xpos: nothing to learn, all 2 words have '_'"):
+        check_tags([Tagged(("a", "b"), ("_", "_"))], column="xpos")
+    with pytest.raises(elman.DataError, match="there is no word"):
+        check_tags([], column="xpos")
+
+
+def test_ill_formed_spans_are_refused_by_file_and_word_or_repaired():
+    sentences = [Tagged(("a", "b"), ("O", "B-X"), "x, line 1"), Tagged(("c", "d"), ("O", "I-X"), "x, line 4")]
+    assert tag_scheme(sentences) == "IOB2"
+    with pytest.raises(elman.DataError, match=r"x, line 4, word 2 \('d'\): I-X cannot follow O; .*--ill-formed"):
+        check_spans(sentences, scheme="IOB2", ill_formed="refuse")
+    repaired = check_spans(sentences, scheme="IOB2", ill_formed="repair")
+    assert [sentence.tags for sentence in repaired] == [("O", "B-X"), ("O", "B-X")]
+    with pytest.raises(elman.DataError, match="'NOUN' is no tag of IOB2"):
+        check_spans([Tagged(("a",), ("NOUN",))], scheme="IOB2", ill_formed="repair")
+
+
+def test_tags_that_no_repair_helps_are_not_said_to_be_repaired():
+    for ill_formed in ("refuse", "repair"):
+        with pytest.raises(elman.DataError, match=r"word 1 \('a'\): 'NOUN' is no tag of IOB2; .* Mend the file$"):
+            check_spans([Tagged(("a",), ("NOUN",))], scheme="IOB2", ill_formed=ill_formed)
+
+
+@pytest.mark.slow
+def test_the_english_web_treebank(data_folder):
+    found = read_tagged(data_folder / "ud_english_ewt")
+    parts = (found.train, found.validation, found.test)
+    assert [len(part) for part in parts] == [12544, 2001, 2077]
+    assert [sum(len(sentence.words) for sentence in part) for part in parts] == [204577, 25147, 25094]
+    assert tag_scheme(found.train) is None
