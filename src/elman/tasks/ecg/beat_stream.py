@@ -29,7 +29,7 @@ class BeatStream(NamedTuple):
 
     signal: Float[np.ndarray, " time"]
     waves: Float[np.ndarray, "time label"]
-    beats: Float[np.ndarray, "time label"]
+    beats: Float[np.ndarray, "time kind"]
     first: int
     """The place in the whole signal of the first sample kept."""
     told: int
@@ -45,7 +45,7 @@ def read(
     stream: BeatStream,
     signal: Float[np.ndarray, " time"],
     waves: Float[np.ndarray, "time label"],
-    beats: Float[np.ndarray, "time label"],
+    beats: Float[np.ndarray, "time kind"],
     *,
     names: Sequence[str],
     kinds: Sequence[str],

@@ -24,7 +24,7 @@ class Chances(NamedTuple):
     """Probabilities of the labels of every sample of one lead."""
 
     waves: Float[np.ndarray, "time label"]
-    beats: Float[np.ndarray, "time label"]
+    beats: Float[np.ndarray, "time kind"]
 
 
 def all_chances(model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.ndarray, " time"]]) -> list[Chances]:
