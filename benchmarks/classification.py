@@ -214,7 +214,7 @@ def torch_epochs(task, data):
             ids, lengths, _, labels, rows = batches.at(place)
             real = int((rows > 0).sum())
             ids, lengths, labels = torch.from_numpy(ids[:real]).long(), torch.from_numpy(lengths[:real]), labels[:real]
-            ids = torch.where(torch.rand(ids.shape) < task.word_dropout, data.codec.unknown, ids)
+            ids = torch.where(torch.rand(ids.shape) < task.word_dropout, data.codec.vocabulary.unknown, ids)
             xs = whole_features(embedding(ids), task.input_dropout)
             packed = pack_padded_sequence(xs, lengths, batch_first=True, enforce_sorted=False)
             ys, _ = pad_packed_sequence(lstm(packed)[0], batch_first=True, padding_value=float("-inf"))

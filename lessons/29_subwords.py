@@ -61,9 +61,9 @@ vocabularies = {
 
 def unknown(vocabulary, message):
     """The number of tokens of a message that are not in a vocabulary."""
-    if isinstance(vocabulary, Words):
-        return int((vocabulary.encode(message) == 1).sum())
-    if isinstance(vocabulary, Characters):
+    if vocabulary.unknown is not None:
+        return int((vocabulary.encode(message) == vocabulary.unknown).sum())
+    if vocabulary.kind == "characters":
         return len(message) - len(vocabulary.encode(message, unknown="skip"))
     return 0
 

@@ -86,7 +86,7 @@ class Pretrained(PretrainedSettings, Task[F], frozen=True, kw_only=True):
     def _with_language_models(self, model: Any) -> tuple[Any, str]:
         models = open_language_models(tuple(self.start_from))
         started = eqx.tree_at(lambda tree: tree.embedding, model, start_readers(model.embedding, models))
-        known = f"{models.vocabulary.size:,} {models.vocabulary.unit}s"
+        known = f"{models.vocabulary.size:,} {models.vocabulary.kind}"
         return started, f"{', '.join(self.start_from)}: {known} and the layers that read them"
 
     def _with_vectors(self, model: Any, codec: Any) -> tuple[Any, str]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import abc
 import codecs
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import SupportsIndex
 
 import msgspec
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Bool, Integer
 
 from elman._errors import ConfigError, DataError
-from elman._types import Unknown
+from elman._types import Unknown, VocabularyKind
 
 LONGEST_WORD = 1 << 22
 """The number of characters after which even a text without spaces is cut, to bound memory."""
@@ -25,12 +25,39 @@ class _AbstractStruct(msgspec.StructMeta, abc.ABCMeta):
 
 
 class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_AbstractStruct):
-    """The interface of vocabularies: tokens and their ids."""
+    """The interface of vocabularies: tokens and their ids. The first `reserved` ids stand for no text, such as padding
+    and the unknown token.
+    """
 
     @property
     @abc.abstractmethod
+    def kind(self) -> VocabularyKind:
+        """The kind of tokens, as an option names it."""
+
+    @property
+    @abc.abstractmethod
+    def reserved(self) -> int:
+        """The number of ids, from 0 on, that stand for no text."""
+
+    @property
+    @abc.abstractmethod
+    def unknown(self) -> int | None:
+        """The id of the unknown token; None for a vocabulary without one."""
+
+    @property
+    @abc.abstractmethod
+    def separator(self) -> str:
+        """The text that `decode` puts between two tokens: a space, or nothing."""
+
+    @property
+    def lower(self) -> bool:
+        """True if texts are lower-cased before they are encoded."""
+        return False
+
+    @property
     def unit(self) -> str:
         """The name of one token: character, byte, word or subword."""
+        return self.kind.removesuffix("s")
 
     @property
     @abc.abstractmethod
@@ -53,13 +80,31 @@ class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_Abstr
     def token(self, id: int) -> str:
         """A readable form of one token."""
 
+    @abc.abstractmethod
+    def text(self, id: int) -> str | None:
+        """The text of one token; None for reserved ids, and for bytes that are not whole characters."""
+
+    @abc.abstractmethod
     def stream(self) -> StreamDecoder:
         """A decoder for ids that arrive one by one."""
-        return StreamDecoder(self)
+
+    def output_mask(self) -> Bool[np.ndarray, " vocab"]:
+        """A mask of the tokens that an output may contain: all but the reserved ones."""
+        return np.arange(self.size) >= self.reserved
 
 
 class ByteVocabulary(Vocabulary, frozen=True):
-    """A vocabulary in which one character may take several tokens."""
+    """A vocabulary in which one character may take several tokens, and none is unknown."""
+
+    @property
+    def unknown(self) -> None:
+        """None, as every text is spelt by its bytes."""
+        return None
+
+    @property
+    def separator(self) -> str:
+        """Nothing."""
+        return ""
 
     @abc.abstractmethod
     def raw(self, ids: Iterable[SupportsIndex]) -> bytes:
@@ -67,7 +112,19 @@ class ByteVocabulary(Vocabulary, frozen=True):
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The text of `ids`; an unfinished last character is left out, invalid bytes become U+FFFD."""
-        return codecs.getincrementaldecoder("utf-8")("replace").decode(self.raw(ids))
+        return self.stream().feed(ids)
+
+    def text(self, id: int) -> str | None:
+        """The text of one token; None for reserved ids, and for bytes that are not whole characters."""
+        try:
+            return self.raw([id]).decode() or None
+        except UnicodeDecodeError:
+            return None
+
+    def stream(self) -> StreamDecoder:
+        """A decoder in which the bytes of an unfinished character wait for the rest."""
+        characters = codecs.getincrementaldecoder("utf-8")("replace")
+        return StreamDecoder(lambda ids: characters.decode(self.raw(ids)))
 
 
 class WordVocabulary(Vocabulary, frozen=True):
@@ -80,9 +137,19 @@ class WordVocabulary(Vocabulary, frozen=True):
         """The words of `text`, in the vocabulary's spelling."""
 
     @property
-    def unit(self) -> str:
-        """word"""
-        return "word"
+    def kind(self) -> VocabularyKind:
+        """words"""
+        return "words"
+
+    @property
+    def reserved(self) -> int:
+        """2: the padding and the unknown word."""
+        return 2
+
+    @property
+    def unknown(self) -> int:
+        """1"""
+        return 1
 
     @property
     def size(self) -> int:
@@ -100,13 +167,20 @@ class WordVocabulary(Vocabulary, frozen=True):
         """The word with this id."""
         return self.tokens[id]
 
+    def text(self, id: int) -> str | None:
+        """The word with this id; None for the padding and the unknown word."""
+        return None if id < self.reserved else self.tokens[id]
+
+    def stream(self) -> StreamDecoder:
+        """A decoder for ids that arrive one by one."""
+        return StreamDecoder(self.decode)
+
 
 class StreamDecoder:
-    """Decodes ids as they arrive; the bytes of an unfinished character wait for the rest."""
+    """Decodes ids as they arrive."""
 
-    def __init__(self, vocabulary: Vocabulary):
-        self._vocabulary = vocabulary
-        self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
+    def __init__(self, decode: Callable[[Iterable[SupportsIndex]], str]):
+        self._decode = decode
 
     def feed(self, ids: Iterable[SupportsIndex]) -> str:
         """Takes the next ids and returns the text that they complete.
@@ -116,9 +190,7 @@ class StreamDecoder:
         >>> decoder.feed([104, 195]), decoder.feed([169])
         ('h', 'é')
         """
-        if isinstance(self._vocabulary, ByteVocabulary):
-            return self._bytes.decode(self._vocabulary.raw(ids))
-        return self._vocabulary.decode(ids)
+        return self._decode(ids)
 
 
 def check_unknown(unknown: Unknown) -> None:

@@ -82,6 +82,11 @@ class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
         added = [word for word in others if split_words(word) == [word]]
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept, *added), lower=lower, added=len(added))
 
+    @property
+    def separator(self) -> str:
+        """A space."""
+        return " "
+
     def words_of(self, text: str) -> list[str]:
         """The words and marks of `text`, lower-cased where `lower` is True."""
         return split_words(text.lower() if self.lower else text)

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from elman._errors import ConfigError, DataError
-from elman._types import Unknown
+from elman._types import Unknown, VocabularyKind
 from elman.words._vocabulary import ByteVocabulary
 
 LEARNED_FROM = 1 << 25
@@ -87,9 +87,14 @@ class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
         return cls(model=model.getvalue(), lower=lower)
 
     @property
-    def unit(self) -> str:
-        """subword"""
-        return "subword"
+    def kind(self) -> VocabularyKind:
+        """subwords"""
+        return "subwords"
+
+    @property
+    def reserved(self) -> int:
+        """2: the padding and an unknown token that is never used."""
+        return _FIRST_BYTE
 
     @property
     def size(self) -> int:

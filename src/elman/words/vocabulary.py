@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from elman._errors import VocabularyError
-from elman._types import Unknown
+from elman._types import Unknown, VocabularyKind
 from elman.words._vocabulary import (
     ByteVocabulary,
     StreamDecoder,
@@ -72,9 +72,24 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
         return cls(tokens=(PADDING, *map(chr, np.flatnonzero(seen))), lower=lower)
 
     @property
-    def unit(self) -> str:
-        """character"""
-        return "character"
+    def kind(self) -> VocabularyKind:
+        """characters"""
+        return "characters"
+
+    @property
+    def reserved(self) -> int:
+        """1: the padding."""
+        return 1
+
+    @property
+    def unknown(self) -> None:
+        """None, as an unknown character is an error or left out."""
+        return None
+
+    @property
+    def separator(self) -> str:
+        """Nothing."""
+        return ""
 
     @property
     def size(self) -> int:
@@ -100,6 +115,14 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
         """The character with this id."""
         return self.tokens[id]
 
+    def text(self, id: int) -> str | None:
+        """The character with this id; None for the padding."""
+        return self.tokens[id] if id else None
+
+    def stream(self) -> StreamDecoder:
+        """A decoder for ids that arrive one by one."""
+        return StreamDecoder(self.decode)
+
 
 class Bytes(ByteVocabulary, frozen=True, tag="bytes"):
     """The vocabulary of the 256 bytes, for any text in UTF-8; the id of a byte is its value.
@@ -109,9 +132,14 @@ class Bytes(ByteVocabulary, frozen=True, tag="bytes"):
     """
 
     @property
-    def unit(self) -> str:
-        """byte"""
-        return "byte"
+    def kind(self) -> VocabularyKind:
+        """bytes"""
+        return "bytes"
+
+    @property
+    def reserved(self) -> int:
+        """0"""
+        return 0
 
     @property
     def size(self) -> int:
@@ -156,6 +184,11 @@ class Words(WordVocabulary, frozen=True, tag="words"):
             counts.update(_WORD.findall(text.lower() if lower else text))
         kept = most_frequent(counts, min_count)
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept), lower=lower)
+
+    @property
+    def separator(self) -> str:
+        """Nothing, as a word keeps the space before it."""
+        return ""
 
     def words_of(self, text: str) -> list[str]:
         """The words of `text` with the space before them, lower-cased where `lower` is True."""

@@ -13,7 +13,7 @@ PAIRS = [Pair("ab c", ("K AE", "T")), Pair("b", ("T AE K AE T",)), Pair("cab", (
 
 def test_units_of_both_sides():
     codec = PairCodec.of(PAIRS, target="words")
-    assert (codec.source_unit, codec.target_unit) == ("characters", "words")
+    assert (codec.source.kind, codec.target.kind) == ("characters", "words")
     assert codec.source.tokens == ("\0", " ", "a", "b", "c")
     assert codec.target.tokens == ("\0", "<unk>", "AE", "K", "T")  # three times each
     assert codec.target.decode(codec.target.encode("T K")) == "T K"
@@ -62,13 +62,13 @@ def test_rare_words():
 
 def test_subwords_write_what_they_are():
     codec = PairCodec.of([Pair("low lower é", ("slow slower",))] * 9, target="subwords", size=300)
-    texts = codec.written
+    texts = [codec.target.text(token) for token in range(codec.target.size)]
     assert texts[0] is texts[1] is None
     assert texts[2 + ord("s")] == "s"
     assert texts[2 + 0xC3] is None
     ids = codec.target.encode("slow slower").tolist()
     assert "".join(texts[token] for token in ids) == "slow slower"
-    assert codec.separator == ""
+    assert codec.target.separator == ""
 
 
 def test_codecs_are_saved_as_plain_values():

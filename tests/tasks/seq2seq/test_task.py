@@ -40,9 +40,9 @@ def test_units_are_told_from_the_file(tmp_path):
     place.write_text("".join(f"w{a} {' '.join(b.upper() + '1')}\n" for a, b in PAIRS))
     task = elman.Seq2Seq(validation=2, test=2)
     data = task.read(place)
-    assert (task.settled(data).target_vocabulary, data.codec.target_unit) == ("words", "words")
+    assert (task.settled(data).target_vocabulary, data.codec.target.kind) == ("words", "words")
     assert (
-        elman.Seq2Seq(validation=2, test=2, target_vocabulary="characters").read(place).codec.target_unit
+        elman.Seq2Seq(validation=2, test=2, target_vocabulary="characters").read(place).codec.target.kind
         == "characters"
     )
 

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Integer
 
-from elman._types import VocabularyKind
+from elman._types import Unknown, VocabularyKind
 from elman.tasks.buckets import pad, padded
 from elman.tasks.classification.batches import Inputs
 from elman.words.lexicon import Lexicon, split_sentences, split_words
@@ -91,16 +91,11 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         """text"""
         return "text"
 
-    @property
-    def unknown(self) -> int:
-        """The id of unknown tokens."""
-        return 1 if isinstance(self.vocabulary, Lexicon | Words) else 0
-
     def encode(self, text: str) -> tuple[Integer[np.ndarray, " _"], ...]:
         """The ids of a text, piece by piece; at least one piece. Characters outside the vocabulary are left out."""
-        skip = "error" if isinstance(self.vocabulary, Lexicon | Words) else "skip"
+        unknown: Unknown = "skip" if self.vocabulary.unknown is None else "error"
         normal = self.reading.normal
-        pieces = [self.vocabulary.encode(normal(piece), unknown=skip) for piece in self.reading.cut(text)]
+        pieces = [self.vocabulary.encode(normal(piece), unknown=unknown) for piece in self.reading.cut(text)]
         return tuple(_shortened(pieces, self.reading)) or (np.zeros(0, np.int32),)
 
     def size(self, text: EncodedText) -> int:

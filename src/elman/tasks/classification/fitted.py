@@ -41,7 +41,7 @@ class Classifier(ClassPredictor):
     def knows(self) -> str:
         """Size and unit of the vocabulary, and the number of classes."""
         vocabulary = self.codec.vocabulary
-        return f"{vocabulary.size:,} {vocabulary.unit}s and {len(self.codec.labels)} classes"
+        return f"{vocabulary.size:,} {vocabulary.kind} and {len(self.codec.labels)} classes"
 
     def read(self, *places: str | Path) -> Part:
         """Reads labelled texts for `evaluate`; where file names tell the parts, only the test part.

@@ -119,7 +119,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         return ClassificationModel(
             partial(self._cell, find_cell(str(self.cell))),
             vocab=codec.vocabulary.size,
-            unknown=codec.unknown,
+            unknown=codec.vocabulary.unknown or 0,
             classes=len(codec.labels),
             embedding_size=self.embedding_size,
             hidden_size=self.hidden_size,
@@ -171,13 +171,13 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
     def _reading(self) -> Reading:
         models, vocabulary, lower = self.language_models(), self.vocabulary, self.lower
         if models is not None:
-            vocabulary, lower = f"{models.vocabulary.unit}s", getattr(models.vocabulary, "lower", False)
+            vocabulary, lower = models.vocabulary.kind, models.vocabulary.lower
             if self.vocabulary not in ("words", vocabulary):
                 raise ConfigError(
                     f"vocabulary: the language model reads {vocabulary}, not {self.vocabulary}; leave vocabulary out"
                 )
         return Reading(
-            vocabulary=vocabulary,  # ty: ignore
+            vocabulary=vocabulary,
             vocabulary_size=self.vocabulary_size or SUBWORDS,
             pieces=self.pieces,
             lower=lower,

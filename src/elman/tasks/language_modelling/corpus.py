@@ -127,13 +127,13 @@ def read_corpus(
         ids = np.concatenate([np.zeros(0, _dtype(used)), *_encoded(source, used, unknown)])
         count, cut = len(ids), lambda start, stop: ids[start:stop]
     if count < at_least:
-        raise DataError(f"{source.name}: {count:,} {used.unit}s of text; expected at least {at_least:,} for this split")
+        raise DataError(f"{source.name}: {count:,} {used.kind} of text; expected at least {at_least:,} for this split")
 
     held_out, tested = _part(count, validation), _part(count, test)
     train = count - held_out - tested
     if train < 2:
         raise DataError(
-            f"{source.name}: {count} {used.unit}s leave {max(train, 0)} to train on beside {held_out} for validation "
+            f"{source.name}: {count} {used.kind} leave {max(train, 0)} to train on beside {held_out} for validation "
             f"and {tested} for test; use a longer text or smaller parts"
         )
 
@@ -176,10 +176,10 @@ def _vocabulary(source: TextSource, kind: VocabularyKind, lower: bool, min_count
 
 
 def _encoded(source: TextSource, codec: AnyVocabulary, unknown: Unknown) -> Iterator[Integer[np.ndarray, " time"]]:
-    if isinstance(codec, Bytes):
+    if codec.kind == "bytes":
         yield from (np.frombuffer(piece, np.uint8) for piece in source.raw())
         return
-    texts = whole_words(source.characters()) if isinstance(codec, Words | Subwords) else source.characters()
+    texts = source.characters() if codec.kind == "characters" else whole_words(source.characters())
     place = 0
     for text in texts:
         try:

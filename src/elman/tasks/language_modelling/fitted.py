@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-from jaxtyping import Bool
 
 from elman._errors import ConfigError, VocabularyError
 from elman._types import Unknown
@@ -20,7 +19,7 @@ from elman.tasks.language_modelling.corpus import TextPart, read_corpus
 from elman.tasks.language_modelling.generate import generate, prefill
 from elman.tasks.language_modelling.metrics import LanguageMetrics
 from elman.tasks.language_modelling.model import LanguageModel
-from elman.words.vocabulary import AnyVocabulary, Bytes, Characters
+from elman.words.vocabulary import AnyVocabulary
 
 if TYPE_CHECKING:
     from elman.tasks.language_modelling.task import LanguageModelling
@@ -50,7 +49,7 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
     @property
     def knows(self) -> str:
         """The size and unit of the vocabulary."""
-        return f"{self.codec.size:,} {self.codec.unit}s"
+        return f"{self.codec.size:,} {self.codec.kind}"
 
     def differences(self) -> dict[str, float]:
         """The largest difference when 96 random tokens are read whole and in chunks of 7, and whole and one by one."""
@@ -124,7 +123,7 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
     def nexts(self, text: str) -> list[dict[str, float]]:
         """The probabilities of `next` after each token of `text`, in the order of reading."""
         _, logits = prefill(self.model, self._prime(text, "error"))
-        allowed = np.flatnonzero(self._allowed())
+        allowed = np.flatnonzero(self.codec.output_mask())
         chances = jax.nn.softmax(logits[0][:, allowed], axis=-1)
         return [
             {self.codec.token(int(allowed[i])): float(row[i]) for i in np.argsort(-row, kind="stable")}
@@ -139,7 +138,13 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
         carry, logits = prefill(self.model, self._prime(prime, unknown))
         decoders = [self.codec.stream() for _ in range(count)]
         written = generate(
-            self.model, carry, logits[0, -1], count=count, length=length, sampling=sampling, allowed=self._allowed()
+            self.model,
+            carry,
+            logits[0, -1],
+            count=count,
+            length=length,
+            sampling=sampling,
+            allowed=self.codec.output_mask(),
         )
         return ([decoder.feed(row.tolist()) for decoder, row in zip(decoders, ids, strict=True)] for ids in written)
 
@@ -154,12 +159,7 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
     def _start(self) -> int:
         """The token to start from without a prime: a line end, or the first token if the vocabulary has none."""
         known = self.codec.encode("\n", unknown="skip")
-        return int(known[0] if len(known) else np.flatnonzero(self._allowed())[0])
-
-    def _allowed(self) -> Bool[np.ndarray, " vocab"]:
-        """A mask of all tokens but padding and the unknown token, which stand for no text and come first."""
-        reserved = 0 if isinstance(self.codec, Bytes) else 1 if isinstance(self.codec, Characters) else 2
-        return np.arange(self.codec.size) >= reserved
+        return int(known[0] if len(known) else self.codec.reserved)
 
 
 def _until(stop: str, pieces: Iterator[str]) -> Iterator[str]:

@@ -91,9 +91,8 @@ class LanguageModelling(LanguageModellingSettings, Task[FittedLanguageModel], fr
             DataError: `data` is not what `read` returns, or has other tokens than this task's.
         """
         check_read(data, AnyVocabulary)
-        kind = f"{data.codec.unit}s"
-        if kind != self.vocabulary or getattr(data.codec, "lower", False) != self.lower:
-            raise DataError(f"data: another task read it as {kind}; read it with this task")
+        if data.codec.kind != self.vocabulary or data.codec.lower != self.lower:
+            raise DataError(f"data: another task read it as {data.codec.kind}; read it with this task")
         if self.dropout is not None:
             return self
         weights = sum(leaf.size for leaf in jax.tree.leaves(self.shapes(data.codec)))

@@ -23,7 +23,7 @@ from elman.tasks.seq2seq.beam import Outputs, beam_search, sample_outputs
 from elman.tasks.seq2seq.codec import PairCodec
 from elman.tasks.seq2seq.constraints import Constraint, allowing, check_length, matching
 from elman.tasks.seq2seq.model import EncoderDecoder
-from elman.words.vocabulary import Characters, Subwords
+from elman.words.vocabulary import Vocabulary
 
 ROWS = 64
 """Rows of a batch."""
@@ -79,25 +79,23 @@ def answers(
 
 
 def _constraint(codec: PairCodec, decoding: Decoding, longest: int, backwards: bool) -> Constraint:
-    texts = codec.written
-    allowed = np.array([text is not None for text in texts])
-    if isinstance(codec.target, Subwords):  # bytes, several of which may form a character
-        allowed[2:] = True
+    vocabulary = codec.target
+    allowed, texts = vocabulary.output_mask(), [vocabulary.text(token) for token in range(vocabulary.size)]
     if decoding.tokens is not None:
-        allowed &= _allowed_tokens(codec, decoding.tokens)
+        allowed &= _mask_of(decoding.tokens, vocabulary, texts)
     if decoding.pattern is None:
         return allowing(allowed)
-    constraint = matching(decoding.pattern, texts, separator=codec.separator, allowed=allowed, backwards=backwards)
+    constraint = matching(decoding.pattern, texts, separator=vocabulary.separator, allowed=allowed, backwards=backwards)
     check_length(constraint, longest, f"pattern {decoding.pattern!r}")
     return constraint
 
 
-def _allowed_tokens(codec: PairCodec, tokens: str) -> Bool[np.ndarray, " vocab"]:
-    if isinstance(codec.target, Subwords):
+def _mask_of(tokens: str, vocabulary: Vocabulary, texts: Sequence[str | None]) -> Bool[np.ndarray, " vocab"]:
+    if vocabulary.kind == "subwords":
         raise ConfigError("tokens: this model writes sub-words, which split a text in many ways; use pattern instead")
-    known = {text: token for token, text in enumerate(codec.written) if text is not None}
-    allowed = np.zeros(len(codec.written), bool)
-    for token in tokens if isinstance(codec.target, Characters) else tokens.split():
+    known = {text: token for token, text in enumerate(texts) if text is not None}
+    allowed = np.zeros(len(texts), bool)
+    for token in tokens.split() if vocabulary.separator else tokens:
         if token not in known:
             raise ConfigError(f"tokens: the model cannot write {token!r}{nearest(token, known)}")
         allowed[known[token]] = True

@@ -42,6 +42,11 @@ class Spaced(WordVocabulary, frozen=True, tag="spaced"):
         kept = most_frequent(counts, min_count)
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept))
 
+    @property
+    def separator(self) -> str:
+        """A space."""
+        return " "
+
     def words_of(self, text: str) -> list[str]:
         """The tokens of `text`, which spaces separate."""
         return text.split()
@@ -52,7 +57,6 @@ class Spaced(WordVocabulary, frozen=True, tag="spaced"):
 
 
 Side = Characters | Spaced | Subwords
-_UNITS: dict[type, Unit] = {Characters: "characters", Spaced: "words", Subwords: "subwords"}
 
 
 class Rows(NamedTuple):
@@ -126,7 +130,7 @@ class PairCodec(msgspec.Struct, frozen=True):
             VocabularyError: a character that is not in the vocabulary, unless `unknown="skip"` leaves it out.
         """
         vocabulary: Side = getattr(self, side)
-        if isinstance(vocabulary, Characters) and not vocabulary.lower and unknown == "error":
+        if vocabulary.kind == "characters" and not vocabulary.lower and unknown == "error":
             whole = "".join(texts)  # one call for all texts is many times quicker
             lengths = np.fromiter(map(len, texts), np.int64, len(texts))
             try:
@@ -138,34 +142,6 @@ class PairCodec(msgspec.Struct, frozen=True):
         ids = [vocabulary.encode(text, unknown=unknown) for text in texts]
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
         return Rows(np.concatenate([np.zeros(0, np.int32), *ids]), np.concatenate([[0], np.cumsum(lengths)]))
-
-    @property
-    def source_unit(self) -> Unit:
-        """The kind of token of sources."""
-        return _UNITS[type(self.source)]
-
-    @property
-    def target_unit(self) -> Unit:
-        """The kind of token of targets."""
-        return _UNITS[type(self.target)]
-
-    @property
-    def written(self) -> list[str | None]:
-        """The text of each target token; None for tokens that no output contains: the edge, the unknown word, and bytes
-        that are not a whole character."""
-        match self.target:
-            case Subwords():
-                size = self.target.size
-                raw = [self.target.raw([token]) for token in range(size)]
-                return [_text(piece) if token > 1 else None for token, piece in enumerate(raw)]
-            case Spaced():
-                return [None, None, *self.target.tokens[2:]]
-        return [None, *self.target.tokens[1:]]
-
-    @property
-    def separator(self) -> str:
-        """The text between two tokens of a target: a space, or nothing."""
-        return " " if isinstance(self.target, Spaced) else ""
 
 
 def codec_from_builtins(saved: Any) -> PairCodec:
@@ -181,10 +157,3 @@ def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, size: int) -> 
             return Spaced.of(texts, min_count=min_count)
         case "subwords":
             return Subwords.of((text + "\n" for text in texts), size=size)
-
-
-def _text(piece: bytes) -> str | None:
-    try:
-        return piece.decode() or None
-    except UnicodeDecodeError:
-        return None

@@ -59,7 +59,7 @@ class Translator(Predictor[Seq2SeqMetrics]):
     @property
     def knows(self) -> str:
         """The sizes and units of the two vocabularies."""
-        sides = ((self.codec.source, self.codec.source_unit), (self.codec.target, self.codec.target_unit))
+        sides = ((self.codec.source, self.codec.source.kind), (self.codec.target, self.codec.target.kind))
         source, target = (f"{side.size:,} {unit}" for side, unit in sides)
         return f"{source} to read, {target} to write"
 

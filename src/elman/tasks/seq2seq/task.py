@@ -91,8 +91,8 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         """
         check_read(data, PairCodec)
         check_validation(data)
-        unit = data.codec.target_unit
-        if self.target_vocabulary not in (None, unit) or self.source_vocabulary != data.codec.source_unit:
+        unit = data.codec.target.kind
+        if self.target_vocabulary not in (None, unit) or self.source_vocabulary != data.codec.source.kind:
             raise DataError("data: another task read it as other tokens; read it with this task")
         if self.max_length is not None:
             return msgspec.structs.replace(self, target_vocabulary=unit)
@@ -164,7 +164,7 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
             [several[0].text for several in found],
             [pair.targets for pair in pairs],
             nats=nats / tokens,
-            unit="character" if codec.target_unit == "characters" else "word",
+            unit="character" if codec.target.kind == "characters" else "word",
             corpus=self.corpus_scores,
         )
 

@@ -13,7 +13,7 @@ from elman._errors import ConfigError
 from elman.tasks.tagging.reading import Form, Tagged
 from elman.tasks.tagging.spans import Scheme, Span, can_follow, tags_of
 from elman.words._vocabulary import ids_of, most_frequent
-from elman.words.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary, Words
+from elman.words.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary
 
 LETTERS = 24
 """The most letters that are read of a word; of a longer word, half from the front and half from the back."""
@@ -93,10 +93,11 @@ class TagCodec(msgspec.Struct, frozen=True):
         >>> codec.read_by((), Words.of(["the cat sat, cat"])).words[2:]
         ('cat', 'sat', ',', 'the')
         """
-        if not isinstance(vocabulary, Words):
-            raise ConfigError(f"start_from: a tagger starts from models of words; got one of {vocabulary.unit}s")
-        known = set(vocabulary.tokens)
-        words = ("" if f" {token}" in known else token.removeprefix(" ") for token in vocabulary.tokens)
+        if vocabulary.kind != "words":
+            raise ConfigError(f"start_from: a tagger starts from models of words; got one of {vocabulary.kind}")
+        tokens = [vocabulary.token(id) for id in range(vocabulary.size)]
+        known = set(tokens)
+        words = ("" if f" {token}" in known else token.removeprefix(" ") for token in tokens)
         kept = {"words": tuple(words), "lower": vocabulary.lower, "added": 0, "language_models": language_models}
         return msgspec.structs.replace(self, **kept)
 
