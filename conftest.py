@@ -1,7 +1,8 @@
 """The two tiers of the suite, the programs that its tests share, and names that docstring examples take for granted.
 
 Without `--all` the tests marked `slow` are left out, and all but n cases of one that is marked `sample(n)`; a test that
-takes more than `LIMIT` fails the run.
+takes more than `LIMIT` fails the run. Programs are compiled quickly and run slowly, since most of them run once. With
+`--optimised` they are compiled as users do, and only those tests run whose results optimisations may change.
 """
 
 import os
@@ -23,16 +24,17 @@ PROCESSOR_SECONDS, STARTED = "processor_seconds", pytest.StashKey[float]()
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also run the second tier: what is slow, and what needs peers")
+    parser.addoption("--optimised", action="store_true", help="run only tests so marked, compiled as users do")
 
 
 def pytest_configure(config):
     """Sets what JAX, and the commands that tests start, read from the environment."""
     if config.getoption("--all"):
-        os.environ["ELMAN_ALL"] = "1"  # a peer that is missing is then an error; programs are compiled as users do
-    else:
+        os.environ["ELMAN_ALL"] = "1"  # a peer that is missing is then an error
+    elif not hasattr(config, "workerinput"):
+        config.pluginmanager.register(TimeLimit())
+    if not config.getoption("--optimised"):
         os.environ["XLA_FLAGS"] = f"{QUICK_TO_COMPILE} {os.environ.get('XLA_FLAGS', '')}"
-        if not hasattr(config, "workerinput"):
-            config.pluginmanager.register(TimeLimit())
     # Most of the suite's time is JAX compiling: what one process has compiled, others and later runs need not.
     programs = config.rootpath / ".pytest_cache" / "d" / "programs"  # what pytest --cache-clear deletes
     programs.mkdir(parents=True, exist_ok=True)
@@ -49,6 +51,8 @@ def pytest_collection_modifyitems(config, items):
     if not config.getoption("--all"):
         sampled = _samples(items)
         second = [item for item in items if item.get_closest_marker("slow") or item not in sampled]
+        if config.getoption("--optimised"):
+            second = [item for item in items if item not in sampled or not item.get_closest_marker("optimised")]
         config.hook.pytest_deselected(items=second)
         items[:] = [item for item in items if item not in set(second)]
 

@@ -9,6 +9,8 @@ import pytest
 import elman
 from tests.cli.commands import run
 
+pytestmark = pytest.mark.optimised
+
 ARTEFACTS = Path(__file__).parent / "artefacts"
 TASKS = {
     "classification": elman.Classification,

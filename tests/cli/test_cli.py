@@ -96,6 +96,7 @@ def stop_after(process, step, how):
 OTHERS = [pytest.param(how, marks=pytest.mark.slow) for how in (signal.SIGTERM, signal.SIGINT)]
 
 
+@pytest.mark.optimised
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("how", [signal.SIGKILL, *OTHERS], ids=["kill -9", "SIGTERM", "Ctrl-C"])
 def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(folder, how):
@@ -124,6 +125,7 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(folder, how):
     assert whole.model["measures"]["validation"] == parts.model["measures"]["validation"]
 
 
+@pytest.mark.optimised
 @pytest.mark.slow
 def test_two_processes_with_one_seed_end_with_the_same_weights(folder):
     """At the default size, whose products are shared out over threads."""

@@ -20,6 +20,8 @@ from elman.cells import GRU, LSTM, Elman
 from elman.recurrence import native, tap, unroll
 from tests.recurrence.kernels import needs_kernels
 
+pytestmark = pytest.mark.optimised
+
 pytestmark = needs_kernels
 
 HERE = Path(__file__)

@@ -13,6 +13,8 @@ from elman.recurrence import engine_for, tap, unroll
 from tests.recurrence.kernels import needs_kernels
 from tests.recurrence.oracle import loop
 
+pytestmark = pytest.mark.optimised
+
 BATCH, TIME, INPUT, HIDDEN = 3, 7, 4, 5
 
 

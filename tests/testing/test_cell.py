@@ -47,6 +47,7 @@ def numpy_loop(cell, xs):
     return oracle.loop(cell, xs[None])[1][0]
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell_of_elman_passes(name):
     # Equal sizes, which a residual needs.

@@ -18,6 +18,8 @@ from elman.tasks.task import Task
 from elman.training.events import Stepped
 from elman.training.reporters import Quiet
 
+pytestmark = pytest.mark.optimised
+
 NAMES = {"train": "training", "validation": "validation", "test": "test"}
 COUNTS = {"train": 30, "validation": 6, "test": 6}
 

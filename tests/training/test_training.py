@@ -119,12 +119,14 @@ def test_evaluation_does_not_touch_training(small_text):
     assert_same(*finals)
 
 
+@pytest.mark.optimised
 def test_the_same_seed_gives_the_same_weights(small_text):
     finals = [list(train(*begun(small_text, seed=seed)))[-1].state.model for seed in (1, 1, 2)]
     assert_same(finals[0], finals[1])
     assert not np.array_equal(leaves(finals[0])[0], leaves(finals[2])[0])
 
 
+@pytest.mark.optimised
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(small_text, tmp_path):
     task = elman.LanguageModelling(**SMALL)
     data = task.read_text(small_text)

@@ -71,6 +71,7 @@ FORMS = [
 ]
 
 
+@pytest.mark.optimised
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("form", FORMS)
 def test_a_sequence_does_not_depend_on_its_neighbours_or_padding(form):

@@ -58,6 +58,7 @@ def test_beats_are_found_in_each_lead_and_in_all_together(reader):
     assert [key(beat) for beat in reader[0].predict(made, leads=["II"]).beats] == [key(b) for b in reading.leads["II"]]
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("piece", [1, 50, 4000])
 def test_a_stream_gives_what_the_whole_does(reader, piece):
     made, _ = record(seconds=3.0 if piece == 1 else 20.0)

@@ -193,6 +193,7 @@ def _state(model, batch, chunk=10):
     return state, series
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("cell", [GRU, LSTM])
 def test_a_filter_gives_the_same_bits_however_its_rows_are_cut(cell):
     model = shaken(AutoregressiveForecaster(cell, SIZES, hidden_size=6, num_layers=2, key=jr.key(0)))

@@ -46,6 +46,7 @@ def test_the_same_seed_gives_the_same_text(small_fitted):
     assert len(written(fitted, "the")) == 100
 
 
+@pytest.mark.optimised
 def test_a_text_does_not_depend_on_its_neighbours_or_on_the_size_of_a_call(small_fitted, monkeypatch):
     fitted, _ = small_fitted
     alone = written(fitted, "the", seed=5)

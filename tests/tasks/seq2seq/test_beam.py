@@ -154,6 +154,7 @@ def test_a_beam_of_one_is_greedy(net):
 OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("repeat", "state", "additive", "moving")]
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("connection", ["dot", *OTHERS])
 def test_outputs_do_not_depend_on_their_neighbours_bit_for_bit(connection):
     net = make(connection)

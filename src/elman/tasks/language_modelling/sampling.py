@@ -7,7 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 
-def filtered(logits: Float[Array, "batch vocab"], *, top_k: int | Array, top_p: float | Array) -> Float[Array, "batch vocab"]:
+def filtered(
+    logits: Float[Array, "batch vocab"], *, top_k: int | Array, top_p: float | Array
+) -> Float[Array, "batch vocab"]:
     """The logits, set to -inf outside the `top_k` most likely tokens (0: all) and outside the smallest set of tokens
     with the probability `top_p`, which always contains the most likely one.
 
