@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -42,6 +42,13 @@ class Part(Generic[Example]):
     records_digest: str = ""
     """The digest of the records that the examples were made from, where examples hold less than their records."""
 
+    @classmethod
+    def of(cls, name: str, records: Sequence[Any], codec: Any, encode: Callable[[Any], Any] | None = None) -> Self:
+        """The part of these records; `encode` makes an example of each, and without it they are the examples."""
+        if encode is None:
+            return cls(name, tuple(records), codec)
+        return cls(name, tuple(map(encode, records)), codec, digest(records))
+
     def __len__(self) -> int:
         return len(self.examples)
 
@@ -65,6 +72,21 @@ class Data(Generic[P]):
     """Absolute paths from which the data can be read again, or "-"; none for data in memory."""
     unit: str
     """The name of one element of a part, such as "sentence"."""
+
+    @classmethod
+    def of(
+        cls,
+        parts: Iterable[Sequence[Any]],
+        codec: Any,
+        *,
+        source: str,
+        places: tuple[str, ...],
+        unit: str,
+        encode: Callable[[Any], Any] | None = None,
+    ) -> Data[Part]:
+        """The data of the records of the training, validation and test parts, in this order; see `Part.of`."""
+        made = (Part.of(name, part, codec, encode) for name, part in zip(Parts._fields, parts, strict=True))
+        return Data(*made, codec=codec, source=source, places=places, unit=unit)
 
     @cached_property
     def fingerprint(self) -> Fingerprint:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from elman.cells.find import build_cell, find_cell
 from elman.formats.text import kept_places
 from elman.tasks.checks import check_read, check_validation
 from elman.tasks.classification.batches import ClassBatch, ClassBatches
-from elman.tasks.classification.codec import EncodedText, Reading, TextCodec
+from elman.tasks.classification.codec import Reading, TextCodec
 from elman.tasks.classification.fitted import Classifier
 from elman.tasks.classification.loss import class_loss, class_metrics
 from elman.tasks.classification.metrics import ClassificationMetrics
@@ -27,7 +27,6 @@ from elman.tasks.classification.model import ClassificationModel
 from elman.tasks.classification.reading import Labelled, check_classes, check_known, check_texts, read_labelled
 from elman.tasks.classification.settings import ClassificationSettings
 from elman.tasks.data import Data, Part, Parts, completed
-from elman.tasks.fingerprint import digest
 from elman.tasks.language_modelling.readers import LanguageReaders
 from elman.tasks.language_modelling.start import readers_of
 from elman.tasks.pretrained import KnownWords, Pretrained
@@ -96,7 +95,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         found = read_labelled(*places, **self._columns())
         texts = self._coarsen(found.test or found.validation or found.train)
         check_known(codec.labels, texts)
-        return _part(", ".join(map(str, places)), texts, codec)
+        return Part.of(", ".join(map(str, places)), texts, codec, codec.example)
 
     def settled(self, data: Data) -> Classification:
         """This task with the embedding size of its word vectors filled in.
@@ -222,20 +221,8 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
             )
         else:
             codec = TextCodec(models.vocabulary, labels, reading, models.settings)
-        return Data(
-            **{name: _part(name, texts, codec) for name, texts in parts._asdict().items()},
-            codec=codec,
-            source=source,
-            places=places,
-            unit=codec.unit,
-        )
+        return Data.of(parts, codec, source=source, places=places, unit=codec.unit, encode=codec.example)
 
     def _cell(self, kind: Callable[..., Cell], input_size: int, hidden_size: int, *, key: PRNGKeyArray) -> Cell:
         cell = build_cell(kind, input_size, hidden_size, key=key)
         return WeightDropout(cell, rate=self.weight_dropout) if self.weight_dropout else cell
-
-
-def _part(name: str, texts: Sequence[Labelled], codec: TextCodec) -> Part:
-    places = {label: place for place, label in enumerate(codec.labels)}
-    examples = tuple(EncodedText(codec.encode(text.text), places[text.label]) for text in texts)
-    return Part(name, examples, codec, digest(texts))

@@ -16,7 +16,7 @@ from elman.cells.find import build_cell, find_cell
 from elman.formats.text import kept_places
 from elman.ops.losses import cross_entropy
 from elman.tasks.checks import check_part, check_read
-from elman.tasks.data import Data, Part
+from elman.tasks.data import Data, Part, Parts
 from elman.tasks.ecg.batches import EcgBatch, EcgBatches
 from elman.tasks.ecg.codec import KINDS, WAVES, EcgCodec
 from elman.tasks.ecg.evaluation import measured
@@ -162,27 +162,17 @@ class Ecg(EcgSettings, Task[EcgReader], frozen=True, kw_only=True):
         validation: Sequence[Strip] = (),
         test: Sequence[Strip] = (),
     ) -> Data:
-        train, validation, test = (
-            [at_rate(strip, float(RATE)) for strip in part] for part in self._split(strips, validation, test, source)
-        )
-        kinds = {beat.kind for strip in train for beat in strip.beats}
+        split = self._split(strips, validation, test, source)
+        parts = Parts(*([at_rate(strip, float(RATE)) for strip in part] for part in split))
+        kinds = {beat.kind for strip in parts.train for beat in strip.beats}
         codec = EcgCodec(rate=float(RATE), kinds=tuple(kind for kind in KINDS if kind in kinds))
-        parts = {"train": train, "validation": validation, "test": test}
-        return Data(
-            **{name: Part(name, tuple(part), codec) for name, part in parts.items()},
-            codec=codec,
-            source=source,
-            places=places,
-            unit="lead",
-        )
+        return Data.of(parts, codec, source=source, places=places, unit="lead")
 
-    def _split(
-        self, strips: Sequence[Strip], validation: Sequence[Strip], test: Sequence[Strip], source: str
-    ) -> tuple[Sequence[Strip], Sequence[Strip], Sequence[Strip]]:
+    def _split(self, strips: Sequence[Strip], validation: Sequence[Strip], test: Sequence[Strip], source: str) -> Parts:
         """Splits leads into parts by patient; leads without annotations are left out."""
         strips = [strip for strip in strips if strip.known.any() or strip.beats_known.any()]
         if not strips:
             raise DataError(f"{source}: no lead with annotated waves or beats; nothing to learn")
         shares = {"validation": 0.0 if validation else self.validation, "test": 0.0 if test else self.test}
         parts = split_by_patient(strips, **shares, seed=self.split_seed)
-        return parts.train, validation or parts.validation, test or parts.test
+        return Parts(parts.train, validation or parts.validation, test or parts.test)

@@ -226,16 +226,8 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
             calendar=self.calendar,
         )
         window, horizon = self._lengths(codec, ends)
-        train, validation, test = parts_of(series, codec, ends, window=window, horizon=horizon)
-        return Data(
-            train=train,
-            validation=validation,
-            test=test,
-            codec=codec,
-            source=source,
-            places=places,
-            unit=codec.unit,
-        )
+        parts = parts_of(series, codec, ends, window=window, horizon=horizon)
+        return Data(*parts, codec=codec, source=source, places=places, unit=codec.unit)
 
     def _lengths(self, codec: ForecastCodec, ends: Sequence[Ends]) -> tuple[int, int]:
         """The steps of the window and of the horizon."""

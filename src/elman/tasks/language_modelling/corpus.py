@@ -140,15 +140,12 @@ def read_corpus(
     def part(name: str, start: int, stop: int) -> TextPart:
         return TextPart(name, cut(start, stop), used, digest([numbered, start, stop]))
 
-    return Data(
-        train=part("train", 0, train),
-        validation=part("validation", train, train + held_out),
-        test=part("test", train + held_out, count),
-        codec=used,
-        source=source.name,
-        places=source.places,
-        unit=used.unit,
+    parts = (
+        part("train", 0, train),
+        part("validation", train, train + held_out),
+        part("test", train + held_out, count),
     )
+    return Data(*parts, codec=used, source=source.name, places=source.places, unit=used.unit)
 
 
 def _part(count: int, size: float) -> int:

@@ -192,10 +192,4 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         )
         share = min(self.validation, LARGEST_VALIDATION / len(pairs)) if self.validation < 1 else self.validation
         parts = split(pairs, validation=share, test=self.test)
-        return Data(
-            **{part: Part(part, tuple(some), codec) for part, some in parts._asdict().items()},
-            codec=codec,
-            source=name,
-            places=places,
-            unit="pair",
-        )
+        return Data.of(parts, codec, source=name, places=places, unit="pair")

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from elman._errors import DataError
 from elman.tasks.classification.batches import Inputs
 from elman.tasks.scaler import Scaler
+from elman.tasks.series_classification.reading import Series
 
 
 class EncodedSeries(NamedTuple):
@@ -49,6 +50,14 @@ class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
             scaled = self.scaler.encode(values)
         check_values(scaled, self.channels, f"{place}, scaled")
         return scaled
+
+    def example(self, series: Series) -> EncodedSeries:
+        """A series with its class, encoded.
+
+        Raises:
+            DataError: as `encode`.
+        """
+        return EncodedSeries(self.encode(series.values, place=series.place), self.labels.index(series.label))
 
     def size(self, series: EncodedSeries) -> int:
         """The number of steps, by which series of similar length are batched."""

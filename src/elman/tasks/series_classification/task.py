@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,9 +24,8 @@ from elman.tasks.classification.metrics import ClassificationMetrics
 from elman.tasks.classification.model import ClassificationModel
 from elman.tasks.classification.reading import check_classes, check_known
 from elman.tasks.data import Data, Part, Parts, completed
-from elman.tasks.fingerprint import digest
 from elman.tasks.scaler import Scaler
-from elman.tasks.series_classification.codec import EncodedSeries, SeriesCodec, check_values
+from elman.tasks.series_classification.codec import SeriesCodec, check_values
 from elman.tasks.series_classification.fitted import SeriesClassifier
 from elman.tasks.series_classification.reading import Columns, Series, SeriesParts, read_series_parts
 from elman.tasks.series_classification.settings import SeriesClassificationSettings
@@ -96,7 +95,7 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         found = self._read_files(*places, values=codec.channels)
         series = found.test or found.validation or found.train
         check_known(codec.labels, series)
-        return _part(", ".join(map(str, places)), series, codec)
+        return Part.of(", ".join(map(str, places)), series, codec, codec.example)
 
     def settled(self, data: Data) -> SeriesClassification:
         """Checks the data and returns this task unchanged.
@@ -190,16 +189,4 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
             by=lambda series: series.label,
         )
         codec = SeriesCodec(found.channels, labels, Scaler.of([series.values for series in parts.train]))
-        return Data(
-            **{name: _part(name, series, codec) for name, series in parts._asdict().items()},
-            codec=codec,
-            source=source,
-            places=places,
-            unit=codec.unit,
-        )
-
-
-def _part(name: str, series: Sequence[Series], codec: SeriesCodec) -> Part:
-    places = {label: place for place, label in enumerate(codec.labels)}
-    examples = (EncodedSeries(codec.encode(one.values, place=one.place), places[one.label]) for one in series)
-    return Part(name, tuple(examples), codec, digest(series))
+        return Data.of(parts, codec, source=source, places=places, unit=codec.unit, encode=codec.example)

@@ -89,6 +89,7 @@ class TagCodec(msgspec.Struct, frozen=True):
         Raises:
             ConfigError: the models' tokens are not words.
 
+        >>> from elman.words.vocabulary import Words
         >>> codec = TagCodec.of([Tagged(("The", "cat"), ("DET", "NOUN"))])
         >>> codec.read_by((), Words.of(["the cat sat, cat"])).words[2:]
         ('cat', 'sat', ',', 'the')

@@ -97,13 +97,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         )
         if models is not None:
             codec = codec.read_by(models.settings, models.vocabulary)
-        return Data(
-            **{name: Part(name, tuple(sentences), codec) for name, sentences in parts._asdict().items()},
-            codec=codec,
-            source=source,
-            places=places,
-            unit="sentence",
-        )
+        return Data.of(parts, codec, source=source, places=places, unit="sentence")
 
     def settled(self, data: Data) -> Tagging:
         """This task with the decoder that suits the tags, and the embedding size of its word vectors, filled in.
