@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -11,7 +12,7 @@ import tyro
 
 from elman._errors import ConfigError
 from elman.cli._parse import call, positionals, value_of
-from elman.tasks.recognition import told
+from elman.formats.names import plain_name
 from elman.tasks.registry import find_settings, find_task, task_called
 from elman.tasks.settings import TaskSettings
 from elman.training.settings import BUDGETS, Training, suited
@@ -81,7 +82,14 @@ def _options(arguments: list[str]) -> Options:
 
 
 def _name(name: str | None, files: Sequence[str]) -> str:
-    return told(*files) if name is None else task_called(name)
+    if name is not None:
+        return task_called(name)
+    from elman.tasks.recognition import recognise  # what looks into files would slow the help
+
+    found = recognise(*files)
+    if found.others:
+        print(f"elman train: {', '.join(files)}: {found}", file=sys.stderr)
+    return found.task
 
 
 def _reader(task: TaskSettings, training: Training) -> Callable[..., Options]:
@@ -123,4 +131,4 @@ def _default_place(files: Sequence[str]) -> Path:
     if not files or files[0] == "-":
         return Path("model.elman")
     name = Path(files[0]).resolve().name
-    return Path(Path(name.removesuffix(".gz").removesuffix(".xz")).stem + ".elman")
+    return Path(Path(plain_name(name)).stem + ".elman")

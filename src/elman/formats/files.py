@@ -12,22 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from elman._errors import ConfigError, DataError
-from elman.formats.text import COMPRESSED, files_below, pieces, standard_input
+from elman.formats.names import PARTS, ending, is_archive, is_document, plain_name
+from elman.formats.text import files_below, pieces, standard_input
 
-_PARTS = {
-    "train": "train",
-    "training": "train",
-    "dev": "validation",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "testa": "validation",  # testa and testb are CoNLL-2003's names
-    "test": "test",
-    "testb": "test",
-}
-_NO_DATA = re.compile(r"readme|licen[cs]e|sha256sums|citation", re.IGNORECASE)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
 
 
 class File(NamedTuple):
@@ -47,17 +35,12 @@ class File(NamedTuple):
         >>> File("a/b.CSV.gz", ("b.CSV.gz",), b"").suffix
         '.csv'
         """
-        return PurePosixPath(self._plain).suffix.lower()
+        return ending(self.path[-1])
 
     @property
     def stem(self) -> str:
         """The name without folder and suffix."""
-        return PurePosixPath(self._plain).stem
-
-    @property
-    def _plain(self) -> str:
-        last = PurePosixPath(self.path[-1])
-        return last.stem if last.suffix in COMPRESSED else last.name
+        return PurePosixPath(plain_name(self.path[-1])).stem
 
 
 def read_files(*places: str | Path) -> list[File]:
@@ -90,7 +73,7 @@ def data_files(*places: str | Path) -> list[File]:
     Raises:
         DataError: no file with data, or one that cannot be read.
     """
-    files = [file for file in read_files(*places) if not _NO_DATA.search(file.path[-1])]
+    files = [file for file in read_files(*places) if not is_document(file.path[-1])]
     if not files:
         raise DataError(f"{', '.join(map(str, places))}: no file with data")
     return files
@@ -169,18 +152,9 @@ def check_encoding(encoding: str) -> None:
         raise ConfigError(f"encoding: Python knows no {encoding!r}; expected utf-8, latin-1, cp1252, ...") from None
 
 
-def is_archive(place: str | Path) -> bool:
-    """True for the name of a tar archive.
-
-    >>> is_archive("a.tar.xz"), is_archive("a.xz")
-    (True, False)
-    """
-    return str(place).lower().endswith(_ARCHIVES)
-
-
 def _part_of(file: File) -> str | None:
     for step in file.path:
-        found = {_PARTS[word] for word in re.split(r"[\W_]+", step.lower()) if word in _PARTS}
+        found = {PARTS[word] for word in re.split(r"[\W_]+", step.lower()) if word in PARTS}
         if len(found) == 1:
             return found.pop()
     return None

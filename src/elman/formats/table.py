@@ -12,11 +12,7 @@ import msgspec
 
 from elman._errors import DataError, nearest
 from elman.formats.files import File, lines, text_of
-
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
-"""Endings of files that are tables."""
-
-_JSON = (".jsonl", ".ndjson")
+from elman.formats.names import JSON_LINES, TABLES
 
 
 class Row(NamedTuple):
@@ -45,7 +41,7 @@ def read_table(file: File, *, columns: Sequence[str], encoding: str = "utf-8") -
     [Row(line=2, values={'text': 'one, two'})]
     """
     text = text_of(file, encoding)
-    return _objects(file, text, columns) if file.suffix in _JSON else _with_head(file, _rows(file, text), columns)
+    return _objects(file, text, columns) if file.suffix in JSON_LINES else _with_head(file, _rows(file, text), columns)
 
 
 def columns_of(file: File, *, encoding: str = "utf-8") -> tuple[str, ...]:
@@ -58,7 +54,7 @@ def columns_of(file: File, *, encoding: str = "utf-8") -> tuple[str, ...]:
         DataError: a file that is empty or not a table.
     """
     text = text_of(file, encoding)
-    if file.suffix in _JSON:
+    if file.suffix in JSON_LINES:
         first = lines(text)[:1]
         return tuple(_object(f"{file.name}, line 1", first[0])) if first else ()
     return tuple(_head(file, _rows(file, text)))
@@ -69,7 +65,7 @@ def _rows(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
         return _quoted(file, text)
     if file.suffix == ".tsv":
         return ((line, row.split("\t")) for line, row in enumerate(lines(text), start=1))
-    raise DataError(f"{file.name}: expected a table, a file ending in {', '.join(SUFFIXES)} (or .gz, .xz)")
+    raise DataError(f"{file.name}: expected a table, a file ending in {', '.join(TABLES)} (or .gz, .xz)")
 
 
 def _quoted(file: File, text: str) -> Iterator[tuple[int, list[str]]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import lzma
 import os
@@ -12,18 +11,17 @@ import tempfile
 import weakref
 import zlib
 from collections.abc import Iterator, Sequence
+from gzip import BadGzipFile
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from elman._errors import DataError
+from elman.formats.names import TEXTS, ending, open_decompressed
 
 PIECE = 1 << 20
 """The number of bytes read at a time."""
 
-_SUFFIXES = (".txt", ".text", ".md")
 _RAW = " (a language model can read raw bytes: --vocabulary bytes)"
-COMPRESSED = {".gz": gzip.open, ".xz": lzma.open}
-"""Suffixes of compressed files, and the functions that open them."""
 
 
 @runtime_checkable
@@ -135,8 +133,9 @@ def _files_of(place: Path) -> list[tuple[str, Path | ByteStream]]:
     if place.is_dir():
         found = sorted(file for file in files_below(place) if file.is_file() and _is_text_name(file))
         if not found:
-            suffixes = ", ".join(_SUFFIXES)
-            raise DataError(f"{place}: no text in this folder; expected files ending in {suffixes} (or .gz, .xz)")
+            raise DataError(
+                f"{place}: no text in this folder; expected files ending in {', '.join(TEXTS)} (or .gz, .xz)"
+            )
         return [(str(file), file) for file in found]
     if not place.exists():
         raise DataError(f"{place}: no such file or folder")
@@ -161,8 +160,7 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def _is_text_name(file: Path) -> bool:
-    name = file.with_suffix("") if file.suffix in COMPRESSED else file
-    return name.suffix in _SUFFIXES and not file.name.startswith(".")
+    return ending(file) in TEXTS and not file.name.startswith(".")
 
 
 def pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
@@ -173,14 +171,14 @@ def pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
     """
     try:
         if isinstance(place, Path):
-            with COMPRESSED.get(place.suffix, open)(place, "rb") as stream:
+            with open_decompressed(place) as stream:
                 while piece := stream.read(PIECE):
                     yield piece
         else:
             place.seek(0)
             while piece := place.read(PIECE):
                 yield piece
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+    except (EOFError, BadGzipFile, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"{name}: the compressed file is damaged or cut short ({error})") from None
     except OSError as error:
         raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 TASKS = {
     "Ecg": "elman.tasks.ecg",
+    "Tagging": "elman.tasks.tagging",
     "SeriesClassification": "elman.tasks.series_classification",
     "Forecasting": "elman.tasks.forecasting",
-    "Tagging": "elman.tasks.tagging",
     "Classification": "elman.tasks.classification",
     "Seq2Seq": "elman.tasks.seq2seq",
     "LanguageModelling": "elman.tasks.language_modelling",
 }
-"""The package of each task."""
+"""The package of each task. Where the marks of several tasks are found in files, the first is taken."""
 
 
 def find_task(name: str) -> type[Task]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
@@ -46,9 +47,10 @@ def _tuple_of(places: Any) -> Any:
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from elman.cells import Cell
+    from elman.formats.place import Place
 
     CellName = str | Callable[..., Cell]
     Places = str | tuple[str, ...]
@@ -91,6 +93,23 @@ class TaskSettings(Config, frozen=True, kw_only=True):
     """Settings of `Training` that suit this task better than the general defaults."""
     options: ClassVar[type[Config] | None] = None
     """The options of `elman predict`; None for a task without that command."""
+    generated: ClassVar[tuple[str, ...]] = ()
+    """Names of generated data that `read` takes in place of a file."""
+
+    @classmethod
+    def is_generated(cls, *places: str | Path) -> bool:
+        """True for the name of generated data alone, unless there is a file of this name."""
+        return len(places) == 1 and str(places[0]) in cls.generated and not Path(places[0]).exists()
+
+    @classmethod
+    def recognises(cls, places: Sequence[Place]) -> str:
+        """The mark by which files are known to be for this task, in words; empty where they have none."""
+        return ""
+
+    @classmethod
+    def accepts(cls, places: Sequence[Place]) -> bool:
+        """True if files that no task recognises are tried with this one."""
+        return False
 
 
 class PretrainedSettings(TaskSettings, frozen=True, kw_only=True):

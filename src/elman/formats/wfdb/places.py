@@ -10,10 +10,9 @@ from itertools import groupby
 from pathlib import Path
 
 from elman._errors import DataError, nearest
-from elman.formats.files import File, is_archive, read_files
+from elman.formats.files import File, read_files
+from elman.formats.names import HEADER, is_archive
 from elman.formats.text import pieces
-
-HEADER = ".hea"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from elman._errors import DataError, plural
 from elman.formats import table
 from elman.formats.files import File, by_part, data_files, lines, text_of
+from elman.formats.names import TABLES
 
 
 class Labelled(NamedTuple):
@@ -151,10 +152,10 @@ def _below_common(files: Sequence[File]) -> list[File]:
 
 
 def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> Iterator[Labelled]:
-    tables = [file for file in files if file.suffix in table.SUFFIXES]
+    tables = [file for file in files if file.suffix in TABLES]
     if tables and len(tables) < len(files):
-        other = next(file for file in files if file.suffix not in table.SUFFIXES)
-        raise DataError(f"{other.name}: not a table ({', '.join(table.SUFFIXES)}), as other files here; move it away")
+        other = next(file for file in files if file.suffix not in TABLES)
+        raise DataError(f"{other.name}: not a table ({', '.join(TABLES)}), as other files here; move it away")
     for file in tables:
         _check_head(file, text, label, encoding)
         for row in table.read_table(file, columns=[text, label], encoding=encoding):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from elman._config import Config
 from elman._errors import ConfigError
 from elman._types import VocabularyKind
+from elman.formats.names import PARTS, TEXTS
 from elman.tasks.settings import (
     CellName,
     Count,
@@ -19,6 +20,11 @@ from elman.tasks.settings import (
     check_parts,
     check_vocabulary,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from elman.formats.place import Place
 
 
 class ClassPrediction(Config, frozen=True, kw_only=True):
@@ -109,3 +115,34 @@ class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
             raise ConfigError(
                 "pieces: words are not made of words; choose vocabulary='characters' or pieces='sentences'"
             )
+
+    @classmethod
+    def recognises(cls, places: Sequence[Place]) -> str:
+        """The mark of labelled texts: named columns, files called train and test, a folder for each class, or a first
+        column with few different values."""
+        files = [file for place in places for file in place.files]
+        columns = next((file.columns for file in files if {"text", "label"} & {*file.columns}), ())
+        if (columns and "series" not in columns) or {"text", "label"} <= {*columns}:
+            return f"there is a column {'label' if 'label' in columns else 'text'}"
+        if any(file.suffix.removeprefix(".") in PARTS for file in files):
+            return "files are called train, dev or test"
+        folders = next((place.folders for place in places if len(place.folders) > 1), ())
+        if folders and any(file.suffix in ("", *TEXTS) for file in files):
+            return f"a folder for each class: {', '.join(folders[:3])}{', ...' if len(folders) > 3 else ''}"
+        labelled = len(files) == 1 and files[0].suffix in ("", ".tsv") and _are_labelled(files[0].lines)
+        return "the first column has few different values" if labelled else ""
+
+    @classmethod
+    def accepts(cls, places: Sequence[Place]) -> bool:
+        """True for tables, of which the columns of texts and labels can be named; for archives; and for folders of
+        folders."""
+        files = [file for place in places for file in place.files]
+        tables = sum(file.is_table and (file.suffix != ".tsv" or len(files) > 1) for file in files)
+        mostly_tables = 2 * tables >= len(files) > 0
+        return mostly_tables or any(place.is_archive or len(place.folders) > 1 for place in places)
+
+
+def _are_labelled(lines: Sequence[str]) -> bool:
+    """True for lines whose first column has few different values. In pairs of texts it hardly repeats."""
+    firsts = [line.split("\t")[0] for line in lines if "\t" in line]
+    return len(firsts) >= 4 and len(firsts) >= 0.9 * (len(lines) - 1) and len(set(firsts)) <= len(firsts) / 4

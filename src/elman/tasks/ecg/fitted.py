@@ -12,6 +12,7 @@ import numpy as np
 
 from elman._errors import ConfigError, DataError, nearest
 from elman.formats.files import read_files
+from elman.formats.names import SAMPLES, ending
 from elman.formats.wfdb.places import shelves
 from elman.formats.wfdb.record import Record, record_of, whole_records, write_annotations
 from elman.tasks.data import Part
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
 LEAST_RATE = 50
 """The lowest sampling rate, in Hz, at which waves can be recognised."""
-
-TABLES = (".csv", ".tsv", ".txt")
-"""The file name extensions of tables with a column for each lead."""
 
 ENDING = "elm"
 """The extension of the annotation files that `elman predict` writes."""
@@ -146,7 +144,7 @@ class EcgReader(Predictor[EcgMetrics]):
         for place in places:
             if place == "-":
                 raise DataError("standard input cannot be a record; read lines of numbers with --stream --rate 360")
-            if Path(place).name.removesuffix(".xz").removesuffix(".gz").endswith(TABLES):
+            if ending(place) in SAMPLES:
                 for file in read_files(place):
                     yield self.predict(read_ecg_table(file, rate=options.rate or None), leads=options.leads)
                 continue

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from elman._config import Config
+from elman.formats.names import HEADER, SIGNALS
 from elman.tasks.settings import CellName, Count, Rate, Size, TaskSettings, check_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from elman.formats.place import Place
 
 RATE = 250
 """Sampling rate of the network's inputs, in samples a second."""
@@ -47,6 +53,7 @@ class EcgSettings(TaskSettings, frozen=True, kw_only=True):
 
     training: ClassVar[dict[str, Any]] = {"epochs": 20.0, "learning_rate": 0.006, "weight_decay": 0.01}
     options: ClassVar[type[Config] | None] = EcgPrediction
+    generated: ClassVar[tuple[str, ...]] = ("ecg",)
 
     validation: Size = 0.1
     """Part that chooses the best weights: a share, or from 1 on a number of patients."""
@@ -83,3 +90,18 @@ class EcgSettings(TaskSettings, frozen=True, kw_only=True):
     def delay(self) -> int:
         """The delay of a causal network's answers, in samples; 0 for one that is not causal."""
         return ((self.look_ahead_ms - RESAMPLING_MS) * RATE // 1000 - 3) // 4 * 4 if self.causal else 0
+
+    @classmethod
+    def recognises(cls, places: Sequence[Place]) -> str:
+        """The mark of WFDB records: their headers, or the ending of a file of one."""
+        for place in places:
+            if any(file.suffix == HEADER for file in place.members):
+                return f"WFDB headers ({HEADER}) are in it"
+            if place.suffix in (HEADER, SIGNALS):
+                return f"{place.suffix} is the ending of a WFDB record"
+            beside = place.path.with_name(place.path.name + HEADER), place.path.with_suffix(HEADER)
+            if place.suffix != SIGNALS and not place.is_folder and any(header.is_file() for header in beside):
+                return f"its WFDB header ({HEADER}) lies beside it"
+            if place.archive and any(file.suffix == HEADER for file in place.archive.members):
+                return f"WFDB headers ({HEADER}) are in the archive"
+        return ""

@@ -31,9 +31,6 @@ from elman.tasks.ecg.split import split_by_patient
 from elman.tasks.ecg.strip import Strip, at_rate
 from elman.tasks.task import Task
 
-GENERATED = "ecg"
-"""The place that stands for generated ECGs."""
-
 PATIENTS = 200
 """Generated patients, of 10 seconds each."""
 
@@ -61,9 +58,9 @@ class Ecg(EcgSettings, Task[EcgReader], frozen=True, kw_only=True):
         """
         if not places:
             raise DataError("expected WFDB records with annotations: files ending in .hea, a folder, or a .tar of them")
-        if places == (GENERATED,) and not Path(GENERATED).exists():
+        if self.is_generated(*places):
             strips = [patient.strip for patient in generate_patients(PATIENTS, rate=float(RATE))]
-            return self._data(strips, "generated ECGs", (GENERATED,))
+            return self._data(strips, "generated ECGs", self.generated)
         return self._data(read_strips(*places), ", ".join(map(str, places)), kept_places(*places))
 
     def read_strips(

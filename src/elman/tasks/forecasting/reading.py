@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -89,6 +89,22 @@ def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", en
         for one in _series(_Table(file.name, fields, places), layout, zone, own="" if len(files) == 1 else file.stem):
             found.setdefault(one.name, []).append(one)
     return Written(names[0], tuple(_joined(parts) for parts in found.values()))
+
+
+def is_history(columns: Sequence[str], row: Mapping[str, str]) -> bool:
+    """True for a table with a column of stamps or of names of series, whose other columns have numbers in its first
+    row, and none of which is called text or label.
+
+    >>> is_history(("date", "OT"), {"date": "2016-07-01", "OT": "30"})
+    True
+    """
+    names = [name for name in columns if name.lower() not in TIMES and name != SERIES]
+    if not names or len(names) == len(columns) or {"text", "label"} & {*columns}:
+        return False
+    try:
+        return bool(row) and all(number_of(row[name], name) is not None for name in names)
+    except DataError:
+        return False
 
 
 def rows_in(frame: Columns, columns: SeriesColumns, *, zone: str = "") -> Written:

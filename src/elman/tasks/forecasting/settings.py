@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from elman._config import Config
 from elman._errors import ConfigError
 from elman.tasks.settings import CellName, Count, Rate, Size, TaskSettings, check_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from elman.formats.place import Place
 
 Network = Literal["direct", "autoregressive", "encoder-decoder"]
 
@@ -35,6 +40,7 @@ class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
 
     training: ClassVar[dict[str, Any]] = {"epochs": 10.0, "learning_rate": 0.001}
     options: ClassVar[type[Config] | None] = ForecastPrediction
+    generated: ClassVar[tuple[str, ...]] = ("sines", "seasonal")
 
     target: tuple[str, ...] = ()
     """The columns to forecast (`y` if there is one, else every column without another role)."""
@@ -121,3 +127,14 @@ class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
             raise ConfigError("normalise 'window': the autoregressive model has no window; choose last or none")
         if self.segment is not None and self.model != "direct":
             raise ConfigError(f"segment: belongs to the direct model; {self.model} reads step by step")
+
+    @classmethod
+    def recognises(cls, places: Sequence[Place]) -> str:
+        """The mark of time series: in every file a column of stamps or of names of series, and numbers."""
+        files = [file for place in places for file in place.files]
+        if not files or not all(file.row for file in files):
+            return ""
+        from elman.tasks.forecasting.reading import is_history  # imports NumPy, which help does not need
+
+        found = all(is_history(file.columns, file.row) for file in files)
+        return "there are stamps or names of series, and numbers" if found else ""

@@ -67,9 +67,9 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         """
         if not places:
             raise DataError("expected time series: a file ending in .csv, .tsv or .jsonl, or a folder of them")
-        generated = {"sines": sines, "seasonal": seasonal}.get(str(places[0]))
-        if generated is not None and not Path(places[0]).exists():
-            return self._data(generated(), source=f"generated {places[0]}", places=(str(places[0]),))
+        if self.is_generated(*places):
+            name, make = str(places[0]), {"sines": sines, "seasonal": seasonal}
+            return self._data(make[name](), source=f"generated {name}", places=(name,))
         return self._data(self._read_files(*places), source=", ".join(map(str, places)), places=kept_places(*places))
 
     def read_histories(self, histories: Histories) -> Data:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from elman._errors import ConfigError
 from elman._types import VocabularyKind
+from elman.formats.names import TEXTS
 from elman.tasks.settings import (
     CellName,
     Count,
@@ -14,6 +17,11 @@ from elman.tasks.settings import (
     check_parts,
     check_vocabulary,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from elman.formats.place import Place
 
 
 class LanguageModellingSettings(TaskSettings, frozen=True, kw_only=True):
@@ -72,3 +80,15 @@ class LanguageModellingSettings(TaskSettings, frozen=True, kw_only=True):
             raise ConfigError("validation: expected a share or at least 2 tokens; the best weights are chosen by it")
         if self.lower and self.vocabulary == "bytes":
             raise ConfigError("lower: bytes are read as they are; use vocabulary='characters' or lower=False")
+
+    @classmethod
+    def recognises(cls, places: Sequence[Place]) -> str:
+        """The mark of plain text: the ending of a file."""
+        files = (file for place in places if not place.is_archive for file in place.files)
+        suffix = next((file.suffix for file in files if file.suffix in TEXTS), "")
+        return f"{suffix} is the ending of plain text" if suffix else ""
+
+    @classmethod
+    def accepts(cls, places: Sequence[Place]) -> bool:
+        """True for anything: other files are read as text too, and without files there is a text to try things out."""
+        return True

@@ -14,11 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import NamedTuple
 
 from elman._errors import DataError
 from elman.formats.lines import arriving_lines
+from elman.formats.names import DICTIONARY, ending
 
 _VARIANT = re.compile(r"\(\d+\)$")
 _COMMENT = re.compile(r"(^|\s)#.*|^;;;.*")
@@ -80,7 +81,7 @@ def is_dictionary(name: str) -> bool:
     >>> is_dictionary("cmudict.dict.xz"), is_dictionary("words.tsv")
     (True, False)
     """
-    return PurePath(name.removesuffix(".gz").removesuffix(".xz")).suffix == ".dict"
+    return ending(name) == DICTIONARY
 
 
 def grouped(lines: Iterable[Line]) -> list[Pair]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from elman._config import Config
 from elman._errors import ConfigError
+from elman.formats.names import DICTIONARY, TEXTS
 from elman.tasks.decoding import Decoding
 from elman.tasks.settings import (
     CellName,
@@ -18,6 +20,11 @@ from elman.tasks.settings import (
     check_vocabulary,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from elman.formats.place import Place
+
 Unit = Literal["characters", "words", "subwords"]
 
 Connection = Literal["state", "repeat", "additive", "dot", "moving"]
@@ -28,6 +35,7 @@ class Seq2SeqSettings(TaskSettings, frozen=True, kw_only=True):
 
     training: ClassVar[dict[str, Any]] = {}
     options: ClassVar[type[Config] | None] = Decoding
+    generated: ClassVar[tuple[str, ...]] = ("sums", "dates")
 
     source_vocabulary: Unit = "characters"
     """Kind of token of inputs: characters, words (separated by spaces), or subwords (pieces of words)."""
@@ -90,3 +98,22 @@ class Seq2SeqSettings(TaskSettings, frozen=True, kw_only=True):
             raise ConfigError(f"hidden_size: expected an even number with bidirectional; got {self.hidden_size}")
         if self.scheduled_sampling and self.connection == "repeat":
             raise ConfigError("scheduled_sampling: with connection 'repeat' the decoder reads no tokens")
+
+    @classmethod
+    def recognises(cls, places: Sequence[Place]) -> str:
+        """The mark of pairs of texts: two columns, a pronouncing dictionary, or two files that differ in their ending
+        alone, such as a.en and a.fr."""
+        if len(places) == 2:
+            stems, endings = {Path(place.name).stem for place in places}, {place.suffix for place in places}
+            aligned = len(stems) == 1 and len(endings) == 2 and not endings & {*TEXTS}
+            return "two files differ in their ending alone" if aligned else ""
+        suffix = places[0].suffix if len(places) == 1 else ""
+        if suffix == DICTIONARY:
+            return f"{DICTIONARY} is the ending of pronouncing dictionaries"
+        two = suffix == ".tsv" and len(places[0].columns) == 2 and "label" not in places[0].columns
+        return "there are two columns" if two else ""
+
+    @classmethod
+    def accepts(cls, places: Sequence[Place]) -> bool:
+        """True for a table with tabs: a third column, such as a source, is left out."""
+        return len(places) == 1 and places[0].suffix == ".tsv"

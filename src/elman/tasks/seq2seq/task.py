@@ -63,7 +63,7 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
             DataError: no such file, a line that is not a pair, or too few pairs.
         """
         name = str(places[0]) if places else "sums"
-        if len(places) < 2 and name in ("sums", "dates") and not Path(name).exists():
+        if len(places) < 2 and self.is_generated(name):
             most = how_many_sums(self.digits) if name == "sums" else EXAMPLES
             count = self.examples or min(EXAMPLES, most)
             pairs = sums(self.digits, count) if name == "sums" else dates(count)

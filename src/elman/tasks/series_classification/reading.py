@@ -17,13 +17,11 @@ from jaxtyping import Float
 from elman._errors import DataError
 from elman.formats import table
 from elman.formats.files import File, by_part, data_files, text_of
+from elman.formats.names import SERIES, TABLES
 from elman.formats.numbers import number_of
 
 Missing = Literal["error", "interpolate"]
 """Ways of treating missing values: an error, or linear interpolation."""
-
-SUFFIXES = (".ts", *table.SUFFIXES)
-"""Endings of files that hold series."""
 
 
 class Series(NamedTuple):
@@ -92,12 +90,12 @@ def read_series(
     >>> found.channels, found.series[0].label, found.series[0].values.tolist()
     (('1', '2'), 'b', [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]])
     """
-    if file.suffix == ".ts":
+    if file.suffix == SERIES:
         found = _read_ts(file, text_of(file, encoding), missing)
-    elif file.suffix in table.SUFFIXES:
+    elif file.suffix in TABLES:
         found = _read_table(file, columns, labelled, missing, encoding)
     else:
-        raise DataError(f"{file.name}: expected series, a file ending in {', '.join(SUFFIXES)} (or .gz, .xz)")
+        raise DataError(f"{file.name}: expected series, a file ending in {', '.join((SERIES, *TABLES))} (or .gz, .xz)")
     if not found.series:
         raise DataError(f"{file.name}: no series in it")
     for one in found.series:
@@ -159,7 +157,7 @@ def _named(file: File) -> File:
     if file.suffix:
         return file
     is_ts = file.content.lstrip().startswith((b"@", b"#", b"%"))
-    return file._replace(path=(*file.path[:-1], file.path[-1] + (".ts" if is_ts else ".csv")))
+    return file._replace(path=(*file.path[:-1], file.path[-1] + (SERIES if is_ts else ".csv")))
 
 
 def _read_ts(file: File, text: str, missing: Missing) -> SeriesFile:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from elman._config import Config
 from elman._errors import ConfigError
+from elman.formats.names import SERIES
 from elman.tasks.classification.settings import ClassPrediction
 from elman.tasks.settings import CellName, Count, Rate, Size, TaskSettings, check_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from elman.formats.place import Place
 
 
 class SeriesClassificationSettings(TaskSettings, frozen=True, kw_only=True):
@@ -72,3 +78,14 @@ class SeriesClassificationSettings(TaskSettings, frozen=True, kw_only=True):
         check_parts(self.validation, self.test, "series")
         if self.convolution_pool > 1 and not self.convolution:
             raise ConfigError("convolution_pool: needs a convolution; set its width too, such as convolution=5")
+
+    @classmethod
+    def recognises(cls, places: Sequence[Place]) -> str:
+        """The mark of labelled series: `.ts`, of which TypeScript and films are no series, or a column `series`."""
+        for file in (file for place in places for file in place.files):
+            begun = not file.exists or any(line.strip().lower() == "@data" for line in file.lines)
+            if file.suffix == SERIES and begun:
+                return f"{SERIES} is the ending of files of series"
+            if "series" in file.columns and "text" not in file.columns:
+                return "there is a column series"
+        return ""

@@ -13,6 +13,7 @@ from elman.formats import conllu
 from elman.formats.columns import read_columns
 from elman.formats.conllu import read_conllu
 from elman.formats.files import File, by_part, data_files, lines, text_of
+from elman.formats.names import CONLLU
 from elman.tasks.tagging.spans import Scheme, is_tag, problems, repaired, scheme_of
 
 Form = Literal["conllu", "columns"]
@@ -119,7 +120,7 @@ def _well_formed(sentence: Tagged, scheme: Scheme, ill_formed: IllFormed) -> Tag
 
 
 def _form(file: File) -> Form:
-    if file.suffix in (".conllu", ".conllup"):
+    if file.suffix in CONLLU:
         return "conllu"
     first = next((line for line in lines(text_of(file)) if line.strip() and not line.startswith("# ")), "")
     return "conllu" if first.count("\t") == len(conllu.COLUMNS) - 1 and first[0].isdigit() else "columns"

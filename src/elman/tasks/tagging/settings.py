@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from elman._config import Config
+from elman.formats.columns import DOCUMENT
+from elman.formats.names import CONLLU, PARTS, WORD_COLUMNS
 from elman.tasks.settings import CellName, Count, PretrainedSettings, Rate, Size, check_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from elman.formats.place import Place
 
 
 class TagPrediction(Config, frozen=True, kw_only=True):
@@ -27,6 +34,7 @@ class TaggingSettings(PretrainedSettings, frozen=True, kw_only=True):
 
     training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003, "weight_decay": 0.01}
     options: ClassVar[type[Config] | None] = TagPrediction
+    generated: ClassVar[tuple[str, ...]] = ("grammar",)
 
     column: str = ""
     """Column of the tags: in CoNLL-U upos (the default), xpos, feats, feats=Number, ...; else the name or number of a
@@ -68,3 +76,13 @@ class TaggingSettings(PretrainedSettings, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         PretrainedSettings.__post_init__(self)
         check_parts(self.validation, self.test, "sentences")
+
+    @classmethod
+    def recognises(cls, places: Sequence[Place]) -> str:
+        """The mark of tagged sentences: an ending, or the line that begins a document of CoNLL-2003."""
+        for file in (file for place in places for file in place.files):
+            if file.suffix in (*CONLLU, *WORD_COLUMNS):
+                return f"{file.suffix} is the ending of files of tagged words"
+            if file.suffix.removeprefix(".") in PARTS and any(line.startswith(DOCUMENT) for line in file.lines[:1]):
+                return f"it begins with {DOCUMENT}"
+        return ""

@@ -31,9 +31,6 @@ from elman.tasks.tagging.reading import UPOS, Tagged, TaggedSentences, check_spa
 from elman.tasks.tagging.settings import TaggingSettings
 from elman.words.vocabulary import Words
 
-GRAMMAR = "grammar"
-"""The place that stands for generated sentences of a toy grammar."""
-
 
 class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
     """Tag every word.
@@ -58,8 +55,9 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         """
         if not places:
             raise DataError("nothing to read; expected files of tagged sentences, a folder of them, or grammar")
-        if places == (GRAMMAR,) and not Path(GRAMMAR).exists():
-            return self._data(TaggedSentences(tuple(sentences(5000)), (), (), "conllu"), UPOS, GRAMMAR, (GRAMMAR,))
+        if self.is_generated(*places):
+            found, (name,) = TaggedSentences(tuple(sentences(5000)), (), (), "conllu"), self.generated
+            return self._data(found, UPOS, name, (name,))
         found = read_tagged(*places, column=self.column)
         column = self.column or (UPOS if found.form == "conllu" else "")
         source = ", ".join(map(str, places))

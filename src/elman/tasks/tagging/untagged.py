@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Literal
 
 from elman._errors import ConfigError
 from elman.formats.columns import DOCUMENT
 from elman.formats.conllu import Sentence, read_conllu, sentence_of
 from elman.formats.lines import arriving_lines
+from elman.formats.names import CONLLU, ending
 from elman.words.tokenise import glued, tokenise
 
 Reading = Literal["text", "words", "conllu"]
@@ -34,7 +34,7 @@ def arriving_sentences(*places: str, read: Reading) -> Iterator[list[Sentence]]:
     ('It', "'s", 'here', '.')
     """
     for place in places:
-        if read == "text" and {".conllu", ".conllup"} & set(Path(place).suffixes):
+        if read == "text" and ending(place) in CONLLU:
             raise ConfigError(f"read: {place} is CoNLL-U by its name, not text; say --read conllu")
         if read == "text":
             for lines in arriving_lines(place):

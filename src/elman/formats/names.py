@@ -1,0 +1,93 @@
+"""Names of files: their endings and what each stands for, how compressed files are opened, and names of parts.
+
+Readers and the recognition of tasks ask here; no other module lists endings. Upper and lower case are the same.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import re
+from io import BufferedIOBase
+from pathlib import Path, PurePath
+from typing import cast
+
+COMPRESSIONS = {".gz": gzip.open, ".xz": lzma.open}
+"""Endings of compressed files, and the functions that open them."""
+
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
+TEXTS = (".txt", ".text", ".md")
+JSON_LINES = (".jsonl", ".ndjson")
+TABLES = (".csv", ".tsv", *JSON_LINES)
+SERIES = ".ts"
+"""The ending of aeon's and sktime's files of series."""
+CONLLU = (".conllu", ".conllup")
+WORD_COLUMNS = (".conll", ".iob", ".bio")
+"""Endings of files with a word and its tags on a line."""
+DICTIONARY = ".dict"
+"""The ending of a pronouncing dictionary."""
+SAMPLES = (".csv", ".tsv", ".txt")
+"""Endings of tables of samples, with a column for each channel."""
+HEADER, SIGNALS = ".hea", ".dat"
+"""Endings of the header and of the signals of a WFDB record."""
+
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "dev": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "testa": "validation",  # testa and testb are CoNLL-2003's names
+    "test": "test",
+    "testb": "test",
+}
+"""The part of the data that a word in a file's name stands for."""
+
+_DOCUMENTS = re.compile(r"readme|licen[cs]e|sha256sums|citation", re.IGNORECASE)
+
+
+def plain_name(name: str | PurePath) -> str:
+    """The name of a file without its folder and the ending of a compression.
+
+    >>> plain_name("a/b.CSV.GZ"), plain_name("b.csv")
+    ('b.CSV', 'b.csv')
+    """
+    path = PurePath(name)
+    return path.stem if path.suffix.lower() in COMPRESSIONS else path.name
+
+
+def ending(name: str | PurePath) -> str:
+    """The ending that names a file's form, in lower case and without that of a compression.
+
+    >>> ending("a/b.CSV.gz"), ending("a/b")
+    ('.csv', '')
+    """
+    return PurePath(plain_name(name)).suffix.lower()
+
+
+def is_archive(name: str | PurePath) -> bool:
+    """True for the name of a tar archive.
+
+    >>> is_archive("a.tar.xz"), is_archive("a.xz")
+    (True, False)
+    """
+    return str(name).lower().endswith(ARCHIVES)
+
+
+def is_document(name: str | PurePath) -> bool:
+    """True for the name of a file about data: README, LICENSE and the like.
+
+    >>> is_document("data/README.md"), is_document("read.md")
+    (True, False)
+    """
+    return bool(_DOCUMENTS.search(PurePath(name).name))
+
+
+def open_decompressed(path: Path) -> BufferedIOBase:
+    """Opens a file whose bytes are decompressed where its name ends in that of a compression.
+
+    Raises:
+        OSError: a file that cannot be opened.
+    """
+    return cast(BufferedIOBase, COMPRESSIONS.get(path.suffix.lower(), open)(path, "rb"))

@@ -1,0 +1,188 @@
+"""A place that data may be read from, described by its name and a look at its beginning or its members."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import tarfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path, PurePath
+
+from elman._errors import DataError
+from elman.formats import table
+from elman.formats.files import File, lines
+from elman.formats.names import JSON_LINES, TABLES, ending, is_archive, is_document, open_decompressed, plain_name
+
+HEAD = 1 << 20
+"""The most bytes that are read of a file, decompressed."""
+
+LINES = 200
+"""The most lines of a file that are described."""
+
+MEMBERS = 100
+"""The most members of an archive that are described: its end is found only by decompressing all of it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file, a folder or an archive, which need not exist. Nothing is read before it is asked for, and what cannot be
+    read counts as empty: the reader will report the error. Pipes are not read, since they can be read only once.
+
+    >>> place = Place("data/Reviews.CSV.gz")
+    >>> place.name, place.suffix, place.is_archive, place.exists, place.lines
+    ('Reviews.CSV', '.csv', False, False, ())
+    """
+
+    given: str
+    """The place as the user wrote it; "-" is standard input."""
+    content: bytes | None = None
+    """The beginning of a member of an archive."""
+
+    @property
+    def path(self) -> Path:
+        """The path."""
+        return Path(self.given)
+
+    @property
+    def name(self) -> str:
+        """The name without folder and the ending of a compression."""
+        return plain_name(self.given)
+
+    @property
+    def suffix(self) -> str:
+        """The ending that names the form, in lower case and without that of a compression."""
+        return ending(self.given)
+
+    @property
+    def is_archive(self) -> bool:
+        """True for the name of a tar archive that is no folder."""
+        return is_archive(self.given) and not self.is_folder
+
+    @property
+    def is_table(self) -> bool:
+        """True for the name of a table."""
+        return self.suffix in TABLES
+
+    @cached_property
+    def is_folder(self) -> bool:
+        """True for a folder."""
+        return self.path.is_dir()
+
+    @cached_property
+    def exists(self) -> bool:
+        """True for anything that is there, standard input included."""
+        return self.given == "-" or self.content is not None or self.path.exists()
+
+    @property
+    def archive(self) -> Place | None:
+        """The archive that this place lies in; None for one that is in no archive."""
+        parents = (parent for parent in self.path.parents if is_archive(parent) and parent.is_file())
+        return next((Place(str(parent)) for parent in parents), None)
+
+    @cached_property
+    def folders(self) -> tuple[str, ...]:
+        """The names of the folders in a folder or an archive, without those further in and hidden ones."""
+        if self.is_folder:
+            try:
+                return tuple(sorted(each.name for each in self.path.iterdir() if each.is_dir() and _is_shown(each)))
+            except OSError:
+                return ()
+        steps = (PurePath(member.given).relative_to(self.given).parts for member in self.members)
+        return tuple(sorted({parts[0] for parts in steps if len(parts) > 1}))
+
+    @cached_property
+    def members(self) -> tuple[Place, ...]:
+        """The files in a folder or an archive, those in folders and archives in it included; not hidden ones, and not
+        documents such as README."""
+        if self.is_folder:
+            return tuple(_files_below(self.path))
+        return tuple(_files_in(self.path)) if self.is_archive and self.path.is_file() else ()
+
+    @property
+    def files(self) -> tuple[Place, ...]:
+        """The members of a folder or an archive, and a file by itself."""
+        return self.members if self.is_folder or self.is_archive else (self,)
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """The first lines of a text, without their ends; none for another file."""
+        return tuple(lines(self._text)[:LINES])
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The names of a table's columns; none where it is no table."""
+        if not self.is_table or not self._text:
+            return ()
+        try:
+            return table.columns_of(self._file)
+        except DataError:
+            return ()
+
+    @cached_property
+    def row(self) -> dict[str, str]:
+        """The first row of a table, by the names of its columns; empty where there is none."""
+        try:
+            first = next(table.read_table(self._file, columns=self.columns), None) if self.columns else None
+        except DataError:
+            first = None
+        return first.values if first else {}
+
+    @property
+    def _file(self) -> File:
+        return File(self.given, (PurePath(self.given).name,), self._text.encode())
+
+    @cached_property
+    def _text(self) -> str:
+        """The beginning of a text, up to the end of a line where it goes on; empty where the file is no text. Other
+        encodings than UTF-8 lose their letters beyond ASCII, which matter to no reader's marks."""
+        content = self._head()
+        utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        if b"\0" in content and not utf_16:
+            return ""
+        text = content.decode("utf-16" if utf_16 else "utf-8", "replace").removeprefix("\ufeff")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        whole = text if len(content) < HEAD else text[: text.rfind("\n") + 1] or text
+        if self.suffix in JSON_LINES:  # one broken line says nothing of those before it
+            return "\n".join(whole.split("\n")[:LINES])
+        return whole
+
+    def _head(self) -> bytes:
+        if self.content is not None:
+            return self.content
+        if not self.path.is_file():
+            return b""
+        try:
+            with open_decompressed(self.path) as file:
+                return file.read(HEAD)
+        except (OSError, EOFError, lzma.LZMAError, zlib.error):
+            return b""
+
+
+def _is_shown(path: PurePath) -> bool:
+    return not path.name.startswith(".")
+
+
+def _files_below(folder: Path) -> Iterator[Place]:
+    for parent, inner, names in os.walk(folder):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for name in sorted(names):
+            if name.startswith(".") or is_document(name):
+                continue
+            path = Path(parent, name)
+            yield from _files_in(path) if is_archive(name) else (Place(str(path)),)
+
+
+def _files_in(archive: Path) -> Iterator[Place]:
+    try:
+        with tarfile.open(archive) as tar:
+            for member in islice(tar, MEMBERS):
+                parts = PurePath(member.name).parts
+                shown = all(part == "." or not part.startswith(".") for part in parts)
+                if member.isfile() and shown and not is_document(member.name) and (file := tar.extractfile(member)):
+                    yield Place(f"{archive}/{member.name}", file.read(HEAD))
+    except (tarfile.TarError, OSError, EOFError, lzma.LZMAError, zlib.error):
+        return
