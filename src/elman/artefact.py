@@ -45,7 +45,7 @@ ATTEMPTS = 5
 Arrays = Mapping[str, np.ndarray]
 
 
-class State(msgspec.Struct, frozen=True):
+class SavedState(msgspec.Struct, frozen=True):
     """A state to continue from: of training, or of a model after the data that it has read."""
 
     values: dict[str, Any]
@@ -58,8 +58,8 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     model: dict[str, Any]
     codec: dict[str, Any]
     weights: Arrays
-    memory: State | None = None
-    state: State | None = None
+    memory: SavedState | None = None
+    state: SavedState | None = None
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -143,9 +143,9 @@ def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> S
     """Decodes the files that `check` returned; `path` is for messages."""
     memory = state = None
     if _MEMORY in files:
-        memory = State(_json(path, _MEMORY, files), _arrays(path, _MEMORY_ARRAYS, files))
+        memory = SavedState(_json(path, _MEMORY, files), _arrays(path, _MEMORY_ARRAYS, files))
     if with_state and _STATE in files:
-        state = State(_json(path, _STATE, files), _arrays(path, _STATE_ARRAYS, files))
+        state = SavedState(_json(path, _STATE, files), _arrays(path, _STATE_ARRAYS, files))
     return Saved(
         model=_json(path, _MODEL, files),
         codec=_json(path, _CODEC, files),

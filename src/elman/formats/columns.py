@@ -15,7 +15,7 @@ NAMES = {2: ("word", "tag"), 3: ("word", "pos", "chunk"), 4: ("word", "pos", "ch
 DOCUMENT = "-DOCSTART-"
 
 
-class Rows(NamedTuple):
+class SentenceColumns(NamedTuple):
     """One sentence in columns: its words and their tags.
 
     >>> [rows] = read_columns(["EU NNP B-NP B-ORG", "rejects VBZ B-VP O", ""])
@@ -63,7 +63,7 @@ def find_number(column: str, count: int) -> int:
     raise ConfigError(f"column {column!r}: the file has the columns 1 to {count}{named}; the last is the default")
 
 
-def read_columns(lines: Iterable[str], *, file: str = "the text") -> Iterator[Rows]:
+def read_columns(lines: Iterable[str], *, file: str = "the text") -> Iterator[SentenceColumns]:
     """Reads the sentences of a file, one by one; `lines` are without their ends. In a line with a tab, only tabs
     separate columns.
 
@@ -77,7 +77,7 @@ def read_columns(lines: Iterable[str], *, file: str = "the text") -> Iterator[Ro
         fields = tuple(field.strip() for field in line.split("\t")) if "\t" in line else tuple(line.split())
         if not any(fields) or fields[0] == DOCUMENT:
             if rows:
-                yield Rows(tuple(rows), file, number - len(rows))
+                yield SentenceColumns(tuple(rows), file, number - len(rows))
                 rows = []
             continue
         if not expected:
@@ -92,7 +92,7 @@ def read_columns(lines: Iterable[str], *, file: str = "the text") -> Iterator[Ro
             raise DataError(f"{file}, line {number}: column {fields.index('') + 1} is empty ({line!r})")
         rows.append(fields)
     if rows:
-        yield Rows(tuple(rows), file, number + 1 - len(rows))
+        yield SentenceColumns(tuple(rows), file, number + 1 - len(rows))
 
 
 def write_rows(rows: Iterable[Sequence[str]]) -> str:

@@ -45,7 +45,7 @@ class Fitted(ABC, Generic[M]):
         """Returns this model with what it stores of its training data; most models store nothing."""
         return self
 
-    def recalling(self, memory: artefact.State) -> Self:
+    def recalling(self, memory: artefact.SavedState) -> Self:
         """Returns this model with the memory that its artefact stores."""
         return self
 

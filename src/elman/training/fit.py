@@ -149,7 +149,7 @@ def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) ->
         "places": data.places,
         "fingerprint": msgspec.to_builtins(data.fingerprint),
     }
-    return msgspec.structs.replace(saved, state=artefact.State(values, artefact.named_arrays(state.arrays())))
+    return msgspec.structs.replace(saved, state=artefact.SavedState(values, artefact.named_arrays(state.arrays())))
 
 
 def _new(task: Task, data: Data, training: Training) -> tuple[TrainState, str]:
@@ -191,7 +191,7 @@ def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> 
     return before.task, state, before.measures
 
 
-def _read_unfinished(place: Path) -> tuple[artefact.Saved, artefact.State]:
+def _read_unfinished(place: Path) -> tuple[artefact.Saved, artefact.SavedState]:
     saved = artefact.read(place, with_state=True)
     if saved.state is None:
         raise ArtefactError(f"{place}: its training is complete; there is nothing to resume. Train anew with --force")

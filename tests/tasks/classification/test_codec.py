@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 
 from elman.tasks.classification.batches import ClassBatches
-from elman.tasks.classification.codec import LONGEST_PIECE, EncodedText, Reading, TextCodec
+from elman.tasks.classification.codec import LONGEST_PIECE, EncodedText, ReadingSettings, TextCodec
 
 TEXTS = ["The film was good. Very good!", "A bad film", "so bad"]
 
 
 def codec(**reading):
-    return TextCodec.of(TEXTS, labels=("neg", "pos"), reading=Reading(**reading))
+    return TextCodec.of(TEXTS, labels=("neg", "pos"), reading=ReadingSettings(**reading))
 
 
 def shown(codec, text):

@@ -5,20 +5,20 @@ import pytest
 
 from elman import DataError
 from elman.tasks.ecg.beat_table import CSV_HEAD, TEXT_HEAD, BeatRow, BeatTable
-from elman.tasks.ecg.found_beats import FoundBeat, FoundWave
+from elman.tasks.ecg.detected import DetectedBeat, DetectedWave
 from elman.tasks.ecg.generator import EDGE, NORMAL, generate_ecg
 from elman.tasks.ecg.normal_limits import LIMITS
 
 
 def beat(at, *, p=(-90, -70, -50), qrs=(-20, 20), t=(60, 100, 165), symbol="N", q=-8, s=9):
     """A beat with R at a sample, and its points from there."""
-    return FoundBeat(
+    return DetectedBeat(
         symbol,
-        FoundWave("QRS", at + qrs[0], at, at + qrs[1], 0.987),
+        DetectedWave("QRS", at + qrs[0], at, at + qrs[1], 0.987),
         None if q is None else at + q,
         None if s is None else at + s,
-        p and FoundWave("P", *(at + point for point in p), 0.91),
-        t and FoundWave("T", *(at + point for point in t), 0.88),
+        p and DetectedWave("P", *(at + point for point in p), 0.91),
+        t and DetectedWave("T", *(at + point for point in t), 0.88),
     )
 
 
@@ -151,13 +151,13 @@ def test_every_limit_is_of_a_value_of_the_table():
 
 def test_intervals_of_a_generated_ecg_are_those_it_was_made_with():
     strip, times, _ = generate_ecg(20, rate=1000, heart_rate=60, variability=0, absent_p=0.3, seed=1)
-    waves = [FoundWave(*wave, 1.0) for wave in strip.waves]
+    waves = [DetectedWave(*wave, 1.0) for wave in strip.waves]
     places = {wave.peak: place for place, wave in enumerate(waves) if wave.kind == "QRS"}
     beats = []
     for known in strip.beats[1:-1]:
         place = places[known.sample]
         before, qrs, after = waves[place - 1 : place + 2]
-        beats.append(FoundBeat(known.symbol, qrs, None, None, before if before.kind == "P" else None, after))
+        beats.append(DetectedBeat(known.symbol, qrs, None, None, before if before.kind == "P" else None, after))
     table = BeatTable.of(beats, rate=strip.rate)
     missing = [one.p is None for one in times[1:-1]]
     assert [row.PR is None for row in table.rows] == missing

@@ -8,8 +8,8 @@ from elman import ConfigError, DataError
 from elman.formats.wfdb.record import Record
 from elman.tasks.ecg import picture as ecg
 from elman.tasks.ecg.beat_table import BeatTable
+from elman.tasks.ecg.detected import DetectedBeat, DetectedWave
 from elman.tasks.ecg.faults import Fault
-from elman.tasks.ecg.found_beats import FoundBeat, FoundWave
 from elman.tasks.ecg.picture import COLOURS, draw_ecg, ecg_figure
 from elman.tasks.ecg.strip import strips_of
 
@@ -17,14 +17,14 @@ RATE = 250.0
 
 
 def beat(at, symbol="N", width=20):
-    qrs = FoundWave("QRS", at - width // 2, at, at + width // 2, 0.9)
-    return FoundBeat(
+    qrs = DetectedWave("QRS", at - width // 2, at, at + width // 2, 0.9)
+    return DetectedBeat(
         symbol,
         qrs,
         None,
         None,
-        FoundWave("P", at - 45, at - 35, at - 25, 0.9),
-        FoundWave("T", at + 30, at + 50, at + 70, 0.9),
+        DetectedWave("P", at - 45, at - 35, at - 25, 0.9),
+        DetectedWave("T", at + 30, at + 50, at + 70, 0.9),
     )
 
 

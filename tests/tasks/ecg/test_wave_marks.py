@@ -1,19 +1,19 @@
 import pytest
 
 from elman.formats.wfdb.record import write_annotations
-from elman.tasks.ecg.found_beats import FoundBeat, FoundWave
+from elman.tasks.ecg.detected import DetectedBeat, DetectedWave
 from elman.tasks.ecg.wave_marks import wave_marks
 from tests.conformance.peers import peer
 
 
 def beat(at, symbol="N", p=True):
-    return FoundBeat(
+    return DetectedBeat(
         symbol,
-        FoundWave("QRS", at - 20, at, at + 25, 0.9),
+        DetectedWave("QRS", at - 20, at, at + 25, 0.9),
         at - 9,
         at + 9,
-        FoundWave("P", at - 90, at - 70, at - 50, 0.9) if p else None,
-        FoundWave("T", at + 60, at + 100, at + 140, 0.9),
+        DetectedWave("P", at - 90, at - 70, at - 50, 0.9) if p else None,
+        DetectedWave("T", at + 60, at + 100, at + 140, 0.9),
     )
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from elman.tasks.ecg import beat_stream
-from elman.tasks.ecg.waves import Detection, Segment, find_beats, find_waves, heartbeats, qrs_points
+from elman.tasks.ecg.waves import Detection, WaveSegment, find_beats, find_waves, heartbeats, qrs_points
 
 WAVES, KINDS, RATE = ("", "P", "QRS", "T"), ("N", "S", "V"), 250.0
 
@@ -89,9 +89,21 @@ def test_of_two_beats_within_200_ms_the_one_of_more_mass_stays():
 
 def test_every_beat_gets_the_waves_that_are_its():
     waves = [
-        *(Segment("P", 60, 70, 80, 0.9), Segment("QRS", 95, 100, 110, 0.9), Segment("T", 150, 170, 190, 0.6)),
-        *(Segment("T", 200, 205, 215, 0.9), Segment("QRS", 295, 300, 310, 0.9), Segment("P", 400, 410, 420, 0.9)),
-        *(Segment("P", 440, 450, 460, 0.9), Segment("QRS", 480, 490, 500, 0.9), Segment("QRS", 600, 610, 620, 0.9)),
+        *(
+            WaveSegment("P", 60, 70, 80, 0.9),
+            WaveSegment("QRS", 95, 100, 110, 0.9),
+            WaveSegment("T", 150, 170, 190, 0.6),
+        ),
+        *(
+            WaveSegment("T", 200, 205, 215, 0.9),
+            WaveSegment("QRS", 295, 300, 310, 0.9),
+            WaveSegment("P", 400, 410, 420, 0.9),
+        ),
+        *(
+            WaveSegment("P", 440, 450, 460, 0.9),
+            WaveSegment("QRS", 480, 490, 500, 0.9),
+            WaveSegment("QRS", 600, 610, 620, 0.9),
+        ),
     ]
     beats = [Detection(100, "N", 0.9), Detection(302, "V", 0.9), Detection(488, "N", 0.9), Detection(700, "N", 0.7)]
     found = heartbeats(np.zeros(800), waves, beats, rate=RATE)
@@ -116,7 +128,7 @@ def test_every_beat_gets_the_waves_that_are_its():
 )
 def test_q_r_and_s(heights, expected):
     signal = np.concatenate([[5.0] * 10, heights, [5.0] * 10])
-    points = qrs_points(signal, Segment("QRS", 10, 10, 9 + len(heights), 0.9))
+    points = qrs_points(signal, WaveSegment("QRS", 10, 10, 9 + len(heights), 0.9))
     assert points == tuple(None if place is None else 10 + place for place in expected)
 
 

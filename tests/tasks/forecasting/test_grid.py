@@ -5,14 +5,14 @@ import pytest
 
 from elman import ConfigError, DataError
 from elman.formats.stamps import Frequency
-from elman.tasks.forecasting.grid import Rows, gathered, on_grid
+from elman.tasks.forecasting.grid import SeriesRows, gathered, on_grid
 
 HOUR = Frequency.parse("1h")
 
 
 def rows(stamps, *columns, kind="datetime64[s]"):
     places = tuple(f"line {n + 2}" for n in range(len(stamps)))
-    return Rows("a", np.array(stamps, kind), np.array(columns, np.float64).T, places)
+    return SeriesRows("a", np.array(stamps, kind), np.array(columns, np.float64).T, places)
 
 
 def test_steps_without_a_row_are_gaps():

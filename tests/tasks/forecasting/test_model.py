@@ -10,10 +10,10 @@ import pytest
 
 from elman.cells import GRU, LSTM
 from elman.ops.distributions import Samples
-from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster, Filter, Rows, Series
+from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster, Filter, HistorySteps, StaticInputs
 from elman.tasks.forecasting.direct import SegmentForecaster
 from elman.tasks.forecasting.encoder_decoder import EncoderDecoderForecaster
-from elman.tasks.forecasting.model import Inputs, Sizes, normalised
+from elman.tasks.forecasting.model import Sizes, WindowInputs, normalised
 from tests.cells.checks import shaken
 from tests.conformance import weights
 from tests.conformance.peers import peer
@@ -30,7 +30,7 @@ def inputs(seed=0, known=None):
 
     time, horizon = SIZES.lookback, SIZES.horizon
     known = jnp.ones((ROWS, time)) if known is None else known
-    return Inputs(
+    return WindowInputs(
         some(ROWS, time) * known,
         known,
         some(ROWS, time, SIZES.past),
@@ -182,14 +182,14 @@ def test_the_first_step_of_drawn_futures_has_the_distribution_that_was_said():
 
 def _state(model, batch, chunk=10):
     """The filter's state after the windows, read in chunks, which are filled up with what must not be read."""
-    state, series = model.begin(ROWS), Series(batch.static, batch.channel, batch.scale)
+    state, series = model.begin(ROWS), StaticInputs(batch.static, batch.channel, batch.scale)
     rows = [np.swapaxes(each, 0, 1) for each in (batch.values, batch.known, batch.past, batch.future[:, :10])]
     advance = jax.jit(AutoregressiveForecaster.advance)
     for begin in range(0, 10, chunk):
         parts = [each[begin : begin + chunk] for each in rows]
         count = len(parts[0])
         full = (np.concatenate([part, np.full((10 - count, *part.shape[1:]), np.nan, np.float32)]) for part in parts)
-        state = advance(model, state, series, Rows(*map(jnp.array, full)), count)
+        state = advance(model, state, series, HistorySteps(*map(jnp.array, full)), count)
     return state, series
 
 
@@ -257,7 +257,7 @@ def test_the_direct_forecaster_is_pytorchs_gru_over_segments():
     random = np.random.default_rng(0)
     values, none, ones = random.normal(size=(ROWS, 12)).astype(np.float32), jnp.zeros((ROWS, 20, 0)), jnp.ones(ROWS)
     targets = jnp.zeros((ROWS, 8))
-    batch = Inputs(
+    batch = WindowInputs(
         jnp.array(values), jnp.ones((ROWS, 12)), none[:, :12], none, none[:, 0], jnp.zeros(ROWS, int), targets, targets,
         0 * ones, ones,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 
 from elman import DataError
 from elman.formats.files import File, read_files
-from elman.tasks.series_classification.reading import Columns, read_series, read_series_parts
+from elman.tasks.series_classification.reading import ColumnRoles, read_series, read_series_parts
 
 
 def file_of(text, name="x.ts"):
@@ -114,7 +114,7 @@ def test_a_table_in_long_form_has_a_series_for_each_name_in_order_of_time():
 
 def test_columns_go_by_other_names_and_orders():
     text = "kind\tday\tid\tb\ta\tnote\nk\t2024-01-02\t7\t2\t1\tx\nk\t2024-01-01\t7\t4\t3\ty\n"
-    found = read(text, "a.tsv", columns=Columns(series="id", time="day", values=("a", "b"), label="kind"))
+    found = read(text, "a.tsv", columns=ColumnRoles(series="id", time="day", values=("a", "b"), label="kind"))
     assert (found.channels, found.series[0].values.tolist()) == (("a", "b"), [[3, 4], [1, 2]])
 
 

@@ -38,7 +38,7 @@ _OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open}
 _FORMATS = "fastText .bin or .vec, word2vec text or binary, or GloVe text, plain, .gz or .xz"
 
 
-class Record(NamedTuple):
+class VectorRecord(NamedTuple):
     """A word of a file with its numbers, as bytes."""
 
     word: bytes
@@ -111,7 +111,7 @@ class _RecordFile(Vectors):
         return {}
 
     @abc.abstractmethod
-    def _records(self, file: BufferedReader) -> Iterator[Record]:
+    def _records(self, file: BufferedReader) -> Iterator[VectorRecord]:
         """Reads all records of an open file, and checks their number and widths."""
 
     @abc.abstractmethod
@@ -135,15 +135,15 @@ class _RecordFile(Vectors):
         with opened(self.path) as file:
             return Index(words(file), places)
 
-    def _looked_up(self, wanted: Iterable[bytes]) -> Iterator[Record]:
+    def _looked_up(self, wanted: Iterable[bytes]) -> Iterator[VectorRecord]:
         places = {word: self._index.find(word) for word in wanted}
         with opened(self.path) as file:
             for word, place in places.items():
                 if place is not None:
                     file.seek(place)
-                    yield Record(word, place, self._numbers(file), 0)
+                    yield VectorRecord(word, place, self._numbers(file), 0)
 
-    def _through(self, wanted: Iterable[bytes]) -> Iterator[Record]:
+    def _through(self, wanted: Iterable[bytes]) -> Iterator[VectorRecord]:
         """The wanted records, found in one pass, since a compressed file cannot be read from a place of its own."""
         left = set(wanted)
         with opened(self.path) as file:
@@ -152,7 +152,7 @@ class _RecordFile(Vectors):
                     left.remove(record.word)
                     yield record
 
-    def _checked(self, record: Record) -> np.ndarray:
+    def _checked(self, record: VectorRecord) -> np.ndarray:
         where = f"{self.name}, line {record.line}" if record.line else self.name
         try:
             vector = self._parse(record.numbers)
@@ -165,7 +165,7 @@ class _RecordFile(Vectors):
 class TextVectors(_RecordFile):
     """The vectors of a text file with a line for each word. A word may contain spaces, as some of GloVe's do."""
 
-    def _records(self, file: BufferedReader) -> Iterator[Record]:
+    def _records(self, file: BufferedReader) -> Iterator[VectorRecord]:
         file.seek(self.start)
         place, line, first = self.start, 0, 2 if self.start else 1
         for line, text in enumerate(file, first):
@@ -173,7 +173,7 @@ class TextVectors(_RecordFile):
             if not row:
                 raise DataError(f"{self.name}, line {line}: empty; expected a word and {self.width} numbers")
             word = self._word(row, line)
-            yield Record(word, place + len(word) + 1, row[len(word) + 1 :], line)
+            yield VectorRecord(word, place + len(word) + 1, row[len(word) + 1 :], line)
             place += len(text)
         found = max(line - first + 1, 0)
         if self.count not in (None, found):
@@ -199,7 +199,7 @@ class TextVectors(_RecordFile):
 class BinaryVectors(_RecordFile):
     """The vectors of a file in word2vec's binary format."""
 
-    def _records(self, file: BufferedReader) -> Iterator[Record]:
+    def _records(self, file: BufferedReader) -> Iterator[VectorRecord]:
         file.seek(self.start)
         buffer, base, at, size = b"", self.start, 0, 4 * self.width
         for number in range(1, (self.count or 0) + 1):
@@ -213,7 +213,7 @@ class BinaryVectors(_RecordFile):
                 buffer, base, at = buffer[at:] + piece, base + at, 0
             begin = space + 1
             word = buffer[at:space].lstrip(b"\n")  # the original program ends each vector with a line end
-            yield Record(word, base + begin, buffer[begin : begin + size], 0)
+            yield VectorRecord(word, base + begin, buffer[begin : begin + size], 0)
             at = begin + size
 
     def _numbers(self, file: BufferedReader) -> bytes:

@@ -25,7 +25,7 @@ LONGEST_PIECE = {"words": 24, "sentences": 64}
 """The most tokens of a piece; a longer piece is cut into several."""
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
+class ReadingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings by which texts are read."""
 
     vocabulary: VocabularyKind = "words"
@@ -64,20 +64,20 @@ class EncodedText(NamedTuple):
 class TextCodec(msgspec.Struct, frozen=True, tag="text"):
     """Encodes texts as ids: a vocabulary, the settings by which texts are read, and the names of the classes.
 
-    >>> codec = TextCodec.of(["good film", "bad film"], labels=("neg", "pos"), reading=Reading())
+    >>> codec = TextCodec.of(["good film", "bad film"], labels=("neg", "pos"), reading=ReadingSettings())
     >>> [ids.tolist() for ids in codec.encode("A good film!")]
     [[1, 4, 2, 1]]
     """
 
     vocabulary: Characters | Bytes | Subwords | Words | Lexicon
     labels: tuple[str, ...]
-    reading: Reading
+    reading: ReadingSettings
     language_models: tuple[str, ...] = ()
     """Settings of the language models that read the texts first, as JSON."""
 
     @classmethod
     def of(
-        cls, texts: Iterable[str], *, labels: Sequence[str], reading: Reading, more: Iterable[str] = ()
+        cls, texts: Iterable[str], *, labels: Sequence[str], reading: ReadingSettings, more: Iterable[str] = ()
     ) -> TextCodec:
         """The codec of training texts; the vocabulary also keeps the words of `more`.
 
@@ -125,7 +125,9 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         return EncodedText(tuple(random.integers(0, self.vocabulary.size, n).astype(np.int32) for n in lengths), 0)
 
 
-def _vocabulary(texts: Iterable[str], reading: Reading, more: Iterable[str]) -> Characters | Bytes | Subwords | Lexicon:
+def _vocabulary(
+    texts: Iterable[str], reading: ReadingSettings, more: Iterable[str]
+) -> Characters | Bytes | Subwords | Lexicon:
     match reading.vocabulary:
         case "words":
             return Lexicon.of(texts, min_count=reading.min_count, more=more)
@@ -137,7 +139,9 @@ def _vocabulary(texts: Iterable[str], reading: Reading, more: Iterable[str]) -> 
             return Subwords.of(texts, size=reading.vocabulary_size)
 
 
-def _shortened(pieces: Iterable[Integer[np.ndarray, " _"]], reading: Reading) -> Iterator[Integer[np.ndarray, " _"]]:
+def _shortened(
+    pieces: Iterable[Integer[np.ndarray, " _"]], reading: ReadingSettings
+) -> Iterator[Integer[np.ndarray, " _"]]:
     """The pieces without empty ones, cut to the longest piece that is allowed, and in all to the longest text."""
     left, longest = reading.max_length, LONGEST_PIECE.get(reading.pieces, reading.max_length)
     for ids in pieces:

@@ -19,7 +19,7 @@ from elman.cells.find import build_cell, find_cell
 from elman.formats.text import kept_places
 from elman.tasks.checks import check_read, check_validation
 from elman.tasks.classification.batches import ClassBatch, ClassBatches
-from elman.tasks.classification.codec import Reading, TextCodec
+from elman.tasks.classification.codec import ReadingSettings, TextCodec
 from elman.tasks.classification.fitted import Classifier
 from elman.tasks.classification.loss import class_loss, class_metrics
 from elman.tasks.classification.metrics import ClassificationMetrics
@@ -167,7 +167,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         """The unit that the loss is averaged over: that of an example."""
         return codec.unit
 
-    def _reading(self) -> Reading:
+    def _reading(self) -> ReadingSettings:
         models, vocabulary, lower = self.language_models(), self.vocabulary, self.lower
         if models is not None:
             vocabulary, lower = models.vocabulary.kind, models.vocabulary.lower
@@ -175,7 +175,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
                 raise ConfigError(
                     f"vocabulary: the language model reads {vocabulary}, not {self.vocabulary}; leave vocabulary out"
                 )
-        return Reading(
+        return ReadingSettings(
             vocabulary=vocabulary,
             vocabulary_size=self.vocabulary_size or SUBWORDS,
             pieces=self.pieces,

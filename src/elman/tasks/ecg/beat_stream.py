@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from elman.tasks.ecg.waves import T_REACH_MS, Heartbeat, Segment, find_beats, find_waves, heartbeats
+from elman.tasks.ecg.waves import T_REACH_MS, Heartbeat, WaveSegment, find_beats, find_waves, heartbeats
 
 MARGIN_MS = 300
 """Time in milliseconds after which later samples can no longer change a run."""
@@ -86,7 +86,7 @@ def _certain(beats: Sequence[Heartbeat], length: int, rate: float) -> int:
 
 
 def _shift(beat: Heartbeat, by: int) -> Heartbeat:
-    def wave(one: Segment | None) -> Segment | None:
+    def wave(one: WaveSegment | None) -> WaveSegment | None:
         return one and one._replace(onset=one.onset + by, peak=one.peak + by, end=one.end + by)
 
     def point(sample: int | None) -> int | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from elman._errors import DataError, counted
-from elman.tasks.ecg.found_beats import FoundBeat, FoundWave
+from elman.tasks.ecg.detected import DetectedBeat, DetectedWave
 from elman.tasks.ecg.normal_limits import LIMITS
 
 SECONDS_MINUTE = 60.0
@@ -44,8 +44,8 @@ class BeatRow:
     RR from the R before to this one. QT is corrected for RR in seconds: QTcB is QT / RR^(1/2) (Bazett, 1920) and QTcF
     is QT / RR^(1/3) (Fridericia, 1920). Bazett corrects too much for a fast heart and too little for a slow one.
 
-    >>> qrs, t = FoundWave("QRS", 480, 500, 520, 0.99), FoundWave("T", 600, 650, 680, 0.9)
-    >>> row = BeatRow.of(FoundBeat("N", qrs, None, 510, None, t), before=180, rate=500, number=2)
+    >>> qrs, t = DetectedWave("QRS", 480, 500, 520, 0.99), DetectedWave("T", 600, 650, 680, 0.9)
+    >>> row = BeatRow.of(DetectedBeat("N", qrs, None, 510, None, t), before=180, rate=500, number=2)
     >>> row.PR, row.QRS, row.QT, row.RR, round(row.QTcB), round(row.QTcF), row.rate
     (None, 80.0, 400.0, 640.0, 500, 464, 93.75)
     >>> row.marks
@@ -54,7 +54,7 @@ class BeatRow:
 
     number: int
     """The number of the beat, from 1 on."""
-    beat: FoundBeat
+    beat: DetectedBeat
     samples_per_second: float
     PR: float | None
     QRS: float | None
@@ -66,7 +66,7 @@ class BeatRow:
     """Beats a minute, from RR."""
 
     @classmethod
-    def of(cls, beat: FoundBeat, *, before: int | None, rate: float, number: int) -> BeatRow:
+    def of(cls, beat: DetectedBeat, *, before: int | None, rate: float, number: int) -> BeatRow:
         """Measures a beat.
 
         Args:
@@ -133,8 +133,8 @@ class BeatRow:
 class BeatTable:
     """The beats of one lead.
 
-    >>> waves = [FoundWave("QRS", at - 20, at, at + 25, 0.99) for at in (500, 900, 1310)]
-    >>> beats = [FoundBeat("N", qrs, None, None, FoundWave("P", qrs.peak - 90, 0, 0, 0.8), None) for qrs in waves]
+    >>> waves = [DetectedWave("QRS", at - 20, at, at + 25, 0.99) for at in (500, 900, 1310)]
+    >>> beats = [DetectedBeat("N", qrs, None, None, DetectedWave("P", qrs.peak - 90, 0, 0, 0.8), None) for qrs in waves]
     >>> table = BeatTable.of(beats, rate=500, record="100", lead="II")
     >>> print(table.summary())
     100, lead II: 3 beats, mean rate 74 a minute; medians RR 810 ms, PR 140 ms, QRS 90 ms; all inside the usual limits
@@ -151,7 +151,7 @@ class BeatTable:
     @classmethod
     def of(
         cls,
-        beats: Sequence[FoundBeat],
+        beats: Sequence[DetectedBeat],
         *,
         rate: float,
         record: str = "",
@@ -242,7 +242,7 @@ class BeatTable:
         return f"{beats:,} ({beats / len(self.rows):.0%}) outside the usual limits: {parts}"
 
 
-def _points(wave: FoundWave | None) -> tuple[int | None, int | None, int | None]:
+def _points(wave: DetectedWave | None) -> tuple[int | None, int | None, int | None]:
     return (None, None, None) if wave is None else (wave.onset, wave.peak, wave.end)
 
 
@@ -254,5 +254,5 @@ def _decimal(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
 
 
-def _confidence(wave: FoundWave | None) -> str:
+def _confidence(wave: DetectedWave | None) -> str:
     return "-" if wave is None else f"{wave.confidence:.0%}"

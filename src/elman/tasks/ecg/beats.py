@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float
 from elman.tasks.ecg import beat_stream
 from elman.tasks.ecg.beat_stream import BeatStream
 from elman.tasks.ecg.codec import KINDS, WAVES, EcgCodec
-from elman.tasks.ecg.found_beats import FoundBeat, FoundWave
+from elman.tasks.ecg.detected import DetectedBeat, DetectedWave
 from elman.tasks.ecg.leads import joined
-from elman.tasks.ecg.waves import Heartbeat, Segment
+from elman.tasks.ecg.waves import Heartbeat, WaveSegment
 
 
 class LeadBeats(NamedTuple):
@@ -53,19 +53,19 @@ class LeadBeats(NamedTuple):
         return LeadBeats(tuple(streams)), found
 
 
-def at_rate(beat: Heartbeat, share: float) -> FoundBeat:
+def at_rate(beat: Heartbeat, share: float) -> DetectedBeat:
     """Converts a beat to another sampling rate, `share` times as high.
 
-    >>> beat = Heartbeat("N", 0.9, Segment("QRS", 45, 50, 56, 0.9), None, 53, None, None)
+    >>> beat = Heartbeat("N", 0.9, WaveSegment("QRS", 45, 50, 56, 0.9), None, 53, None, None)
     >>> at_rate(beat, 2.0).qrs.end, at_rate(beat, 2.0).s
     (112, 106)
     """
 
-    def wave(one: Segment) -> FoundWave:
-        return FoundWave(one.kind, *(round(place * share) for place in one[1:4]), one.confidence)
+    def wave(one: WaveSegment) -> DetectedWave:
+        return DetectedWave(one.kind, *(round(place * share) for place in one[1:4]), one.confidence)
 
     def point(sample: int | None) -> int | None:
         return None if sample is None else round(sample * share)
 
     p, t = (None if one is None else wave(one) for one in (beat.p, beat.t))
-    return FoundBeat(beat.kind, wave(beat.qrs), point(beat.q), point(beat.s), p, t)
+    return DetectedBeat(beat.kind, wave(beat.qrs), point(beat.q), point(beat.s), p, t)

@@ -27,7 +27,7 @@ POINTS = ("onset", "peak", "end")
 
 @runtime_checkable
 class MarkedWave(Protocol):
-    """The protocol of a wave, such as `elman.tasks.ecg.strip.Wave` or `elman.tasks.ecg.found_beats.FoundWave`."""
+    """The protocol of a wave, such as `elman.tasks.ecg.strip.Wave` or `elman.tasks.ecg.detected.DetectedWave`."""
 
     @property
     def kind(self) -> str:
@@ -168,9 +168,9 @@ class WaveScores:
 class Delineation:
     """The scores of onsets, peaks and ends of P, QRS and T waves. `+` adds the scores of strips.
 
-    >>> from elman.tasks.ecg.found_beats import FoundWave
-    >>> truth = [FoundWave("P", 100, 120, 140, 1.0), FoundWave("QRS", 180, 200, 220, 1.0)]
-    >>> found = [FoundWave("P", 104, 120, 138, 0.9), FoundWave("QRS", 181, 200, 221, 0.9)]
+    >>> from elman.tasks.ecg.detected import DetectedWave
+    >>> truth = [DetectedWave("P", 100, 120, 140, 1.0), DetectedWave("QRS", 180, 200, 220, 1.0)]
+    >>> found = [DetectedWave("P", 104, 120, 138, 0.9), DetectedWave("QRS", 181, 200, 221, 0.9)]
     >>> scores = Delineation.of(truth, found, rate=500)
     >>> print(scores)
     F1 P 100.0%, QRS 100.0%, T 0.0%

@@ -20,8 +20,8 @@ from elman.tasks.ecg.beat_table import TEXT_HEAD, BeatRow, BeatTable
 from elman.tasks.ecg.beats import LeadBeats, at_rate
 from elman.tasks.ecg.chances import Chances, all_chances, pieces, read
 from elman.tasks.ecg.codec import EcgCodec
+from elman.tasks.ecg.detected import DetectedBeat
 from elman.tasks.ecg.faults import Fault, find_faults, told, unreadable
-from elman.tasks.ecg.found_beats import FoundBeat
 from elman.tasks.ecg.metrics import EcgMetrics
 from elman.tasks.ecg.model import STRIDE, Segmenter
 from elman.tasks.ecg.resample import resampled
@@ -43,16 +43,16 @@ ENDING = "elm"
 
 
 @dataclass(frozen=True)
-class Reading:
+class RecordBeats:
     """The beats found in a record, in samples at its sampling rate."""
 
     name: str
     rate: float
     strips: dict[str, Strip]
     """The leads that were read, by name."""
-    leads: dict[str, tuple[FoundBeat, ...]]
+    leads: dict[str, tuple[DetectedBeat, ...]]
     """The beats of each lead by itself."""
-    beats: tuple[FoundBeat, ...]
+    beats: tuple[DetectedBeat, ...]
     """The beats of all leads together."""
     faults: tuple[Fault, ...]
     """The stretches of leads that could not be read; no beat of the lead was searched for there."""
@@ -112,7 +112,7 @@ class EcgReader(Predictor[EcgMetrics]):
         """
         return self.task.read_part(self.codec, *places)
 
-    def predict(self, record: Record, *, leads: Sequence[str] = ()) -> Reading:
+    def predict(self, record: Record, *, leads: Sequence[str] = ()) -> RecordBeats:
         """Finds the beats of a record. For all leads together, the probabilities are the geometric mean over leads,
         and Q, R, S and the peaks of P and T are those of the first lead that can be read.
 
@@ -127,7 +127,7 @@ class EcgReader(Predictor[EcgMetrics]):
         names = _chosen(leads, strips, record.place) or tuple(strips)
         own = {name: strips[name] for name in names}
         faults = tuple(fault for strip in own.values() for fault in find_faults(strip))
-        empty = Reading(record.name, record.rate, own, dict.fromkeys(own, ()), (), faults)
+        empty = RecordBeats(record.name, record.rate, own, dict.fromkeys(own, ()), (), faults)
         signals = np.stack([resampled(one.signal, rate=record.rate, to=self.codec.rate) for one in own.values()])
         share = record.rate / self.codec.rate
         places = np.minimum(np.rint(np.arange(signals.shape[1]) * share).astype(int), max(len(record.signals) - 1, 0))
@@ -135,7 +135,7 @@ class EcgReader(Predictor[EcgMetrics]):
         *single, together = self._find_beats(signals, broken, share)
         return replace(empty, leads=dict(zip(own, single, strict=True)), beats=together)
 
-    def readings(self, *places: str, options: EcgPrediction) -> Iterator[Reading]:
+    def readings(self, *places: str, options: EcgPrediction) -> Iterator[RecordBeats]:
         """Finds the beats of each record: one of WFDB, or a table (.csv, .tsv, .txt) with a column for each lead.
 
         Raises:
@@ -189,7 +189,7 @@ class EcgReader(Predictor[EcgMetrics]):
         for number, reading in enumerate(self.readings(*places, options=options)):
             yield from self.written(reading, options=options, head=not number)
 
-    def written(self, reading: Reading, *, options: EcgPrediction, head: bool = True) -> Iterator[str]:
+    def written(self, reading: RecordBeats, *, options: EcgPrediction, head: bool = True) -> Iterator[str]:
         """Yields the lines of one record; a CSV does not list the parts that could not be read. The first record has
         the table's `head`."""
         if options.annotations:
@@ -247,10 +247,10 @@ class EcgReader(Predictor[EcgMetrics]):
         if broken is not None:
             raise broken
 
-    def _find_beats(self, signals: np.ndarray, broken: np.ndarray, share: float) -> list[tuple[FoundBeat, ...]]:
+    def _find_beats(self, signals: np.ndarray, broken: np.ndarray, share: float) -> list[tuple[DetectedBeat, ...]]:
         """The beats of each lead, and last those of all leads together, in samples at a rate `share` times as high."""
         beats, at = LeadBeats.start(len(signals)), 0
-        found: list[list[FoundBeat]] = [[] for _ in range(len(signals) + 1)]
+        found: list[list[DetectedBeat]] = [[] for _ in range(len(signals) + 1)]
         for labels in pieces(self.model, self.codec, signals):
             own = slice(at, at + labels.shape[1])
             at += labels.shape[1]
@@ -284,12 +284,12 @@ def _chosen(leads: Sequence[str], known: Iterable[str], place: str) -> tuple[str
     return tuple(dict.fromkeys(names[lead.lower()] for lead in asked))
 
 
-def _next_row(before: BeatRow | None, beat: FoundBeat, rate: float) -> BeatRow:
+def _next_row(before: BeatRow | None, beat: DetectedBeat, rate: float) -> BeatRow:
     number, r = (1, None) if before is None else (before.number + 1, before.beat.sample)
     return BeatRow.of(beat, before=r, rate=rate, number=number)
 
 
-def _annotate(reading: Reading, folder: Path) -> None:
+def _annotate(reading: RecordBeats, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:

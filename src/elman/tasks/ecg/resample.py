@@ -49,7 +49,7 @@ def resampled(values: Float[np.ndarray, " time"], *, rate: float, to: float) -> 
     return np.concatenate([first, resampler.finish(state)]).astype(values.dtype)
 
 
-class State(NamedTuple):
+class ResamplerState(NamedTuple):
     """The state of a resampler between the pieces of a stream."""
 
     kept: Values
@@ -88,11 +88,11 @@ class Resampler:
         """The look-ahead in seconds: the length of signal after a new sample that its value needs."""
         return self._reach / self.rate
 
-    def start(self) -> State:
+    def start(self) -> ResamplerState:
         """The state before the first sample."""
-        return State(np.zeros(0), np.zeros(0, bool), 0, 0)
+        return ResamplerState(np.zeros(0), np.zeros(0, bool), 0, 0)
 
-    def step(self, state: State, values: Values) -> tuple[State, Values]:
+    def step(self, state: ResamplerState, values: Values) -> tuple[ResamplerState, Values]:
         """The next state, and the new samples whose look-ahead has arrived."""
         if not len(values):
             return state, np.zeros(0)
@@ -105,13 +105,13 @@ class Resampler:
             kept = np.concatenate([np.full(self._reach, first), _held(values, gaps, first)])
             gaps = np.concatenate([np.zeros(self._reach, bool), gaps])
         seen = state.seen + len(values)
-        new = self._computed(State(kept, gaps, seen, state.given))
+        new = self._computed(ResamplerState(kept, gaps, seen, state.given))
         given = state.given + len(new)
         spare = given * self._down // self._up - self._reach - (seen - len(kept))
         spare = max(0, min(spare, len(kept) - 1))  # the last sample fills the gaps that follow
-        return State(kept[spare:], gaps[spare:], seen, given), new
+        return ResamplerState(kept[spare:], gaps[spare:], seen, given), new
 
-    def finish(self, state: State) -> Values:
+    def finish(self, state: ResamplerState) -> Values:
         """The last new samples; the signal is extended by its last value."""
         if not state.seen:
             return np.zeros(0)
@@ -119,7 +119,7 @@ class Resampler:
         _, new = self.step(state, np.full(self._reach + 1, state.kept[-1]))
         return new[: total - state.given]
 
-    def _computed(self, state: State) -> Values:
+    def _computed(self, state: ResamplerState) -> Values:
         """All new samples from `state.given` on whose neighbours have all arrived."""
         ready = state.seen - self._reach  # old samples whose look-ahead has arrived
         numbers = np.arange(state.given, max(state.given, -(-ready * self._up // self._down)))

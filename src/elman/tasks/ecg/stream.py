@@ -13,11 +13,11 @@ from elman._errors import ConfigError, DataError
 from elman.tasks.ecg.beats import LeadBeats, at_rate
 from elman.tasks.ecg.chances import read
 from elman.tasks.ecg.codec import EcgCodec, EcgState
+from elman.tasks.ecg.detected import DetectedBeat
 from elman.tasks.ecg.faults import FLAT_FOR, FLAT_WITHIN
-from elman.tasks.ecg.found_beats import FoundBeat
 from elman.tasks.ecg.model import STRIDE, Segmenter
 from elman.tasks.ecg.resample import Resampler
-from elman.tasks.ecg.resample import State as ResamplerState
+from elman.tasks.ecg.resample import ResamplerState as ResamplerState
 
 SIZES = (1024, 64, 4)
 """The numbers of samples that the network reads at once; few sizes are few shapes to compile."""
@@ -78,7 +78,9 @@ class EcgStream:
             beats=LeadBeats.start(self.leads),
         )
 
-    def step(self, state: StreamState, samples: Float[np.ndarray, "time lead"]) -> tuple[StreamState, list[FoundBeat]]:
+    def step(
+        self, state: StreamState, samples: Float[np.ndarray, "time lead"]
+    ) -> tuple[StreamState, list[DetectedBeat]]:
         """Reads the next samples, in mV, with NaN for missing ones; returns the state and the beats certain by now.
 
         Raises:
@@ -90,7 +92,7 @@ class EcgStream:
         state = state._replace(resamplers=tuple(one for one, _ in found))
         return self._run_network(self._append(state, np.stack([new for _, new in found])), ended=False)
 
-    def finish(self, state: StreamState) -> list[FoundBeat]:
+    def finish(self, state: StreamState) -> list[DetectedBeat]:
         """The last beats, which were not certain as long as more samples could come."""
         state = self._append(state, np.stack([self._resampler.finish(one) for one in state.resamplers]))
         zeros = -state.waiting.shape[1] % STRIDE + self.model.delay
@@ -125,7 +127,7 @@ class EcgStream:
             heard=state.heard + signals.shape[1],
         )
 
-    def _run_network(self, state: StreamState, *, ended: bool) -> tuple[StreamState, list[FoundBeat]]:
+    def _run_network(self, state: StreamState, *, ended: bool) -> tuple[StreamState, list[DetectedBeat]]:
         """Runs the network on all steps that are complete; returns the new state and the beats certain by now."""
         carry, waiting, labels = state.carry, state.waiting, list[np.ndarray]()
         for size in SIZES:
@@ -140,7 +142,7 @@ class EcgStream:
 
     def _find_beats(
         self, state: StreamState, labels: np.ndarray, *, ended: bool
-    ) -> tuple[StreamState, list[FoundBeat]]:
+    ) -> tuple[StreamState, list[DetectedBeat]]:
         silent = min(state.silent, labels.shape[1])
         labels = labels[:, silent:][:, : state.unanswered.shape[1]]
         signals, rest = np.split(state.unanswered, [labels.shape[1]], axis=1)

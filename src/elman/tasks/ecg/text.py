@@ -28,7 +28,7 @@ _GAPS = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
 _SEPARATORS = (",", ";", "\t")
 
 
-class Samples(NamedTuple):
+class SampleGroup(NamedTuple):
     """A group of samples that arrived together."""
 
     leads: tuple[str, ...]
@@ -71,7 +71,7 @@ def read_ecg_table(file: File, *, rate: float | None = None) -> Record:
     return Record(file.stem, signals, rate, columns.leads, ("mV",) * len(columns.leads), (), file.name)
 
 
-def arriving_samples(*places: str) -> Iterator[Samples]:
+def arriving_samples(*places: str) -> Iterator[SampleGroup]:
     r"""Reads the samples of text files, or of standard input ("-"), in groups as they arrive: a pipe that is fed line
     by line gives a group for each line. All files have the columns of the first line.
 
@@ -94,7 +94,7 @@ def arriving_samples(*places: str) -> Iterator[Samples]:
             rows = rows[has_head:]
         if columns is not None and rows:
             values = columns.numbers([line for _, line in rows], [place for place, _ in rows])
-            yield Samples(columns.leads, columns.millivolts(values))
+            yield SampleGroup(columns.leads, columns.millivolts(values))
 
 
 class _Columns(NamedTuple):

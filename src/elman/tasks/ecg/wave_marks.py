@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from elman.formats.wfdb.annotations import Annotations
-from elman.tasks.ecg.found_beats import FoundBeat
+from elman.tasks.ecg.detected import DetectedBeat
 
 NUMBERS = {"P": 0, "QRS": 1, "T": 2}
 """The number of each wave in the field `num` of its brackets, as in the QT Database."""
 
 
-def wave_marks(leads: Sequence[Sequence[FoundBeat]]) -> Annotations:
+def wave_marks(leads: Sequence[Sequence[DetectedBeat]]) -> Annotations:
     """The annotations of the beats of one lead or several, in the order of time: brackets at onsets and ends; `p`, the
     kind of beat and `t` at peaks. The field `chan` is the index of the lead.
 
-    >>> from elman.tasks.ecg.found_beats import FoundWave
-    >>> qrs, t = FoundWave("QRS", 180, 200, 220, 0.99), FoundWave("T", 300, 350, 390, 0.9)
-    >>> marks = wave_marks([[FoundBeat("V", qrs, None, None, None, t)]])
+    >>> from elman.tasks.ecg.detected import DetectedWave
+    >>> qrs, t = DetectedWave("QRS", 180, 200, 220, 0.99), DetectedWave("T", 300, 350, 390, 0.9)
+    >>> marks = wave_marks([[DetectedBeat("V", qrs, None, None, None, t)]])
     >>> list(zip(marks.samples.tolist(), marks.symbols, strict=True))
     [(180, '('), (200, 'V'), (220, ')'), (300, '('), (350, 't'), (390, ')')]
     """
@@ -36,7 +36,7 @@ def wave_marks(leads: Sequence[Sequence[FoundBeat]]) -> Annotations:
     )
 
 
-def _marks(beat: FoundBeat, channel: int) -> list[tuple[int, str, int, int]]:
+def _marks(beat: DetectedBeat, channel: int) -> list[tuple[int, str, int, int]]:
     symbols = {"P": "p", "QRS": beat.symbol, "T": "t"}
     found = []
     for wave in beat.waves:

@@ -43,7 +43,7 @@ small it is: in LUDB the peak of a QRS complex is its highest point above the li
 its farthest point from the line for 60."""
 
 
-class Segment(NamedTuple):
+class WaveSegment(NamedTuple):
     """A detected wave: its samples, the end included, and the mean probability of the samples."""
 
     kind: str
@@ -66,12 +66,12 @@ class Heartbeat(NamedTuple):
 
     kind: str
     confidence: float
-    qrs: Segment
+    qrs: WaveSegment
     q: int | None
     s: int | None
-    p: Segment | None
+    p: WaveSegment | None
     """The P wave, or None."""
-    t: Segment | None
+    t: WaveSegment | None
 
 
 def find_waves(
@@ -80,7 +80,7 @@ def find_waves(
     *,
     names: Sequence[str],
     rate: float,
-) -> list[Segment]:
+) -> list[WaveSegment]:
     """Finds the waves of a lead, in order.
 
     Args:
@@ -92,7 +92,7 @@ def find_waves(
     >>> chances = np.full((40, 2), [0.9, 0.1])
     >>> chances[10:20] = [0.2, 0.8]
     >>> find_waves(np.sin(np.arange(40) / 5), chances, names=("", "T"), rate=100.0)
-    [Segment(kind='T', onset=10, peak=13, end=19, confidence=0.8)]
+    [WaveSegment(kind='T', onset=10, peak=13, end=19, confidence=0.8)]
     """
     runs = [run for run in _runs(chances.argmax(axis=1)) if names[run[0]]]
     runs = [run for run in runs if _long_enough(run, names, rate, share=0.4)]
@@ -100,7 +100,7 @@ def find_waves(
     for label, onset, end in _join(runs, gap=GAP_MS * rate / 1000):
         likely = chances[onset : end + 1, label]
         if _long_enough((label, onset, end), names, rate) and likely.max() >= SURE:
-            wave = Segment(names[label], onset, onset, end, float(likely.mean()))
+            wave = WaveSegment(names[label], onset, onset, end, float(likely.mean()))
             found.append(wave._replace(peak=_peak(signal, wave, rate)))
     return found
 
@@ -140,20 +140,20 @@ def find_beats(chances: Float[np.ndarray, "time label"], *, names: Sequence[str]
 
 
 def heartbeats(
-    signal: Float[np.ndarray, " time"], waves: Sequence[Segment], beats: Sequence[Detection], *, rate: float
+    signal: Float[np.ndarray, " time"], waves: Sequence[WaveSegment], beats: Sequence[Detection], *, rate: float
 ) -> list[Heartbeat]:
     """Assigns waves to beats, in order; waves without a beat are left out. A beat without a detected QRS complex gets
     one of 100 ms around it, or is left out near an end of the signal.
 
     >>> signal = np.zeros(100)
     >>> signal[48:53] = [0, -1, 5, -2, 0]
-    >>> waves = [Segment("P", 30, 33, 36, 0.9), Segment("QRS", 48, 50, 52, 0.9)]
+    >>> waves = [WaveSegment("P", 30, 33, 36, 0.9), WaveSegment("QRS", 48, 50, 52, 0.9)]
     >>> [beat] = heartbeats(signal, waves, [Detection(50, "N", 0.99)], rate=100.0)
     >>> beat.p.peak, beat.q, beat.qrs.peak, beat.s, beat.t
     (33, 49, 50, 51, None)
     """
     complexes = [wave for wave in waves if wave.kind == "QRS"]
-    found, taken = list[tuple[Detection, Segment]](), set[int]()
+    found, taken = list[tuple[Detection, WaveSegment]](), set[int]()
     for beat in beats:
         place = _nearest(complexes, beat.sample, reach=QRS_REACH_MS * rate / 1000)
         if place is not None and place not in taken:
@@ -172,13 +172,13 @@ def heartbeats(
     return result
 
 
-def qrs_points(signal: Float[np.ndarray, " time"], qrs: Segment) -> tuple[int | None, int, int | None]:
+def qrs_points(signal: Float[np.ndarray, " time"], qrs: WaveSegment) -> tuple[int | None, int, int | None]:
     """The samples of Q, R and S: R is the highest point above the line between onset and end, Q and S are the lowest
     points before and after it. In a complex that never rises above the line, R is the lowest point, without Q and S.
 
-    >>> qrs_points(np.array([0, -1.0, 8.0, -3.0, 0]), Segment("QRS", 0, 2, 4, 0.9))
+    >>> qrs_points(np.array([0, -1.0, 8.0, -3.0, 0]), WaveSegment("QRS", 0, 2, 4, 0.9))
     (1, 2, 3)
-    >>> qrs_points(np.array([0, -1.0, -8.0, -3.0, 0]), Segment("QRS", 0, 2, 4, 0.9))
+    >>> qrs_points(np.array([0, -1.0, -8.0, -3.0, 0]), WaveSegment("QRS", 0, 2, 4, 0.9))
     (None, 2, None)
     """
     heights = _above_line(signal[qrs.onset : qrs.end + 1])
@@ -219,7 +219,7 @@ def _long_enough(run: tuple[int, int, int], names: Sequence[str], rate: float, s
     return last - first + 1 >= share * LEAST_MS[names[label]] * rate / 1000
 
 
-def _peak(signal: np.ndarray, wave: Segment, rate: float) -> int:
+def _peak(signal: np.ndarray, wave: WaveSegment, rate: float) -> int:
     """The sample of a wave's peak: R of a QRS complex; of a P or T wave, smoothed over 20 ms, the point farthest from
     the line between its ends."""
     if wave.kind == "QRS":
@@ -234,26 +234,26 @@ def _above_line(signal: np.ndarray) -> np.ndarray:
     return signal - np.linspace(signal[0], signal[-1], len(signal))
 
 
-def _nearest(segments: Sequence[Segment], sample: int, *, reach: float) -> int | None:
+def _nearest(segments: Sequence[WaveSegment], sample: int, *, reach: float) -> int | None:
     """The place of the segment nearest to a sample, which may lie within it; None if all are farther than `reach`."""
     distances = [max(one.onset - sample, sample - one.end, 0) for one in segments]
     place = min(range(len(segments)), key=distances.__getitem__, default=None)
     return place if place is not None and distances[place] <= reach else None
 
 
-def _around(beat: Detection, signal: np.ndarray, rate: float) -> Segment:
+def _around(beat: Detection, signal: np.ndarray, rate: float) -> WaveSegment:
     half = round(0.05 * rate)
     onset, end = max(0, beat.sample - half), min(len(signal) - 1, beat.sample + half)
-    return Segment("QRS", onset, beat.sample, end, 0.0)
+    return WaveSegment("QRS", onset, beat.sample, end, 0.0)
 
 
-def _best(waves: Sequence[Segment], kind: str, first: float, last: float) -> Segment | None:
+def _best(waves: Sequence[WaveSegment], kind: str, first: float, last: float) -> WaveSegment | None:
     """The wave of a kind between two samples with the greatest sum of probabilities."""
     inside = [wave for wave in waves if wave.kind == kind and first <= wave.onset and wave.peak < last]
     return max(inside, key=lambda wave: wave.confidence * (wave.end - wave.onset + 1), default=None)
 
 
-def _last(waves: Sequence[Segment], kind: str, first: float, last: float) -> Segment | None:
+def _last(waves: Sequence[WaveSegment], kind: str, first: float, last: float) -> WaveSegment | None:
     """The last wave of a kind between two samples."""
     inside = [wave for wave in waves if wave.kind == kind and first <= wave.onset and wave.peak < last]
     return inside[-1] if inside else None

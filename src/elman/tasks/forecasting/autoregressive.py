@@ -27,7 +27,7 @@ from elman.cells import Cell
 from elman.layers import Dense, Embedding, Stack
 from elman.layers.recurrent import make_layers
 from elman.ops.distributions import Distribution, OutputName, Point, Samples, distribution, parameters
-from elman.tasks.forecasting.model import Forecaster, Inputs, Normalise, Sizes, Taught, channel_vector
+from elman.tasks.forecasting.model import Forecaster, Normalise, Sizes, Taught, WindowInputs, channel_vector
 
 CHANNEL_SIZE = 8
 """Size of the embedding vector of a series."""
@@ -44,7 +44,7 @@ class Filter(NamedTuple):
     """The last known value."""
 
 
-class Rows(NamedTuple):
+class HistorySteps(NamedTuple):
     """Consecutive steps of histories, with time as the leading axis."""
 
     values: Float[Array, "time batch"]
@@ -53,7 +53,7 @@ class Rows(NamedTuple):
     future: Float[Array, "time batch ahead"]
 
 
-class Series(NamedTuple):
+class StaticInputs(NamedTuple):
     """The inputs that are the same at all steps of a series."""
 
     static: Float[Array, "batch fact"]
@@ -68,7 +68,8 @@ class AutoregressiveForecaster(Forecaster):
     >>> model = AutoregressiveForecaster(GRU, Sizes(lookback=24, horizon=3), hidden_size=8, draws=5, key=jr.key(0))
     >>> empty = jnp.zeros((2, 27, 0))
     >>> window, ahead, one = jnp.ones((2, 24)), jnp.ones((2, 3)), jnp.ones(2)
-    >>> inputs = Inputs(window, window, empty[:, :24], empty, empty[:, 0], jnp.zeros(2, int), ahead, ahead, one, one)
+    >>> past = window, window, empty[:, :24]
+    >>> inputs = WindowInputs(*past, empty, empty[:, 0], jnp.zeros(2, int), ahead, ahead, one, one)
     >>> model.forecast(inputs, key=jr.key(0)).values.shape
     (2, 3, 5)
     """
@@ -103,7 +104,7 @@ class AutoregressiveForecaster(Forecaster):
         self.layers = Stack(layers, dropout=dropout)
         self.head = Dense(layers[-1].hidden_size, parameters(output), key=head_key)
 
-    def teach(self, inputs: Inputs, *, key: PRNGKeyArray | None = None) -> Taught:
+    def teach(self, inputs: WindowInputs, *, key: PRNGKeyArray | None = None) -> Taught:
         """The forecasts of each step of window and horizon, from the true previous values."""
         values = jnp.concatenate([inputs.values, inputs.targets], axis=1)
         known = jnp.concatenate([inputs.known, inputs.weights], axis=1)
@@ -112,9 +113,9 @@ class AutoregressiveForecaster(Forecaster):
         raw = self.head(outputs[-1])
         return Taught(self._distribution(raw, _last_known(values, known), inputs.scale[:, None]), values, counts)
 
-    def forecast(self, inputs: Inputs, *, key: PRNGKeyArray) -> Distribution:
+    def forecast(self, inputs: WindowInputs, *, key: PRNGKeyArray) -> Distribution:
         """Samples futures that continue the windows, each of which is read from the initial state."""
-        time, series = inputs.values.shape[1], Series(inputs.static, inputs.channel, inputs.scale)
+        time, series = inputs.values.shape[1], StaticInputs(inputs.static, inputs.channel, inputs.scale)
         xs = self._read(inputs, inputs.values, inputs.known)[:, :time]
         carry, _ = self.layers(xs, self._start(len(xs)))
         last = _last_known(jnp.pad(inputs.values, ((0, 0), (0, 1))), jnp.pad(inputs.known, ((0, 0), (0, 1))))[:, -1]
@@ -122,7 +123,7 @@ class AutoregressiveForecaster(Forecaster):
         state = Filter(carry, inputs.values[:, -1], inputs.known[:, -1], past, last)
         return self.simulate(state, series, inputs.future[:, time:], key=key)
 
-    def activations(self, inputs: Inputs) -> list[tuple[str, Array]]:
+    def activations(self, inputs: WindowInputs) -> list[tuple[str, Array]]:
         """The outputs of the layers and the head."""
         values = jnp.concatenate([inputs.values, inputs.targets], axis=1)
         known = jnp.concatenate([inputs.known, inputs.weights], axis=1)
@@ -134,7 +135,7 @@ class AutoregressiveForecaster(Forecaster):
         nothing = jnp.zeros(batch)
         return Filter(self._start(batch), nothing, nothing, jnp.zeros((batch, self.sizes.past)), nothing)
 
-    def advance(self, state: Filter, series: Series, rows: Rows, count: Int[Array, ""]) -> Filter:
+    def advance(self, state: Filter, series: StaticInputs, rows: HistorySteps, count: Int[Array, ""]) -> Filter:
         """The state after the first `count` of `rows`. Every step runs the same program, however many there are, so
         that reading rows one by one gives the same bits as reading all at once."""
 
@@ -146,7 +147,7 @@ class AutoregressiveForecaster(Forecaster):
         return jax.lax.fori_loop(0, count, read, state)
 
     def simulate(
-        self, state: Filter, series: Series, ahead: Float[Array, "batch horizon ahead"], *, key: PRNGKeyArray
+        self, state: Filter, series: StaticInputs, ahead: Float[Array, "batch horizon ahead"], *, key: PRNGKeyArray
     ) -> Distribution:
         """The forecast of each step of the horizon, whose known covariates are `ahead`, by futures sampled in parallel.
         A single step needs no samples."""
@@ -172,7 +173,7 @@ class AutoregressiveForecaster(Forecaster):
     def _start(self, batch: int) -> tuple[Carry, ...]:
         return self.layers.init_carry(batch)
 
-    def _step(self, state: Filter, series: Series, future: Float[Array, "batch ahead"]) -> tuple[tuple, Array]:
+    def _step(self, state: Filter, series: StaticInputs, future: Float[Array, "batch ahead"]) -> tuple[tuple, Array]:
         channel = channel_vector(self.channels, series.channel)
         columns = [state.value[:, None], state.known[:, None], state.past, future, series.static, channel]
         xs = jnp.concatenate(columns, axis=-1)[:, None]
@@ -188,7 +189,7 @@ class AutoregressiveForecaster(Forecaster):
             return found
         return found.moved(last, jnp.ones_like(last))
 
-    def _read(self, inputs: Inputs, values: Array, known: Array) -> Float[Array, "batch time feature"]:
+    def _read(self, inputs: WindowInputs, values: Array, known: Array) -> Float[Array, "batch time feature"]:
         """The layers' inputs at each step of `values`: the previous step, and this one's covariates known ahead."""
         batch, time = values.shape
         before = jnp.stack([values, known], axis=-1)

@@ -21,11 +21,11 @@ from elman.layers import Dense, Embedding, Stack
 from elman.layers.recurrent import make_layers
 from elman.ops.distributions import Distribution, OutputName, parameters
 from elman.tasks.forecasting.model import (
-    Inputs,
     Normalise,
-    Normalised,
+    NormalisedWindows,
     Sizes,
     WholeForecaster,
+    WindowInputs,
     answered,
     channel_vector,
     normalised,
@@ -40,7 +40,8 @@ class SegmentForecaster(WholeForecaster):
     >>> model = SegmentForecaster(GRU, Sizes(lookback=24, horizon=10), segment=6, hidden_size=8, key=jr.key(0))
     >>> empty = jnp.zeros((2, 34, 0))
     >>> window, ahead, one = jnp.ones((2, 24)), jnp.ones((2, 10)), jnp.ones(2)
-    >>> inputs = Inputs(window, window, empty[:, :24], empty, empty[:, 0], jnp.zeros(2, int), ahead, ahead, one, one)
+    >>> past = window, window, empty[:, :24]
+    >>> inputs = WindowInputs(*past, empty, empty[:, 0], jnp.zeros(2, int), ahead, ahead, one, one)
     >>> model.forecast(inputs, key=jr.key(0)).centre.shape
     (2, 10)
     """
@@ -82,7 +83,7 @@ class SegmentForecaster(WholeForecaster):
         self.ahead = Dense(known, hidden_size, key=ahead_key) if known else None
         self.head = Dense(layers[-1].hidden_size, segment * parameters(output), key=head_key)
 
-    def answer(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
+    def answer(self, inputs: WindowInputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
         """The forecast, and the outputs of each part of the model; `key=None` means no dropout."""
         window = normalised(inputs, self.normalise)
         xs = jax.nn.relu(self.embedding(self._segments(inputs, window)))
@@ -100,14 +101,14 @@ class SegmentForecaster(WholeForecaster):
         ]
         return answered(self.output, raw, window, inputs), activations
 
-    def _segments(self, inputs: Inputs, window: Normalised) -> Float[Array, "batch segment feature"]:
+    def _segments(self, inputs: WindowInputs, window: NormalisedWindows) -> Float[Array, "batch segment feature"]:
         """Cuts the window into segments; zeros pad the front of the first where the steps do not divide evenly."""
         steps = steps_read(inputs, window)
         batch, time, features = steps.shape
         steps = jnp.pad(steps, ((0, 0), (-time % self.segment, 0), (0, 0)))
         return steps.reshape(batch, -1, self.segment * features)
 
-    def _questions(self, inputs: Inputs) -> Float[Array, "batch segment feature"]:
+    def _questions(self, inputs: WindowInputs) -> Float[Array, "batch segment feature"]:
         """The layers' inputs for each segment of the horizon: its position, the series and the known covariates."""
         places, channels = self.places.table, channel_vector(self.channels, inputs.channel)
         batch, segments = len(channels), len(places)

@@ -19,10 +19,10 @@ from elman.layers import Dense, Embedding, Stack
 from elman.layers.recurrent import make_layers
 from elman.ops.distributions import Distribution, OutputName, parameters
 from elman.tasks.forecasting.model import (
-    Inputs,
     Normalise,
     Sizes,
     WholeForecaster,
+    WindowInputs,
     answered,
     channel_vector,
     normalised,
@@ -42,7 +42,8 @@ class EncoderDecoderForecaster(WholeForecaster):
     >>> model = EncoderDecoderForecaster(LSTM, Sizes(lookback=24, horizon=10), hidden_size=8, key=jr.key(0))
     >>> empty = jnp.zeros((2, 34, 0))
     >>> window, ahead, one = jnp.ones((2, 24)), jnp.ones((2, 10)), jnp.ones(2)
-    >>> inputs = Inputs(window, window, empty[:, :24], empty, empty[:, 0], jnp.zeros(2, int), ahead, ahead, one, one)
+    >>> past = window, window, empty[:, :24]
+    >>> inputs = WindowInputs(*past, empty, empty[:, 0], jnp.zeros(2, int), ahead, ahead, one, one)
     >>> model.forecast(inputs, key=jr.key(0)).centre.shape
     (2, 10)
     """
@@ -82,7 +83,7 @@ class EncoderDecoderForecaster(WholeForecaster):
         self.decoder = stack(PLACE_SIZE + sizes.future + same, decoder_key)
         self.head = Dense(self.decoder.cells[-1].hidden_size, parameters(output), key=head_key)
 
-    def answer(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
+    def answer(self, inputs: WindowInputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
         """The forecast, and the outputs of each part of the model; `key=None` means no dropout."""
         read_key, write_key = (None, None) if key is None else jr.split(key)
         window = normalised(inputs, self.normalise)

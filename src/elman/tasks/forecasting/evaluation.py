@@ -16,7 +16,7 @@ from elman.ops.distributions import LEVELS, Quantiles
 from elman.tasks.checks import check_part
 from elman.tasks.forecasting.codec import ForecastCodec
 from elman.tasks.forecasting.metrics import COVERED, Errors, ForecastMetrics, Gathered, Told, shares_of
-from elman.tasks.forecasting.model import Forecaster, Inputs
+from elman.tasks.forecasting.model import Forecaster, WindowInputs
 from elman.tasks.forecasting.scores import seasonal_scale
 from elman.tasks.forecasting.windows import WindowBatch, WindowPart, Windows
 
@@ -24,7 +24,7 @@ ROWS = 256
 """Windows in a batch of measuring."""
 
 
-def model_inputs(batch: WindowBatch) -> Inputs:
+def model_inputs(batch: WindowBatch) -> WindowInputs:
     """The inputs of a forecaster for a batch: each target of a series becomes a row, the targets of a window next to
     each other."""
     count = batch.values.shape[-1]
@@ -39,7 +39,7 @@ def model_inputs(batch: WindowBatch) -> Inputs:
     values = rows(batch.values)
     past = jnp.concatenate([jnp.asarray(batch.past), jnp.asarray(batch.past_known, values.dtype)], axis=-1)
     channel = jnp.asarray(batch.series)[:, None] * count + jnp.arange(count)
-    return Inputs(
+    return WindowInputs(
         values,
         rows(batch.known).astype(values.dtype),
         shared(past),

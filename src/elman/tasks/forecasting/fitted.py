@@ -22,7 +22,7 @@ from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster
 from elman.tasks.forecasting.codec import ForecastCodec
 from elman.tasks.forecasting.evaluation import measured, model_inputs
 from elman.tasks.forecasting.histories import Histories, History, histories_of
-from elman.tasks.forecasting.memory import Reading, Remembered, by_name, packed, unpacked
+from elman.tasks.forecasting.memory import Remembered, SeriesReader, by_name, packed, unpacked
 from elman.tasks.forecasting.metrics import Errors, ForecastMetrics, shares_of
 from elman.tasks.forecasting.model import Forecaster
 from elman.tasks.forecasting.reading import rows_in
@@ -240,7 +240,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         pairs = zip(data.train.histories, data.test.spans, strict=True)
         return replace(self, memory=by_name(reading.read(one, learned=span[0]) for one, span in pairs))
 
-    def recalling(self, memory: artefact.State) -> Self:
+    def recalling(self, memory: artefact.SavedState) -> Self:
         """Returns this model with the memory that its artefact stores."""
         return replace(self, memory=unpacked(memory, self._reading))
 
@@ -250,8 +250,8 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         return msgspec.structs.replace(saved, memory=packed(self.memory)) if self.memory else saved
 
     @property
-    def _reading(self) -> Reading:
-        return Reading(self.codec, self.model, self.task.window or 1)
+    def _reading(self) -> SeriesReader:
+        return SeriesReader(self.codec, self.model, self.task.window or 1)
 
     def _read(self, history: Given) -> dict[str, Remembered]:
         reading = self._reading
@@ -342,7 +342,7 @@ def _errors_within(errors: Errors, level: float) -> list[np.ndarray]:
     return found
 
 
-def _one_window(encoded: Any, reading: Reading, steps: int, horizon: int) -> WindowBatch:
+def _one_window(encoded: Any, reading: SeriesReader, steps: int, horizon: int) -> WindowBatch:
     """A batch of the last window of a series; steps before its first row are missing."""
     missing = reading.window - steps
 

@@ -17,7 +17,7 @@ WIDEST = 10
 """The most steps for each row; with more, a stamp must be wrong."""
 
 
-class Rows(NamedTuple):
+class SeriesRows(NamedTuple):
     """Rows of one series as a file has them; missing values are NaN."""
 
     name: str
@@ -36,10 +36,10 @@ class Grid(NamedTuple):
     """The index of each step's row; -1 for a step without a row."""
 
 
-def on_grid(rows: Rows, frequency: Frequency) -> Grid:
+def on_grid(rows: SeriesRows, frequency: Frequency) -> Grid:
     """Lays rows on even steps; steps without a row are NaN.
 
-    >>> rows = Rows("a", np.array([1, 2, 4]), np.array([[5.0], [6.0], [7.0]]), ("line 2", "line 3", "line 4"))
+    >>> rows = SeriesRows("a", np.array([1, 2, 4]), np.array([[5.0], [6.0], [7.0]]), ("line 2", "line 3", "line 4"))
     >>> on_grid(rows, Frequency("step")).values.ravel().tolist()
     [5.0, 6.0, nan, 7.0]
 
@@ -64,7 +64,7 @@ def on_grid(rows: Rows, frequency: Frequency) -> Grid:
     return Grid(frequency.from_first(rows.stamps[0], steps), values, found)
 
 
-def gathered(rows: Rows, frequency: Frequency, by: Gathering, *, summed: int | None = None) -> Rows:
+def gathered(rows: SeriesRows, frequency: Frequency, by: Gathering, *, summed: int | None = None) -> SeriesRows:
     """Aggregates rows in any order into one row for each step that has any: the mean, the last or the sum of the known
     values.
 
@@ -74,7 +74,7 @@ def gathered(rows: Rows, frequency: Frequency, by: Gathering, *, summed: int | N
         by: the way of aggregation.
         summed: number of first columns that "sum" adds up; it averages the others. By default all are summed.
 
-    >>> rows = Rows("a", np.array([1, 2, 5]), np.array([[5.0], [6.0], [7.0]]), ("line 2", "line 3", "line 4"))
+    >>> rows = SeriesRows("a", np.array([1, 2, 5]), np.array([[5.0], [6.0], [7.0]]), ("line 2", "line 3", "line 4"))
     >>> gathered(rows, Frequency("step", 4), "mean").values.ravel().tolist()
     [5.5, 7.0]
 
@@ -98,4 +98,4 @@ def gathered(rows: Rows, frequency: Frequency, by: Gathering, *, summed: int | N
         averaged = np.arange(values.shape[1]) >= (values.shape[1] if summed is None else summed)
         divisor = np.where(averaged | (by == "mean"), np.maximum(count, 1), 1)
         result = np.where(count > 0, total / divisor, np.nan)
-    return Rows(rows.name, stamps, result, tuple(rows.places[order[place]] for place in first))
+    return SeriesRows(rows.name, stamps, result, tuple(rows.places[order[place]] for place in first))

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from elman._errors import DataError
 from elman.formats.files import data_files
 from elman.formats.stamps import Frequency, Stamps, check_ascending, show
-from elman.tasks.forecasting.grid import Gathering, Rows, gathered, on_grid
+from elman.tasks.forecasting.grid import Gathering, SeriesRows, gathered, on_grid
 from elman.tasks.forecasting.reading import Names, SeriesColumns, Written, rows_of
 
 
@@ -123,14 +123,14 @@ def histories_of(
     return Histories(*names, frequency, tuple(histories))
 
 
-def _frequency(series: Sequence[Rows]) -> Frequency:
+def _frequency(series: Sequence[SeriesRows]) -> Frequency:
     try:
         return Frequency.of([one.stamps for one in series])
     except DataError as error:
         raise DataError(f"{series[0].places[0]}: {error}") from None
 
 
-def _static(rows: Rows, names: Sequence[str]) -> np.ndarray:
+def _static(rows: SeriesRows, names: Sequence[str]) -> np.ndarray:
     values = rows.values[:, rows.values.shape[1] - len(names) :]
     wrong = np.argwhere(values != values[0])  # also where a value is NaN
     if len(wrong):
@@ -143,7 +143,7 @@ def _static(rows: Rows, names: Sequence[str]) -> np.ndarray:
     return values[0]
 
 
-def _history(rows: Rows, frequency: Frequency, names: Names, static: np.ndarray, *, whole: bool) -> History:
+def _history(rows: SeriesRows, frequency: Frequency, names: Names, static: np.ndarray, *, whole: bool) -> History:
     grid = on_grid(rows, frequency)
     targets, past, future = np.split(grid.values, np.cumsum([len(names.targets), len(names.past)]), axis=1)
     known = np.flatnonzero(~np.isnan(targets).all(axis=1))

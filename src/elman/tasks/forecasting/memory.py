@@ -20,7 +20,7 @@ import numpy as np
 from elman import artefact
 from elman._errors import DataError
 from elman.formats.stamps import Stamp, show
-from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster, Filter, Rows, Series
+from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster, Filter, HistorySteps, StaticInputs
 from elman.tasks.forecasting.codec import EncodedHistory, ForecastCodec
 from elman.tasks.forecasting.histories import History
 from elman.tasks.forecasting.model import Forecaster
@@ -49,7 +49,7 @@ class Remembered(NamedTuple):
         return self.history.stamps[-1]
 
 
-class Reading(NamedTuple):
+class SeriesReader(NamedTuple):
     """A model that reads series, with the length of its window."""
 
     codec: ForecastCodec
@@ -85,11 +85,11 @@ class Reading(NamedTuple):
             state = self._advanced(self.model, before.state, encoded, len(before.history.values))
         return before._replace(history=_last_rows(joined, self.window), rows=before.rows + count, state=state)
 
-    def fixed(self, name: str, encoded: EncodedHistory) -> Series:
+    def fixed(self, name: str, encoded: EncodedHistory) -> StaticInputs:
         """The inputs that are the same at all steps of a series, with a row for each target."""
         targets = len(self.codec.targets)
         place = self.codec.series.index(name) if name in self.codec.series else len(self.codec.series)
-        return Series(
+        return StaticInputs(
             jnp.repeat(jnp.asarray(encoded.static)[None], targets, axis=0),
             place * targets + jnp.arange(targets),
             jnp.asarray(encoded.scaler.std, jnp.float32),
@@ -109,7 +109,7 @@ class Reading(NamedTuple):
             count = min(CHUNK, len(past) - begin)
             chunk = (each[begin : begin + count] for each in rows)
             full = (np.pad(each, [(0, CHUNK - count)] + [(0, 0)] * (each.ndim - 1)) for each in chunk)
-            state = _advance(model, state, series, Rows(*map(jnp.asarray, full)), count)
+            state = _advance(model, state, series, HistorySteps(*map(jnp.asarray, full)), count)
         return Filter(*jax.tree.map(np.asarray, state))
 
     def _joined(self, before: History, new: History) -> History:
@@ -145,7 +145,7 @@ class Reading(NamedTuple):
         return before._replace(stamps=stamps, values=values, past=past, future=future)
 
 
-def packed(memory: Mapping[str, Remembered]) -> artefact.State:
+def packed(memory: Mapping[str, Remembered]) -> artefact.SavedState:
     """Converts a memory to the plain values and arrays that an artefact stores."""
     series, arrays = [], {}
     for place, (name, one) in enumerate(memory.items()):
@@ -164,10 +164,10 @@ def packed(memory: Mapping[str, Remembered]) -> artefact.State:
             arrays[f"{place}.{part}"] = np.ascontiguousarray(getattr(history, part))
         if one.state is not None:
             arrays |= {f"{place}.state.{path}": leaf for path, leaf in artefact.named_arrays(one.state).items()}
-    return artefact.State({"series": series}, arrays)
+    return artefact.SavedState({"series": series}, arrays)
 
 
-def unpacked(memory: artefact.State, reading: Reading) -> dict[str, Remembered]:
+def unpacked(memory: artefact.SavedState, reading: SeriesReader) -> dict[str, Remembered]:
     """Restores a memory from the output of `packed`, for the same model."""
     found, model = {}, reading.model
     for place, one in enumerate(memory.values["series"]):
@@ -192,7 +192,9 @@ def by_name(remembered: Iterable[Remembered]) -> dict[str, Remembered]:
 
 
 @jax.jit
-def _advance(model: AutoregressiveForecaster, state: Any, series: Series, rows: Rows, count: Any) -> Filter:
+def _advance(
+    model: AutoregressiveForecaster, state: Any, series: StaticInputs, rows: HistorySteps, count: Any
+) -> Filter:
     return model.advance(state, series, rows, count)
 
 

@@ -25,7 +25,7 @@ from elman.ops.distributions import Distribution, OutputName, distribution
 Normalise = Literal["last", "window", "none"]
 
 
-class Inputs(NamedTuple):
+class WindowInputs(NamedTuple):
     """A batch of windows; where a value is missing, it is 0 and so is its mask, `known` or `weights`."""
 
     values: Float[Array, "batch past"]
@@ -67,15 +67,15 @@ class Forecaster(eqx.Module):
     """Base class of all forecasters."""
 
     @abstractmethod
-    def teach(self, inputs: Inputs, *, key: PRNGKeyArray | None = None) -> Taught:
+    def teach(self, inputs: WindowInputs, *, key: PRNGKeyArray | None = None) -> Taught:
         """The forecasts to learn from; `key=None` means no dropout."""
 
     @abstractmethod
-    def forecast(self, inputs: Inputs, *, key: PRNGKeyArray) -> Distribution:
+    def forecast(self, inputs: WindowInputs, *, key: PRNGKeyArray) -> Distribution:
         """The forecast of each step of the horizon, without dropout. Only forecasters that sample use `key`."""
 
     @abstractmethod
-    def activations(self, inputs: Inputs) -> list[tuple[str, Array]]:
+    def activations(self, inputs: WindowInputs) -> list[tuple[str, Array]]:
         """The outputs of each part of the model, by name, in the order of computation."""
 
 
@@ -83,23 +83,23 @@ class WholeForecaster(Forecaster):
     """Base class of forecasters that forecast the whole horizon at once, in training as in use."""
 
     @abstractmethod
-    def answer(self, inputs: Inputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
+    def answer(self, inputs: WindowInputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
         """The forecast, and the outputs of each part of the model; `key=None` means no dropout."""
 
-    def teach(self, inputs: Inputs, *, key: PRNGKeyArray | None = None) -> Taught:
+    def teach(self, inputs: WindowInputs, *, key: PRNGKeyArray | None = None) -> Taught:
         """The forecasts of the whole horizon."""
         return Taught(self.answer(inputs, key)[0], inputs.targets, inputs.weights)
 
-    def forecast(self, inputs: Inputs, *, key: PRNGKeyArray) -> Distribution:
+    def forecast(self, inputs: WindowInputs, *, key: PRNGKeyArray) -> Distribution:
         """The forecast of each step of the horizon, without dropout."""
         return self.answer(inputs, None)[0]
 
-    def activations(self, inputs: Inputs) -> list[tuple[str, Array]]:
+    def activations(self, inputs: WindowInputs) -> list[tuple[str, Array]]:
         """The outputs of each part."""
         return self.answer(inputs, None)[1]
 
 
-class Normalised(NamedTuple):
+class NormalisedWindows(NamedTuple):
     """Normalised windows: known values are (x - shift) / scale, missing ones 0."""
 
     values: Float[Array, "batch past"]
@@ -107,19 +107,19 @@ class Normalised(NamedTuple):
     scale: Float[Array, " batch"]
 
 
-def normalised(inputs: Inputs, how: Normalise) -> Normalised:
+def normalised(inputs: WindowInputs, how: Normalise) -> NormalisedWindows:
     """Normalises the windows of a batch by the method `how`. A window without a known value is left as it is.
 
     >>> xs, ones = jnp.array([[1.0, 2.0, 6.0, 0.0]]), jnp.array([[1.0, 1.0, 1.0, 0.0]])
     >>> empty = jnp.zeros((1, 4, 0))
-    >>> inputs = Inputs(xs, ones, empty, empty, empty[:, 0], *(jnp.zeros(1, int), xs, ones, xs[:, 0], xs[:, 0]))
+    >>> inputs = WindowInputs(xs, ones, empty, empty, empty[:, 0], *(jnp.zeros(1, int), xs, ones, xs[:, 0], xs[:, 0]))
     >>> normalised(inputs, "last").values.tolist()
     [[-5.0, -4.0, 0.0, -0.0]]
     """
     values, known = inputs.values, inputs.known
     if how == "none":
         zero = jnp.zeros_like(values[:, 0])
-        return Normalised(values, zero, jnp.ones_like(zero))
+        return NormalisedWindows(values, zero, jnp.ones_like(zero))
     count = jnp.maximum(known.sum(axis=1), 1)
     if how == "last":
         places = jnp.where(known > 0, jnp.arange(known.shape[1]), -1).max(axis=1)
@@ -128,11 +128,11 @@ def normalised(inputs: Inputs, how: Normalise) -> Normalised:
     else:
         shift = (values * known).sum(axis=1) / count
         scale = jnp.sqrt((known * (values - shift[:, None]) ** 2).sum(axis=1) / count + 1e-5)
-    return Normalised((values - shift[:, None]) / scale[:, None] * known, shift, scale)
+    return NormalisedWindows((values - shift[:, None]) / scale[:, None] * known, shift, scale)
 
 
 def answered(
-    output: OutputName, raw: Float[Array, "batch horizon parameter"], window: Normalised, inputs: Inputs
+    output: OutputName, raw: Float[Array, "batch horizon parameter"], window: NormalisedWindows, inputs: WindowInputs
 ) -> Distribution:
     """The forecast whose parameters `raw` are a network's outputs, with the window's normalisation undone."""
     units = jnp.broadcast_to(inputs.scale[:, None], raw.shape[:2])
@@ -141,7 +141,7 @@ def answered(
     return found.moved(shift, scale)
 
 
-def steps_read(inputs: Inputs, window: Normalised) -> Float[Array, "batch past feature"]:
+def steps_read(inputs: WindowInputs, window: NormalisedWindows) -> Float[Array, "batch past feature"]:
     """A network's inputs for each step of a window: the normalised value, its mask and the covariates."""
     time = window.values.shape[1]
     columns = [window.values[..., None], inputs.known[..., None], inputs.past, inputs.future[:, :time]]

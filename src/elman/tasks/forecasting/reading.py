@@ -13,7 +13,7 @@ from elman.formats import table
 from elman.formats.files import File
 from elman.formats.numbers import number_of
 from elman.formats.stamps import TIMES, Stamps, parse_stamps
-from elman.tasks.forecasting.grid import Rows
+from elman.tasks.forecasting.grid import SeriesRows
 
 SERIES = "unique_id"
 TARGET = "y"
@@ -41,7 +41,7 @@ class SeriesColumns(NamedTuple):
 
 
 @runtime_checkable
-class Columns(Protocol):
+class ColumnTable(Protocol):
     """The interface of a table in memory, such as a dictionary of columns or a data frame."""
 
     def __iter__(self) -> Iterator[Any]: ...
@@ -61,7 +61,7 @@ class Written(NamedTuple):
     """The rows of a table by series, before they are laid on even steps."""
 
     names: Names
-    rows: tuple[Rows, ...]
+    rows: tuple[SeriesRows, ...]
 
 
 def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", encoding: str = "utf-8") -> Written:
@@ -77,7 +77,7 @@ def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", en
         DataError: a missing column, a field that is not a number, a row without name or time, or no row.
         ConfigError: a column with two roles.
     """
-    found: dict[str, list[Rows]] = {}
+    found: dict[str, list[SeriesRows]] = {}
     names = []
     for file in files:
         file = file if file.suffix else file._replace(path=(*file.path[:-1], file.path[-1] + ".csv"))
@@ -107,7 +107,7 @@ def is_history(columns: Sequence[str], row: Mapping[str, str]) -> bool:
         return False
 
 
-def rows_in(frame: Columns, columns: SeriesColumns, *, zone: str = "") -> Written:
+def rows_in(frame: ColumnTable, columns: SeriesColumns, *, zone: str = "") -> Written:
     """Reads the rows of a table in memory, by series. None and NaN are missing values.
 
     >>> found = rows_in({"ds": ["2016-07-01", "2016-07-02"], "y": [5, None]}, SeriesColumns())
@@ -202,7 +202,7 @@ def _check_wide(table_name: str, series: str, channels: Sequence[str], there: Se
         )
 
 
-def _series(written: _Table, layout: _Layout, zone: str, *, own: str) -> Iterator[Rows]:
+def _series(written: _Table, layout: _Layout, zone: str, *, own: str) -> Iterator[SeriesRows]:
     """The rows of each series of a table; `own` distinguishes unnamed series from those of other files."""
     places = written.places
     if not places:
@@ -226,10 +226,12 @@ def _series(written: _Table, layout: _Layout, zone: str, *, own: str) -> Iterato
         yield _rows(own or "/".join(layout.names.targets), stamps, values, places, range(len(places)))
 
 
-def _rows(name: str, stamps: Stamps | None, values: np.ndarray, places: Sequence[str], numbers: Sequence[int]) -> Rows:
+def _rows(
+    name: str, stamps: Stamps | None, values: np.ndarray, places: Sequence[str], numbers: Sequence[int]
+) -> SeriesRows:
     mine = tuple(places[number] for number in numbers)
     chosen = np.asarray(numbers)
-    return Rows(name, np.arange(len(mine)) if stamps is None else stamps[chosen], values[chosen], mine)
+    return SeriesRows(name, np.arange(len(mine)) if stamps is None else stamps[chosen], values[chosen], mine)
 
 
 def _stamps(fields: Sequence[Sequence[str]], names: Sequence[str], places: Sequence[str], zone: str) -> Stamps:
@@ -257,7 +259,7 @@ def _numbers(written: _Table, name: str, layout: _Layout) -> np.ndarray:
         raise DataError(f"{error}; {mend}") from None
 
 
-def _joined(parts: Sequence[Rows]) -> Rows:
+def _joined(parts: Sequence[SeriesRows]) -> SeriesRows:
     """Joins the rows of one series from several files, one after the other."""
     kinds = {part.stamps.dtype.kind for part in parts}
     if len(kinds) > 1:
@@ -265,7 +267,7 @@ def _joined(parts: Sequence[Rows]) -> Rows:
             f"{parts[1].places[0]}: stamps of {parts[0].name!r} are times in some files and whole numbers in others; "
             "expected one of both"
         )
-    return Rows(
+    return SeriesRows(
         parts[0].name,
         np.concatenate([part.stamps for part in parts]),
         np.concatenate([part.values for part in parts]),

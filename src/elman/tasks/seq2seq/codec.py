@@ -59,8 +59,8 @@ class Spaced(WordVocabulary, frozen=True, tag="spaced"):
 Side = Characters | Spaced | Subwords
 
 
-class Rows(NamedTuple):
-    """The ids of many texts in one array: row r is `ids[starts[r] : starts[r + 1]]`."""
+class RaggedIds(NamedTuple):
+    """A ragged array of the ids of many texts: row r is `ids[starts[r] : starts[r + 1]]`."""
 
     ids: Integer[np.ndarray, " token"]
     starts: Integer[np.ndarray, " border"]
@@ -76,7 +76,8 @@ class Rows(NamedTuple):
         """The chosen rows as one array padded with zeros, to `rows` rows of `length`, and the length of each row.
         `reverse` puts the last token first.
 
-        >>> ids, lengths = Rows(np.array([5, 6, 7]), np.array([0, 2, 3])).padded([0, 1], rows=3, length=4, reverse=True)
+        >>> texts = RaggedIds(np.array([5, 6, 7]), np.array([0, 2, 3]))
+        >>> ids, lengths = texts.padded([0, 1], rows=3, length=4, reverse=True)
         >>> ids.tolist(), lengths.tolist()
         ([[6, 5, 0, 0], [7, 0, 0, 0], [0, 0, 0, 0]], [2, 1, 0])
         """
@@ -123,7 +124,7 @@ class PairCodec(msgspec.Struct, frozen=True):
             target=_vocabulary(targets, target, min_count, size),
         )
 
-    def rows(self, side: Literal["source", "target"], texts: Sequence[str], *, unknown: Unknown = "error") -> Rows:
+    def rows(self, side: Literal["source", "target"], texts: Sequence[str], *, unknown: Unknown = "error") -> RaggedIds:
         """The ids of many texts.
 
         Raises:
@@ -134,14 +135,14 @@ class PairCodec(msgspec.Struct, frozen=True):
             whole = "".join(texts)  # one call for all texts is many times quicker
             lengths = np.fromiter(map(len, texts), np.int64, len(texts))
             try:
-                return Rows(vocabulary.encode(whole), np.concatenate([[0], np.cumsum(lengths)]))
+                return RaggedIds(vocabulary.encode(whole), np.concatenate([[0], np.cumsum(lengths)]))
             except VocabularyError as error:
                 row = int(np.searchsorted(np.cumsum(lengths), error.place, side="right"))
                 place = error.place - int(lengths[:row].sum())
                 raise VocabularyError.at(error.token, place, f"the {side} {texts[row][:60]!r}") from None
         ids = [vocabulary.encode(text, unknown=unknown) for text in texts]
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-        return Rows(np.concatenate([np.zeros(0, np.int32), *ids]), np.concatenate([[0], np.cumsum(lengths)]))
+        return RaggedIds(np.concatenate([np.zeros(0, np.int32), *ids]), np.concatenate([[0], np.cumsum(lengths)]))
 
 
 def codec_from_builtins(saved: Any) -> PairCodec:

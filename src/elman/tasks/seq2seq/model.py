@@ -69,7 +69,7 @@ class Memory(NamedTuple):
     lengths: Int[Array, " batch"]
 
 
-class Decoded(NamedTuple):
+class DecoderOutput(NamedTuple):
     """The logits of every token and the attention weights; without attention, `source` is 0."""
 
     logits: Float[Array, "batch time vocab"]
@@ -155,7 +155,7 @@ class EncoderDecoder(eqx.Module):
         inputs: Int[Array, "batch time"],
         *,
         key: PRNGKeyArray | None = None,
-    ) -> Decoded:
+    ) -> DecoderOutput:
         """The logits of the token after each of `inputs`, by teacher forcing: `inputs` are the right tokens, shifted
         (`shifted`). `lengths` are those of the sources; `key=None` means no dropout."""
         encoder_key, decoder_key = (None, None) if key is None else jr.split(key)
@@ -185,13 +185,15 @@ class EncoderDecoder(eqx.Module):
             return Memory(carry._replace(weights=weights, mixer=mixer), (), states, (), lengths)
         return Memory(carry, (), states, self.attention.keys(states), lengths)
 
-    def decode(self, memory: Memory, inputs: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None) -> Decoded:
+    def decode(
+        self, memory: Memory, inputs: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None
+    ) -> DecoderOutput:
         """The logits of the token after each of `inputs`."""
         return self._run(memory, memory.carry, inputs, key)[1]
 
     def step(
         self, memory: Memory, carry: DecoderState, tokens: Int[Array, "batch beam"]
-    ) -> tuple[DecoderState, Decoded]:
+    ) -> tuple[DecoderState, DecoderOutput]:
         """One decoder step of several texts for each source: the state after `tokens`, and the logits of the tokens
         after them. The state's leaves have leading axes batch and beam."""
         batch, beam = tokens.shape
@@ -204,7 +206,7 @@ class EncoderDecoder(eqx.Module):
         flat = flat._replace(layers=layers)
         if self.connection == "moving":  # every text has its own weights
             flat, decoded = self._score(_repeat_rows(memory, beam), flat, hidden)
-            decoded = Decoded(*(each.reshape(batch, beam, -1) for each in decoded))
+            decoded = DecoderOutput(*(each.reshape(batch, beam, -1) for each in decoded))
         else:
             flat, decoded = self._score(memory, flat, hidden.reshape(batch, beam, -1))
         return jax.tree.map(lambda leaf: leaf.reshape(batch, beam, *leaf.shape[1:]), flat), decoded
@@ -216,7 +218,7 @@ class EncoderDecoder(eqx.Module):
         forced: Bool[Array, "batch time"],
         *,
         key: PRNGKeyArray,
-    ) -> Decoded:
+    ) -> DecoderOutput:
         """The logits of `decode` with scheduled sampling (Bengio et al., 2015): where `forced` is False, the decoder
         reads a token sampled from its own last logits. No gradient goes through a sample."""
         noise, draws = jr.split(key)
@@ -230,7 +232,7 @@ class EncoderDecoder(eqx.Module):
 
         start = (memory.carry, inputs[:, 0])
         _, decoded = jax.lax.scan(step, start, (inputs.T, forced.T, jnp.arange(inputs.shape[1])))
-        return Decoded(*(jnp.swapaxes(each, 0, 1) for each in decoded))
+        return DecoderOutput(*(jnp.swapaxes(each, 0, 1) for each in decoded))
 
     def activations(
         self, sources: Int[Array, "batch source"], lengths: Int[Array, " batch"], inputs: Int[Array, "batch time"]
@@ -251,7 +253,7 @@ class EncoderDecoder(eqx.Module):
 
     def _run(
         self, memory: Memory, carry: DecoderState, inputs: Array, key: PRNGKeyArray | None
-    ) -> tuple[DecoderState, Decoded]:
+    ) -> tuple[DecoderState, DecoderOutput]:
         """Runs the decoder over `inputs`. The same key gives the same noise at every step, however the steps are
         split over calls."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
@@ -266,18 +268,18 @@ class EncoderDecoder(eqx.Module):
 
     def _score(
         self, memory: Memory, carry: DecoderState, hidden: Float[Array, "batch time hidden"]
-    ) -> tuple[DecoderState, Decoded]:
+    ) -> tuple[DecoderState, DecoderOutput]:
         """Computes logits from the decoder layers' outputs `hidden`, and the state after them."""
         if isinstance(self.attention, MovingAttention):
             weights, found = self.attention(hidden, memory.states, carry.weights, lengths=memory.lengths)
             mixer, mixed = self.mixer(jnp.concatenate([found.context, hidden], axis=-1), carry.mixer)
             carry = carry._replace(weights=weights, mixer=mixer)
-            return carry, Decoded(self.head(mixed), found.weights.mean(axis=2))
+            return carry, DecoderOutput(self.head(mixed), found.weights.mean(axis=2))
         if self.attention is None or self.combine is None:
-            return carry, Decoded(self.head(hidden), jnp.zeros((*hidden.shape[:2], 0)))
+            return carry, DecoderOutput(self.head(hidden), jnp.zeros((*hidden.shape[:2], 0)))
         context, weights = self.attention(hidden, memory.keys, memory.states, lengths=memory.lengths)
         mixed = jnp.tanh(self.combine(jnp.concatenate([context, hidden], axis=-1)))
-        return carry, Decoded(self.head(mixed), weights)
+        return carry, DecoderOutput(self.head(mixed), weights)
 
     def _check_state(self) -> None:
         """Refuses an encoder whose last states do not have the structure of the decoder's."""

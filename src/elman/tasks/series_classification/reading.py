@@ -50,7 +50,7 @@ class SeriesParts:
     test: tuple[Series, ...] = ()
 
 
-class Columns(NamedTuple):
+class ColumnRoles(NamedTuple):
     """The roles of the columns of a table in long form."""
 
     series: str = "series"
@@ -66,7 +66,7 @@ class Columns(NamedTuple):
 def read_series(
     file: File,
     *,
-    columns: Columns = Columns(),
+    columns: ColumnRoles = ColumnRoles(),
     labelled: bool = True,
     missing: Missing = "error",
     encoding: str = "utf-8",
@@ -106,7 +106,7 @@ def read_series(
 
 def read_series_parts(
     *places: str | Path,
-    columns: Columns = Columns(),
+    columns: ColumnRoles = ColumnRoles(),
     labelled: bool = True,
     missing: Missing = "error",
     encoding: str = "utf-8",
@@ -243,7 +243,7 @@ def _agreed(place: str, head: _Head, found: list[Series]) -> _Head:
     return head._replace(channels=channels, length=length)
 
 
-def _read_table(file: File, columns: Columns, labelled: bool, missing: Missing, encoding: str) -> SeriesFile:
+def _read_table(file: File, columns: ColumnRoles, labelled: bool, missing: Missing, encoding: str) -> SeriesFile:
     there = table.columns_of(file, encoding=encoding)
     time = [columns.time] if columns.time in there else []
     label = [columns.label] if labelled or columns.label in there else []
@@ -277,7 +277,7 @@ def _check_channels(file: File, row: table.Row, channels: Sequence[str]) -> None
             raise DataError(f"{error}; say which columns are channels with --value-columns") from None
 
 
-def _label(file: File, columns: Columns, name: str, rows: list[table.Row]) -> str:
+def _label(file: File, columns: ColumnRoles, name: str, rows: list[table.Row]) -> str:
     first = rows[0].values[columns.label].strip()
     for row in rows:
         if (label := row.values[columns.label].strip()) != first:

@@ -27,7 +27,7 @@ from elman.tasks.data import Data, Part, Parts, completed
 from elman.tasks.scaler import Scaler
 from elman.tasks.series_classification.codec import SeriesCodec, check_values
 from elman.tasks.series_classification.fitted import SeriesClassifier
-from elman.tasks.series_classification.reading import Columns, Series, SeriesParts, read_series_parts
+from elman.tasks.series_classification.reading import ColumnRoles, Series, SeriesParts, read_series_parts
 from elman.tasks.series_classification.settings import SeriesClassificationSettings
 from elman.tasks.task import Task
 
@@ -173,8 +173,8 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
             )
         return found
 
-    def _columns(self, values: tuple[str, ...]) -> Columns:
-        return Columns(self.series_column, self.time_column, values or self.value_columns, self.label_column)
+    def _columns(self, values: tuple[str, ...]) -> ColumnRoles:
+        return ColumnRoles(self.series_column, self.time_column, values or self.value_columns, self.label_column)
 
     def _data(self, found: SeriesParts, *, source: str, places: tuple[str, ...]) -> Data:
         """Encodes the parts; empty ones are first split from the training series."""

@@ -23,7 +23,7 @@ class Scored(NamedTuple):
     mask: Bool[Array, "batch time"]
 
 
-class Decoded(NamedTuple):
+class BestTaggings(NamedTuple):
     """The best taggings of each sentence of a batch, the best first, and the log-probability of each as a whole."""
 
     tags: Int[Array, "batch rank time"]
@@ -39,14 +39,14 @@ def score(model: TaggingModel, batch: Any) -> Scored:
 
 
 @partial(jax.jit, static_argnames="count")
-def decode(chain: TagChain, scored: Scored, *, count: int = 1) -> Decoded:
+def decode(chain: TagChain, scored: Scored, *, count: int = 1) -> BestTaggings:
     """The `count` best taggings of every sentence; where fewer exist, the others' log-probability is minus infinity."""
     scores, mask = scored
     if count == 1 and chain.is_free:  # steps are independent: the best tag of each gives the same, faster
         chances = jnp.where(mask, jax.nn.log_softmax(scores).max(-1), 0.0)
-        return Decoded(jnp.where(mask, scores.argmax(-1), 0)[:, None], chances.sum(-1)[:, None])
+        return BestTaggings(jnp.where(mask, scores.argmax(-1), 0)[:, None], chances.sum(-1)[:, None])
     tags, reached = crf.best(scores, chain(), mask, count=count)
-    return Decoded(tags, reached - crf.log_partition(scores, chain(), mask)[:, None])
+    return BestTaggings(tags, reached - crf.log_partition(scores, chain(), mask)[:, None])
 
 
 @jax.jit

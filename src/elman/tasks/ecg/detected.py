@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class FoundWave(NamedTuple):
+class DetectedWave(NamedTuple):
     """A wave that a model found; its samples count from the record's start."""
 
     kind: str
@@ -19,24 +19,24 @@ class FoundWave(NamedTuple):
     """The model's confidence, from 0 to 1."""
 
 
-class FoundBeat(NamedTuple):
+class DetectedBeat(NamedTuple):
     """A beat that a model found: a QRS, and the waves around it where there are some.
 
-    >>> beat = FoundBeat("N", FoundWave("QRS", 180, 200, 220, 0.99), q=190, s=None, p=None, t=None)
+    >>> beat = DetectedBeat("N", DetectedWave("QRS", 180, 200, 220, 0.99), q=190, s=None, p=None, t=None)
     >>> beat.sample, beat.kind, [wave.kind for wave in beat.waves]
     (200, 'N', ['QRS'])
     """
 
     symbol: str
     """The WFDB symbol: N, S, V, F or Q, the kinds of ANSI/AAMI EC57."""
-    qrs: FoundWave
+    qrs: DetectedWave
     q: int | None
     """The sample of the Q wave; None where the QRS begins with R."""
     s: int | None
     """The sample of the S wave; None where the QRS ends with R."""
-    p: FoundWave | None
+    p: DetectedWave | None
     """The P wave before the QRS; None where there is none."""
-    t: FoundWave | None
+    t: DetectedWave | None
     """The T wave after the QRS; None where there is none."""
 
     @property
@@ -50,6 +50,6 @@ class FoundBeat(NamedTuple):
         return self.symbol
 
     @property
-    def waves(self) -> tuple[FoundWave, ...]:
+    def waves(self) -> tuple[DetectedWave, ...]:
         """The P, QRS and T waves of the beat that are present."""
         return tuple(wave for wave in (self.p, self.qrs, self.t) if wave is not None)
