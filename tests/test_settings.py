@@ -126,9 +126,9 @@ def test_dropout_grows_with_the_weights_per_token():
     task = elman.LanguageModelling(hidden_size=8, embedding_size=4, num_layers=1, validation=100, test=0)
     data = task.read_text("abcd" * 2025)
     weights = 5 * 4 + 4 * 32 + 8 * 32 + 32 + 8 * 5 + 5
-    assert task.settled(data).dropout == pytest.approx(0.13 * (weights / 8000) ** 1.5, abs=5e-4)
-    assert elman.LanguageModelling(hidden_size=128, validation=100, test=0).settled(data).dropout == 0.5
-    assert elman.LanguageModelling(dropout=0.2).settled(data).dropout == 0.2
+    assert task.configure(data).dropout == pytest.approx(0.13 * (weights / 8000) ** 1.5, abs=5e-4)
+    assert elman.LanguageModelling(hidden_size=128, validation=100, test=0).configure(data).dropout == 0.5
+    assert elman.LanguageModelling(dropout=0.2).configure(data).dropout == 0.2
 
 
 def test_budgets():

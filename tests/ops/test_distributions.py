@@ -84,7 +84,7 @@ def test_counts_in_units():
     np.testing.assert_allclose(ours.loss(counts / 4), plain.loss(counts))
     np.testing.assert_allclose(ours.centre, 1.5)
     np.testing.assert_allclose(4 * ours.quantile(jnp.array([0.9])), plain.quantile(jnp.array([0.9])))
-    moved = ours.moved(whole(0.0), whole(4.0))
+    moved = ours.rescale(whole(0.0), whole(4.0))
     np.testing.assert_allclose(moved.quantile(jnp.array([0.9])), plain.quantile(jnp.array([0.9])))
 
 
@@ -140,7 +140,7 @@ def test_draws_have_the_quantiles(ours):
 @pytest.mark.parametrize("ours", SAMPLED[:2], ids=lambda each: type(each).__name__)
 def test_a_moved_distribution(ours):
     few = jax.tree.map(lambda leaf: leaf[:3], ours)
-    moved = few.moved(jnp.full(3, 5.0), jnp.full(3, 10.0))
+    moved = few.rescale(jnp.full(3, 5.0), jnp.full(3, 10.0))
     levels = jnp.array([0.2, 0.9])
     np.testing.assert_allclose(moved.quantile(levels), 5 + 10 * few.quantile(levels), rtol=1e-5)
     np.testing.assert_allclose(moved.loss(jnp.full(3, 25.0)), few.loss(jnp.full(3, 2.0)) + np.log(10), rtol=1e-5)
@@ -150,7 +150,7 @@ def test_points():
     squared, absolute = Point(jnp.array([1.0]), "squared"), Point(jnp.array([1.0]), "absolute")
     assert squared.loss(jnp.array([4.0])).tolist() == [9.0]
     assert absolute.loss(jnp.array([4.0])).tolist() == [3.0]
-    assert absolute.moved(jnp.array([2.0]), jnp.array([3.0])).centre.tolist() == [5.0]
+    assert absolute.rescale(jnp.array([2.0]), jnp.array([3.0])).centre.tolist() == [5.0]
     assert absolute.sample(jr.key(0)).tolist() == [1.0] == absolute.spread.tolist()
 
 

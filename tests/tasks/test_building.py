@@ -60,7 +60,7 @@ TASKS = [language_modelling, classification, series_classification, tagging, seq
 @pytest.mark.parametrize("make", [TASKS[0], *slow(*TASKS[1:])], ids=lambda make: make.__name__)
 def test_a_compiled_model_has_the_weights_of_an_eager_one(make):
     task, data = make()
-    check(task.settled(data), data)
+    check(task.configure(data), data)
 
 
 @pytest.mark.parametrize("cell", ["GRU", *slow(*sorted(set(known_cells()) - {"GRU"}))])

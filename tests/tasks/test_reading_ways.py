@@ -24,7 +24,7 @@ def test_a_model_of_subwords_is_trained_saved_and_writes(small_text, tmp_path):
     text = again.generate("the cat", length=20, temperature=0)
     assert text == fitted.generate("the cat", length=20, temperature=0)
     assert set(text.split()) <= set(small_text.split()) | {text.split()[-1]}
-    assert again.knows == f"{data.codec.size:,} subwords"
+    assert again.summary == f"{data.codec.size:,} subwords"
 
 
 def test_subwords_are_the_same_from_memory_and_from_the_cache(small_text, tmp_path, monkeypatch):

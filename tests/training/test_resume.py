@@ -251,7 +251,7 @@ def test_a_run_of_another_version_is_refused_and_its_model_loads(small_text, tmp
     artefact.write(tmp_path / "m", msgspec.structs.replace(saved, state=state))
     with pytest.raises(elman.ArtefactError, match="another version of elman hashed .*; resume with that version, or"):
         elman.fit(task, data, out=tmp_path / "m", resume=True, **RUN)
-    assert elman.load(tmp_path / "m").task == task.settled(data)
+    assert elman.load(tmp_path / "m").task == task.configure(data)
 
 
 def test_a_moved_file_holds_the_same_data(tmp_path):

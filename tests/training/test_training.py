@@ -146,7 +146,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(small_text, tmp_
     out = tmp_path / "parts"
     with pytest.raises(elman.Interrupted, match="after step 13; resume with --resume"):
         elman.fit(task, data, out=out, report=StopAt(13), **options)
-    assert elman.load(out).task == task.settled(data)
+    assert elman.load(out).task == task.configure(data)
     with pytest.raises(elman.Interrupted, match="after step 29"):
         elman.fit(task, data, out=out, resume=True, report=StopAt(29), **options)
     resumed = elman.fit(task, data, out=out, resume=True, report=Quiet(), **options)

@@ -77,7 +77,7 @@ def _command(default: Config) -> Callable[..., int]:
 
 def _forecast(fitted: Any, files: tuple[str, ...], options: ForecastPrediction) -> int:
     """Prints and draws the forecasts after the rows of the files, which are read once."""
-    fitted = fitted.following(*files)
+    fitted = fitted.continue_from(*files)
     for line in fitted.answers(options=options):
         print(line, flush=True)
     if options.plot:

@@ -69,7 +69,7 @@ class Distribution(eqx.Module):
         """A draw for each place."""
 
     @abstractmethod
-    def moved(self, shift: _Values, scale: _Values) -> Distribution:
+    def rescale(self, shift: _Values, scale: _Values) -> Distribution:
         """The distribution of shift + scale x, for a positive scale."""
 
 
@@ -107,7 +107,7 @@ class Point(Distribution):
         """The number."""
         return self.value
 
-    def moved(self, shift: _Values, scale: _Values) -> Point:
+    def rescale(self, shift: _Values, scale: _Values) -> Point:
         """The number, scaled and shifted."""
         return Point(shift + scale * self.value, self.kind)
 
@@ -152,7 +152,7 @@ class Quantiles(Distribution):
         shares = jr.uniform(key, (*self.values.shape[:-1], 1), self.values.dtype, 1e-6, 1 - 1e-6)
         return self._at(shares)[..., 0]
 
-    def moved(self, shift: _Values, scale: _Values) -> Quantiles:
+    def rescale(self, shift: _Values, scale: _Values) -> Quantiles:
         """The quantiles, scaled and shifted."""
         return Quantiles(shift[..., None] + scale[..., None] * self.values)
 
@@ -200,7 +200,7 @@ class Gaussian(Distribution):
         """A draw for each place."""
         return self.mean + self.scale * jr.normal(key, self.mean.shape, self.mean.dtype)
 
-    def moved(self, shift: _Values, scale: _Values) -> Gaussian:
+    def rescale(self, shift: _Values, scale: _Values) -> Gaussian:
         """The normal distribution, scaled and shifted."""
         return Gaussian(shift + scale * self.mean, scale * self.scale)
 
@@ -246,7 +246,7 @@ class StudentT(Distribution):
         """A draw for each place."""
         return self.location + self.scale * jr.t(key, self.freedom, self.location.shape, self.location.dtype)
 
-    def moved(self, shift: _Values, scale: _Values) -> StudentT:
+    def rescale(self, shift: _Values, scale: _Values) -> StudentT:
         """The t distribution, scaled and shifted, with the same degrees of freedom."""
         return StudentT(shift + scale * self.location, scale * self.scale, self.freedom)
 
@@ -309,7 +309,7 @@ class NegativeBinomial(Distribution):
         means = jr.gamma(gamma_key, r, dtype=self.mean.dtype) * self.mean / r
         return jr.poisson(poisson_key, means).astype(self.mean.dtype) / self.unit
 
-    def moved(self, shift: _Values, scale: _Values) -> NegativeBinomial:
+    def rescale(self, shift: _Values, scale: _Values) -> NegativeBinomial:
         """The same counts in other units; a count is not shifted."""
         return NegativeBinomial(self.mean, self.dispersion, self.unit / scale)
 
@@ -353,7 +353,7 @@ class Samples(Distribution):
         place = jr.randint(key, (*self.values.shape[:-1], 1), 0, self.values.shape[-1])
         return jnp.take_along_axis(self.values, place, axis=-1)[..., 0]
 
-    def moved(self, shift: _Values, scale: _Values) -> Samples:
+    def rescale(self, shift: _Values, scale: _Values) -> Samples:
         """The draws, scaled and shifted."""
         return Samples(shift[..., None] + scale[..., None] * self.values)
 

@@ -41,11 +41,11 @@ class Fitted(ABC, Generic[M]):
         values = self.measures.get("validation")
         return None if values is None else cast(M, self.task.metrics_from(values))
 
-    def remembering(self, data: Data) -> Self:
+    def remember(self, data: Data) -> Self:
         """Returns this model with what it stores of its training data; most models store nothing."""
         return self
 
-    def recalling(self, memory: artefact.SavedState) -> Self:
+    def restore(self, memory: artefact.SavedState) -> Self:
         """Returns this model with the memory that its artefact stores."""
         return self
 
@@ -59,7 +59,7 @@ class Fitted(ABC, Generic[M]):
 
     @property
     @abstractmethod
-    def knows(self) -> str:
+    def summary(self) -> str:
         """The contents of the codec in words, such as "57 characters"."""
 
     @abstractmethod
@@ -93,9 +93,9 @@ class Fitted(ABC, Generic[M]):
             ArtefactError: the path exists (unless `force` and it is an artefact), or cannot be written.
         """
         artefact.refuse_existing(Path(path), force=force)
-        artefact.write(Path(path), self.saved())
+        artefact.write(Path(path), self.contents())
 
-    def saved(self) -> artefact.Saved:
+    def contents(self) -> artefact.Saved:
         """The contents of the artefact, as plain values and arrays."""
         versions = {"elman": version("elman"), "jax": jax.__version__, "python": platform.python_version()}
         return artefact.Saved(

@@ -48,7 +48,7 @@ def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
     model = artefact.fill(shapes, saved.weights, what=str(path))
     measures = saved.model.get("measures", {})
     fitted = task.fitted_class(task=task, codec=codec, model=model, training=training, measures=measures)
-    return fitted if saved.memory is None else fitted.recalling(saved.memory)
+    return fitted if saved.memory is None else fitted.restore(saved.memory)
 
 
 def settings_of(path: Path, saved: artefact.Saved) -> tuple[Task, Training]:

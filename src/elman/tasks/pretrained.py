@@ -68,7 +68,7 @@ class Pretrained(PretrainedSettings, Task[F], frozen=True, kw_only=True):
             return None
         return open_language_models(tuple(self.start_from))
 
-    def begun(self, model: Any, codec: Any) -> tuple[Any, str]:
+    def initialise(self, model: Any, codec: Any) -> tuple[Any, str]:
         """A new model with the weights of the language models, or with word vectors, and a line on them for people.
         Words without vectors keep their random weights."""
         if self.start_from:

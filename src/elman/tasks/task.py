@@ -76,7 +76,7 @@ class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
         """
 
     @abstractmethod
-    def settled(self, data: Data) -> Any:
+    def configure(self, data: Data) -> Any:
         """This task with the settings that depend on the data filled in.
 
         Raises:
@@ -95,7 +95,7 @@ class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
         """The model of `network` with shapes in place of arrays; nothing is computed."""
         return shapes_of(self, codec)
 
-    def begun(self, model: Any, codec: Any) -> tuple[Any, str]:
+    def initialise(self, model: Any, codec: Any) -> tuple[Any, str]:
         """A new model with its pretrained weights, if there are any, and a line on them for people.
 
         Raises:

@@ -76,7 +76,7 @@ def fit(
     if resume:
         (task, state, measures), note = _resumed(task, data, training, place), ""
     else:
-        task, state, measures = task.settled(data), None, {}
+        task, state, measures = task.configure(data), None, {}
 
     reporter = report or default_reporter()  # from here on, a bar says what it waits for
     try:
@@ -94,7 +94,7 @@ def fit(
                     done = isinstance(event, Finished) and event.reason != "interrupted"
                     fitted = _fitted(task, data, training, state, measures)
                     if isinstance(event, Finished):
-                        fitted = fitted.remembering(data)
+                        fitted = fitted.remember(data)
                     if place is not None:
                         _save(place, _with_state(fitted, state, data, done=done), event, reporter)
     except jax.errors.JaxRuntimeError as error:
@@ -140,7 +140,7 @@ def _fitted(task: Task[F], data: Data, training: Training, state: TrainState, me
 
 
 def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) -> artefact.Saved:
-    saved = fitted.saved()
+    saved = fitted.contents()
     if done:
         return saved
     values = {
@@ -153,7 +153,7 @@ def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) ->
 
 
 def _new(task: Task, data: Data, training: Training) -> tuple[TrainState, str]:
-    model, note = task.begun(task.build(data.codec, key=jax.random.key(training.seed)), data.codec)
+    model, note = task.initialise(task.build(data.codec, key=jax.random.key(training.seed)), data.codec)
     return _begun(task, model, data, training), note
 
 

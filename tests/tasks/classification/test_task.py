@@ -195,7 +195,7 @@ def test_data_of_another_task_is_refused(fitted):
     with pytest.raises(elman.DataError, match="read it as other tokens or pieces"):
         elman.fit(elman.Classification(), data, steps=1)
     with pytest.raises(elman.DataError, match="expected what task.read returns"):
-        elman.Classification().settled("data")
+        elman.Classification().configure("data")
     with pytest.raises(elman.DataError, match="another vocabulary"):
         fitted.evaluate(data.test)
     with pytest.raises(elman.DataError, match="again: nothing to measure on"):

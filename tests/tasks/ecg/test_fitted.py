@@ -99,7 +99,7 @@ def test_verify_knows_the_ways_to_compute(reader, tmp_path):
     assert set(reader[0].differences()) == {"alone or beside others", "whole or piece by piece"}
     loaded = elman.load(tmp_path / "ecg.elman")
     assert loaded.predict(record()[0]).beats == reader[0].predict(record()[0]).beats
-    assert loaded.knows == "P, QRS and T, kinds of beats N, S, V"
+    assert loaded.summary == "P, QRS and T, kinds of beats N, S, V"
 
 
 def test_records_become_tables_and_annotations(reader, tmp_path):

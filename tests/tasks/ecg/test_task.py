@@ -131,7 +131,7 @@ def test_nothing_to_learn_from_is_refused():
         task.read()
     one = blank._replace(waves=(Wave("P", 1, 2, 3),), beats=(Beat(9, "N", "N"),), known=~mask, beats_known=~mask)
     with pytest.raises(elman.DataError, match="no patient is in two parts: name records of more patients"):
-        task.settled(task.read_strips([one]))
+        task.configure(task.read_strips([one]))
     with pytest.raises(elman.ConfigError, match="look_ahead_ms"):
         elman.Ecg(causal=True, look_ahead_ms=20)
 

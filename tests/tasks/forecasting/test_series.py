@@ -64,8 +64,8 @@ def test_errors_of_series_that_never_change_are_measured_by_nothing(naive, there
 def test_without_such_series_nothing_is_told():
     task, found = elman.Forecasting(**SMALL), table(("a", float))
     data = task.read_histories(found)
-    task = task.settled(data)
-    assert task.begun(task.build(data.codec, key=jax.random.key(0)), data.codec)[1] == ""
+    task = task.configure(data)
+    assert task.initialise(task.build(data.codec, key=jax.random.key(0)), data.codec)[1] == ""
 
 
 @pytest.mark.parametrize(

@@ -127,9 +127,9 @@ def test_targets_side_by_side_are_rows_of_their_own():
 
 def test_validation_takes_windows_that_are_evenly_spread():
     task, data = read(rows(400), validation=0.4, validation_windows=20)
-    model = task.settled(data).build(data.codec, key=jax.random.key(0))
+    model = task.configure(data).build(data.codec, key=jax.random.key(0))
     few, all_of_it = (
-        one.settled(data).evaluate(model, data.validation, data.codec)
+        one.configure(data).evaluate(model, data.validation, data.codec)
         for one in (task, msgspec.structs.replace(task, validation_windows=ROWS))
     )
     assert few.count < 130
@@ -157,7 +157,7 @@ def test_horizon_and_window_follow_from_the_data():
     task = elman.Forecasting(hidden_size=8)
     days = np.datetime64("2024-01-01") + np.arange(300)
     data = task.read_table({"ds": days.astype(str), "y": np.arange(300.0) % 7})
-    settled = task.settled(data)
+    settled = task.configure(data)
     assert (settled.horizon, settled.window, settled.segment, settled.season) == (7, 28, 7, 7)
     assert settled.normalise == "window"
 

@@ -47,8 +47,8 @@ def tagging(start, **settings):
 
 
 def begun(task, data):
-    task = task.settled(data)
-    return task.begun(task.build(data.codec, key=jax.random.key(0)), data.codec)
+    task = task.configure(data)
+    return task.initialise(task.build(data.codec, key=jax.random.key(0)), data.codec)
 
 
 def same(one, other):
@@ -86,7 +86,7 @@ def test_words_of_a_sentence_are_those_of_the_language_model(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [classification, tagging])
 def test_layers_thaw_from_the_top_and_lower_ones_move_less(folder, make):
-    def moved(epochs, **settings):
+    def rescale(epochs, **settings):
         task, data = make(places(folder, "ahead", "back"), **settings)
         start = begun(task, data)[0].embedding
         plain: dict[str, Any] = dict(

@@ -153,7 +153,7 @@ def test_a_saved_model_answers_the_same(fitted, tmp_path):
     assert again.predict_all(TEXTS, beam=2) == fitted.predict_all(TEXTS, beam=2)
     assert again.task == fitted.task
     assert again.validation == fitted.validation
-    assert again.knows == "12 characters to read, 11 characters to write"
+    assert again.summary == "12 characters to read, 11 characters to write"
     assert elman.verify(tmp_path / "sums.elman").agrees
 
 

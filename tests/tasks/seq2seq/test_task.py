@@ -17,7 +17,7 @@ PAIRS = [(f"{a}{b}", f"{b}{a}") for a in "abcde" for b in "abcd"]
 def built(**options):
     task = elman.Seq2Seq(**(SMALL | options))
     data = task.read_pairs(PAIRS)
-    task = task.settled(data)
+    task = task.configure(data)
     return task, data, task.build(data.codec, key=jax.random.key(0))
 
 
@@ -40,7 +40,7 @@ def test_units_are_told_from_the_file(tmp_path):
     place.write_text("".join(f"w{a} {' '.join(b.upper() + '1')}\n" for a, b in PAIRS))
     task = elman.Seq2Seq(validation=2, test=2)
     data = task.read(place)
-    assert (task.settled(data).target_vocabulary, data.codec.target.kind) == ("words", "words")
+    assert (task.configure(data).target_vocabulary, data.codec.target.kind) == ("words", "words")
     assert (
         elman.Seq2Seq(validation=2, test=2, target_vocabulary="characters").read(place).codec.target.kind
         == "characters"
@@ -51,8 +51,8 @@ def test_the_longest_answer_is_twice_the_longest_learnt_from():
     task = elman.Seq2Seq(validation=1, test=0)
     data = task.read_pairs([*PAIRS, ("x", "abcdefg")])
     longest = max(len(target) for pair in data.train.examples for target in pair.targets)
-    assert task.settled(data).longest == 2 * longest
-    assert elman.Seq2Seq(validation=1, test=0, max_length=5).settled(data).longest == 5
+    assert task.configure(data).longest == 2 * longest
+    assert elman.Seq2Seq(validation=1, test=0, max_length=5).configure(data).longest == 5
 
 
 def test_the_loss_is_that_of_every_token_and_the_end():
@@ -174,17 +174,17 @@ def test_impossible_settings(options, message):
 def test_data_that_is_not_enough_or_not_this_tasks():
     few = elman.Seq2Seq(validation=0.05)
     with pytest.raises(elman.DataError, match="the pairs: 3 pairs to train on and none to validate with"):
-        few.settled(few.read_pairs([("a", "b"), ("c", "d"), ("e", "f")]))
+        few.configure(few.read_pairs([("a", "b"), ("c", "d"), ("e", "f")]))
     with pytest.raises(elman.DataError, match=r"pair 2: the target of 'c' is empty"):
         elman.Seq2Seq().read_pairs([("a", "b"), ("c", "")])
     with pytest.raises(elman.DataError, match="there are 55 sums of up to 1 digits; got a request for 60"):
         elman.Seq2Seq(digits=1, examples=60).read("sums")
     with pytest.raises(elman.DataError, match="another task read it as other tokens"):
-        elman.Seq2Seq(**SMALL, source_vocabulary="words").settled(elman.Seq2Seq(**SMALL).read_pairs(PAIRS))
+        elman.Seq2Seq(**SMALL, source_vocabulary="words").configure(elman.Seq2Seq(**SMALL).read_pairs(PAIRS))
     with pytest.raises(elman.DataError, match=r"expected what task.read returns; got data of Characters"):
-        elman.Seq2Seq().settled(elman.LanguageModelling(unroll_length=8).read_text("abc " * 100))
+        elman.Seq2Seq().configure(elman.LanguageModelling(unroll_length=8).read_text("abc " * 100))
     with pytest.raises(elman.DataError, match=r"expected what task.read returns; got NoneType"):
-        elman.Seq2Seq().settled(None)
+        elman.Seq2Seq().configure(None)
     with pytest.raises(elman.DataError, match="expected at least two, of a source and a target; got none"):
         elman.Seq2Seq().read_pairs([])
     with pytest.raises(elman.DataError, match="pair 1: the target is 3; expected a string, such as '3'"):

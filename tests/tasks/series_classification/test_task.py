@@ -117,7 +117,7 @@ def test_files_and_data_of_other_tasks_are_refused(small_fitted):
     with pytest.raises(elman.DataError, match=r"expected series: a file ending in \.ts"):
         task.read()
     with pytest.raises(elman.DataError, match="expected what task.read returns"):
-        task.settled(small_fitted[1])
+        task.configure(small_fitted[1])
 
 
 def test_the_real_files_are_parts(data_folder):
@@ -130,4 +130,4 @@ def test_the_real_files_are_parts(data_folder):
 def test_no_series_to_validate_with_is_told_before_training():
     task = elman.SeriesClassification()
     with pytest.raises(elman.DataError, match="4 series to train on and none to validate with.*larger validation"):
-        task.settled(task.read_series([(UP, "a"), (UP, "b")] * 2))
+        task.configure(task.read_series([(UP, "a"), (UP, "b")] * 2))

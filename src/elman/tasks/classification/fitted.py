@@ -38,7 +38,7 @@ class Classifier(ClassPredictor):
     model: ClassificationModel
 
     @property
-    def knows(self) -> str:
+    def summary(self) -> str:
         """Size and unit of the vocabulary, and the number of classes."""
         vocabulary = self.codec.vocabulary
         return f"{vocabulary.size:,} {vocabulary.kind} and {len(self.codec.labels)} classes"

@@ -97,7 +97,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         check_known(codec.labels, texts)
         return Part.of(", ".join(map(str, places)), texts, codec, codec.example)
 
-    def settled(self, data: Data) -> Classification:
+    def configure(self, data: Data) -> Classification:
         """This task with the embedding size of its word vectors filled in.
 
         Raises:

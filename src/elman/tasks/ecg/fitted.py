@@ -86,7 +86,7 @@ class EcgReader(Predictor[EcgMetrics]):
     >>> small = elman.Ecg(channels=2, hidden_size=4, num_layers=1, seconds=2)
     >>> data = small.read_strips([patient.strip for patient in generate_patients(20, seconds=4)])
     >>> fitted = elman.fit(small, data, steps=2)
-    >>> fitted.knows
+    >>> fitted.summary
     'P, QRS and T, kinds of beats N, V'
     >>> signal = generate_patients(1, seconds=8, seed=1)[0].strip.signal
     >>> reading = fitted.predict(Record("me", signal[:, None], 250.0, ("II",)))
@@ -99,7 +99,7 @@ class EcgReader(Predictor[EcgMetrics]):
     model: Segmenter
 
     @property
-    def knows(self) -> str:
+    def summary(self) -> str:
         """The waves and kinds of beats that the model finds, in words."""
         kinds = f", kinds of beats {', '.join(self.codec.kinds)}" if self.codec.kinds else ""
         return f"P, QRS and T{kinds}"

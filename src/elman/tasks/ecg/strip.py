@@ -137,7 +137,7 @@ def at_rate(strip: Strip, rate: float) -> Strip:
         return strip
     signal, share = resampled(strip.signal, rate=strip.rate, to=rate), rate / strip.rate
 
-    def moved(sample: int) -> int:
+    def rescale(sample: int) -> int:
         return min(round(sample * share), len(signal) - 1)
 
     nearest = np.minimum(np.rint(np.arange(len(signal)) / share).astype(int), len(strip.signal) - 1)

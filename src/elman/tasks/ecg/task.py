@@ -82,7 +82,7 @@ class Ecg(EcgSettings, Task[EcgReader], frozen=True, kw_only=True):
         strips = tuple(at_rate(strip, codec.rate) for strip in read_strips(*places))
         return Part(", ".join(map(str, places)), strips, codec)
 
-    def settled(self, data: Data) -> Ecg:
+    def configure(self, data: Data) -> Ecg:
         """Checks the data and returns this task unchanged.
 
         Raises:

@@ -187,7 +187,7 @@ class AutoregressiveForecaster(Forecaster):
         found = distribution(self.output, raw, unit=jnp.broadcast_to(scale, raw.shape[:-1]))
         if self.normalise == "none":
             return found
-        return found.moved(last, jnp.ones_like(last))
+        return found.rescale(last, jnp.ones_like(last))
 
     def _read(self, inputs: WindowInputs, values: Array, known: Array) -> Float[Array, "batch time feature"]:
         """The layers' inputs at each step of `values`: the previous step, and this one's covariates known ahead."""

@@ -65,7 +65,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
     """The memory of each series, by name."""
 
     @property
-    def knows(self) -> str:
+    def summary(self) -> str:
         """The number of series, their targets and their frequency, in words."""
         return f"{len(self.codec.series)} series of {', '.join(self.codec.targets)}, steps of {self.codec.frequency}"
 
@@ -208,12 +208,12 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         Raises:
             DataError: as for `predict` and `update`.
         """
-        fitted = self.following(*places)
+        fitted = self.continue_from(*places)
         if options.save:
             fitted.save(options.save, force=True)
         yield from fitted.predict(level=options.level, intervals=options.intervals).lines()
 
-    def following(self, *places: str) -> Self:
+    def continue_from(self, *places: str) -> Self:
         """Returns this model after the rows of files, with a memory of the files' series alone. New rows of a series
         are appended to the remembered ones; a series that begins earlier is read whole.
 
@@ -232,7 +232,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
                 memory[one.name] = self._reading.read(one)
         return replace(self, memory=memory)
 
-    def remembering(self, data: Data) -> Self:
+    def remember(self, data: Data) -> Self:
         """Returns this model with a memory of its training series."""
         assert isinstance(data.train, WindowPart)
         assert isinstance(data.test, WindowPart)
@@ -240,13 +240,13 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         pairs = zip(data.train.histories, data.test.spans, strict=True)
         return replace(self, memory=by_name(reading.read(one, learned=span[0]) for one, span in pairs))
 
-    def recalling(self, memory: artefact.SavedState) -> Self:
+    def restore(self, memory: artefact.SavedState) -> Self:
         """Returns this model with the memory that its artefact stores."""
         return replace(self, memory=unpacked(memory, self._reading))
 
-    def saved(self) -> artefact.Saved:
+    def contents(self) -> artefact.Saved:
         """The contents of the artefact, with the memory."""
-        saved = super().saved()
+        saved = super().contents()
         return msgspec.structs.replace(saved, memory=packed(self.memory)) if self.memory else saved
 
     @property

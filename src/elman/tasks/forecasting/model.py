@@ -138,7 +138,7 @@ def answered(
     units = jnp.broadcast_to(inputs.scale[:, None], raw.shape[:2])
     found = distribution(output, raw, unit=units)
     shift, scale = (jnp.broadcast_to(each[:, None], raw.shape[:2]) for each in window[1:])
-    return found.moved(shift, scale)
+    return found.rescale(shift, scale)
 
 
 def steps_read(inputs: WindowInputs, window: NormalisedWindows) -> Float[Array, "batch past feature"]:

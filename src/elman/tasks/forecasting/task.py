@@ -104,7 +104,7 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         """The roles of the columns of a table."""
         return SeriesColumns(self.series_column, self.time_column, self.target, self.past, self.future, self.static)
 
-    def settled(self, data: Data) -> Forecasting:
+    def configure(self, data: Data) -> Forecasting:
         """This task with window, horizon and the settings that depend on them filled in.
 
         Raises:
@@ -144,7 +144,7 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
             case "encoder-decoder":
                 return EncoderDecoderForecaster(cell, sizes, **shared)
 
-    def begun(self, model: Forecaster, codec: ForecastCodec) -> tuple[Forecaster, str]:
+    def initialise(self, model: Forecaster, codec: ForecastCodec) -> tuple[Forecaster, str]:
         """The new model, and a line on the series that are constant over the training steps."""
         if not codec.constant:
             return model, ""

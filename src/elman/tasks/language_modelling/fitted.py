@@ -47,7 +47,7 @@ class FittedLanguageModel(Fitted[LanguageMetrics]):
     model: LanguageModel
 
     @property
-    def knows(self) -> str:
+    def summary(self) -> str:
         """The size and unit of the vocabulary."""
         return f"{self.codec.size:,} {self.codec.kind}"
 

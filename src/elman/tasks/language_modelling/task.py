@@ -83,7 +83,7 @@ class LanguageModelling(LanguageModellingSettings, Task[FittedLanguageModel], fr
         needed = (self.unroll_length + 1 + counts) / (1 - shares)
         return math.ceil(max(needed, 2 / self.validation) if self.validation < 1 else needed)
 
-    def settled(self, data: Data) -> LanguageModelling:
+    def configure(self, data: Data) -> LanguageModelling:
         """This task with the settings that depend on the data filled in: a network with many weights for little text
         overfits, and needs more dropout.
 

@@ -57,7 +57,7 @@ class Translator(Predictor[Seq2SeqMetrics]):
     model: EncoderDecoder
 
     @property
-    def knows(self) -> str:
+    def summary(self) -> str:
         """The sizes and units of the two vocabularies."""
         sides = ((self.codec.source, self.codec.source.kind), (self.codec.target, self.codec.target.kind))
         source, target = (f"{side.size:,} {unit}" for side, unit in sides)

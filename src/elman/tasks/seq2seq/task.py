@@ -83,7 +83,7 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
             raise DataError("the pairs: expected at least two, of a source and a target; got none")
         return self._data(grouped(lines), "the pairs", (), "characters")
 
-    def settled(self, data: Data) -> Seq2Seq:
+    def configure(self, data: Data) -> Seq2Seq:
         """This task with the longest answer and the kind of target tokens filled in.
 
         Raises:

@@ -41,7 +41,7 @@ class SeriesClassifier(ClassPredictor):
     model: ClassificationModel
 
     @property
-    def knows(self) -> str:
+    def summary(self) -> str:
         """The numbers of channels and classes."""
         channels = len(self.codec.channels)
         return f"{channels} channel{'s' * (channels != 1)} and {len(self.codec.labels)} classes"

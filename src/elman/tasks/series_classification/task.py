@@ -97,7 +97,7 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         check_known(codec.labels, series)
         return Part.of(", ".join(map(str, places)), series, codec, codec.example)
 
-    def settled(self, data: Data) -> SeriesClassification:
+    def configure(self, data: Data) -> SeriesClassification:
         """Checks the data and returns this task unchanged.
 
         Raises:

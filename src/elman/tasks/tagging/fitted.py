@@ -85,7 +85,7 @@ class Tagger(Predictor[TaggingMetrics]):
     model: TaggingModel
 
     @property
-    def knows(self) -> str:
+    def summary(self) -> str:
         """The numbers of words, letters and tags."""
         return f"{len(self.codec.words):,} words, {len(self.codec.letters):,} letters, {len(self.codec.tags):,} tags"
 

@@ -97,7 +97,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
             codec = codec.read_by(models.settings, models.vocabulary)
         return Data.of(parts, codec, source=source, places=places, unit="sentence")
 
-    def settled(self, data: Data) -> Tagging:
+    def configure(self, data: Data) -> Tagging:
         """This task with the decoder that suits the tags, and the embedding size of its word vectors, filled in.
 
         Raises:
