@@ -71,7 +71,7 @@ def _model(path: Path) -> list[str]:
     settings = ", ".join(f"{name} {value}" for name, value in fitted.task.to_builtins().items())
     return [
         f"{path}: {settings}",
-        f"knows {fitted.knows}; {trained}",
+        f"knows {fitted.summary}; {trained}",
         f"validation: {fitted.validation or 'not yet measured'}",
         f"engine {' because '.join(engine_for(first_cell(fitted.model)))}",
         *rows,

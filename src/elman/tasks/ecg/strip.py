@@ -137,15 +137,15 @@ def at_rate(strip: Strip, rate: float) -> Strip:
         return strip
     signal, share = resampled(strip.signal, rate=strip.rate, to=rate), rate / strip.rate
 
-    def rescale(sample: int) -> int:
+    def scaled(sample: int) -> int:
         return min(round(sample * share), len(signal) - 1)
 
     nearest = np.minimum(np.rint(np.arange(len(signal)) / share).astype(int), len(strip.signal) - 1)
     return strip._replace(
         signal=signal,
         rate=rate,
-        waves=tuple(Wave(wave.kind, *map(moved, wave[1:])) for wave in strip.waves),
-        beats=tuple(beat._replace(sample=moved(beat.sample)) for beat in strip.beats),
+        waves=tuple(Wave(wave.kind, *map(scaled, wave[1:])) for wave in strip.waves),
+        beats=tuple(beat._replace(sample=scaled(beat.sample)) for beat in strip.beats),
         known=strip.known[nearest],
         beats_known=strip.beats_known[nearest],
     )
