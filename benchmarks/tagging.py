@@ -134,9 +134,9 @@ class Torch:
 
     def tag(self, sentences):
         from elman.tasks.tagging.batches import TagBatches
-        from elman.tasks.tagging.reading import Tagged
+        from elman.tasks.tagging.reading import TaggedWords
 
-        batches = TagBatches([Tagged(words, ()) for words in sentences], self.data.codec, batch_words=TAGGED_WORDS)
+        batches = TagBatches([TaggedWords(words, ()) for words in sentences], self.data.codec, batch_words=TAGGED_WORDS)
         found: list[list[str]] = [[] for _ in sentences]
         with self.torch.inference_mode():
             for step in range(len(batches)):

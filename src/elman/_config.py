@@ -13,7 +13,7 @@ import msgspec
 from elman._errors import ConfigError, nearest
 
 
-class Converted(NamedTuple):
+class Converter(NamedTuple):
     """A mark in a field's type, `Annotated[T, Converted(function)]`: `function` turns what was given into a `T`."""
 
     function: Callable[[Any], Any]
@@ -42,7 +42,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for name in self.__struct_fields__:
             value, kind = getattr(self, name), hints[name]
             for mark in getattr(kind, "__metadata__", ()):
-                if isinstance(mark, Converted):
+                if isinstance(mark, Converter):
                     value = mark.function(value)
                     msgspec.structs.force_setattr(self, name, value)
             if isinstance(value, float) and not math.isfinite(value):

@@ -52,7 +52,7 @@ class SavedState(msgspec.Struct, frozen=True):
     arrays: Arrays
 
 
-class Saved(msgspec.Struct, frozen=True, kw_only=True):
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of an artefact, as plain values and arrays."""
 
     model: dict[str, Any]
@@ -73,7 +73,7 @@ class _Manifest(msgspec.Struct, frozen=True):
     files: dict[str, _Entry]
 
 
-def write(path: Path, saved: Saved) -> None:
+def write(path: Path, saved: Contents) -> None:
     """Writes `saved` to the directory `path`, and replaces an artefact that is there.
 
     Raises:
@@ -112,7 +112,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     _refuse_foreign(_resolved(path))
 
 
-def read(path: Path, *, with_state: bool = False) -> Saved:
+def read(path: Path, *, with_state: bool = False) -> Contents:
     """Reads the artefact at `path` and checks every file against the manifest.
 
     Raises:
@@ -139,14 +139,14 @@ def check(path: Path) -> dict[str, bytes]:
     raise ArtefactError(f"{path}: is being written too often to be read; try again")
 
 
-def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> Saved:
+def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> Contents:
     """Decodes the files that `check` returned; `path` is for messages."""
     memory = state = None
     if _MEMORY in files:
         memory = SavedState(_json(path, _MEMORY, files), _arrays(path, _MEMORY_ARRAYS, files))
     if with_state and _STATE in files:
         state = SavedState(_json(path, _STATE, files), _arrays(path, _STATE_ARRAYS, files))
-    return Saved(
+    return Contents(
         model=_json(path, _MODEL, files),
         codec=_json(path, _CODEC, files),
         weights=_arrays(path, _WEIGHTS, files),
@@ -274,7 +274,7 @@ def _named_leaves(tree: Any) -> list[tuple[str, Any]]:
     return [(jax.tree_util.keystr(at, simple=True, separator="."), leaf) for at, leaf in leaves]
 
 
-def _write_files(folder: Path, saved: Saved) -> None:
+def _write_files(folder: Path, saved: Contents) -> None:
     files = {
         _MODEL: _pretty(saved.model),
         _CODEC: msgspec.json.encode(saved.codec),

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from elman.ops.initializers import glorot
 
 
-class Attended(NamedTuple):
+class AttentionOutput(NamedTuple):
     """The result of attention for each query: the context, and weights that sum to 1 over the real states."""
 
     context: Float[Array, "batch time feature"]
@@ -64,7 +64,7 @@ class AdditiveAttention(eqx.Module):
         states: Float[Array, "batch source state"],
         *,
         lengths: Int[Array, " batch"] | None = None,
-    ) -> Attended:
+    ) -> AttentionOutput:
         """A context and weights for each query; `lengths` are those of the states."""
         compared = jnp.tanh((queries @ self.query_kernel)[:, :, None] + keys[:, None])
         return attend(compared @ self.score, states, lengths=lengths)
@@ -90,7 +90,7 @@ class DotAttention(eqx.Module):
         states: Float[Array, "batch source feature"],
         *,
         lengths: Int[Array, " batch"] | None = None,
-    ) -> Attended:
+    ) -> AttentionOutput:
         """A context and weights for each query; `lengths` are those of the states."""
         return attend(jnp.einsum("bth,bsh->bts", queries, keys), states, lengths=lengths)
 
@@ -100,7 +100,7 @@ def attend(
     states: Float[Array, "batch source feature"],
     *,
     lengths: Int[Array, " batch"] | None = None,
-) -> Attended:
+) -> AttentionOutput:
     """The means of the states, weighted by the softmax of `scores`."""
     if lengths is None:
         weights = jax.nn.softmax(scores, axis=-1)
@@ -108,4 +108,4 @@ def attend(
         real = (jnp.arange(scores.shape[-1]) < lengths[:, None])[:, None]
         # A finite number in place of minus infinity: a row without real states would be 0/0.
         weights = jnp.where(real, jax.nn.softmax(jnp.where(real, scores, jnp.finfo(scores.dtype).min), axis=-1), 0)
-    return Attended(jnp.einsum("bts,bsf->btf", weights, states), weights)
+    return AttentionOutput(jnp.einsum("bts,bsf->btf", weights, states), weights)

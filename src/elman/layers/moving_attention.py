@@ -24,7 +24,7 @@ TINY = 1e-8
 """The summand that keeps the logarithm and the quotient of weights finite."""
 
 
-class Moved(NamedTuple):
+class MovingAttentionOutput(NamedTuple):
     """The result of moving attention for each query: the contexts of all heads side by side, and their weights."""
 
     context: Float[Array, "batch time feature"]
@@ -70,7 +70,7 @@ class MovingAttention(eqx.Module):
         weights: Float[Array, "batch head source"],
         *,
         lengths: Int[Array, " batch"],
-    ) -> tuple[Float[Array, "batch head source"], Moved]:
+    ) -> tuple[Float[Array, "batch head source"], MovingAttentionOutput]:
         """The last weights, to continue from, and a context and weights for each query."""
         batch, time, _ = queries.shape
         real = (jnp.arange(states.shape[1]) < lengths[:, None])[:, None]
@@ -93,4 +93,4 @@ class MovingAttention(eqx.Module):
         last, all_weights = jax.lax.scan(step, weights, (content, gates, shares, sharpnesses))
         all_weights = jnp.moveaxis(all_weights, 0, 1)
         context = jnp.einsum("bths,bsf->bthf", all_weights, states).reshape(batch, time, -1)
-        return last, Moved(context, all_weights)
+        return last, MovingAttentionOutput(context, all_weights)

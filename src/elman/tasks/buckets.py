@@ -14,7 +14,7 @@ LADDER = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 """The lengths to which sequences are padded; longer ones are padded to a multiple of the last."""
 
 
-class Bucketed(NamedTuple):
+class BucketBatch(NamedTuple):
     """A batch: the indices of its examples, its number of rows and their padded length. Rows without an example are
     empty."""
 
@@ -28,7 +28,7 @@ class Buckets:
 
     >>> buckets = Buckets([3, 9, 4, 10], batch_size=2, shuffle=False)
     >>> len(buckets), buckets.at(0), buckets.at(1)
-    (2, Bucketed(indices=[0, 2], rows=2, length=4), Bucketed(indices=[1, 3], rows=2, length=12))
+    (2, BucketBatch(indices=[0, 2], rows=2, length=4), BucketBatch(indices=[1, 3], rows=2, length=12))
     """
 
     def __init__(
@@ -52,20 +52,20 @@ class Buckets:
         """The number of batches in an epoch."""
         return sum(-(-len(self._groups[length]) // rows) for length, rows in self._rows.items())
 
-    def at(self, step: int) -> Bucketed:
+    def at(self, step: int) -> BucketBatch:
         """The batch of a step, counted over all epochs; any order gives the same batches."""
         epoch, index = divmod(step, len(self))
         if epoch != self._epoch:
             self._epoch, self._batches = epoch, self._dealt(epoch)
         return self._batches[index]
 
-    def _dealt(self, epoch: int) -> list[Bucketed]:
+    def _dealt(self, epoch: int) -> list[BucketBatch]:
         random, batches = np.random.default_rng((self._seed, epoch)), []
         for length, rows in self._rows.items():
             group = list(self._groups[length])
             if self._shuffle:
                 random.shuffle(group)
-            batches += [Bucketed(group[at : at + rows], rows, length) for at in range(0, len(group), rows)]
+            batches += [BucketBatch(group[at : at + rows], rows, length) for at in range(0, len(group), rows)]
         if self._shuffle:
             random.shuffle(batches)
         return batches

@@ -95,10 +95,10 @@ class Fitted(ABC, Generic[M]):
         artefact.refuse_existing(Path(path), force=force)
         artefact.write(Path(path), self.contents())
 
-    def contents(self) -> artefact.Saved:
+    def contents(self) -> artefact.Contents:
         """The contents of the artefact, as plain values and arrays."""
         versions = {"elman": version("elman"), "jax": jax.__version__, "python": platform.python_version()}
-        return artefact.Saved(
+        return artefact.Contents(
             model={
                 "task": self.task.to_builtins(),
                 "training": self.training.to_builtins(),

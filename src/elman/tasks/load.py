@@ -36,7 +36,7 @@ def load(path: str | Path) -> Any:
     return from_saved(Path(path), artefact.read(Path(path)))
 
 
-def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
+def from_saved(path: Path, saved: artefact.Contents) -> Fitted:
     """Builds the model from an artefact's contents; `path` is for messages."""
     use_compilation_cache()
     task, training = settings_of(path, saved)
@@ -51,7 +51,7 @@ def from_saved(path: Path, saved: artefact.Saved) -> Fitted:
     return fitted if saved.memory is None else fitted.restore(saved.memory)
 
 
-def settings_of(path: Path, saved: artefact.Saved) -> tuple[Task, Training]:
+def settings_of(path: Path, saved: artefact.Contents) -> tuple[Task, Training]:
     """The settings in an artefact's contents; `path` is for messages."""
     try:
         settings = dict(saved.model["task"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
-from elman._config import Config, Converted
+from elman._config import Config, Converter
 from elman._errors import ConfigError
 
 SUBWORDS = 8000
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     CellName = str | Callable[..., Cell]
     Places = str | tuple[str, ...]
 else:
-    CellName = Annotated[str, Converted(_name_of)]
-    Places = Annotated[tuple[str, ...], Converted(_tuple_of)]
+    CellName = Annotated[str, Converter(_name_of)]
+    Places = Annotated[tuple[str, ...], Converter(_tuple_of)]
 
 
 def check_parts(validation: float, test: float, unit: str) -> None:

@@ -110,7 +110,7 @@ def fit(
     return fitted
 
 
-def _save(place: Path, saved: artefact.Saved, event: Event, reporter: Reporter) -> None:
+def _save(place: Path, saved: artefact.Contents, event: Event, reporter: Reporter) -> None:
     """Writes the artefact. A checkpoint that cannot be written is reported, and the next one tries again; but the first
     one raises, since its place is wrong."""
     try:
@@ -139,7 +139,7 @@ def _fitted(task: Task[F], data: Data, training: Training, state: TrainState, me
     return task.fitted_class(task=task, codec=data.codec, model=model, training=training, measures=measures)
 
 
-def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) -> artefact.Saved:
+def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) -> artefact.Contents:
     saved = fitted.contents()
     if done:
         return saved
@@ -191,7 +191,7 @@ def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> 
     return before.task, state, before.measures
 
 
-def _read_unfinished(place: Path) -> tuple[artefact.Saved, artefact.SavedState]:
+def _read_unfinished(place: Path) -> tuple[artefact.Contents, artefact.SavedState]:
     saved = artefact.read(place, with_state=True)
     if saved.state is None:
         raise ArtefactError(f"{place}: its training is complete; there is nothing to resume. Train anew with --force")

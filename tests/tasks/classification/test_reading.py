@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from elman import DataError
-from elman.tasks.classification.reading import Labelled, check_classes, check_known, read_labelled
+from elman.tasks.classification.reading import LabelledText, check_classes, check_known, read_labelled
 
 PAIRS = [("ham", "See you, at 10"), ("spam", "Win now!"), ("ham", "Où ?")]
 
@@ -134,7 +134,7 @@ def test_places_that_are_not_there(tmp_path):
 
 
 def examples(labels):
-    return [Labelled(f"text {n}", label, f"line {n}") for n, label in enumerate(labels, start=1)]
+    return [LabelledText(f"text {n}", label, f"line {n}") for n, label in enumerate(labels, start=1)]
 
 
 def test_classes_are_checked():

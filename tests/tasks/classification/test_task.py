@@ -68,10 +68,10 @@ def test_it_learns_what_a_bag_of_words_cannot(fitted):
 
 def reread(fitted, pairs):
     """Pairs in the terms of a fitted model."""
-    from elman.tasks.classification.reading import Labelled
+    from elman.tasks.classification.reading import LabelledText
     from elman.tasks.classification.task import _part
 
-    return _part("again", [Labelled(*pair) for pair in pairs], fitted.codec)
+    return _part("again", [LabelledText(*pair) for pair in pairs], fitted.codec)
 
 
 @pytest.mark.sample(1)

@@ -5,7 +5,7 @@ import pytest
 import elman
 from elman import DataError
 from elman.tasks.forecasting.histories import histories_of
-from elman.tasks.forecasting.metrics import COVERED, Gathered, Told
+from elman.tasks.forecasting.metrics import COVERED, ErrorSums, ScaledForecasts
 from elman.tasks.forecasting.reading import SeriesColumns, rows_in
 from elman.training.events import Prepared
 from elman.training.reporters import Quiet
@@ -52,8 +52,8 @@ def test_series_that_never_change_are_told_and_trained_on_all_the_same():
 def test_errors_of_series_that_never_change_are_measured_by_nothing(naive, there):
     codec = elman.Forecasting(**SMALL).read_histories(table(("still", lambda day: 0.0))).codec
     ones = np.ones((2, 3))
-    told = Told(0 * ones, ones, 4 * ones, ones, 0 * ones, ones, ones, np.zeros((2, 3, 2 * len(COVERED))))
-    gathered = Gathered("scaled_mae", None)
+    told = ScaledForecasts(0 * ones, ones, 4 * ones, ones, 0 * ones, ones, ones, np.zeros((2, 3, 2 * len(COVERED))))
+    gathered = ErrorSums("scaled_mae", None)
     gathered.add(told, codec, 0 * ones, ones, naive=np.array(naive))
     values = gathered.metrics().values
     assert values["mae"] == 4

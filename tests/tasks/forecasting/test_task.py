@@ -15,7 +15,7 @@ from elman.formats.stamps import Frequency
 from elman.tasks.forecasting import scores as measures
 from elman.tasks.forecasting.evaluation import ROWS, model_inputs
 from elman.tasks.forecasting.histories import Histories
-from elman.tasks.forecasting.metrics import Errors, ForecastMetrics, shares_of
+from elman.tasks.forecasting.metrics import ErrorQuantiles, ForecastMetrics, shares_of
 from elman.training.reporters import Quiet
 
 SMALL = dict(horizon=3, window=9, hidden_size=8)
@@ -84,16 +84,16 @@ def test_conformal_intervals_hold_what_they_say():
     """Of scores that are exchangeable, the share within is the level, however the scores are spread."""
     random = np.random.default_rng(0)
     known, new = random.exponential(size=(2, 4000, 2)) ** 2 * random.choice([-0.5, 1.0], size=(2, 4000, 2))
-    errors = Errors.of(known)
+    errors = ErrorQuantiles.of(known)
     for level in (80, 95):
         low, high = (errors.at(share) for share in shares_of(level))
         held = ((low <= new) & (new <= high)).mean(axis=0)
         np.testing.assert_allclose(held, level / 100, atol=0.02)
-    few = Errors.of(known[:50])  # 50 a step are too few for 99%, 100 of both steps are not for 98%
+    few = ErrorQuantiles.of(known[:50])  # 50 a step are too few for 99%, 100 of both steps are not for 98%
     pooled = np.sort(known[:50].ravel())
     np.testing.assert_array_equal(few.at(0.99), np.full(2, pooled[np.ceil(101 * 0.99).astype(int) - 1]))
     assert np.isnan(few.at(0.995)).all()
-    late = Errors.of(np.abs(known))  # forecasts that are always too low lie within their intervals nevertheless
+    late = ErrorQuantiles.of(np.abs(known))  # forecasts that are always too low lie within their intervals nevertheless
     np.testing.assert_array_equal(late.at(0.1), 0)
     for share in (0.1, 0.9):
         side = 1 if share > 0.5 else -1

@@ -5,7 +5,7 @@ import pytest
 
 from elman._errors import DataError, VocabularyError
 from elman.tasks.seq2seq.batches import PairBatches
-from elman.tasks.seq2seq.codec import PairCodec, Spaced, codec_from_builtins
+from elman.tasks.seq2seq.codec import PairCodec, SpacedTokens, codec_from_builtins
 from elman.tasks.seq2seq.reading import Pair
 
 PAIRS = [Pair("ab c", ("K AE", "T")), Pair("b", ("T AE K AE T",)), Pair("cab", ("K",))]
@@ -52,12 +52,12 @@ def test_characters_that_were_not_seen():
 
 
 def test_rare_words():
-    vocabulary = Spaced.of(["a a b", "c b"], min_count=2)
+    vocabulary = SpacedTokens.of(["a a b", "c b"], min_count=2)
     assert vocabulary.tokens == ("\0", "<unk>", "a", "b")
     assert vocabulary.encode("b c a").tolist() == [3, 1, 2]
     assert vocabulary.encode("b c a", unknown="skip").tolist() == [3, 2]
     with pytest.raises(DataError, match="min_count 3 leaves no word; the most frequent appears 2 times"):
-        Spaced.of(["a a b", "c b"], min_count=3)
+        SpacedTokens.of(["a a b", "c b"], min_count=3)
 
 
 def test_subwords_write_what_they_are():

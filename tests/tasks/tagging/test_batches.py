@@ -4,13 +4,13 @@ import pytest
 import elman
 from elman.tasks.tagging.batches import TagBatches
 from elman.tasks.tagging.codec import LETTERS, TagCodec
-from elman.tasks.tagging.reading import Tagged
+from elman.tasks.tagging.reading import TaggedWords
 
 TRAIN = [
-    Tagged(("The", "cat", "sat", "."), ("DET", "NOUN", "VERB", "PUNCT")),
-    Tagged(("the", "dog"), ("DET", "NOUN")),
-    Tagged(("a", "very", "very", "long", "sentence", "about", "the", "cat", "and", "the", "dog"), 11 * ("X",)),
-    Tagged(("cat",), ("NOUN",)),
+    TaggedWords(("The", "cat", "sat", "."), ("DET", "NOUN", "VERB", "PUNCT")),
+    TaggedWords(("the", "dog"), ("DET", "NOUN")),
+    TaggedWords(("a", "very", "very", "long", "sentence", "about", "the", "cat", "and", "the", "dog"), 11 * ("X",)),
+    TaggedWords(("cat",), ("NOUN",)),
 ]
 
 
@@ -66,7 +66,7 @@ def test_an_epoch_holds_every_sentence_once(codec, batch_words):
 
 
 def test_rare_words_are_taken_for_unknown_ones_by_their_counts():
-    sentence = Tagged(("often",) * 9 + ("once",), ("X",) * 10)
+    sentence = TaggedWords(("often",) * 9 + ("once",), ("X",) * 10)
     codec = TagCodec.of([sentence])
     batches = TagBatches([sentence], codec, batch_words=16, word_dropout=0.5)
     dropped = np.mean([batches.at(step).words[0, :10] == 1 for step in range(4000)], axis=0)
@@ -77,6 +77,6 @@ def test_rare_words_are_taken_for_unknown_ones_by_their_counts():
 
 
 def test_tags_that_were_not_there_weigh_nothing(codec):
-    [batch] = [TagBatches([Tagged(("cat", "sat"), ("NEW", "VERB"))], codec, batch_words=4).at(0)]
+    [batch] = [TagBatches([TaggedWords(("cat", "sat"), ("NEW", "VERB"))], codec, batch_words=4).at(0)]
     assert batch.weights.tolist() == [[0, 1, 0, 0]]
     assert batch.tags.tolist() == [[0, 3, 0, 0]]

@@ -3,7 +3,7 @@ import lzma
 import pytest
 
 import elman
-from elman.tasks.tagging.reading import Tagged, check_spans, check_tags, read_tagged, tag_scheme
+from elman.tasks.tagging.reading import TaggedWords, check_spans, check_tags, read_tagged, tag_scheme
 
 
 def conllu(*words):
@@ -21,8 +21,8 @@ def test_the_parts_of_a_treebank_are_told_by_their_names(tmp_path):
     train = str(tmp_path / "xx-ud-train.conllu.xz")
     assert found.form == "conllu"
     assert found.train == (
-        Tagged(("a", "cat"), ("DET", "NOUN"), f"{train}, sentence at line 1"),
-        Tagged(("sat",), ("VERB",), f"{train}, sentence at line 5"),
+        TaggedWords(("a", "cat"), ("DET", "NOUN"), f"{train}, sentence at line 1"),
+        TaggedWords(("sat",), ("VERB",), f"{train}, sentence at line 5"),
     )
     assert [sentence.words for sentence in found.validation + found.test] == [("dev",), ("test",)]
     assert read_tagged(tmp_path, column="feats=Case").train[0].tags == ("DET", "NOUN")
@@ -66,26 +66,26 @@ def test_what_cannot_be_read_is_named(tmp_path, files, error, message):
 
 def test_a_column_without_tags_is_named():
     with pytest.raises(elman.DataError, match="column xpos: nothing to learn, all 2 words have '_'"):
-        check_tags([Tagged(("a", "b"), ("_", "_"))], column="xpos")
+        check_tags([TaggedWords(("a", "b"), ("_", "_"))], column="xpos")
     with pytest.raises(elman.DataError, match="there is no word"):
         check_tags([], column="xpos")
 
 
 def test_ill_formed_spans_are_refused_by_file_and_word_or_repaired():
-    sentences = [Tagged(("a", "b"), ("O", "B-X"), "x, line 1"), Tagged(("c", "d"), ("O", "I-X"), "x, line 4")]
+    sentences = [TaggedWords(("a", "b"), ("O", "B-X"), "x, line 1"), TaggedWords(("c", "d"), ("O", "I-X"), "x, line 4")]
     assert tag_scheme(sentences) == "IOB2"
     with pytest.raises(elman.DataError, match=r"x, line 4, word 2 \('d'\): I-X cannot follow O; .*--ill-formed"):
         check_spans(sentences, scheme="IOB2", ill_formed="refuse")
     repaired = check_spans(sentences, scheme="IOB2", ill_formed="repair")
     assert [sentence.tags for sentence in repaired] == [("O", "B-X"), ("O", "B-X")]
     with pytest.raises(elman.DataError, match="'NOUN' is no tag of IOB2"):
-        check_spans([Tagged(("a",), ("NOUN",))], scheme="IOB2", ill_formed="repair")
+        check_spans([TaggedWords(("a",), ("NOUN",))], scheme="IOB2", ill_formed="repair")
 
 
 def test_tags_that_no_repair_helps_are_not_said_to_be_repaired():
     for ill_formed in ("refuse", "repair"):
         with pytest.raises(elman.DataError, match=r"word 1 \('a'\): 'NOUN' is no tag of IOB2; .* Mend the file$"):
-            check_spans([Tagged(("a",), ("NOUN",))], scheme="IOB2", ill_formed=ill_formed)
+            check_spans([TaggedWords(("a",), ("NOUN",))], scheme="IOB2", ill_formed=ill_formed)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 import elman
 from elman.tasks.tagging.codec import TagCodec
 from elman.tasks.tagging.metrics import TaggingMetrics
-from elman.tasks.tagging.reading import Tagged
+from elman.tasks.tagging.reading import TaggedWords
 from elman.training.reporters import Quiet
 
 SMALL = dict(hidden_size=16, letter_hidden_size=8, embedding_size=16, num_layers=1, batch_words=256)
@@ -81,7 +81,7 @@ def test_tags_that_were_not_there_in_training_are_errors_that_are_told():
     task = elman.Tagging(**SMALL, decoder="softmax")
     data = task.read_sentences([(("a", "b"), ("X", "Y"))] * 20)
     fitted = fit(task, data, epochs=100)
-    part = type(data.test)("test", (Tagged(("a", "b", "a"), ("X", "NEW", "X")),), data.codec)
+    part = type(data.test)("test", (TaggedWords(("a", "b", "a"), ("X", "NEW", "X")),), data.codec)
     metrics = fitted.evaluate(part)
     assert metrics.accuracy == pytest.approx(2 / 3)
     assert metrics.unseen == (("NEW", 1),)
@@ -92,7 +92,7 @@ def test_tags_that_were_not_there_in_training_are_errors_that_are_told():
 
 def test_measures_count_what_was_found():
     codec = TagCodec(words=(), letters=(), tags=("X", "Y"))
-    sentences = [Tagged(("a", "b"), ("X", "Y")), Tagged(("c",), ("X",))]
+    sentences = [TaggedWords(("a", "b"), ("X", "Y")), TaggedWords(("c",), ("X",))]
     metrics = TaggingMetrics.of([("X", "X"), ("Y",)], sentences, codec, nats_per_word=1.0)
     assert (metrics.accuracy, metrics.words) == (1 / 3, 3)
     assert set(metrics.mistakes) == {("Y", "X", 1), ("X", "Y", 1)}
@@ -105,7 +105,7 @@ def test_sentences_longer_than_any_seen_are_measured():
     fitted = fit(task, data, epochs=10)
     words, tags = (sum((sentence[side] for sentence in named(1000, seed=5)), []) for side in (0, 1))
     assert len(words) > 4096
-    long = type(data.test)("test", (Tagged(tuple(words), tuple(tags)),), data.codec)
+    long = type(data.test)("test", (TaggedWords(tuple(words), tuple(tags)),), data.codec)
     assert fitted.evaluate(long).spans.f1 > 0.99
 
 

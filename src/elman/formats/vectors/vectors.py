@@ -150,7 +150,7 @@ class WordVectors(Vectors):
 
 
 @dataclass(frozen=True)
-class Matched:
+class WordMatches:
     """Vectors for a list of words, one row for each, and the way in which each was found.
 
     >>> toy = WordVectors("toy", ["cat"], np.ones((1, 2)))
@@ -173,9 +173,9 @@ class Matched:
         """The share of the words that have a vector, 0 to 1."""
         return float(self.found.mean()) if len(self.ways) else 0.0
 
-    def first(self, count: int) -> Matched:
+    def first(self, count: int) -> WordMatches:
         """The vectors of the first `count` words."""
-        return Matched(self.matrix[:count], self.ways[:count])
+        return WordMatches(self.matrix[:count], self.ways[:count])
 
     def __str__(self) -> str:
         counts = {name: int(np.sum(self.ways == way)) for way, name in enumerate(WAYS)}
@@ -183,7 +183,7 @@ class Matched:
         return f"vectors for {self.share:.1%} of {len(self.ways):,} words" + (f" ({shown})" if shown else "")
 
 
-def match(vectors: Vectors, words: Sequence[str]) -> Matched:
+def match(vectors: Vectors, words: Sequence[str]) -> WordMatches:
     """Finds the vectors of `words`: as spelt, else in lower case, else composed from sub-words. Reads a file once.
 
     >>> toy = WordVectors("toy", ["cat"], np.ones((1, 2)))
@@ -199,7 +199,7 @@ def match(vectors: Vectors, words: Sequence[str]) -> Matched:
             if key in source:
                 matrix[row], ways[row] = source[key], way
                 break
-    return Matched(matrix, ways)
+    return WordMatches(matrix, ways)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

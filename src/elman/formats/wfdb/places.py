@@ -16,7 +16,7 @@ from elman.formats.text import pieces
 
 
 @dataclass(frozen=True)
-class Shelf:
+class RecordFolder:
     """The files of a folder, on disk or in an archive."""
 
     name: str
@@ -51,7 +51,7 @@ class Shelf:
         return tuple(sorted(file.removesuffix(HEADER) for file in self.files if file.endswith(HEADER)))
 
 
-def shelves(*places: str | Path) -> Iterator[tuple[Shelf, tuple[str, ...]]]:
+def record_folders(*places: str | Path) -> Iterator[tuple[RecordFolder, tuple[str, ...]]]:
     """The folders that hold the records at `places`, each with the names of those records. A place is a record without
     an ending, any file of a record, a folder with records at any depth, a tar archive, or a record in one
     (`ludb.tar.xz/ludb/data/1`).
@@ -66,7 +66,7 @@ def shelves(*places: str | Path) -> Iterator[tuple[Shelf, tuple[str, ...]]]:
         yield from ((shelf, records) for shelf, records in found if records)
 
 
-def _shelves(place: Path) -> Iterator[tuple[Shelf, tuple[str, ...]]]:
+def _shelves(place: Path) -> Iterator[tuple[RecordFolder, tuple[str, ...]]]:
     if place.is_dir():
         for folder in sorted({file.parent for file in place.rglob(f"*{HEADER}") if file.is_file()}):
             shelf = _folder(folder)
@@ -86,7 +86,7 @@ def _shelves(place: Path) -> Iterator[tuple[Shelf, tuple[str, ...]]]:
         raise DataError(f"{place}: no such file or folder")
 
 
-def _one(shelf: Shelf, place: Path) -> tuple[Shelf, tuple[str, ...]]:
+def _one(shelf: RecordFolder, place: Path) -> tuple[RecordFolder, tuple[str, ...]]:
     """The record of this name, or the one that the file of this name belongs to."""
     names = (place.name, place.stem) if place.name in shelf.files else (place.name,)
     for name in names:
@@ -96,16 +96,16 @@ def _one(shelf: Shelf, place: Path) -> tuple[Shelf, tuple[str, ...]]:
     raise DataError(f"{place}: no such WFDB record{nearest(name, shelf.records)}; expected a header {name}{HEADER}")
 
 
-def _folder(folder: Path) -> Shelf:
+def _folder(folder: Path) -> RecordFolder:
     files = frozenset(file.name for file in folder.iterdir() if file.is_file())
-    return Shelf(str(folder), files, lambda file: b"".join(pieces(str(folder / file), folder / file)))
+    return RecordFolder(str(folder), files, lambda file: b"".join(pieces(str(folder / file), folder / file)))
 
 
-def _archive(archive: Path) -> Iterator[Shelf]:
+def _archive(archive: Path) -> Iterator[RecordFolder]:
     files = sorted(read_files(archive), key=lambda file: file.path[:-1])
     for inner, group in groupby(files, key=lambda file: file.path[:-1]):
         held = {file.path[-1]: file for file in group}
-        yield Shelf("/".join([str(archive), *inner]), frozenset(held), partial(_held, held))
+        yield RecordFolder("/".join([str(archive), *inner]), frozenset(held), partial(_held, held))
 
 
 def _held(files: dict[str, File], name: str) -> bytes:

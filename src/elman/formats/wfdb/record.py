@@ -17,7 +17,7 @@ from elman.formats.files import File, text_of
 from elman.formats.wfdb import signals as formats
 from elman.formats.wfdb.annotations import Annotations, decode_annotations, encode_annotations
 from elman.formats.wfdb.header import NO_FILE, UNITS, Header, Signal, read_header, write_header
-from elman.formats.wfdb.places import HEADER, Shelf, shelves
+from elman.formats.wfdb.places import HEADER, RecordFolder, record_folders
 
 Format = Literal[16, 212]
 
@@ -61,7 +61,7 @@ def read_record(place: str | Path) -> Record:
     ...     read_record(Path(folder, "a")).signals.tolist()
     [[0.5], [nan], [-0.25]]
     """
-    found = [(shelf, name) for shelf, names in shelves(place) for name in whole_records(shelf, names)]
+    found = [(shelf, name) for shelf, names in record_folders(place) for name in whole_records(shelf, names)]
     if len(found) != 1:
         few = ", ".join(name for _, name in found[:5])
         raise DataError(f"{place}: {len(found)} records ({few}{', ...' if len(found) > 5 else ''}); expected one")
@@ -74,7 +74,7 @@ def read_annotations(place: str | Path, extension: str = "atr") -> Annotations:
     Raises:
         DataError: a missing file, or one that is not an annotation file.
     """
-    ((shelf, names),) = shelves(place)
+    ((shelf, names),) = record_folders(place)
     if len(names) != 1:
         raise DataError(f"{place}: {len(names)} records; expected one")
     return annotations_of(shelf, names[0], extension)
@@ -125,7 +125,7 @@ def write_annotations(place: str | Path, extension: str, annotations: Annotation
     place.with_name(f"{place.name}.{extension}").write_bytes(encode_annotations(annotations))
 
 
-def whole_records(shelf: Shelf, names: Sequence[str]) -> Iterator[str]:
+def whole_records(shelf: RecordFolder, names: Sequence[str]) -> Iterator[str]:
     """The records that are not segments of others on the shelf.
 
     Raises:
@@ -136,7 +136,7 @@ def whole_records(shelf: Shelf, names: Sequence[str]) -> Iterator[str]:
     yield from (name for name in names if name not in parts)
 
 
-def record_of(shelf: Shelf, name: str) -> Record:
+def record_of(shelf: RecordFolder, name: str) -> Record:
     """Reads a record of a shelf; see `read_record`.
 
     Raises:
@@ -151,7 +151,7 @@ def record_of(shelf: Shelf, name: str) -> Record:
     return Record(name, values, header.rate, leads, units, header.comments, place)
 
 
-def annotations_of(shelf: Shelf, name: str, extension: str) -> Annotations:
+def annotations_of(shelf: RecordFolder, name: str, extension: str) -> Annotations:
     """Reads the annotations of a record of a shelf.
 
     Raises:
@@ -161,7 +161,7 @@ def annotations_of(shelf: Shelf, name: str, extension: str) -> Annotations:
     return decode_annotations(shelf.read(file), f"{shelf.name}/{file}")
 
 
-def _header(shelf: Shelf, name: str) -> Header:
+def _header(shelf: RecordFolder, name: str) -> Header:
     file, place = f"{name}{HEADER}", f"{shelf.name}/{name}{HEADER}"
     content = shelf.read(file)
     try:
@@ -172,7 +172,7 @@ def _header(shelf: Shelf, name: str) -> Header:
     return read_header(text_of(File(place, (file,), content), encoding), place)
 
 
-def _signals(shelf: Shelf, header: Header, place: str) -> Float[np.ndarray, "time lead"]:
+def _signals(shelf: RecordFolder, header: Header, place: str) -> Float[np.ndarray, "time lead"]:
     """The leads of a record in one piece."""
     by_file: dict[str, list[int]] = {}
     for index, signal in enumerate(header.signals):
@@ -189,7 +189,7 @@ def _signals(shelf: Shelf, header: Header, place: str) -> Float[np.ndarray, "tim
     return np.stack([columns[index] for index in range(len(columns))], axis=1) if columns else np.zeros((frames, 0))
 
 
-def _of_file(shelf: Shelf, file: str, own: list[Signal], frames: int | None, place: str) -> Iterator[np.ndarray]:
+def _of_file(shelf: RecordFolder, file: str, own: list[Signal], frames: int | None, place: str) -> Iterator[np.ndarray]:
     """The leads of one signal file, in physical units."""
     if file == NO_FILE:
         return iter([np.full(frames or 0, np.nan, np.float32)] * len(own))
@@ -231,7 +231,7 @@ def _physical(signal: Signal, numbers: Integer[np.ndarray, "time frame"], place:
     return shifted.astype(np.float32)
 
 
-def _joined(shelf: Shelf, header: Header, place: str) -> tuple[np.ndarray, tuple[Signal, ...]]:
+def _joined(shelf: RecordFolder, header: Header, place: str) -> tuple[np.ndarray, tuple[Signal, ...]]:
     """The leads of a record in pieces, and the signal lines that describe them."""
     pieces = header.segments[1:] if header.has_layout else header.segments
     known = [(segment, None if segment.name == NO_FILE else _header(shelf, segment.name)) for segment in pieces]

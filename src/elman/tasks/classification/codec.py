@@ -14,7 +14,7 @@ from jaxtyping import Integer
 from elman._types import Unknown, VocabularyKind
 from elman.tasks.buckets import pad, padded
 from elman.tasks.classification.batches import Inputs
-from elman.tasks.classification.reading import Labelled
+from elman.tasks.classification.reading import LabelledText
 from elman.words.lexicon import Lexicon, split_sentences, split_words
 from elman.words.vocabulary import Bytes, Characters, Subwords, Words
 
@@ -99,7 +99,7 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         pieces = [self.vocabulary.encode(normal(piece), unknown=unknown) for piece in self.reading.cut(text)]
         return tuple(_shortened(pieces, self.reading)) or (np.zeros(0, np.int32),)
 
-    def example(self, text: Labelled) -> EncodedText:
+    def example(self, text: LabelledText) -> EncodedText:
         """A text with its class, encoded."""
         return EncodedText(self.encode(text.text), self.labels.index(text.label))
 

@@ -24,7 +24,7 @@ from elman.formats.files import File, by_part, data_files, lines, text_of
 from elman.formats.names import TABLES
 
 
-class Labelled(NamedTuple):
+class LabelledText(NamedTuple):
     """A text, its class, and its file and line, for messages."""
 
     text: str
@@ -36,9 +36,9 @@ class Labelled(NamedTuple):
 class LabelledTexts:
     """The labelled texts of files, by part; `validation` and `test` are empty where no file is named so."""
 
-    train: tuple[Labelled, ...]
-    validation: tuple[Labelled, ...] = ()
-    test: tuple[Labelled, ...] = ()
+    train: tuple[LabelledText, ...]
+    validation: tuple[LabelledText, ...] = ()
+    test: tuple[LabelledText, ...] = ()
 
 
 def read_labelled(
@@ -63,7 +63,7 @@ def read_labelled(
     """
     files = data_files(*places)
 
-    def read(files: Sequence[File]) -> tuple[Labelled, ...]:
+    def read(files: Sequence[File]) -> tuple[LabelledText, ...]:
         return check_texts(_examples(_below_common(files), text_column, label_column, encoding))
 
     parts = by_part(files)
@@ -72,11 +72,11 @@ def read_labelled(
     return LabelledTexts(**{name: read(group) for name, group in parts.items()})
 
 
-def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
+def check_texts(examples: Iterable[LabelledText]) -> tuple[LabelledText, ...]:
     """The examples, after a check, without the white space around texts and labels.
 
-    >>> check_texts([Labelled(" a b ", "x")])
-    (Labelled(text='a b', label='x', place='the text'),)
+    >>> check_texts([LabelledText(" a b ", "x")])
+    (LabelledText(text='a b', label='x', place='the text'),)
 
     Raises:
         DataError: a text or label that is empty or not a string, or a label with a tab or a line end.
@@ -93,7 +93,7 @@ def check_texts(examples: Iterable[Labelled]) -> tuple[Labelled, ...]:
             raise DataError(f"{example.place}: the label is empty; write one, or delete the text")
         if "\t" in label or "\n" in label:  # answers are lines with tabs
             raise DataError(f"{example.place}: the label {label[:40]!r} holds a tab or a line end; take it out")
-        found.append(Labelled(text, label, example.place))
+        found.append(LabelledText(text, label, example.place))
     return tuple(found)
 
 
@@ -110,7 +110,7 @@ class HasLabel(Protocol):
 def check_classes(train: Sequence[HasLabel], *others: Sequence[HasLabel], unit: str = "text") -> tuple[str, ...]:
     """The sorted classes of the training examples, after a check; messages call an example a `unit`.
 
-    >>> check_classes([Labelled("a", "x"), Labelled("b", "y"), Labelled("c", "x"), Labelled("d", "y")])
+    >>> check_classes([LabelledText("a", "x"), LabelledText("b", "y"), LabelledText("c", "x"), LabelledText("d", "y")])
     ('x', 'y')
 
     Raises:
@@ -151,7 +151,7 @@ def _below_common(files: Sequence[File]) -> list[File]:
     return list(files)
 
 
-def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> Iterator[Labelled]:
+def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> Iterator[LabelledText]:
     tables = [file for file in files if file.suffix in TABLES]
     if tables and len(tables) < len(files):
         other = next(file for file in files if file.suffix not in TABLES)
@@ -159,7 +159,7 @@ def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> It
     for file in tables:
         _check_head(file, text, label, encoding)
         for row in table.read_table(file, columns=[text, label], encoding=encoding):
-            yield Labelled(row.values[text], row.values[label], f"{file.name}, line {row.line}")
+            yield LabelledText(row.values[text], row.values[label], f"{file.name}, line {row.line}")
     if tables:
         return
     if any(len(file.path) > 1 for file in files):
@@ -169,7 +169,7 @@ def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> It
     else:
         for label, file in zip(_class_names(files), files, strict=True):
             for line, written in enumerate(lines(text_of(file, encoding)), start=1):
-                yield Labelled(written, label, f"{file.name}, line {line}")
+                yield LabelledText(written, label, f"{file.name}, line {line}")
 
 
 def _check_head(file: File, text: str, label: str, encoding: str) -> None:
@@ -181,14 +181,14 @@ def _check_head(file: File, text: str, label: str, encoding: str) -> None:
         )
 
 
-def _folders(files: Sequence[File], encoding: str) -> Iterator[Labelled]:
+def _folders(files: Sequence[File], encoding: str) -> Iterator[LabelledText]:
     for file in files:
         if len(file.path) == 1:
             raise DataError(f"{file.name}: lies beside the folders of the classes; move it away, or into one of them")
-        yield Labelled(text_of(file, encoding), file.path[0], file.name)
+        yield LabelledText(text_of(file, encoding), file.path[0], file.name)
 
 
-def _label_lines(file: File, encoding: str) -> Iterator[Labelled]:
+def _label_lines(file: File, encoding: str) -> Iterator[LabelledText]:
     written = lines(text_of(file, encoding))
     tabs = sum("\t" in line for line in written) * 2 >= len(written) > 0
     form = "label<TAB>text" if tabs else "label text"
@@ -199,7 +199,7 @@ def _label_lines(file: File, encoding: str) -> Iterator[Labelled]:
             raise DataError(f"{place}: no label; expected `{form}`")
         if not separator:
             raise DataError(f"{place}: expected `{form}`; got {line[:40]!r}")
-        yield Labelled(text, label.strip(), place)
+        yield LabelledText(text, label.strip(), place)
 
 
 def _class_names(files: Sequence[File]) -> list[str]:

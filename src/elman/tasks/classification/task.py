@@ -24,7 +24,7 @@ from elman.tasks.classification.fitted import Classifier
 from elman.tasks.classification.loss import class_loss, class_metrics
 from elman.tasks.classification.metrics import ClassificationMetrics
 from elman.tasks.classification.model import ClassificationModel
-from elman.tasks.classification.reading import Labelled, check_classes, check_known, check_texts, read_labelled
+from elman.tasks.classification.reading import LabelledText, check_classes, check_known, check_texts, read_labelled
 from elman.tasks.classification.settings import ClassificationSettings
 from elman.tasks.data import Data, Part, Parts, completed
 from elman.tasks.language_modelling.readers import LanguageReaders
@@ -79,7 +79,9 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         """
         parts = [
             self._coarsen(
-                check_texts(Labelled(text, label, f"{name}, text {n}") for n, (text, label) in enumerate(part, start=1))
+                check_texts(
+                    LabelledText(text, label, f"{name}, text {n}") for n, (text, label) in enumerate(part, start=1)
+                )
             )
             for name, part in (("train", train), ("validation", validation), ("test", test))
         ]
@@ -187,7 +189,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
     def _columns(self) -> dict[str, str]:
         return {"text_column": self.text_column, "label_column": self.label_column, "encoding": self.encoding}
 
-    def _coarsen(self, texts: Iterable[Labelled]) -> list[Labelled]:
+    def _coarsen(self, texts: Iterable[LabelledText]) -> list[LabelledText]:
         if not self.coarse:
             return list(texts)
         found = [text._replace(label=text.label.partition(":")[0].strip()) for text in texts]
@@ -197,9 +199,9 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
 
     def _data(
         self,
-        train: list[Labelled],
-        validation: list[Labelled],
-        test: list[Labelled],
+        train: list[LabelledText],
+        validation: list[LabelledText],
+        test: list[LabelledText],
         *,
         source: str,
         places: tuple[str, ...],

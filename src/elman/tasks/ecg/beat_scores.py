@@ -28,7 +28,7 @@ UNKNOWN = NONE + 1
 
 
 @runtime_checkable
-class MarkedBeat(Protocol):
+class AnyBeat(Protocol):
     """The protocol of a beat, such as `elman.tasks.ecg.strip.Beat`."""
 
     @property
@@ -76,8 +76,8 @@ class BeatScores:
     @classmethod
     def of(
         cls,
-        truth: Sequence[MarkedBeat],
-        found: Sequence[MarkedBeat],
+        truth: Sequence[AnyBeat],
+        found: Sequence[AnyBeat],
         *,
         rate: float,
         known: Bool[np.ndarray, " time"] | None = None,
@@ -181,7 +181,7 @@ class BeatScores:
         return "{:>13}{:>11}".format(*shares)
 
 
-def _arrays(beats: Sequence[MarkedBeat]) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(beats: Sequence[AnyBeat]) -> tuple[np.ndarray, np.ndarray]:
     """The samples of beats in ascending order, and the places of their kinds in `KINDS`."""
     for beat in beats:
         if beat.kind and beat.kind not in KINDS:

@@ -20,14 +20,16 @@ ROWS = (2, 8, 32)
 """Sizes of batches of windows: few sizes, so that few shapes are compiled."""
 
 
-class Chances(NamedTuple):
+class LabelProbabilities(NamedTuple):
     """Probabilities of the labels of every sample of one lead."""
 
     waves: Float[np.ndarray, "time label"]
     beats: Float[np.ndarray, "time kind"]
 
 
-def all_chances(model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.ndarray, " time"]]) -> list[Chances]:
+def all_chances(
+    model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.ndarray, " time"]]
+) -> list[LabelProbabilities]:
     """The probabilities for each signal, which is in mV at the codec's sampling rate."""
     features = [codec.features(codec.start(1), signal[None])[1][0] for signal in signals]
     found = [[np.zeros((len(one), count), np.float32) for count in _labels(model)] for one in features]
@@ -43,7 +45,7 @@ def all_chances(model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.nd
             for at, head in enumerate(_of_streams(model, [features[row] for row in rows])):
                 for row, scores in zip(rows, head, strict=False):
                     found[row][at][:] = scores[: len(features[row])]
-    return [Chances(*one) for one in found]
+    return [LabelProbabilities(*one) for one in found]
 
 
 def pieces(

@@ -29,13 +29,13 @@ BLOCK = 64
 """Samples averaged by one matrix product, few enough that it is not spread over threads."""
 
 
-class Running(NamedTuple):
+class RunningMean(NamedTuple):
     """The state of a running mean: the weighted sum so far, and the sum of the weights."""
 
     total: Float[np.ndarray, " batch"]
     weight: float
 
-    def after(self, values: Float[np.ndarray, "batch time"], *, decay: float) -> tuple[Running, np.ndarray]:
+    def after(self, values: Float[np.ndarray, "batch time"], *, decay: float) -> tuple[RunningMean, np.ndarray]:
         """The new state, and the mean after each of the next values; each value weighs `decay` times as much as the
         one after it."""
         means, total, weight = np.empty(values.shape), self.total, self.weight
@@ -46,7 +46,7 @@ class Running(NamedTuple):
             weights = powers.sum(axis=0) + weight * faded
             means[:, start : start + BLOCK] = totals / weights
             total, weight = totals[:, -1], float(weights[-1])
-        return Running(total, weight), means
+        return RunningMean(total, weight), means
 
 
 class EcgState(NamedTuple):
@@ -54,8 +54,8 @@ class EcgState(NamedTuple):
 
     last: Float[np.ndarray, " batch"]
     """The last values that were not NaN, in mV."""
-    mean: Running
-    power: Running
+    mean: RunningMean
+    power: RunningMean
 
 
 class EcgCodec(msgspec.Struct, frozen=True, tag="ecg"):
@@ -84,7 +84,7 @@ class EcgCodec(msgspec.Struct, frozen=True, tag="ecg"):
 
     def start(self, batch: int) -> EcgState:
         """The state before the first sample of `batch` signals."""
-        return EcgState(np.zeros(batch), Running(np.zeros(batch), 0.0), Running(np.zeros(batch), 0.0))
+        return EcgState(np.zeros(batch), RunningMean(np.zeros(batch), 0.0), RunningMean(np.zeros(batch), 0.0))
 
     def features(
         self, state: EcgState, signals: Float[np.ndarray, "batch time"]

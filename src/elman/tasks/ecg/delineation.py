@@ -26,7 +26,7 @@ POINTS = ("onset", "peak", "end")
 
 
 @runtime_checkable
-class MarkedWave(Protocol):
+class AnyWave(Protocol):
     """The protocol of a wave, such as `elman.tasks.ecg.strip.Wave` or `elman.tasks.ecg.detected.DetectedWave`."""
 
     @property
@@ -194,8 +194,8 @@ class Delineation:
     @classmethod
     def of(
         cls,
-        truth: Sequence[MarkedWave],
-        found: Sequence[MarkedWave],
+        truth: Sequence[AnyWave],
+        found: Sequence[AnyWave],
         *,
         rate: float,
         known: Bool[np.ndarray, " time"] | None = None,
@@ -259,7 +259,7 @@ def inside_known(
     return within & np.append(known, False)[np.where(within, places, len(known))]
 
 
-def _of_kind(waves: Sequence[MarkedWave], kind: str) -> np.ndarray:
+def _of_kind(waves: Sequence[AnyWave], kind: str) -> np.ndarray:
     """The onset, peak and end of each wave of one kind."""
     rows = [(wave.onset, wave.peak, wave.end) for wave in waves if wave.kind == kind]
     return np.array(rows, np.float64).reshape(-1, len(POINTS))

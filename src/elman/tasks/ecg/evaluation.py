@@ -8,7 +8,7 @@ import numpy as np
 
 from elman.tasks.ecg.batches import filled
 from elman.tasks.ecg.beat_scores import BeatScores
-from elman.tasks.ecg.chances import Chances, all_chances
+from elman.tasks.ecg.chances import LabelProbabilities, all_chances
 from elman.tasks.ecg.codec import KINDS, WAVES, EcgCodec
 from elman.tasks.ecg.delineation import Delineation
 from elman.tasks.ecg.leads import joined
@@ -60,11 +60,11 @@ def _by_record(strips: Sequence[Strip]) -> Iterator[list[Strip]]:
         yield group
 
 
-def _share(chances: Sequence[Chances], records: Sequence[str]) -> list[Chances]:
+def _share(chances: Sequence[LabelProbabilities], records: Sequence[str]) -> list[LabelProbabilities]:
     """The probabilities of all leads of a record joined, for each lead."""
-    means = dict[str, Chances]()
+    means = dict[str, LabelProbabilities]()
     for record in dict.fromkeys(records):
         own = [one for one, name in zip(chances, records, strict=True) if name == record]
         sound = np.ones((len(own), len(own[0].waves)), bool)
-        means[record] = Chances(*(joined(np.stack(head), sound) for head in zip(*own, strict=True)))
+        means[record] = LabelProbabilities(*(joined(np.stack(head), sound) for head in zip(*own, strict=True)))
     return [means[record] for record in records]

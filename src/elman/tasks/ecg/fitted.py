@@ -13,12 +13,12 @@ import numpy as np
 from elman._errors import ConfigError, DataError, nearest
 from elman.formats.files import read_files
 from elman.formats.names import SAMPLES, ending
-from elman.formats.wfdb.places import shelves
+from elman.formats.wfdb.places import record_folders
 from elman.formats.wfdb.record import Record, record_of, whole_records, write_annotations
 from elman.tasks.data import Part
 from elman.tasks.ecg.beat_table import TEXT_HEAD, BeatRow, BeatTable
 from elman.tasks.ecg.beats import LeadBeats, at_rate
-from elman.tasks.ecg.chances import Chances, all_chances, pieces, read
+from elman.tasks.ecg.chances import LabelProbabilities, all_chances, pieces, read
 from elman.tasks.ecg.codec import EcgCodec
 from elman.tasks.ecg.detected import DetectedBeat
 from elman.tasks.ecg.faults import Fault, find_faults, told, unreadable
@@ -148,7 +148,7 @@ class EcgReader(Predictor[EcgMetrics]):
                 for file in read_files(place):
                     yield self.predict(read_ecg_table(file, rate=options.rate or None), leads=options.leads)
                 continue
-            for shelf, names in shelves(place):
+            for shelf, names in record_folders(place):
                 for name in whole_records(shelf, names):
                     yield self.predict(record_of(shelf, name), leads=options.leads)
 
@@ -202,7 +202,7 @@ class EcgReader(Predictor[EcgMetrics]):
             yield from (table.csv(head=head) if options.table == "csv" else table.text()).splitlines()
             head = False
 
-    def _streamed_difference(self, signal: np.ndarray, whole: Chances) -> float:
+    def _streamed_difference(self, signal: np.ndarray, whole: LabelProbabilities) -> float:
         """The largest difference between the probabilities of a whole signal and of its pieces of 4 and 64 samples."""
         state, carry, answers = self.codec.start(1), self.model.init_carry(1), list[np.ndarray]()
         ended = len(signal) + self.model.delay - len(signal) % -STRIDE

@@ -19,7 +19,7 @@ _OTHER = "u"  # U waves are annotated in some places only, and count as baseline
 _NEAR = 0.02  # seconds: an onset that is marked at most this long after a peak belongs to it
 
 
-class Marked(NamedTuple):
+class AnnotatedEvents(NamedTuple):
     """The waves and beats that annotations mark."""
 
     waves: tuple[Wave, ...]
@@ -29,12 +29,12 @@ class Marked(NamedTuple):
     """First and last sample of each span in which a wave may lie or not: around a missing onset or end."""
 
     @property
-    def kindless(self) -> Marked:
+    def kindless(self) -> AnnotatedEvents:
         """The same without kinds of beats, for annotations of waves in which N marks most complexes of any kind."""
         return self._replace(complexes=tuple(beat._replace(kind="") for beat in self.complexes))
 
     @property
-    def without_p_and_t(self) -> Marked:
+    def without_p_and_t(self) -> AnnotatedEvents:
         """The same with the QRS complexes as the only waves."""
         return self._replace(waves=tuple(wave for wave in self.waves if wave.kind == "QRS"), unclear=())
 
@@ -56,7 +56,7 @@ class _Open(NamedTuple):
         return self.peaks[-1] if self.end is None else max(self.end, self.peaks[-1])
 
 
-def marked_waves(annotations: Annotations) -> Marked:
+def marked_waves(annotations: Annotations) -> AnnotatedEvents:
     """The annotated waves, each with the onset before and the end after its peak, where these are annotated. Several
     peaks or brackets of one wave give one wave, from the first onset to the last end.
 
@@ -81,7 +81,7 @@ def marked_waves(annotations: Annotations) -> Marked:
         waves.append(Wave(kind, first, peak, last))
         if kind == "QRS":
             complexes.append(Beat(peak, one.symbol, kind_of(one.symbol) or ""))
-    return Marked(tuple(waves), tuple(complexes), tuple(span for span in unclear if span[0] <= span[1]))
+    return AnnotatedEvents(tuple(waves), tuple(complexes), tuple(span for span in unclear if span[0] <= span[1]))
 
 
 def marked_beats(annotations: Annotations) -> tuple[Beat, ...]:
@@ -126,7 +126,7 @@ def fluttering(annotations: Annotations, length: int) -> Bool[np.ndarray, " time
     return mask if start is None else mask | between(start, length, length)
 
 
-def in_runs(marked: Marked, beats: tuple[Beat, ...] | None, length: int) -> Bool[np.ndarray, " time"]:
+def in_runs(marked: AnnotatedEvents, beats: tuple[Beat, ...] | None, length: int) -> Bool[np.ndarray, " time"]:
     """The mask of samples with annotated waves, in a record in which only some beats have them: from the first wave of
     each run of complexes to its last. A run ends where another beat lies between two complexes or, where `beats` is
     None, where the next complex comes later than 1.5 times the median interval.
@@ -148,7 +148,7 @@ def in_runs(marked: Marked, beats: tuple[Beat, ...] | None, length: int) -> Bool
     return mask
 
 
-def without_t(marked: Marked, length: int) -> Bool[np.ndarray, " time"]:
+def without_t(marked: AnnotatedEvents, length: int) -> Bool[np.ndarray, " time"]:
     """The mask of samples where a T wave may lie without a mark: between a complex and a next wave that is not a T
     wave. Every complex has a T wave, but experts could not always place it.
     """
@@ -176,7 +176,7 @@ def check_within(annotations: Annotations, length: int, place: str) -> None:
         )
 
 
-def _of_run(marked: Marked, peaks: np.ndarray, run: np.ndarray, length: int) -> Bool[np.ndarray, " time"]:
+def _of_run(marked: AnnotatedEvents, peaks: np.ndarray, run: np.ndarray, length: int) -> Bool[np.ndarray, " time"]:
     """The mask from the first to the last wave of a run of complexes, without unclear spans."""
     own = []
     for wave in marked.waves:

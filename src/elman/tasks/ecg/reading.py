@@ -12,11 +12,11 @@ import numpy as np
 
 from elman._errors import DataError
 from elman.formats.wfdb.annotations import Annotations
-from elman.formats.wfdb.places import Shelf, shelves
+from elman.formats.wfdb.places import RecordFolder, record_folders
 from elman.formats.wfdb.record import Record, annotations_of, record_of, whole_records
 from elman.tasks.ecg.faults import find_faults, unreadable
 from elman.tasks.ecg.marks import (
-    Marked,
+    AnnotatedEvents,
     between,
     check_within,
     fluttering,
@@ -53,7 +53,7 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
         DataError: no annotated record, annotations outside their record, or a damaged file.
     """
     strips, bare = [], []
-    for shelf, names in shelves(*places):
+    for shelf, names in record_folders(*places):
         for name in whole_records(shelf, names):
             found = [_readable(strip) for strip in _strips(shelf, name)]
             strips += found
@@ -66,7 +66,7 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
     return tuple(strips)
 
 
-def _strips(shelf: Shelf, name: str) -> Iterator[Strip]:
+def _strips(shelf: RecordFolder, name: str) -> Iterator[Strip]:
     record, endings = record_of(shelf, name), shelf.endings[name]
     marks = partial(_annotations, shelf, record)
     leads = strips_of(record, patient=_patient(record, endings))
@@ -85,7 +85,7 @@ def _strips(shelf: Shelf, name: str) -> Iterator[Strip]:
             yield from (_of_beats(strip, found) for strip in leads)
 
 
-def _annotations(shelf: Shelf, record: Record, ending: str) -> Annotations:
+def _annotations(shelf: RecordFolder, record: Record, ending: str) -> Annotations:
     """Reads the annotations of a record, converted to its sampling rate."""
     found = annotations_of(shelf, record.name, ending)
     if found.rate not in (None, record.rate):
@@ -94,7 +94,7 @@ def _annotations(shelf: Shelf, record: Record, ending: str) -> Annotations:
     return found._replace(rate=record.rate)
 
 
-def _of_waves(strip: Strip, marked: Marked) -> Strip:
+def _of_waves(strip: Strip, marked: AnnotatedEvents) -> Strip:
     """The strip with its waves, of which all from the first to the last are annotated."""
     length = len(strip.signal)
     if not marked.waves:
@@ -127,7 +127,7 @@ def _readable(strip: Strip) -> Strip:
     return strip._replace(known=strip.known & ~bad, beats_known=strip.beats_known & ~bad) if bad.any() else strip
 
 
-def _unclear(marked: Marked, length: int) -> np.ndarray:
+def _unclear(marked: AnnotatedEvents, length: int) -> np.ndarray:
     mask = np.zeros(length, bool)
     for first, last in marked.unclear:
         mask |= between(first, last, length)

@@ -27,7 +27,7 @@ from elman.cells import Cell
 from elman.layers import Dense, Embedding, Stack
 from elman.layers.recurrent import make_layers
 from elman.ops.distributions import Distribution, OutputName, Point, Samples, distribution, parameters
-from elman.tasks.forecasting.model import Forecaster, Normalise, Sizes, Taught, WindowInputs, channel_vector
+from elman.tasks.forecasting.model import Forecaster, Normalise, Sizes, TrainingForecasts, WindowInputs, channel_vector
 
 CHANNEL_SIZE = 8
 """Size of the embedding vector of a series."""
@@ -104,14 +104,16 @@ class AutoregressiveForecaster(Forecaster):
         self.layers = Stack(layers, dropout=dropout)
         self.head = Dense(layers[-1].hidden_size, parameters(output), key=head_key)
 
-    def teach(self, inputs: WindowInputs, *, key: PRNGKeyArray | None = None) -> Taught:
+    def teach(self, inputs: WindowInputs, *, key: PRNGKeyArray | None = None) -> TrainingForecasts:
         """The forecasts of each step of window and horizon, from the true previous values."""
         values = jnp.concatenate([inputs.values, inputs.targets], axis=1)
         known = jnp.concatenate([inputs.known, inputs.weights], axis=1)
         counts = known * inputs.weights.max(axis=1, keepdims=True)  # rows without a window do not count
         _, outputs = self.layers.outputs(self._read(inputs, values, known), self._start(len(values)), key=key)
         raw = self.head(outputs[-1])
-        return Taught(self._distribution(raw, _last_known(values, known), inputs.scale[:, None]), values, counts)
+        return TrainingForecasts(
+            self._distribution(raw, _last_known(values, known), inputs.scale[:, None]), values, counts
+        )
 
     def forecast(self, inputs: WindowInputs, *, key: PRNGKeyArray) -> Distribution:
         """Samples futures that continue the windows, each of which is read from the initial state."""

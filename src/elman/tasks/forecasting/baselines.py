@@ -24,7 +24,7 @@ from elman._errors import ConfigError, DataError
 from elman.ops.ridge import ridge
 
 Series = Float[np.ndarray, " _"]
-Rows = Float[np.ndarray, "row time"]
+HistoryRows = Float[np.ndarray, "row time"]
 Forecasts = Float[np.ndarray, "row horizon"]
 
 
@@ -37,7 +37,7 @@ class SeasonalNaive(NamedTuple):
 
     season: int
 
-    def forecast(self, history: Rows, horizon: int) -> Forecasts:
+    def forecast(self, history: HistoryRows, horizon: int) -> Forecasts:
         """The next `horizon` values after each row. The value a season before replaces a missing one; where none is
         known, the forecast is NaN.
 
@@ -100,7 +100,7 @@ class LinearAutoregression(NamedTuple):
             criteria.append(len(targets) * math.log(mean_square) + 2 * (order + 1))
         return cls.fit(series, order=orders[int(np.argmin(criteria))])
 
-    def forecast(self, history: Rows, horizon: int) -> Forecasts:
+    def forecast(self, history: HistoryRows, horizon: int) -> Forecasts:
         """The next `horizon` values after each row.
 
         Raises:
@@ -159,7 +159,7 @@ class NonlinearAutoregression(NamedTuple):
         found = _train(start, (windows - linear.mean) / scale, errors, steps, learning_rate, penalty)
         return cls(linear, *(np.asarray(weights, np.float64) for weights in found), scale)
 
-    def forecast(self, history: Rows, horizon: int) -> Forecasts:
+    def forecast(self, history: HistoryRows, horizon: int) -> Forecasts:
         """The next `horizon` values after each row.
 
         Raises:

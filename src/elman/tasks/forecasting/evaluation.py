@@ -15,7 +15,14 @@ from elman.ops.crps import crps
 from elman.ops.distributions import LEVELS, Quantiles
 from elman.tasks.checks import check_part
 from elman.tasks.forecasting.codec import ForecastCodec
-from elman.tasks.forecasting.metrics import COVERED, Errors, ForecastMetrics, Gathered, Told, shares_of
+from elman.tasks.forecasting.metrics import (
+    COVERED,
+    ErrorQuantiles,
+    ErrorSums,
+    ForecastMetrics,
+    ScaledForecasts,
+    shares_of,
+)
 from elman.tasks.forecasting.model import Forecaster, WindowInputs
 from elman.tasks.forecasting.scores import seasonal_scale
 from elman.tasks.forecasting.windows import WindowBatch, WindowPart, Windows
@@ -60,7 +67,7 @@ def measured(
     *,
     learned: str,
     at_most: int | None = None,
-    errors: Errors | None = None,
+    errors: ErrorQuantiles | None = None,
 ) -> ForecastMetrics:
     """Measures a forecaster on a part.
 
@@ -79,10 +86,12 @@ def measured(
         stride += 1
     windows = Windows(part, batch_size=ROWS, shuffle=False, stride=stride)
     naive = _season_changes(part, codec)
-    gathered = Gathered(learned, errors)
+    gathered = ErrorSums(learned, errors)
     for step in range(len(windows)):
         batch = windows.at(step)
-        forecasts = Told(*map(np.asarray, _forecast(model, batch, jax.random.key(step), root=codec.scaling == "root")))
+        forecasts = ScaledForecasts(
+            *map(np.asarray, _forecast(model, batch, jax.random.key(step), root=codec.scaling == "root"))
+        )
         series = windows.origins[windows.indices(step), 0]
         changes = np.full((ROWS, naive.shape[1]), np.nan)
         changes[: len(series)] = naive[series]

@@ -22,8 +22,8 @@ from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster
 from elman.tasks.forecasting.codec import ForecastCodec
 from elman.tasks.forecasting.evaluation import measured, model_inputs
 from elman.tasks.forecasting.histories import Histories, History, histories_of
-from elman.tasks.forecasting.memory import Remembered, SeriesReader, by_name, packed, unpacked
-from elman.tasks.forecasting.metrics import Errors, ForecastMetrics, shares_of
+from elman.tasks.forecasting.memory import SeriesMemory, SeriesReader, by_name, packed, unpacked
+from elman.tasks.forecasting.metrics import ErrorQuantiles, ForecastMetrics, shares_of
 from elman.tasks.forecasting.model import Forecaster
 from elman.tasks.forecasting.reading import rows_in
 from elman.tasks.forecasting.settings import ForecastPrediction
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 NAME = "elman"
 """The name of the forecast's column."""
 
-Given = str | Path | Histories | Mapping[str, Any]
+SeriesInput = str | Path | Histories | Mapping[str, Any]
 """Series in one of their forms: a file, the result of `read_histories`, or columns by name, such as a data frame."""
 Intervals = Literal["conformal", "model"]
 
@@ -61,7 +61,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
     task: Forecasting
     codec: ForecastCodec
     model: Forecaster
-    memory: Mapping[str, Remembered] = field(default_factory=dict)
+    memory: Mapping[str, SeriesMemory] = field(default_factory=dict)
     """The memory of each series, by name."""
 
     @property
@@ -75,14 +75,14 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         return self.task.horizon or 1
 
     @property
-    def errors(self) -> Errors | None:
+    def errors(self) -> ErrorQuantiles | None:
         """The errors of the forecasts of the validation part; None before the first evaluation."""
         validation = self.validation
-        return Errors(validation.errors) if isinstance(validation, ForecastMetrics) else None
+        return ErrorQuantiles(validation.errors) if isinstance(validation, ForecastMetrics) else None
 
     def predict(
         self,
-        history: Given | None = None,
+        history: SeriesInput | None = None,
         *,
         level: str | float | Sequence[float] = (),
         intervals: Intervals = "conformal",
@@ -104,7 +104,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         """
         return self._table(self.memory if history is None else self._read(history), levels_of(level), intervals)
 
-    def update(self, rows: Given) -> Self:
+    def update(self, rows: SeriesInput) -> Self:
         """Returns this model after new rows. Its memory is bit for bit that of reading the whole history again, at a
         cost for each row that does not depend on how many came before. Steps that are left out count as missing.
 
@@ -119,7 +119,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
 
     def backtest(
         self,
-        history: Given,
+        history: SeriesInput,
         *,
         first: int | None = None,
         step: int | None = None,
@@ -244,7 +244,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         """Returns this model with the memory that its artefact stores."""
         return replace(self, memory=unpacked(memory, self._reading))
 
-    def contents(self) -> artefact.Saved:
+    def contents(self) -> artefact.Contents:
         """The contents of the artefact, with the memory."""
         saved = super().contents()
         return msgspec.structs.replace(saved, memory=packed(self.memory)) if self.memory else saved
@@ -253,11 +253,11 @@ class FittedForecaster(Predictor[ForecastMetrics]):
     def _reading(self) -> SeriesReader:
         return SeriesReader(self.codec, self.model, self.task.window or 1)
 
-    def _read(self, history: Given) -> dict[str, Remembered]:
+    def _read(self, history: SeriesInput) -> dict[str, SeriesMemory]:
         reading = self._reading
         return by_name(reading.read(one) for one in self._to_histories(history).histories)
 
-    def _to_histories(self, *given: Given) -> Histories:
+    def _to_histories(self, *given: SeriesInput) -> Histories:
         """Reads series in any of their forms, and checks that they fit this model."""
         places = [each for each in given if isinstance(each, str | Path)]
         if places:
@@ -271,7 +271,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         return found
 
     def _table(
-        self, memory: Mapping[str, Remembered], levels: tuple[float, ...], intervals: Intervals
+        self, memory: Mapping[str, SeriesMemory], levels: tuple[float, ...], intervals: Intervals
     ) -> ForecastTable:
         if not memory:
             raise DataError("the model remembers no series; pass a history to continue")
@@ -285,7 +285,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         labels = np.repeat(np.array(ids), [len(each) for each in stamps])
         return ForecastTable(names, (labels, np.concatenate(stamps), *np.concatenate(numbers, axis=1)))
 
-    def _check_rows(self, one: Remembered) -> None:
+    def _check_rows(self, one: SeriesMemory) -> None:
         window, rows = self._reading.window, one.rows
         if one.history.name not in self.codec.series and rows < window:
             raise DataError(
@@ -294,7 +294,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             )
 
     def _forecasts(
-        self, one: Remembered, levels: tuple[float, ...], intervals: Intervals
+        self, one: SeriesMemory, levels: tuple[float, ...], intervals: Intervals
     ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Yields for each target of a series its name, stamps, and an array of the forecast and its bounds."""
         centre, spread, variance, quantiles = self._scaled_forecast(one, levels)
@@ -313,7 +313,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             yield name, stamps, np.stack([real, *(self.codec.real(bound[place], *units) for bound in bounds)])
 
     def _scaled_forecast(
-        self, one: Remembered, levels: tuple[float, ...]
+        self, one: SeriesMemory, levels: tuple[float, ...]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
         """Forecasts the scaled centre, spread, variance and bounds of each target. Each series is forecast by itself,
         so that its forecast does not depend on which others are asked for."""
@@ -331,7 +331,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         return centre, spread, variance, list(np.moveaxis(quantiles, -1, 0)) if levels else []
 
 
-def _errors_within(errors: Errors, level: float) -> list[np.ndarray]:
+def _errors_within(errors: ErrorQuantiles, level: float) -> list[np.ndarray]:
     """The distances of an interval's bounds from the forecast, in spreads, for each step of the horizon."""
     found = [errors.at(share) for share in shares_of(level)]
     if np.isnan(found).any():

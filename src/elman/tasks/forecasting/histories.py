@@ -15,7 +15,7 @@ from elman._errors import DataError
 from elman.formats.files import data_files
 from elman.formats.stamps import Frequency, Stamps, check_ascending, show
 from elman.tasks.forecasting.grid import Gathering, SeriesRows, gathered, on_grid
-from elman.tasks.forecasting.reading import Names, SeriesColumns, Written, rows_of
+from elman.tasks.forecasting.reading import Names, SeriesColumns, TableRows, rows_of
 
 
 class History(NamedTuple):
@@ -94,7 +94,7 @@ def read_histories(
 
 
 def histories_of(
-    written: Written, *, resample: str = "", by: Gathering = "mean", frequency: Frequency | None = None
+    written: TableRows, *, resample: str = "", by: Gathering = "mean", frequency: Frequency | None = None
 ) -> Histories:
     """The series of rows as a file has them, at even steps; see `read_histories`.
 

@@ -30,7 +30,7 @@ CHUNK = 64
 """The most rows that one call of the compiled filter reads."""
 
 
-class Remembered(NamedTuple):
+class SeriesMemory(NamedTuple):
     """The memory of one series."""
 
     history: History
@@ -56,7 +56,7 @@ class SeriesReader(NamedTuple):
     model: Forecaster
     window: int
 
-    def read(self, history: History, *, learned: int = 0) -> Remembered:
+    def read(self, history: History, *, learned: int = 0) -> SeriesMemory:
         """Reads a whole series, from its first row.
 
         Raises:
@@ -67,9 +67,9 @@ class SeriesReader(NamedTuple):
         if isinstance(self.model, AutoregressiveForecaster):
             encoded = self.codec.encode(history, scaler=scaler)
             state = self._advanced(self.model, self.model.begin(len(self.codec.targets)), encoded, 0)
-        return Remembered(_last_rows(history, self.window), len(history.values), scaler, learned, state)
+        return SeriesMemory(_last_rows(history, self.window), len(history.values), scaler, learned, state)
 
-    def update(self, before: Remembered, new: History) -> Remembered:
+    def update(self, before: SeriesMemory, new: History) -> SeriesMemory:
         """Appends new rows to a series; the result is that of reading it whole.
 
         Raises:
@@ -145,7 +145,7 @@ class SeriesReader(NamedTuple):
         return before._replace(stamps=stamps, values=values, past=past, future=future)
 
 
-def packed(memory: Mapping[str, Remembered]) -> artefact.SavedState:
+def packed(memory: Mapping[str, SeriesMemory]) -> artefact.SavedState:
     """Converts a memory to the plain values and arrays that an artefact stores."""
     series, arrays = [], {}
     for place, (name, one) in enumerate(memory.items()):
@@ -167,7 +167,7 @@ def packed(memory: Mapping[str, Remembered]) -> artefact.SavedState:
     return artefact.SavedState({"series": series}, arrays)
 
 
-def unpacked(memory: artefact.SavedState, reading: SeriesReader) -> dict[str, Remembered]:
+def unpacked(memory: artefact.SavedState, reading: SeriesReader) -> dict[str, SeriesMemory]:
     """Restores a memory from the output of `packed`, for the same model."""
     found, model = {}, reading.model
     for place, one in enumerate(memory.values["series"]):
@@ -182,11 +182,11 @@ def unpacked(memory: artefact.SavedState, reading: SeriesReader) -> dict[str, Re
             state = Filter(*jax.tree.map(np.asarray, artefact.fill(shapes, mine, what="memory")))
         history = History(name, stamps, values, past, future, static, "what the model remembers")
         scaler = msgspec.convert(one["scaler"], Scaler)
-        found[name] = Remembered(history, one["rows"], scaler, one["learned"], state)
+        found[name] = SeriesMemory(history, one["rows"], scaler, one["learned"], state)
     return found
 
 
-def by_name(remembered: Iterable[Remembered]) -> dict[str, Remembered]:
+def by_name(remembered: Iterable[SeriesMemory]) -> dict[str, SeriesMemory]:
     """A dictionary of remembered series by name."""
     return {one.history.name: one for one in remembered}
 

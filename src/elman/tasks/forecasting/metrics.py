@@ -34,7 +34,8 @@ class ForecastMetrics:
     coverage: dict[str, float]
     """The share of true values within intervals, by level in percent."""
     errors: tuple[tuple[float, ...], ...]
-    """For each step of the horizon, `SHARES` quantiles of the errors divided by the forecast's spread; see `Errors`."""
+    """For each step of the horizon, `SHARES` quantiles of the errors divided by the forecast's spread; see
+    `ErrorQuantiles`."""
     count: int
     unit: str = "value"
 
@@ -70,7 +71,7 @@ class ForecastMetrics:
         return f"scaled MSE {self.values['scaled_mse']:.4f}, MAE {self.values['scaled_mae']:.4f}; {held}"
 
 
-class Told(NamedTuple):
+class ScaledForecasts(NamedTuple):
     """Forecasts of some windows and the true values, scaled by series."""
 
     truth: Float[np.ndarray, "row horizon"]
@@ -88,19 +89,19 @@ class Told(NamedTuple):
 
 
 @dataclass
-class Gathered:
+class ErrorSums:
     """Sums of the errors of batches, which `metrics` divides by the count."""
 
     learned: str
     """The measure that training minimises."""
-    errors: Errors | None
+    errors: ErrorQuantiles | None
     """The errors of the validation part, if it was measured before."""
     sums: dict[str, float] = field(default_factory=dict)
     scores: list[Float[np.ndarray, "some horizon"]] = field(default_factory=list)
 
     def add(
         self,
-        told: Told,
+        told: ScaledForecasts,
         codec: ForecastCodec,
         mean: Float[np.ndarray, "row horizon"],
         std: Float[np.ndarray, "row horizon"],
@@ -157,27 +158,27 @@ class Gathered:
             values["mase"] = sums["mase"] / sums["mase_count"]
         if sums["size"]:
             values["weighted_quantile_loss"] = sums["crps"] / sums["size"]
-        errors = self.errors or Errors.of(np.concatenate(self.scores))
+        errors = self.errors or ErrorQuantiles.of(np.concatenate(self.scores))
         coverage = {str(level): mean[f"within_{level}"] for level in COVERED if f"within_{level}" in mean}
         return ForecastMetrics(values[self.learned], values, coverage, errors.quantiles, int(sums["count"]))
 
 
 @dataclass(frozen=True)
-class Errors:
+class ErrorQuantiles:
     """Quantiles of the scaled errors (value - forecast) / spread at each step of the horizon, for `SHARES`."""
 
     quantiles: tuple[tuple[float, ...], ...]
 
     @classmethod
-    def of(cls, scores: Float[np.ndarray, "some horizon"]) -> Errors:
+    def of(cls, scores: Float[np.ndarray, "some horizon"]) -> ErrorQuantiles:
         """The quantiles of scores; NaN scores do not count. The rank of a quantile of n scores is its share of n + 1,
         rounded outwards, so that an interval holds the next value at least as often as its level says. A step with too
         few scores for a share takes the scores of all steps, so that the level holds over the horizon as a whole;
         where these are too few as well, the quantile is NaN.
 
-        >>> Errors.of(np.linspace(-1, 1, 999)[:, None]).at(0.9).round(2).tolist()
+        >>> ErrorQuantiles.of(np.linspace(-1, 1, 999)[:, None]).at(0.9).round(2).tolist()
         [0.8]
-        >>> Errors.of(np.array([[-1.0, 2.0], [1.0, -2.0]])).at(0.75).tolist()
+        >>> ErrorQuantiles.of(np.array([[-1.0, 2.0], [1.0, -2.0]])).at(0.75).tolist()
         [2.0, 2.0]
         """
         every = np.sort(scores[~np.isnan(scores)])

@@ -55,7 +55,7 @@ class Sizes(NamedTuple):
     channels: int = 1
 
 
-class Taught(NamedTuple):
+class TrainingForecasts(NamedTuple):
     """Forecasts of a training batch and their targets, with a weight for each target."""
 
     forecast: Distribution
@@ -67,7 +67,7 @@ class Forecaster(eqx.Module):
     """Base class of all forecasters."""
 
     @abstractmethod
-    def teach(self, inputs: WindowInputs, *, key: PRNGKeyArray | None = None) -> Taught:
+    def teach(self, inputs: WindowInputs, *, key: PRNGKeyArray | None = None) -> TrainingForecasts:
         """The forecasts to learn from; `key=None` means no dropout."""
 
     @abstractmethod
@@ -86,9 +86,9 @@ class WholeForecaster(Forecaster):
     def answer(self, inputs: WindowInputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
         """The forecast, and the outputs of each part of the model; `key=None` means no dropout."""
 
-    def teach(self, inputs: WindowInputs, *, key: PRNGKeyArray | None = None) -> Taught:
+    def teach(self, inputs: WindowInputs, *, key: PRNGKeyArray | None = None) -> TrainingForecasts:
         """The forecasts of the whole horizon."""
-        return Taught(self.answer(inputs, key)[0], inputs.targets, inputs.weights)
+        return TrainingForecasts(self.answer(inputs, key)[0], inputs.targets, inputs.weights)
 
     def forecast(self, inputs: WindowInputs, *, key: PRNGKeyArray) -> Distribution:
         """The forecast of each step of the horizon, without dropout."""

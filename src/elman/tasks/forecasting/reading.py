@@ -57,14 +57,14 @@ class Names(NamedTuple):
     static: tuple[str, ...]
 
 
-class Written(NamedTuple):
+class TableRows(NamedTuple):
     """The rows of a table by series, before they are laid on even steps."""
 
     names: Names
     rows: tuple[SeriesRows, ...]
 
 
-def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", encoding: str = "utf-8") -> Written:
+def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", encoding: str = "utf-8") -> TableRows:
     r"""Reads the rows of tables, by series.
 
     >>> file = File("a.csv", ("a.csv",), b"date,HUFL,OT\n2016-07-01,5,30\n2016-07-02,6,27\n")
@@ -88,7 +88,7 @@ def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", en
         names.append(layout.names)
         for one in _series(_Table(file.name, fields, places), layout, zone, own="" if len(files) == 1 else file.stem):
             found.setdefault(one.name, []).append(one)
-    return Written(names[0], tuple(_joined(parts) for parts in found.values()))
+    return TableRows(names[0], tuple(_joined(parts) for parts in found.values()))
 
 
 def is_history(columns: Sequence[str], row: Mapping[str, str]) -> bool:
@@ -107,7 +107,7 @@ def is_history(columns: Sequence[str], row: Mapping[str, str]) -> bool:
         return False
 
 
-def rows_in(frame: ColumnTable, columns: SeriesColumns, *, zone: str = "") -> Written:
+def rows_in(frame: ColumnTable, columns: SeriesColumns, *, zone: str = "") -> TableRows:
     """Reads the rows of a table in memory, by series. None and NaN are missing values.
 
     >>> found = rows_in({"ds": ["2016-07-01", "2016-07-02"], "y": [5, None]}, SeriesColumns())
@@ -127,7 +127,7 @@ def rows_in(frame: ColumnTable, columns: SeriesColumns, *, zone: str = "") -> Wr
                 f"{layout.columns[0]}; expected as many"
             )
     places = [f"the table, row {row}" for row in range(1, len(fields[layout.columns[0]]) + 1)]
-    return Written(layout.names, tuple(_series(_Table("the table", fields, places), layout, zone, own="")))
+    return TableRows(layout.names, tuple(_series(_Table("the table", fields, places), layout, zone, own="")))
 
 
 class _Table(NamedTuple):

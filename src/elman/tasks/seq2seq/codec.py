@@ -20,17 +20,17 @@ Unit = Literal["characters", "words", "subwords"]
 """Kinds of tokens in a pair: characters, words between spaces, or pieces of words."""
 
 
-class Spaced(WordVocabulary, frozen=True, tag="spaced"):
+class SpacedTokens(WordVocabulary, frozen=True, tag="spaced"):
     """A vocabulary of tokens with spaces between them, such as phones, or words split beforehand. Id 0 is padding; 1 is
     any token that appeared fewer than `min_count` times.
 
-    >>> vocabulary = Spaced.of(["AH B", "AH T"])
+    >>> vocabulary = SpacedTokens.of(["AH B", "AH T"])
     >>> vocabulary.tokens, vocabulary.encode("T AH Q").tolist(), vocabulary.decode([4, 2])
     (('\\x00', '<unk>', 'AH', 'B', 'T'), [4, 2, 1], 'T AH')
     """
 
     @classmethod
-    def of(cls, texts: Iterable[str], *, min_count: int = 1) -> Spaced:
+    def of(cls, texts: Iterable[str], *, min_count: int = 1) -> SpacedTokens:
         """The vocabulary of `texts`, most frequent token first.
 
         Raises:
@@ -56,7 +56,7 @@ class Spaced(WordVocabulary, frozen=True, tag="spaced"):
         return " ".join(self.tokens[i] for i in ids if i != 0)
 
 
-Side = Characters | Spaced | Subwords
+Side = Characters | SpacedTokens | Subwords
 
 
 class RaggedIds(NamedTuple):
@@ -155,6 +155,6 @@ def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, size: int) -> 
         case "characters":
             return Characters.of(texts)
         case "words":
-            return Spaced.of(texts, min_count=min_count)
+            return SpacedTokens.of(texts, min_count=min_count)
         case "subwords":
             return Subwords.of((text + "\n" for text in texts), size=size)

@@ -55,7 +55,7 @@ class DecoderState(NamedTuple):
     """The state of the recurrent layer after moving attention."""
 
 
-class Memory(NamedTuple):
+class EncodedSource(NamedTuple):
     """The decoder's view of encoded sources; () for the parts that its connection does not use."""
 
     carry: DecoderState
@@ -168,7 +168,7 @@ class EncoderDecoder(eqx.Module):
         *,
         engine: Engine = "auto",
         key: PRNGKeyArray | None = None,
-    ) -> Memory:
+    ) -> EncodedSource:
         """Encodes `sources` for the decoder; `engine` is `unroll`'s."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
         xs = variational_dropout(self.source_embedding(sources), self.input_dropout, key=input_key)
@@ -176,23 +176,23 @@ class EncoderDecoder(eqx.Module):
         last, states = self.encoder(xs, self.encoder.init_carry(batch), lengths=lengths, engine=engine, key=layers_key)
         if self.connection == "repeat":
             vector = final(self.encoder.cells[-1], states, lengths=lengths)
-            return Memory(DecoderState(self.decoder.init_carry(batch)), vector, (), (), lengths)
+            return EncodedSource(DecoderState(self.decoder.init_carry(batch)), vector, (), (), lengths)
         carry = DecoderState(tuple(map(_hand_over, last)))
         if self.attention is None:
-            return Memory(carry, (), (), (), lengths)
+            return EncodedSource(carry, (), (), (), lengths)
         if isinstance(self.attention, MovingAttention):
             weights, mixer = self.attention.start(lengths, sources.shape[1]), self.mixer.init_carry(batch)
-            return Memory(carry._replace(weights=weights, mixer=mixer), (), states, (), lengths)
-        return Memory(carry, (), states, self.attention.keys(states), lengths)
+            return EncodedSource(carry._replace(weights=weights, mixer=mixer), (), states, (), lengths)
+        return EncodedSource(carry, (), states, self.attention.keys(states), lengths)
 
     def decode(
-        self, memory: Memory, inputs: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None
+        self, memory: EncodedSource, inputs: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None
     ) -> DecoderOutput:
         """The logits of the token after each of `inputs`."""
         return self._run(memory, memory.carry, inputs, key)[1]
 
     def step(
-        self, memory: Memory, carry: DecoderState, tokens: Int[Array, "batch beam"]
+        self, memory: EncodedSource, carry: DecoderState, tokens: Int[Array, "batch beam"]
     ) -> tuple[DecoderState, DecoderOutput]:
         """One decoder step of several texts for each source: the state after `tokens`, and the logits of the tokens
         after them. The state's leaves have leading axes batch and beam."""
@@ -213,7 +213,7 @@ class EncoderDecoder(eqx.Module):
 
     def decode_sampled(
         self,
-        memory: Memory,
+        memory: EncodedSource,
         inputs: Int[Array, "batch time"],
         forced: Bool[Array, "batch time"],
         *,
@@ -252,7 +252,7 @@ class EncoderDecoder(eqx.Module):
         ]
 
     def _run(
-        self, memory: Memory, carry: DecoderState, inputs: Array, key: PRNGKeyArray | None
+        self, memory: EncodedSource, carry: DecoderState, inputs: Array, key: PRNGKeyArray | None
     ) -> tuple[DecoderState, DecoderOutput]:
         """Runs the decoder over `inputs`. The same key gives the same noise at every step, however the steps are
         split over calls."""
@@ -260,14 +260,14 @@ class EncoderDecoder(eqx.Module):
         layers, hidden = self.decoder(self._inputs(memory, inputs, input_key), carry.layers, key=layers_key)
         return self._score(memory, carry._replace(layers=layers), hidden)
 
-    def _inputs(self, memory: Memory, inputs: Array, key: PRNGKeyArray | None) -> Array:
+    def _inputs(self, memory: EncodedSource, inputs: Array, key: PRNGKeyArray | None) -> Array:
         if self.target_embedding is None:
             batch, width = memory.vector.shape
             return jnp.broadcast_to(memory.vector[:, None], (batch, inputs.shape[1], width))
         return variational_dropout(self.target_embedding(inputs), self.input_dropout, key=key)
 
     def _score(
-        self, memory: Memory, carry: DecoderState, hidden: Float[Array, "batch time hidden"]
+        self, memory: EncodedSource, carry: DecoderState, hidden: Float[Array, "batch time hidden"]
     ) -> tuple[DecoderState, DecoderOutput]:
         """Computes logits from the decoder layers' outputs `hidden`, and the state after them."""
         if isinstance(self.attention, MovingAttention):
@@ -302,7 +302,7 @@ def shifted(targets: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
     return jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=EDGE)
 
 
-def _repeat_rows(memory: Memory, beam: int) -> Memory:
+def _repeat_rows(memory: EncodedSource, beam: int) -> EncodedSource:
     """Repeats the rows of `memory` for `beam` texts of each source."""
     states, lengths = (jnp.repeat(each, beam, axis=0) for each in (memory.states, memory.lengths))
     return memory._replace(states=states, lengths=lengths)

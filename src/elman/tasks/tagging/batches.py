@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from elman.tasks.buckets import Bucketed, Buckets, pad
+from elman.tasks.buckets import BucketBatch, Buckets, pad
 from elman.tasks.tagging.codec import LETTERS, TagCodec
-from elman.tasks.tagging.reading import Tagged
+from elman.tasks.tagging.reading import TaggedWords
 
 EVALUATION_WORDS = 4096
 """Words in a batch of evaluation, padding included."""
@@ -34,8 +34,8 @@ class TagBatch(NamedTuple):
 class TagBatches:
     """Batches of sentences of similar length, with up to `batch_words` words and padding in each.
 
-    >>> codec = TagCodec.of([Tagged(("a", "cat"), ("DET", "NOUN"))])
-    >>> batches = TagBatches([Tagged(("a", "a", "dog"), ("DET", "DET", "VERB"))], codec, batch_words=4)
+    >>> codec = TagCodec.of([TaggedWords(("a", "cat"), ("DET", "NOUN"))])
+    >>> batches = TagBatches([TaggedWords(("a", "a", "dog"), ("DET", "DET", "VERB"))], codec, batch_words=4)
     >>> batch = batches.at(0)
     >>> batch.words.tolist(), batch.spellings.tolist(), batch.letter_counts.tolist()
     ([[2, 2, 1, 0]], [[1, 1, 2, 0]], [0, 1, 3])
@@ -45,7 +45,7 @@ class TagBatches:
 
     def __init__(
         self,
-        sentences: Sequence[Tagged],
+        sentences: Sequence[TaggedWords],
         codec: TagCodec,
         *,
         batch_words: int,
@@ -85,7 +85,7 @@ class TagBatches:
         """The indices of the sentences in the rows of the batch of a step."""
         return self._buckets.at(step).indices
 
-    def _batch(self, bucket: Bucketed, step: int) -> TagBatch:
+    def _batch(self, bucket: BucketBatch, step: int) -> TagBatch:
         words, lengths = pad([self._words[i] for i in bucket.indices], rows=bucket.rows, length=bucket.length)
         tags, _ = pad([self._tags[i] for i in bucket.indices], rows=bucket.rows, length=bucket.length)
         forms, _ = pad([self._forms[i] + 1 for i in bucket.indices], rows=bucket.rows, length=bucket.length)

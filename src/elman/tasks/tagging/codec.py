@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Integer
 
 from elman._errors import ConfigError
-from elman.tasks.tagging.reading import Form, Tagged
+from elman.tasks.tagging.reading import Form, TaggedWords
 from elman.tasks.tagging.spans import Scheme, Span, can_follow, tags_of
 from elman.words._vocabulary import ids_of, most_frequent
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary
@@ -22,7 +22,7 @@ LETTERS = 24
 class TagCodec(msgspec.Struct, frozen=True):
     """The vocabularies of words, letters and tags. Of words and letters, id 0 is padding and id 1 is unknown.
 
-    >>> codec = TagCodec.of([Tagged(("The", "cat", "the"), ("DET", "NOUN", "DET"))])
+    >>> codec = TagCodec.of([TaggedWords(("The", "cat", "the"), ("DET", "NOUN", "DET"))])
     >>> codec.words[2:], codec.letters[2:], codec.tags
     (('the', 'cat'), ('T', 'a', 'c', 'e', 'h', 't'), ('DET', 'NOUN'))
     >>> codec.word_ids(["THE", "dog"]).tolist(), codec.tag_ids(["NOUN", "VERB"]).tolist()
@@ -48,7 +48,7 @@ class TagCodec(msgspec.Struct, frozen=True):
     @classmethod
     def of(
         cls,
-        sentences: Iterable[Tagged],
+        sentences: Iterable[TaggedWords],
         *,
         lower: bool = True,
         min_count: int = 1,
@@ -90,7 +90,7 @@ class TagCodec(msgspec.Struct, frozen=True):
             ConfigError: the models' tokens are not words.
 
         >>> from elman.words.vocabulary import Words
-        >>> codec = TagCodec.of([Tagged(("The", "cat"), ("DET", "NOUN"))])
+        >>> codec = TagCodec.of([TaggedWords(("The", "cat"), ("DET", "NOUN"))])
         >>> codec.read_by((), Words.of(["the cat sat, cat"])).words[2:]
         ('cat', 'sat', ',', 'the')
         """
@@ -110,7 +110,7 @@ class TagCodec(msgspec.Struct, frozen=True):
     def letter_ids(self, word: str) -> Integer[np.ndarray, " letter"]:
         """The ids of a word's letters, at most `LETTERS`.
 
-        >>> codec = TagCodec.of([Tagged(("ab", "b"), ("X", "Y"))])
+        >>> codec = TagCodec.of([TaggedWords(("ab", "b"), ("X", "Y"))])
         >>> codec.letter_ids("abc").tolist(), len(codec.letter_ids("b" * 100))
         ([2, 3, 1], 24)
         """

@@ -16,7 +16,7 @@ from elman.ops import crf
 from elman.tasks.tagging.model import TaggingModel
 
 
-class Scored(NamedTuple):
+class BatchScores(NamedTuple):
     """The scores of every tag at every word of a batch, and the mask of the words."""
 
     scores: Float[Array, "batch time tag"]
@@ -31,15 +31,15 @@ class BestTaggings(NamedTuple):
 
 
 @jax.jit
-def score(model: TaggingModel, batch: Any) -> Scored:
+def score(model: TaggingModel, batch: Any) -> BatchScores:
     """Computes the scores of the tags of a `TagBatch`."""
     words, spellings, letters, letter_counts, lengths = map(jnp.asarray, batch[:5])
     mask = jnp.arange(words.shape[1]) < lengths[:, None]
-    return Scored(model(words, spellings, letters, letter_counts, lengths), mask)
+    return BatchScores(model(words, spellings, letters, letter_counts, lengths), mask)
 
 
 @partial(jax.jit, static_argnames="count")
-def decode(chain: TagChain, scored: Scored, *, count: int = 1) -> BestTaggings:
+def decode(chain: TagChain, scored: BatchScores, *, count: int = 1) -> BestTaggings:
     """The `count` best taggings of every sentence; where fewer exist, the others' log-probability is minus infinity."""
     scores, mask = scored
     if count == 1 and chain.is_free:  # steps are independent: the best tag of each gives the same, faster
@@ -58,7 +58,7 @@ def measure(model: TaggingModel, batch: Any) -> tuple[Float[Array, ""], Float[Ar
 
 
 @jax.jit
-def tag_probabilities(chain: TagChain, scored: Scored) -> Float[Array, "batch time tag"]:
+def tag_probabilities(chain: TagChain, scored: BatchScores) -> Float[Array, "batch time tag"]:
     """The probability of every tag at every word; zero at padding."""
     if chain.is_free:
         return jnp.where(scored.mask[..., None], jax.nn.softmax(scored.scores), 0.0)
@@ -67,7 +67,7 @@ def tag_probabilities(chain: TagChain, scored: Scored) -> Float[Array, "batch ti
 
 @jax.jit
 def restricted_probabilities(
-    chain: TagChain, scored: Scored, rows: Int[Array, " question"], allowed: Bool[Array, "question time tag"]
+    chain: TagChain, scored: BatchScores, rows: Int[Array, " question"], allowed: Bool[Array, "question time tag"]
 ) -> Float[Array, " question"]:
     """The probability, for each row of the batch in `rows`, that every word has one of its `allowed` tags. With the
     tags of a span's words fixed and all others free, it is the probability of the span."""

@@ -18,10 +18,10 @@ from elman.tasks.fitted import Predictor, largest_difference
 from elman.tasks.tagging import decoding as decoding
 from elman.tasks.tagging.batches import EVALUATION_WORDS, TagBatches
 from elman.tasks.tagging.codec import TagCodec
-from elman.tasks.tagging.decoding import Scored
+from elman.tasks.tagging.decoding import BatchScores
 from elman.tasks.tagging.metrics import TaggingMetrics
 from elman.tasks.tagging.model import TaggingModel
-from elman.tasks.tagging.reading import Tagged, check_spans, read_tagged
+from elman.tasks.tagging.reading import TaggedWords, check_spans, read_tagged
 from elman.tasks.tagging.settings import TagPrediction
 from elman.tasks.tagging.spans import Span, spans_of
 from elman.tasks.tagging.untagged import arriving_sentences
@@ -125,7 +125,7 @@ class Tagger(Predictor[TaggingMetrics]):
         [chances] = self._tag_probabilities([_words_of(sentence)])
         return [{self.codec.tags[i]: float(row[i]) for i in np.argsort(-row, kind="stable")} for row in chances]
 
-    def read(self, *places: str | Path) -> Part[Tagged]:
+    def read(self, *places: str | Path) -> Part[TaggedWords]:
         """Reads tagged sentences for `evaluate`; where file names tell the parts, only the test part.
 
         Raises:
@@ -201,7 +201,7 @@ class Tagger(Predictor[TaggingMetrics]):
         return tuple(self.codec.tags[id] for id in ids[: len(words)])
 
     def _spans(
-        self, scored: Scored, rows: Sequence[int], taggings: Sequence[tuple[str, ...]]
+        self, scored: BatchScores, rows: Sequence[int], taggings: Sequence[tuple[str, ...]]
     ) -> list[tuple[TagSpan, ...]]:
         """The spans of each tagging, with their probabilities; `rows` has the row of each in the batch."""
         scheme = self.codec.scheme
@@ -212,7 +212,7 @@ class Tagger(Predictor[TaggingMetrics]):
         chances = iter(self._span_probabilities(scored, asked))
         return [tuple(TagSpan(*span, next(chances)) for span in spans) for spans in marked]
 
-    def _span_probabilities(self, scored: Scored, asked: Sequence[tuple[int, Span]]) -> list[float]:
+    def _span_probabilities(self, scored: BatchScores, asked: Sequence[tuple[int, Span]]) -> list[float]:
         count = padded(len(asked))  # few sizes are few shapes to compile
         rows, allowed = np.zeros(count, np.int32), np.ones((count, *scored.scores.shape[1:]), bool)
         for place, (row, span) in enumerate(asked):
@@ -230,10 +230,10 @@ class Tagger(Predictor[TaggingMetrics]):
                 found[index] = chances[row, : len(sentences[index])]
         return found
 
-    def _scored(self, sentences: Sequence[tuple[str, ...]]) -> Iterator[tuple[Scored, list[int]]]:
+    def _scored(self, sentences: Sequence[tuple[str, ...]]) -> Iterator[tuple[BatchScores, list[int]]]:
         """Yields the network's scores of sentences, batch by batch, with the sentences' indices."""
         few = sum(padded(len(words)) for words in sentences) <= FEW_WORDS
-        untagged = [Tagged(words, ()) for words in sentences]
+        untagged = [TaggedWords(words, ()) for words in sentences]
         batches = TagBatches(untagged, self.codec, batch_words=FEW_WORDS if few else EVALUATION_WORDS)
         for step in range(len(batches)):
             yield decoding.score(self.model, batches.at(step)), batches.indices(step)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from elman.tasks.distinct import distinct
-from elman.tasks.tagging.reading import Tagged
+from elman.tasks.tagging.reading import TaggedWords
 
 _BOTH = ("watch", "dream", "fish", "cook", "walk", "play", "water", "book", "paint", "plan", "light", "answer")
 _NOUNS = ("dog", "teacher", "river", "garden", "letter", "child", *_BOTH)
@@ -24,7 +24,7 @@ _PLURALS = {"child": "children"}
 Word = tuple[str, str]
 
 
-def sentences(count: int, *, seed: int = 0) -> list[Tagged]:
+def sentences(count: int, *, seed: int = 0) -> list[TaggedWords]:
     """Generates `count` different sentences of a toy grammar, with the part of speech of every word (as in Universal
     Dependencies). Many words have two, which only their neighbours distinguish: a watch, to watch.
 
@@ -37,9 +37,9 @@ def sentences(count: int, *, seed: int = 0) -> list[Tagged]:
     """
     random = np.random.default_rng(seed)
 
-    def draw() -> Tagged:
+    def draw() -> TaggedWords:
         words, tags = zip(*_sentence(random), strict=True)
-        return Tagged(words, tags)
+        return TaggedWords(words, tags)
 
     return distinct(draw, count, key=lambda tagged: tagged, what="sentences")
 

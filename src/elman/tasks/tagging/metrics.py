@@ -11,7 +11,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from elman.tasks.tagging.codec import TagCodec
-    from elman.tasks.tagging.reading import Tagged
+    from elman.tasks.tagging.reading import TaggedWords
     from elman.tasks.tagging.span_scores import SpanScores
 
 MISTAKES = 10
@@ -41,7 +41,7 @@ class TaggingMetrics:
 
     @classmethod
     def of(
-        cls, found: Sequence[Sequence[str]], sentences: Sequence[Tagged], codec: TagCodec, *, nats_per_word: float
+        cls, found: Sequence[Sequence[str]], sentences: Sequence[TaggedWords], codec: TagCodec, *, nats_per_word: float
     ) -> TaggingMetrics:
         """The measures of the predicted tags `found` of `sentences`."""
         from elman.tasks.tagging.span_scores import SpanScores

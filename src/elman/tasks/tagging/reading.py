@@ -25,7 +25,7 @@ IllFormed = Literal["refuse", "repair"]
 UPOS = "upos"
 
 
-class Tagged(NamedTuple):
+class TaggedWords(NamedTuple):
     """The words of a sentence and their tags, and the file and line where it begins, for messages."""
 
     words: tuple[str, ...]
@@ -37,9 +37,9 @@ class Tagged(NamedTuple):
 class TaggedSentences:
     """The tagged sentences of files, by part; `validation` and `test` are empty where no file is named so."""
 
-    train: tuple[Tagged, ...]
-    validation: tuple[Tagged, ...]
-    test: tuple[Tagged, ...]
+    train: tuple[TaggedWords, ...]
+    validation: tuple[TaggedWords, ...]
+    test: tuple[TaggedWords, ...]
     form: Form
 
 
@@ -72,13 +72,13 @@ def read_tagged(*places: str | Path, column: str = "") -> TaggedSentences:
     return TaggedSentences(parts.get("train", ()), parts.get("validation", ()), parts.get("test", ()), form)
 
 
-def check_tags(sentences: Sequence[Tagged], *, column: str) -> None:
+def check_tags(sentences: Sequence[TaggedWords], *, column: str) -> None:
     """Refuses a column of tags with nothing to learn in it.
 
     Raises:
         DataError: every word of the training part has the same tag.
 
-    >>> check_tags([Tagged(("a", "b"), ("X", "Y"))], column="upos")
+    >>> check_tags([TaggedWords(("a", "b"), ("X", "Y"))], column="upos")
     """
     counts = Counter(tag for sentence in sentences for tag in sentence.tags)
     if len(counts) < 2:
@@ -89,24 +89,24 @@ def check_tags(sentences: Sequence[Tagged], *, column: str) -> None:
         )
 
 
-def check_spans(sentences: Iterable[Tagged], *, scheme: Scheme, ill_formed: IllFormed) -> tuple[Tagged, ...]:
+def check_spans(sentences: Iterable[TaggedWords], *, scheme: Scheme, ill_formed: IllFormed) -> tuple[TaggedWords, ...]:
     """The sentences with well-formed tags, repaired where `ill_formed` is "repair".
 
     Raises:
         DataError: an ill-formed tag that is not to be repaired, or a tag that is not of the scheme; with file and line.
 
-    >>> check_spans([Tagged(("a", "b"), ("O", "I-X"))], scheme="IOB2", ill_formed="repair")[0].tags
+    >>> check_spans([TaggedWords(("a", "b"), ("O", "I-X"))], scheme="IOB2", ill_formed="repair")[0].tags
     ('O', 'B-X')
     """
     return tuple(_well_formed(sentence, scheme, ill_formed) for sentence in sentences)
 
 
-def tag_scheme(sentences: Iterable[Tagged]) -> Scheme | None:
+def tag_scheme(sentences: Iterable[TaggedWords]) -> Scheme | None:
     """The span scheme of the tags; None where they mark no spans."""
     return scheme_of({tag for sentence in sentences for tag in sentence.tags})
 
 
-def _well_formed(sentence: Tagged, scheme: Scheme, ill_formed: IllFormed) -> Tagged:
+def _well_formed(sentence: TaggedWords, scheme: Scheme, ill_formed: IllFormed) -> TaggedWords:
     for problem in problems(sentence.tags, scheme=scheme):
         can_repair = all(is_tag(tag, scheme=scheme) for tag in sentence.tags)
         if ill_formed == "repair" and can_repair:
@@ -126,14 +126,14 @@ def _form(file: File) -> Form:
     return "conllu" if first.count("\t") == len(conllu.COLUMNS) - 1 and first[0].isdigit() else "columns"
 
 
-def _sentences(files: Iterable[File], column: str) -> Iterator[Tagged]:
+def _sentences(files: Iterable[File], column: str) -> Iterator[TaggedWords]:
     for file in files:
         text = lines(text_of(file))
         if _form(file) == "conllu":
             for sentence in read_conllu(text, file=file.name):
                 if sentence.words:
                     place = f"{file.name}, sentence at line {sentence.line}"
-                    yield Tagged(sentence.values("form"), sentence.values(column or UPOS), place)
+                    yield TaggedWords(sentence.values("form"), sentence.values(column or UPOS), place)
         else:
             for rows in read_columns(text, file=file.name):
-                yield Tagged(rows.words, rows.values(column), f"{file.name}, sentence at line {rows.line}")
+                yield TaggedWords(rows.words, rows.values(column), f"{file.name}, sentence at line {rows.line}")

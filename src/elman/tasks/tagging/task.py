@@ -27,7 +27,15 @@ from elman.tasks.tagging.fitted import Tagger
 from elman.tasks.tagging.generated import sentences
 from elman.tasks.tagging.metrics import TaggingMetrics
 from elman.tasks.tagging.model import TaggingModel
-from elman.tasks.tagging.reading import UPOS, Tagged, TaggedSentences, check_spans, check_tags, read_tagged, tag_scheme
+from elman.tasks.tagging.reading import (
+    UPOS,
+    TaggedSentences,
+    TaggedWords,
+    check_spans,
+    check_tags,
+    read_tagged,
+    tag_scheme,
+)
 from elman.tasks.tagging.settings import TaggingSettings
 from elman.words.vocabulary import Words
 
@@ -73,7 +81,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         for number, (words, tags) in enumerate(sentences, start=1):
             if len(words) != len(tags):
                 raise DataError(f"sentence {number}: expected a tag for each of {len(words)} words; got {len(tags)}")
-            found.append(Tagged(tuple(words), tuple(tags), f"sentence {number}"))
+            found.append(TaggedWords(tuple(words), tuple(tags), f"sentence {number}"))
         return self._data(TaggedSentences(tuple(found), (), (), "columns"), "", "the sentences", ())
 
     def _data(self, found: Any, column: str, source: str, places: tuple[str, ...]) -> Data:
@@ -139,7 +147,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         vocabulary = Words(tokens=codec.words, lower=codec.lower)
         return readers_of(codec.language_models, vocabulary, input_dropout=0.0, dropout=self.dropout, key=key)
 
-    def batches(self, part: Part[Tagged], *, seed: int) -> TagBatches:
+    def batches(self, part: Part[TaggedWords], *, seed: int) -> TagBatches:
         """Batches of sentences, shuffled in every epoch."""
         return TagBatches(
             part.examples,
@@ -165,7 +173,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         """The outputs of the embedding, the speller, each layer and the head."""
         return model.activations(*map(jnp.asarray, batch[:5]))
 
-    def evaluate(self, model: TaggingModel, part: Part[Tagged], codec: TagCodec) -> TaggingMetrics:
+    def evaluate(self, model: TaggingModel, part: Part[TaggedWords], codec: TagCodec) -> TaggingMetrics:
         """Measures the best tags of every sentence against the right ones.
 
         Raises:

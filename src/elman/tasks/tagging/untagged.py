@@ -12,13 +12,13 @@ from elman.formats.lines import arriving_lines
 from elman.formats.names import CONLLU, ending
 from elman.words.tokenise import glued, tokenise
 
-Reading = Literal["text", "words", "conllu"]
+InputFormat = Literal["text", "words", "conllu"]
 
 LINES = 16384
 """The most lines of one group; a sentence may have many."""
 
 
-def arriving_sentences(*places: str, read: Reading) -> Iterator[list[Sentence]]:
+def arriving_sentences(*places: str, read: InputFormat) -> Iterator[list[Sentence]]:
     """Reads the sentences of files, or of standard input ("-"), in groups as they arrive.
 
     Raises:
