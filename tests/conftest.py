@@ -12,7 +12,8 @@ from jaxtyping import install_import_hook
 import elman.tasks
 import tests.typechecker  # noqa: F401 - named below
 
-settings.register_profile("elman", deadline=None, derandomize=True)
+EXAMPLES = 100 if os.environ.get("ELMAN_ALL") else 25  # that Hypothesis tries, in the second tier and in the first
+settings.register_profile("elman", deadline=None, derandomize=True, max_examples=EXAMPLES)
 settings.load_profile("elman")
 
 TASKS = Path(elman.tasks.__path__[0])
