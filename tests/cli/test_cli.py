@@ -281,6 +281,7 @@ def test_output_that_nobody_reads_is_no_error(folder):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_text_streams_to_the_reader_as_it_is_made(folder):
     run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
     process = subprocess.Popen(

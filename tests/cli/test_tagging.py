@@ -37,6 +37,7 @@ def train(folder):
     assert "pos.elman: validation accuracy" in trained.stdout
 
 
+@pytest.mark.slow
 def test_a_treebank_makes_a_tagger_that_filters_text(folder):
     written = run(folder, "predict", "pos.elman", "-", stdin="The dog can see a watch .\n").stdout
     [sentence] = read_conllu(written.split("\n"))

@@ -23,6 +23,7 @@ def test_the_rows_of_a_model_s_embedding_have_their_words(language):
     assert vectors.vector("\n").shape == (3,)
 
 
+@pytest.mark.slow
 def test_classifiers_and_taggers_have_words_too(tmp_path, language):
     task = elman.Classification(hidden_size=4, embedding_size=5)
     fitted = elman.fit(task, task.read_texts(TEXTS), steps=1, evaluations=1, report=Quiet())

@@ -94,6 +94,7 @@ def test_a_mapped_axis_and_jit_change_nothing():
     np.testing.assert_allclose(mapped, linear_recurrence(*arrays), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [_loop, _rounds])
 def test_65536_steps_are_one_call_whose_gradient_is_exact(way):
     """With a = 1/2 and b = 1 every h is 2 - 2^-t, and the gradient of the last h by b_t is 2^-(T - 1 - t)."""

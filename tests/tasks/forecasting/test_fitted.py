@@ -46,6 +46,7 @@ def bits(one):
     return [np.asarray(leaf).tobytes() for leaf in leaves]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.optimised
 def test_rows_one_by_one_give_the_bits_of_a_fresh_pass(fitted):
     whole = fitted.predict(table(180, gap=(40, 41, 165)), level=[80])
@@ -59,6 +60,7 @@ def test_rows_one_by_one_give_the_bits_of_a_fresh_pass(fitted):
         assert ours.tobytes() == fresh.tobytes()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.optimised
 def test_rows_in_groups_and_across_a_gap(fitted):
     """A gap in the rows is the same as rows without a value, where nothing of them was known ahead."""

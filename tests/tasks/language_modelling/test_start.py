@@ -55,6 +55,7 @@ def same(one, other):
     return all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("make", [classification, tagging])
 def test_the_model_begins_with_the_layers_of_the_language_models(folder, make):
     model, note = begun(*make(places(folder, "back", "ahead")))
@@ -115,6 +116,7 @@ def test_rates_fall_from_layer_to_layer(folder):
     }
 
 
+@pytest.mark.slow
 def test_the_artefact_needs_no_language_model_any_more(folder, tmp_path):
     for name in ("ahead", "back"):
         shutil.copytree(folder / name, tmp_path / name)

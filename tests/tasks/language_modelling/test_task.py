@@ -51,6 +51,7 @@ def same(one, other):
 CELLS = ["OutputElman", "ResetBeforeGRU", "PeepholeLSTM", "ProjectedLSTM", "SummedElman"]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "settings",
     [

@@ -29,6 +29,7 @@ def trained(steps=60, **settings):
     return elman.fit(task, data, **options), data
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "form",
     [

@@ -88,6 +88,7 @@ def test_neighbours_do_not_change_a_sentence(names):
     assert max(names.differences().values()) < 1e-3
 
 
+@pytest.mark.slow
 def test_a_text_is_split_into_words(parts_of_speech):
     assert parts_of_speech.predict("The dog sleeps.").words == ("The", "dog", "sleeps", ".")
     assert str(parts_of_speech.predict("the dog sleeps .")) == "the/DET dog/NOUN sleeps/VERB ./PUNCT"
