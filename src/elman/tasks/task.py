@@ -27,7 +27,9 @@ class Batches(Protocol):
     """Training batches: `len()` an epoch, `at(step)` for any step counted over all epochs, the same in any order."""
 
     def __len__(self) -> int: ...
-    def at(self, step: int) -> Any: ...
+    def at(self, step: int) -> Any:
+        """The batch of a step."""
+        ...
 
 
 @runtime_checkable

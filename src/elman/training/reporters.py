@@ -26,10 +26,12 @@ class Reporter(Protocol):
     """A function that receives the events of a training run."""
 
     def __call__(self, event: Event) -> None: ...
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Ends the report, however the run has ended."""
+        ...
 
 
-class Quiet:
+class Quiet(Reporter):
     """Shows only failures to save."""
 
     def __call__(self, event: Event) -> None:
@@ -39,7 +41,7 @@ class Quiet:
     def close(self) -> None: ...
 
 
-class Lines:
+class Lines(Reporter):
     """Prints one plain line per evaluation."""
 
     def __init__(self, stream: TextIO | None = None):
@@ -52,7 +54,7 @@ class Lines:
     def close(self) -> None: ...
 
 
-class Json:
+class Json(Reporter):
     """Prints one JSON object per event: started, compiling, stepped, evaluated, checkpoint, finished."""
 
     def __init__(self, stream: TextIO | None = None):
@@ -64,7 +66,7 @@ class Json:
     def close(self) -> None: ...
 
 
-class Bar:
+class Bar(Reporter):
     """A progress bar with loss, speed and time left; evaluations stay above it as lines."""
 
     def __init__(self) -> None:

@@ -102,9 +102,14 @@ class HasLabel(Protocol):
     """The interface of examples that have a class."""
 
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """The class."""
+        ...
+
     @property
-    def place(self) -> str: ...
+    def place(self) -> str:
+        """The file and line that an error names."""
+        ...
 
 
 def check_classes(train: Sequence[HasLabel], *others: Sequence[HasLabel], unit: str = "text") -> tuple[str, ...]:
