@@ -23,7 +23,7 @@ from pathlib import Path
 
 import elman
 from elman.formats.wfdb.record import read_record
-from elman.tasks.ecg.evaluation import measured
+from elman.tasks.ecg.evaluation import measure_leads
 from elman.tasks.ecg.generator import generate_patients
 from elman.tasks.ecg.reading import read_strips
 from elman.training.reporters import Lines
@@ -75,7 +75,7 @@ def ludb(options, **more):
     rows = []
     name = f"causal, {task.look_ahead_ms} ms of look-ahead" if task.causal else "from both ends"
     for together in (False, True):
-        found = measured(fitted.model, data.test.examples, fitted.codec, together=together).waves
+        found = measure_leads(fitted.model, data.test.examples, fitted.codec, together=together).waves
         shares = [100 * wave.f1 for wave in (found.p, found.qrs, found.t)]
         points = [found.p.onset, found.qrs.onset, found.qrs.end, found.t.end]
         errors = [{"mean": p.mean_ms, "spread": p.sd_ms} if p.matched else None for p in points]
@@ -102,7 +102,7 @@ def mitdb(options):
             (TOGETHER[False], tested, False),
             (TOGETHER[True], tested, True),
         ):
-            scores = measured(fitted.model, strips, fitted.codec, together=together).beats
+            scores = measure_leads(fitted.model, strips, fitted.codec, together=together).beats
             found = scores.detection
             shares = [found.sensitivity, found.precision, scores.sensitivity("V"), scores.precision("V")]
             shares = [100 * share for share in (*shares, scores.sensitivity("S"))]

@@ -24,7 +24,7 @@ from elman.layers import Dense, TimeConvolution
 from elman.lessons import data_file, figure, pace, show
 from elman.ops.losses import cross_entropy
 from elman.tasks.ecg.generator import NORMAL, Noise, Shape, generate_ecg, generate_patients
-from elman.tasks.ecg.matching import matched
+from elman.tasks.ecg.matching import match_events
 from elman.tasks.ecg.picture import ecg_figure
 from elman.tasks.ecg.reading import read_strips
 from elman.training.learn import learn
@@ -413,7 +413,7 @@ counted = []
 for ecgs in (*faster.values(), *wide.values()):
     for made, truth in ecgs:
         found = read_recurrently(made.strip.signal)
-        for here, there in matched(truth[:, 1], found[:, 1], window=NEAR):
+        for here, there in match_events(truth[:, 1], found[:, 1], window=NEAR):
             counted.append((truth[here, 2] - truth[here, 0], found[there, 2] - found[there, 0]))
 counted = 1000 * np.array(counted).reshape(-1, 2) / RATE
 off = counted[:, 1] - counted[:, 0]
@@ -453,7 +453,7 @@ def durations(strip, beats):
     """The true and the found duration in ms of each complex for which both are known: (complexes, 2)."""
     true = [wave for wave in strip.waves if wave.kind == QRS and wave.has_onset and wave.has_end]
     peaks = np.array([wave.peak for wave in true]), np.array([beat.qrs.peak for beat in beats])
-    pairs = matched(*peaks, window=0.15 * strip.rate) if len(true) and len(beats) else []
+    pairs = match_events(*peaks, window=0.15 * strip.rate) if len(true) and len(beats) else []
     both = [(true[a].end - true[a].onset, beats[b].qrs.end - beats[b].qrs.onset) for a, b in pairs]
     return 1000 * np.array(both, float).reshape(-1, 2) / strip.rate
 
@@ -499,12 +499,12 @@ reading = fitted.predict(record)
 marked = np.array([beat.sample for beat in strips[0].beats if strips[0].beats_known[beat.sample]])
 marked = marked[marked < len(record.signals)]
 found = np.array([beat.sample for beat in reading.beats])
-hits = matched(marked, found, window=0.15 * record.rate)
+hits = match_events(marked, found, window=0.15 * record.rate)
 print(
     f"{record.name}: {len(marked):,} beats are marked, {len(hits):,} of them found, and {len(found) - len(hits)} more"
 )
 few = read_recurrently(strips[0].signal[: len(record.signals)])[:, 1]
-small_hits = matched(marked, few, window=NEAR)
+small_hits = match_events(marked, few, window=NEAR)
 print(f"the small network above, trained on one heart alone, finds {len(small_hits)} of them")
 on_real = durations(strips[0], reading.beats)
 told("those that the expert measured" if path else "its true times", on_real)

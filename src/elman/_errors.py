@@ -88,10 +88,10 @@ def one_of(option: str, value: str, known: Iterable[str]) -> None:
         raise ConfigError(f"{option}: expected {', '.join(known)}; got {value!r}{nearest(str(value), known)}")
 
 
-def counted(count: int, unit: str) -> str:
+def quantity(count: int, unit: str) -> str:
     """A count with its unit, in the singular or plural.
 
-    >>> counted(1, "text"), counted(2000, "text"), counted(0, "series")
+    >>> quantity(1, "text"), quantity(2000, "text"), quantity(0, "series")
     ('1 text', '2,000 texts', '0 series')
     """
     return f"{count:,} {unit if count == 1 else plural(unit)}"

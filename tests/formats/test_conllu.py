@@ -84,7 +84,7 @@ def test_a_new_feature_takes_its_alphabetical_place():
 
 
 def test_new_sentences_are_read_again():
-    sentence = sentence_of(["Hi", "there", "!"], text="Hi there!", glued=[1])
+    sentence = sentence_of(["Hi", "there", "!"], text="Hi there!", unspaced=[1])
     [again] = read(str(sentence.with_comment("rank = 1")))
     assert again.lines[:2] == ("# text = Hi there!", "# rank = 1")
     assert again.values("misc=SpaceAfter") == ("_", "No", "_")

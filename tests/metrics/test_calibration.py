@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from elman.metrics.calibration import TEMPERATURES, expected_calibration_error, fit_temperature, reliability, scaled
+from elman.metrics.calibration import (
+    TEMPERATURES,
+    apply_temperature,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+)
 from elman.metrics.classification import negative_log_likelihood
 
 
@@ -9,7 +15,7 @@ def example(examples=400, classes=5, temperature=2.5):
     """Logits that are `temperature` times too sure of labels drawn from them."""
     random = np.random.default_rng(0)
     logits = random.normal(0, 1.5, (examples, classes))
-    labels = np.array([random.choice(classes, p=row) for row in scaled(logits, 1.0)])
+    labels = np.array([random.choice(classes, p=row) for row in apply_temperature(logits, 1.0)])
     return logits * temperature, labels
 
 
@@ -17,7 +23,9 @@ def test_the_temperature_is_the_best_of_a_fine_grid():
     logits, labels = example()
     grid = np.exp(np.linspace(np.log(0.5), np.log(10), 3000))
     rows = np.arange(len(labels))
-    surprise = [-np.log(scaled(logits, t)[rows, labels]).sum() + (np.log(t) / np.log(2)) ** 2 / 2 for t in grid]
+    surprise = [
+        -np.log(apply_temperature(logits, t)[rows, labels]).sum() + (np.log(t) / np.log(2)) ** 2 / 2 for t in grid
+    ]
     assert fit_temperature(logits, labels) == pytest.approx(grid[np.argmin(surprise)], rel=2e-3)
 
 
@@ -25,8 +33,8 @@ def test_a_model_too_sure_by_a_factor_gets_this_factor_back():
     logits, labels = example(examples=20_000)
     temperature = fit_temperature(logits, labels)
     assert temperature == pytest.approx(2.5, rel=0.03)
-    assert expected_calibration_error(scaled(logits, temperature), labels) < 0.015
-    assert expected_calibration_error(scaled(logits, 1.0), labels) > 0.15
+    assert expected_calibration_error(apply_temperature(logits, temperature), labels) < 0.015
+    assert expected_calibration_error(apply_temperature(logits, 1.0), labels) > 0.15
     assert negative_log_likelihood(logits / temperature, labels) < negative_log_likelihood(logits, labels)
 
 
@@ -41,14 +49,14 @@ def test_with_many_examples_what_was_taken_before_does_not_matter():
 def test_few_examples_that_are_right_do_not_ask_for_certainty(examples, least, most):
     logits = np.tile([3.0, 0.0], (examples, 1))  # 95.3% sure
     temperature = fit_temperature(logits, np.zeros(examples, int))
-    assert least < scaled(logits, temperature)[0, 0] < most
+    assert least < apply_temperature(logits, temperature)[0, 0] < most
 
 
 @pytest.mark.parametrize(("examples", "most"), [(1, 0.9), (20, 0.45), (10_000, 0.341)])
 def test_the_more_examples_are_wrong_the_nearer_to_equal_chances(examples, most):
     logits = np.tile([3.0, 0.0, 0.0], (examples, 1))  # 91% sure
     temperature = fit_temperature(logits, np.ones(examples, int))
-    assert 1 / 3 < scaled(logits, temperature)[0, 0] < most
+    assert 1 / 3 < apply_temperature(logits, temperature)[0, 0] < most
     assert temperature <= TEMPERATURES[1]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.tasks.buckets import LADDER, Buckets, pad, padded
+from elman.tasks.buckets import LADDER, Buckets, pad, padded_length
 from elman.tasks.data import split
 
 
@@ -40,7 +40,7 @@ def test_an_epoch_of_buckets_holds_every_example_once_in_rows_of_its_length():
         for batch in batches:
             assert batch.length in LADDER
             assert len(batch.indices) <= batch.rows == 256 // batch.length
-            assert all(padded(lengths[i]) == batch.length for i in batch.indices)
+            assert all(padded_length(lengths[i]) == batch.length for i in batch.indices)
 
 
 def test_epochs_differ_and_any_order_of_asking_gives_the_same_batches():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.formats.conllu import read_conllu
-from elman.words.tokenise import glued, tokenise
+from elman.words.tokenise import tokenise, unspaced_tokens
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_everything_but_white_space_is_in_one_token(text):
 
 
 def test_tokens_without_a_space_between_are_glued():
-    assert glued(tokenise("Hi, you don't.")) == [0, 3, 4]
+    assert unspaced_tokens(tokenise("Hi, you don't.")) == [0, 3, 4]
 
 
 def test_tokens_of_the_english_web_treebank(data_folder):

@@ -90,12 +90,12 @@ def _forecast(fitted: Any, files: tuple[str, ...], options: ForecastPrediction) 
 def _recorded(fitted: Any, files: tuple[str, ...], options: EcgPrediction) -> int:
     """Prints the beats of each record, which is read once, and draws them if the options ask for it. With a CSV on
     standard output, faults of the record go to standard error."""
-    from elman.tasks.ecg.faults import told
+    from elman.tasks.ecg.faults import describe_faults
 
     readings = fitted.readings(*files, options=options)
     first = [*islice(readings, 2)]
     for number, reading in enumerate(chain(first, readings)):
-        for line in told(reading.faults) if options.table == "csv" else ():
+        for line in describe_faults(reading.faults) if options.table == "csv" else ():
             print(f"{reading.name}: {line}", file=sys.stderr)
         for line in fitted.written(reading, options=options, head=not number):
             print(line, flush=True)

@@ -70,10 +70,10 @@ def _options(arguments: list[str]) -> Options:
         given = {name for name in BUDGETS if value_of(f"--{name}", arguments) is not None}
         chosen = call(_reader(kind(), Training(**suited(kind.training, given))), "train", arguments)
         return chosen._replace(task=find_task(name)(**msgspec.structs.asdict(chosen.task)))
-    from elman.training.fit import unfinished
+    from elman.training.fit import read_unfinished
 
     place = Path(value_of("--out", arguments) or _default_place(files))
-    saved, task, training = unfinished(place)
+    saved, task, training = read_unfinished(place)
     again = call(_reader(task, training), "train", arguments)
     name = _name(value_of("--task", arguments), files or tuple(saved["places"]))
     if again.resume and find_task(name) is not type(task):

@@ -121,15 +121,20 @@ def read_conllu(lines: Iterable[str], *, file: str = "the text", first: int = 1)
 
 
 def sentence_of(
-    forms: Sequence[str], *, text: str | None = None, glued: Iterable[int] = (), file: str = "the text", line: int = 1
+    forms: Sequence[str],
+    *,
+    text: str | None = None,
+    unspaced: Iterable[int] = (),
+    file: str = "the text",
+    line: int = 1,
 ) -> Sentence:
-    """Makes a sentence of its words; `glued` are the places of words that no space follows.
+    """Makes a sentence of its words; `unspaced` are the places of words that no space follows.
 
-    >>> sentence = sentence_of(["Hi", "!"], text="Hi!", glued=[0])
+    >>> sentence = sentence_of(["Hi", "!"], text="Hi!", unspaced=[0])
     >>> sentence.lines[0], sentence.values("form"), sentence.values("misc")
     ('# text = Hi!', ('Hi', '!'), ('SpaceAfter=No', '_'))
     """
-    tight, comments = frozenset(glued), [] if text is None else [f"# text = {text}"]
+    tight, comments = frozenset(unspaced), [] if text is None else [f"# text = {text}"]
     lines = [
         "\t".join((str(place + 1), form, *7 * ("_",), "SpaceAfter=No" if place in tight else "_"))
         for place, form in enumerate(forms)

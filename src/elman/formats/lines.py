@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from elman.formats.text import PIECE, TextSource, decoded, standard_input
+from elman.formats.text import PIECE, TextSource, decode_text, standard_input
 
 AT_MOST = 256
 """The most lines of one group."""
@@ -37,5 +37,5 @@ def arriving_lines(*places: str, at_most: int = AT_MOST) -> Iterator[list[str]]:
 def _texts(place: str) -> Iterator[str]:
     if place == "-":
         stream = standard_input()
-        return decoded("standard input", iter(lambda: stream.read1(PIECE), b""))
+        return decode_text("standard input", iter(lambda: stream.read1(PIECE), b""))
     return TextSource.open(place).characters()

@@ -57,7 +57,7 @@ class TextSource:
         files: list[tuple[str, Path | ByteStream]] = []
         for place in places:
             files += [("standard input", _spool(standard_input()))] if str(place) == "-" else _files_of(Path(place))
-        return cls(", ".join(_printable(place) for place in places), files, places=kept_places(*places))
+        return cls(", ".join(_printable(place) for place in places), files, places=absolute_places(*places))
 
     @classmethod
     def of_text(cls, name: str, text: str) -> TextSource:
@@ -90,17 +90,17 @@ class TextSource:
         """
         for number, (name, place) in enumerate(self._files):
             last = "\n"
-            for text in decoded(name, pieces(name, place)):
+            for text in decode_text(name, pieces(name, place)):
                 yield text
                 last = text[-1]
             if number + 1 < len(self._files) and last != "\n":
                 yield "\n"
 
 
-def kept_places(*places: str | Path) -> tuple[str, ...]:
+def absolute_places(*places: str | Path) -> tuple[str, ...]:
     """The places as they can be read again from any folder: absolute paths, and "-" for standard input.
 
-    >>> kept_places("-", "/texts/../a.txt")
+    >>> absolute_places("-", "/texts/../a.txt")
     ('-', '/texts/../a.txt')
     """
     return tuple("-" if str(place) == "-" else _printable(Path(place).absolute()) for place in places)
@@ -184,7 +184,7 @@ def pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
         raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
 
 
-def decoded(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
+def decode_text(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
     """Decodes pieces of UTF-8 as text, with "\\n" as line ends; messages name the file as `name`.
 
     Raises:

@@ -70,7 +70,7 @@ def fit_temperature(logits: Float[np.ndarray, "example classes"], truth: Integer
 
     >>> logits = np.array([[4.0, 0.0]] * 900 + [[0.0, 4.0]] * 100)  # 98% sure, 90% right
     >>> temperature = fit_temperature(logits, np.zeros(1000, int))
-    >>> round(temperature, 2), scaled(logits[:1], temperature).round(2).tolist()
+    >>> round(temperature, 2), apply_temperature(logits[:1], temperature).round(2).tolist()
     (1.82, [[0.9, 0.1]])
 
     Raises:
@@ -88,10 +88,12 @@ def fit_temperature(logits: Float[np.ndarray, "example classes"], truth: Integer
     return math.exp(_least(surprise, grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]))
 
 
-def scaled(logits: Float[np.ndarray, "example classes"], temperature: float) -> Float[np.ndarray, "example classes"]:
+def apply_temperature(
+    logits: Float[np.ndarray, "example classes"], temperature: float
+) -> Float[np.ndarray, "example classes"]:
     """The probabilities at `temperature`.
 
-    >>> scaled(np.log(np.array([[0.8, 0.2]])), 2.0).round(3).tolist()
+    >>> apply_temperature(np.log(np.array([[0.8, 0.2]])), 2.0).round(3).tolist()
     [[0.667, 0.333]]
     """
     return np.exp(log_softmax(logits / temperature))

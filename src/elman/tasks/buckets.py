@@ -45,7 +45,7 @@ class Buckets:
         self._seed, self._shuffle, self._epoch = seed, shuffle, -1
         self._groups: dict[int, list[int]] = defaultdict(list)
         for index, length in enumerate(lengths):
-            self._groups[padded(length)].append(index)
+            self._groups[padded_length(length)].append(index)
         self._rows = {length: batch_size or max(1, (batch_tokens or 0) // length) for length in sorted(self._groups)}
 
     def __len__(self) -> int:
@@ -71,10 +71,10 @@ class Buckets:
         return batches
 
 
-def padded(length: int) -> int:
+def padded_length(length: int) -> int:
     """The least length of `LADDER`, or beyond it multiple of its last, that is at least `length`.
 
-    >>> [padded(length) for length in (0, 4, 5, 100, 1025)]
+    >>> [padded_length(length) for length in (0, 4, 5, 100, 1025)]
     [4, 4, 8, 128, 2048]
     """
     if length > LADDER[-1]:

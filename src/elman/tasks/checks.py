@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from elman._errors import DataError, counted, plural
+from elman._errors import DataError, plural, quantity
 from elman.tasks.data import Data
 
 
@@ -27,7 +27,7 @@ def check_validation(data: Data) -> None:
     """
     if not len(data.validation):
         raise DataError(
-            f"{data.source}: {counted(len(data.train), data.unit)} to train on and none to validate with; the best "
+            f"{data.source}: {quantity(len(data.train), data.unit)} to train on and none to validate with; the best "
             f"weights are chosen by it: use more {plural(data.unit)}, or a larger validation"
         )
 

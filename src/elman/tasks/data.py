@@ -144,7 +144,7 @@ def split(
     return Parts(**parts)
 
 
-def completed(
+def complete_parts(
     parts: Parts, *, validation: float, test: float, seed: int = 0, by: Callable[[Any], Any] | None = None
 ) -> Parts:
     """The parts, with empty ones split off the training part; see `split`.
@@ -152,7 +152,7 @@ def completed(
     Raises:
         DataError: no example would be left to train on.
 
-    >>> [len(part) for part in completed(Parts([1] * 10, [], [1] * 5), validation=0.2, test=0.2)]
+    >>> [len(part) for part in complete_parts(Parts([1] * 10, [], [1] * 5), validation=0.2, test=0.2)]
     [8, 2, 5]
     """
     shares = {"validation": 0.0 if parts.validation else validation, "test": 0.0 if parts.test else test}

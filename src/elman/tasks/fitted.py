@@ -80,9 +80,9 @@ class Fitted(ABC, Generic[M]):
             )
         if codec != self.codec:
             raise DataError("the part was numbered with another vocabulary; read it with fitted.read(path)")
-        return self.measured(part)
+        return self.measure(part)
 
-    def measured(self, part: Any) -> M:
+    def measure(self, part: Any) -> M:
         """The measures of a part that is known to fit, with what training fitted, such as a temperature."""
         return cast(M, self.task.evaluate(self.model, part, self.codec))
 

@@ -134,7 +134,7 @@ class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
         """Measures the model on the whole of a part."""
 
     @abstractmethod
-    def counted(self, codec: Any) -> str:
+    def loss_unit(self, codec: Any) -> str:
         """The unit that the loss is averaged over, such as "character", "word" or "text"."""
 
     @classmethod

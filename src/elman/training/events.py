@@ -25,7 +25,7 @@ class Started:
     """The number of elements of the training part."""
     unit: str
     """The name of these elements."""
-    counted: str
+    loss_unit: str
     """The unit that the loss is averaged over and that the speed counts."""
     budget: str
     engine: str
@@ -49,11 +49,11 @@ class Stepped:
     spent: float
     """The share of the budget used up, 0 to 1."""
     loss: float
-    """The loss in nats per `Started.counted`."""
+    """The loss in nats per `Started.loss_unit`."""
     gradient_norm: float
     learning_rate: float
     speed: float
-    """The recent speed, in `Started.counted` per second."""
+    """The recent speed, in `Started.loss_unit` per second."""
     seconds: float
 
 

@@ -121,7 +121,7 @@ def _save(place: Path, saved: artefact.Contents, event: Event, reporter: Reporte
         reporter(SaveFailed(str(error)))
 
 
-def unfinished(place: Path) -> tuple[dict[str, Any], Task, Training]:
+def read_unfinished(place: Path) -> tuple[dict[str, Any], Task, Training]:
     """The state, task and settings of the unfinished run at `place`.
 
     Raises:

@@ -51,7 +51,7 @@ def train(
         parameters=sum(leaf.size for leaf in jax.tree.leaves(model)),
         size=len(data.train),
         unit=data.unit,
-        counted=task.counted(data.codec),
+        loss_unit=task.loss_unit(data.codec),
         budget=settings.budget,
         engine=" ".join(engine_for(first_cell(model).sample(base_key))),
     )

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TextIO
 
 import msgspec
 
-from elman._errors import counted
+from elman._errors import quantity
 from elman.training.events import (
     Checkpoint,
     Compiling,
@@ -82,12 +82,12 @@ class Bar(Reporter):
         )
         self._shown = ""
         self._task = self._bar.add_task("building the model", total=1.0)
-        self._counted, self._loss, self._began = "token", 0.0, (0.0, 0.0)
+        self._loss_unit, self._loss, self._began = "token", 0.0, (0.0, 0.0)
         self._bar.start()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Started):
-            self._counted, self._began = event.counted, (0.0, event.state.progress.seconds)
+            self._loss_unit, self._began = event.loss_unit, (0.0, event.state.progress.seconds)
         if isinstance(event, Compiling):
             self._bar.update(self._task, description=f"{self._shown}  compiling {event.what}".strip())
         if isinstance(event, Stepped):
@@ -105,7 +105,7 @@ class Bar(Reporter):
             self._began = (event.spent, event.seconds)
         share, seconds = event.spent - self._began[0], event.seconds - self._began[1]
         left = f"  {_duration(seconds / share * (1 - event.spent))} left" if share > 0 else ""
-        unit = "char" if self._counted == "character" else self._counted
+        unit = "char" if self._loss_unit == "character" else self._loss_unit
         bits = f"  {self._loss / math.log(2):.3f} bits/{unit}" if unit in ("char", "byte") else ""
         speed = f"  {event.speed:,.0f} {unit}/s"
         return f"epoch {event.epoch:.1f}  {self._loss:.3f} nats{bits}{speed}{left}"
@@ -120,7 +120,7 @@ def _sentence(event: Event) -> str:
     match event:
         case Started():
             return (
-                f"{event.parameters:,} weights, {counted(event.size, event.unit)} to train on, for {event.budget}; "
+                f"{event.parameters:,} weights, {quantity(event.size, event.unit)} to train on, for {event.budget}; "
                 f"engine {event.engine}"
             )
         case Evaluated():

@@ -56,10 +56,10 @@ def tokenise(text: str) -> list[Token]:
     return tokens
 
 
-def glued(tokens: list[Token]) -> list[int]:
+def unspaced_tokens(tokens: list[Token]) -> list[int]:
     """The indices of the tokens that the next one follows without a space.
 
-    >>> glued(tokenise("Hi there!"))
+    >>> unspaced_tokens(tokenise("Hi there!"))
     [1]
     """
     return [place for place, (token, after) in enumerate(pairwise(tokens)) if token.stop == after.start]

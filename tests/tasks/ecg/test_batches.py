@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from elman.tasks.ecg.augmentation import disturbed
-from elman.tasks.ecg.batches import SOME_KIND, EcgBatches, filled, labels_of
+from elman.tasks.ecg.augmentation import disturb
+from elman.tasks.ecg.batches import SOME_KIND, EcgBatches, fill_gaps, labels_of
 from elman.tasks.ecg.codec import KINDS, WAVES, EcgCodec
 from elman.tasks.ecg.strip import Beat, Strip, Wave
 
@@ -113,15 +113,15 @@ def test_another_tempo_moves_labels_with_the_signal(seed):
 
 def test_disturbances_have_their_sizes():
     random, quiet = np.random.default_rng(0), np.zeros(2500)
-    sizes = [np.abs(disturbed(quiet, random, rate=RATE)).max() for _ in range(50)]
+    sizes = [np.abs(disturb(quiet, random, rate=RATE)).max() for _ in range(50)]
     assert 0.02 < np.median(sizes) < 0.6
-    assert (disturbed(quiet, random, rate=RATE, strength=0.0) == 0).all()
+    assert (disturb(quiet, random, rate=RATE, strength=0.0) == 0).all()
     loud = np.ones(2500) * 100
-    gains = [np.median(disturbed(loud, random, rate=RATE)) / 100 for _ in range(200)]
+    gains = [np.median(disturb(loud, random, rate=RATE)) / 100 for _ in range(200)]
     assert 0.48 < min(map(abs, gains)) < max(map(abs, gains)) < 2.05
     assert 0.05 < np.mean(np.array(gains) < 0) < 0.25
 
 
 def test_gaps_are_filled():
-    assert filled(np.full(3, np.nan)).tolist() == [0, 0, 0]
-    assert filled(np.array([1, np.nan, np.nan, 4.0])).tolist() == [1, 2, 3, 4]
+    assert fill_gaps(np.full(3, np.nan)).tolist() == [0, 0, 0]
+    assert fill_gaps(np.array([1, np.nan, np.nan, 4.0])).tolist() == [1, 2, 3, 4]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from elman.tasks.ecg.faults import Fault, find_faults, told, unreadable
+from elman.tasks.ecg.faults import Fault, describe_faults, find_faults, unreadable
 from elman.tasks.ecg.generator import Noise, generate_ecg, generate_patients
 from elman.tasks.ecg.reading import read_strips
 from elman.tasks.ecg.strip import Strip
@@ -88,10 +88,10 @@ def test_faults_are_told_with_lead_and_time():
     one = Fault("V1", 250, 499, "flat", 250.0)
     assert str(one) == "lead V1: flat from 1.00 s to 2.00 s"
     many = [Fault("II", 250 * n, 250 * n + 24, "saturated", 250.0) for n in range(1200)]
-    assert told([one, *many]) == [
+    assert describe_faults([one, *many]) == [
         "lead V1: flat from 1.00 s to 2.00 s",
         "lead II: saturated 1,200 times, 120.0 s together, first from 0.00 s to 0.10 s",
     ]
-    assert told([]) == []
+    assert describe_faults([]) == []
     assert not unreadable(many, 5000).any()
     assert np.flatnonzero(unreadable([one], 600)).tolist() == list(range(250, 500))

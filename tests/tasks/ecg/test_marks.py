@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from elman import DataError
 from elman.formats.wfdb.annotations import Annotations
-from elman.tasks.ecg.marks import check_within, fluttering, in_runs, marked_beats, marked_waves, without_t
+from elman.tasks.ecg.marks import annotated_beats, annotated_waves, check_within, flutter_mask, in_runs, without_t
 from elman.tasks.ecg.strip import Beat, Wave
 
 
@@ -16,17 +16,17 @@ def marks(symbols, samples=None):
 
 
 def waves(symbols, samples=None):
-    return [tuple(wave) for wave in marked_waves(marks(symbols, samples)).waves]
+    return [tuple(wave) for wave in annotated_waves(marks(symbols, samples)).waves]
 
 
 def unclear(symbols, samples=None):
-    return list(marked_waves(marks(symbols, samples)).unclear)
+    return list(annotated_waves(marks(symbols, samples)).unclear)
 
 
 def test_brackets_are_onset_and_end_of_the_wave_between_them():
     assert waves("(p)(N)(t)") == [("P", 10, 20, 30), ("QRS", 40, 50, 60), ("T", 70, 80, 90)]
     assert unclear("(p)(N)(t)") == []
-    assert marked_waves(marks("(V)")).complexes == (Beat(20, "V", "V"),)
+    assert annotated_waves(marks("(V)")).complexes == (Beat(20, "V", "V"),)
 
 
 def test_a_missing_onset_is_the_peak_and_where_it_may_be_is_unclear():
@@ -66,7 +66,7 @@ def test_marks_of_one_wave_that_were_made_several_times_are_one_wave():
 
 @given(st.text("()()()pNtVu+", max_size=30), st.integers(1, 40))
 def test_whatever_is_marked_gives_waves_in_order(symbols, step):
-    marked = marked_waves(marks(symbols, range(5, 5 + step * len(symbols), step)))
+    marked = annotated_waves(marks(symbols, range(5, 5 + step * len(symbols), step)))
     assert all(0 <= wave.onset <= wave.peak <= wave.end for wave in marked.waves)
     peaks = [wave.peak for wave in marked.waves]
     assert peaks == sorted(peaks)
@@ -77,19 +77,19 @@ def test_whatever_is_marked_gives_waves_in_order(symbols, step):
 
 
 def test_beats_are_told_from_other_marks():
-    found = marked_beats(marks('+NL~AVF/Q"|(jr?'))
+    found = annotated_beats(marks('+NL~AVF/Q"|(jr?'))
     assert "".join(beat.symbol for beat in found) == "NLAVF/Qjr?"
     assert "".join(beat.kind for beat in found) == "NNSVFQQNVQ"
 
 
 def test_flutter_is_from_bracket_to_bracket():
-    assert np.flatnonzero(fluttering(marks("N[!!]N", [1, 3, 4, 5, 6, 9]), 10)).tolist() == [3, 4, 5, 6]
-    assert np.flatnonzero(fluttering(marks("N[", [1, 7]), 10)).tolist() == [7, 8, 9]
+    assert np.flatnonzero(flutter_mask(marks("N[!!]N", [1, 3, 4, 5, 6, 9]), 10)).tolist() == [3, 4, 5, 6]
+    assert np.flatnonzero(flutter_mask(marks("N[", [1, 7]), 10)).tolist() == [7, 8, 9]
 
 
 def runs(symbols, samples, beats):
-    found = marked_waves(marks(symbols, samples))
-    beats = None if beats is None else marked_beats(marks("N" * len(beats), beats))
+    found = annotated_waves(marks(symbols, samples))
+    beats = None if beats is None else annotated_beats(marks("N" * len(beats), beats))
     return np.flatnonzero(np.diff(np.r_[0, in_runs(found, beats, 1000).astype(int), 0]))
 
 
@@ -110,14 +110,14 @@ def test_without_other_beats_a_run_ends_at_a_long_pause():
 
 
 def test_after_a_complex_without_t_wave_there_may_be_one():
-    found = marked_waves(marks("(N)(p)(N)(t)"))
+    found = annotated_waves(marks("(N)(p)(N)(t)"))
     assert np.flatnonzero(without_t(found, 200)).tolist() == list(range(31, 40))
     assert runs("(p)", [1, 2, 3], None).tolist() == []
 
 
 def test_what_is_unclear_is_not_known():
     # Before the T wave, whose onset was not marked; before the second complex all is known.
-    found = marked_waves(marks("(N)t)(p)(N)"))
+    found = annotated_waves(marks("(N)t)(p)(N)"))
     assert np.flatnonzero(~in_runs(found, None, 112)).tolist() == [*range(10), *range(31, 40), 111]
 
 

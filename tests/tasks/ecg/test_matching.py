@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from elman import DataError
-from elman.tasks.ecg.matching import matched
+from elman.tasks.ecg.matching import match_events
 from tests.conformance.peers import peer
 
 
@@ -25,7 +25,7 @@ def test_no_other_matching_has_more_pairs_or_is_closer(seed):
     random = np.random.default_rng(seed)
     truth, found = (np.sort(random.integers(0, 40, random.integers(0, 6))) for _ in range(2))
     window = int(random.integers(0, 12))
-    pairs = matched(truth, found, window=window)
+    pairs = match_events(truth, found, window=window)
     gaps = np.abs(truth[pairs[:, 0]] - found[pairs[:, 1]])
     assert (len(pairs), gaps.sum()) == by_trying_all(truth, found, window)
     assert (gaps <= window).all()
@@ -40,34 +40,34 @@ def test_pairs_are_those_of_wfdb_where_no_event_is_contested():
     beats = np.cumsum(random.integers(200, 400, 500))
     kept = random.random(500) > 0.05
     found = np.sort(np.concatenate([beats[kept] + random.integers(-60, 60, kept.sum()), beats[::40] + 100]))
-    pairs = matched(beats, found, window=54 - 1)  # wfdb leaves out the window itself
+    pairs = match_events(beats, found, window=54 - 1)  # wfdb leaves out the window itself
     theirs = processing.compare_annotations(beats, found, 54)
     assert (len(pairs), len(beats) - len(pairs), len(found) - len(pairs)) == (theirs.tp, theirs.fn, theirs.fp)
     assert pairs[:, 0].tolist() == theirs.matched_ref_inds.tolist()
 
 
 def test_a_greedy_choice_would_lose_a_pair():
-    assert matched(np.array([0, 100]), np.array([60, 150]), window=60).tolist() == [[0, 0], [1, 1]]
-    assert matched(np.array([0.0, 0.9]), np.array([0.9]), window=1.0).tolist() == [[1, 0]]
+    assert match_events(np.array([0, 100]), np.array([60, 150]), window=60).tolist() == [[0, 0], [1, 1]]
+    assert match_events(np.array([0.0, 0.9]), np.array([0.9]), window=1.0).tolist() == [[1, 0]]
 
 
 def test_the_window_itself_is_in():
-    assert len(matched(np.array([100]), np.array([154]), window=54)) == 1
-    assert len(matched(np.array([100]), np.array([155]), window=54)) == 0
+    assert len(match_events(np.array([100]), np.array([154]), window=54)) == 1
+    assert len(match_events(np.array([100]), np.array([155]), window=54)) == 0
 
 
 def test_none_there_or_none_found():
     nothing, one = np.zeros(0, int), np.array([5])
-    assert matched(nothing, one, window=9).shape == matched(one, nothing, window=9).shape == (0, 2)
+    assert match_events(nothing, one, window=9).shape == match_events(one, nothing, window=9).shape == (0, 2)
 
 
 def test_thousands_of_events_with_many_false_ones_are_matched_at_once():
     truth = np.arange(0, 2_000_000, 200)
     found = np.arange(0, 2_000_000, 40) + 3
-    pairs = matched(truth, found, window=150)
+    pairs = match_events(truth, found, window=150)
     assert pairs[:, 1].tolist() == list(range(0, 50_000, 5))
 
 
 def test_events_out_of_order_are_refused():
     with pytest.raises(DataError, match="found: expected events in ascending order"):
-        matched(np.array([1, 2]), np.array([5, 4]), window=3)
+        match_events(np.array([1, 2]), np.array([5, 4]), window=3)

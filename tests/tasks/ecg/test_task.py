@@ -9,7 +9,7 @@ import pytest
 
 import elman
 from elman.tasks.ecg.batches import SOME_KIND, EcgBatch
-from elman.tasks.ecg.chances import MARGIN, WINDOW, all_chances, pieces
+from elman.tasks.ecg.chances import MARGIN, WINDOW, label_probabilities, pieces
 from elman.tasks.ecg.generator import generate_patients
 from elman.tasks.ecg.strip import Beat, Strip, Wave
 from elman.training.reporters import Quiet
@@ -76,7 +76,7 @@ def test_windows_and_pieces_give_what_the_whole_does(causal):
     signals = np.random.default_rng(0).normal(size=(2, WINDOW + 700)).cumsum(axis=1) / 10
     _, features = codec.features(codec.start(2), signals)
     whole = [jax.nn.softmax(one) for one in jax.jit(lambda m, xs: m(xs))(model, jnp.asarray(features))]
-    found = all_chances(model, codec, list(signals))
+    found = label_probabilities(model, codec, list(signals))
     together = np.concatenate(list(pieces(model, codec, signals)), axis=1)
     # Read from both ends, a window does not know what is beyond it; its margin keeps most of that away.
     tolerance = 1e-5 if causal else 0.02

@@ -5,7 +5,7 @@ import pytest
 
 from elman import ConfigError, DataError
 from elman.formats.stamps import Frequency
-from elman.tasks.forecasting.grid import SeriesRows, gathered, on_grid
+from elman.tasks.forecasting.grid import SeriesRows, aggregate, on_grid
 
 HOUR = Frequency.parse("1h")
 
@@ -38,13 +38,13 @@ def test_rows_of_a_step_become_one():
         "last": [[3, 2], [1, np.nan], [np.nan, 5]],
     }
     for by, values in expected.items():
-        found = gathered(mine, HOUR, by, summed=1)
+        found = aggregate(mine, HOUR, by, summed=1)
         np.testing.assert_array_equal(found.values, values)
         assert found.stamps.tolist() == rows(["2020-01-01T00", "2020-01-01T01", "2020-01-01T03"]).stamps.tolist()
         assert found.places == ("line 3", "line 2", "line 5")
-    assert gathered(mine, HOUR, "sum").values.tolist()[0] == [12, 3]
+    assert aggregate(mine, HOUR, "sum").values.tolist()[0] == [12, 3]
 
 
 def test_whole_numbers_have_no_hours():
     with pytest.raises(ConfigError, match="resample: the stamps of 'a' are whole numbers; expected times for 1h"):
-        gathered(rows([1, 2], [3, 4], kind=np.int64), HOUR, "mean")
+        aggregate(rows([1, 2], [3, 4], kind=np.int64), HOUR, "mean")

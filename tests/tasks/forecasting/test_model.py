@@ -13,7 +13,7 @@ from elman.ops.distributions import Samples
 from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster, Filter, HistorySteps, StaticInputs
 from elman.tasks.forecasting.direct import SegmentForecaster
 from elman.tasks.forecasting.encoder_decoder import EncoderDecoderForecaster
-from elman.tasks.forecasting.model import Sizes, WindowInputs, normalised
+from elman.tasks.forecasting.model import Sizes, WindowInputs, normalise
 from tests.cells.checks import shaken
 from tests.conformance import weights
 from tests.conformance.peers import peer
@@ -217,7 +217,7 @@ def test_rows_without_a_window_do_not_count_in_teaching():
 @pytest.mark.parametrize("how", ["last", "window", "none"])
 def test_a_window_of_which_nothing_is_known_stays_finite(how):
     batch = inputs(known=jnp.zeros((ROWS, SIZES.lookback)))
-    found = normalised(batch, how)
+    found = normalise(batch, how)
     assert all(np.isfinite(leaf).all() for leaf in found)
     assert (found.values == 0).all()
 

@@ -9,7 +9,7 @@ import elman
 from elman.tasks.decoding import Sampling
 from elman.tasks.language_modelling import generate as generate_module
 from elman.tasks.language_modelling.generate import generate, prefill
-from elman.tasks.language_modelling.sampling import filtered, sample
+from elman.tasks.language_modelling.sampling import filter_logits, sample
 
 
 @given(st.integers(0, 1000), st.integers(0, 8), st.floats(0.05, 1.0))
@@ -22,7 +22,7 @@ def test_filter_keeps_what_a_sorted_loop_keeps(seed, top_k, top_p):
             break
         kept.append(int(token))
         total += p[token]
-    found = np.flatnonzero(np.isfinite(filtered(jnp.asarray(logits)[None], top_k=top_k, top_p=top_p)[0]))
+    found = np.flatnonzero(np.isfinite(filter_logits(jnp.asarray(logits)[None], top_k=top_k, top_p=top_p)[0]))
     border = abs(np.cumsum(np.sort(p)[::-1]) - top_p).min() < 1e-5
     assert border or sorted(kept) == found.tolist()
 

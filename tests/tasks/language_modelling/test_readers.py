@@ -5,7 +5,7 @@ import numpy as np
 
 from elman.cells import GRU, LSTM
 from elman.tasks.language_modelling.model import LanguageModel
-from elman.tasks.language_modelling.readers import LanguageReader, LanguageReaders, turned
+from elman.tasks.language_modelling.readers import LanguageReader, LanguageReaders, reverse_sequences
 
 LENGTHS = jnp.array([6, 2, 0])
 IDS = jr.randint(jr.key(9), (3, 6), 1, 11)
@@ -56,7 +56,7 @@ def test_depths_count_from_the_top():
 
 def test_padding_may_be_turned_too():
     xs = jnp.arange(24.0).reshape(2, 4, 3)
-    ys = turned(xs, jnp.array([4, 2]))
+    ys = reverse_sequences(xs, jnp.array([4, 2]))
     np.testing.assert_array_equal(ys[0], xs[0, ::-1])
     np.testing.assert_array_equal(ys[1], xs[1, jnp.array([1, 0, 2, 3])])
 

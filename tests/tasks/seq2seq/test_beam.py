@@ -9,13 +9,13 @@ import pytest
 
 from elman import GRU
 from elman.tasks.seq2seq.beam import beam_search, sample_outputs
-from elman.tasks.seq2seq.constraints import Constraint, allowing, matching
+from elman.tasks.seq2seq.constraints import Constraint, allow_tokens, match_pattern
 from elman.tasks.seq2seq.model import EncoderDecoder
 
 VOCAB, LONGEST = 4, 3
 SOURCES = np.array([[1, 2, 3], [3, 1, 0], [2, 0, 0], [0, 0, 0]])
 LENGTHS = np.array([3, 2, 1, 0])
-FREE = allowing(np.ones(VOCAB, bool))
+FREE = allow_tokens(np.ones(VOCAB, bool))
 ALL = [output for n in range(LONGEST + 1) for output in itertools.product(range(1, VOCAB), repeat=n)]
 
 
@@ -98,7 +98,7 @@ def test_a_beam_that_holds_everything_is_exhaustive_search(net, log_probabilitie
 
 
 def test_constraints_leave_the_best_of_what_matches(net, log_probabilities):
-    constraint = matching("(ab|c)*a?", [None, "a", "b", "c"])
+    constraint = match_pattern("(ab|c)*a?", [None, "a", "b", "c"])
     text = lambda output: "".join(" abc"[token] for token in output)
     kept = lambda output: bool(re.fullmatch("(ab|c)*a?", text(output)))
     for row, found in enumerate(searched(net, len(ALL), constraint)):
@@ -199,7 +199,7 @@ def test_samples_come_as_often_as_the_model_says(net, log_probabilities):
 
 
 def test_samples_obey_constraints_and_grow_greedy_with_cold(net):
-    outputs, _ = drawn(net, 50, matching("(ab|c)*a?", [None, "a", "b", "c"]), temperature=2.0)
+    outputs, _ = drawn(net, 50, match_pattern("(ab|c)*a?", [None, "a", "b", "c"]), temperature=2.0)
     for row in outputs:
         assert len(set(row)) > 1
         assert all(re.fullmatch("(ab|c)*a?", "".join(" abc"[token] for token in output)) for output in row)

@@ -6,7 +6,7 @@ import pytest
 
 from elman._errors import ConfigError
 from elman.tasks.seq2seq import constraints
-from elman.tasks.seq2seq.constraints import allowing, check_length, matching
+from elman.tasks.seq2seq.constraints import allow_tokens, check_length, match_pattern
 
 
 def outputs(constraint, longest):
@@ -47,14 +47,14 @@ def by_fullmatch(pattern, texts, separator, longest):
 )
 def test_a_table_allows_what_fullmatch_matches(pattern, texts, separator):
     for longest in (3, 4):
-        found = outputs(matching(pattern, texts, separator=separator), longest)
+        found = outputs(match_pattern(pattern, texts, separator=separator), longest)
         assert found == by_fullmatch(pattern, texts, separator, longest)
-        turned = outputs(matching(pattern, texts, separator=separator, backwards=True), longest)
+        turned = outputs(match_pattern(pattern, texts, separator=separator, backwards=True), longest)
         assert {output[::-1] for output in turned} == found
 
 
 def test_every_allowed_step_can_still_end():
-    constraint = matching("(ab)*c", [None, "a", "b", "c"])
+    constraint = match_pattern("(ab)*c", [None, "a", "b", "c"])
     for longest in range(1, 7):
         for state, left in enumerate(constraint.left):
             if 0 < left <= longest:
@@ -64,15 +64,15 @@ def test_every_allowed_step_can_still_end():
 
 def test_tokens_that_must_not_come():
     texts = [None, "a", "b", "c"]
-    constraint = matching("[abc]{2}", texts, allowed=np.array([True, True, False, True]))
+    constraint = match_pattern("[abc]{2}", texts, allowed=np.array([True, True, False, True]))
     assert outputs(constraint, 4) == {(1, 1), (1, 3), (3, 1), (3, 3)}
-    assert outputs(allowing(np.array([True, False, True])), 2) == {(), (2,), (2, 2)}
+    assert outputs(allow_tokens(np.array([True, False, True])), 2) == {(), (2,), (2, 2)}
 
 
 def test_what_no_output_can_match():
     with pytest.raises(ConfigError, match=r"pattern '\[xyz\]\+': no output can match it; outputs are made of a b"):
-        matching("[xyz]+", [None, "a", "b"])
-    constraint = matching("a{5}", [None, "a", "b"])
+        match_pattern("[xyz]+", [None, "a", "b"])
+    constraint = match_pattern("a{5}", [None, "a", "b"])
     check_length(constraint, 5, "pattern 'a{5}'")
     with pytest.raises(ConfigError, match="has 5 tokens, and outputs have at most 4"):
         check_length(constraint, 4, "pattern 'a{5}'")
@@ -81,10 +81,10 @@ def test_what_no_output_can_match():
 def test_patterns_of_too_many_states(monkeypatch):
     monkeypatch.setattr(constraints, "MOST_STATES", 100)
     with pytest.raises(ConfigError, match=r"more than 10\d states"):
-        matching(".*a.{10}", [None, "a", "b"])
+        match_pattern(".*a.{10}", [None, "a", "b"])
 
 
 def test_long_patterns_are_quick():
     texts = [None, *"0123456789", *"abcdefghijklmnopqrstuvwxyz"]
-    assert len(matching("[0-9]{1,200}", texts).left) == 201
-    assert len(matching("|".join(map(str, range(1000))), texts).left) > 3
+    assert len(match_pattern("[0-9]{1,200}", texts).left) == 201
+    assert len(match_pattern("|".join(map(str, range(1000))), texts).left) > 3

@@ -8,7 +8,7 @@ from elman.tasks.tagging.spans import (
     Span,
     can_follow,
     problems,
-    repaired,
+    repair_tags,
     scheme_of,
     spans_of,
     tags_of,
@@ -96,7 +96,7 @@ def test_the_scheme_is_told_from_the_tags(tags, scheme):
 def test_repaired_tags_are_well_formed_and_well_formed_ones_stay(scheme, letters, longest):
     for length in range(longest + 1):
         for tags in itertools.product(letters, repeat=length):
-            mended = repaired(tags, scheme=scheme)
+            mended = repair_tags(tags, scheme=scheme)
             assert next(problems(mended, scheme=scheme), None) is None
             assert [tag == "O" for tag in mended] == [tag == "O" for tag in tags]
             assert [tag[2:] for tag in mended] == [tag[2:] for tag in tags]
@@ -114,7 +114,7 @@ def test_repaired_tags_are_well_formed_and_well_formed_ones_stay(scheme, letters
     ],
 )
 def test_repaired_tags_of_iob2(tags, expected):
-    assert repaired(tags.split()) == expected.split()
+    assert repair_tags(tags.split()) == expected.split()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_repaired_tags_of_iob2(tags, expected):
     ],
 )
 def test_repaired_tags_of_bioes(tags, expected):
-    assert repaired(tags.split(), scheme="BIOES") == expected.split()
+    assert repair_tags(tags.split(), scheme="BIOES") == expected.split()
 
 
 @pytest.mark.parametrize(("scheme", "letters"), [("IOB2", IOB2), ("BIOES", BIOES)])

@@ -18,7 +18,7 @@ from jaxtyping import Float32, Int
 
 from elman._errors import DataError
 from elman.formats.text import PIECE
-from elman.formats.vectors.files import Index, is_compressed, opened, refuse_non_finite, shown
+from elman.formats.vectors.files import Index, decode_word, is_compressed, open_decompressed, refuse_non_finite
 from elman.formats.vectors.vectors import BLOCK, Vectors
 
 MAGIC = struct.pack("<i", 793712314)
@@ -57,7 +57,7 @@ class FastTextVectors(Vectors):
             DataError: a quantised, newer or damaged file, or one without words.
         """
         self._path, self._compressed = path, is_compressed(path)
-        with opened(path) as file:
+        with open_decompressed(path) as file:
             self._layout, self._index = _read(path, file)
         super().__init__(str(path), self._layout.width)
 
@@ -65,18 +65,18 @@ class FastTextVectors(Vectors):
         return self._layout.words
 
     def words(self) -> Iterator[str]:
-        with opened(self._path) as file:
+        with open_decompressed(self._path) as file:
             file.seek(self._layout.dictionary)
             for word in _entries(self._path, file, self._layout.words):
-                yield shown(word)
+                yield decode_word(word)
 
     def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
-        with opened(self._path) as file:
+        with open_decompressed(self._path) as file:
             file.seek(self._layout.dictionary)
             words = _entries(self._path, file, self._layout.words)
             row = 0
             while block := list(islice(words, BLOCK)):
-                yield [shown(word) for word in block], self._means(block, range(row, row + len(block)))
+                yield [decode_word(word) for word in block], self._means(block, range(row, row + len(block)))
                 row += len(block)
 
     def select(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
@@ -98,14 +98,14 @@ class FastTextVectors(Vectors):
         wanted = np.concatenate([np.asarray(rows, np.int64), layout.words + grams])
         order = np.argsort(wanted, kind="stable")
         sums = np.zeros((len(words), self.width))
-        with opened(self._path) as file, np.errstate(invalid="ignore"):
+        with open_decompressed(self._path) as file, np.errstate(invalid="ignore"):
             for start in range(0, len(order), _ROWS):
                 some = order[start : start + _ROWS]
                 np.add.at(sums, owners[some], self._rows(file, wanted[some]))
         counts = np.bincount(owners, minlength=len(words))
         means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
         for word, mean in zip(words, means, strict=True):
-            refuse_non_finite(self.name, shown(word), mean)
+            refuse_non_finite(self.name, decode_word(word), mean)
         return means
 
     def _rows(self, file: BufferedReader, rows: Int[np.ndarray, " vocab"]) -> np.ndarray:
@@ -220,7 +220,7 @@ def _exactly(path: Path, file: BufferedReader, size: int) -> bytes:
 
 
 def _cut(path: Path, expected: int) -> DataError:
-    with opened(path) as file:
+    with open_decompressed(path) as file:
         size = file.seek(0, 2)
     return DataError(f"{path}: cut short: expected at least {expected:,} bytes; got {size:,}; fetch the file again")
 

@@ -85,16 +85,16 @@ class _RecordFile(Vectors):
         return len(self._index)
 
     def words(self) -> Iterator[str]:
-        with opened(self.path) as file:
+        with open_decompressed(self.path) as file:
             for record in self._records(file):
-                yield shown(record.word)
+                yield decode_word(record.word)
 
     def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
         words: list[str] = []
         rows: list[np.ndarray] = []
-        with opened(self.path) as file:
+        with open_decompressed(self.path) as file:
             for record in self._records(file):
-                words.append(shown(record.word))
+                words.append(decode_word(record.word))
                 rows.append(self._checked(record))
                 if len(words) == BLOCK:
                     yield words, np.stack(rows)
@@ -132,12 +132,12 @@ class _RecordFile(Vectors):
                 places.append(record.place)
                 yield record.word
 
-        with opened(self.path) as file:
+        with open_decompressed(self.path) as file:
             return Index(words(file), places)
 
     def _looked_up(self, wanted: Iterable[bytes]) -> Iterator[VectorRecord]:
         places = {word: self._index.find(word) for word in wanted}
-        with opened(self.path) as file:
+        with open_decompressed(self.path) as file:
             for word, place in places.items():
                 if place is not None:
                     file.seek(place)
@@ -146,7 +146,7 @@ class _RecordFile(Vectors):
     def _through(self, wanted: Iterable[bytes]) -> Iterator[VectorRecord]:
         """The wanted records, found in one pass, since a compressed file cannot be read from a place of its own."""
         left = set(wanted)
-        with opened(self.path) as file:
+        with open_decompressed(self.path) as file:
             for record in self._records(file):
                 if record.word in left:
                     left.remove(record.word)
@@ -157,8 +157,10 @@ class _RecordFile(Vectors):
         try:
             vector = self._parse(record.numbers)
         except ValueError as error:
-            raise DataError(f"{where}: the vector of {shown(record.word)!r} is not all numbers ({error})") from None
-        refuse_non_finite(where, shown(record.word), vector)
+            raise DataError(
+                f"{where}: the vector of {decode_word(record.word)!r} is not all numbers ({error})"
+            ) from None
+        refuse_non_finite(where, decode_word(record.word), vector)
         return vector
 
 
@@ -241,7 +243,7 @@ def open_vectors(place: str | Path) -> Vectors:
     path = Path(place)
     if not path.is_file():
         raise DataError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; expected {_FORMATS}")
-    with opened(path) as file:
+    with open_decompressed(path) as file:
         first = file.readline(LONGEST_LINE)
         if first.startswith(fasttext.MAGIC):
             return fasttext.FastTextVectors(path)
@@ -264,7 +266,7 @@ def open_vectors(place: str | Path) -> Vectors:
 
 
 @contextmanager
-def opened(path: Path) -> Generator[BufferedReader]:
+def open_decompressed(path: Path) -> Generator[BufferedReader]:
     """Opens the decompressed content of a file; errors while reading become a DataError that names the file."""
     try:
         with open(path, "rb") as raw:
@@ -286,7 +288,7 @@ def is_compressed(path: Path) -> bool:
         return raw.read(8).startswith(tuple(_OPENERS))
 
 
-def shown(word: bytes) -> str:
+def decode_word(word: bytes) -> str:
     """The word as text; bytes that are not UTF-8 become U+FFFD."""
     return word.decode(errors="replace")
 

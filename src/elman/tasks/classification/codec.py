@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from elman._types import Unknown, VocabularyKind
-from elman.tasks.buckets import pad, padded
+from elman.tasks.buckets import pad, padded_length
 from elman.tasks.classification.batches import Inputs
 from elman.tasks.classification.reading import LabelledText
 from elman.words.lexicon import Lexicon, split_sentences, split_words
@@ -111,7 +111,7 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         """Texts, whose `size` is at most `length`, as padded arrays of `rows` rows."""
         if self.reading.pieces == "none":
             return Inputs(*pad([text.pieces[0] for text in texts], rows=rows, length=length), None)
-        longest = padded(max(len(piece) for text in texts for piece in text.pieces))
+        longest = padded_length(max(len(piece) for text in texts for piece in text.pieces))
         values, outer = np.zeros((rows, length, longest), np.int32), np.zeros(rows, np.int32)
         inner = np.zeros((rows, length), np.int32)
         for row, text in enumerate(texts):

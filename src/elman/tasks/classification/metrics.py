@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from elman._errors import counted
-from elman.metrics.calibration import expected_calibration_error, fit_temperature, scaled
+from elman._errors import quantity
+from elman.metrics.calibration import apply_temperature, expected_calibration_error, fit_temperature
 from elman.metrics.classification import Confusion, negative_log_likelihood
 
 MOST_CLASSES = 40
@@ -62,8 +62,8 @@ class ClassificationMetrics:
             accuracy=confusion.accuracy,
             macro_f1=confusion.macro_f1,
             temperature=temperature,
-            uncalibrated=expected_calibration_error(scaled(logits, 1.0), truth),
-            calibrated=expected_calibration_error(scaled(logits, temperature), truth),
+            uncalibrated=expected_calibration_error(apply_temperature(logits, 1.0), truth),
+            calibrated=expected_calibration_error(apply_temperature(logits, temperature), truth),
             confusion=confusion,
             unit=unit,
         )
@@ -114,7 +114,7 @@ class ClassificationMetrics:
         calibration = (
             f"calibration error {self.uncalibrated:.1%}, at temperature {self.temperature:.2f} {self.calibrated:.1%}"
         )
-        lines = [f"{self}, over {counted(self.count, self.unit)}", calibration]
+        lines = [f"{self}, over {quantity(self.count, self.unit)}", calibration]
         return "\n".join([*lines, *([str(self.confusion)] if len(self.confusion.labels) <= MOST_CLASSES else [])])
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from elman.metrics.calibration import scaled
+from elman.metrics.calibration import apply_temperature
 from elman.metrics.classification import log_softmax
 from elman.tasks.classification.logits import all_logits
 from elman.tasks.classification.loss import class_metrics
@@ -54,7 +54,7 @@ class ClassPredictor(Predictor[ClassificationMetrics]):
         values = self.measures.get("validation")
         return 1.0 if values is None else ClassificationMetrics.from_builtins(values).temperature
 
-    def measured(self, part: Part) -> ClassificationMetrics:
+    def measure(self, part: Part) -> ClassificationMetrics:
         """The measures of a part at the model's temperature."""
         return class_metrics(self.model, part, self.codec, temperature=self.temperature)
 
@@ -68,7 +68,7 @@ class ClassPredictor(Predictor[ClassificationMetrics]):
 
     def _predictions(self, examples: Sequence[Any], threshold: float) -> Iterator[Prediction]:
         """The predictions for encoded examples."""
-        chances = scaled(all_logits(self.model, examples, self.codec), self.temperature)
+        chances = apply_temperature(all_logits(self.model, examples, self.codec), self.temperature)
         return (_prediction(row, self.codec.labels, threshold) for row in chances)
 
 

@@ -16,7 +16,7 @@ from elman._errors import ConfigError, DataError
 from elman._types import Carry
 from elman.cells import Cell, WeightDropout
 from elman.cells.find import build_cell, find_cell
-from elman.formats.text import kept_places
+from elman.formats.text import absolute_places
 from elman.tasks.checks import check_read, check_validation
 from elman.tasks.classification.batches import ClassBatch, ClassBatches
 from elman.tasks.classification.codec import ReadingSettings, TextCodec
@@ -26,7 +26,7 @@ from elman.tasks.classification.metrics import ClassificationMetrics
 from elman.tasks.classification.model import ClassificationModel
 from elman.tasks.classification.reading import LabelledText, check_classes, check_known, check_texts, read_labelled
 from elman.tasks.classification.settings import ClassificationSettings
-from elman.tasks.data import Data, Part, Parts, completed
+from elman.tasks.data import Data, Part, Parts, complete_parts
 from elman.tasks.language_modelling.readers import LanguageReaders
 from elman.tasks.language_modelling.start import readers_of
 from elman.tasks.pretrained import KnownWords, Pretrained
@@ -63,7 +63,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
             )
         found = read_labelled(*places, **self._columns())
         parts = map(self._coarsen, (found.train, found.validation, found.test))
-        return self._data(*parts, source=", ".join(map(str, places)), places=kept_places(*places))
+        return self._data(*parts, source=", ".join(map(str, places)), places=absolute_places(*places))
 
     def read_texts(
         self,
@@ -165,7 +165,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         """
         return class_metrics(model, part, codec, temperature=None)
 
-    def counted(self, codec: TextCodec) -> str:
+    def loss_unit(self, codec: TextCodec) -> str:
         """The unit that the loss is averaged over: that of an example."""
         return codec.unit
 
@@ -208,7 +208,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
     ) -> Data:
         """Encodes the parts; empty ones are first split from the training texts."""
         labels = check_classes(train, validation, test)
-        parts = completed(
+        parts = complete_parts(
             Parts(train, validation, test),
             validation=self.validation,
             test=self.test,

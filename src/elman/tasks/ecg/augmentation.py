@@ -36,7 +36,7 @@ def read_at(signal: Float[np.ndarray, " time"], places: Float[np.ndarray, " _"])
     return signal[below] * (1 - share) + signal[below + 1] * share
 
 
-def disturbed(
+def disturb(
     signal: Float[np.ndarray, " time"], random: np.random.Generator, *, rate: float, strength: float = 1.0
 ) -> Float[np.ndarray, " time"]:
     """A signal in mV with a random gain and random disturbances.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from elman.tasks.ecg.augmentation import Window, disturbed, read_at
+from elman.tasks.ecg.augmentation import Window, disturb, read_at
 from elman.tasks.ecg.codec import KINDS, WAVES, EcgCodec
 from elman.tasks.ecg.strip import Strip
 
@@ -60,7 +60,7 @@ class EcgBatches:
     ):
         self._codec, self._rows, self._length, self._seed = codec, batch_size, length, seed
         self._augmentation = augmentation
-        self._signals = [filled(strip.signal) for strip in strips]
+        self._signals = [fill_gaps(strip.signal) for strip in strips]
         self._labels = [labels_of(strip) for strip in strips]
         self._known = [np.flatnonzero((one.wave_weights > 0) | (one.beat_weights > 0)) for one in self._labels]
         counts = [min(at_most, -(-len(known) // length)) for known in self._known]
@@ -98,7 +98,7 @@ class EcgBatches:
         places = Window(start, tempo).places(self._length)
         places = places[places <= len(signal) - 1]
         values = read_at(signal, places)
-        values = disturbed(values, random, rate=self._codec.rate, strength=self._augmentation)
+        values = disturb(values, random, rate=self._codec.rate, strength=self._augmentation)
         return values, np.rint(places).astype(int)
 
 
@@ -126,10 +126,10 @@ def labels_of(strip: Strip) -> Labels:
     return Labels(waves, wave_weights, beats, beat_weights)
 
 
-def filled(signal: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
+def fill_gaps(signal: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
     """The signal with linear interpolation over NaN.
 
-    >>> filled(np.array([np.nan, 1.0, np.nan, 3.0])).tolist()
+    >>> fill_gaps(np.array([np.nan, 1.0, np.nan, 3.0])).tolist()
     [1.0, 1.0, 2.0, 3.0]
     """
     known = np.isfinite(signal)

@@ -11,7 +11,7 @@ from jaxtyping import Bool
 
 from elman._errors import DataError, one_of
 from elman.tasks.ecg.delineation import WINDOW_MS, PointScores, inside_known
-from elman.tasks.ecg.matching import matched
+from elman.tasks.ecg.matching import match_events
 
 KINDS = ("N", "S", "V", "F", "Q")
 """Kinds of beats: normal and bundle branch block, supraventricular ectopic, ventricular ectopic, fusion, and paced or
@@ -89,7 +89,7 @@ class BeatScores:
             DataError: a beat of another kind than `KINDS`.
         """
         (times, kinds), (found_times, found_kinds) = _arrays(truth), _arrays(found)
-        pairs = matched(times, found_times, window=window_ms * rate / 1000)
+        pairs = match_events(times, found_times, window=window_ms * rate / 1000)
         inside, found_inside = inside_known(times, known), inside_known(found_times, known)
         missed, extra = inside.copy(), found_inside & bool((kinds < NONE).any())
         missed[pairs[:, 0]] = extra[pairs[:, 1]] = False

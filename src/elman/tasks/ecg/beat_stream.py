@@ -32,7 +32,7 @@ class BeatStream(NamedTuple):
     beats: Float[np.ndarray, "time kind"]
     first: int
     """The place in the whole signal of the first sample kept."""
-    told: int
+    last_peak: int
     """The R peak of the last beat returned; -1 before the first."""
 
 
@@ -64,10 +64,10 @@ def read(
         find_beats(beats, names=kinds, rate=rate),
         rate=rate,
     )
-    new = [beat for beat in found if stream.first + beat.qrs.peak > stream.told]
+    new = [beat for beat in found if stream.first + beat.qrs.peak > stream.last_peak]
     certain = len(new) if ended else _certain(new, len(signal), rate)
     returned = [_shift(beat, stream.first) for beat in new[:certain]]
-    last = returned[-1].qrs.peak if returned else stream.told
+    last = returned[-1].qrs.peak if returned else stream.last_peak
     keep = max(last - stream.first, 0) - round(KEPT_MS * rate / 1000)
     keep = max(keep, len(signal) - round(LONGEST_MS * rate / 1000), 0)
     return BeatStream(signal[keep:], waves[keep:], beats[keep:], stream.first + keep, last), returned

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from elman._errors import DataError, counted
+from elman._errors import DataError, quantity
 from elman.tasks.ecg.detected import DetectedBeat, DetectedWave
 from elman.tasks.ecg.normal_limits import LIMITS
 
@@ -216,7 +216,7 @@ class BeatTable:
         middle = ", ".join(f"{name} {medians[name]:.0f} ms" for name in shown if name in medians)
         without = sum(row.beat.p is None for row in self.rows)
         missing = f"; {without:,} without P wave" if without else ""
-        return f"{head}{counted(len(self.rows), 'beat')}{rate}; medians {middle}{missing}; {self._outside()}"
+        return f"{head}{quantity(len(self.rows), 'beat')}{rate}; medians {middle}{missing}; {self._outside()}"
 
     def lines(self) -> list[str]:
         """The head and a line for each beat."""

@@ -11,7 +11,7 @@ from elman.tasks.ecg import beat_stream
 from elman.tasks.ecg.beat_stream import BeatStream
 from elman.tasks.ecg.codec import KINDS, WAVES, EcgCodec
 from elman.tasks.ecg.detected import DetectedBeat, DetectedWave
-from elman.tasks.ecg.leads import joined
+from elman.tasks.ecg.leads import join_leads
 from elman.tasks.ecg.waves import Heartbeat, WaveSegment
 
 
@@ -37,7 +37,7 @@ class LeadBeats(NamedTuple):
         """Reads the next samples, without those of broken leads; returns the new state and the beats certain by now."""
         heads = labels[..., : len(WAVES)], labels[..., len(WAVES) :]
         alone = [np.where(broken[..., None], np.arange(head.shape[-1]) == 0, head) for head in heads]
-        together = [joined(head, ~broken)[None] for head in heads]
+        together = [join_leads(head, ~broken)[None] for head in heads]
         labels = np.concatenate([np.concatenate(pair) for pair in zip(alone, together, strict=True)], axis=-1)
         first = np.take_along_axis(signals, broken.argmin(axis=0)[None], axis=0)  # the first lead that is sound
         signals = np.concatenate([signals, first])

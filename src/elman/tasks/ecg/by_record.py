@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from elman._errors import DataError, counted
+from elman._errors import DataError, quantity
 from elman.tasks.ecg.beat_scores import BeatScores
 from elman.tasks.ecg.delineation import Delineation, PointScores
 
@@ -56,7 +56,7 @@ class ByRecord(Generic[S]):
         """A line for each record, and one for all together."""
         width = max(map(len, self.records))
         lines = [f"{name:{width}}  {scores}" for name, scores in self.records.items()]
-        return "\n".join([*lines, f"{counted(len(lines), 'record')} together: {self.pooled}"])
+        return "\n".join([*lines, f"{quantity(len(lines), 'record')} together: {self.pooled}"])
 
     def __str__(self) -> str:
         return str(self.pooled)

@@ -27,7 +27,7 @@ class LabelProbabilities(NamedTuple):
     beats: Float[np.ndarray, "time kind"]
 
 
-def all_chances(
+def label_probabilities(
     model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.ndarray, " time"]]
 ) -> list[LabelProbabilities]:
     """The probabilities for each signal, which is in mV at the codec's sampling rate."""

@@ -1,7 +1,7 @@
 """Measures of the waves and beats detected in an ECG against an expert's annotations.
 
 A true event is found if a detected one of the same kind lies within 150 ms; each belongs to one pair at most
-(`matched`). The window is that of ANSI/AAMI EC57 for beats and of the literature on waves (Martínez et al., 2004;
+(`match_events`). The window is that of ANSI/AAMI EC57 for beats and of the literature on waves (Martínez et al., 2004;
 Moskalenko et al., 2020). Only annotated parts count: outside the known part, no event is missed and none is false.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Real
 
 from elman._errors import DataError
-from elman.tasks.ecg.matching import matched
+from elman.tasks.ecg.matching import match_events
 
 WINDOW_MS = 150.0
 """Largest distance between a true event and a detected one that form a pair, in milliseconds."""
@@ -286,7 +286,7 @@ def _scores(
     truth_order, found_order = np.argsort(truth, kind="stable"), np.argsort(found, kind="stable")
     truth, in_truth = truth[truth_order], in_truth[truth_order]
     found, in_found = found[found_order], in_found[found_order]
-    pairs = matched(truth, found, window=window_ms / step_ms)
+    pairs = match_events(truth, found, window=window_ms / step_ms)
     counted = pairs[in_truth[pairs[:, 0]]]
     alone = np.ones(len(found), bool)
     alone[pairs[:, 1]] = False

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from elman.tasks.ecg.batches import filled
+from elman.tasks.ecg.batches import fill_gaps
 from elman.tasks.ecg.beat_scores import BeatScores
-from elman.tasks.ecg.chances import LabelProbabilities, all_chances
+from elman.tasks.ecg.chances import LabelProbabilities, label_probabilities
 from elman.tasks.ecg.codec import KINDS, WAVES, EcgCodec
 from elman.tasks.ecg.delineation import Delineation
-from elman.tasks.ecg.leads import joined
+from elman.tasks.ecg.leads import join_leads
 from elman.tasks.ecg.metrics import EcgMetrics
 from elman.tasks.ecg.model import Segmenter
 from elman.tasks.ecg.strip import Strip
@@ -21,14 +21,14 @@ AT_ONCE = 1 << 22
 """Most samples whose probabilities are in memory at once."""
 
 
-def measured(model: Segmenter, strips: Sequence[Strip], codec: EcgCodec, *, together: bool = False) -> EcgMetrics:
+def measure_leads(model: Segmenter, strips: Sequence[Strip], codec: EcgCodec, *, together: bool = False) -> EcgMetrics:
     """The summed scores of a model on leads, each read by itself or, with `together`, from the joined probabilities of
     all leads of its record. A beat's place is that of its R peak."""
     waves, beats = Delineation.none(), BeatScores.none()
     kinds = tuple(kind if kind in codec.kinds else "" for kind in KINDS)
     for group in _by_record(strips):
-        signals = [filled(strip.signal) for strip in group]
-        chances = all_chances(model, codec, signals)
+        signals = [fill_gaps(strip.signal) for strip in group]
+        chances = label_probabilities(model, codec, signals)
         if together:
             chances = _share(chances, [strip.record for strip in group])
         for strip, signal, own in zip(group, signals, chances, strict=True):
@@ -66,5 +66,5 @@ def _share(chances: Sequence[LabelProbabilities], records: Sequence[str]) -> lis
     for record in dict.fromkeys(records):
         own = [one for one, name in zip(chances, records, strict=True) if name == record]
         sound = np.ones((len(own), len(own[0].waves)), bool)
-        means[record] = LabelProbabilities(*(joined(np.stack(head), sound) for head in zip(*own, strict=True)))
+        means[record] = LabelProbabilities(*(join_leads(np.stack(head), sound) for head in zip(*own, strict=True)))
     return [means[record] for record in records]

@@ -82,10 +82,10 @@ def unreadable(faults: Sequence[Fault], length: int) -> Bool[np.ndarray, " time"
     return _mask([(fault.onset, fault.end) for fault in long], length)
 
 
-def told(faults: Sequence[Fault]) -> list[str]:
+def describe_faults(faults: Sequence[Fault]) -> list[str]:
     """Describes faults in lines of text; many faults of one kind share a line.
 
-    >>> told([Fault("V1", 100 * n, 100 * n + 9, "saturated", 100.0) for n in range(1, 6)])
+    >>> describe_faults([Fault("V1", 100 * n, 100 * n + 9, "saturated", 100.0) for n in range(1, 6)])
     ['lead V1: saturated 5 times, 0.5 s together, first from 1.00 s to 1.10 s']
     """
     groups: dict[tuple[str, str], list[Fault]] = {}

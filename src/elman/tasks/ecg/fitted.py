@@ -18,13 +18,13 @@ from elman.formats.wfdb.record import Record, record_of, whole_records, write_an
 from elman.tasks.data import Part
 from elman.tasks.ecg.beat_table import TEXT_HEAD, BeatRow, BeatTable
 from elman.tasks.ecg.beats import LeadBeats, at_rate
-from elman.tasks.ecg.chances import LabelProbabilities, all_chances, pieces, read
+from elman.tasks.ecg.chances import LabelProbabilities, label_probabilities, pieces, read
 from elman.tasks.ecg.codec import EcgCodec
 from elman.tasks.ecg.detected import DetectedBeat
-from elman.tasks.ecg.faults import Fault, find_faults, told, unreadable
+from elman.tasks.ecg.faults import Fault, describe_faults, find_faults, unreadable
 from elman.tasks.ecg.metrics import EcgMetrics
 from elman.tasks.ecg.model import STRIDE, Segmenter
-from elman.tasks.ecg.resample import resampled
+from elman.tasks.ecg.resample import resample
 from elman.tasks.ecg.settings import EcgPrediction
 from elman.tasks.ecg.stream import EcgStream, StreamState
 from elman.tasks.ecg.strip import Strip, strips_of
@@ -128,7 +128,7 @@ class EcgReader(Predictor[EcgMetrics]):
         own = {name: strips[name] for name in names}
         faults = tuple(fault for strip in own.values() for fault in find_faults(strip))
         empty = RecordBeats(record.name, record.rate, own, dict.fromkeys(own, ()), (), faults)
-        signals = np.stack([resampled(one.signal, rate=record.rate, to=self.codec.rate) for one in own.values()])
+        signals = np.stack([resample(one.signal, rate=record.rate, to=self.codec.rate) for one in own.values()])
         share = record.rate / self.codec.rate
         places = np.minimum(np.rint(np.arange(signals.shape[1]) * share).astype(int), max(len(record.signals) - 1, 0))
         broken = np.stack([empty.broken(name)[places] for name in own])
@@ -169,8 +169,8 @@ class EcgReader(Predictor[EcgMetrics]):
         between a whole signal and a stream."""
         random = np.random.default_rng(0)
         signals = [random.normal(size=length).cumsum() / 10 for length in (300, 1111, 2000, 777)]
-        together = all_chances(self.model, self.codec, signals)
-        alone = [all_chances(self.model, self.codec, [signal])[0] for signal in signals]
+        together = label_probabilities(self.model, self.codec, signals)
+        alone = [label_probabilities(self.model, self.codec, [signal])[0] for signal in signals]
         pairs = [pair for both in zip(together, alone, strict=True) for pair in zip(*both, strict=True)]
         found = {"alone or beside others": max(largest_difference(np.log(a), np.log(b)) for a, b in pairs)}
         if not self.model.causal:
@@ -195,7 +195,7 @@ class EcgReader(Predictor[EcgMetrics]):
         if options.annotations:
             _annotate(reading, Path(options.annotations))
         if options.table != "csv":
-            yield from (f"# {line}" for line in told(reading.faults))
+            yield from (f"# {line}" for line in describe_faults(reading.faults))
         if options.table == "none":
             return
         for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:

@@ -56,12 +56,12 @@ class _Open(NamedTuple):
         return self.peaks[-1] if self.end is None else max(self.end, self.peaks[-1])
 
 
-def marked_waves(annotations: Annotations) -> AnnotatedEvents:
+def annotated_waves(annotations: Annotations) -> AnnotatedEvents:
     """The annotated waves, each with the onset before and the end after its peak, where these are annotated. Several
     peaks or brackets of one wave give one wave, from the first onset to the last end.
 
     >>> marks = Annotations.of(np.array([2, 4, 6, 10, 14, 17, 30, 36]), tuple("(p)(N)t)"))
-    >>> marked = marked_waves(marks)
+    >>> marked = annotated_waves(marks)
     >>> marked.waves[0], marked.waves[2], marked.unclear
     (Wave(kind='P', onset=2, peak=4, end=6), Wave(kind='T', onset=30, peak=30, end=36), ((18, 29),))
     """
@@ -84,10 +84,10 @@ def marked_waves(annotations: Annotations) -> AnnotatedEvents:
     return AnnotatedEvents(tuple(waves), tuple(complexes), tuple(span for span in unclear if span[0] <= span[1]))
 
 
-def marked_beats(annotations: Annotations) -> tuple[Beat, ...]:
+def annotated_beats(annotations: Annotations) -> tuple[Beat, ...]:
     """The beats among the annotations.
 
-    >>> marked_beats(Annotations.of(np.array([18, 77, 370]), ("+", "N", "V")))
+    >>> annotated_beats(Annotations.of(np.array([18, 77, 370]), ("+", "N", "V")))
     (Beat(sample=77, symbol='N', kind='N'), Beat(sample=370, symbol='V', kind='V'))
     """
     marks = zip(annotations.samples.tolist(), annotations.symbols, strict=True)
@@ -103,10 +103,10 @@ def has_waves(annotations: Annotations) -> bool:
     return "(" in annotations.symbols or ")" in annotations.symbols
 
 
-def between(first: int, last: int, length: int) -> Bool[np.ndarray, " time"]:
+def span_mask(first: int, last: int, length: int) -> Bool[np.ndarray, " time"]:
     """The mask of the samples from `first` to `last`, of `length` samples.
 
-    >>> between(1, 2, 4).tolist()
+    >>> span_mask(1, 2, 4).tolist()
     [False, True, True, False]
     """
     mask = np.zeros(length, bool)
@@ -114,16 +114,16 @@ def between(first: int, last: int, length: int) -> Bool[np.ndarray, " time"]:
     return mask
 
 
-def fluttering(annotations: Annotations, length: int) -> Bool[np.ndarray, " time"]:
+def flutter_mask(annotations: Annotations, length: int) -> Bool[np.ndarray, " time"]:
     """The mask of ventricular flutter, from `[` to `]`, in which there are no beats to annotate."""
     mask, start = np.zeros(length, bool), None
     for sample, symbol in zip(annotations.samples.tolist(), annotations.symbols, strict=True):
         if symbol == "[":
             start = sample
         elif symbol == "]":
-            mask |= between(start or 0, sample, length)
+            mask |= span_mask(start or 0, sample, length)
             start = None
-    return mask if start is None else mask | between(start, length, length)
+    return mask if start is None else mask | span_mask(start, length, length)
 
 
 def in_runs(marked: AnnotatedEvents, beats: tuple[Beat, ...] | None, length: int) -> Bool[np.ndarray, " time"]:
@@ -155,7 +155,7 @@ def without_t(marked: AnnotatedEvents, length: int) -> Bool[np.ndarray, " time"]
     mask = np.zeros(length, bool)
     for wave, following in pairwise(marked.waves):
         if wave.kind == "QRS" and following.kind != "T":
-            mask |= between(wave.end + 1, following.onset - 1, length)
+            mask |= span_mask(wave.end + 1, following.onset - 1, length)
     return mask
 
 
@@ -185,7 +185,7 @@ def _of_run(marked: AnnotatedEvents, peaks: np.ndarray, run: np.ndarray, length:
         owner = after - 1 if wave.kind == "T" or (wave.kind == "P" and before) else after
         if run[0] <= owner <= run[-1]:
             own.append(wave)
-    mask = between(min(wave.onset for wave in own), max(wave.end for wave in own), length)
+    mask = span_mask(min(wave.onset for wave in own), max(wave.end for wave in own), length)
     for first, last in marked.unclear:
         mask[first : last + 1] = False
     return mask

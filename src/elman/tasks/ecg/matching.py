@@ -13,7 +13,7 @@ Score = tuple[int, float]
 """The number of pairs so far, and the negative sum of their distances; larger is better, compared in this order."""
 
 
-def matched(
+def match_events(
     truth: Real[np.ndarray, " true"], found: Real[np.ndarray, " found"], *, window: float
 ) -> Integer[np.ndarray, "pair 2"]:
     """The best matching of true and detected events, as pairs of places in `truth` and `found`. Events of a pair are at
@@ -25,9 +25,9 @@ def matched(
         found: times of the detected events, in ascending order, in the same unit.
         window: largest distance of a pair, itself included, in the same unit.
 
-    >>> matched(np.array([100, 200]), np.array([10, 110, 205, 400]), window=50).tolist()
+    >>> match_events(np.array([100, 200]), np.array([10, 110, 205, 400]), window=50).tolist()
     [[0, 1], [1, 2]]
-    >>> matched(np.array([0, 100]), np.array([60, 150]), window=60).tolist()  # the nearest pair is 100 and 60
+    >>> match_events(np.array([0, 100]), np.array([60, 150]), window=60).tolist()  # the nearest pair is 100 and 60
     [[0, 0], [1, 1]]
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from elman._errors import counted
+from elman._errors import quantity
 
 if TYPE_CHECKING:
     from elman.tasks.ecg.beat_scores import BeatScores
@@ -46,7 +46,7 @@ class EcgMetrics:
 
     def report(self) -> str:
         """The line of `str()`, then the tables of the annotated waves and beats."""
-        lines = [f"{self}, over {counted(self.leads, 'lead')}"]
+        lines = [f"{self}, over {quantity(self.leads, 'lead')}"]
         lines += [self.waves.report()] if self._known_waves else []
         lines += [self.beats.report()] if self._kinds_known else []
         return "\n".join(lines)

@@ -17,13 +17,13 @@ from elman.formats.wfdb.record import Record, annotations_of, record_of, whole_r
 from elman.tasks.ecg.faults import find_faults, unreadable
 from elman.tasks.ecg.marks import (
     AnnotatedEvents,
-    between,
+    annotated_beats,
+    annotated_waves,
     check_within,
-    fluttering,
+    flutter_mask,
     has_waves,
     in_runs,
-    marked_beats,
-    marked_waves,
+    span_mask,
     without_t,
 )
 from elman.tasks.ecg.strip import Strip, strips_of
@@ -73,14 +73,14 @@ def _strips(shelf: RecordFolder, name: str) -> Iterator[Strip]:
     if any(strip.lead.lower() in endings for strip in leads):
         for strip in leads:
             if strip.lead.lower() in endings:
-                yield _of_waves(strip, marked_waves(marks(strip.lead.lower())).kindless)
+                yield _of_waves(strip, annotated_waves(marks(strip.lead.lower())).kindless)
     elif WAVES in endings:
         waves, beats = marks(WAVES), marks(BEATS) if BEATS in endings else None
         yield from (_of_some_beats(strip, waves, beats) for strip in leads)
     elif BEATS in endings:
         found = marks(BEATS)
         if has_waves(found):
-            yield from (_of_waves(strip, marked_waves(found)) for strip in leads)
+            yield from (_of_waves(strip, annotated_waves(found)) for strip in leads)
         else:
             yield from (_of_beats(strip, found) for strip in leads)
 
@@ -99,17 +99,17 @@ def _of_waves(strip: Strip, marked: AnnotatedEvents) -> Strip:
     length = len(strip.signal)
     if not marked.waves:
         return strip
-    known = between(min(wave.onset for wave in marked.waves), max(wave.end for wave in marked.waves), length)
+    known = span_mask(min(wave.onset for wave in marked.waves), max(wave.end for wave in marked.waves), length)
     known &= ~_unclear(marked, length)
     complexes = [wave for wave in marked.waves if wave.kind == "QRS"]
-    beats_known = between(complexes[0].onset, complexes[-1].end, length) if complexes else np.zeros(length, bool)
+    beats_known = span_mask(complexes[0].onset, complexes[-1].end, length) if complexes else np.zeros(length, bool)
     return strip._replace(waves=marked.waves, beats=marked.complexes, known=known, beats_known=beats_known)
 
 
 def _of_some_beats(strip: Strip, annotations: Annotations, every: Annotations | None) -> Strip:
     """The strip with the waves of some beats, and with all beats where `every` annotates them."""
-    marked, length = marked_waves(annotations), len(strip.signal)
-    beats = None if every is None else marked_beats(every)
+    marked, length = annotated_waves(annotations), len(strip.signal)
+    beats = None if every is None else annotated_beats(every)
     known = in_runs(marked, beats, length) & ~without_t(marked, length)
     if every is None:
         beats_known = in_runs(marked.without_p_and_t, None, length)
@@ -118,8 +118,8 @@ def _of_some_beats(strip: Strip, annotations: Annotations, every: Annotations | 
 
 
 def _of_beats(strip: Strip, annotations: Annotations) -> Strip:
-    beats_known = ~fluttering(annotations, len(strip.signal))
-    return strip._replace(beats=marked_beats(annotations), beats_known=beats_known)
+    beats_known = ~flutter_mask(annotations, len(strip.signal))
+    return strip._replace(beats=annotated_beats(annotations), beats_known=beats_known)
 
 
 def _readable(strip: Strip) -> Strip:
@@ -130,7 +130,7 @@ def _readable(strip: Strip) -> Strip:
 def _unclear(marked: AnnotatedEvents, length: int) -> np.ndarray:
     mask = np.zeros(length, bool)
     for first, last in marked.unclear:
-        mask |= between(first, last, length)
+        mask |= span_mask(first, last, length)
     return mask
 
 

@@ -30,7 +30,7 @@ _AT_ONCE = 1 << 16
 Values = Float[np.ndarray, " _"]
 
 
-def resampled(values: Float[np.ndarray, " time"], *, rate: float, to: float) -> Float[np.ndarray, " _"]:
+def resample(values: Float[np.ndarray, " time"], *, rate: float, to: float) -> Float[np.ndarray, " _"]:
     """The signal with `to` samples a second instead of `rate`. Sample n of the new signal lies at the time n / to. The
     signal is extended at both ends by its first and last values. A new sample is NaN where the nearest old one is.
 
@@ -38,7 +38,7 @@ def resampled(values: Float[np.ndarray, " time"], *, rate: float, to: float) -> 
         ConfigError: a rate that is not positive.
 
     >>> sine = np.sin(2 * np.pi * 5 * np.arange(720) / 360)
-    >>> new = resampled(sine, rate=360, to=250)
+    >>> new = resample(sine, rate=360, to=250)
     >>> len(new), bool(np.abs(new - np.sin(2 * np.pi * 5 * np.arange(500) / 250))[20:-20].max() < 1e-3)
     (500, True)
     """
@@ -71,7 +71,7 @@ class Resampler:
     >>> state, first = resampler.step(resampler.start(), signal[:37])
     >>> state, second = resampler.step(state, signal[37:])
     >>> pieces = np.concatenate([first, second, resampler.finish(state)])
-    >>> bool((pieces == resampled(signal, rate=360, to=250)).all())
+    >>> bool((pieces == resample(signal, rate=360, to=250)).all())
     True
     """
 

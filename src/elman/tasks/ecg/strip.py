@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from elman._errors import DataError
 from elman.formats.wfdb.record import Record
-from elman.tasks.ecg.resample import resampled
+from elman.tasks.ecg.resample import resample
 
 WaveKind = Literal["P", "QRS", "T"]
 
@@ -135,7 +135,7 @@ def at_rate(strip: Strip, rate: float) -> Strip:
     """
     if rate == strip.rate:
         return strip
-    signal, share = resampled(strip.signal, rate=strip.rate, to=rate), rate / strip.rate
+    signal, share = resample(strip.signal, rate=strip.rate, to=rate), rate / strip.rate
 
     def scaled(sample: int) -> int:
         return min(round(sample * share), len(signal) - 1)

@@ -10,16 +10,16 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
-from elman._errors import DataError, counted
+from elman._errors import DataError, quantity
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
-from elman.formats.text import kept_places
+from elman.formats.text import absolute_places
 from elman.ops.losses import cross_entropy
 from elman.tasks.checks import check_part, check_read
 from elman.tasks.data import Data, Part, Parts
 from elman.tasks.ecg.batches import EcgBatch, EcgBatches
 from elman.tasks.ecg.codec import KINDS, WAVES, EcgCodec
-from elman.tasks.ecg.evaluation import measured
+from elman.tasks.ecg.evaluation import measure_leads
 from elman.tasks.ecg.fitted import EcgReader
 from elman.tasks.ecg.generator import generate_patients
 from elman.tasks.ecg.loss import beat_loss
@@ -61,7 +61,7 @@ class Ecg(EcgSettings, Task[EcgReader], frozen=True, kw_only=True):
         if self.is_generated(*places):
             strips = [patient.strip for patient in generate_patients(PATIENTS, rate=float(RATE))]
             return self._data(strips, "generated ECGs", self.generated)
-        return self._data(read_strips(*places), ", ".join(map(str, places)), kept_places(*places))
+        return self._data(read_strips(*places), ", ".join(map(str, places)), absolute_places(*places))
 
     def read_strips(
         self, train: Iterable[Strip], *, validation: Iterable[Strip] = (), test: Iterable[Strip] = ()
@@ -91,9 +91,9 @@ class Ecg(EcgSettings, Task[EcgReader], frozen=True, kw_only=True):
         check_read(data, EcgCodec)
         if not len(data.validation):
             raise DataError(
-                f"{data.source}: {counted(len(data.train), data.unit)} to train on and none to validate with; the best "
-                "weights are chosen by it, and no patient is in two parts: name records of more patients, or a larger "
-                "validation"
+                f"{data.source}: {quantity(len(data.train), data.unit)} to train on and none to validate with; the "
+                "best weights are chosen by it, and no patient is in two parts: name records of more patients, or a "
+                "larger validation"
             )
         return self
 
@@ -145,9 +145,9 @@ class Ecg(EcgSettings, Task[EcgReader], frozen=True, kw_only=True):
             DataError: an empty part.
         """
         check_part(part)
-        return measured(model, part.examples, codec)
+        return measure_leads(model, part.examples, codec)
 
-    def counted(self, codec: EcgCodec) -> str:
+    def loss_unit(self, codec: EcgCodec) -> str:
         """The unit that the loss is averaged over: "sample"."""
         return "sample"
 

@@ -26,10 +26,10 @@ from elman.tasks.forecasting.model import (
     Sizes,
     WholeForecaster,
     WindowInputs,
-    answered,
     channel_vector,
-    normalised,
+    normalise,
     steps_read,
+    to_distribution,
 )
 
 
@@ -85,7 +85,7 @@ class SegmentForecaster(WholeForecaster):
 
     def answer(self, inputs: WindowInputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
         """The forecast, and the outputs of each part of the model; `key=None` means no dropout."""
-        window = normalised(inputs, self.normalise)
+        window = normalise(inputs, self.normalise)
         xs = jax.nn.relu(self.embedding(self._segments(inputs, window)))
         carry, read = self.layers.outputs(xs, self.layers.init_carry(len(xs)))
 
@@ -99,7 +99,7 @@ class SegmentForecaster(WholeForecaster):
             *((f"layers.cells.{layer}", ys) for layer, ys in enumerate(read)),
             ("head", raw),
         ]
-        return answered(self.output, raw, window, inputs), activations
+        return to_distribution(self.output, raw, window, inputs), activations
 
     def _segments(self, inputs: WindowInputs, window: NormalisedWindows) -> Float[Array, "batch segment feature"]:
         """Cuts the window into segments; zeros pad the front of the first where the steps do not divide evenly."""

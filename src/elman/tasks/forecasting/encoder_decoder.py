@@ -23,10 +23,10 @@ from elman.tasks.forecasting.model import (
     Sizes,
     WholeForecaster,
     WindowInputs,
-    answered,
     channel_vector,
-    normalised,
+    normalise,
     steps_read,
+    to_distribution,
 )
 
 PLACE_SIZE = 16
@@ -86,7 +86,7 @@ class EncoderDecoderForecaster(WholeForecaster):
     def answer(self, inputs: WindowInputs, key: PRNGKeyArray | None) -> tuple[Distribution, list[tuple[str, Array]]]:
         """The forecast, and the outputs of each part of the model; `key=None` means no dropout."""
         read_key, write_key = (None, None) if key is None else jr.split(key)
-        window = normalised(inputs, self.normalise)
+        window = normalise(inputs, self.normalise)
         batch, time = window.values.shape
         same = jnp.concatenate([inputs.static, channel_vector(self.channels, inputs.channel)], axis=-1)
 
@@ -101,7 +101,7 @@ class EncoderDecoderForecaster(WholeForecaster):
             *((f"decoder.cells.{layer}", ys) for layer, ys in enumerate(written)),
             ("head", raw),
         ]
-        return answered(self.output, raw, window, inputs), activations
+        return to_distribution(self.output, raw, window, inputs), activations
 
 
 def _beside(xs: Float[Array, "batch time feature"], same: Float[Array, "batch fact"]) -> Array:

@@ -60,7 +60,7 @@ def model_inputs(batch: WindowBatch) -> WindowInputs:
     )
 
 
-def measured(
+def measure_forecasts(
     model: Forecaster,
     part: WindowPart,
     codec: ForecastCodec,

@@ -20,9 +20,9 @@ from elman.tasks.data import Data
 from elman.tasks.fitted import Predictor
 from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster
 from elman.tasks.forecasting.codec import ForecastCodec
-from elman.tasks.forecasting.evaluation import measured, model_inputs
+from elman.tasks.forecasting.evaluation import measure_forecasts, model_inputs
 from elman.tasks.forecasting.histories import Histories, History, histories_of
-from elman.tasks.forecasting.memory import SeriesMemory, SeriesReader, by_name, packed, unpacked
+from elman.tasks.forecasting.memory import SeriesMemory, SeriesReader, by_name, pack, unpack
 from elman.tasks.forecasting.metrics import ErrorQuantiles, ForecastMetrics, shares_of
 from elman.tasks.forecasting.model import Forecaster
 from elman.tasks.forecasting.reading import rows_in
@@ -179,9 +179,9 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             )
         return part
 
-    def measured(self, part: WindowPart) -> ForecastMetrics:
+    def measure(self, part: WindowPart) -> ForecastMetrics:
         """The measures of all windows, with the coverage of intervals."""
-        return measured(self.model, part, self.codec, learned=self.task.learned, errors=self.errors)
+        return measure_forecasts(self.model, part, self.codec, learned=self.task.learned, errors=self.errors)
 
     def differences(self) -> dict[str, float]:
         """The largest difference between forecasts after reading the last remembered rows one by one and all at
@@ -242,12 +242,12 @@ class FittedForecaster(Predictor[ForecastMetrics]):
 
     def restore(self, memory: artefact.SavedState) -> Self:
         """Returns this model with the memory that its artefact stores."""
-        return replace(self, memory=unpacked(memory, self._reading))
+        return replace(self, memory=unpack(memory, self._reading))
 
     def contents(self) -> artefact.Contents:
         """The contents of the artefact, with the memory."""
         saved = super().contents()
-        return msgspec.structs.replace(saved, memory=packed(self.memory)) if self.memory else saved
+        return msgspec.structs.replace(saved, memory=pack(self.memory)) if self.memory else saved
 
     @property
     def _reading(self) -> SeriesReader:

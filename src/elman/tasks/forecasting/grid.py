@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from elman._errors import ConfigError, DataError, counted
+from elman._errors import ConfigError, DataError, quantity
 from elman.formats.stamps import Frequency, Stamps, check_ascending, check_even, show
 
 Gathering = Literal["mean", "last", "sum"]
@@ -56,7 +56,7 @@ def on_grid(rows: SeriesRows, frequency: Frequency) -> Grid:
         raise DataError(
             f"{rows.places[wide + 1]}: {show(rows.stamps[wide + 1])} of {rows.name!r} comes after "
             f"{show(rows.stamps[wide])}, {at[wide + 1] - at[wide]:,} steps of {frequency}; expected most of the "
-            f"{steps:,} steps to have a row, and there are {counted(len(at), 'row')}: mend the stamps, or aggregate "
+            f"{steps:,} steps to have a row, and there are {quantity(len(at), 'row')}: mend the stamps, or aggregate "
             "the rows over longer steps with --resample"
         )
     found, values = np.full(steps, -1), np.full((steps, rows.values.shape[1]), np.nan)
@@ -64,7 +64,7 @@ def on_grid(rows: SeriesRows, frequency: Frequency) -> Grid:
     return Grid(frequency.from_first(rows.stamps[0], steps), values, found)
 
 
-def gathered(rows: SeriesRows, frequency: Frequency, by: Gathering, *, summed: int | None = None) -> SeriesRows:
+def aggregate(rows: SeriesRows, frequency: Frequency, by: Gathering, *, summed: int | None = None) -> SeriesRows:
     """Aggregates rows in any order into one row for each step that has any: the mean, the last or the sum of the known
     values.
 
@@ -75,7 +75,7 @@ def gathered(rows: SeriesRows, frequency: Frequency, by: Gathering, *, summed: i
         summed: number of first columns that "sum" adds up; it averages the others. By default all are summed.
 
     >>> rows = SeriesRows("a", np.array([1, 2, 5]), np.array([[5.0], [6.0], [7.0]]), ("line 2", "line 3", "line 4"))
-    >>> gathered(rows, Frequency("step", 4), "mean").values.ravel().tolist()
+    >>> aggregate(rows, Frequency("step", 4), "mean").values.ravel().tolist()
     [5.5, 7.0]
 
     Raises:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from elman._errors import DataError
 from elman.formats.files import data_files
 from elman.formats.stamps import Frequency, Stamps, check_ascending, show
-from elman.tasks.forecasting.grid import Gathering, SeriesRows, gathered, on_grid
+from elman.tasks.forecasting.grid import Gathering, SeriesRows, aggregate, on_grid
 from elman.tasks.forecasting.reading import Names, SeriesColumns, TableRows, rows_of
 
 
@@ -113,7 +113,7 @@ def histories_of(
     whole = frequency is None
     if resample:
         frequency = Frequency.parse(resample)
-        moving = [gathered(one, frequency, by, summed=len(names.targets)) for one in moving]
+        moving = [aggregate(one, frequency, by, summed=len(names.targets)) for one in moving]
     else:
         for one in moving:
             check_ascending(one.stamps, one.places, name=one.name)

@@ -145,7 +145,7 @@ class SeriesReader(NamedTuple):
         return before._replace(stamps=stamps, values=values, past=past, future=future)
 
 
-def packed(memory: Mapping[str, SeriesMemory]) -> artefact.SavedState:
+def pack(memory: Mapping[str, SeriesMemory]) -> artefact.SavedState:
     """Converts a memory to the plain values and arrays that an artefact stores."""
     series, arrays = [], {}
     for place, (name, one) in enumerate(memory.items()):
@@ -167,8 +167,8 @@ def packed(memory: Mapping[str, SeriesMemory]) -> artefact.SavedState:
     return artefact.SavedState({"series": series}, arrays)
 
 
-def unpacked(memory: artefact.SavedState, reading: SeriesReader) -> dict[str, SeriesMemory]:
-    """Restores a memory from the output of `packed`, for the same model."""
+def unpack(memory: artefact.SavedState, reading: SeriesReader) -> dict[str, SeriesMemory]:
+    """Restores a memory from the output of `pack`, for the same model."""
     found, model = {}, reading.model
     for place, one in enumerate(memory.values["series"]):
         name, arrays = one["name"], memory.arrays

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from elman._errors import counted
+from elman._errors import quantity
 from elman.tasks.forecasting.codec import ForecastCodec
 
 SHARES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995)
@@ -61,7 +61,7 @@ class ForecastMetrics:
 
     def report(self) -> str:
         """All measures, one a line."""
-        lines = [f"{self}, over {counted(self.count, self.unit)}"]
+        lines = [f"{self}, over {quantity(self.count, self.unit)}"]
         lines += [f"{name.replace('_', ' '):32s} {value:.6g}" for name, value in self.values.items()]
         lines += [f"{f'within {level}% intervals':32s} {share:.1%}" for level, share in self.coverage.items()]
         return "\n".join(lines)
@@ -101,7 +101,7 @@ class ErrorSums:
 
     def add(
         self,
-        told: ScaledForecasts,
+        forecasts: ScaledForecasts,
         codec: ForecastCodec,
         mean: Float[np.ndarray, "row horizon"],
         std: Float[np.ndarray, "row horizon"],
@@ -110,35 +110,37 @@ class ErrorSums:
     ) -> None:
         """Adds windows, scaled by `mean` and `std`. `naive` is the scaled mean change of a row's series from season to
         season, NaN where there is none."""
-        known = told.weights > 0
-        error = np.where(known, told.truth - told.centre, 0.0).astype(np.float64)
-        real = np.where(known, codec.real(told.truth, mean, std), 0.0)
-        centre = np.where(known, codec.real(told.centre, mean, std, variance=told.variance), 0.0)
+        known = forecasts.weights > 0
+        error = np.where(known, forecasts.truth - forecasts.centre, 0.0).astype(np.float64)
+        real = np.where(known, codec.real(forecasts.truth, mean, std), 0.0)
+        centre = np.where(known, codec.real(forecasts.centre, mean, std, variance=forecasts.variance), 0.0)
         off, size = np.abs(real - centre), np.abs(real) + np.abs(centre)
         sums = {
             "count": known.sum(),
             "scaled_mse": (error**2).sum(),
             "scaled_mae": np.abs(error).sum(),
-            "scaled_crps": np.where(known, told.crps, 0.0).sum(),
+            "scaled_crps": np.where(known, forecasts.crps, 0.0).sum(),
             "mse": (off**2).sum(),
             "mae": off.sum(),
-            "crps": np.where(known, told.unit_crps, 0.0).sum(),
+            "crps": np.where(known, forecasts.unit_crps, 0.0).sum(),
             "size": np.abs(real).sum(),
             "smape": np.divide(2 * off, size, out=np.zeros_like(off), where=size > 0).sum(),
             "mase": (np.abs(error)[naive > 0] / naive[naive > 0, None]).sum(),
             "mase_count": known[naive > 0].sum(),
         }
         for place, level in enumerate(COVERED):
-            low, high = told.bounds[..., 2 * place], told.bounds[..., 2 * place + 1]
+            low, high = forecasts.bounds[..., 2 * place], forecasts.bounds[..., 2 * place + 1]
             if self.errors is not None:
-                low, high = (told.centre + told.spread * self.errors.at(share) for share in shares_of(level))
+                low, high = (forecasts.centre + forecasts.spread * self.errors.at(share) for share in shares_of(level))
             if np.isnan(low).any() or np.isnan(high).any():  # too few errors are known for this level
                 continue
-            sums[f"within_{level}"] = (known & (low <= told.truth) & (told.truth <= high)).sum()
+            sums[f"within_{level}"] = (known & (low <= forecasts.truth) & (forecasts.truth <= high)).sum()
         for name, value in sums.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value)
         if self.errors is None:
-            self.scores.append(np.where(known, (told.truth - told.centre) / told.spread, np.nan)[known.any(axis=1)])
+            self.scores.append(
+                np.where(known, (forecasts.truth - forecasts.centre) / forecasts.spread, np.nan)[known.any(axis=1)]
+            )
 
     def metrics(self) -> ForecastMetrics:
         """The measures of all windows added."""

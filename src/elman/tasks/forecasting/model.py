@@ -107,13 +107,13 @@ class NormalisedWindows(NamedTuple):
     scale: Float[Array, " batch"]
 
 
-def normalised(inputs: WindowInputs, how: Normalise) -> NormalisedWindows:
+def normalise(inputs: WindowInputs, how: Normalise) -> NormalisedWindows:
     """Normalises the windows of a batch by the method `how`. A window without a known value is left as it is.
 
     >>> xs, ones = jnp.array([[1.0, 2.0, 6.0, 0.0]]), jnp.array([[1.0, 1.0, 1.0, 0.0]])
     >>> empty = jnp.zeros((1, 4, 0))
     >>> inputs = WindowInputs(xs, ones, empty, empty, empty[:, 0], *(jnp.zeros(1, int), xs, ones, xs[:, 0], xs[:, 0]))
-    >>> normalised(inputs, "last").values.tolist()
+    >>> normalise(inputs, "last").values.tolist()
     [[-5.0, -4.0, 0.0, -0.0]]
     """
     values, known = inputs.values, inputs.known
@@ -131,7 +131,7 @@ def normalised(inputs: WindowInputs, how: Normalise) -> NormalisedWindows:
     return NormalisedWindows((values - shift[:, None]) / scale[:, None] * known, shift, scale)
 
 
-def answered(
+def to_distribution(
     output: OutputName, raw: Float[Array, "batch horizon parameter"], window: NormalisedWindows, inputs: WindowInputs
 ) -> Distribution:
     """The forecast whose parameters `raw` are a network's outputs, with the window's normalisation undone."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from elman._errors import ConfigError, DataError, counted
+from elman._errors import ConfigError, DataError, quantity
 from elman.tasks.forecasting.fitted import NAME, FittedForecaster
 from elman.tasks.forecasting.table import ForecastTable
 
@@ -41,7 +41,7 @@ def draw_forecast(fitted: FittedForecaster, table: ForecastTable, path: str | Pa
     names = list(dict.fromkeys(table["unique_id"].tolist()))
     if len(names) > MOST_SERIES:
         raise DataError(
-            f"plot: {counted(len(names), 'series')}; a picture has room for {MOST_SERIES}: give a file with fewer"
+            f"plot: {quantity(len(names), 'series')}; a picture has room for {MOST_SERIES}: give a file with fewer"
         )
     figure = Figure(figsize=(9, 0.6 + 2.4 * len(names)), layout="constrained")
     FigureCanvasAgg(figure)

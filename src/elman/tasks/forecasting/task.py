@@ -11,18 +11,18 @@ import jax.numpy as jnp
 import msgspec
 from jaxtyping import PRNGKeyArray
 
-from elman._errors import DataError, counted
+from elman._errors import DataError, quantity
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
 from elman.formats.stamps import Frequency
-from elman.formats.text import kept_places
+from elman.formats.text import absolute_places
 from elman.tasks.checks import check_read, check_validation
 from elman.tasks.data import Data
 from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster
 from elman.tasks.forecasting.codec import ForecastCodec
 from elman.tasks.forecasting.direct import SegmentForecaster
 from elman.tasks.forecasting.encoder_decoder import EncoderDecoderForecaster
-from elman.tasks.forecasting.evaluation import measured, model_inputs
+from elman.tasks.forecasting.evaluation import measure_forecasts, model_inputs
 from elman.tasks.forecasting.fitted import FittedForecaster
 from elman.tasks.forecasting.generated import seasonal, sines
 from elman.tasks.forecasting.histories import Histories, histories_of, read_histories
@@ -70,7 +70,9 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         if self.is_generated(*places):
             name, make = str(places[0]), {"sines": sines, "seasonal": seasonal}
             return self._data(make[name](), source=f"generated {name}", places=(name,))
-        return self._data(self._read_files(*places), source=", ".join(map(str, places)), places=kept_places(*places))
+        return self._data(
+            self._read_files(*places), source=", ".join(map(str, places)), places=absolute_places(*places)
+        )
 
     def read_histories(self, histories: Histories) -> Data:
         """The data of series in memory.
@@ -150,7 +152,7 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
             return model, ""
         first, count = ", ".join(codec.constant[:3]), len(codec.constant)
         named = first + (", ..." if count > 3 else "")
-        return model, f"{counted(count, 'series')} of {len(codec.series):,} never change where they train: {named}"
+        return model, f"{quantity(count, 'series')} of {len(codec.series):,} never change where they train: {named}"
 
     def batches(self, part: WindowPart, *, seed: int) -> Windows:
         """Batches of windows drawn at random."""
@@ -176,14 +178,14 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         Raises:
             DataError: an empty part.
         """
-        return measured(model, part, codec, learned=self.learned, at_most=self.validation_windows)
+        return measure_forecasts(model, part, codec, learned=self.learned, at_most=self.validation_windows)
 
     @property
     def learned(self) -> str:
         """The measure that chooses the best weights: the error that training minimises."""
         return {"squared": "scaled_mse", "absolute": "scaled_mae"}.get(self.output, "scaled_crps")
 
-    def counted(self, codec: ForecastCodec) -> str:
+    def loss_unit(self, codec: ForecastCodec) -> str:
         """The unit that the loss is averaged over: "value"."""
         return "value"
 

@@ -42,10 +42,10 @@ class LanguageReader(eqx.Module):
     ) -> Float[Array, "batch time hidden"]:
         """The top layer's output at every token, zero at padding. Every sequence starts from the initial state."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
-        xs = self.embedding(turned(ids, lengths) if self.reverse else ids)
+        xs = self.embedding(reverse_sequences(ids, lengths) if self.reverse else ids)
         xs = variational_dropout(xs, self.input_dropout, key=input_key)
         _, ys = self.layers(xs, self.layers.init_carry(len(ids)), lengths=lengths, key=layers_key)
-        return turned(ys, lengths) if self.reverse else ys
+        return reverse_sequences(ys, lengths) if self.reverse else ys
 
 
 class LanguageReaders(eqx.Module):
@@ -90,10 +90,10 @@ class LanguageReaders(eqx.Module):
         return found
 
 
-def turned(xs: Array, lengths: Int[Array, " batch"]) -> Array:
+def reverse_sequences(xs: Array, lengths: Int[Array, " batch"]) -> Array:
     """Reverses each sequence in time; padding beyond `lengths` stays where it is.
 
-    >>> turned(jnp.array([[1, 2, 3, 0], [4, 5, 0, 0]]), jnp.array([3, 2])).tolist()
+    >>> reverse_sequences(jnp.array([[1, 2, 3, 0], [4, 5, 0, 0]]), jnp.array([3, 2])).tolist()
     [[3, 2, 1, 0], [5, 4, 0, 0]]
     """
     time, ends = jnp.arange(xs.shape[1]), lengths[:, None]

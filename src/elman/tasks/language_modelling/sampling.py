@@ -7,16 +7,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 
-def filtered(
+def filter_logits(
     logits: Float[Array, "batch vocab"], *, top_k: int | Array, top_p: float | Array
 ) -> Float[Array, "batch vocab"]:
     """The logits, set to -inf outside the `top_k` most likely tokens (0: all) and outside the smallest set of tokens
     with the probability `top_p`, which always contains the most likely one.
 
     >>> logits = jnp.log(jnp.array([[0.5, 0.3, 0.2]]))
-    >>> jnp.isfinite(filtered(logits, top_k=2, top_p=1.0)).tolist()
+    >>> jnp.isfinite(filter_logits(logits, top_k=2, top_p=1.0)).tolist()
     [[True, True, False]]
-    >>> jnp.isfinite(filtered(logits, top_k=0, top_p=0.6)).tolist()
+    >>> jnp.isfinite(filter_logits(logits, top_k=0, top_p=0.6)).tolist()
     [[True, True, False]]
     """
     vocab = logits.shape[-1]
@@ -46,5 +46,5 @@ def sample(
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
     logits = (logits - logits.max(axis=-1, keepdims=True)) / temperature
     if not whole:
-        logits = filtered(logits, top_k=top_k, top_p=top_p)
+        logits = filter_logits(logits, top_k=top_k, top_p=top_p)
     return jax.vmap(jax.random.categorical)(keys, logits).astype(jnp.int32)

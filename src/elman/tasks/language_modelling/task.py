@@ -163,6 +163,6 @@ class LanguageModelling(LanguageModellingSettings, Task[FittedLanguageModel], fr
         nats, tokens = total_loss(self, model, self.evaluation_batches(part))
         return LanguageMetrics(nats_per_token=nats / tokens, tokens=int(tokens), unit=codec.unit)
 
-    def counted(self, codec: AnyVocabulary) -> str:
+    def loss_unit(self, codec: AnyVocabulary) -> str:
         """The unit that the loss is averaged over: that of a token."""
         return codec.unit

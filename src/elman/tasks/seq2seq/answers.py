@@ -17,11 +17,11 @@ import numpy as np
 from jaxtyping import Bool, Integer
 
 from elman._errors import ConfigError, nearest
-from elman.tasks.buckets import padded
+from elman.tasks.buckets import padded_length
 from elman.tasks.decoding import Decoding
 from elman.tasks.seq2seq.beam import Outputs, beam_search, sample_outputs
 from elman.tasks.seq2seq.codec import PairCodec
-from elman.tasks.seq2seq.constraints import Constraint, allowing, check_length, matching
+from elman.tasks.seq2seq.constraints import Constraint, allow_tokens, check_length, match_pattern
 from elman.tasks.seq2seq.model import EncoderDecoder
 from elman.words.vocabulary import Vocabulary
 
@@ -84,8 +84,10 @@ def _constraint(codec: PairCodec, decoding: Decoding, longest: int, backwards: b
     if decoding.tokens is not None:
         allowed &= _mask_of(decoding.tokens, vocabulary, texts)
     if decoding.pattern is None:
-        return allowing(allowed)
-    constraint = matching(decoding.pattern, texts, separator=vocabulary.separator, allowed=allowed, backwards=backwards)
+        return allow_tokens(allowed)
+    constraint = match_pattern(
+        decoding.pattern, texts, separator=vocabulary.separator, allowed=allowed, backwards=backwards
+    )
     check_length(constraint, longest, f"pattern {decoding.pattern!r}")
     return constraint
 
@@ -111,7 +113,7 @@ def _on_device(constraint: Constraint) -> Constraint:
 
 
 def _groups(lengths: Integer[np.ndarray, " row"]) -> Iterator[tuple[list[int], int]]:
-    steps = np.array([padded(length) for length in lengths.tolist()], int)
+    steps = np.array([padded_length(length) for length in lengths.tolist()], int)
     for length in np.unique(steps).tolist():
         places = np.flatnonzero(steps == length).tolist()
         yield from ((places[at : at + ROWS], length) for at in range(0, len(places), ROWS))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from elman.tasks.buckets import Buckets, padded
+from elman.tasks.buckets import Buckets, padded_length
 from elman.tasks.seq2seq.codec import PairCodec
 from elman.tasks.seq2seq.reading import Pair
 
@@ -73,7 +73,9 @@ class PairBatches:
         groups = _merged(np.maximum(*lengths))
         self._buckets = Buckets(groups.tolist(), batch_size=batch_size, seed=seed, shuffle=shuffle)
         members = {group: groups == group for group in np.unique(groups).tolist()}
-        self._shapes = {group: [padded(int(side[own].max())) for side in lengths] for group, own in members.items()}
+        self._shapes = {
+            group: [padded_length(int(side[own].max())) for side in lengths] for group, own in members.items()
+        }
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
@@ -103,7 +105,7 @@ class PairBatches:
 
 def _merged(lengths: Integer[np.ndarray, " example"]) -> Integer[np.ndarray, " example"]:
     """The padded length of each example; rare lengths are merged into the next longer one."""
-    steps = np.array([padded(length) for length in range(lengths.max(initial=0) + 1)])[lengths]
+    steps = np.array([padded_length(length) for length in range(lengths.max(initial=0) + 1)])[lengths]
     kinds, counts = np.unique(steps, return_counts=True)
     for place, (kind, waiting) in enumerate(zip(kinds, _waiting(counts, len(lengths)), strict=True)):
         if waiting and place + 1 < len(kinds):

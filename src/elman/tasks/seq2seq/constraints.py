@@ -33,10 +33,10 @@ class Constraint(NamedTuple):
     """The least number of tokens until the output may end; 0 where it may end."""
 
 
-def allowing(allowed: Bool[np.ndarray, " vocab"]) -> Constraint:
+def allow_tokens(allowed: Bool[np.ndarray, " vocab"]) -> Constraint:
     """The constraint that outputs consist of the allowed tokens.
 
-    >>> allowing(np.array([True, True, False])).after.tolist()
+    >>> allow_tokens(np.array([True, True, False])).after.tolist()
     [[-1, 0, -1]]
     """
     after = np.where(allowed, 0, -1).astype(np.int32)[None]
@@ -44,7 +44,7 @@ def allowing(allowed: Bool[np.ndarray, " vocab"]) -> Constraint:
     return Constraint(after, np.zeros(1, np.int32))
 
 
-def matching(
+def match_pattern(
     pattern: str,
     texts: Sequence[str | None],
     *,
@@ -64,7 +64,7 @@ def matching(
     Raises:
         ConfigError: a pattern that an automaton cannot match, is too large, or that no output of these tokens matches.
 
-    >>> matching("a|ab", [None, "a", "b"]).after.tolist()
+    >>> match_pattern("a|ab", [None, "a", "b"]).after.tolist()
     [[-1, 1, -1], [-1, -1, 2], [-1, -1, -1]]
     """
     automaton = Automaton(pattern, backwards=backwards)

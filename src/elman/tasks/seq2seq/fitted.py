@@ -14,14 +14,14 @@ from jaxtyping import Float
 
 from elman._errors import ConfigError, DataError, VocabularyError
 from elman.formats.lines import arriving_lines
-from elman.tasks.buckets import padded
+from elman.tasks.buckets import padded_length
 from elman.tasks.data import Part
 from elman.tasks.decoding import Decoding
 from elman.tasks.fitted import Predictor, largest_difference
 from elman.tasks.seq2seq.answers import Candidate, answers
 from elman.tasks.seq2seq.codec import PairCodec
 from elman.tasks.seq2seq.metrics import Seq2SeqMetrics
-from elman.tasks.seq2seq.model import EncoderDecoder, shifted
+from elman.tasks.seq2seq.model import EncoderDecoder, shift_targets
 from elman.tasks.seq2seq.reading import Pair, read_pairs
 
 if TYPE_CHECKING:
@@ -97,7 +97,9 @@ class Translator(Predictor[Seq2SeqMetrics]):
             raise ConfigError(f"attention: a model with connection {self.task.connection!r} has none")
         written = self.predict(text).text if answer is None else answer
         source, target = self.codec.rows("source", [text]), self.codec.rows("target", [written])
-        sources, lengths = source.padded([0], rows=1, length=padded(len(source.ids)), reverse=self.task.reverse_inputs)
+        sources, lengths = source.padded(
+            [0], rows=1, length=padded_length(len(source.ids)), reverse=self.task.reverse_inputs
+        )
         length = len(target.ids) + 1
         targets, _ = target.padded([0], rows=1, length=length, reverse=self.task.reverse_answers)
         weights = np.asarray(_attention_weights(self.model, sources, lengths, targets))[0][:, : len(source.ids)]
@@ -182,12 +184,12 @@ class Translator(Predictor[Seq2SeqMetrics]):
 
 @jax.jit
 def _attention_weights(model: EncoderDecoder, sources: Any, lengths: Any, targets: Any) -> Any:
-    return model(sources, lengths, shifted(targets)).attention
+    return model(sources, lengths, shift_targets(targets)).attention
 
 
 @jax.jit
 def _log_probabilities(model: EncoderDecoder, sources: Any, lengths: Any, targets: Any) -> Any:
-    return jax.nn.log_softmax(model(sources, lengths, shifted(targets)).logits)
+    return jax.nn.log_softmax(model(sources, lengths, shift_targets(targets)).logits)
 
 
 @jax.jit
@@ -199,5 +201,5 @@ def _log_probabilities_by_step(model: EncoderDecoder, sources: Any, lengths: Any
         return carry, jax.nn.log_softmax(decoded.logits[:, 0])
 
     carry = jax.tree.map(lambda leaf: leaf[:, None], memory.carry)
-    _, found = jax.lax.scan(step, carry, shifted(targets).T)
+    _, found = jax.lax.scan(step, carry, shift_targets(targets).T)
     return jnp.swapaxes(found, 0, 1)

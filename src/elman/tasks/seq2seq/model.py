@@ -157,7 +157,7 @@ class EncoderDecoder(eqx.Module):
         key: PRNGKeyArray | None = None,
     ) -> DecoderOutput:
         """The logits of the token after each of `inputs`, by teacher forcing: `inputs` are the right tokens, shifted
-        (`shifted`). `lengths` are those of the sources; `key=None` means no dropout."""
+        (`shift_targets`). `lengths` are those of the sources; `key=None` means no dropout."""
         encoder_key, decoder_key = (None, None) if key is None else jr.split(key)
         return self.decode(self.encode(sources, lengths, key=encoder_key), inputs, key=decoder_key)
 
@@ -293,10 +293,10 @@ class EncoderDecoder(eqx.Module):
             )
 
 
-def shifted(targets: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
+def shift_targets(targets: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
     """The decoder's inputs for teacher forcing with `targets`: an edge, then all targets but the last.
 
-    >>> shifted(jnp.array([[5, 6, 0]])).tolist()
+    >>> shift_targets(jnp.array([[5, 6, 0]])).tolist()
     [[0, 5, 6]]
     """
     return jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=EDGE)

@@ -69,7 +69,7 @@ def read_pairs(*places: str | Path, stress: bool = True) -> list[Pair]:
             name, read = str(sources), _aligned(sources, targets)
         case _:
             raise DataError(f"pairs: expected one file, or one of sources and one of targets; got {len(places)}")
-    pairs = grouped(read)
+    pairs = group_lines(read)
     if not pairs:
         raise DataError(f"{name}: no pairs in it; expected lines of source<TAB>target")
     return pairs
@@ -84,10 +84,10 @@ def is_dictionary(name: str) -> bool:
     return ending(name) == DICTIONARY
 
 
-def grouped(lines: Iterable[Line]) -> list[Pair]:
+def group_lines(lines: Iterable[Line]) -> list[Pair]:
     """Groups lines with the same source into one pair, in the order of their first appearance.
 
-    >>> grouped([Line("a", "x"), Line("b", "y"), Line("a", "z"), Line("a", "x")])
+    >>> group_lines([Line("a", "x"), Line("b", "y"), Line("a", "z"), Line("a", "x")])
     [Pair(source='a', targets=('x', 'z')), Pair(source='b', targets=('y',))]
     """
     found: dict[str, dict[str, None]] = {}
@@ -96,7 +96,7 @@ def grouped(lines: Iterable[Line]) -> list[Pair]:
     return [Pair(source, tuple(targets)) for source, targets in found.items()]
 
 
-def checked(line: Line, place: str) -> Line:
+def check_line(line: Line, place: str) -> Line:
     """The line, after a check that both of its sides are strings and not empty.
 
     Raises:
@@ -121,7 +121,7 @@ def _table(name: str, lines: Iterable[str]) -> Iterator[Line]:
         source, *columns = line.split("\t")
         if not columns:
             raise DataError(f"{name}, line {number}: expected source<TAB>target; got {line[:60]!r}, without a tab")
-        yield checked(Line(source.strip(), columns[0].strip()), f"{name}, line {number}")
+        yield check_line(Line(source.strip(), columns[0].strip()), f"{name}, line {number}")
 
 
 def _aligned(sources: str | Path, targets: str | Path) -> Iterator[Line]:
@@ -140,7 +140,7 @@ def _aligned(sources: str | Path, targets: str | Path) -> Iterator[Line]:
                 "the other. Two files of pairs have to be made one"
             )
         if source.strip() or target.strip():
-            yield checked(Line(source.strip(), target.strip()), f"{sources} and {targets}, line {number}")
+            yield check_line(Line(source.strip(), target.strip()), f"{sources} and {targets}, line {number}")
 
 
 def _dictionary(name: str, lines: Iterable[str], stress: bool) -> Iterator[Line]:
@@ -150,4 +150,4 @@ def _dictionary(name: str, lines: Iterable[str], stress: bool) -> Iterator[Line]
             continue
         word, *phones = entry.split()
         kept = phones if stress else [_STRESS.sub("", phone) for phone in phones]
-        yield checked(Line(_VARIANT.sub("", word), " ".join(kept)), f"{name}, line {number}")
+        yield check_line(Line(_VARIANT.sub("", word), " ".join(kept)), f"{name}, line {number}")

@@ -15,7 +15,7 @@ from jaxtyping import PRNGKeyArray
 from elman._errors import DataError
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
-from elman.formats.text import kept_places
+from elman.formats.text import absolute_places
 from elman.ops.losses import cross_entropy
 from elman.tasks.checks import check_part, check_read, check_validation
 from elman.tasks.data import Data, Part, split
@@ -27,8 +27,8 @@ from elman.tasks.seq2seq.codec import PairCodec
 from elman.tasks.seq2seq.fitted import Translator
 from elman.tasks.seq2seq.generated import dates, how_many_sums, sums
 from elman.tasks.seq2seq.metrics import Seq2SeqMetrics
-from elman.tasks.seq2seq.model import EncoderDecoder, shifted
-from elman.tasks.seq2seq.reading import Line, Pair, checked, grouped, is_dictionary, read_pairs
+from elman.tasks.seq2seq.model import EncoderDecoder, shift_targets
+from elman.tasks.seq2seq.reading import Line, Pair, check_line, group_lines, is_dictionary, read_pairs
 from elman.tasks.seq2seq.settings import Seq2SeqSettings, Unit
 from elman.tasks.settings import (
     SUBWORDS,
@@ -70,7 +70,7 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
             return self._data(pairs, name, (name,), "characters")
         pairs = read_pairs(*places, stress=self.stress)
         unit = "words" if is_dictionary(name) else "characters"
-        return self._data(pairs, ", ".join(map(str, places)), kept_places(*places), unit)
+        return self._data(pairs, ", ".join(map(str, places)), absolute_places(*places), unit)
 
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> Data:
         """The data of pairs of source and target in memory.
@@ -78,10 +78,10 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         Raises:
             DataError: an empty text, or too few pairs.
         """
-        lines = [checked(Line(*pair), f"pair {number}") for number, pair in enumerate(pairs, start=1)]
+        lines = [check_line(Line(*pair), f"pair {number}") for number, pair in enumerate(pairs, start=1)]
         if not lines:
             raise DataError("the pairs: expected at least two, of a source and a target; got none")
-        return self._data(grouped(lines), "the pairs", (), "characters")
+        return self._data(group_lines(lines), "the pairs", (), "characters")
 
     def configure(self, data: Data) -> Seq2Seq:
         """This task with the longest answer and the kind of target tokens filled in.
@@ -135,18 +135,18 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         """((nats, tokens), carry): cross-entropy summed over the targets and their ends."""
         sources, lengths, targets, weights = map(jnp.asarray, batch[:4])
         if key is None or batch.forced is None:
-            logits = model(sources, lengths, shifted(targets), key=key).logits
+            logits = model(sources, lengths, shift_targets(targets), key=key).logits
         else:
             encoder_key, decoder_key = jax.random.split(key)
             memory = model.encode(sources, lengths, key=encoder_key)
             forced = jnp.asarray(batch.forced)
-            logits = model.decode_sampled(memory, shifted(targets), forced, key=decoder_key).logits
+            logits = model.decode_sampled(memory, shift_targets(targets), forced, key=decoder_key).logits
         return cross_entropy(logits, targets, weights), carry
 
     def activations(self, model: EncoderDecoder, carry: Carry, batch: PairBatch) -> list[tuple[str, Any]]:
         """The outputs of the source embedding, each layer, the attention and the head."""
         sources, lengths, targets = map(jnp.asarray, batch[:3])
-        return model.activations(sources, lengths, shifted(targets))
+        return model.activations(sources, lengths, shift_targets(targets))
 
     def evaluate(self, model: EncoderDecoder, part: Part[Pair], codec: PairCodec) -> Seq2SeqMetrics:
         """Measures the loss of every right answer, and the answers of greedy search.
@@ -178,7 +178,7 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         """The most tokens of an answer."""
         return self.max_length or 100
 
-    def counted(self, codec: PairCodec) -> str:
+    def loss_unit(self, codec: PairCodec) -> str:
         """The unit that the loss is averaged over: that of a target token."""
         return codec.target.unit
 

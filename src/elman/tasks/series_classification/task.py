@@ -16,14 +16,14 @@ from jaxtyping import PRNGKeyArray
 from elman._errors import DataError
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
-from elman.formats.text import kept_places
+from elman.formats.text import absolute_places
 from elman.tasks.checks import check_read, check_validation
 from elman.tasks.classification.batches import ClassBatch, ClassBatches
 from elman.tasks.classification.loss import class_loss, class_metrics
 from elman.tasks.classification.metrics import ClassificationMetrics
 from elman.tasks.classification.model import ClassificationModel
 from elman.tasks.classification.reading import check_classes, check_known
-from elman.tasks.data import Data, Part, Parts, completed
+from elman.tasks.data import Data, Part, Parts, complete_parts
 from elman.tasks.scaler import Scaler
 from elman.tasks.series_classification.codec import SeriesCodec, check_values
 from elman.tasks.series_classification.fitted import SeriesClassifier
@@ -57,7 +57,9 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         """
         if not places:
             raise DataError("expected series: a file ending in .ts, .csv, .tsv or .jsonl, or a folder of them")
-        return self._data(self._read_files(*places), source=", ".join(map(str, places)), places=kept_places(*places))
+        return self._data(
+            self._read_files(*places), source=", ".join(map(str, places)), places=absolute_places(*places)
+        )
 
     def read_series(
         self,
@@ -149,7 +151,7 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         """
         return class_metrics(model, part, codec, temperature=None)
 
-    def counted(self, codec: SeriesCodec) -> str:
+    def loss_unit(self, codec: SeriesCodec) -> str:
         """The unit that the loss is averaged over: that of an example."""
         return codec.unit
 
@@ -181,7 +183,7 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         for one in (*found.train, *found.validation, *found.test):
             check_values(one.values, found.channels, one.place)
         labels = check_classes(found.train, found.validation, found.test, unit="series")
-        parts = completed(
+        parts = complete_parts(
             Parts(found.train, found.validation, found.test),
             validation=self.validation,
             test=self.test,

@@ -12,7 +12,7 @@ import numpy as np
 from elman._errors import ConfigError, DataError
 from elman.formats import conllu
 from elman.formats.columns import write_rows
-from elman.tasks.buckets import padded
+from elman.tasks.buckets import padded_length
 from elman.tasks.data import Part
 from elman.tasks.fitted import Predictor, largest_difference
 from elman.tasks.tagging import decoding as decoding
@@ -213,7 +213,7 @@ class Tagger(Predictor[TaggingMetrics]):
         return [tuple(TagSpan(*span, next(chances)) for span in spans) for spans in marked]
 
     def _span_probabilities(self, scored: BatchScores, asked: Sequence[tuple[int, Span]]) -> list[float]:
-        count = padded(len(asked))  # few sizes are few shapes to compile
+        count = padded_length(len(asked))  # few sizes are few shapes to compile
         rows, allowed = np.zeros(count, np.int32), np.ones((count, *scored.scores.shape[1:]), bool)
         for place, (row, span) in enumerate(asked):
             rows[place] = row
@@ -232,7 +232,7 @@ class Tagger(Predictor[TaggingMetrics]):
 
     def _scored(self, sentences: Sequence[tuple[str, ...]]) -> Iterator[tuple[BatchScores, list[int]]]:
         """Yields the network's scores of sentences, batch by batch, with the sentences' indices."""
-        few = sum(padded(len(words)) for words in sentences) <= FEW_WORDS
+        few = sum(padded_length(len(words)) for words in sentences) <= FEW_WORDS
         untagged = [TaggedWords(words, ()) for words in sentences]
         batches = TagBatches(untagged, self.codec, batch_words=FEW_WORDS if few else EVALUATION_WORDS)
         for step in range(len(batches)):

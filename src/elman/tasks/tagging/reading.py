@@ -14,7 +14,7 @@ from elman.formats.columns import read_columns
 from elman.formats.conllu import read_conllu
 from elman.formats.files import File, by_part, data_files, lines, text_of
 from elman.formats.names import CONLLU
-from elman.tasks.tagging.spans import Scheme, is_tag, problems, repaired, scheme_of
+from elman.tasks.tagging.spans import Scheme, is_tag, problems, repair_tags, scheme_of
 
 Form = Literal["conllu", "columns"]
 """Formats of files with tagged words."""
@@ -110,7 +110,7 @@ def _well_formed(sentence: TaggedWords, scheme: Scheme, ill_formed: IllFormed) -
     for problem in problems(sentence.tags, scheme=scheme):
         can_repair = all(is_tag(tag, scheme=scheme) for tag in sentence.tags)
         if ill_formed == "repair" and can_repair:
-            return sentence._replace(tags=tuple(repaired(sentence.tags, scheme=scheme)))
+            return sentence._replace(tags=tuple(repair_tags(sentence.tags, scheme=scheme)))
         mend = "Mend the file, or train with --ill-formed repair" if can_repair else "Mend the file"
         raise DataError(
             f"{sentence.place}, word {problem.place + 1} ({sentence.words[problem.place]!r}): {problem.reason}; "

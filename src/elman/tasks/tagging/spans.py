@@ -111,14 +111,14 @@ def problems(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> Iterator[Proble
         yield Problem(len(tags) - 1, before, f"{before} cannot be the last tag")
 
 
-def repaired(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[str]:
+def repair_tags(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[str]:
     """Well-formed tags for the spans that ill-formed tags seem to mean. A span begins at B- and S-, wherever the label
     changes, and at an I- or E- that continues no span. IOB1, in which B- marks only a span right after another of its
     label, becomes IOB2.
 
-    >>> repaired(["I-PER", "I-PER", "O", "B-LOC", "I-PER"])
+    >>> repair_tags(["I-PER", "I-PER", "O", "B-LOC", "I-PER"])
     ['B-PER', 'I-PER', 'O', 'B-LOC', 'B-PER']
-    >>> repaired(["I-PER", "I-PER", "B-LOC", "O"], scheme="BIOES")
+    >>> repair_tags(["I-PER", "I-PER", "B-LOC", "O"], scheme="BIOES")
     ['B-PER', 'E-PER', 'S-LOC', 'O']
     """
     starts: list[list] = []  # of spans: label, first token, token after the last

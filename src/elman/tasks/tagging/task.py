@@ -14,9 +14,9 @@ from jaxtyping import PRNGKeyArray
 from elman._errors import DataError
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
-from elman.formats.text import kept_places
+from elman.formats.text import absolute_places
 from elman.tasks.checks import check_part, check_read, check_validation
-from elman.tasks.data import Data, Part, Parts, completed
+from elman.tasks.data import Data, Part, Parts, complete_parts
 from elman.tasks.language_modelling.readers import LanguageReaders
 from elman.tasks.language_modelling.start import readers_of
 from elman.tasks.pretrained import KnownWords, Pretrained
@@ -69,7 +69,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         found = read_tagged(*places, column=self.column)
         column = self.column or (UPOS if found.form == "conllu" else "")
         source = ", ".join(map(str, places))
-        return self._data(found, column, source, kept_places(*places))
+        return self._data(found, column, source, absolute_places(*places))
 
     def read_sentences(self, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Data:
         """The data of pairs of words and tags in memory.
@@ -90,7 +90,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         parts = Parts(found.train, found.validation, found.test)
         if scheme:
             parts = Parts(*(check_spans(part, scheme=scheme, ill_formed=self.ill_formed) for part in parts))
-        parts = completed(parts, validation=self.validation, test=self.test)
+        parts = complete_parts(parts, validation=self.validation, test=self.test)
         models = self.language_models()
         codec = TagCodec.of(
             parts.train,
@@ -190,6 +190,6 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
                 found[index] = tuple(codec.tags[tag] for tag in row[: len(words)])
         return TaggingMetrics.of(found, part.examples, codec, nats_per_word=nats / max(known, 1))
 
-    def counted(self, codec: TagCodec) -> str:
+    def loss_unit(self, codec: TagCodec) -> str:
         """The unit that the loss is averaged over: "word"."""
         return "word"

@@ -10,7 +10,7 @@ from elman.formats.columns import DOCUMENT
 from elman.formats.conllu import Sentence, read_conllu, sentence_of
 from elman.formats.lines import arriving_lines
 from elman.formats.names import CONLLU, ending
-from elman.words.tokenise import glued, tokenise
+from elman.words.tokenise import tokenise, unspaced_tokens
 
 InputFormat = Literal["text", "words", "conllu"]
 
@@ -58,7 +58,7 @@ def _blocks(place: str, read: Callable[[list[str], str, int], list[Sentence]]) -
 
 def _of_text(line: str) -> Sentence:
     tokens = tokenise(line)
-    return sentence_of([token.form for token in tokens], text=line, glued=glued(tokens))
+    return sentence_of([token.form for token in tokens], text=line, unspaced=unspaced_tokens(tokens))
 
 
 def _of_words(lines: list[str], name: str, first: int) -> list[Sentence]:
