@@ -44,7 +44,9 @@ def test_going_on_after_an_epoch_is_the_same_as_not_having_stopped():
     *_, last = learn(None, squares, BATCHES, epochs=2, after=first)
     assert last.number == 3
     assert last.loss == whole[-1].loss
-    jax.tree.map(np.testing.assert_array_equal, (last.model, last.memory), (whole[-1].model, whole[-1].memory))
+    jax.tree.map(
+        np.testing.assert_array_equal, (last.model, last.optimiser_state), (whole[-1].model, whole[-1].optimiser_state)
+    )
 
 
 def test_the_carry_goes_from_batch_to_batch_and_begins_anew_each_epoch():

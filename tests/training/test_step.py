@@ -42,13 +42,13 @@ def batch():
     return (*(random.normal(size=size).astype("f") for size in ((4, 3), (4,))), np.array([1, 0, 1, 1], "f"))
 
 
-def one_step(*, is_first, memory=None, factors=None, made=None, optimiser=optax.sgd(1.0), start=None):
+def one_step(*, is_first, optimiser_state=None, factors=None, made=None, optimiser=optax.sgd(1.0), start=None):
     start = start or model()
     carry = jnp.array([1.0, 2.0, 3.0, 4.0])
     step = make_step(LINE, optimiser)
     key = jax.random.key(7)
     # The step reuses the buffers that it is given.
-    given = jax.tree.map(jnp.copy, (start, memory or optimiser.init(start), carry))
+    given = jax.tree.map(jnp.copy, (start, optimiser_state or optimiser.init(start), carry))
     return step(*given, made or batch(), np.bool_(is_first), key, RATE, factors)
 
 
@@ -90,11 +90,13 @@ def test_factors_multiply_the_rate_and_zero_freezes():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_step_that_is_not_finite_changes_nothing(bad):
     optimiser = optax.sgd(1.0, momentum=0.9)
-    _, memory, _, _ = one_step(is_first=True, optimiser=optimiser)
+    _, optimiser_state, _, _ = one_step(is_first=True, optimiser=optimiser)
     xs, ys, weights = batch()
     ys[2] = bad
-    kept = jax.tree.map(np.array, memory)
-    new, after, carry, result = one_step(is_first=False, optimiser=optimiser, memory=memory, made=(xs, ys, weights))
+    kept = jax.tree.map(np.array, optimiser_state)
+    new, after, carry, result = one_step(
+        is_first=False, optimiser=optimiser, optimiser_state=optimiser_state, made=(xs, ys, weights)
+    )
     assert not bool(result.finite)
     jax.tree.map(np.testing.assert_array_equal, new, model())
     jax.tree.map(np.testing.assert_array_equal, after, kept)

@@ -15,7 +15,7 @@ from elman.cli._parse import call, positionals, value_of
 from elman.formats.names import plain_name
 from elman.tasks.registry import find_settings, find_task, task_called
 from elman.tasks.settings import TaskSettings
-from elman.training.settings import BUDGETS, Training, suited
+from elman.training.settings import BUDGETS, Training, training_defaults
 
 
 class Options(NamedTuple):
@@ -68,7 +68,7 @@ def _options(arguments: list[str]) -> Options:
         name = _name(value_of("--task", arguments), files)
         kind = find_settings(name)
         given = {name for name in BUDGETS if value_of(f"--{name}", arguments) is not None}
-        chosen = call(_reader(kind(), Training(**suited(kind.training, given))), "train", arguments)
+        chosen = call(_reader(kind(), Training(**training_defaults(kind.training, given))), "train", arguments)
         return chosen._replace(task=find_task(name)(**msgspec.structs.asdict(chosen.task)))
     from elman.training.fit import read_unfinished
 

@@ -19,7 +19,7 @@ from elman._errors import ArtefactError, ConfigError, Interrupted
 from elman.tasks.load import from_saved, settings_of
 from elman.training.events import Checkpoint, Evaluated, Event, Finished, Prepared, SaveFailed
 from elman.training.reporters import Reporter, default_reporter
-from elman.training.settings import Training, suited
+from elman.training.settings import Training, training_defaults
 from elman.training.state import Progress, TrainState
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def fit(
 
     use_compilation_cache()
     given = {name for name, value in settings.items() if value is not None}
-    training = Training(**{**suited(task.training, given), **settings})
+    training = Training(**{**training_defaults(task.training, given), **settings})
     place = Path(out).absolute() if out is not None else None
     if resume and force:
         raise ConfigError("resume goes on with the artefact, force overwrites it; choose one")

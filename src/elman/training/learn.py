@@ -37,7 +37,7 @@ class Epoch:
     model: Any
     carry: Any
     """The carry that the loss returned with the last batch."""
-    memory: Any
+    optimiser_state: Any
     """The optimiser's state."""
 
     def __str__(self) -> str:
@@ -86,31 +86,33 @@ def learn(
         raise ConfigError(f"epochs: expected at least 1; got {epochs}")
     optimiser = optimiser or optax.adam(0.001)
     step, base_key = _make_step(loss, optimiser), jax.random.key(seed)
-    model, memory = _own((model, optimiser.init(model)) if after is None else (after.model, after.memory))
+    model, optimiser_state = _own(
+        (model, optimiser.init(model)) if after is None else (after.model, after.optimiser_state)
+    )
     first = 0 if after is None else after.number
     for number in range(first, first + epochs):
         began, sums, now = time.monotonic(), [], _own(carry)
         for place in range(number * len(batches), (number + 1) * len(batches)):
             key = jax.random.fold_in(base_key, place)
-            model, memory, now, sums_of_batch = step(model, memory, now, batches.at(place), key)
+            model, optimiser_state, now, sums_of_batch = step(model, optimiser_state, now, batches.at(place), key)
             sums.append(sums_of_batch)
         total, count = np.asarray(jax.device_get(sums), np.float64).sum(0).tolist()
         mean = total / max(count, 1.0)
         if not np.isfinite(mean):
             raise NonFiniteError(f"epoch {number + 1}: the loss is infinite or not a number; try a lower learning rate")
-        yield Epoch(number + 1, mean, time.monotonic() - began, *_own((model, now, memory)))
+        yield Epoch(number + 1, mean, time.monotonic() - began, *_own((model, now, optimiser_state)))
 
 
 def _make_step(loss: Loss, optimiser: optax.GradientTransformation) -> Callable:
     @partial(jax.jit, donate_argnums=(0, 1, 2))
-    def step(model: Any, memory: Any, carry: Any, batch: Any, key: PRNGKeyArray) -> tuple:
+    def step(model: Any, optimiser_state: Any, carry: Any, batch: Any, key: PRNGKeyArray) -> tuple:
         def mean(model: Any) -> tuple:
             (total, count), after = loss(model, carry, batch, key=key)
             return total / jnp.maximum(count, 1), ((total, count), after)
 
         gradient, (sums, after) = jax.grad(mean, has_aux=True)(model)
-        updates, new_memory = optimiser.update(gradient, memory, model)
-        return optax.apply_updates(model, updates), new_memory, after, sums
+        updates, new_optimiser_state = optimiser.update(gradient, optimiser_state, model)
+        return optax.apply_updates(model, updates), new_optimiser_state, after, sums
 
     return step
 

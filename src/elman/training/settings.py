@@ -101,10 +101,10 @@ class Training(Config, frozen=True, kw_only=True):
         return self.peak_rate * warmth * left
 
 
-def suited(defaults: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
+def training_defaults(defaults: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
     """The default settings of a task, without their budget if the user gives one.
 
-    >>> suited({"epochs": 60, "learning_rate": 0.01}, {"minutes"})
+    >>> training_defaults({"epochs": 60, "learning_rate": 0.01}, {"minutes"})
     {'learning_rate': 0.01}
     """
     return {name: value for name, value in defaults.items() if name not in BUDGETS or not {*BUDGETS} & {*given}}

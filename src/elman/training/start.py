@@ -16,8 +16,8 @@ from elman.training.state import Progress, TrainState
 
 def start_state(task: Task, model: Any, settings: Training, rows: int) -> TrainState:
     """The state before the first step, for batches of `rows` rows; one program computes it."""
-    begun, memory, carry = _start(task, settings, rows, model)
-    return TrainState(model=begun, optimiser=memory, carry=carry, best=model, progress=Progress())
+    begun, optimiser_state, carry = _start(task, settings, rows, model)
+    return TrainState(model=begun, optimiser=optimiser_state, carry=carry, best=model, progress=Progress())
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))

@@ -37,7 +37,14 @@ def make_step(task: Task, optimiser: optax.GradientTransformation) -> Callable:
 
     @partial(jax.jit, donate_argnums=(0, 1, 2))
     def step(
-        model: Any, memory: Any, carry: Any, batch: Any, is_first: Any, key: Any, rate: Any, factors: Any = None
+        model: Any,
+        optimiser_state: Any,
+        carry: Any,
+        batch: Any,
+        is_first: Any,
+        key: Any,
+        rate: Any,
+        factors: Any = None,
     ) -> tuple:
         (mean, (total, count, after)), gradient = jax.value_and_grad(_mean_loss, argnums=1, has_aux=True)(
             task, model, carry, batch, is_first, key
@@ -45,13 +52,15 @@ def make_step(task: Task, optimiser: optax.GradientTransformation) -> Callable:
         if factors is not None:
             gradient = jax.tree.map(lambda slope, factor: jnp.where(factor > 0, slope, 0), gradient, factors)
         norm = optax.tree.norm(gradient)
-        updates, new_memory = optimiser.update(gradient, memory, model)
+        updates, new_optimiser_state = optimiser.update(gradient, optimiser_state, model)
         if factors is not None:
             updates = jax.tree.map(jnp.multiply, updates, factors)
         new_model = jax.tree.map(lambda weight, update: (weight + rate * update).astype(weight.dtype), model, updates)
         finite = jnp.isfinite(mean) & jnp.isfinite(norm) & jnp.isfinite(optax.tree.norm(new_model))
         kept = jax.tree.map(
-            lambda new, old: jnp.where(finite, new, old), (new_model, new_memory, after), (model, memory, carry)
+            lambda new, old: jnp.where(finite, new, old),
+            (new_model, new_optimiser_state, after),
+            (model, optimiser_state, carry),
         )
         return *kept, StepResult(total, count, norm, finite)
 

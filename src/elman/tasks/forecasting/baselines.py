@@ -240,8 +240,8 @@ def _train(
         return jnp.mean((found - ys) ** 2) + penalty * (jnp.sum(hidden**2) + jnp.sum(readout**2))
 
     def step(_, state):
-        weights, memory = state
-        updates, memory = optimiser.update(jax.grad(loss)(weights), memory)
-        return optax.apply_updates(weights, updates), memory
+        weights, optimiser_state = state
+        updates, optimiser_state = optimiser.update(jax.grad(loss)(weights), optimiser_state)
+        return optax.apply_updates(weights, updates), optimiser_state
 
     return jax.jit(lambda state: jax.lax.fori_loop(0, steps, step, state))((weights, optimiser.init(weights)))[0]

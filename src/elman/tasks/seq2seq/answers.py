@@ -135,16 +135,16 @@ def _write(
 
 @partial(jax.jit, static_argnames=("beam", "longest"))
 def _search(model: EncoderDecoder, sources: Any, lengths: Any, constraint: Constraint, penalty: Any, **sizes: int):
-    memory = model.encode(sources, lengths, engine=ENGINE)
-    return beam_search(model, memory, constraint, length_penalty=penalty, **sizes)
+    encoded = model.encode(sources, lengths, engine=ENGINE)
+    return beam_search(model, encoded, constraint, length_penalty=penalty, **sizes)
 
 
 @partial(jax.jit, static_argnames=("count", "longest"))
 def _sample(
     model: EncoderDecoder, sources: Any, lengths: Any, constraint: Constraint, keys: Any, temperature: Any, **sizes: int
 ):
-    memory = model.encode(sources, lengths, engine=ENGINE)
-    return sample_outputs(model, memory, constraint, keys, temperature=temperature, **sizes)
+    encoded = model.encode(sources, lengths, engine=ENGINE)
+    return sample_outputs(model, encoded, constraint, keys, temperature=temperature, **sizes)
 
 
 def _candidates(

@@ -48,21 +48,21 @@ class _Beam(NamedTuple):
 
 
 def beam_search(
-    model: Any, memory: Any, constraint: Constraint, *, beam: int, longest: int, length_penalty: float | Array = 0.0
+    model: Any, encoded: Any, constraint: Constraint, *, beam: int, longest: int, length_penalty: float | Array = 0.0
 ) -> Outputs:
     """The best outputs of at most `longest` tokens (1 or more) for each source.
 
     Args:
-        model: its `step(memory, carry, tokens)` returns the state after `tokens`, and `logits` of the tokens after
+        model: its `step(encoded, carry, tokens)` returns the state after `tokens`, and `logits` of the tokens after
             them, with leading axes batch and beam.
-        memory: the encoded sources; its `carry` is the initial state, with a leading batch axis.
+        encoded: the encoded sources; its `carry` is the initial state, with a leading batch axis.
         constraint: the allowed outputs; its `left[0]` is at most `longest`.
         beam: number of prefixes to keep; 1 is greedy.
         length_penalty: 0 ranks by probability, which favours short outputs; larger numbers favour longer ones.
     """
 
     def step(beams: _Beam) -> _Beam:
-        carry, decoded = model.step(memory, beams.carry, beams.last)
+        carry, decoded = model.step(encoded, beams.carry, beams.last)
         scores, after = _continue(beams, decoded.logits, constraint, longest)
         vocab = scores.shape[-1]
         ranked = scores / _penalty(_lengths_after(beams), length_penalty)[..., None]
@@ -73,14 +73,14 @@ def beam_search(
         state = jnp.take_along_axis(_of_parent(after, parent), token[..., None], axis=2)[..., 0]
         return _advance(kept, token, state, total)
 
-    beams = jax.lax.while_loop(lambda beams: ~beams.ended.all(), step, _start(memory, beam, longest))
+    beams = jax.lax.while_loop(lambda beams: ~beams.ended.all(), step, _start(encoded, beam, longest))
     scores = beams.total / _penalty(beams.lengths + 1, length_penalty)
     return Outputs(beams.tokens, beams.lengths, beams.total, scores)
 
 
 def sample_outputs(
     model: Any,
-    memory: Any,
+    encoded: Any,
     constraint: Constraint,
     keys: Key[Array, " batch"],
     *,
@@ -94,7 +94,7 @@ def sample_outputs(
     several = jax.vmap(lambda key: jax.random.split(key, count))(keys)
 
     def step(beams: _Beam) -> _Beam:
-        carry, decoded = model.step(memory, beams.carry, beams.last)
+        carry, decoded = model.step(encoded, beams.carry, beams.last)
         scores, after = _continue(beams, decoded.logits, constraint, longest)
         possible = jnp.where(jnp.isfinite(scores), decoded.logits / temperature, -jnp.inf)
         now = jax.vmap(jax.vmap(lambda key: jax.random.fold_in(key, beams.place)))(several)
@@ -103,18 +103,18 @@ def sample_outputs(
         total, state = (jnp.take_along_axis(each, token[..., None], axis=2)[..., 0] for each in (scores, after))
         return _advance(beams._replace(carry=carry), token, state, total)
 
-    start = _start(memory, count, longest)
+    start = _start(encoded, count, longest)
     start = start._replace(total=jnp.zeros_like(start.total))
     beams = jax.lax.while_loop(lambda beams: ~beams.ended.all(), step, start)
     return Outputs(beams.tokens, beams.lengths, beams.total, beams.total)
 
 
-def _start(memory: Any, beam: int, longest: int) -> _Beam:
-    batch = len(jax.tree.leaves(memory)[0])
+def _start(encoded: Any, beam: int, longest: int) -> _Beam:
+    batch = len(jax.tree.leaves(encoded)[0])
     shape = (batch, beam)
     return _Beam(
         place=jnp.zeros((), jnp.int32),
-        carry=jax.tree.map(lambda leaf: jnp.repeat(leaf[:, None], beam, axis=1), memory.carry),
+        carry=jax.tree.map(lambda leaf: jnp.repeat(leaf[:, None], beam, axis=1), encoded.carry),
         tokens=jnp.zeros((*shape, longest), jnp.int32),
         last=jnp.full(shape, END, jnp.int32),
         state=jnp.zeros(shape, jnp.int32),

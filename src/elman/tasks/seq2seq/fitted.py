@@ -194,12 +194,12 @@ def _log_probabilities(model: EncoderDecoder, sources: Any, lengths: Any, target
 
 @jax.jit
 def _log_probabilities_by_step(model: EncoderDecoder, sources: Any, lengths: Any, targets: Any) -> Any:
-    memory = model.encode(sources, lengths)
+    encoded = model.encode(sources, lengths)
 
     def step(carry: Any, tokens: Any) -> tuple[Any, Any]:
-        carry, decoded = model.step(memory, carry, tokens[:, None])
+        carry, decoded = model.step(encoded, carry, tokens[:, None])
         return carry, jax.nn.log_softmax(decoded.logits[:, 0])
 
-    carry = jax.tree.map(lambda leaf: leaf[:, None], memory.carry)
+    carry = jax.tree.map(lambda leaf: leaf[:, None], encoded.carry)
     _, found = jax.lax.scan(step, carry, shift_targets(targets).T)
     return jnp.swapaxes(found, 0, 1)

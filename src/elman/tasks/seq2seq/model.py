@@ -186,34 +186,34 @@ class EncoderDecoder(eqx.Module):
         return EncodedSource(carry, (), states, self.attention.keys(states), lengths)
 
     def decode(
-        self, memory: EncodedSource, inputs: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None
+        self, encoded: EncodedSource, inputs: Int[Array, "batch time"], *, key: PRNGKeyArray | None = None
     ) -> DecoderOutput:
         """The logits of the token after each of `inputs`."""
-        return self._run(memory, memory.carry, inputs, key)[1]
+        return self._run(encoded, encoded.carry, inputs, key)[1]
 
     def step(
-        self, memory: EncodedSource, carry: DecoderState, tokens: Int[Array, "batch beam"]
+        self, encoded: EncodedSource, carry: DecoderState, tokens: Int[Array, "batch beam"]
     ) -> tuple[DecoderState, DecoderOutput]:
         """One decoder step of several texts for each source: the state after `tokens`, and the logits of the tokens
         after them. The state's leaves have leading axes batch and beam."""
         batch, beam = tokens.shape
         flat = jax.tree.map(lambda leaf: leaf.reshape(batch * beam, *leaf.shape[2:]), carry)
         if self.target_embedding is None:
-            xs = jnp.repeat(memory.vector, beam, axis=0)[:, None]
+            xs = jnp.repeat(encoded.vector, beam, axis=0)[:, None]
         else:
             xs = self.target_embedding(tokens).reshape(batch * beam, 1, -1)
         layers, hidden = self.decoder(xs, flat.layers)
         flat = flat._replace(layers=layers)
         if self.connection == "moving":  # every text has its own weights
-            flat, decoded = self._score(_repeat_rows(memory, beam), flat, hidden)
+            flat, decoded = self._score(_repeat_rows(encoded, beam), flat, hidden)
             decoded = DecoderOutput(*(each.reshape(batch, beam, -1) for each in decoded))
         else:
-            flat, decoded = self._score(memory, flat, hidden.reshape(batch, beam, -1))
+            flat, decoded = self._score(encoded, flat, hidden.reshape(batch, beam, -1))
         return jax.tree.map(lambda leaf: leaf.reshape(batch, beam, *leaf.shape[1:]), flat), decoded
 
     def decode_sampled(
         self,
-        memory: EncodedSource,
+        encoded: EncodedSource,
         inputs: Int[Array, "batch time"],
         forced: Bool[Array, "batch time"],
         *,
@@ -226,11 +226,11 @@ class EncoderDecoder(eqx.Module):
         def step(state: tuple, now: tuple) -> tuple[tuple, tuple]:
             carry, own = state
             token, is_forced, place = now
-            carry, (logits, attention) = self._run(memory, carry, jnp.where(is_forced, token, own)[:, None], noise)
+            carry, (logits, attention) = self._run(encoded, carry, jnp.where(is_forced, token, own)[:, None], noise)
             own = jr.categorical(jr.fold_in(draws, place), logits[:, 0]).astype(inputs.dtype)
             return (carry, own), (logits[:, 0], attention[:, 0])
 
-        start = (memory.carry, inputs[:, 0])
+        start = (encoded.carry, inputs[:, 0])
         _, decoded = jax.lax.scan(step, start, (inputs.T, forced.T, jnp.arange(inputs.shape[1])))
         return DecoderOutput(*(jnp.swapaxes(each, 0, 1) for each in decoded))
 
@@ -240,9 +240,9 @@ class EncoderDecoder(eqx.Module):
         """The outputs of each part of the model, by name, in the order of computation."""
         xs = self.source_embedding(sources)
         _, read = self.encoder.outputs(xs, self.encoder.init_carry(len(sources)), lengths=lengths)
-        memory = self.encode(sources, lengths)
-        _, written = self.decoder.outputs(self._inputs(memory, inputs, None), memory.carry.layers)
-        _, (logits, attention) = self._score(memory, memory.carry, written[-1])
+        encoded = self.encode(sources, lengths)
+        _, written = self.decoder.outputs(self._inputs(encoded, inputs, None), encoded.carry.layers)
+        _, (logits, attention) = self._score(encoded, encoded.carry, written[-1])
         return [
             ("source_embedding", xs),
             *((f"encoder.cells.{layer}", ys) for layer, ys in enumerate(read)),
@@ -252,32 +252,32 @@ class EncoderDecoder(eqx.Module):
         ]
 
     def _run(
-        self, memory: EncodedSource, carry: DecoderState, inputs: Array, key: PRNGKeyArray | None
+        self, encoded: EncodedSource, carry: DecoderState, inputs: Array, key: PRNGKeyArray | None
     ) -> tuple[DecoderState, DecoderOutput]:
         """Runs the decoder over `inputs`. The same key gives the same noise at every step, however the steps are
         split over calls."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
-        layers, hidden = self.decoder(self._inputs(memory, inputs, input_key), carry.layers, key=layers_key)
-        return self._score(memory, carry._replace(layers=layers), hidden)
+        layers, hidden = self.decoder(self._inputs(encoded, inputs, input_key), carry.layers, key=layers_key)
+        return self._score(encoded, carry._replace(layers=layers), hidden)
 
-    def _inputs(self, memory: EncodedSource, inputs: Array, key: PRNGKeyArray | None) -> Array:
+    def _inputs(self, encoded: EncodedSource, inputs: Array, key: PRNGKeyArray | None) -> Array:
         if self.target_embedding is None:
-            batch, width = memory.vector.shape
-            return jnp.broadcast_to(memory.vector[:, None], (batch, inputs.shape[1], width))
+            batch, width = encoded.vector.shape
+            return jnp.broadcast_to(encoded.vector[:, None], (batch, inputs.shape[1], width))
         return variational_dropout(self.target_embedding(inputs), self.input_dropout, key=key)
 
     def _score(
-        self, memory: EncodedSource, carry: DecoderState, hidden: Float[Array, "batch time hidden"]
+        self, encoded: EncodedSource, carry: DecoderState, hidden: Float[Array, "batch time hidden"]
     ) -> tuple[DecoderState, DecoderOutput]:
         """Computes logits from the decoder layers' outputs `hidden`, and the state after them."""
         if isinstance(self.attention, MovingAttention):
-            weights, found = self.attention(hidden, memory.states, carry.weights, lengths=memory.lengths)
+            weights, found = self.attention(hidden, encoded.states, carry.weights, lengths=encoded.lengths)
             mixer, mixed = self.mixer(jnp.concatenate([found.context, hidden], axis=-1), carry.mixer)
             carry = carry._replace(weights=weights, mixer=mixer)
             return carry, DecoderOutput(self.head(mixed), found.weights.mean(axis=2))
         if self.attention is None or self.combine is None:
             return carry, DecoderOutput(self.head(hidden), jnp.zeros((*hidden.shape[:2], 0)))
-        context, weights = self.attention(hidden, memory.keys, memory.states, lengths=memory.lengths)
+        context, weights = self.attention(hidden, encoded.keys, encoded.states, lengths=encoded.lengths)
         mixed = jnp.tanh(self.combine(jnp.concatenate([context, hidden], axis=-1)))
         return carry, DecoderOutput(self.head(mixed), weights)
 
@@ -302,10 +302,10 @@ def shift_targets(targets: Int[Array, "batch time"]) -> Int[Array, "batch time"]
     return jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=EDGE)
 
 
-def _repeat_rows(memory: EncodedSource, beam: int) -> EncodedSource:
-    """Repeats the rows of `memory` for `beam` texts of each source."""
-    states, lengths = (jnp.repeat(each, beam, axis=0) for each in (memory.states, memory.lengths))
-    return memory._replace(states=states, lengths=lengths)
+def _repeat_rows(encoded: EncodedSource, beam: int) -> EncodedSource:
+    """Repeats the rows of `encoded` for `beam` texts of each source."""
+    states, lengths = (jnp.repeat(each, beam, axis=0) for each in (encoded.states, encoded.lengths))
+    return encoded._replace(states=states, lengths=lengths)
 
 
 def _hand_over(carry: Carry) -> Carry:

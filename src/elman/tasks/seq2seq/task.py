@@ -138,9 +138,9 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
             logits = model(sources, lengths, shift_targets(targets), key=key).logits
         else:
             encoder_key, decoder_key = jax.random.split(key)
-            memory = model.encode(sources, lengths, key=encoder_key)
+            encoded = model.encode(sources, lengths, key=encoder_key)
             forced = jnp.asarray(batch.forced)
-            logits = model.decode_sampled(memory, shift_targets(targets), forced, key=decoder_key).logits
+            logits = model.decode_sampled(encoded, shift_targets(targets), forced, key=decoder_key).logits
         return cross_entropy(logits, targets, weights), carry
 
     def activations(self, model: EncoderDecoder, carry: Carry, batch: PairBatch) -> list[tuple[str, Any]]:
