@@ -1,4 +1,4 @@
-// What XLA calls: `elman_forward` and `elman_backward`, for any cell, type and instruction set.
+// The functions that XLA calls: `elman_forward` and `elman_backward`, for any cell, type and instruction set.
 #include <cstdlib>
 #include <string>
 
@@ -34,7 +34,7 @@ enum class Isa { kBaseline, kAvx2, kAvx512 };
 
 Isa best_isa() {
   static const Isa isa = [] {
-    const char* most = std::getenv("ELMAN_ISA");  // to try the kernels of lesser processors
+    const char* most = std::getenv("ELMAN_ISA");  // limits the instruction set, to test the kernels for older processors
     std::string limit = most ? most : "avx512";
     if (has_avx512() && limit == "avx512") return Isa::kAvx512;
     if (has_avx2() && limit != "baseline") return Isa::kAvx2;
@@ -71,7 +71,7 @@ template <class T> T* data(const In& buffer) {
 }
 template <class T> T* data(Out& buffer) { return data<T>(*buffer); }
 
-// The inputs that both passes take.
+// The inputs of both passes.
 struct Inputs {
   In xs, kernel, recurrent_kernel, bias, recurrent_bias, h, c, h_start, c_start, lengths, resets;
 };
@@ -92,7 +92,7 @@ template <class T> Layer<T> layer_of(const Inputs& in, int64_t kind, bool revers
   return layer;
 }
 
-// The kernels read plain memory: every array of numbers must be of the inputs' type.
+// The kernels take plain pointers, so every array of numbers must have the inputs' type.
 bool alike(const Inputs& in) {
   const auto type = in.xs.element_type();
   if (type != ffi::F32 && type != ffi::F64) return false;

@@ -1,7 +1,8 @@
-// The cells' arithmetic on vectors of hidden units: what happens to the sums of a step, and the derivatives of that.
-// In `backward`, dh and dc are gradients by the state after the step; the gradients before the non-linearities go to
-// `d`, in the order of the gates, and `d_state` to the state before the step, besides what flows through the product
-// with U. sigmoid' = s (1 - s), tanh' = 1 - t^2. Biases get the gradients that are left in `kept`.
+// The cells' arithmetic on vectors of hidden units: from the pre-activations of a step to its state, and the
+// derivatives. In `backward`, dh and dc are the gradients with respect to the state after the step. The gradients with
+// respect to the pre-activations are written to `d`, in the order of the gates. `d_state` is the gradient with respect
+// to the state before the step, without the part that flows through the product with U. The biases' gradients are the
+// sums of what `backward` leaves in `kept`. sigmoid' = s (1 - s), tanh' = 1 - t^2.
 #pragma once
 #include "layer.h"
 #include "vector.h"
@@ -10,7 +11,7 @@ namespace {
 
 using elman::Kind;
 
-// What one row's step reads and writes at some hidden units: `kept` is its place in gates, `n` the valid lanes.
+// The pointers of one row's step at some hidden units: `kept` points into `gates`, `n` is the number of valid lanes.
 template <class T> struct Unit {
   T* kept;
   long hidden, n;
@@ -22,13 +23,13 @@ template <class T> struct Unit {
 // h = phi(x W + b + h U)
 template <class T> struct Elman {
   using V = Vector<T>;
-  static constexpr bool avx2 = kVectorBytes == 32;  // six rows of two vectors: fewer units are left over than of three
+  static constexpr bool avx2 = kVectorBytes == 32;  // six rows of two vectors leave fewer units over than tiles of three
   static constexpr int gates = 1, kept = 1, units = avx2 ? 2 : kPanelVectors, rows = avx2 ? 6 : kTileRows;
   static constexpr bool has_cell_state = false;
 
   static ELMAN_INLINE V forward(const V* sums, const Unit<T>& at, V, V&, V) {
     V a = sums[0] + at.get(0);
-    if (at.relu) return a < 0 ? V{} : a;  // a NaN stays one
+    if (at.relu) return a < 0 ? V{} : a;  // a NaN stays NaN
     return hyperbolic_tangent(a);
   }
   static ELMAN_INLINE void backward(const Unit<T>& at, V dh, V&, V h, V, V, V, V* d, V& d_state) {

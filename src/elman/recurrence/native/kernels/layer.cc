@@ -1,10 +1,10 @@
-// A whole recurrent layer, forward and back through time: the input's product, the steps, the weights' gradients.
+// A whole recurrent layer, forward and backward through time: the input projection, the steps, the weights' gradients.
 // Compiled once for each instruction set ELMAN_ISA and number type ELMAN_REAL.
 //
-// A thread takes its slice of the batch through all steps and needs no other. Only where the recurrent kernel is large
-// and rows are few do the threads take hidden units instead, and meet after each step. The recurrent kernel is packed so
-// that the gates of the same hidden units lie side by side: a tile's sums are what the non-linearity needs, and the
-// gates go from registers to memory once.
+// A thread takes its slice of the batch through all steps, independently of the others. Only where the recurrent kernel
+// is large and rows are few do the threads divide the hidden units instead, with a barrier after each step. The
+// recurrent kernel is packed so that the gates of the same hidden units lie side by side: a tile's sums are all that
+// the non-linearity needs, and the gates are written from registers to memory once.
 #include "layer.h"
 
 #include <array>
@@ -32,14 +32,14 @@ template <class T> class Scratch {
 
 ELMAN_INLINE Range share(long total, int id, int count) { return {total * id / count, total * (id + 1) / count}; }
 
-// Calls tile(number as a constant) for a number of 1 to `most`; `most` for a larger one.
+// Calls tile(number), with the number as a compile-time constant from 1 to `most`; a larger number counts as `most`.
 template <int most, class Tile> ELMAN_INLINE void with_number(long number, Tile&& tile) {
   if (number >= most) tile.template operator()<most>();
   else if constexpr (most > 1) with_number<most - 1>(number, tile);
 }
 
-// Calls tile(first row, first panel, numbers of rows, panels and units as constants) over the panels of `hidden` units:
-// panels of `units` vectors, the last of them of fewer.
+// Calls tile(first row, first panel), with the numbers of rows, panels and units as compile-time constants, over the
+// panels of the hidden units: each has `units` vectors, the last one may have fewer.
 template <int most_rows, int units, int vectors_of_unit, class Tile>
 ELMAN_INLINE void for_unit_tiles(Range rows, Range panels, long vectors, Tile&& tile) {
   const long whole = least(panels.end, vectors / units);
@@ -54,7 +54,7 @@ ELMAN_INLINE void for_unit_tiles(Range rows, Range panels, long vectors, Tile&& 
       });
 }
 
-// Sizes and rows that both passes use.
+// The sizes and the rows of both passes.
 template <class T, class Cell> struct Pass {
   using V = Vector<T>;
   static constexpr long lanes = kLanes<T>, gates = Cell::gates, kept = Cell::kept;
@@ -75,7 +75,7 @@ template <class T, class Cell> struct Pass {
     long row = layer.part_begin[part];
     return row < layer.part_begin[part + 1] ? layer.row_count[row] : 0;
   }
-  // The rows of a part that run at `step` are its first ones; `running` is what ran at an earlier step.
+  // The rows of a part that run at `step` are its first ones; `running` is their number at an earlier step.
   long still_running(int part, long step, long running) const {
     while (running > layer.part_begin[part] && layer.row_count[running - 1] <= step) running--;
     return running;
@@ -165,7 +165,7 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
     memset(to + hidden, 0, (padded - hidden) * sizeof(T));
   }
 
-  // x W + b of a part's steps, to where the gates will be.
+  // Writes x W + b of a part's steps to the places of the gates.
   void project(int part, Range some, int id) {
     multiply<Sum::kChain, false, false, T>(this->inputs(), {layer.kernel, columns}, this->all_kept(),
                                            {layer.part_place[part], layer.part_place[part + 1]}, some, {0, features},
@@ -211,7 +211,7 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
     else return V{};
   }
 
-  // A row's hidden units from j on: from the sums of the product with U to the state after the step.
+  // Computes the state after the step from the sums of the product with U, for a row's hidden units from j on.
   ELMAN_INLINE void finish(long step, long row, long place, long j, const V* sums, V recurrent_bias) {
     const long n = hidden - j, sequence = layer.row_batch[row] * hidden + j, at = place * hidden + j;
     V c{};
@@ -230,7 +230,7 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
     if constexpr (Cell::has_cell_state) whole(cells_ + row * padded + j) = c;
   }
 
-  // All steps from the kernels as they are, the threads sharing columns and then hidden units.
+  // Runs all steps with unpacked kernels; the threads divide the columns, then the hidden units.
   void few_steps(int id, int count) {
     const Range vectors = share(ceil_div(columns, lanes), id, count), units = share(padded / lanes, id, count);
     const Range some{vectors.begin * lanes, least(columns, vectors.end * lanes)};
@@ -252,7 +252,7 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
     }
   }
 
-  // to[m] = start + a[m] matrix for the first `rows` rows, some columns of them.
+  // to[m] = start + a[m] matrix, for the first `rows` rows and some columns.
   void add_product(Rows<const T> a, long rows, const T* matrix, long depth, Range some, const T* start, Rows<T> to) {
     for_blocks<kTileRows>(0, rows, [&]<int count>(long first) {
       const T* from[count];
@@ -270,8 +270,9 @@ template <class T, class Cell> class Forward : Pass<T, Cell> {
 
 // Backward --------------------------------------------------------------------------------------------------------------
 
-// The places of a batch are summed in one piece, the threads sharing rows of the weights or, where there are many, columns;
-// small weights, which have too few of both, in so many pieces, added up in their order.
+// The weights' gradients are sums over the places of a batch. Usually this is one sum, and the threads divide the rows
+// of the weights or, where there are many, the columns. Small weights have too few of both: their places are divided
+// into kPieces pieces, whose sums are added in order.
 constexpr long kSmallWeights = 1 << 14, kPieces = 8, kFewColumns = 512;
 
 template <class T, class Cell> class Backward : Pass<T, Cell> {
@@ -338,7 +339,7 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
     }
   }
 
-  // Panel p of the recurrent kernel transposed: its rows are the gates' units, gate after gate, filled up with zeros.
+  // Panel p of the transposed recurrent kernel: its rows are the gates' units, gate after gate, padded with zeros.
   void pack(long p) {
     long first = p * panel, vectors = least(kPanelVectors, ceil_div(hidden - first, lanes)), width = vectors * lanes;
     long valid = least(width, hidden - first);
@@ -379,7 +380,7 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
       before_[layer.row_order[row] + step] = before(row, step, layer.h_first, layer.h_start, layer.ys);
   }
 
-  // Where the state is that a step began with: `states` is ys or cs.
+  // The state before a step; `states` is ys or cs.
   const T* before(long row, long step, const T* first, const T* start, const T* states) const {
     long place = this->place(row, step), sequence = layer.row_batch[row] * hidden;
     if (this->resets_at(place)) return start + sequence;
@@ -399,7 +400,8 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
     }
   }
 
-  // The gradient by the state after `step`, then by that step's gates; for step -1 the gradient by the first state.
+  // Computes the gradient with respect to the state after `step`, then to that step's gates; for step -1, with respect
+  // to the initial state.
   template <int rows, int panels, int vectors>
   __attribute__((noinline)) void tile(long step, long first_row, long first_unit, bool followed) {
     const T* from = gradients_[(step + 1) & 1] + first_row * stride_;
@@ -424,7 +426,8 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
           finish(step, first_row + m, places[m], first_unit + p * panel + v * lanes, sums[p][m][v]);
   }
 
-  // A row's hidden units from j on: from the gradient that comes through U to the gradients before the non-linearities.
+  // Computes the gradients with respect to the pre-activations from the gradient through U, for a row's hidden units
+  // from j on.
   ELMAN_INLINE void finish(long step, long row, long place, long j, V through) {
     const long n = hidden - j, sequence = layer.row_batch[row] * hidden + j;
     V& d_state = whole(d_state_ + row * padded + j);
@@ -465,8 +468,8 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
                                           nullptr, nullptr, product);
   }
 
-  // Where the gradients go: of W, U, the bias and the recurrent bias, one after the other in `memory`, or for null to
-  // the layer's own.
+  // The destinations of the gradients of W, U, the bias and the recurrent bias: one after the other in `memory`, or the
+  // layer's outputs if it is null.
   std::array<T*, 4> targets(T* memory) const {
     if (!memory) return {layer.d_kernel, layer.d_recurrent_kernel, layer.d_bias, layer.d_recurrent_bias};
     std::array<T*, 4> to;
@@ -474,9 +477,9 @@ template <class T, class Cell> class Backward : Pass<T, Cell> {
     return to;
   }
 
-  // dW = sum x^T d, dU = sum h_before^T d, db = sum d over some steps, for some rows of W and U, one below the other, and
-  // some columns; who has the first row of a kernel sums its bias. A GRU's candidate takes the gradient by its own product
-  // with U, kept in block 3, for dU and the recurrent bias.
+  // dW = sum x^T d, dU = sum h_before^T d, db = sum d over some steps, for some rows of W and U, one below the other,
+  // and some columns; the thread with the first row of a kernel also sums its bias. For a GRU's candidate, dU and the
+  // recurrent bias take the gradient with respect to h U_n + b_rn, stored in block 3.
   void weight_gradients(T* memory, Range rows, Range some, Range places, T* product) {
     const auto [d_kernel, d_recurrent_kernel, d_bias, d_recurrent_bias] = targets(memory);
     const Rows<const T> xs{layer.xs, features, layer.in_order}, states{nullptr, 0, nullptr, before_};

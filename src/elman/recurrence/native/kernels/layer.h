@@ -1,5 +1,5 @@
-// A recurrent layer over a batch, as the kernels see it: plain pointers, so that code compiled for one instruction set
-// shares no inline function with code compiled for another.
+// The arguments of a kernel: a recurrent layer and a batch, as plain pointers, so that code compiled for one
+// instruction set shares no inline function with code compiled for another.
 //
 // Axes: batch time feature hidden. A place is a step of a sequence, batch * time + t. `G` gates of `hidden` units:
 //   Elman  1  h                       kept for the backward pass: nothing but ys
@@ -18,30 +18,32 @@ template <class T> struct Layer {
   Kind kind;
   long batch, time, features, hidden;
 
-  // Which steps are run, in which order. Rows are sequences in the order that threads take them: part by part, and
-  // within a part the longest first, so that the sequences still running at any step are the first ones.
-  int parts;               // slices of the batch that need nothing of each other
-  bool split_hidden;       // one part; threads take hidden units instead and meet after every step
+  // The schedule: the steps that are run, and their order. Rows are sequences in the order in which threads take them,
+  // part by part, and within a part the longest first, so that the sequences still running at any step are the first
+  // ones.
+  int parts;               // number of independent slices of the batch
+  bool split_hidden;       // one part; threads divide hidden units, with a barrier after every step
   bool few;                // one part of so few steps that a kernel is not worth packing for the forward pass
   long direction;          // +1, or -1 from the last step to the first
   const long* part_begin;  // [parts + 1] rows
-  const long* row_batch;   // [batch] which sequence
+  const long* row_batch;   // [batch] the sequence of a row
   const long* row_first;   // [batch] the place of its first step
   const long* row_count;   // [batch] its number of steps
   const long* part_place;  // [parts + 1] into `places`
   const long* places;      // every step that is run, part by part
   const long* in_order;    // every step that is run, sequence by sequence: the order of sums over the batch
-  const long* row_order;   // [batch] where in `in_order` a row's steps begin
+  const long* row_order;   // [batch] the index in `in_order` of a row's first step
 
   const T *xs, *kernel, *recurrent_kernel, *bias, *recurrent_bias;  // [batch time feature] [feature G*hidden] ...
   const T *h_first, *c_first;                                       // [batch hidden]
-  const T *h_start, *c_start;                                       // [batch hidden], where resets return to
+  const T *h_start, *c_start;                                       // [batch hidden], the state after a reset
   const unsigned char* resets;                                      // [batch time], or null
 
   T *ys, *gates, *cs;   // [batch time hidden], [batch time kept * hidden], [batch time hidden]
   T *h_last, *c_last;   // [batch hidden]
 
-  // Backward only. `gates` comes with what was kept and leaves with the gradients before the non-linearities.
+  // Backward only. `gates` holds the values kept by the forward pass, and is overwritten with the gradients with
+  // respect to the pre-activations.
   const T *d_ys, *d_h_last, *d_c_last;
   T *d_xs, *d_kernel, *d_recurrent_kernel, *d_bias, *d_recurrent_bias;
   T *d_h_first, *d_c_first, *d_h_start, *d_c_start;
@@ -50,7 +52,8 @@ template <class T> struct Layer {
 constexpr int gate_count(Kind kind) { return kind == Kind::kLstm ? 4 : kind == Kind::kGru ? 3 : 1; }
 constexpr int kept_count(Kind kind) { return kind == Kind::kLstm || kind == Kind::kGru ? 4 : 1; }
 
-// One set of kernels for each instruction set; the binding takes the best that the processor has. False: no memory.
+// One set of kernels for each instruction set; the binding chooses the best that the processor has. They return false
+// when memory cannot be allocated.
 #define ELMAN_DECLARE_KERNELS(isa, real)             \
   namespace isa {                                    \
   bool forward(const Layer<real>&, int threads);     \

@@ -1,9 +1,9 @@
 // Matrix products: register tiles over packed panels, and products C = start + A B made of them.
 //
-// The order of a sum is part of what the kernels promise: along the axis of weights (features, hidden units, gates) every
-// element is one chain of multiply_add over k = 0, 1, 2, ..., whatever tile, block or thread it falls to. So a row's
-// result is the same bits among any other rows. To keep both pipes busy a tile of few rows takes more columns side by
-// side, never more of k.
+// The order of a sum is part of what the kernels promise: along the axis of weights (features, hidden units, gates)
+// every element is one chain of multiply_add over k = 0, 1, 2, ..., in any tile, block or thread. So a row's result has
+// the same bits whatever the other rows are. To keep both pipelines busy, a tile of few rows takes more columns side by
+// side, and never splits k.
 #pragma once
 #include <cstdlib>
 #include <cstring>
@@ -18,8 +18,8 @@ constexpr int kPanelVectors = kRegisters == 32 ? 4 : 3;
 constexpr int kTileRows = kRegisters == 32 ? 6 : 4;
 template <class T> constexpr long kPanel = kPanelVectors * kLanes<T>;
 
-// Panels of `vectors` vectors that a tile of so many rows takes side by side: a multiply-add takes four or five cycles
-// and two can begin in each, so that there should be a dozen sums.
+// The number of panels of `vectors` vectors that a tile of so many rows takes side by side: a multiply-add takes four
+// or five cycles and two can start in each cycle, so a tile should have about a dozen sums.
 constexpr int panels_together(int rows, int vectors) {
   const int most = (kRegisters == 32 ? 16 : 12) / (rows * vectors);
   return rows > 2 || most < 1 ? 1 : most;
@@ -44,7 +44,8 @@ ELMAN_INLINE void multiply_tile(const T* __restrict a, long row_stride, long k_s
   }
 }
 
-// Calls tile(first, number as a constant) for blocks of nearly equal size, none larger than `most`.
+// Calls tile(first), with the number as a compile-time constant, for blocks of nearly equal size, none larger than
+// `most`.
 template <int most, class Tile> ELMAN_INLINE void for_blocks(long begin, long end, Tile&& tile) {
   const long all = end - begin, blocks = ceil_div(all, most);
   for (long block = 0; block < blocks; block++) {
@@ -62,8 +63,8 @@ template <int most, class Tile> ELMAN_INLINE void for_blocks(long begin, long en
   }
 }
 
-// Calls tile(first row, first panel, numbers of both as constants) for tiles over whole panels of `vectors` vectors, none
-// of more than `most` rows.
+// Calls tile(first row, first panel), with the numbers of both as compile-time constants, for tiles over whole panels
+// of `vectors` vectors, none of more than `most` rows.
 template <int most, int vectors, class Tile>
 ELMAN_INLINE void for_tiles(long first_row, long end_row, long first_panel, long end_panel, Tile&& tile) {
   const auto few = [&]<int rows>() {
@@ -77,11 +78,11 @@ ELMAN_INLINE void for_tiles(long first_row, long end_row, long first_panel, long
       for_blocks<most>(first_row, end_row, [&]<int rows>(long row) { tile.template operator()<rows, 1>(row, panel); });
 }
 
-// Blocks of the product that stay in the caches: A's in L1 and L2, B's in L2.
+// Sizes of the product's blocks, which fit in the caches: A's in L1 and L2, B's in L2.
 constexpr long kBlockRows = 96, kBlockDepth = 256, kBlockColumns = 768;
 template <class T> constexpr long kProductScratch = kBlockRows * kBlockDepth + kBlockDepth * kBlockColumns;
 
-// 16 rows of a row-major matrix become 16 columns, through registers.
+// Transposes 16 rows of a row-major matrix in registers.
 template <class T> ELMAN_INLINE void transpose_16(const T* const (&rows)[16], long offset, T* to, long stride) {
   T block[16][16];
   for (int i = 0; i < 16; i++) memcpy(block[i], rows[i] + offset, sizeof block[i]);
@@ -89,7 +90,7 @@ template <class T> ELMAN_INLINE void transpose_16(const T* const (&rows)[16], lo
     for (int i = 0; i < 16; i++) to[k * stride + i] = block[i][k];
 }
 
-// Rows of a matrix wherever they lie: evenly spaced, at places of an evenly spaced array, or each at an address.
+// The rows of a matrix: evenly spaced, at indices into an evenly spaced array, or each at an address of its own.
 template <class T> struct Rows {
   T* base;
   long stride;
@@ -101,8 +102,8 @@ template <class T> struct Rows {
   }
 };
 
-// B as panels: panel after panel of the columns [begin, end), in each of them row k of the panel after row k - 1.
-// The rows given are those of B, or of B^T where `transposed`; the last panel is filled up with zeros.
+// Packs B as panels of the columns [begin, end), one after the other, each in row order. `rows` are those of B, or of
+// B^T where `transposed`; the last panel is padded with zeros.
 template <bool transposed, class T>
 void pack_panels(Rows<const T> row, long k_begin, long k_end, long begin, long end, T* panels) {
   const long depth = k_end - k_begin;
@@ -130,7 +131,8 @@ void pack_panels(Rows<const T> row, long k_begin, long k_end, long begin, long e
   }
 }
 
-// A's rows [begin, end) as tiles: k by k, the rows of a tile side by side. The rows given are those of A, or of A^T.
+// Packs A's rows [begin, end) as tiles: k by k, the rows of a tile side by side. The input rows are those of A, or of
+// A^T.
 template <bool transposed, class T>
 void pack_tiles(Rows<const T> row, long k_begin, long k_end, long begin, long end, T* tiles) {
   const long depth = k_end - k_begin;
@@ -150,8 +152,8 @@ void pack_tiles(Rows<const T> row, long k_begin, long k_end, long begin, long en
   });
 }
 
-// How a product adds: along weights in one chain from `start` on; along the places of a batch, which are many, in runs
-// of kBlockDepth that begin at zero and are added up in their order, which rounds less.
+// The order of a product's sum: along the axis of weights, one chain from `start` on; along the places of a batch,
+// which are many, runs of kBlockDepth that begin at zero and are added in order, which has a smaller rounding error.
 enum class Sum { kChain, kRuns };
 
 // The tile of C at `row` and `column`, of which `width` columns exist; `first` at the first block of k.
@@ -205,7 +207,7 @@ void multiply(Rows<const T> a, Rows<const T> b, Rows<T> c, Range m, Range n, Ran
   T* const panels = scratch + kBlockRows * kBlockDepth;
   for (long n0 = n.begin; n0 < n.end; n0 += kBlockColumns) {
     long n1 = least(n.end, n0 + kBlockColumns);
-    for (long k0 = k.begin; k0 == k.begin || k0 < k.end; k0 += kBlockDepth) {  // once even for a sum of nothing
+    for (long k0 = k.begin; k0 == k.begin || k0 < k.end; k0 += kBlockDepth) {  // once even for an empty sum
       const long k1 = least(k.end, k0 + kBlockDepth), depth = k1 - k0;
       const bool first = k0 == k.begin;
       pack_panels<b_transposed>(b, k0, k1, n0, n1, panels);
@@ -222,7 +224,7 @@ void multiply(Rows<const T> a, Rows<const T> b, Rows<T> c, Range m, Range n, Ran
   }
 }
 
-// to[m][n] = start[n] + sum over k of a[m][k] matrix[k, n] for a block of rows and some n, from the matrix as it is.
+// to[m][n] = start[n] + sum over k of a[m][k] matrix[k, n] for a block of rows and some n, from the unpacked matrix.
 template <int rows, class T>
 void multiply_rows(const T* const (&a)[rows], const T* matrix, long depth, long columns, Range some, const T* start,
                    T* const (&to)[rows]) {

@@ -1,4 +1,4 @@
-// Who runs which steps of which sequences.
+// The schedule of a call: the steps that each thread runs, of which sequences.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace elman {
 
-// To pack a recurrent kernel costs as much as this many steps, counted over all sequences; fewer are run from the kernel
-// as it is.
+// Packing a recurrent kernel costs as much as this many steps, counted over all sequences; fewer are run with the
+// unpacked kernel.
 constexpr long kFewSteps = 15;
 
 struct Schedule {
@@ -34,7 +34,7 @@ struct Schedule {
 };
 
 // `lengths` null means that all `time` steps of each sequence run. Padding is on the left or on the right. `threads` 0
-// means as many as are worth waking.
+// chooses the number of threads that are worth waking.
 template <class T> Schedule plan(const Layer<T>& layer, const int32_t* lengths, bool pad_left, int threads = 0) {
   const long batch = layer.batch, time = layer.time, hidden = layer.hidden, gates = gate_count(layer.kind);
   std::vector<long> count(batch, time), order(batch);

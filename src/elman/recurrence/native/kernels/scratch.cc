@@ -20,10 +20,10 @@ struct Shelf {
 // Never destroyed, so that a call on another thread may end after `main`.
 Shelf* shelf = new Shelf;
 
-// A fork may come while another thread holds the mutex, so the child begins anew.
+// A fork may happen while another thread holds the mutex, so the child process starts with a new one.
 const int registered = pthread_atfork(nullptr, nullptr, [] { shelf = new Shelf; });
 
-// A block begins with a line that holds its size.
+// A block begins with a cache line that holds its size.
 std::size_t& size_of(void* block) { return *static_cast<std::size_t*>(block); }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 namespace elman {
 
-// Aligned to a cache line, not cleared; null when there is no memory. Up to 64 MB that nobody uses are kept.
+// Aligned to a cache line, not cleared; null when memory cannot be allocated. Up to 64 MB of free blocks are kept.
 void* scratch_take(std::size_t bytes);
 void scratch_give(void* memory);
 

@@ -14,7 +14,7 @@
 namespace elman {
 namespace {
 
-// Steps are microseconds apart, so a thread first waits awake; then it lets others run.
+// Steps are microseconds apart, so a thread first spins; then it yields to others.
 constexpr int kSpins = 2000;
 
 void relax() {

@@ -8,10 +8,10 @@ namespace elman {
 int team_size();
 
 // Calls work(data, id, count) for id = 0 .. count-1 at the same time, where count <= wanted; the caller is id 0.
-// While another call has the team, the work is done by the caller alone (count = 1).
+// While another call uses the team, the caller does the work alone (count = 1).
 void team_run(int wanted, void (*work)(void* data, int id, int count), void* data);
 
-// Where all threads of one team_run wait for each other.
+// A barrier for all threads of one team_run.
 class Barrier {
  public:
   void wait(int count);

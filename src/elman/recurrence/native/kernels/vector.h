@@ -42,7 +42,7 @@ template <class T> constexpr long kLanes = kVectorBytes / static_cast<long>(size
 
 template <class T> ELMAN_INLINE Vector<T> fill(T value) { return value - Vector<T>{}; }
 
-// a b + c, rounded once where the processor can. It is written out, and the compiler is told to fuse nothing by itself
+// a b + c, rounded once where the processor can. It is explicit, and the compiler must not fuse operations by itself
 // (-ffp-contract=off), so that every copy of a formula rounds alike.
 ELMAN_INLINE Vector<float> multiply_add(Vector<float> a, Vector<float> b, Vector<float> c) {
 #if defined(__AVX512F__)
@@ -65,8 +65,8 @@ ELMAN_INLINE Vector<double> multiply_add(Vector<double> a, Vector<double> b, Vec
 #endif
 }
 
-// The first `count` numbers at `from`; the other lanes are zero. Part of a vector goes by memory: to index lanes of a
-// register would keep the compiler from holding a tile's sums in registers.
+// The first `count` numbers at `from`; the other lanes are zero. A partial vector is copied through memory: indexing
+// the lanes of a register would prevent the compiler from keeping a tile's sums in registers.
 template <class T> ELMAN_INLINE Vector<T> load(const T* from, long count) {
   if (__builtin_expect(count >= kLanes<T>, 1)) return *reinterpret_cast<const typename Lanes<T>::unaligned*>(from);
   alignas(kVectorBytes) T lanes[kLanes<T>] = {};
@@ -88,9 +88,9 @@ template <class T> ELMAN_INLINE void store(T* to, Vector<T> value, long count) {
 template <class T> ELMAN_INLINE Vector<T>& whole(T* at) { return *reinterpret_cast<Vector<T>*>(at); }
 template <class T> ELMAN_INLINE const Vector<T>& whole(const T* at) { return *reinterpret_cast<const Vector<T>*>(at); }
 
-// e^x, the argument clamped to where float is normal; a NaN stays one. x = n ln 2 + r, and e^r is a polynomial of
-// degree 6 on |r| <= ln 2 / 2 (Cephes, Moshier 1992), right to 1.2e-7 relative. ln 2 is split in two so that n ln 2
-// is exact.
+// e^x, with the argument clamped to the range of normal floats; a NaN stays NaN. x = n ln 2 + r, and e^r is a
+// polynomial of degree 6 on |r| <= ln 2 / 2 (Cephes, Moshier 1992), right to 1.2e-7 relative. ln 2 is split in two so
+// that n ln 2 is exact.
 ELMAN_INLINE Vector<float> exponential(Vector<float> x) {
   using V = Vector<float>;
   x = x > 88.0f ? fill(88.0f) : x;
