@@ -3,13 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 
-from elman.tasks.task import Batches, Task
+from elman._errors import counted
+
+if TYPE_CHECKING:
+    from elman.tasks.task import Batches, Task
+
+
+@dataclass(frozen=True)
+class MeanLoss:
+    """The loss of a model on a part: the measure of a task that names no others.
+
+    >>> metrics = MeanLoss(loss=0.25, count=1000, unit="line")
+    >>> str(metrics), metrics.to_builtins()
+    ('loss 0.2500 per line', {'loss_per_line': 0.25, 'count': 1000, 'unit': 'line'})
+    """
+
+    loss: float
+    count: int
+    unit: str
+    """The unit that the loss is averaged over."""
+
+    @classmethod
+    def from_builtins(cls, values: dict[str, Any]) -> MeanLoss:
+        """The measures that `to_builtins` turned into plain values."""
+        return cls(values[f"loss_per_{values['unit']}"], values["count"], values["unit"])
+
+    @property
+    def objective(self) -> float:
+        """The measure that chooses the best weights: the loss."""
+        return self.loss
+
+    def report(self) -> str:
+        """The line of `str()`, and the number of terms."""
+        return f"{self}, over {counted(self.count, self.unit)}"
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Plain values, each with its unit in its name."""
+        return {f"loss_per_{self.unit}": self.loss, "count": self.count, "unit": self.unit}
+
+    def __str__(self) -> str:
+        return f"loss {self.loss:.4f} per {self.unit}"
 
 
 def total_loss(task: Task, model: Any, batches: Batches) -> tuple[float, float]:

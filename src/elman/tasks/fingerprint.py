@@ -14,12 +14,9 @@ from elman._errors import ArtefactError
 VERSION = 2
 """The version of the hashes, raised when the same data get others. Version 1 was a single hash, made by each task."""
 
-_WORDS = {
-    "train": "the training part",
-    "validation": "the validation part",
-    "test": "the test part",
-    "codec": "the codec",
-}
+PARTS = {"train": "the training part", "validation": "the validation part", "test": "the test part"}
+"""The parts of the data, as messages name them."""
+
 _ARRAY = 1  # the code of the MessagePack extension type for arrays
 
 
@@ -54,7 +51,11 @@ class Fingerprint(msgspec.Struct, frozen=True):
                 "another way; resume with that version, or train anew with --force"
             )
         other = msgspec.convert(before, Fingerprint)
-        differing = [words for name, words in _WORDS.items() if getattr(self, name) != getattr(other, name)]
+        differing = [
+            words
+            for name, words in {**PARTS, "codec": "the codec"}.items()
+            if getattr(self, name) != getattr(other, name)
+        ]
         if differing:
             *first, last = differing
             listed = f"{', '.join(first)} and {last} differ" if first else f"{last} differs"

@@ -12,7 +12,9 @@ from jaxtyping import PRNGKeyArray
 
 from elman._types import Carry
 from elman.tasks.building import new_model, shapes_of
+from elman.tasks.checks import check_part, check_read, check_validation
 from elman.tasks.data import Data
+from elman.tasks.evaluation import MeanLoss, total_loss
 from elman.tasks.settings import TaskSettings
 
 if TYPE_CHECKING:
@@ -66,8 +68,8 @@ class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
     """The subclass of `Fitted` that training makes of this task."""
     codec_class: ClassVar[Any]
     """The class of its codecs, as `msgspec.convert` takes it."""
-    metrics_class: ClassVar[Any]
-    """The class of its measures."""
+    metrics_class: ClassVar[Any] = MeanLoss
+    """The class of its measures; by default the mean loss."""
 
     @abstractmethod
     def read(self, *places: str | Path) -> Data:
@@ -77,13 +79,15 @@ class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
             DataError: a file that is missing or malformed, or too little data.
         """
 
-    @abstractmethod
     def configure(self, data: Data) -> Any:
-        """This task with the settings that depend on the data filled in.
+        """This task with the settings that depend on the data filled in; most tasks have none.
 
         Raises:
-            DataError: `data` is not what `read` returns.
+            DataError: `data` is not what `read` returns, or its validation part is empty.
         """
+        check_read(data, self.codec_class)
+        check_validation(data)
+        return self
 
     @abstractmethod
     def network(self, codec: Any, *, key: PRNGKeyArray) -> Any:
@@ -129,9 +133,15 @@ class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
         become NaN or infinite."""
         return []
 
-    @abstractmethod
     def evaluate(self, model: Any, part: Any, codec: Any) -> Metrics:
-        """Measures the model on the whole of a part."""
+        """Measures the model on the whole of a part; by default the mean loss of an epoch of `batches`.
+
+        Raises:
+            DataError: an empty part.
+        """
+        check_part(part)
+        total, count = total_loss(self, model, self.batches(part, seed=0))
+        return self.metrics_class(total / count, int(count), self.counted(codec))
 
     @abstractmethod
     def loss_unit(self, codec: Any) -> str:

@@ -31,13 +31,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jax.tree_util import keystr, tree_leaves_with_path
 
 from elman._errors import ConfigError
 from elman.cells import Cell
 from elman.cells.find import build_cell
 from elman.recurrence import start_carry, tap, unroll
 from elman.recurrence.unroll import Engine
+from elman.testing._checks import CheckError, run_checks, same, shaken
 
 Loop = Callable[[Any, np.ndarray], np.ndarray]
 """A NumPy loop: (cell, xs of one sequence: time feature) -> outputs: time hidden; the weights are float64 arrays."""
@@ -51,13 +51,8 @@ _STEP = 1e-5  # of central differences: balances their truncation and rounding i
 _MOST_SLOPES = 1000
 
 
-class CellError(AssertionError):
+class CellError(CheckError):
     """A cell that fails checks: `failed` has the message of each failed check, by name."""
-
-    def __init__(self, cell: str, failed: dict[str, str]):
-        table = "".join(f"\n- {name}: {message}" for name, message in failed.items())
-        super().__init__(f"{cell} fails {len(failed)} of {1 + len(_CHECKS)} checks:{table}")
-        self.failed = failed
 
 
 def check_cell(
@@ -127,12 +122,12 @@ def check_cell(
         trials.append(_trial(build, loop, fixed, seed))
 
     trials: list[_Trial] = []
-    failed = _run({"contract": begin}, trials)
+    failed = run_checks({"contract": begin}, trials)
     if not failed:
         with jax.enable_x64(True):
-            failed = _run(_CHECKS, trials[0])
+            failed = run_checks(_CHECKS, trials[0])
     if failed:
-        raise CellError(name, failed)
+        raise CellError(name, failed, of=1 + len(_CHECKS))
 
 
 # The cell under test
@@ -154,21 +149,12 @@ def _trial(build: Callable[[int], Cell], loop: Loop | None, fixed: tuple[str, ..
     # A new function for each trial, so that no program compiled for another trial is reused.
     run = jax.jit(lambda *arguments, reverse=False: unroll(*arguments, reverse=reverse), static_argnames="reverse")
     with jax.enable_x64(True):
-        cell = _as(jnp.float64, _shaken(build(seed), seed))
+        cell = _as(jnp.float64, shaken(build(seed), seed))
         # Numbers that float32 represents exactly, so that the run in float32 starts from the same ones.
         numbers = np.random.default_rng(seed).normal(size=(2, BATCH, TIME, cell.input_size)).astype(np.float32)
         xs, others = jnp.asarray(numbers, jnp.float64)
         carry, _ = unroll(cell, others, engine="scan")
     return _Trial(cell, xs, carry, run, build, loop, fixed)
-
-
-def _shaken(cell: Cell, seed: int) -> Cell:
-    rng = np.random.default_rng(seed + 1)
-
-    def shake(w: Any) -> Any:
-        return w + 0.3 * rng.normal(size=w.shape).astype(w.real.dtype) if eqx.is_inexact_array(w) else w
-
-    return jax.tree.map(shake, cell)
 
 
 def _as(real: Any, tree: Any) -> Any:
@@ -196,35 +182,19 @@ def _contract(cell: Cell) -> None:
         raise AssertionError(f"in float64, step outputs {y.dtype}; expected float64")
 
 
-def _run(checks: dict[str, Callable[[Any], None]], trial: Any) -> dict[str, str]:
-    """Runs the checks; returns the messages of those that failed. Any exception is a failure, reported in full for the
-    first check that raises it."""
-    failed, first = {}, {}
-    for name, check in checks.items():
-        try:
-            check(trial)
-        except (AssertionError, ConfigError) as error:
-            failed[name] = str(error)
-        except Exception as error:  # whatever the cell raises
-            message = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
-            failed[name] = f"as {first[message]}" if message in first else message
-            first.setdefault(message, name)
-    return failed
-
-
 # The checks
 
 
 def _values(t: _Trial) -> None:
     ys, _ = _plain_loop(t.cell, t.xs)
-    _same({"ys": t.run(t.cell, t.xs, None)[1]}, {"ys": ys}, EXACT)
+    same({"ys": t.run(t.cell, t.xs, None)[1]}, {"ys": ys}, EXACT)
 
 
 def _loop(t: _Trial) -> None:
     if t.loop is not None:
         cell = jax.tree.map(np.asarray, t.cell)
         ys = np.stack([t.loop(cell, xs) for xs in np.asarray(t.xs)])
-        _same({"ys": t.run(t.cell, t.xs, None)[1]}, {"ys": ys}, EXACT)
+        same({"ys": t.run(t.cell, t.xs, None)[1]}, {"ys": ys}, EXACT)
 
 
 def _single(t: _Trial) -> None:
@@ -233,7 +203,7 @@ def _single(t: _Trial) -> None:
         carry, ys = t.run(*_as(jnp.float32, (t.cell, t.xs, t.carry)))
     if ys.dtype != jnp.float32:
         raise AssertionError(f"with float32 weights and inputs the outputs are {ys.dtype}")
-    _same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, SINGLE)
+    same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, SINGLE)
 
 
 def _gradients(t: _Trial) -> None:
@@ -254,14 +224,14 @@ def _gradients(t: _Trial) -> None:
         slopes["cell"] = eqx.tree_at(
             lambda cell, name=name: getattr(cell, name), slopes["cell"], replace_fn=jnp.zeros_like
         )
-    _same({"gradient": unravel(gradient)}, {"gradient": slopes}, SLOPE)
+    same({"gradient": unravel(gradient)}, {"gradient": slopes}, SLOPE)
 
 
 def _chunks(t: _Trial) -> None:
     carry, whole = t.run(t.cell, t.xs, t.carry)
     half, first = t.run(t.cell, t.xs[:, : TIME // 2], t.carry)
     last, second = t.run(t.cell, t.xs[:, TIME // 2 :], half)
-    _same({"ys": jnp.concatenate([first, second], 1), "carry": last}, {"ys": whole, "carry": carry}, EXACT)
+    same({"ys": jnp.concatenate([first, second], 1), "carry": last}, {"ys": whole, "carry": carry}, EXACT)
 
 
 def _padding(t: _Trial) -> None:
@@ -271,26 +241,26 @@ def _padding(t: _Trial) -> None:
         options: dict[str, Any] = {"lengths": jnp.array(LENGTHS, jnp.int32), "padding": side, "reverse": reverse}
         padded = t._replace(xs=jnp.where(real[..., None], t.xs, jnp.nan))
         expected = _outcome(_apart([[span] for span in spans], reverse=reverse), padded)
-        _same(_outcome(_with(**options), padded), expected, EXACT, f"NaN as padding on the {side}, reverse={reverse}: ")
+        same(_outcome(_with(**options), padded), expected, EXACT, f"NaN as padding on the {side}, reverse={reverse}: ")
 
 
 def _resets(t: _Trial) -> None:
     places = ((3,), (0,), ())
     resets = np.array([[step in row for step in range(TIME)] for row in places])
     pieces = [list(zip((0, *row), (*row, TIME), strict=True)) for row in places]
-    _same(_outcome(_with(resets=jnp.asarray(resets)), t), _outcome(_apart(pieces), t), EXACT)
+    same(_outcome(_with(resets=jnp.asarray(resets)), t), _outcome(_apart(pieces), t), EXACT)
 
 
 def _reverse(t: _Trial) -> None:
     carry, ys = t.run(t.cell, t.xs, t.carry, reverse=True)
     expected_carry, expected = t.run(t.cell, t.xs[:, ::-1], t.carry)
-    _same({"ys": ys, "carry": carry}, {"ys": expected[:, ::-1], "carry": expected_carry}, EXACT)
+    same({"ys": ys, "carry": carry}, {"ys": expected[:, ::-1], "carry": expected_carry}, EXACT)
 
 
 def _jit(t: _Trial) -> None:
     carry, ys = t.run(t.cell, t.xs, t.carry)
     expected_carry, expected = unroll(t.cell, t.xs, t.carry)
-    _same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, EXACT)
+    same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, EXACT)
 
 
 def _traces(t: _Trial) -> None:
@@ -317,14 +287,14 @@ def _rows(t: _Trial) -> None:
         one = slice(row, row + 1)
         alone_carry, alone = t.run(t.cell, t.xs[one], jax.tree.map(lambda leaf, one=one: leaf[one], t.carry))
         batched = jax.tree.map(lambda leaf, one=one: leaf[one], {"ys": ys, "carry": carry})
-        _same(batched, {"ys": alone, "carry": alone_carry}, EXACT, f"sequence {row}: ")
+        same(batched, {"ys": alone, "carry": alone_carry}, EXACT, f"sequence {row}: ")
 
 
 def _taps(t: _Trial) -> None:
     carry, ys, tapped = tap(t.cell, t.xs)
     expected_carry, expected = t.run(t.cell, t.xs, None)
-    _same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, EXACT)
-    _same({"tap": tapped}, {"tap": _plain_loop(t.cell, t.xs)[1]}, EXACT)
+    same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, EXACT)
+    same({"tap": tapped}, {"tap": _plain_loop(t.cell, t.xs)[1]}, EXACT)
 
 
 def _engines(t: _Trial) -> None:
@@ -343,7 +313,7 @@ def _engines(t: _Trial) -> None:
                 expected = _outcome(_with(engine="scan", **options), typed) if engines else None
                 for engine in engines:
                     what = f"{engine} against scan, {real.__name__}, with {', '.join(options) or 'no options'}: "
-                    _same(_outcome(_with(engine=engine, **options), typed), expected, allowed, what)
+                    same(_outcome(_with(engine=engine, **options), typed), expected, allowed, what)
 
 
 _CHECKS: dict[str, Callable[[_Trial], None]] = {
@@ -446,23 +416,3 @@ def _real_numbers(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
         return jax.lax.complex(numbers["real"], numbers["imaginary"]) if jnp.iscomplexobj(leaf) else numbers
 
     return jax.tree.map(split, floating), lambda numbers: eqx.combine(jax.tree.map(join, floating, numbers), rest)
-
-
-def _same(got: Any, expected: Any, allowed: float, what: str = "") -> None:
-    """Raises an AssertionError that names the largest difference between two trees and its place."""
-    if jax.tree.structure(got) != jax.tree.structure(expected):
-        raise AssertionError(f"{what}{jax.tree.structure(got)}; expected {jax.tree.structure(expected)}")
-    worst, message = allowed, ""
-    for (path, a), b in zip(tree_leaves_with_path(got), jax.tree.leaves(expected), strict=True):
-        name, a, b = keystr(path, simple=True, separator="."), np.asarray(a), np.asarray(b)
-        if a.shape != b.shape:
-            raise AssertionError(f"{what}{name} has shape {a.shape}; expected {b.shape}")
-        difference = np.nan_to_num(np.abs(a - b * 1.0), nan=np.inf)
-        relative = difference / (1 + np.abs(b))
-        if relative.size and relative.max() > worst:
-            at = np.unravel_index(relative.argmax(), a.shape)
-            worst = relative[at]
-            place = ", ".join(map(str, at))
-            message = f"{what}{name} differs by {difference[at]:.2g} at [{place}]: {a[at]:.6g} instead of {b[at]:.6g}"
-    if message:
-        raise AssertionError(message)
