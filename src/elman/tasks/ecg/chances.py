@@ -28,7 +28,7 @@ class LabelProbabilities(NamedTuple):
 
 
 def label_probabilities(
-    model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.ndarray, " time"]]
+    model: Segmenter, codec: EcgCodec, signals: Sequence[Float[np.ndarray, " _"]]
 ) -> list[LabelProbabilities]:
     """The probabilities for each signal, which is in mV at the codec's sampling rate."""
     features = [codec.features(codec.start(1), signal[None])[1][0] for signal in signals]

@@ -189,13 +189,15 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         found, reading = [0.0], self._reading
         for one in list(self.memory.values())[:4]:
             whole = one.history._replace(place="the model's memory")
-            begin = len(whole.values) - min(8, len(whole.values) // 2)
+            # What is known ahead may end with the last value: the last horizon then has no forecast.
+            end = min(len(whole.values), len(whole.future) - self.horizon) if self.codec.future else len(whole.values)
+            begin = end - min(8, end // 2)
             if np.isnan(whole.values[:begin]).all():
                 continue
             together = now = reading.read(_rows(whole, 0, begin, self.horizon))
-            for place in range(begin, len(whole.values)):
+            for place in range(begin, end):
                 now = reading.update(now, _rows(whole, place, place + 1, self.horizon))
-            together = reading.update(together, _rows(whole, begin, len(whole.values), self.horizon))
+            together = reading.update(together, _rows(whole, begin, end, self.horizon))
             ways = [self._table({whole.name: each}, (), "conformal")[NAME] for each in (now, together)]
             scale = one.scaler.std[0]
             found.append(float(np.abs(ways[0] - ways[1]).max()) / scale)
