@@ -29,15 +29,15 @@ class ReadsAnew(Sound, frozen=True, kw_only=True):
         return replace(data, train=replace(data.train, examples=examples[turn:] + examples[:turn]))
 
 
-class SettlesTwice(Sound, frozen=True, kw_only=True):
-    """Each settling adds to a setting."""
+class ConfiguresTwice(Sound, frozen=True, kw_only=True):
+    """Each configuring adds to a setting."""
 
-    def settled(self, data):
-        return msgspec.structs.replace(super().settled(data), label_smoothing=self.label_smoothing + 0.01)
+    def configure(self, data):
+        return msgspec.structs.replace(super().configure(data), label_smoothing=self.label_smoothing + 0.01)
 
 
 class AcceptsAnything(Sound, frozen=True, kw_only=True):
-    def settled(self, data):
+    def configure(self, data):
         return self
 
 
@@ -66,8 +66,8 @@ class HalfLoss(Sound, frozen=True, kw_only=True):
 
 
 class RoundsWeights(Classifier):
-    def saved(self):
-        saved = super().saved()
+    def contents(self):
+        saved = super().contents()
         return msgspec.structs.replace(saved, weights={name: w.round(2) for name, w in saved.weights.items()})
 
 
@@ -113,7 +113,7 @@ class IgnoresTest(Sound, frozen=True, kw_only=True):
 class StartsByProcess(Sound, frozen=True, kw_only=True):
     """Other weights in each process."""
 
-    def begun(self, model, codec):
+    def initialise(self, model, codec):
         return jax.tree.map(lambda w: w + os.getpid() / 1e6, model), ""
 
 
@@ -137,8 +137,8 @@ class PredictsTooFew(Sound, frozen=True, kw_only=True):
 
 BROKEN = {
     ReadsAnew: {"reads", "resume"},
-    SettlesTwice: {"settles", "fingerprint", "resume"},
-    AcceptsAnything: {"settles"},
+    ConfiguresTwice: {"configures", "fingerprint", "resume"},
+    AcceptsAnything: {"configures"},
     BatchesInTurn: {"batches", "resume"},
     HalfLoss: {"loss"},
     SavesRounded: {"save", "resume"},

@@ -9,6 +9,7 @@ from tests.testing import broken
 
 
 @pytest.mark.slow
+@pytest.mark.optimised
 @pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)
 def test_every_task_of_elman_passes(make, tmp_path):
     case, folder, inputs = make(), tmp_path / "data", tmp_path / "inputs"

@@ -12,6 +12,8 @@ from elman.training.events import Stepped
 from elman.training.reporters import Quiet
 from tests.tasks.cases import CASES, replaced
 
+pytestmark = pytest.mark.optimised
+
 RUN: dict[str, Any] = dict(steps=6, evaluations=2)
 
 
@@ -63,7 +65,7 @@ def test_a_run_of_another_version_is_refused_and_its_model_loads(small_text, tmp
     artefact.write(tmp_path / "m", replaced(saved, state=state))
     with pytest.raises(elman.ArtefactError, match="another version of elman hashed .*; resume with that version, or"):
         elman.fit(task, data, out=tmp_path / "m", resume=True, **RUN)
-    assert elman.load(tmp_path / "m").task == task.settled(data)
+    assert elman.load(tmp_path / "m").task == task.configure(data)
 
 
 def test_a_moved_file_holds_the_same_data(tmp_path):

@@ -3,7 +3,7 @@
 | check | what holds |
 |---|---|
 | reads | there are three parts of one codec; read again, from the places that a run keeps too, they are the same |
-| settles | settling twice is settling once, settings and codec survive JSON, and data of another task are refused |
+| configures | configuring twice is configuring once, settings and codec survive JSON, and data of another task are refused |
 | batches | the same in any order of asking |
 | loss | the loss of one step is that of your NumPy function, in (sum, count) |
 | save | a saved model loads with the same bits, settings, codec and measures |
@@ -140,8 +140,8 @@ class _Trial:
         return self.read(self.source)
 
     @cached_property
-    def settled(self) -> Task:
-        return self.task.settled(self.data)
+    def configured(self) -> Task:
+        return self.task.configure(self.data)
 
     @cached_property
     def fitted(self) -> Fitted[Any]:
@@ -184,25 +184,27 @@ def _reads(t: _Trial) -> None:
         _expect(t.read(source).fingerprint == t.data.fingerprint, f"read again {what}the data are others")
 
 
-def _settles(t: _Trial) -> None:
-    _expect(t.settled.settled(t.data) == t.settled, "settled twice, the task is another than settled once")
-    values = _through_json(t.settled.to_builtins())
+def _configures(t: _Trial) -> None:
+    _expect(
+        t.configured.configure(t.data) == t.configured, "configured twice, the task is another than configured once"
+    )
+    values = _through_json(t.configured.to_builtins())
     name = values.pop("type")
     kind = find_task(name)
     _expect(kind is type(t.task), f"saved as {name}, the task is found as {kind}; expected {type(t.task)}")
-    _expect(kind(**values) == t.settled, "the settings that JSON gives back are others")
-    codec = t.settled.codec_from(_through_json(msgspec.to_builtins(t.data.codec)))
+    _expect(kind(**values) == t.configured, "the settings that JSON gives back are others")
+    codec = t.configured.codec_from(_through_json(msgspec.to_builtins(t.data.codec)))
     _expect(codec == t.data.codec, f"the codec that JSON gives back is another: {codec}")
     for other in (None, replace(t.data, codec=object())):
         try:
-            t.task.settled(other)  # ty: ignore[invalid-argument-type]
+            t.task.configure(other)  # ty: ignore[invalid-argument-type]
         except DataError:
             continue
         raise AssertionError("data that another task read are accepted; expected a DataError")
 
 
 def _batches(t: _Trial) -> None:
-    asked, again = (t.settled.batches(t.data.train, seed=0) for _ in range(2))
+    asked, again = (t.configured.batches(t.data.train, seed=0) for _ in range(2))
     steps = range(min(2 * len(asked), len(asked) + 8))
     forwards = [jax.tree.map(np.array, asked.at(step)) for step in steps]
     backwards = [jax.tree.map(np.array, again.at(step)) for step in reversed(steps)][::-1]
@@ -211,11 +213,11 @@ def _batches(t: _Trial) -> None:
 
 
 def _loss(t: _Trial) -> None:
-    model = shaken(t.settled.build(t.data.codec, key=jax.random.key(0)), 0)
-    batch = t.settled.batches(t.data.train, seed=0).at(0)
-    sums, _ = jax.jit(lambda model, batch: t.settled.loss(model, t.settled.init_carry(model, rows_of(batch)), batch))(
-        model, batch
-    )
+    model = shaken(t.configured.build(t.data.codec, key=jax.random.key(0)), 0)
+    batch = t.configured.batches(t.data.train, seed=0).at(0)
+    sums, _ = jax.jit(
+        lambda model, batch: t.configured.loss(model, t.configured.init_carry(model, rows_of(batch)), batch)
+    )(model, batch)
     arrays = jax.tree.map(lambda w: np.asarray(w, np.float64 if w.dtype.kind == "f" else w.dtype), model)
     expected = t.loss(arrays, jax.tree.map(np.asarray, batch))
     found, expected = (dict(zip(("sum", "count"), pair, strict=True)) for pair in (sums, expected))
@@ -236,7 +238,7 @@ def _save(t: _Trial) -> None:
 
 def _metrics(t: _Trial) -> None:
     found = t.fitted.evaluate(t.data.test)
-    again = t.settled.metrics_from(_through_json(found.to_builtins()))
+    again = t.configured.metrics_from(_through_json(found.to_builtins()))
     for what, way in {"to_builtins()": _text, "report()": lambda one: one.report(), "str()": str}.items():
         _expect(way(found) == way(again), f"after JSON, {what} is {way(again)}; expected {way(found)}")
     _expect(math.isfinite(found.objective), f"the objective is {found.objective}; expected a finite number")
@@ -295,7 +297,7 @@ def _predict(t: _Trial) -> None:
 
 _CHECKS: dict[str, Callable[[_Trial], None]] = {
     "reads": _reads,
-    "settles": _settles,
+    "configures": _configures,
     "batches": _batches,
     "loss": _loss,
     "save": _save,
