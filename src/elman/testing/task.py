@@ -3,7 +3,7 @@
 | check | what holds |
 |---|---|
 | reads | there are three parts of one codec; read again, from the places that a run keeps too, they are the same |
-| configures | configuring twice is configuring once, settings and codec survive JSON, and data of another task are refused |
+| configures | configuring twice is configuring once, settings and codec survive JSON, other data are refused |
 | batches | the same in any order of asking |
 | loss | the loss of one step is that of your NumPy function, in (sum, count) |
 | save | a saved model loads with the same bits, settings, codec and measures |
