@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from elman._errors import counted
+from elman._errors import quantity
 
 if TYPE_CHECKING:
     from elman.tasks.task import Batches, Task
@@ -42,7 +42,7 @@ class MeanLoss:
 
     def report(self) -> str:
         """The line of `str()`, and the number of terms."""
-        return f"{self}, over {counted(self.count, self.unit)}"
+        return f"{self}, over {quantity(self.count, self.unit)}"
 
     def to_builtins(self) -> dict[str, Any]:
         """Plain values, each with its unit in its name."""

@@ -141,7 +141,7 @@ class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
         """
         check_part(part)
         total, count = total_loss(self, model, self.batches(part, seed=0))
-        return self.metrics_class(total / count, int(count), self.counted(codec))
+        return self.metrics_class(total / count, int(count), self.loss_unit(codec))
 
     @abstractmethod
     def loss_unit(self, codec: Any) -> str:
