@@ -232,6 +232,8 @@ def test_an_artefact_is_not_overwritten_unless_forced(folder):
 def test_a_prime_that_the_model_cannot_read(folder):
     run(folder, "train", "cats.txt", "--steps", "2", *SMALL)
     assert "no '€' (U+20AC)" in run(folder, "generate", "cats.elman", "--prime", "€5", code=2).stderr
+    message = "cats.elman: the model answers no inputs; run elman generate cats.elman"
+    assert message in run(folder, "predict", "cats.elman", "cats.txt", code=2).stderr
     skipped = run(folder, "generate", "cats.elman", "--prime", "c€t", "--unknown", "skip", "--length", "3")
     assert skipped.stdout.startswith("c€t")
 

@@ -9,6 +9,8 @@ from elman.cli.predict import run
 from elman.formats.wfdb.record import Record, read_annotations, write_record
 from elman.tasks.ecg.fitted import EcgReader
 from elman.tasks.ecg.generator import generate_ecg, generate_patients
+from elman.tasks.ecg.settings import EcgPrediction
+from elman.tasks.fitted import Picture
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +74,25 @@ def test_csv_and_annotations_say_the_same(model, records, tmp_path, capsys):
     assert [int(row["QRS_onset_sample"]) for row in rows] == [
         int(before) for before, after in zip(marks.samples[:-1], marks.symbols[1:], strict=True) if after in "NSVFQ"
     ]
+
+
+def test_parts_that_cannot_be_read_are_comments_or_beside_a_csv_warnings(model, tmp_path, capsys):
+    signal = generate_ecg(12, rate=360, seed=1).strip.signal
+    signals = np.stack([signal, np.where(np.arange(len(signal)) < 1080, 0.0, signal)], axis=1)
+    write_record(tmp_path / "flat", Record("flat", signals, 360.0, ("I", "V5")))
+    assert run([model, "flat"]) == 0
+    assert capsys.readouterr().out.startswith("# lead V5: flat ")
+    assert run([model, "flat", "--table", "csv"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("record,")
+    assert said.err.startswith("flat: lead V5: flat ")
+
+
+def test_output_is_lines_warnings_and_pictures_that_are_drawn_when_saved(model, records, tmp_path):
+    pytest.importorskip("matplotlib")
+    options = EcgPrediction(table="none", plot=str(tmp_path / "a.png"))
+    [picture] = elman.load(model).output(str(records / "r1"), options=options)
+    assert isinstance(picture, Picture)
+    assert not picture.path.exists()
+    picture.save()
+    assert picture.path.read_bytes().startswith(b"\x89PNG")

@@ -131,6 +131,10 @@ BAD_INPUT = {
         ["generate", "classification.elman"],
         "no language model, so it generates no text; run elman predict",
     ),
+    "characters to skip": (
+        ["evaluate", "classification.elman", "sms", "--unknown", "skip"],
+        "belongs to language models",
+    ),
     "another task": (["train", "sms", "--task", "taging"], "did you mean 'tagging'"),
     "a label it does not know": (["evaluate", "classification.elman", "other"], "line 2: label 'eggs'"),
     "no such expression": (["predict", "seq2seq.elman", "-", "--pattern", "[a-f]+"], "pattern"),

@@ -35,11 +35,11 @@ def main(
     if not files:
         raise ConfigError("expected the data to measure on: a file, a folder, or - for standard input")
 
-    from elman.tasks.language_modelling.fitted import FittedLanguageModel
+    from elman.tasks.fitted import TextGenerator
     from elman.tasks.load import load
 
     fitted = load(model)
-    if isinstance(fitted, FittedLanguageModel):
+    if isinstance(fitted, TextGenerator):
         part = fitted.read(*files, unknown=unknown)
     elif unknown == "error":
         part = fitted.read(*files)

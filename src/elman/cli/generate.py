@@ -39,11 +39,11 @@ def main(
         unknown: skip leaves out characters of the prime that the model does not know.
         sampling: How each token is chosen.
     """
-    from elman.tasks.language_modelling.fitted import FittedLanguageModel
+    from elman.tasks.fitted import TextGenerator
     from elman.tasks.load import load
 
     fitted = load(model)
-    if not isinstance(fitted, FittedLanguageModel):
+    if not isinstance(fitted, TextGenerator):
         raise ConfigError(f"{model}: no language model, so it generates no text; run elman predict {model} FILE")
     options = {"length": length, "stop": stop, "unknown": unknown, **sampling.to_builtins()}
     if samples == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sized
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,12 +16,43 @@ import numpy as np
 
 from elman import artefact
 from elman._errors import DataError
+from elman._types import Unknown
 from elman.tasks.data import Data
 from elman.tasks.task import Metrics, Task
 from elman.training.settings import Training
 
 M = TypeVar("M", bound=Metrics, covariant=True)
 """The type of a task's measures."""
+
+
+@dataclass(frozen=True)
+class Warning:
+    """A sentence on the input or the answers that is no answer itself."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of answers, which is drawn when it is saved."""
+
+    path: Path
+    """The file, whose ending names the format."""
+    draw: Callable[[Path], None]
+    """The function that draws it into a file."""
+
+    def save(self) -> None:
+        """Draws the picture into its file.
+
+        Raises:
+            ConfigError: matplotlib is not installed, or does not know the format.
+            DataError: answers that a picture has no room for, or a file that cannot be written.
+        """
+        self.draw(self.path)
+
+
+Output = str | Warning | Picture
+"""A line, without its end; a warning; or a picture."""
 
 
 @dataclass(frozen=True)
@@ -114,16 +145,52 @@ class Predictor(Fitted[M]):
     """A trained model that predicts for each input by itself."""
 
     needs_input: ClassVar[bool] = True
-    """True if `predict` without files reads standard input; False if it uses the series that the model remembers."""
+    """True if `output` without places would have nothing to answer; False if the model remembers its series."""
 
     @abstractmethod
-    def answers(self, *places: str, options: Any) -> Iterator[str]:
-        """Yields the lines that `elman predict` prints for files, without line ends, as soon as they are known; "-" is
-        standard input.
+    def output(self, *places: str, options: Any) -> Iterator[Output]:
+        """Yields what `elman predict` gives out for files, as soon as it is known: lines of answers, warnings, and
+        pictures if the options ask for them. "-" is standard input.
+
+        Args:
+            places: files of inputs.
+            options: a value of the task's `options`.
 
         Raises:
-            DataError: an input that cannot be read, after the lines of those before it.
+            DataError: an input that cannot be read, after the answers to those before it.
         """
+
+
+class TextGenerator(Fitted[M]):
+    """A trained model that writes text."""
+
+    @abstractmethod
+    def read(self, *places: str | Path, unknown: Unknown = "error") -> Any:
+        """Reads whole files with this model's codec, for `evaluate`.
+
+        Raises:
+            DataError: a file that does not exist, is malformed, or is too short.
+            VocabularyError: a token that the model does not know, unless `unknown="skip"` leaves it out.
+        """
+
+    @abstractmethod
+    def stream(
+        self, prime: str = "", *, length: int = 200, stop: str = "", unknown: Unknown = "error", **sampling: Any
+    ) -> Iterator[str]:
+        """Yields text that continues `prime`, piece by piece, as it is generated."""
+
+    @abstractmethod
+    def samples(
+        self,
+        prime: str = "",
+        *,
+        count: int,
+        length: int = 200,
+        stop: str = "",
+        unknown: Unknown = "error",
+        **sampling: Any,
+    ) -> list[str]:
+        """Generates several texts that continue `prime`, in one batch."""
 
 
 def largest_difference(a: np.ndarray, b: np.ndarray) -> float:

@@ -92,7 +92,7 @@ class TaskSettings(Config, frozen=True, kw_only=True):
     training: ClassVar[dict[str, Any]] = {}
     """Settings of `Training` that suit this task better than the general defaults."""
     options: ClassVar[type[Config] | None] = None
-    """The options of `elman predict`; None for a task without that command."""
+    """The options of `elman predict`; None where it has none."""
     generated: ClassVar[tuple[str, ...]] = ()
     """Names of generated data that `read` takes in place of a file."""
 

@@ -77,12 +77,10 @@ def test_texts_of_unknown_words_get_an_answer(fitted):
 
 def test_lines_are_answered_in_order(fitted, tmp_path):
     (tmp_path / "asked.txt").write_text("so good\nbad film\n")
-    lines = list(fitted.answers(str(tmp_path / "asked.txt"), options=ClassPrediction()))
+    lines = list(fitted.output(str(tmp_path / "asked.txt"), options=ClassPrediction()))
     answers = fitted.predict_all(["so good", "bad film"])
     assert lines == [f"{answer.label}\t{answer.probability:.4f}" for answer in answers]
-    lines = list(
-        fitted.answers(str(tmp_path / "asked.txt"), options=ClassPrediction(probabilities=True, threshold=1.0))
-    )
+    lines = list(fitted.output(str(tmp_path / "asked.txt"), options=ClassPrediction(probabilities=True, threshold=1.0)))
     assert lines[1] == "-\t" + "\t".join(f"{name}={chance:.4f}" for name, chance in answers[1].probabilities.items())
 
 

@@ -105,10 +105,10 @@ def test_verify_knows_the_ways_to_compute(reader, tmp_path):
 def test_records_become_tables_and_annotations(reader, tmp_path):
     made, _ = record(seconds=8.0)
     write_record(tmp_path / "made", made)
-    lines = list(reader[0].answers(str(tmp_path / "made"), options=EcgPrediction(annotations=str(tmp_path / "out"))))
+    lines = list(reader[0].output(str(tmp_path / "made"), options=EcgPrediction(annotations=str(tmp_path / "out"))))
     reading = reader[0].predict(read_record(tmp_path / "made"))
     assert lines == reading.table().text().splitlines()
-    written = list(reader[0].answers(str(tmp_path / "made"), options=EcgPrediction(each_lead=True, table="csv")))
+    written = list(reader[0].output(str(tmp_path / "made"), options=EcgPrediction(each_lead=True, table="csv")))
     assert [line.startswith("record,") for line in written].count(True) == 1
     assert {line.split(",")[1] for line in written[1:]} == {"I", "II"}
     assert (tmp_path / "out" / "made.elm").stat().st_size > 20
@@ -118,7 +118,7 @@ def test_a_table_is_read_as_a_record_is(reader, tmp_path):
     made, _ = record(seconds=8.0)
     rows = "".join(f"{n / 360:.6f},{a:.6f},{b:.6f}\n" for n, (a, b) in enumerate(made.signals))
     (tmp_path / "made.csv").write_text("time,I,II\n" + rows)
-    lines = list(reader[0].answers(str(tmp_path / "made.csv"), options=EcgPrediction()))
+    lines = list(reader[0].output(str(tmp_path / "made.csv"), options=EcgPrediction()))
     assert lines == reader[0].predict(made).table().text().splitlines()
 
 
@@ -141,12 +141,12 @@ def test_no_interval_goes_over_a_part_that_no_lead_shows(reader):
 def test_lines_of_numbers_are_a_stream(reader, tmp_path):
     made, _ = record(seconds=8.0)
     (tmp_path / "lines").write_text("".join(f"{a:.6f},{b:.6f}\n" for a, b in made.signals))
-    lines = list(reader[0].answers(str(tmp_path / "lines"), options=EcgPrediction(stream=True, rate=360.0)))
+    lines = list(reader[0].output(str(tmp_path / "lines"), options=EcgPrediction(stream=True, rate=360.0)))
     values = np.array([[round(float(x), 6) for x in row] for row in made.signals])
     assert len(lines) - 1 == len(streamed(reader[0], values, 256))
     flat = "".join(f"{a:.6f},{0.1 if n > 720 else b:.6f}\n" for n, (a, b) in enumerate(made.signals))
     (tmp_path / "flat").write_text(flat)
-    lines = list(reader[0].answers(str(tmp_path / "flat"), options=EcgPrediction(stream=True, rate=360.0)))
+    lines = list(reader[0].output(str(tmp_path / "flat"), options=EcgPrediction(stream=True, rate=360.0)))
     assert [line[:25] for line in lines if line.startswith("#")] == ["# lead 2: nothing to read"]
 
 
@@ -162,7 +162,7 @@ def test_lines_of_numbers_are_a_stream(reader, tmp_path):
 def test_streams_that_cannot_be_read(reader, tmp_path, text, options, message):
     (tmp_path / "lines").write_text(text)
     with pytest.raises(elman.InputError, match=message):
-        list(reader[0].answers(str(tmp_path / "lines"), options=EcgPrediction(stream=True, **options)))
+        list(reader[0].output(str(tmp_path / "lines"), options=EcgPrediction(stream=True, **options)))
 
 
 def test_beats_before_a_bad_line_are_told(reader, tmp_path):
@@ -171,10 +171,10 @@ def test_beats_before_a_bad_line_are_told(reader, tmp_path):
     (tmp_path / "good").write_text(text)
     (tmp_path / "bad").write_text(text + "0.1\n")
     options, lines = EcgPrediction(stream=True, rate=360.0), []
-    whole = list(reader[0].answers(str(tmp_path / "good"), options=options))
+    whole = list(reader[0].output(str(tmp_path / "good"), options=options))
 
     def read_all():
-        for line in reader[0].answers(str(tmp_path / "bad"), options=options):
+        for line in reader[0].output(str(tmp_path / "bad"), options=options):
             lines.append(line)
 
     with pytest.raises(elman.DataError, match="line 2,?881"):

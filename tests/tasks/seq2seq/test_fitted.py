@@ -176,8 +176,8 @@ def test_lines_are_answered_as_they_are(fitted, tmp_path):
     place = tmp_path / "in.txt"
     place.write_text("1+2\n\n10+20\n")
     expected = [fitted.predict(text).text for text in ("1+2", "", "10+20")]
-    assert list(fitted.answers(str(place), options=Decoding())) == expected
-    ranked = list(fitted.answers(str(place), options=Decoding(beam=3, n_best=2)))
+    assert list(fitted.output(str(place), options=Decoding())) == expected
+    ranked = list(fitted.output(str(place), options=Decoding(beam=3, n_best=2)))
     best = [c for text in ("1+2", "", "10+20") for c in fitted.n_best(text, 2, beam=3)]
     assert ranked == [f"{1 + i % 2}\t{c.score:.4f}\t{c.text}" for i, c in enumerate(best)]
 
@@ -185,7 +185,7 @@ def test_lines_are_answered_as_they_are(fitted, tmp_path):
 def test_a_line_that_cannot_be_read_comes_after_the_answers_before_it(fitted, tmp_path):
     place = tmp_path / "in.txt"
     place.write_text("1+2\n3+4\nfive\n6+7\n")
-    found = fitted.answers(str(place), options=Decoding())
+    found = fitted.output(str(place), options=Decoding())
     assert [next(found), next(found)] == [fitted.predict(text).text for text in ("1+2", "3+4")]
     with pytest.raises(elman.VocabularyError, match="'five'"):
         next(found)

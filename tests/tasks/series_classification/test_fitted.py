@@ -64,7 +64,7 @@ def test_files_are_answered_with_classes_or_without_and_whatever_the_order_of_co
         "y,label,series,x,note\n" + "".join(f"{y},?,{n},{x},-\n" for n, one in enumerate((UP, DOWN)) for x, y in one)
     )
     first, second = (
-        list(fitted.answers(str(tmp_path / name), options=ClassPrediction())) for name in ("a.csv", "b.csv")
+        list(fitted.output(str(tmp_path / name), options=ClassPrediction())) for name in ("a.csv", "b.csv")
     )
     assert first == second
     assert [line.split("\t")[0] for line in first] == ["up", "down"]
@@ -80,13 +80,13 @@ def test_files_are_answered_with_classes_or_without_and_whatever_the_order_of_co
 def test_files_that_do_not_fit_are_named(fitted, tmp_path, text, message):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(elman.DataError, match=rf"a\.csv.*{message}"):
-        list(fitted.answers(str(tmp_path / "a.csv"), options=ClassPrediction()))
+        list(fitted.output(str(tmp_path / "a.csv"), options=ClassPrediction()))
 
 
 def test_channels_without_the_names_of_training_are_refused(fitted, tmp_path):
     (tmp_path / "a.ts").write_text("@classLabel false\n@data\n1,2:3,4\n")
     with pytest.raises(elman.DataError, match=r"a\.ts: channels 1, 2; the model knows x, y"):
-        list(fitted.answers(str(tmp_path / "a.ts"), options=ClassPrediction()))
+        list(fitted.output(str(tmp_path / "a.ts"), options=ClassPrediction()))
 
 
 def test_the_command_line_trains_evaluates_and_answers(tmp_path, monkeypatch, capsys):

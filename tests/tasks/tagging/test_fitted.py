@@ -107,7 +107,7 @@ def test_it_is_the_same_when_loaded(names, tmp_path):
 
 def answers(tagger, path, text, **options):
     path.write_text(text)
-    return "".join(f"{line}\n" for line in tagger.answers(str(path), options=TagPrediction(**options)))
+    return "".join(f"{line}\n" for line in tagger.output(str(path), options=TagPrediction(**options)))
 
 
 def test_text_becomes_conllu(parts_of_speech, tmp_path):

@@ -74,7 +74,7 @@ class Classifier(ClassPredictor):
                 raise DataError(f"text {number}: the text is empty")
         return self._answers(texts, ClassPrediction(threshold=threshold))
 
-    def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
+    def output(self, *places: str, options: ClassPrediction) -> Iterator[str]:
         """Yields the label and probability of each line of the files, with a tab between them. An empty line has no
         label, and probability 0 for every class.
 

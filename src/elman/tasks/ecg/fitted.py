@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,14 @@ from elman.tasks.ecg.detected import DetectedBeat
 from elman.tasks.ecg.faults import Fault, describe_faults, find_faults, unreadable
 from elman.tasks.ecg.metrics import EcgMetrics
 from elman.tasks.ecg.model import STRIDE, Segmenter
+from elman.tasks.ecg.picture import draw_ecg
 from elman.tasks.ecg.resample import resample
 from elman.tasks.ecg.settings import EcgPrediction
 from elman.tasks.ecg.stream import EcgStream, StreamState
 from elman.tasks.ecg.strip import Strip, strips_of
 from elman.tasks.ecg.text import arriving_samples, read_ecg_table
 from elman.tasks.ecg.wave_marks import wave_marks
-from elman.tasks.fitted import Predictor, largest_difference
+from elman.tasks.fitted import Output, Picture, Predictor, Warning, largest_difference
 
 if TYPE_CHECKING:
     from elman.tasks.ecg.task import Ecg
@@ -177,30 +179,27 @@ class EcgReader(Predictor[EcgMetrics]):
             return found
         return found | {"whole or piece by piece": self._streamed_difference(signals[2], together[2])}
 
-    def answers(self, *places: str, options: EcgPrediction) -> Iterator[str]:
-        """Yields the lines of each record's table of beats; writes a file of annotations if the options ask for one.
+    def output(self, *places: str, options: EcgPrediction) -> Iterator[Output]:
+        """Yields the lines of each record's table of beats, and a picture if the options ask for one; writes a file of
+        annotations if they do. Parts that could not be read are comments in the table; beside a CSV they are warnings.
 
         Raises:
             DataError: a record that cannot be read.
+            ConfigError: a picture of a stream.
         """
+        if options.stream and options.plot:
+            raise ConfigError("plot: a stream has no end to draw; leave out --plot or --stream")
         if options.stream:
             yield from self._streamed(*places, options=options)
             return
-        for number, reading in enumerate(self.readings(*places, options=options)):
-            yield from self.written(reading, options=options, head=not number)
-
-    def written(self, reading: RecordBeats, *, options: EcgPrediction, head: bool = True) -> Iterator[str]:
-        """Yields the lines of one record; a CSV does not list the parts that could not be read. The first record has
-        the table's `head`."""
-        if options.annotations:
-            _annotate(reading, Path(options.annotations))
-        if options.table != "csv":
-            yield from (f"# {line}" for line in describe_faults(reading.faults))
-        if options.table == "none":
-            return
-        for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:
-            yield from (table.csv(head=head) if options.table == "csv" else table.text()).splitlines()
-            head = False
+        readings = self.readings(*places, options=options)
+        first = [*islice(readings, 2)]
+        for number, reading in enumerate(chain(first, readings)):
+            if options.annotations:
+                _annotate(reading, Path(options.annotations))
+            yield from _lines(reading, options, head=not number)
+            if options.plot:
+                yield _picture(reading, options, several=len(first) > 1)
 
     def _streamed_difference(self, signal: np.ndarray, whole: LabelProbabilities) -> float:
         """The largest difference between the probabilities of a whole signal and of its pieces of 4 and 64 samples."""
@@ -282,6 +281,26 @@ def _chosen(leads: Sequence[str], known: Iterable[str], place: str) -> tuple[str
             there = ", ".join(names.values())
             raise DataError(f"{place}: no ECG lead {lead!r}{nearest(lead, names.values())}; it has {there}")
     return tuple(dict.fromkeys(names[lead.lower()] for lead in asked))
+
+
+def _lines(reading: RecordBeats, options: EcgPrediction, *, head: bool) -> Iterator[str | Warning]:
+    """Yields the table of a record, and the parts that could not be read; the first table of a CSV has a head."""
+    for line in describe_faults(reading.faults):
+        yield Warning(f"{reading.name}: {line}") if options.table == "csv" else f"# {line}"
+    if options.table == "none":
+        return
+    for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:
+        yield from (table.csv(head=head) if options.table == "csv" else table.text()).splitlines()
+        head = False
+
+
+def _picture(reading: RecordBeats, options: EcgPrediction, *, several: bool) -> Picture:
+    """The picture of a record, into whose file's name the record's is added where there are several."""
+    path = Path(options.plot)
+    path = path.with_stem(f"{path.stem}-{reading.name}") if several else path
+    leads = [(strip, reading.table(lead)) for lead, strip in reading.strips.items()]
+    extent = {"start": options.start, "seconds": options.seconds}
+    return Picture(path, partial(draw_ecg, leads, **extent, faults=reading.faults))
 
 
 def _next_row(before: BeatRow | None, beat: DetectedBeat, rate: float) -> BeatRow:

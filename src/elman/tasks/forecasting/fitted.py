@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -17,7 +18,7 @@ from elman import artefact
 from elman._errors import ConfigError, DataError
 from elman.ops.distributions import Distribution
 from elman.tasks.data import Data
-from elman.tasks.fitted import Predictor
+from elman.tasks.fitted import Picture, Predictor
 from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster
 from elman.tasks.forecasting.codec import ForecastCodec
 from elman.tasks.forecasting.evaluation import measure_forecasts, model_inputs
@@ -25,16 +26,15 @@ from elman.tasks.forecasting.histories import Histories, History, histories_of
 from elman.tasks.forecasting.memory import SeriesMemory, SeriesReader, by_name, pack, unpack
 from elman.tasks.forecasting.metrics import ErrorQuantiles, ForecastMetrics, shares_of
 from elman.tasks.forecasting.model import Forecaster
+from elman.tasks.forecasting.picture import draw_forecast
 from elman.tasks.forecasting.reading import rows_in
 from elman.tasks.forecasting.settings import ForecastPrediction
-from elman.tasks.forecasting.table import ForecastTable, level_names, levels_of, stacked
+from elman.tasks.forecasting.table import NAME, ForecastTable, level_names, levels_of, stacked
 from elman.tasks.forecasting.windows import WindowBatch, WindowPart
 
 if TYPE_CHECKING:
     from elman.tasks.forecasting.task import Forecasting
 
-NAME = "elman"
-"""The name of the forecast's column."""
 
 SeriesInput = str | Path | Histories | Mapping[str, Any]
 """Series in one of their forms: a file, the result of `read_histories`, or columns by name, such as a data frame."""
@@ -203,9 +203,10 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             found.append(float(np.abs(ways[0] - ways[1]).max()) / scale)
         return {"row by row or together": max(found)}
 
-    def answers(self, *places: str, options: ForecastPrediction) -> Iterator[str]:
-        """Yields the forecasts as lines of CSV. Files that begin after the last remembered row are new rows; others are
-        read whole. Without files, the forecasts start after the remembered rows.
+    def output(self, *places: str, options: ForecastPrediction) -> Iterator[str | Picture]:
+        """Yields the forecasts as lines of CSV, and a picture if the options ask for one. Files that begin after the
+        last remembered row are new rows; others are read whole. Without files, the forecasts start after the remembered
+        rows.
 
         Raises:
             DataError: as for `predict` and `update`.
@@ -213,7 +214,10 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         fitted = self.continue_from(*places)
         if options.save:
             fitted.save(options.save, force=True)
-        yield from fitted.predict(level=options.level, intervals=options.intervals).lines()
+        table = fitted.predict(level=options.level, intervals=options.intervals)
+        yield from table.lines()
+        if options.plot:
+            yield Picture(Path(options.plot), partial(draw_forecast, fitted, table))
 
     def continue_from(self, *places: str) -> Self:
         """Returns this model after the rows of files, with a memory of the files' series alone. New rows of a series

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from elman._errors import ConfigError, DataError, quantity
-from elman.tasks.forecasting.fitted import NAME, FittedForecaster
-from elman.tasks.forecasting.table import ForecastTable
+from elman.tasks.forecasting.table import NAME, ForecastTable
+
+if TYPE_CHECKING:
+    from elman.tasks.forecasting.fitted import FittedForecaster
 
 MOST_SERIES = 8
 """The most series that a picture has room for."""

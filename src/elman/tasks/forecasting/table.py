@@ -15,6 +15,9 @@ from jaxtyping import Float
 from elman._errors import ConfigError, DataError, nearest
 from elman.formats.stamps import show
 
+NAME = "elman"
+"""The name of the forecast's column."""
+
 SHOWN = 5
 """The number of rows that are shown at either end."""
 

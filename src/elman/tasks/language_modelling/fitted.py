@@ -14,7 +14,7 @@ from elman._errors import ConfigError, VocabularyError
 from elman._types import Unknown
 from elman.formats.text import TextSource
 from elman.tasks.decoding import Sampling
-from elman.tasks.fitted import Fitted, largest_difference
+from elman.tasks.fitted import TextGenerator, largest_difference
 from elman.tasks.language_modelling.corpus import TextPart, read_corpus
 from elman.tasks.language_modelling.generate import generate, prefill
 from elman.tasks.language_modelling.metrics import LanguageMetrics
@@ -28,7 +28,7 @@ _STEPS, _CHUNK = 96, 7
 
 
 @dataclass(frozen=True)
-class FittedLanguageModel(Fitted[LanguageMetrics]):
+class FittedLanguageModel(TextGenerator[LanguageMetrics]):
     """A trained language model; see `evaluate`, `generate`, `next` and `save`.
 
     >>> task = elman.LanguageModelling(hidden_size=16, embedding_size=8, batch_size=4, unroll_length=16)

@@ -125,7 +125,7 @@ class Translator(Predictor[Seq2SeqMetrics]):
         self._check_known("target", [target for pair in pairs for target in pair.targets])
         return Part("test", pairs, self.codec)
 
-    def answers(self, *places: str, options: Decoding) -> Iterator[str]:
+    def output(self, *places: str, options: Decoding) -> Iterator[str]:
         """Yields the answers to the lines of files: one line each, or if `n_best` is above 1 as many, of rank, score
         and text.
 

@@ -81,7 +81,7 @@ class SeriesClassifier(ClassPredictor):
         ]
         return list(self._predictions([EncodedSeries(one, 0) for one in encoded], options.threshold))
 
-    def answers(self, *places: str, options: ClassPrediction) -> Iterator[str]:
+    def output(self, *places: str, options: ClassPrediction) -> Iterator[str]:
         """Yields the label and probability of each series of the files, with a tab between them. The files may have
         classes or not.
 

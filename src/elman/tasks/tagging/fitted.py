@@ -137,7 +137,7 @@ class Tagger(Predictor[TaggingMetrics]):
             sentences = check_spans(sentences, scheme=self.codec.scheme, ill_formed=self.task.ill_formed)
         return Part("test", sentences, self.codec)
 
-    def answers(self, *places: str, options: TagPrediction) -> Iterator[str]:
+    def output(self, *places: str, options: TagPrediction) -> Iterator[str]:
         """Yields the tagged sentences of files as lines: CoNLL-U, or word and tag if the training files had columns.
 
         Raises:
