@@ -161,7 +161,7 @@ def _sentence(name):
     """The first sentence of a module's docstring, without its name before a colon."""
     path = ROOT / "src" / "elman" / name.replace(".", "/")
     tree = ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text())
-    first = " ".join(ast.get_docstring(tree).partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+    first = " ".join((ast.get_docstring(tree) or "").partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
     before, _, after = first.partition(": ")
     text = after if after and len(before) < 35 else first
     return text[0].upper() + text[1:]

@@ -92,7 +92,7 @@ def test_a_kept_word_counts_though_no_text_had_it(place, tmp_path):
 
 @pytest.mark.parametrize("make", [classification, tagging])
 def test_vectors_are_frozen_trained_or_trained_later(place, make):
-    def rescale(epochs, **settings):
+    def moved(epochs, **settings):
         task, data = make(place, **settings)
         fitted = elman.fit(task, data, epochs=epochs, weight_decay=0.1, warmup_steps=0, evaluations=1, report=Quiet())
         tokens = list(getattr(fitted.codec, "words", None) or fitted.codec.vocabulary.tokens)

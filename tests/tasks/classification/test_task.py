@@ -69,9 +69,9 @@ def test_it_learns_what_a_bag_of_words_cannot(fitted):
 def reread(fitted, pairs):
     """Pairs in the terms of a fitted model."""
     from elman.tasks.classification.reading import LabelledText
-    from elman.tasks.classification.task import _part
+    from elman.tasks.data import Part
 
-    return _part("again", [LabelledText(*pair) for pair in pairs], fitted.codec)
+    return Part.of("again", [LabelledText(*pair) for pair in pairs], fitted.codec, fitted.codec.example)
 
 
 @pytest.mark.sample(1)

@@ -87,7 +87,7 @@ def test_words_of_a_sentence_are_those_of_the_language_model(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [classification, tagging])
 def test_layers_thaw_from_the_top_and_lower_ones_move_less(folder, make):
-    def rescale(epochs, **settings):
+    def moved(epochs, **settings):
         task, data = make(places(folder, "ahead", "back"), **settings)
         start = begun(task, data)[0].embedding
         plain: dict[str, Any] = dict(
