@@ -16,7 +16,7 @@ import optax
 import elman
 from elman.layers import Dense
 from elman.lessons import data_file, figure, pace, show
-from elman.tasks.forecasting.baselines import LinearAutoregression, NonlinearAutoregression, lagged
+from elman.tasks.forecasting.baselines import LinearAutoregression, NonlinearAutoregression, lag_windows
 from elman.training.learn import learn
 from elman.training.shuffled import Shuffled
 
@@ -146,7 +146,7 @@ orders = pace(full=range(1, 41), short=(2, 9, 24))
 sun_linear = LinearAutoregression.best([scaled[:known]], orders=orders)
 order = len(sun_linear.weights)
 sun_bent = NonlinearAutoregression.fit([scaled[:known]], order=order, steps=pace(full=500, short=50))
-windows, targets = lagged([scaled], order)
+windows, targets = lag_windows([scaled], order)
 history, wanted = windows[known - order :, ::-1], targets[known - order :]  # the oldest first
 sun_errors = {
     "the last month": rmse(history[:, -1], wanted),

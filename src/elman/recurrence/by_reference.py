@@ -15,7 +15,7 @@ from elman.recurrence import reference
 from elman.recurrence.steps import Steps
 
 
-class _Call(NamedTuple):
+class _ReferenceCall(NamedTuple):
     """The static arguments of a call, which are not arrays."""
 
     equations: reference.Equations
@@ -34,7 +34,7 @@ def run(
     cell: Cell, xs: Float[Array, "batch time feature"], carry: Carry, *, start: Carry, steps: Steps, wanted: tuple = ()
 ) -> tuple[Carry, Float[Array, "batch time hidden"], dict[str, Any]]:
     """Runs a layer; see `recurrence.scan.run` for the arguments."""
-    call = _Call(_equations(cell), steps.padding, steps.reverse)
+    call = _ReferenceCall(_equations(cell), steps.padding, steps.reverse)
     return *_layer(call, cell, xs, carry, start, (steps.lengths, steps.resets)), {}
 
 
@@ -45,7 +45,9 @@ def _equations(cell: Cell) -> reference.Equations:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _layer(call: _Call, cell: Cell, xs: Array, carry: Carry, start: Carry, masks: tuple) -> tuple[Carry, Array]:
+def _layer(
+    call: _ReferenceCall, cell: Cell, xs: Array, carry: Carry, start: Carry, masks: tuple
+) -> tuple[Carry, Array]:
     def compute(*inputs: Any) -> tuple[Carry, np.ndarray]:
         run = _forward(call, *inputs)
         return _state(carry, run.carry, xs.dtype), run.ys.astype(xs.dtype)
@@ -54,11 +56,11 @@ def _layer(call: _Call, cell: Cell, xs: Array, carry: Carry, start: Carry, masks
     return jax.pure_callback(compute, like, cell, xs, carry, start, masks, vmap_method="sequential")
 
 
-def _layer_forward(call: _Call, *inputs: Any) -> tuple[Any, Any]:
+def _layer_forward(call: _ReferenceCall, *inputs: Any) -> tuple[Any, Any]:
     return _layer(call, *inputs), inputs
 
 
-def _layer_backward(call: _Call, inputs: tuple, gradients: tuple) -> tuple:
+def _layer_backward(call: _ReferenceCall, inputs: tuple, gradients: tuple) -> tuple:
     cell, xs, carry, start, _ = inputs
 
     def compute(cell: Cell, xs: Any, carry: Carry, start: Carry, masks: tuple, by_carry: Carry, by_ys: Any) -> tuple:
@@ -82,7 +84,7 @@ def _layer_backward(call: _Call, inputs: tuple, gradients: tuple) -> tuple:
 _layer.defvjp(_layer_forward, _layer_backward)
 
 
-def _forward(call: _Call, cell: Cell, xs: Any, carry: Carry, start: Carry, masks: tuple) -> reference.Pass:
+def _forward(call: _ReferenceCall, cell: Cell, xs: Any, carry: Carry, start: Carry, masks: tuple) -> reference.Pass:
     lengths, resets = [None if mask is None else np.asarray(mask) for mask in masks]
     paths = jax.tree_util.tree_leaves_with_path(cell)
     weights = {jax.tree_util.keystr(path, simple=True): np.asarray(leaf) for path, leaf in paths}

@@ -74,7 +74,7 @@ def fit(
     if place is not None and not resume:
         artefact.refuse_existing(place, force=force)
     if resume:
-        (task, state, measures), note = _resumed(task, data, training, place), ""
+        (task, state, measures), note = _resume(task, data, training, place), ""
     else:
         task, state, measures = task.configure(data), None, {}
 
@@ -154,10 +154,10 @@ def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) ->
 
 def _new(task: Task, data: Data, training: Training) -> tuple[TrainState, str]:
     model, note = task.initialise(task.build(data.codec, key=jax.random.key(training.seed)), data.codec)
-    return _begun(task, model, data, training), note
+    return _start_new(task, model, data, training), note
 
 
-def _begun(task: Task, model: Any, data: Data, training: Training) -> TrainState:
+def _start_new(task: Task, model: Any, data: Data, training: Training) -> TrainState:
     from elman.training.start import start_state  # here as in `fit`
     from elman.training.step import rows_of
 
@@ -165,7 +165,7 @@ def _begun(task: Task, model: Any, data: Data, training: Training) -> TrainState
     return start_state(task, model, training, rows)
 
 
-def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> tuple[Task, TrainState, dict[str, Any]]:
+def _resume(task: Task, data: Data, training: Training, place: Path | None) -> tuple[Task, TrainState, dict[str, Any]]:
     if place is None:
         raise ConfigError("resume: expected the artefact to resume in `out`")
     saved, kept = _read_unfinished(place)
@@ -179,7 +179,7 @@ def _resumed(task: Task, data: Data, training: Training, place: Path | None) -> 
     run = f"{place}, which was training on {kept.values['source']}"
     data.fingerprint.check(kept.values["fingerprint"], run=run, source=data.source)
     shapes = before.task.shapes(data.codec)
-    empty = jax.eval_shape(lambda model: _begun(before.task, model, data, training).arrays(), shapes)
+    empty = jax.eval_shape(lambda model: _start_new(before.task, model, data, training).arrays(), shapes)
     arrays = artefact.fill(empty, kept.arrays, what=f"{place}/training")
     state = TrainState(
         model=arrays["model"],

@@ -67,7 +67,7 @@ def train(
             factors = _factors(task, model, epoch)
         model, optimiser_state, carry, result = step(model, optimiser_state, carry, batch, is_first, key, rate, factors)
         if not bool(result.finite):
-            yield Checkpoint(_kept(model, optimiser_state, carry, best, progress, run))
+            yield Checkpoint(_snapshot(model, optimiser_state, carry, best, progress, run))
             raise diagnose(task, model, carry, batch, bool(is_first), key, progress.step)
         progress = msgspec.structs.replace(progress, step=progress.step + 1)
         run.count(float(result.count))
@@ -89,7 +89,7 @@ def train(
                 measured = True
             metrics = task.evaluate(model, data.validation, data.codec)
             if not math.isfinite(metrics.objective):
-                yield Checkpoint(_kept(model, optimiser_state, carry, best, progress, run))
+                yield Checkpoint(_snapshot(model, optimiser_state, carry, best, progress, run))
                 raise NonFiniteError(
                     f"step {progress.step}: the measure of the validation part is infinite or not a number"
                 )
@@ -104,9 +104,9 @@ def train(
             reason = "interrupted"
             break
         if run.checkpoint_due():
-            yield Checkpoint(_kept(model, optimiser_state, carry, best, progress, run))
+            yield Checkpoint(_snapshot(model, optimiser_state, carry, best, progress, run))
             run.checkpoint_made()
-    yield Finished(_kept(model, optimiser_state, carry, best, progress, run), reason)
+    yield Finished(_snapshot(model, optimiser_state, carry, best, progress, run), reason)
 
 
 def _factors(task: Task, model: Any, epoch: int) -> Any:
@@ -114,7 +114,7 @@ def _factors(task: Task, model: Any, epoch: int) -> Any:
     return rates_by_weight(model, rates) if rates else None
 
 
-def _kept(model: Any, optimiser_state: Any, carry: Any, best: Any, progress: Progress, run: _Clock) -> TrainState:
+def _snapshot(model: Any, optimiser_state: Any, carry: Any, best: Any, progress: Progress, run: _Clock) -> TrainState:
     return TrainState(model, optimiser_state, carry, best, msgspec.structs.replace(progress, seconds=run.seconds()))
 
 

@@ -16,7 +16,7 @@ def by_hand(values, decay):
 @pytest.mark.parametrize("length", [1, 63, 64, 65, 500])
 def test_a_running_mean_is_that_of_its_definition(length):
     values = np.random.default_rng(0).normal(size=(2, length))
-    after, means = RunningMean(np.zeros(2), 0.0).after(values, decay=0.98)
+    after, means = RunningMean(np.zeros(2), 0.0).update(values, decay=0.98)
     for row in range(2):
         np.testing.assert_allclose(means[row], by_hand(values[row], 0.98), atol=1e-12)
     assert after.weight == pytest.approx(sum(0.98**age for age in range(length)))

@@ -4,7 +4,7 @@ from sklearn.linear_model import Ridge
 from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 
 from elman import ConfigError, DataError
-from elman.tasks.forecasting.baselines import LinearAutoregression, NonlinearAutoregression, SeasonalNaive, lagged
+from elman.tasks.forecasting.baselines import LinearAutoregression, NonlinearAutoregression, SeasonalNaive, lag_windows
 
 
 def autoregressive(steps=400, weights=(0.9, -0.4, 0.1), constant=2.0, seed=0):
@@ -37,7 +37,7 @@ def test_windows_are_those_of_a_loop():
         for step in range(2, len(one))
         if not np.isnan(one[step - 2 : step + 1]).any()
     ]
-    windows, targets = lagged(series, 2)
+    windows, targets = lag_windows(series, 2)
     assert list(zip(windows.tolist(), targets.tolist(), strict=True)) == expected
 
 
@@ -60,7 +60,7 @@ def test_the_order_is_that_of_statsmodels():
 
 def test_several_series_are_learned_from_together_without_windows_over_their_ends():
     first, second = autoregressive(60), autoregressive(80, seed=1)
-    windows, targets = lagged([first, second], 2)
+    windows, targets = lag_windows([first, second], 2)
     design = np.column_stack([np.ones(len(windows)), windows])
     expected = np.linalg.solve(design.T @ design, design.T @ targets)
     mine = LinearAutoregression.fit([first, second], order=2)
@@ -70,7 +70,10 @@ def test_several_series_are_learned_from_together_without_windows_over_their_end
 
 def test_a_penalty_is_that_of_ridge_regression():
     series = autoregressive(100)
-    mine, theirs = LinearAutoregression.fit([series], order=3, penalty=5.0), Ridge(alpha=5.0).fit(*lagged([series], 3))
+    mine, theirs = (
+        LinearAutoregression.fit([series], order=3, penalty=5.0),
+        Ridge(alpha=5.0).fit(*lag_windows([series], 3)),
+    )
     np.testing.assert_allclose([mine.constant, *mine.weights], [theirs.intercept_, *theirs.coef_])
 
 
@@ -122,7 +125,7 @@ def test_a_network_learns_what_no_linear_model_does():
     train, test = logistic(600), logistic(200, x=0.61)
     linear = LinearAutoregression.fit([train], order=2)
     network = NonlinearAutoregression.fit([train], order=2, hidden_size=16, steps=1500, penalty=1e-5)
-    windows, targets = lagged([test], 2)
+    windows, targets = lag_windows([test], 2)
     errors = [np.mean((model.forecast(windows[:, ::-1], 1)[:, 0] - targets) ** 2) for model in (linear, network)]
     assert errors[0] > 0.05
     assert errors[1] < 0.002

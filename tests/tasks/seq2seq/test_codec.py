@@ -29,7 +29,7 @@ def test_many_texts_are_numbered_as_one_by_one(unit):
     for row, ids in enumerate(expected):
         np.testing.assert_array_equal(rows.ids[rows.starts[row] : rows.starts[row + 1]], ids)
     for reverse in (False, True):
-        ids, lengths = rows.padded([3, 0, 1], rows=4, length=6, reverse=reverse)
+        ids, lengths = rows.pad([3, 0, 1], rows=4, length=6, reverse=reverse)
         assert lengths.tolist() == [len(expected[3]), len(expected[0]), 0, 0]
         for row, place in enumerate((3, 0, 1)):
             wanted = expected[place][::-1] if reverse else expected[place]
@@ -39,7 +39,7 @@ def test_many_texts_are_numbered_as_one_by_one(unit):
 
 def test_texts_without_any_token():
     rows = PairCodec.of(PAIRS).rows("source", ["", ""])
-    ids, lengths = rows.padded([0, 1], rows=2, length=3)
+    ids, lengths = rows.pad([0, 1], rows=2, length=3)
     assert not ids.any()
     assert not lengths.any()
 

@@ -32,7 +32,7 @@ _ROWS = 4096
 """Rows of the matrix in memory at a time."""
 
 
-class _Layout(NamedTuple):
+class _MatrixLayout(NamedTuple):
     """The sizes and places that the head of a file gives."""
 
     words: int
@@ -171,7 +171,7 @@ def _fnv1a(content: np.ndarray, first: np.ndarray, end: np.ndarray) -> np.ndarra
     return hashes
 
 
-def _read(path: Path, file: BufferedReader) -> tuple[_Layout, Index]:
+def _read(path: Path, file: BufferedReader) -> tuple[_MatrixLayout, Index]:
     file.seek(len(MAGIC))
     version, *settings, _, entries, words, _, _, pruned = _HEADER.unpack(_exactly(path, file, _HEADER.size))
     width, kind, buckets, shortest, longest = settings[0], settings[7], settings[8], settings[9], settings[10]
@@ -191,7 +191,7 @@ def _read(path: Path, file: BufferedReader) -> tuple[_Layout, Index]:
     if (rows, columns) != (words + buckets, width):
         expected = f"{words + buckets:,} x {width}"
         raise DataError(f"{path}: damaged: expected a matrix of {expected}; got {rows:,} x {columns}")
-    layout = _Layout(words, width, buckets, shortest, longest, dictionary, file.tell())
+    layout = _MatrixLayout(words, width, buckets, shortest, longest, dictionary, file.tell())
     if not is_compressed(path) and path.stat().st_size < (end := layout.matrix + 4 * rows * columns):
         raise _cut(path, end)
     return layout, Index(names[:words])

@@ -144,7 +144,7 @@ def record_of(shelf: RecordFolder, name: str) -> Record:
     """
     header, place = _header(shelf, name), f"{shelf.name}/{name}"
     if header.segments:
-        values, described = _joined(shelf, header, place)
+        values, described = _join_signals(shelf, header, place)
     else:
         values, described = _signals(shelf, header, f"{place}{HEADER}"), header.signals
     leads, units = tuple(signal.lead for signal in described), tuple(signal.units for signal in described)
@@ -207,10 +207,10 @@ def _of_file(shelf: RecordFolder, file: str, own: list[Signal], frames: int | No
             "the header"
         )
     numbers = formats.decode(content[: formats.size(format, there * width)], format).reshape(there, width)
-    return (_physical(signal, part, place) for signal, part in zip(own, _parted(numbers, own), strict=True))
+    return (_physical(signal, part, place) for signal, part in zip(own, _split_frames(numbers, own), strict=True))
 
 
-def _parted(numbers: Integer[np.ndarray, "time number"], own: list[Signal]) -> list[np.ndarray]:
+def _split_frames(numbers: Integer[np.ndarray, "time number"], own: list[Signal]) -> list[np.ndarray]:
     """The numbers of each lead, with an axis for its samples in a frame."""
     ends = np.cumsum([signal.frame for signal in own])
     return np.split(numbers, ends[:-1], axis=1)
@@ -231,7 +231,7 @@ def _physical(signal: Signal, numbers: Integer[np.ndarray, "time frame"], place:
     return shifted.astype(np.float32)
 
 
-def _joined(shelf: RecordFolder, header: Header, place: str) -> tuple[np.ndarray, tuple[Signal, ...]]:
+def _join_signals(shelf: RecordFolder, header: Header, place: str) -> tuple[np.ndarray, tuple[Signal, ...]]:
     """The leads of a record in pieces, and the signal lines that describe them."""
     pieces = header.segments[1:] if header.has_layout else header.segments
     known = [(segment, None if segment.name == NO_FILE else _header(shelf, segment.name)) for segment in pieces]

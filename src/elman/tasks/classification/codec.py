@@ -97,7 +97,7 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         unknown: Unknown = "skip" if self.vocabulary.unknown is None else "error"
         normal = self.reading.normal
         pieces = [self.vocabulary.encode(normal(piece), unknown=unknown) for piece in self.reading.cut(text)]
-        return tuple(_shortened(pieces, self.reading)) or (np.zeros(0, np.int32),)
+        return tuple(_shorten(pieces, self.reading)) or (np.zeros(0, np.int32),)
 
     def example(self, text: LabelledText) -> EncodedText:
         """A text with its class, encoded."""
@@ -139,7 +139,7 @@ def _vocabulary(
             return Subwords.of(texts, size=reading.vocabulary_size)
 
 
-def _shortened(
+def _shorten(
     pieces: Iterable[Integer[np.ndarray, " _"]], reading: ReadingSettings
 ) -> Iterator[Integer[np.ndarray, " _"]]:
     """The pieces without empty ones, cut to the longest piece that is allowed, and in all to the longest text."""

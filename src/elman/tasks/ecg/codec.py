@@ -35,7 +35,7 @@ class RunningMean(NamedTuple):
     total: Float[np.ndarray, " batch"]
     weight: float
 
-    def after(self, values: Float[np.ndarray, "batch time"], *, decay: float) -> tuple[RunningMean, np.ndarray]:
+    def update(self, values: Float[np.ndarray, "batch time"], *, decay: float) -> tuple[RunningMean, np.ndarray]:
         """The new state, and the mean after each of the next values; each value weighs `decay` times as much as the
         one after it."""
         means, total, weight = np.empty(values.shape), self.total, self.weight
@@ -92,9 +92,9 @@ class EcgCodec(msgspec.Struct, frozen=True, tag="ecg"):
         """The new state, and the features of the next samples, which are in mV at the codec's rate. A sample that is
         not finite is replaced by the last finite one."""
         filled, last = _held(signals, state.last)
-        mean, level = state.mean.after(filled, decay=np.exp(-1 / (WANDER_SECONDS * self.rate)))
+        mean, level = state.mean.update(filled, decay=np.exp(-1 / (WANDER_SECONDS * self.rate)))
         steady = filled - level
-        power, size = state.power.after(steady**2, decay=np.exp(-1 / (SIZE_SECONDS * self.rate)))
+        power, size = state.power.update(steady**2, decay=np.exp(-1 / (SIZE_SECONDS * self.rate)))
         own = np.clip(steady / np.maximum(np.sqrt(size), LEAST_SIZE), -8, 8)
         features = np.stack([np.arcsinh(steady / 0.1), own], axis=-1).astype(np.float32)
         return EcgState(last, mean, power), features

@@ -47,7 +47,7 @@ class Shape(NamedTuple):
     s: Bump | None
     t: Bump | None
 
-    def scaled(self, interval: float) -> Shape:
+    def at_interval(self, interval: float) -> Shape:
         """The waves at `interval` seconds between beats: the shorter it is, the nearer P and T are to the QRS."""
         share = math.sqrt(interval)
         p, t = self.p, self.t
@@ -153,7 +153,7 @@ def generate_ecg(
     grid, clean = np.arange(count) / rate, np.zeros(count)
     beats, waves = [], []
     for time, interval, symbol in rhythm:
-        own = (wide if symbol == "V" else shape).scaled(interval)
+        own = (wide if symbol == "V" else shape).at_interval(interval)
         own = own._replace(p=None) if random.random() < absent_p else own
         for bump in own:
             if bump:

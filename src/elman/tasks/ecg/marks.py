@@ -66,7 +66,7 @@ def annotated_waves(annotations: Annotations) -> AnnotatedEvents:
     (Wave(kind='P', onset=2, peak=4, end=6), Wave(kind='T', onset=30, peak=30, end=36), ((18, 29),))
     """
     near = round(_NEAR * (annotations.rate or 250.0))
-    found, strays = _grouped(annotations, near)
+    found, strays = _group_waves(annotations, near)
     waves, complexes, unclear = [], [], list(strays)
     for before, one, after in zip([None, *found], found, [*found[1:], None], strict=False):
         peak = one.peaks[len(one.peaks) // 2]
@@ -191,7 +191,7 @@ def _of_run(marked: AnnotatedEvents, peaks: np.ndarray, run: np.ndarray, length:
     return mask
 
 
-def _grouped(annotations: Annotations, near: int) -> tuple[list[_Open], list[tuple[int, int]]]:
+def _group_waves(annotations: Annotations, near: int) -> tuple[list[_Open], list[tuple[int, int]]]:
     """The waves, and the spans between brackets without a peak."""
     found: list[_Open] = []
     strays: list[tuple[int, int]] = []

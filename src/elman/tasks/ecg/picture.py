@@ -132,7 +132,7 @@ def _span(strips: Sequence[Strip], start: float, seconds: float) -> tuple[int, i
     return first, last
 
 
-class _Row(NamedTuple):
+class _PaperRow(NamedTuple):
     """A lead in one row of time."""
 
     lead: str
@@ -151,13 +151,13 @@ class _Row(NamedTuple):
         return ABOVE_MM + (self.high - self.low) * MM_MILLIVOLT + self.lines * LINE_MM
 
 
-def _row(strip: Strip, table: BeatTable, span: tuple[int, int], faults: Sequence[Fault]) -> _Row:
+def _row(strip: Strip, table: BeatTable, span: tuple[int, int], faults: Sequence[Fault]) -> _PaperRow:
     onset, end = span
     values = strip.signal[onset:end]
     beats = tuple(beat for beat in table.rows if _reaches(beat, span))
     lines = max((len(beat.marks) for beat in beats if onset <= beat.beat.sample < end), default=0)
     touching = tuple(fault for fault in faults if fault.lead == strip.lead and fault.onset < end and fault.end >= onset)
-    return _Row(strip.lead, span, values, beats, touching, *_range(values), lines + 1)
+    return _PaperRow(strip.lead, span, values, beats, touching, *_range(values), lines + 1)
 
 
 def _reaches(beat: BeatRow, span: tuple[int, int]) -> bool:
@@ -180,7 +180,7 @@ def _range(values: np.ndarray) -> tuple[float, float]:
     return low, high
 
 
-def _height(rows: Sequence[_Row]) -> float:
+def _height(rows: Sequence[_PaperRow]) -> float:
     return TOP_MM + sum(row.height_mm + BETWEEN_MM for row in rows) + BOTTOM_MM
 
 
@@ -203,7 +203,7 @@ def _draw_head(figure: Figure, strip: Strip, span: tuple[int, int]) -> None:
     figure.text(place / width, 1 - 11 / height, key, color=OUTSIDE, fontsize=7, va="center")
 
 
-def _draw_row(figure: Figure, row: _Row, top: float, rate: float) -> None:
+def _draw_row(figure: Figure, row: _PaperRow, top: float, rate: float) -> None:
     height, width = figure.get_figheight() * 25.4, figure.get_figwidth() * 25.4
     onset, end = row.span
     length = (end - onset) / rate * MM_SECOND
@@ -241,13 +241,13 @@ def _multiples(low: float, high: float, step: float) -> np.ndarray:
     return np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
 
 
-def _draw_fault(axes: Axes, fault: Fault, row: _Row, rate: float) -> None:
+def _draw_fault(axes: Axes, fault: Fault, row: _PaperRow, rate: float) -> None:
     onset, end = max(fault.onset, row.span[0]), min(fault.end + 1, row.span[1])
     axes.axvspan(onset / rate, end / rate, facecolor="#dddddd", edgecolor="#888888", hatch="////", alpha=0.5, zorder=2)
     axes.text((onset + end) / 2 / rate, row.high, fault.what, fontsize=7, ha="center", va="top", clip_on=True)
 
 
-def _draw_beat(axes: Axes, beat: BeatRow, row: _Row, rate: float) -> None:
+def _draw_beat(axes: Axes, beat: BeatRow, row: _PaperRow, rate: float) -> None:
     """Draws a beat's waves, the mark of R, and the values outside their limits."""
     onset, end = row.span
     letters = row.low - LINE_MM / MM_MILLIVOLT / 2
@@ -265,7 +265,7 @@ def _draw_beat(axes: Axes, beat: BeatRow, row: _Row, rate: float) -> None:
         _draw_marks(axes, beat, row, rate)
 
 
-def _draw_marks(axes: Axes, beat: BeatRow, row: _Row, rate: float) -> None:
+def _draw_marks(axes: Axes, beat: BeatRow, row: _PaperRow, rate: float) -> None:
     at, step = beat.beat.sample / rate, LINE_MM / MM_MILLIVOLT
     begin, end = (sample / rate for sample in row.span)
     side = "left" if at - begin < EDGE_S else "right" if end - at < EDGE_S else "center"

@@ -75,7 +75,7 @@ class LinearAutoregression(NamedTuple):
             ConfigError: an order below 1.
             DataError: no `order` + 1 consecutive known values.
         """
-        windows, targets = lagged(series, order)
+        windows, targets = lag_windows(series, order)
         if penalty:
             weights, constant = ridge(windows, targets[:, None], penalty=penalty)
             return cls(float(constant[0]), weights[:, 0], _mean(series))
@@ -91,7 +91,7 @@ class LinearAutoregression(NamedTuple):
         Raises:
             ConfigError, DataError: as `fit`, for the largest order.
         """
-        windows, targets = lagged(series, max(orders))
+        windows, targets = lag_windows(series, max(orders))
         criteria = []
         for order in orders:
             design = np.concatenate([np.ones((len(windows), 1)), windows[:, :order]], axis=1)
@@ -147,7 +147,7 @@ class NonlinearAutoregression(NamedTuple):
             ConfigError, DataError: as `LinearAutoregression.fit`.
         """
         linear = LinearAutoregression.fit(series, order=order)
-        windows, targets = lagged(series, order)
+        windows, targets = lag_windows(series, order)
         scale = float(np.std(targets)) or 1.0
         errors = (targets - linear.constant - windows @ linear.weights) / scale
         random = np.random.default_rng(seed)
@@ -174,13 +174,13 @@ class NonlinearAutoregression(NamedTuple):
         return _forecast(next_value, history, horizon, len(linear.weights), linear.mean)
 
 
-def lagged(
+def lag_windows(
     series: Sequence[Series], order: int
 ) -> tuple[Float[np.ndarray, "window order"], Float[np.ndarray, " window"]]:
     """All windows of `order` consecutive values, the last value first, and the value after each, of all series; windows
     with a missing value are left out.
 
-    >>> windows, targets = lagged([np.array([1.0, 2.0, 3.0, 4.0])], 2)
+    >>> windows, targets = lag_windows([np.array([1.0, 2.0, 3.0, 4.0])], 2)
     >>> windows.tolist(), targets.tolist()
     ([[2.0, 1.0], [3.0, 2.0]], [3.0, 4.0])
 

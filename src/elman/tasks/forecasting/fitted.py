@@ -29,7 +29,7 @@ from elman.tasks.forecasting.model import Forecaster
 from elman.tasks.forecasting.picture import draw_forecast
 from elman.tasks.forecasting.reading import rows_in
 from elman.tasks.forecasting.settings import ForecastPrediction
-from elman.tasks.forecasting.table import NAME, ForecastTable, level_names, levels_of, stacked
+from elman.tasks.forecasting.table import NAME, ForecastTable, concatenate, level_names, levels_of
 from elman.tasks.forecasting.windows import WindowBatch, WindowPart
 
 if TYPE_CHECKING:
@@ -151,8 +151,8 @@ class FittedForecaster(Predictor[ForecastMetrics]):
                 if origin > begin:
                     now = reading.update(now, _rows(one, origin - step, origin, self.horizon))
                 table = self._table({one.name: now}, levels, intervals)
-                tables.append(table.beside(now.last, one.values[origin : origin + self.horizon]))
-        return stacked(tables)
+                tables.append(table.with_truth(now.last, one.values[origin : origin + self.horizon]))
+        return concatenate(tables)
 
     def read(self, *places: str | Path) -> WindowPart:
         """Reads the held-out windows of files for `evaluate`: those whose horizons lie after the validation part, and
@@ -181,7 +181,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
 
     def measure(self, part: WindowPart) -> ForecastMetrics:
         """The measures of all windows, with the coverage of intervals."""
-        return measure_forecasts(self.model, part, self.codec, learned=self.task.learned, errors=self.errors)
+        return measure_forecasts(self.model, part, self.codec, learned=self.task.objective_name, errors=self.errors)
 
     def differences(self) -> dict[str, float]:
         """The largest difference between forecasts after reading the last remembered rows one by one and all at
@@ -330,7 +330,9 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         begin = len(one.history.values)
         if one.state is not None:
             ahead = np.repeat(encoded.ahead[None, begin : begin + self.horizon], len(self.codec.targets), axis=0)
-            found = _simulated(self.model, one.state, reading.fixed(one.history.name, encoded), ahead, shares, key)
+            found = _simulated(
+                self.model, one.state, reading.static_inputs(one.history.name, encoded), ahead, shares, key
+            )
         else:
             found = _windowed(self.model, _one_window(encoded, reading, begin, self.horizon), shares, key)
         centre, spread, variance, quantiles = (np.asarray(each, np.float64) for each in found)

@@ -75,7 +75,7 @@ class SeriesReader(NamedTuple):
         Raises:
             DataError: rows that do not follow the remembered ones, or lack covariates known ahead.
         """
-        joined = self._joined(before.history, new)
+        joined = self._append(before.history, new)
         count = len(joined.values) - len(before.history.values)
         if before.rows < self.window:  # all rows are still stored, and a new series' scaler may not be final
             return self.read(joined, learned=before.learned)
@@ -85,7 +85,7 @@ class SeriesReader(NamedTuple):
             state = self._advanced(self.model, before.state, encoded, len(before.history.values))
         return before._replace(history=_last_rows(joined, self.window), rows=before.rows + count, state=state)
 
-    def fixed(self, name: str, encoded: EncodedHistory) -> StaticInputs:
+    def static_inputs(self, name: str, encoded: EncodedHistory) -> StaticInputs:
         """The inputs that are the same at all steps of a series, with a row for each target."""
         targets = len(self.codec.targets)
         place = self.codec.series.index(name) if name in self.codec.series else len(self.codec.series)
@@ -104,7 +104,7 @@ class SeriesReader(NamedTuple):
         past = np.concatenate([encoded.past, marks], axis=1)[:, None].repeat(targets, axis=1)
         future = encoded.ahead[: len(past), None].repeat(targets, axis=1)
         rows = (encoded.values, encoded.known.astype(np.float32), past, future)
-        series = self.fixed(encoded.name, encoded)
+        series = self.static_inputs(encoded.name, encoded)
         for begin in range(start, len(past), CHUNK):
             count = min(CHUNK, len(past) - begin)
             chunk = (each[begin : begin + count] for each in rows)
@@ -112,7 +112,7 @@ class SeriesReader(NamedTuple):
             state = _advance(model, state, series, HistorySteps(*map(jnp.asarray, full)), count)
         return Filter(*jax.tree.map(np.asarray, state))
 
-    def _joined(self, before: History, new: History) -> History:
+    def _append(self, before: History, new: History) -> History:
         """Appends rows to others; the values of steps without a row between them are missing."""
         last, first = before.stamps[-1], new.stamps[0]
         if first <= last:

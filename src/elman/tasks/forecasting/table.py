@@ -63,7 +63,7 @@ class ForecastTable:
         """A dictionary of the columns by name."""
         return dict(zip(self.columns, self.arrays, strict=True))
 
-    def beside(self, cutoff: Any, truth: Float[np.ndarray, "time target"]) -> ForecastTable:
+    def with_truth(self, cutoff: Any, truth: Float[np.ndarray, "time target"]) -> ForecastTable:
         """Returns this table with the last stamp before the forecast as `cutoff`, and the true values as `y`."""
         first, stamps, *others = self.arrays
         columns = (*self.columns[:2], "cutoff", "y", *self.columns[2:])
@@ -102,7 +102,7 @@ class ForecastTable:
         return (list(row) for row in zip(*columns, strict=True))
 
 
-def stacked(tables: Sequence[ForecastTable]) -> ForecastTable:
+def concatenate(tables: Sequence[ForecastTable]) -> ForecastTable:
     """Concatenates tables of the same columns, one below the other."""
     arrays = (np.concatenate(columns) for columns in zip(*(table.arrays for table in tables), strict=True))
     return ForecastTable(tables[0].columns, tuple(arrays))

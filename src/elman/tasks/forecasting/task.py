@@ -178,10 +178,10 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         Raises:
             DataError: an empty part.
         """
-        return measure_forecasts(model, part, codec, learned=self.learned, at_most=self.validation_windows)
+        return measure_forecasts(model, part, codec, learned=self.objective_name, at_most=self.validation_windows)
 
     @property
-    def learned(self) -> str:
+    def objective_name(self) -> str:
         """The measure that chooses the best weights: the error that training minimises."""
         return {"squared": "scaled_mse", "absolute": "scaled_mae"}.get(self.output, "scaled_crps")
 

@@ -70,7 +70,7 @@ def answers(
     rows = codec.rows("source", texts, unknown=decoding.unknown)
     found: list[list[Candidate]] = [[] for _ in texts]
     for places, length in _groups(rows.lengths):
-        sources, lengths = rows.padded(places, rows=ROWS, length=length, reverse=reverse_inputs)
+        sources, lengths = rows.pad(places, rows=ROWS, length=length, reverse=reverse_inputs)
         outputs = _write(model, sources, lengths, constraint, decoding, longest)
         several = _candidates(codec, outputs, len(places), decoding.n_best, reverse_answers)
         for place, candidates in zip(places, several, strict=True):

@@ -86,8 +86,8 @@ class PairBatches:
         examples, rows, group = self._buckets.at(step)
         length, time = self._shapes[group]
         inputs, answers = self._reversed
-        sources, lengths = self._sources.padded(self._owners[examples], rows=rows, length=length, reverse=inputs)
-        targets, counts = self._targets.padded(examples, rows=rows, length=time, reverse=answers)
+        sources, lengths = self._sources.pad(self._owners[examples], rows=rows, length=length, reverse=inputs)
+        targets, counts = self._targets.pad(examples, rows=rows, length=time, reverse=answers)
         real = np.arange(rows) < len(examples)
         weights = ((np.arange(time) <= counts[:, None]) & real[:, None]).astype(np.float32)
         return PairBatch(sources, lengths, targets, weights, self._forced(step, targets.shape))

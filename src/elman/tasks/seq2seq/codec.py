@@ -70,14 +70,14 @@ class RaggedIds(NamedTuple):
         """The number of tokens of each row."""
         return np.diff(self.starts)
 
-    def padded(
+    def pad(
         self, chosen: Sequence[int] | np.ndarray, *, rows: int, length: int, reverse: bool = False
     ) -> tuple[Integer[np.ndarray, "batch time"], Integer[np.ndarray, " batch"]]:
         """The chosen rows as one array padded with zeros, to `rows` rows of `length`, and the length of each row.
         `reverse` puts the last token first.
 
         >>> texts = RaggedIds(np.array([5, 6, 7]), np.array([0, 2, 3]))
-        >>> ids, lengths = texts.padded([0, 1], rows=3, length=4, reverse=True)
+        >>> ids, lengths = texts.pad([0, 1], rows=3, length=4, reverse=True)
         >>> ids.tolist(), lengths.tolist()
         ([[6, 5, 0, 0], [7, 0, 0, 0], [0, 0, 0, 0]], [2, 1, 0])
         """

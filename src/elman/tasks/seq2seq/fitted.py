@@ -97,11 +97,11 @@ class Translator(Predictor[Seq2SeqMetrics]):
             raise ConfigError(f"attention: a model with connection {self.task.connection!r} has none")
         written = self.predict(text).text if answer is None else answer
         source, target = self.codec.rows("source", [text]), self.codec.rows("target", [written])
-        sources, lengths = source.padded(
+        sources, lengths = source.pad(
             [0], rows=1, length=padded_length(len(source.ids)), reverse=self.task.reverse_inputs
         )
         length = len(target.ids) + 1
-        targets, _ = target.padded([0], rows=1, length=length, reverse=self.task.reverse_answers)
+        targets, _ = target.pad([0], rows=1, length=length, reverse=self.task.reverse_answers)
         weights = np.asarray(_attention_weights(self.model, sources, lengths, targets))[0][:, : len(source.ids)]
         if self.task.reverse_inputs:
             weights = weights[:, ::-1]

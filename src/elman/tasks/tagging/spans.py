@@ -44,7 +44,7 @@ def scheme_of(tags: Iterable[str]) -> Scheme | None:
     """
     marks = [tag for tag in tags if tag != "O"]
     for scheme in get_args(Scheme):
-        if marks and all(_parted(tag, scheme) for tag in marks):
+        if marks and all(_split_tag(tag, scheme) for tag in marks):
             return scheme
     return None
 
@@ -55,7 +55,7 @@ def is_tag(tag: str, *, scheme: Scheme = "IOB2") -> bool:
     >>> is_tag("O"), is_tag("E-PER"), is_tag("E-PER", scheme="BIOES"), is_tag("NOUN")
     (True, False, True, False)
     """
-    return _parted(tag, scheme) is not None
+    return _split_tag(tag, scheme) is not None
 
 
 def spans_of(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[Span]:
@@ -71,7 +71,7 @@ def spans_of(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[Span]:
     """
     spans, start, reading = [], 0, None
     for place, tag in enumerate([*tags, "O"]):
-        prefix, label = _parted(tag, scheme) or ("O", "")
+        prefix, label = _split_tag(tag, scheme) or ("O", "")
         goes_on = prefix in ("I", "E") and label == reading
         if scheme == "IOB2" and reading is not None and not goes_on:
             spans.append(Span(reading, start, place))
@@ -98,7 +98,7 @@ def problems(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> Iterator[Proble
     """
     before, reading = "", None  # the tag before, and the label of the open span
     for place, tag in enumerate(tags):
-        parts = _parted(tag, scheme)
+        parts = _split_tag(tag, scheme)
         prefix, label = parts or ("O", "")
         unfinished = reading is not None and scheme == "BIOES"
         goes_on = prefix in ("I", "E") and label == reading
@@ -124,7 +124,7 @@ def repair_tags(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[str]:
     starts: list[list] = []  # of spans: label, first token, token after the last
     open_label = None
     for place, tag in enumerate(tags):
-        prefix, label = _parted(tag, scheme) or ("O", "")
+        prefix, label = _split_tag(tag, scheme) or ("O", "")
         if prefix != "O" and (prefix in "BS" or label != open_label):
             starts.append([label, place, place])
         if prefix != "O":
@@ -153,8 +153,8 @@ def can_follow(before: str | None, after: str | None, *, scheme: Scheme = "IOB2"
     >>> can_follow("B-PER", "I-PER"), can_follow("B-PER", "I-LOC"), can_follow(None, "I-PER"), can_follow("B-PER", None)
     (True, False, False, True)
     """
-    left = None if before is None else _parted(before, scheme)
-    right = None if after is None else _parted(after, scheme)
+    left = None if before is None else _split_tag(before, scheme)
+    right = None if after is None else _split_tag(after, scheme)
     reading = left[1] if left and left[0] in ("B", "I") else None
     goes_on = right is not None and right[0] in ("I", "E")
     if goes_on:
@@ -162,7 +162,7 @@ def can_follow(before: str | None, after: str | None, *, scheme: Scheme = "IOB2"
     return scheme == "IOB2" or reading is None
 
 
-def _parted(tag: str, scheme: Scheme) -> tuple[str, str] | None:
+def _split_tag(tag: str, scheme: Scheme) -> tuple[str, str] | None:
     """The prefix and the label of a tag; None for a text that is not a tag of `scheme`."""
     prefix, _, label = tag.partition("-")
     known = prefix in _PREFIXES[scheme] if label else tag == "O"
