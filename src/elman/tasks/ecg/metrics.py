@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from elman._errors import quantity
-
-if TYPE_CHECKING:
-    from elman.tasks.ecg.beat_scores import BeatScores
-    from elman.tasks.ecg.delineation import Delineation
+from elman.tasks.ecg.beat_scores import BeatScores
+from elman.tasks.ecg.delineation import Delineation
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,6 @@ class EcgMetrics:
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> EcgMetrics:
         """The measures that `to_builtins` turned into plain values."""
-        from elman.tasks.ecg.beat_scores import BeatScores
-        from elman.tasks.ecg.delineation import Delineation
-
         waves, beats = Delineation.from_builtins(values["waves"]), BeatScores.from_builtins(values["beats"])
         return cls(waves, beats, values["leads"])
 

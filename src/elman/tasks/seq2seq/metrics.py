@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from elman._errors import DataError
+from elman.tasks.seq2seq.scores import SequenceScores, bleu, chrf
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,6 @@ class Seq2SeqMetrics:
             DataError: no answer.
             ConfigError: `corpus` is set and sacreBLEU is not installed.
         """
-        from elman.tasks.seq2seq.scores import SequenceScores, bleu, chrf
-
         if not answers:
             raise DataError("no pair to measure on; expected at least one")
         split = list if unit == "character" else str.split

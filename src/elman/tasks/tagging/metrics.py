@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-if TYPE_CHECKING:
-    from elman.tasks.tagging.codec import TagCodec
-    from elman.tasks.tagging.reading import TaggedWords
-    from elman.tasks.tagging.span_scores import SpanScores
+from elman.tasks.tagging.codec import TagCodec
+from elman.tasks.tagging.reading import TaggedWords
+from elman.tasks.tagging.span_scores import SpanScores
 
 MISTAKES = 10
 """Most kinds of mistakes that a report names."""
@@ -44,8 +43,6 @@ class TaggingMetrics:
         cls, found: Sequence[Sequence[str]], sentences: Sequence[TaggedWords], codec: TagCodec, *, nats_per_word: float
     ) -> TaggingMetrics:
         """The measures of the predicted tags `found` of `sentences`."""
-        from elman.tasks.tagging.span_scores import SpanScores
-
         truth = [sentence.tags for sentence in sentences]
         known, right, words = set(codec.tags), 0, 0
         unseen, mistakes = Counter[str](), Counter[tuple[str, str]]()
@@ -67,8 +64,6 @@ class TaggingMetrics:
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> TaggingMetrics:
         """The measures that `to_builtins` turned into plain values."""
-        from elman.tasks.tagging.span_scores import SpanScores
-
         spans = values.get("spans")
         return cls(
             accuracy=values["accuracy"],
