@@ -46,8 +46,8 @@ class Room(NamedTuple):
 ROOMS = {
     "cli": Room(50, 20, 900, 72),
     "lessons": Room(50, 126, 230, 116),
-    "inspection": Room(296, 126, 210, 116),
-    "testing": Room(726, 126, 224, 86),
+    "testing": Room(420, 126, 250, 86),
+    "inspection": Room(296, 246, 210, 90),
     "training": Room(522, 246, 428, 90),
     "tasks": Room(50, 378, 900, 382, "tasks"),
     "formats": Room(50, 804, 128, 260, "plain"),
@@ -229,8 +229,9 @@ def _way(upper, lower, seen):
     west = upper.middle < WIDTH // 2
     edge, start, end = (25, upper.left, lower.left) if west else (WIDTH - 25, upper.right, lower.right)
     y, z = upper.top + upper.height // 2, lower.top + lower.height // 2
-    margin = Room(min(start, edge) + 1, y, abs(start - edge) - 2, z - y)
-    if any(_overlap(margin, other) for other in [*ROOMS.values(), *seen]):
+    level = Room(min(start, edge) + 1, y - 4, abs(start - edge) - 2, 8)
+    margin = Room(edge - 10, y, 20, z - y)
+    if any(_overlap(level, other) for other in ROOMS.values()) or any(_overlap(margin, other) for other in seen):
         raise ValueError(f"no way for an arrow from {upper} to {lower}; place the rooms in ROOMS anew")
     seen.append(margin)
     return [(start, y), (edge, y), (edge, z), (end, z)]

@@ -34,7 +34,7 @@ def test_the_picture_is_that_of_the_code():
 
 @needs_kernels
 def test_the_walk_is_that_of_a_run(tmp_path):
-    walk = re.findall(r"^\| `(\S+\.py)` \| `(\S+)` \|", (ROOT / "docs" / "architecture.md").read_text(), re.M)
+    walk = re.findall(r"^\| `(\S+\.py)`<br>`(\S+)` \|", (ROOT / "docs" / "architecture.md").read_text(), re.M)
     (tmp_path / "a.txt").write_text("All happy families are alike. " * 200)
     program = [sys.executable, "-c", TRACE, Path(elman.__file__).parent]
     done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True)
