@@ -118,8 +118,8 @@ class StartsByProcess(Sound, frozen=True, kw_only=True):
 
 
 class AnswersBackwards(Classifier):
-    def answers(self, *places, options):
-        yield from reversed([*super().answers(*places, options=options)])
+    def output(self, *places, options):
+        yield from reversed([*super().output(*places, options=options)])
 
 
 class PredictsBackwards(Sound, frozen=True, kw_only=True):
@@ -127,8 +127,8 @@ class PredictsBackwards(Sound, frozen=True, kw_only=True):
 
 
 class SkipsEmpty(Classifier):
-    def answers(self, *places, options):
-        return (line for line in super().answers(*places, options=options) if not line.startswith("-"))
+    def output(self, *places, options):
+        return (line for line in super().output(*places, options=options) if not line.startswith("-"))
 
 
 class PredictsTooFew(Sound, frozen=True, kw_only=True):

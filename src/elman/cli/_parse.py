@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from functools import partial, wraps
 from types import ModuleType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import tyro
-
-from elman.tasks.registry import TASKS, find_settings
 
 Result = TypeVar("Result")
 
@@ -48,42 +46,38 @@ def _defaults_trusted() -> Generator[None]:
         del sys.modules["typeguard"]
 
 
-def positionals(arguments: list[str]) -> list[str]:
-    """The arguments that are neither options nor values of options, before the command's options are known.
+class FirstLook(NamedTuple):
+    """A command line as it is understood before the options are known that depend on it: files and options, unchecked.
 
-    >>> positionals(["a.txt", "--lower", "b.txt", "--no-bidirectional", "--minutes", "5", "--seed=1", "-"])
-    ['a.txt', 'b.txt', '-']
+    >>> from elman.tasks.registry import find_settings
+    >>> look = FirstLook.at(["a.txt", "--lower", "b.txt", "--minutes", "5", "--seed=1", "-"], find_settings("Tagging"))
+    >>> look.files, look.options
+    (('a.txt', 'b.txt', '-'), {'lower': '', 'minutes': '5', 'seed': '1'})
     """
-    found, flags, rest = [], _flags(), iter(arguments)
-    for argument in rest:
-        if not argument.startswith("--"):
-            found.append(argument)
-        elif "=" not in argument and argument[2:].replace("-", "_") not in flags:
-            next(rest, None)
-    return [argument for argument in found if argument == "-" or not argument.startswith("-")]
 
+    files: tuple[str, ...]
+    options: dict[str, str]
+    """The values by the options' names in Python; empty texts for flags."""
 
-def value_of(option: str, arguments: list[str]) -> str | None:
-    """The value of an option such as "--out"; None if the arguments lack it.
-
-    >>> value_of("--out", ["--out", "a"]), value_of("--out", ["--out=b"]), value_of("--out", ["c"])
-    ('a', 'b', None)
-    """
-    for place, argument in enumerate(arguments):
-        if argument == option:
-            return next(iter(arguments[place + 1 :]), None)
-        if argument.startswith(option + "="):
-            return argument.removeprefix(option + "=")
-    return None
-
-
-def _flags() -> set[str]:
-    """The names of the options that take no value."""
-    tasks = [find_settings(name) for name in TASKS]
-    settings = [*tasks, *(task.options for task in tasks if task.options)]
-    flags = {name for kind in settings for name, type_ in get_type_hints(kind).items() if _is_flag(type_)}
-    flags |= {f"no_{name}" for name in flags}  # turns off a flag that is on by default
-    return flags | {"force", "resume", "json", "lines", "help"}
+    @classmethod
+    def at(cls, arguments: Iterable[str], *kinds: Callable[..., Any]) -> FirstLook:
+        """Looks at a command line whose options may be the fields of some settings or the parameters of functions. All
+        of them take a value but those of type bool."""
+        hints = [get_type_hints(kind).items() for kind in kinds]
+        flags = {name for group in hints for name, type_ in group if _is_flag(type_)}
+        flags |= {"help", *(f"no_{name}" for name in flags)}  # --no-lower turns off a flag that is on by default
+        files, options, waiting = [], dict[str, str](), ""
+        for argument in arguments:
+            if argument.startswith("--"):
+                name, has_value, value = argument.removeprefix("--").partition("=")
+                name = name.replace("-", "_")
+                options[name] = value
+                waiting = "" if has_value or name in flags else name
+            elif waiting:
+                options[waiting], waiting = argument, ""
+            elif argument == "-" or not argument.startswith("-"):
+                files.append(argument)
+        return cls(tuple(files), options)
 
 
 def _is_flag(kind: Any) -> bool:

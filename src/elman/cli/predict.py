@@ -12,7 +12,7 @@ import tyro
 
 from elman._config import Config
 from elman._errors import ConfigError
-from elman.cli._parse import call, positionals
+from elman.cli._parse import FirstLook, call
 from elman.tasks.registry import TASKS, find_settings
 
 
@@ -23,7 +23,8 @@ def run(arguments: list[str]) -> int:
 
 def _options(arguments: list[str]) -> Config:
     """The prediction options of the model that the arguments name; none if there is no model."""
-    names = positionals(arguments)
+    kinds = [find_settings(name).options or Config for name in TASKS]
+    names = FirstLook.at(arguments, *kinds).files
     place = Path(names[0], "model.json") if names else None
     try:
         kind = msgspec.json.decode(place.read_bytes())["task"]["type"] if place else None

@@ -11,9 +11,9 @@ import msgspec
 import tyro
 
 from elman._errors import ConfigError
-from elman.cli._parse import call, positionals, value_of
+from elman.cli._parse import FirstLook, call
 from elman.formats.names import plain_name
-from elman.tasks.registry import find_settings, find_task, task_called
+from elman.tasks.registry import TASKS, find_settings, find_task, task_called
 from elman.tasks.settings import TaskSettings
 from elman.training.settings import BUDGETS, Training, training_defaults
 
@@ -63,27 +63,32 @@ def run(arguments: list[str]) -> int:
 
 
 def _options(arguments: list[str]) -> Options:
-    files = positionals(arguments)
-    if "--resume" not in arguments:
-        name = _name(value_of("--task", arguments), files)
+    look = _look(arguments)
+    if "resume" not in look.options:
+        name = task_called(look.options["task"]) if "task" in look.options else _recognise(look.files)
         kind = find_settings(name)
-        given = {name for name in BUDGETS if value_of(f"--{name}", arguments) is not None}
-        chosen = call(_reader(kind(), Training(**training_defaults(kind.training, given))), "train", arguments)
+        defaults = Training(**training_defaults(kind.training, {*BUDGETS} & {*look.options}))
+        chosen = call(_reader(kind(), defaults), "train", arguments)
         return chosen._replace(task=find_task(name)(**msgspec.structs.asdict(chosen.task)))
     from elman.training.fit import read_unfinished
 
-    place = Path(value_of("--out", arguments) or _default_place(files))
+    place = Path(look.options.get("out") or _default_place(look.files))
     saved, task, training = read_unfinished(place)
     again = call(_reader(task, training), "train", arguments)
-    name = _name(value_of("--task", arguments), files or tuple(saved["places"]))
-    if again.resume and find_task(name) is not type(task):
+    if "task" in look.options and find_task(task_called(look.options["task"])) is not type(task):
         raise ConfigError(f"task: {place} is a model for {type(task).__name__}; train another with another --out")
     return again._replace(place=place, files=again.files or tuple(saved["places"]))
 
 
-def _name(name: str | None, files: Sequence[str]) -> str:
-    if name is not None:
-        return task_called(name)
+def _look(arguments: list[str]) -> FirstLook:
+    """The files and options before the task is known; where it is named, which settings are flags is that task's."""
+    command = _reader(TaskSettings(), Training())
+    look = FirstLook.at(arguments, command, *map(find_settings, TASKS))
+    named = look.options.get("task")
+    return FirstLook.at(arguments, command, find_settings(task_called(named))) if named else look
+
+
+def _recognise(files: Sequence[str]) -> str:
     from elman.tasks.recognition import recognise  # what looks into files would slow the help
 
     found = recognise(*files)

@@ -167,7 +167,8 @@ class _Trial:
     def lines(self, fitted: Any, places: Iterable[str]) -> list[str]:
         options = type(self.task).options
         assert options is not None
-        return [*fitted.answers(*places, options=options(**self.options))]
+        found = fitted.output(*places, options=options(**self.options))
+        return [item for item in found if isinstance(item, str)]
 
 
 # The checks
