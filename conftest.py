@@ -5,6 +5,7 @@ takes more than `LIMIT` fails the run. Programs are compiled quickly and run slo
 `--optimised` they are compiled as users do, and only those tests run whose results optimisations may change.
 """
 
+import ctypes
 import os
 import shutil
 import sys
@@ -88,10 +89,12 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(autouse=True, scope="module")
 def _programs_of_one_file():
-    """Drops a file's compiled programs after it; they pile up to gigabytes."""
+    """Drops a file's compiled programs after it, and gives their memory back; they pile up to gigabytes."""
     yield
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
+        if sys.platform == "linux":
+            getattr(ctypes.CDLL(None), "malloc_trim", bool)(0)  # of the GNU C library, which keeps what is freed
 
 
 @pytest.fixture(scope="session")
