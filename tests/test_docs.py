@@ -1,4 +1,7 @@
-"""Every code block of the README and the docs runs, in order, a page at a time; budgets are shortened first."""
+"""Every code block of the README and the docs runs, in order, a page at a time; budgets are shortened first.
+
+`tests/test_contributing.py` follows CONTRIBUTING.md.
+"""
 
 import os
 import re
@@ -9,9 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-QUICK = "CONTRIBUTING.md"  # of the first tier; the other pages train, generate and export
 NEVER_RUN = ("console",)  # the two commands of the README; .ci/run runs both
 SHORT = [
     (re.compile(r"minutes=[\d.]+"), "minutes=0.05"),
@@ -24,14 +26,8 @@ def blocks(page):
     return [(language, code) for language, code in BLOCK.findall(page.read_text()) if language not in NEVER_RUN]
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(page, id=page.name, marks=() if page.name == QUICK else pytest.mark.slow)
-        for page in PAGES
-        if blocks(page)
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
 def test_code_blocks_run(page, tmp_path, monkeypatch):
     from elman.formats.text import TextSource
 
