@@ -41,8 +41,8 @@ def call(folder, *command):
 
 
 def test_the_format_is_read_from_files_and_compressed_ones(folder):
-    from sums import Sum, read_sums  # ty: ignore[unresolved-import]
-    from toy import Toy  # ty: ignore[unresolved-import]
+    from sums import Sum, read_sums  # ty: ignore[import-not-found]
+    from toy import Toy  # ty: ignore[import-not-found]
 
     import elman
 
@@ -75,7 +75,7 @@ def test_the_commands_train_the_task_and_the_cell_and_predict(folder):
     fitted = elman.load("numbers.elman")
     assert fitted.task.to_builtins()["type"] == "toy:Toy"
     assert elman.load("fading.elman").task.cell == "fading:Fading"
-    from sums import Sum  # ty: ignore[unresolved-import]
+    from sums import Sum  # ty: ignore[import-not-found]
 
     (answer,) = fitted.predict([Sum((3.0, -1.0, 4.0), 0.0)])
     (printed,) = re.findall(r"^(-?\d+\.\d\d)$", said, re.MULTILINE)
