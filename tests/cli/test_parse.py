@@ -38,8 +38,8 @@ def test_flags_are_those_of_the_named_task_also_of_ones_own(tmp_path, monkeypatc
 
 
 def test_no_option_is_a_flag_of_one_task_and_has_a_value_in_another():
-    settings = [find_settings(name) for name in TASKS]
-    settings += [kind.options for kind in settings if kind.options]
+    tasks = [find_settings(name) for name in TASKS]
+    settings = [*tasks, *(kind.options for kind in tasks if kind.options)]
     hints = [hint for kind in settings for hint in get_type_hints(kind).items()]
     flags = {name for name, type_ in hints if _is_flag(type_)}
     assert flags

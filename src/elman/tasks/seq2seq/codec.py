@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple, SupportsIndex
+from typing import Literal, NamedTuple, SupportsIndex
 
 import msgspec
 import numpy as np
@@ -143,11 +143,6 @@ class PairCodec(msgspec.Struct, frozen=True):
         ids = [vocabulary.encode(text, unknown=unknown) for text in texts]
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
         return RaggedIds(np.concatenate([np.zeros(0, np.int32), *ids]), np.concatenate([[0], np.cumsum(lengths)]))
-
-
-def codec_from_builtins(saved: Any) -> PairCodec:
-    """Restores a codec from the plain values that `msgspec.to_builtins` gave for it."""
-    return msgspec.convert(saved, PairCodec)
 
 
 def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, size: int) -> Side:
