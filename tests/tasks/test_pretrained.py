@@ -69,6 +69,7 @@ def test_known_words_have_their_vectors_and_others_what_chance_gave(place, make)
     assert model.embedding.table.shape[1] == 3
 
 
+@pytest.mark.slow
 def test_what_was_found_is_counted_among_the_words_of_the_texts(place):
     task, data = classification(place)
     assert begun(task, data)[2] == f"{place}: vectors for 75.0% of 4 words (3 as spelt), and 1 more of its words"
@@ -90,6 +91,7 @@ def test_a_kept_word_counts_though_no_text_had_it(place, tmp_path):
     np.testing.assert_array_equal(rows(again.model.embedding.table, VECTORS, tokens), list(VECTORS.values()))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("make", [classification, tagging])
 def test_vectors_are_frozen_trained_or_trained_later(place, make):
     def moved(epochs, **settings):

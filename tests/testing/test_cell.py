@@ -47,6 +47,7 @@ def numpy_loop(cell, xs):
     return oracle.loop(cell, xs[None])[1][0]
 
 
+@pytest.mark.sample(6)
 @pytest.mark.optimised
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell_of_elman_passes(name):
@@ -199,6 +200,7 @@ def test_weights_that_never_learn_are_named():
     check_cell(Reservoir, fixed=("kernel", "recurrent"))
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("kind", "failed"),
     [

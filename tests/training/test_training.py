@@ -75,6 +75,7 @@ def test_clipping_bounds_the_step(small_text):
     assert np.sqrt(sum((m.astype(np.float64) ** 2).sum() for m in moved)) == pytest.approx(1e-3, rel=1e-2)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("optimiser", ["adamw", "muon", "sgd"])
 @pytest.mark.parametrize("kind", ["Elman", "GRU", "LSTM"])
 def test_every_optimiser_and_cell_learns(small_text, optimiser, kind):
@@ -85,6 +86,7 @@ def test_every_optimiser_and_cell_learns(small_text, optimiser, kind):
     assert fitted.validation.nats_per_token < (2.4 if optimiser == "sgd" else 1.2) < np.log(data.codec.size)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "options", [dict(tied=True, embedding_size=24), dict(residual=True, layer_norm=True), dict(embedding_size=12)]
 )

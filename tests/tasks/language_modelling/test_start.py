@@ -130,6 +130,7 @@ def test_the_artefact_needs_no_language_model_any_more(folder, tmp_path):
     assert elman.verify(tmp_path / "m") is not None
 
 
+@pytest.mark.slow
 def test_the_command_line_says_from(folder, tmp_path, capsys):
     (tmp_path / "train.tsv").write_text("label\ttext\n" + "".join(f"{label}\t{text}\n" for text, label in TEXTS))
     out = str(tmp_path / "m")

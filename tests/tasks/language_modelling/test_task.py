@@ -97,6 +97,7 @@ def test_noise_is_of_training_only(small_text):
     assert len(set(nats)) == 3
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("settings", "by_scan"), [(dict(weight_dropout=0.1), False), (dict(zoneout=0.1), True), (dict(cell=masked), True)]
 )

@@ -36,6 +36,7 @@ def phones():
 TEXTS = ["1+2", "10+20", "99+99", "5+5", "", "77+3"] + [f"{i}+{i + 3}" for i in range(90)]
 
 
+@pytest.mark.slow
 @pytest.mark.optimised
 def test_answers_do_not_depend_on_what_else_is_asked_bit_for_bit(fitted):
     for options in (dict(), dict(beam=3, n_best=3, length_penalty=0.5), dict(temperature=1.0, n_best=2)):
@@ -191,6 +192,7 @@ def test_a_line_that_cannot_be_read_comes_after_the_answers_before_it(fitted, tm
         next(found)
 
 
+@pytest.mark.slow
 def test_subwords_obey_patterns_too():
     pytest.importorskip("sentencepiece")
     pairs = [(word, f"{word} {word}er {word}est") for word in ("low", "slow", "new", "old", "wide", "high")] * 2

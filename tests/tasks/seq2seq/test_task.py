@@ -127,7 +127,7 @@ def test_corpus_scores_on_request():
     assert Seq2SeqMetrics.from_builtins(metrics.to_builtins()) == metrics
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("connection", "floor"), [("repeat", 0.5), ("state", 0.9), ("dot", 0.9), ("moving", 0.95)])
 def test_a_model_learns_to_turn_texts_round(connection, floor):
     task = elman.Seq2Seq(

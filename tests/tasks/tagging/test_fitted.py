@@ -49,6 +49,7 @@ def every_tagging(tagger, words):
     return {tuple(tagger.codec.tags[i] for i in tags): np.exp(score - whole) for tags, score in found.items()}
 
 
+@pytest.mark.slow
 def test_n_best_marginals_and_span_probabilities_are_those_of_all_taggings(names):
     chances = every_tagging(names, SENTENCE)
     ranked = names.n_best(SENTENCE, 6)

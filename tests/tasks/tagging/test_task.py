@@ -69,6 +69,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
     assert not all(map(np.array_equal, jax.tree.leaves(first.model), jax.tree.leaves(other.model)))
 
 
+@pytest.mark.slow
 def test_any_cell_reads_words_and_letters():
     task = elman.Tagging(**SMALL | dict(num_layers=2), cell=elman.GRU)
     model = task.build(task.read_sentences(named(10)).codec, key=jax.random.key(0))
@@ -77,6 +78,7 @@ def test_any_cell_reads_words_and_letters():
     assert elman.Tagging(cell=elman.GRU).cell == "GRU"
 
 
+@pytest.mark.slow
 def test_tags_that_were_not_there_in_training_are_errors_that_are_told():
     task = elman.Tagging(**SMALL, decoder="softmax")
     data = task.read_sentences([(("a", "b"), ("X", "Y"))] * 20)
