@@ -13,9 +13,15 @@ import tyro
 from elman._errors import ConfigError
 from elman.cli._parse import FirstLook, call
 from elman.formats.names import plain_name
-from elman.tasks.registry import TASKS, find_settings, find_task, task_called
+from elman.tasks.registry import TASKS, find_settings, find_task, option_name, task_called
 from elman.tasks.settings import TaskSettings
 from elman.training.settings import BUDGETS, Training, training_defaults
+
+KINDS = (
+    f"{', '.join(sorted(map(option_name, TASKS)))}, or module:Class for your own; by default recognised from the "
+    "files. The options below are those of the task."
+)
+"""The help of `--task`."""
 
 
 class Options(NamedTuple):
@@ -103,7 +109,7 @@ def _reader(task: TaskSettings, training: Training) -> Callable[..., Options]:
     def read(
         files: tyro.conf.Positional[tuple[str, ...]] = (),
         /,
-        kind: Annotated[str | None, tyro.conf.arg(name="task", metavar="TASK")] = None,
+        kind: Annotated[str | None, tyro.conf.arg(name="task", metavar="TASK", help=KINDS)] = None,
         out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
         force: bool = False,
         resume: bool = False,
@@ -116,8 +122,6 @@ def _reader(task: TaskSettings, training: Training) -> Callable[..., Options]:
 
         Args:
             files: Files or folders; - is standard input; none is the embedded default text.
-            kind: language-modelling, classification, series-classification, forecasting, tagging, seq2seq or ecg; by
-                default detected from the files. The options below are those of the task.
             out: Path of the saved model; by default the first file's name with .elman, in this folder.
             force: Overwrite an existing model.
             resume: Continue a training that was stopped, with its data and its options.
