@@ -1,4 +1,4 @@
-"""The continuous ranked probability score: the distance of a distribution from the value that came."""
+"""The continuous ranked probability score: the distance of a distribution from the observed value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from elman.ops.distributions import LEVELS, Distribution, Gaussian, Point, Quant
 
 
 def crps(forecast: Distribution, values: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
-    """The continuous ranked probability score of each value (Matheson and Winkler, 1976). For a number alone it is the
+    """The continuous ranked probability score of each value (Matheson and Winkler, 1976). For a point it is the
     absolute error; for normal and t distributions (Jordan et al., 2019) and for draws it is exact; for others it is
     computed from their quantiles at `LEVELS`, each weighted by the share of levels nearest to it.
 

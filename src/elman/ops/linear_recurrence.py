@@ -1,4 +1,4 @@
-"""The elementwise linear recurrence: a state that is multiplied by a_t and added to by b_t at each step.
+"""The elementwise linear recurrence: at each step the state is multiplied by a_t, and b_t is added.
 
     h_t = a_t h_{t-1} + b_t
 
