@@ -38,16 +38,16 @@ def find_cell(name: str) -> Callable[..., Cell]:
             ) from None
     else:
         module = cells
-    found: Any = getattr(module, class_name, None)
-    builds = bool(module_name) and callable(found) and not isinstance(found, type)
-    if not (builds or _is_cell(found)):
+    builder: Any = getattr(module, class_name, None)
+    is_function = bool(module_name) and callable(builder) and not isinstance(builder, type)
+    if not (is_function or _is_cell(builder)):
         known = known_cells(module)
         expected = ", ".join(known) or "a subclass of elman.Cell, or a function that builds one"
         if module_name == "__main__":
             expected = "the class to be defined before the model is loaded, or kept in a module of its own"
         own = "" if module_name else ", or module:Class (or module:function) for your own"
         raise ConfigError(f"no cell {name!r}{nearest(class_name, known)}; expected {expected}{own}")
-    return found
+    return builder
 
 
 def known_cells(module: ModuleType = cells) -> list[str]:

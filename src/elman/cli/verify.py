@@ -23,11 +23,11 @@ def main(model: tyro.conf.Positional[Path], /) -> int:
     """
     from elman.inspection.verify import TOLERANCE, verify
 
-    found = verify(model)
-    print(f"{model}: {found.files} files whole; log-probabilities differ at most by")
-    for name, difference in found.differences.items():
+    verification = verify(model)
+    print(f"{model}: {verification.files} files whole; log-probabilities differ at most by")
+    for name, difference in verification.differences.items():
         print(f"  {difference:.1e}  {name}")
-    if not found.agrees:
+    if not verification.agrees:
         print(f"elman verify: more than the {TOLERANCE:g} that rounding explains", file=sys.stderr)
         return 1
     return 0

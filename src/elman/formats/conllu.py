@@ -114,10 +114,10 @@ def read_conllu(lines: Iterable[str], *, file: str = "the text", first: int = 1)
                 ids.read(line, len(kept), f"{file}, line {number}")
             kept.append(line)
         elif kept:
-            yield ids.finished(kept, file, number - len(kept))
+            yield ids.sentence(kept, file, number - len(kept))
             kept, ids = [], _Ids()
     if kept:
-        yield ids.finished(kept, file, number + 1 - len(kept))
+        yield ids.sentence(kept, file, number + 1 - len(kept))
 
 
 def sentence_of(
@@ -182,7 +182,7 @@ class _Ids:
         if not holds:
             raise DataError(f"{where}: the id {id} is out of order; expected {expected}")
 
-    def finished(self, lines: list[str], file: str, line: int) -> Sentence:
+    def sentence(self, lines: list[str], file: str, line: int) -> Sentence:
         if self.range_stop > len(self.words):
             raise DataError(
                 f"{self.range_place}: the range goes to word {self.range_stop}; the sentence has {len(self.words)}"

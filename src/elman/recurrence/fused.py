@@ -98,13 +98,13 @@ def _lstm_backward(residuals: tuple, gradients: tuple) -> tuple:
         dh, dc = after
         dy, i, f, g, o, c, c_before = now
         dh = dh + dy
-        shown = jnp.tanh(c)
-        dc = dc + dh * o * (1 - shown * shown)
+        tanh_c = jnp.tanh(c)
+        dc = dc + dh * o * (1 - tanh_c * tanh_c)
         di, df, dg, do = (
             dc * g * i * (1 - i),
             dc * c_before * f * (1 - f),
             dc * i * (1 - g * g),
-            dh * shown * o * (1 - o),
+            dh * tanh_c * o * (1 - o),
         )
         dz = jnp.concatenate([di, df, dg, do], axis=-1)
         return (dz @ U.T, dc * f), dz

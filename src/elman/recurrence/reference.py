@@ -137,10 +137,10 @@ def _lstm_step(w: Arrays, before: State, x: Rows) -> State:
 
 
 def _lstm_backward(w: Arrays, before: State, x: Rows, now: State, d: State) -> tuple[Arrays, Rows, State]:
-    i, f, g, o, shown = now["i"], now["f"], now["g"], now["o"], np.tanh(now["c"])
+    i, f, g, o, tanh_c = now["i"], now["f"], now["g"], now["o"], np.tanh(now["c"])
     # h = o tanh(c): c feeds h and the next step
-    do = d["h"] * shown
-    dc = d["c"] + d["h"] * o * (1 - shown**2)
+    do = d["h"] * tanh_c
+    dc = d["c"] + d["h"] * o * (1 - tanh_c**2)
     # c = f c_{t-1} + i g
     di, df, dg, dc_before = dc * g, dc * before["c"], dc * i, dc * f
 

@@ -125,10 +125,10 @@ def write_header(header: Header) -> str:
     # a test
     """
     pieces = f"/{len(header.segments)}" if header.segments else ""
-    rate = _written(header.rate)
+    rate = _number_text(header.rate)
     if header.counter:
         ticks, base = header.counter
-        rate += f"/{_written(ticks)}" + (f"({_written(base)})" if base else "")
+        rate += f"/{_number_text(ticks)}" + (f"({_number_text(base)})" if base else "")
     count = header.leads if header.segments else len(header.signals)
     words = [f"{header.name}{pieces}", str(count), rate, str(header.frames or 0), header.start]
     rows = [" ".join(words).rstrip()]
@@ -165,9 +165,9 @@ def _counter(text: str, place: str) -> tuple[float, float]:
 
 def _signal_line(place: str, line: str) -> Signal:
     words = line.split(maxsplit=8)
-    if len(words) < 2 or not (found := _FORMAT.fullmatch(words[1])):
+    if len(words) < 2 or not (match := _FORMAT.fullmatch(words[1])):
         raise DataError(f"{place}: expected a signal file and its format, such as '100.dat 212'; got {line!r}")
-    numbers = {name: int(value) for name, value in found.groupdict().items() if value}
+    numbers = {name: int(value) for name, value in match.groupdict().items() if value}
     fields = [_whole(word, place, "a field", least=-_LARGEST) for word in words[3:7]]
     resolution, zero, initial, checksum = (*fields, *(None,) * (4 - len(fields)))
     gain, baseline, units = _gain(words[2], place) if len(words) > 2 else (GAIN, None, UNITS)
@@ -186,12 +186,12 @@ def _signal_line(place: str, line: str) -> Signal:
 
 
 def _gain(text: str, place: str) -> tuple[float, int | None, str]:
-    found = _GAIN.fullmatch(text)
-    if not found:
+    match = _GAIN.fullmatch(text)
+    if not match:
         raise DataError(f"{place}: expected a gain such as 200, 200(1024) or 200(1024)/mV; got {text!r}")
-    gain = _number(found["gain"], place, "the gain")
-    baseline = _whole(found["baseline"], place, "the baseline", least=-_LARGEST) if found["baseline"] else None
-    return gain or GAIN, baseline, found["units"] or UNITS  # a gain of 0 stands for one that was not measured
+    gain = _number(match["gain"], place, "the gain")
+    baseline = _whole(match["baseline"], place, "the baseline", least=-_LARGEST) if match["baseline"] else None
+    return gain or GAIN, baseline, match["units"] or UNITS  # a gain of 0 stands for one that was not measured
 
 
 def _segment_line(place: str, line: str) -> Segment:
@@ -215,13 +215,13 @@ def _signal_row(signal: Signal) -> str:
     skew = f":{signal.skew}" if signal.skew else ""
     offset = f"+{signal.offset}" if signal.offset else ""
     row = f"{signal.file} {signal.format}{frame}{skew}{offset}"
-    row += f" {_written(signal.gain)}({signal.baseline})/{signal.units} {signal.resolution} {signal.zero}"
+    row += f" {_number_text(signal.gain)}({signal.baseline})/{signal.units} {signal.resolution} {signal.zero}"
     if signal.initial is None or signal.checksum is None:
         return row
     return f"{row} {signal.initial} {signal.checksum} 0 {signal.lead}".rstrip()
 
 
-def _written(number: float) -> str:
+def _number_text(number: float) -> str:
     return str(int(number)) if number == int(number) else repr(float(number))
 
 

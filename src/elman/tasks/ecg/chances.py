@@ -32,20 +32,20 @@ def label_probabilities(
 ) -> list[LabelProbabilities]:
     """The probabilities for each signal, which is in mV at the codec's sampling rate."""
     features = [codec.features(codec.start(1), signal[None])[1][0] for signal in signals]
-    found = [[np.zeros((len(one), count), np.float32) for count in _labels(model)] for one in features]
+    probabilities = [[np.zeros((len(one), count), np.float32) for count in _labels(model)] for one in features]
     if not model.causal:
         cuts = [(row, *cut) for row, one in enumerate(features) for cut in _cuts(len(one))]
         for pieces in _group(cuts):
             windows = [features[row][start:stop] for row, start, stop, _, _ in pieces]
-            for at, head in enumerate(_of_windows(model, windows)):
+            for at, head in enumerate(_window_probabilities(model, windows)):
                 for (row, start, _, first, last), scores in zip(pieces, head, strict=False):
-                    found[row][at][first:last] = scores[first - start : last - start]
+                    probabilities[row][at][first:last] = scores[first - start : last - start]
     else:
         for rows in _group(range(len(features))):
-            for at, head in enumerate(_of_streams(model, [features[row] for row in rows])):
+            for at, head in enumerate(_stream_probabilities(model, [features[row] for row in rows])):
                 for row, scores in zip(rows, head, strict=False):
-                    found[row][at][:] = scores[: len(features[row])]
-    return [LabelProbabilities(*one) for one in found]
+                    probabilities[row][at][:] = scores[: len(features[row])]
+    return [LabelProbabilities(*one) for one in probabilities]
 
 
 def pieces(
@@ -58,7 +58,9 @@ def pieces(
         cuts, at_once = _cuts(signals.shape[1]), max(1, ROWS[-1] // len(signals))
         for group in (cuts[start : start + at_once] for start in range(0, len(cuts), at_once)):
             windows = [lead[start:stop] for start, stop, *_ in group for lead in features]
-            rows = iter(np.concatenate([np.concatenate(_of_windows(model, some), -1) for some in _group(windows)]))
+            rows = iter(
+                np.concatenate([np.concatenate(_window_probabilities(model, some), -1) for some in _group(windows)])
+            )
             for start, _, first, last in group:
                 yield np.stack([next(rows)[first - start : last - start] for _ in features])
         return
@@ -68,9 +70,9 @@ def pieces(
         piece = features[:, start : start + WINDOW]
         xs[:, : piece.shape[1]] = piece
         carry, heads = read(model, carry, xs)
-        found = np.concatenate(heads, axis=-1)[:, late : late + left]
-        late, left = 0, left - found.shape[1]
-        yield found
+        probabilities = np.concatenate(heads, axis=-1)[:, late : late + left]
+        late, left = 0, left - probabilities.shape[1]
+        yield probabilities
 
 
 @jax.jit
@@ -90,7 +92,7 @@ def _labels(model: Segmenter) -> list[int]:
 
 
 def _cuts(length: int) -> list[tuple[int, int, int, int]]:
-    """The (start, stop) of each window, and the (first, last) of the samples in it whose answers are kept."""
+    """The (start, stop) of each window, and the (first, last) of the samples in it whose probabilities are kept."""
     if length <= WINDOW:
         return [(0, length, 0, length)]
     hop = WINDOW - 2 * MARGIN
@@ -108,7 +110,7 @@ def _rows(count: int) -> int:
     return next(size for size in ROWS if size >= count)
 
 
-def _of_windows(model: Segmenter, windows: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _window_probabilities(model: Segmenter, windows: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The probabilities of each head for windows, by a model that is not causal."""
     xs = np.zeros((_rows(len(windows)), WINDOW, model.features), np.float32)
     lengths = np.zeros(len(xs), np.int32)
@@ -117,16 +119,16 @@ def _of_windows(model: Segmenter, windows: Sequence[np.ndarray]) -> list[np.ndar
     return [np.asarray(head)[: len(windows)] for head in _whole(model, xs, lengths)]
 
 
-def _of_streams(model: Segmenter, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _stream_probabilities(model: Segmenter, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The probabilities of each head for whole signals, by a causal model: all signals in one batch, window after
     window, with the state passed on; zeros follow their ends."""
     rows, longest = _rows(len(signals)), max(map(len, signals)) + model.delay
-    carry, found = model.init_carry(rows), []
+    carry, probabilities = model.init_carry(rows), []
     for start in range(0, longest, WINDOW):
         xs = np.zeros((rows, WINDOW, model.features), np.float32)
         for row, signal in enumerate(signals):
             piece = signal[start : start + WINDOW]
             xs[row, : len(piece)] = piece
         carry, scores = read(model, carry, xs)
-        found.append([np.asarray(head) for head in scores])
-    return [np.concatenate(heads, axis=1)[:, model.delay :] for heads in zip(*found, strict=True)]
+        probabilities.append([np.asarray(head) for head in scores])
+    return [np.concatenate(heads, axis=1)[:, model.delay :] for heads in zip(*probabilities, strict=True)]

@@ -112,8 +112,8 @@ class _Columns(NamedTuple):
 
     def numbers(self, rows: Sequence[str], places: Sequence[str]) -> Float[np.ndarray, "time column"]:
         """The fields of rows as numbers, in their own units."""
-        found = [self._row(row, place) for row, place in zip(rows, places, strict=True)]
-        return np.array(found, np.float64).reshape(len(rows), len(self.names))
+        numbers = [self._row(row, place) for row, place in zip(rows, places, strict=True)]
+        return np.array(numbers, np.float64).reshape(len(rows), len(self.names))
 
     def millivolts(self, values: Float[np.ndarray, "time column"]) -> Float[np.ndarray, "time lead"]:
         """The values of the leads in mV, without the column of time."""
@@ -136,8 +136,8 @@ def _columns(line: str, place: str) -> tuple[_Columns, bool]:
         return _Columns(separator, names, (1.0,) * len(fields), None), False
     names, scales, time = [], [], None
     for index, field in enumerate(fields):
-        found = _NAME.fullmatch(field)
-        name, unit = (found["name"], found["unit"].lower()) if found else (field, "")
+        match = _NAME.fullmatch(field)
+        name, unit = (match["name"], match["unit"].lower()) if match else (field, "")
         if name.lower() in TIME and time is None:
             time, factor = index, TIME.get(unit or name.lower())
         else:

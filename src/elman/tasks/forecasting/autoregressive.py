@@ -99,8 +99,8 @@ class AutoregressiveForecaster(Forecaster):
         channel_key, cells_key, head_key = jr.split(key, 3)
         self.sizes, self.output, self.normalise, self.draws = sizes, output, normalise, draws
         self.channels = Embedding(sizes.channels, CHANNEL_SIZE, key=channel_key)
-        read = 2 + sizes.past + sizes.future + sizes.static + CHANNEL_SIZE
-        layers = make_layers(cell, read, hidden_size, bidirectional=False, keys=jr.split(cells_key, num_layers))
+        input_size = 2 + sizes.past + sizes.future + sizes.static + CHANNEL_SIZE
+        layers = make_layers(cell, input_size, hidden_size, bidirectional=False, keys=jr.split(cells_key, num_layers))
         self.layers = Stack(layers, dropout=dropout)
         self.head = Dense(layers[-1].hidden_size, parameters(output), key=head_key)
 
@@ -186,10 +186,10 @@ class AutoregressiveForecaster(Forecaster):
         return Filter(state.carry, value, known, past, jnp.where(known > 0, value, state.last))
 
     def _distribution(self, raw: Array, last: Array, scale: Array) -> Distribution:
-        found = distribution(self.output, raw, unit=jnp.broadcast_to(scale, raw.shape[:-1]))
+        forecast = distribution(self.output, raw, unit=jnp.broadcast_to(scale, raw.shape[:-1]))
         if self.normalise == "none":
-            return found
-        return found.rescale(last, jnp.ones_like(last))
+            return forecast
+        return forecast.rescale(last, jnp.ones_like(last))
 
     def _read(self, inputs: WindowInputs, values: Array, known: Array) -> Float[Array, "batch time feature"]:
         """The layers' inputs at each step of `values`: the previous step, and this one's covariates known ahead."""
@@ -206,5 +206,5 @@ def _last_known(values: Float[Array, "batch time"], known: Float[Array, "batch t
     """The last known value before each step; 0 where there is none."""
     time = values.shape[1]
     places = jax.lax.cummax(jnp.where(known > 0, jnp.arange(time), -1), axis=1)
-    found = jnp.where(places >= 0, jnp.take_along_axis(values, jnp.maximum(places, 0), axis=1), 0)
-    return jnp.pad(found[:, :-1], ((0, 0), (1, 0)))
+    latest = jnp.where(places >= 0, jnp.take_along_axis(values, jnp.maximum(places, 0), axis=1), 0)
+    return jnp.pad(latest[:, :-1], ((0, 0), (1, 0)))

@@ -59,9 +59,9 @@ def on_grid(rows: SeriesRows, frequency: Frequency) -> Grid:
             f"{steps:,} steps to have a row, and there are {quantity(len(at), 'row')}: mend the stamps, or aggregate "
             "the rows over longer steps with --resample"
         )
-    found, values = np.full(steps, -1), np.full((steps, rows.values.shape[1]), np.nan)
-    found[at], values[at] = np.arange(len(at)), rows.values
-    return Grid(frequency.from_first(rows.stamps[0], steps), values, found)
+    indices, values = np.full(steps, -1), np.full((steps, rows.values.shape[1]), np.nan)
+    indices[at], values[at] = np.arange(len(at)), rows.values
+    return Grid(frequency.from_first(rows.stamps[0], steps), values, indices)
 
 
 def aggregate(rows: SeriesRows, frequency: Frequency, by: Gathering, *, summed: int | None = None) -> SeriesRows:

@@ -271,10 +271,10 @@ class EncoderDecoder(eqx.Module):
     ) -> tuple[DecoderState, DecoderOutput]:
         """Computes logits from the decoder layers' outputs `hidden`, and the state after them."""
         if isinstance(self.attention, MovingAttention):
-            weights, found = self.attention(hidden, encoded.states, carry.weights, lengths=encoded.lengths)
-            mixer, mixed = self.mixer(jnp.concatenate([found.context, hidden], axis=-1), carry.mixer)
+            weights, attended = self.attention(hidden, encoded.states, carry.weights, lengths=encoded.lengths)
+            mixer, mixed = self.mixer(jnp.concatenate([attended.context, hidden], axis=-1), carry.mixer)
             carry = carry._replace(weights=weights, mixer=mixer)
-            return carry, DecoderOutput(self.head(mixed), found.weights.mean(axis=2))
+            return carry, DecoderOutput(self.head(mixed), attended.weights.mean(axis=2))
         if self.attention is None or self.combine is None:
             return carry, DecoderOutput(self.head(hidden), jnp.zeros((*hidden.shape[:2], 0)))
         context, weights = self.attention(hidden, encoded.keys, encoded.states, lengths=encoded.lengths)

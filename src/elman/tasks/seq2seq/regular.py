@@ -66,27 +66,27 @@ class Automaton:
 
     def after(self, state: State, character: str) -> State:
         """The state after one more character; empty if no match begins with the text so far."""
-        found = self._next.get((state, character))
-        if found is None:
+        following = self._next.get((state, character))
+        if following is None:
             nodes = (self._nodes[place] for place in state)
-            found = self._reached(node.after for node in nodes if node.takes is not None and node.takes(character))
-            self._next[state, character] = found
-        return found
+            following = self._reached(node.after for node in nodes if node.takes is not None and node.takes(character))
+            self._next[state, character] = following
+        return following
 
     def accepts(self, state: State) -> bool:
         """True if the text so far matches the whole expression."""
         return 0 in self._reached(state, "end")
 
     def _reached(self, places: Iterable[int], only: str = "") -> State:
-        seen, waiting = set[int](), list(places)
+        nodes, waiting = set[int](), list(places)
         while waiting:
             place = waiting.pop()
-            if place not in seen:
-                seen.add(place)
+            if place not in nodes:
+                nodes.add(place)
                 node = self._nodes[place]
                 if node.only in ("", only):
                     waiting += node.free
-        return frozenset(seen)
+        return frozenset(nodes)
 
     # Construction: each method connects a part of the expression to the node after it and returns its first node.
 

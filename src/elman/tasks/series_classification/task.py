@@ -94,8 +94,8 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         Raises:
             DataError: as `read`, or other channels or classes than the codec's.
         """
-        found = self._read_files(*places, values=codec.channels)
-        series = found.test or found.validation or found.train
+        parts = self._read_files(*places, values=codec.channels)
+        series = parts.test or parts.validation or parts.train
         check_known(codec.labels, series)
         return Part.of(", ".join(map(str, places)), series, codec, codec.example)
 
@@ -161,19 +161,19 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         Raises:
             DataError: as `read`, or other channels than the codec's.
         """
-        found = self._read_files(*places, values=codec.channels, labelled=False)
-        return (*found.train, *found.validation, *found.test)
+        parts = self._read_files(*places, values=codec.channels, labelled=False)
+        return (*parts.train, *parts.validation, *parts.test)
 
     def _read_files(self, *places: str | Path, values: tuple[str, ...] = (), labelled: bool = True) -> SeriesParts:
-        found = read_series_parts(
+        parts = read_series_parts(
             *places, columns=self._columns(values), labelled=labelled, missing=self.missing, encoding=self.encoding
         )
-        if values and found.channels != values:
+        if values and parts.channels != values:
             raise DataError(
-                f"{', '.join(map(str, places))}: channels {', '.join(found.channels)}; the model knows "
+                f"{', '.join(map(str, places))}: channels {', '.join(parts.channels)}; the model knows "
                 f"{', '.join(values)}"
             )
-        return found
+        return parts
 
     def _columns(self, values: tuple[str, ...]) -> ColumnRoles:
         return ColumnRoles(self.series_column, self.time_column, values or self.value_columns, self.label_column)
