@@ -16,8 +16,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NEVER_RUN = ("console",)  # the two commands of the README; .ci/run runs both
 SHORT = [
-    (re.compile(r"minutes=[\d.]+"), "minutes=0.05"),
-    (re.compile(r"--minutes [\d.]+"), "--minutes 0.05"),
+    (re.compile(r"minutes=[\d.]+"), "minutes=0.01"),
+    (re.compile(r"--minutes [\d.]+"), "--minutes 0.01"),
     (re.compile(r"--length \d+"), "--length 20"),
 ]
 
