@@ -25,6 +25,7 @@ PROCESSOR_SECONDS, STARTED = "processor_seconds", pytest.StashKey[float]()
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also run the second tier: what is slow, and what needs peers")
+    parser.addoption("--second", action="store_true", help="of `--all`, run only the second tier")
     parser.addoption("--optimised", action="store_true", help="run only tests so marked, compiled as users do")
 
 
@@ -32,7 +33,7 @@ def pytest_configure(config):
     """Sets what JAX, and the commands that tests start, read from the environment."""
     if config.getoption("--all"):
         os.environ["ELMAN_ALL"] = "1"  # a peer that is missing is then an error
-    elif not hasattr(config, "workerinput"):
+    elif not (hasattr(config, "workerinput") or config.getoption("--optimised") or config.getoption("--cov", None)):
         config.pluginmanager.register(TimeLimit())
     if not config.getoption("--optimised"):
         os.environ["XLA_FLAGS"] = f"{QUICK_TO_COMPILE} {os.environ.get('XLA_FLAGS', '')}"
@@ -49,13 +50,16 @@ def pytest_configure(config):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--all"):
-        sampled = _samples(items)
-        second = [item for item in items if item.get_closest_marker("slow") or item not in sampled]
-        if config.getoption("--optimised"):
-            second = [item for item in items if item not in sampled or not item.get_closest_marker("optimised")]
-        config.hook.pytest_deselected(items=second)
-        items[:] = [item for item in items if item not in set(second)]
+    sampled = _samples(items)
+    first = {item for item in items if item in sampled and not item.get_closest_marker("slow")}
+    if config.getoption("--optimised"):
+        chosen = {item for item in items if item in sampled and item.get_closest_marker("optimised")}
+    elif config.getoption("--second"):
+        chosen = {*items} - first
+    else:
+        chosen = {*items} if config.getoption("--all") else first
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
 
 
 def _samples(items):

@@ -37,7 +37,6 @@ TEXTS = ["1+2", "10+20", "99+99", "5+5", "", "77+3"] + [f"{i}+{i + 3}" for i in 
 
 
 @pytest.mark.slow
-@pytest.mark.optimised
 def test_answers_do_not_depend_on_what_else_is_asked_bit_for_bit(fitted):
     for options in (dict(), dict(beam=3, n_best=3, length_penalty=0.5), dict(temperature=1.0, n_best=2)):
         together = fitted._answers(TEXTS, Decoding(**options))

@@ -78,7 +78,6 @@ def test_predict_is_the_first_of_n_best(names):
     assert len(names.n_best(("in",), 100)) == 3  # tags that a sentence of one word may have
 
 
-@pytest.mark.optimised
 def test_neighbours_do_not_change_a_sentence(names):
     sentences = [words for words, _ in named(40, seed=7)]
     together = names.predict_all(sentences)
