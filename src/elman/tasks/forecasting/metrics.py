@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from elman._errors import quantity
 from elman.tasks.forecasting.codec import ForecastCodec
+from elman.tasks.forecasting.scores import absolute_scaled_errors, symmetric_percentage_errors
 
 SHARES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995)
 """Shares of the quantiles of the errors that are kept; others are interpolated linearly."""
@@ -114,7 +115,8 @@ class ErrorSums:
         error = np.where(known, forecasts.truth - forecasts.centre, 0.0).astype(np.float64)
         real = np.where(known, codec.real(forecasts.truth, mean, std), 0.0)
         centre = np.where(known, codec.real(forecasts.centre, mean, std, variance=forecasts.variance), 0.0)
-        off, size = np.abs(real - centre), np.abs(real) + np.abs(centre)
+        off = np.abs(real - centre)
+        scaled = absolute_scaled_errors(error, np.zeros_like(error), naive[:, None])
         sums = {
             "count": known.sum(),
             "scaled_mse": (error**2).sum(),
@@ -124,9 +126,9 @@ class ErrorSums:
             "mae": off.sum(),
             "crps": np.where(known, forecasts.unit_crps, 0.0).sum(),
             "size": np.abs(real).sum(),
-            "smape": np.divide(2 * off, size, out=np.zeros_like(off), where=size > 0).sum(),
-            "mase": (np.abs(error)[naive > 0] / naive[naive > 0, None]).sum(),
-            "mase_count": known[naive > 0].sum(),
+            "smape": symmetric_percentage_errors(real, centre).sum(),
+            "mase": np.nansum(scaled),
+            "mase_count": (known & ~np.isnan(scaled)).sum(),
         }
         for place, level in enumerate(COVERED):
             low, high = forecasts.bounds[..., 2 * place], forecasts.bounds[..., 2 * place + 1]
@@ -152,7 +154,7 @@ class ErrorSums:
             "scaled_crps": mean["scaled_crps"],
             "mae": mean["mae"],
             "rmse": float(np.sqrt(mean["mse"])),
-            "smape_percent": 100 * mean["smape"],
+            "smape_percent": mean["smape"],
             "crps": mean["crps"],
         }
         # Constant series have no seasonal change to divide by, and series of zeros no size.

@@ -51,8 +51,19 @@ def symmetric_percentage_error(truth: Float[np.ndarray, "*shape"], forecast: Flo
     >>> symmetric_percentage_error(np.array([1.0, 0.0]), np.array([3.0, 0.0]))
     50.0
     """
+    return _mean(symmetric_percentage_errors(truth, forecast))
+
+
+def symmetric_percentage_errors(
+    truth: Float[np.ndarray, "*shape"], forecast: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    """The symmetric percentage error of each value, from 0 to 200; see `symmetric_percentage_error`.
+
+    >>> symmetric_percentage_errors(np.array([1.0, 0.0]), np.array([3.0, 0.0])).tolist()
+    [100.0, 0.0]
+    """
     size = np.abs(truth) + np.abs(forecast)
-    return _mean(200 * np.abs(truth - forecast) / np.where(size == 0, 1, size))
+    return 200 * np.abs(truth - forecast) / np.where(size == 0, 1, size)
 
 
 def seasonal_scale(history: Float[np.ndarray, " time"], season: int = 1) -> float:
@@ -77,10 +88,21 @@ def mean_absolute_scaled_error(
     >>> mean_absolute_scaled_error(np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]]), np.array([[0.5], [0.0]]))
     2.0
     """
-    errors = np.abs(truth - forecast)
-    _check_any(~np.isnan(errors))
-    scaled = errors / np.where(scale > 0, scale, np.nan)
+    _check_any(~np.isnan(truth - forecast))
+    scaled = absolute_scaled_errors(truth, forecast, scale)
     return math.nan if np.isnan(scaled).all() else _mean(scaled)
+
+
+def absolute_scaled_errors(
+    truth: Float[np.ndarray, "*shape"], forecast: Float[np.ndarray, "*shape"], scale: Float[np.ndarray, "*#shape"]
+) -> Float[np.ndarray, "*shape"]:
+    """The absolute error of each value divided by the scale of its series, NaN where that is 0 or NaN; see
+    `mean_absolute_scaled_error`.
+
+    >>> absolute_scaled_errors(np.array([1.0, 2.0]), np.array([2.0, 4.0]), np.array([0.5, 0.0])).tolist()
+    [2.0, nan]
+    """
+    return np.abs(truth - forecast) / np.where(scale > 0, scale, np.nan)
 
 
 def quantile_loss(
