@@ -202,7 +202,7 @@ def _single(t: _Trial) -> None:
     with jax.enable_x64(False):
         carry, ys = t.run(*_as(jnp.float32, (t.cell, t.xs, t.carry)))
     if ys.dtype != jnp.float32:
-        raise AssertionError(f"with float32 weights and inputs the outputs are {ys.dtype}")
+        raise AssertionError(f"with float32 weights and inputs, expected float32 outputs; got {ys.dtype}")
     same({"ys": ys, "carry": carry}, {"ys": expected, "carry": expected_carry}, SINGLE)
 
 

@@ -85,7 +85,7 @@ def test_files_that_do_not_fit_are_named(fitted, tmp_path, text, message):
 
 def test_channels_without_the_names_of_training_are_refused(fitted, tmp_path):
     (tmp_path / "a.ts").write_text("@classLabel false\n@data\n1,2:3,4\n")
-    with pytest.raises(elman.DataError, match=r"a\.ts: channels 1, 2; the model knows x, y"):
+    with pytest.raises(elman.DataError, match=r"a\.ts: expected the channels of the model, x, y; got 1, 2"):
         list(fitted.output(str(tmp_path / "a.ts"), options=ClassPrediction()))
 
 

@@ -105,7 +105,7 @@ def read_header(text: str, place: str) -> Header:
     what = "segments" if pieces else "signals"
     expected = pieces or count
     if len(rest) != expected:
-        raise DataError(f"{first}: {expected} {what}; the header has lines for {len(rest)}")
+        raise DataError(f"{first}: expected a line for each of {expected} {what}; got {len(rest)}")
     if pieces:
         header = header._replace(segments=tuple(_segment_line(*row) for row in rest), leads=count)
         _check_segments(header, first)

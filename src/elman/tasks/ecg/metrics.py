@@ -17,7 +17,7 @@ class EcgMetrics:
     >>> from elman.tasks.ecg.beat_scores import BeatScores
     >>> from elman.tasks.ecg.delineation import Delineation
     >>> print(EcgMetrics(Delineation.none(), BeatScores.none(), leads=0))
-    nothing known to measure by
+    no annotated wave or beat to measure with
     """
 
     waves: Delineation
@@ -54,7 +54,7 @@ class EcgMetrics:
         shares = [f"{kind} {wave.f1:.2%}" for kind, wave in self._known_waves.items()]
         if self.beats.detection.truth:
             shares.append(f"beats {self.beats.detection.f1:.2%}")
-        line = f"F1 {', '.join(shares)}" if shares else "nothing known to measure by"
+        line = f"F1 {', '.join(shares)}" if shares else "no annotated wave or beat to measure with"
         return f"{line}, kinds right {self.beats.accuracy:.2%}" if self._kinds_known else line
 
     @property

@@ -131,7 +131,10 @@ class EncoderDecoder(eqx.Module):
                 self.attention = AdditiveAttention(written, width, hidden_size, key=next(keys))
             case "dot":
                 if width != written:
-                    raise ConfigError(f"connection 'dot': the encoder outputs {width} features, the decoder {written}")
+                    raise ConfigError(
+                        f"connection 'dot': expected encoder and decoder of one width; got {width} and {written} "
+                        "features; choose 'additive', which takes any"
+                    )
                 self.attention = DotAttention()
             case "moving":
                 self.attention = MovingAttention(written, width, heads=HEADS, key=next(keys))

@@ -170,8 +170,8 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         )
         if values and parts.channels != values:
             raise DataError(
-                f"{', '.join(map(str, places))}: channels {', '.join(parts.channels)}; the model knows "
-                f"{', '.join(values)}"
+                f"{', '.join(map(str, places))}: expected the channels of the model, {', '.join(values)}; got "
+                f"{', '.join(parts.channels)}"
             )
         return parts
 
