@@ -1,4 +1,4 @@
-"""What the first lessons' source prints, from its alphabet and the beginning of its text: no file is needed."""
+"""The outputs that the first lessons' source prints, from its alphabet and the beginning of its text."""
 
 import jax
 import numpy as np

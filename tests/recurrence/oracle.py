@@ -38,7 +38,7 @@ STEPS = {"Elman": elman_step, "GRU": gru_step, "LSTM": lstm_step}
 
 
 def loop(cell, xs, *, lengths=None, resets=None, reverse=False):
-    """What `unroll` must give: (carry, ys) of one batch, from zero states."""
+    """The expected result of `unroll`: (carry, ys) of one batch, from zero states."""
     step, size = STEPS[type(cell).__name__], cell.hidden_size
     weights: dict[str, Any] = {
         name: np.asarray(value, np.float64) for name, value in vars(cell).items() if hasattr(value, "dtype")

@@ -34,6 +34,8 @@ class Case(NamedTuple):
     options: dict[str, Any] = {}
     head: int = 0
     """The lines that are printed before those of the first input."""
+    beyond: dict[str, Any] = {}
+    """Settings beyond the NumPy loss, with which a run is resumed too."""
 
     def changed(self) -> Iterator[tuple[str, str, dict[str, list]]]:
         """(change, part, records): each small change of one record of each part, and of the order of two."""
@@ -79,7 +81,7 @@ def language_modelling():
     changes = {"a character": lambda line: line.replace("cats", "hats")}
     return Case(
         task, lines, read, changes, lambda task: replaced(task, test=task.test + 1),
-        losses.language_modelling,
+        losses.language_modelling, beyond={"zoneout": 0.1},
     )  # fmt: skip
 
 
@@ -133,7 +135,7 @@ def series_classification():
     )
     return Case(
         task, parts, read, changes, lambda task: replaced(task, value_columns=("x", "z")),
-        losses.classification, inputs, PROBABLE,
+        losses.classification, inputs, PROBABLE, beyond={"pooling": "mean"},
     )  # fmt: skip
 
 
@@ -192,7 +194,7 @@ def seq2seq():
     task = elman.Seq2Seq(connection="repeat", hidden_size=4, embedding_size=4, num_layers=1, batch_size=8, **counts)
     return Case(
         task, parts, read, changes, lambda task: replaced(task, source_vocabulary="words"),
-        losses.seq2seq, inputs, {"beam": 2, "n_best": 2},
+        losses.seq2seq, inputs, {"beam": 2, "n_best": 2}, beyond={"connection": "dot"},
     )  # fmt: skip
 
 
@@ -227,7 +229,7 @@ def forecasting():
     )  # fmt: skip
     return Case(
         task, parts, read, changes, lambda task: replaced(task, scaling="mean"),
-        losses.forecasting, inputs, head=1,
+        losses.forecasting, inputs, head=1, beyond={"output": "quantile", "normalise": None, "segment": None},
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def language_modelling(model, batch):
 
 
 def classification(model, batch):
-    """Of texts, whose embedding is a table, and of series, where it is a dense layer; max-pooled."""
+    """The cross-entropy of texts (the embedding is a table) or of series (it is a dense layer), max-pooled."""
     total = 0.0
     for values, length, label, weight in zip(batch.values, batch.outer, batch.labels, batch.weights, strict=True):
         if weight:
@@ -114,7 +114,7 @@ def forecasting(model, batch):
 
 
 def ecg(model, batch):
-    """Of waves, and of beats, whose kind may be any."""
+    """The cross-entropy of waves and of beats; where a beat's kind is unknown, its kinds are summed."""
     total = 0.0
     for row, length in enumerate(batch.lengths):
         waves, beats = scores_by_hand(model, batch.features[row], length)

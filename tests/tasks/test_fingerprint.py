@@ -87,7 +87,7 @@ def test_equal_values_have_equal_digests(one, other):
 
 
 def test_the_bytes_of_values_do_not_change():
-    """What a run kept is compared by later versions: raise `fingerprint.VERSION` when this changes."""
+    """Later versions compare the hashes that a run kept: raise `fingerprint.VERSION` when this changes."""
     values = ["é", 1, 0.5, None, (True, b"x"), Point(1, np.arange(3, dtype="<i4")), Pair("a", "b")]
     assert digest(values) == "7a2e9d3adad6197c4a2e9aa85ae5575b05986f723d7c1f168917e4d75b693b42"
 

@@ -12,8 +12,6 @@ from elman.training.events import Stepped
 from elman.training.reporters import Quiet
 from tests.tasks.cases import CASES, replaced
 
-pytestmark = pytest.mark.optimised
-
 RUN: dict[str, Any] = dict(steps=6, evaluations=2)
 
 
@@ -36,18 +34,25 @@ def test_a_small_change_of_the_data_is_told_with_its_part(make, tmp_path):
     assert read(case.other(case.task), case.parts) != own
 
 
-def test_a_run_that_was_interrupted_goes_on_with_its_own_settings_alone(tmp_path):
-    case, out = CASES[0](), tmp_path / "m.elman"
-    data = case.read(case.task, case.parts, tmp_path)
-    whole = elman.fit(case.task, data, report=Quiet(), **RUN)
+@pytest.mark.optimised
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)
+def test_a_run_that_was_interrupted_goes_on_with_its_own_settings_alone(make, tmp_path):
+    case, out, folder = make(), tmp_path / "m.elman", tmp_path / "data"
+    folder.mkdir()
+    task = replaced(case.task, **case.beyond)
+    data = case.read(task, case.parts, folder)
+    whole = elman.fit(task, data, report=Quiet(), **RUN)
     with pytest.raises(elman.Interrupted, match="after step 3"):
-        elman.fit(case.task, data, out=out, report=Stop(), **RUN)
-    other = case.other(case.task)
-    with pytest.raises(elman.ArtefactError, match=r"not the data of .*m\.elman, which was training on the text: "):
-        elman.fit(case.task, case.read(other, case.parts, tmp_path), out=out, resume=True, **RUN)
-    with pytest.raises(elman.ConfigError, match="test: .* it cannot be resumed with"):
-        elman.fit(other, case.read(other, case.parts, tmp_path), out=out, resume=True, **RUN)
-    again = elman.fit(case.task, data, out=out, resume=True, report=Quiet(), **RUN)
+        elman.fit(task, data, out=out, report=Stop(), **RUN)
+    other = case.other(task)
+    with pytest.raises(
+        elman.ArtefactError, match=r"not the data of .*m\.elman, which was training on .*: the .* differs?$"
+    ):
+        elman.fit(task, case.read(other, case.parts, folder), out=out, resume=True, **RUN)
+    with pytest.raises(elman.ConfigError, match="it cannot be resumed with"):
+        elman.fit(other, case.read(other, case.parts, folder), out=out, resume=True, **RUN)
+    again = elman.fit(task, case.read(task, case.parts, folder), out=out, resume=True, report=Quiet(), **RUN)
     ours, theirs = (artefact.named_arrays(fitted.model) for fitted in (again, whole))
     assert {name: array.tobytes() for name, array in ours.items()} == {n: a.tobytes() for n, a in theirs.items()}
     assert again.validation == whole.validation

@@ -66,7 +66,7 @@ def by_hand(*, is_first):
 
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_step_goes_down_the_gradient_of_the_mean(is_first):
-    """Of an epoch's first batch the learned start has a gradient; later ones go on from the carry."""
+    """The learned start has a gradient in an epoch's first batch; later batches go on from the carry."""
     new, _, carry, result = one_step(is_first=is_first)
     total, count, gradient, after = by_hand(is_first=is_first)
     for name, slope in gradient.items():

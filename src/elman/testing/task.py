@@ -242,8 +242,9 @@ def _metrics(t: _Trial) -> None:
     again = t.configured.metrics_from(_through_json(found.to_builtins()))
     for what, way in {"to_builtins()": _text, "report()": lambda one: one.report(), "str()": str}.items():
         _expect(way(found) == way(again), f"after JSON, {what} is {way(again)}; expected {way(found)}")
-    _expect(math.isfinite(found.objective), f"the objective is {found.objective}; expected a finite number")
-    _expect(found.objective == again.objective, f"after JSON, the objective is {again.objective}; {found.objective}")
+    before, after = found.objective, again.objective
+    _expect(math.isfinite(before), f"the objective is {before}; expected a finite number")
+    _expect(before == after, f"after JSON, the objective is {after}; expected {before}")
 
 
 def _verify(t: _Trial) -> None:

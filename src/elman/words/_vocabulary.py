@@ -7,7 +7,7 @@ import codecs
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import SupportsIndex
+from typing import ClassVar, SupportsIndex
 
 import msgspec
 import numpy as np
@@ -26,28 +26,16 @@ class _AbstractStruct(msgspec.StructMeta, abc.ABCMeta):
 
 class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_AbstractStruct):
     """The interface of vocabularies: tokens and their ids. The first `reserved` ids stand for no text, such as padding
-    and the unknown token.
-    """
+    and the unknown token."""
 
-    @property
-    @abc.abstractmethod
-    def kind(self) -> VocabularyKind:
-        """The kind of tokens, as an option names it."""
-
-    @property
-    @abc.abstractmethod
-    def reserved(self) -> int:
-        """The number of ids, from 0 on, that stand for no text."""
-
-    @property
-    @abc.abstractmethod
-    def unknown(self) -> int | None:
-        """The id of the unknown token; None for a vocabulary without one."""
-
-    @property
-    @abc.abstractmethod
-    def separator(self) -> str:
-        """The text that `decode` puts between two tokens: a space, or nothing."""
+    kind: ClassVar[VocabularyKind]
+    """The kind of tokens, as an option names it."""
+    reserved: ClassVar[int]
+    """The number of ids, from 0 on, that stand for no text, such as the padding."""
+    unknown: ClassVar[int | None] = None
+    """The id of the unknown token; None for a vocabulary without one."""
+    separator: ClassVar[str] = ""
+    """The text that `decode` puts between two tokens: a space, or nothing."""
 
     @property
     def lower(self) -> bool:
@@ -96,16 +84,6 @@ class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_Abstr
 class ByteVocabulary(Vocabulary, frozen=True):
     """A vocabulary in which one character may take several tokens, and none is unknown."""
 
-    @property
-    def unknown(self) -> None:
-        """None, as every text is spelt by its bytes."""
-        return None
-
-    @property
-    def separator(self) -> str:
-        """Nothing."""
-        return ""
-
     @abc.abstractmethod
     def raw(self, ids: Iterable[SupportsIndex]) -> bytes:
         """The bytes of `ids`, which may begin or end within a character."""
@@ -130,26 +108,15 @@ class ByteVocabulary(Vocabulary, frozen=True):
 class WordVocabulary(Vocabulary, frozen=True):
     """A vocabulary of words, most frequent first. Id 0 is padding, and 1 stands for every unknown word."""
 
+    kind = "words"
+    reserved = 2
+    unknown = 1
+
     tokens: tuple[str, ...]
 
     @abc.abstractmethod
     def words_of(self, text: str) -> list[str]:
         """The words of `text`, in the vocabulary's spelling."""
-
-    @property
-    def kind(self) -> VocabularyKind:
-        """words"""
-        return "words"
-
-    @property
-    def reserved(self) -> int:
-        """2: the padding and the unknown word."""
-        return 2
-
-    @property
-    def unknown(self) -> int:
-        """1"""
-        return 1
 
     @property
     def size(self) -> int:

@@ -61,6 +61,8 @@ class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
     'the dog , the <unk> <unk>'
     """
 
+    separator = " "
+
     lower: bool = False
     added: int = 0
     """The number of words, at the end of `tokens`, that are in no training text but were added from elsewhere."""
@@ -81,11 +83,6 @@ class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
             others.pop(word, None)
         added = [word for word in others if split_words(word) == [word]]
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept, *added), lower=lower, added=len(added))
-
-    @property
-    def separator(self) -> str:
-        """A space."""
-        return " "
 
     def words_of(self, text: str) -> list[str]:
         """The words and marks of `text`, lower-cased where `lower` is True."""

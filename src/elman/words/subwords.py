@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from elman._errors import ConfigError, DataError
-from elman._types import Unknown, VocabularyKind
+from elman._types import Unknown
 from elman.words._vocabulary import ByteVocabulary
 
 LEARNED_FROM = 1 << 25
@@ -47,6 +47,9 @@ class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
     >>> vocabulary.decode(ids)
     'slower é'
     """
+
+    kind = "subwords"
+    reserved = _FIRST_BYTE
 
     model: bytes
     """The model in SentencePiece's format."""
@@ -85,16 +88,6 @@ class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
             minloglevel=2,
         )
         return cls(model=model.getvalue(), lower=lower)
-
-    @property
-    def kind(self) -> VocabularyKind:
-        """subwords"""
-        return "subwords"
-
-    @property
-    def reserved(self) -> int:
-        """2: the padding and an unknown token that is never used."""
-        return _FIRST_BYTE
 
     @property
     def size(self) -> int:

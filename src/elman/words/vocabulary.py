@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from elman._errors import VocabularyError
-from elman._types import Unknown, VocabularyKind
+from elman._types import Unknown
 from elman.words._vocabulary import (
     ByteVocabulary,
     StreamDecoder,
@@ -55,6 +55,9 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
     'hello'
     """
 
+    kind = "characters"
+    reserved = 1
+
     tokens: tuple[str, ...]
     lower: bool = False
 
@@ -70,26 +73,6 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
             seen[_code_points(text.lower() if lower else text)] = True
         seen[0] = False
         return cls(tokens=(PADDING, *map(chr, np.flatnonzero(seen))), lower=lower)
-
-    @property
-    def kind(self) -> VocabularyKind:
-        """characters"""
-        return "characters"
-
-    @property
-    def reserved(self) -> int:
-        """1: the padding."""
-        return 1
-
-    @property
-    def unknown(self) -> None:
-        """None, as an unknown character is an error or left out."""
-        return None
-
-    @property
-    def separator(self) -> str:
-        """Nothing."""
-        return ""
 
     @property
     def size(self) -> int:
@@ -131,15 +114,8 @@ class Bytes(ByteVocabulary, frozen=True, tag="bytes"):
     ([195, 169], 'hé!')
     """
 
-    @property
-    def kind(self) -> VocabularyKind:
-        """bytes"""
-        return "bytes"
-
-    @property
-    def reserved(self) -> int:
-        """0"""
-        return 0
+    kind = "bytes"
+    reserved = 0
 
     @property
     def size(self) -> int:
@@ -184,11 +160,6 @@ class Words(WordVocabulary, frozen=True, tag="words"):
             counts.update(_WORD.findall(text.lower() if lower else text))
         kept = most_frequent(counts, min_count)
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept), lower=lower)
-
-    @property
-    def separator(self) -> str:
-        """Nothing, as a word keeps the space before it."""
-        return ""
 
     def words_of(self, text: str) -> list[str]:
         """The words of `text` with the space before them, lower-cased where `lower` is True."""

@@ -167,7 +167,7 @@ def test_files(fitted, tmp_path, capsys):
 
 
 def test_only_steps_that_training_has_not_seen_are_measured(fitted, tmp_path):
-    """Of series that it knows those behind the validation part, with rows that came later; of others all."""
+    """For known series, the steps after the validation part, later rows included; for other series, all steps."""
     rows = table(170, gap=(40, 41), series=("a", "c"))
     values = zip(*rows.values(), strict=True)
     lines = [",".join("" if value is None else str(value) for value in row) for row in values]

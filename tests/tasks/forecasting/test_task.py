@@ -81,7 +81,7 @@ def cut(history, origin):
 
 
 def test_conformal_intervals_hold_what_they_say():
-    """Of scores that are exchangeable, the share within is the level, however the scores are spread."""
+    """The share of exchangeable scores within the interval is its level, however the scores are spread."""
     random = np.random.default_rng(0)
     known, new = random.exponential(size=(2, 4000, 2)) ** 2 * random.choice([-0.5, 1.0], size=(2, 4000, 2))
     errors = ErrorQuantiles.of(known)

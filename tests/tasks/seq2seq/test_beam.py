@@ -63,7 +63,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def log_probabilities(net):
-    """Of every output and its end, by teacher forcing: for each source, output -> nats."""
+    """The log-probability of every output and its end, by teacher forcing: for each source, output -> nats."""
     inputs = np.zeros((len(ALL), LONGEST + 1), np.int32)
     for row, output in enumerate(ALL):
         inputs[row, 1 : 1 + len(output)] = output

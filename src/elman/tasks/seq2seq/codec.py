@@ -29,6 +29,8 @@ class SpacedTokens(WordVocabulary, frozen=True, tag="spaced"):
     (('\\x00', '<unk>', 'AH', 'B', 'T'), [4, 2, 1], 'T AH')
     """
 
+    separator = " "
+
     @classmethod
     def of(cls, texts: Iterable[str], *, min_count: int = 1) -> SpacedTokens:
         """The vocabulary of `texts`, most frequent token first.
@@ -41,11 +43,6 @@ class SpacedTokens(WordVocabulary, frozen=True, tag="spaced"):
             counts.update(text.split())
         kept = most_frequent(counts, min_count)
         return cls(tokens=(PADDING, UNKNOWN_WORD, *kept))
-
-    @property
-    def separator(self) -> str:
-        """A space."""
-        return " "
 
     def words_of(self, text: str) -> list[str]:
         """The tokens of `text`, which spaces separate."""
