@@ -72,6 +72,8 @@ class Data(Generic[P]):
     """Absolute paths from which the data can be read again, or "-"; none for data in memory."""
     unit: str
     """The name of one element of a part, such as "sentence"."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what was concluded from the data or left out of them, which training reports before it starts."""
 
     @classmethod
     def of(
@@ -83,10 +85,11 @@ class Data(Generic[P]):
         places: tuple[str, ...],
         unit: str,
         encode: Callable[[Any], Any] | None = None,
+        notes: Sequence[str] = (),
     ) -> Data[Part]:
         """The data of the records of the training, validation and test parts, in this order; see `Part.of`."""
         made = (Part.of(name, part, codec, encode) for name, part in zip(Parts._fields, parts, strict=True))
-        return Data(*made, codec=codec, source=source, places=places, unit=unit)
+        return Data(*made, codec=codec, source=source, places=places, unit=unit, notes=tuple(notes))
 
     @cached_property
     def fingerprint(self) -> Fingerprint:

@@ -9,6 +9,13 @@ from elman.training.state import TrainState
 
 
 @dataclass(frozen=True)
+class Noted:
+    """A sentence on what was concluded from the data or left out of them; each is reported before training."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Prepared:
     """The model starts from weights that are not random; `message` says from which."""
 
@@ -90,4 +97,4 @@ class Finished:
     reason: str
 
 
-Event = Prepared | Started | Compiling | Stepped | Evaluated | Checkpoint | SaveFailed | Finished
+Event = Noted | Prepared | Started | Compiling | Stepped | Evaluated | Checkpoint | SaveFailed | Finished

@@ -17,7 +17,7 @@ from elman import artefact
 from elman._compilation import use_compilation_cache
 from elman._errors import ArtefactError, ConfigError, Interrupted
 from elman.tasks.load import from_saved, settings_of
-from elman.training.events import Checkpoint, Evaluated, Event, Finished, Prepared, SaveFailed
+from elman.training.events import Checkpoint, Evaluated, Event, Finished, Noted, Prepared, SaveFailed
 from elman.training.reporters import Reporter, default_reporter
 from elman.training.settings import Training, training_defaults
 from elman.training.state import Progress, TrainState
@@ -80,6 +80,8 @@ def fit(
 
     reporter = report or default_reporter()  # from here on, a bar says what it waits for
     try:
+        for sentence in data.notes:
+            reporter(Noted(sentence))
         if state is None:
             state, note = _new(task, data, training)
         if note:

@@ -15,6 +15,7 @@ from elman.training.events import (
     Evaluated,
     Event,
     Finished,
+    Noted,
     Prepared,
     SaveFailed,
     Started,
@@ -32,10 +33,10 @@ class Reporter(Protocol):
 
 
 class Quiet(Reporter):
-    """Shows only failures to save."""
+    """Shows only what was concluded from the data, and failures to save."""
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, SaveFailed):
+        if isinstance(event, Noted | SaveFailed):
             print(event.message, file=sys.stderr, flush=True)
 
     def close(self) -> None: ...
@@ -55,7 +56,7 @@ class Lines(Reporter):
 
 
 class Json(Reporter):
-    """Prints one JSON object per event: started, compiling, stepped, evaluated, checkpoint, finished."""
+    """Prints one JSON object per event: its name as "event", and its values."""
 
     def __init__(self, stream: TextIO | None = None):
         self._stream = stream or sys.stdout
@@ -95,7 +96,7 @@ class Bar(Reporter):
             self._shown = self._description(event)
             self._bar.update(self._task, completed=event.spent, description=self._shown)
         if text := _sentence(event):
-            self._console.print(text, highlight=False)
+            self._console.print(text, highlight=False, markup=False)
 
     def close(self) -> None:
         self._bar.stop()
@@ -127,7 +128,7 @@ def _sentence(event: Event) -> str:
             best = ", the best so far" if event.is_best else ""
             share = f"{event.spent:4.0%}, {_duration(event.seconds)}, step {event.step}"
             return f"{share}: validation {event.metrics}{best}"
-        case Prepared() | SaveFailed():
+        case Noted() | Prepared() | SaveFailed():
             return event.message
         case Finished(reason="early"):
             return f"stopped early: no better evaluation since step {event.state.progress.best_step}"
