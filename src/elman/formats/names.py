@@ -22,7 +22,7 @@ TABLES = (".csv", ".tsv", *JSON_LINES)
 SERIES = ".ts"
 """The ending of aeon's and sktime's files of series."""
 CONLLU = (".conllu", ".conllup")
-WORD_COLUMNS = (".conll", ".iob", ".bio")
+WORD_COLUMNS = (".conll", ".iob", ".iob1", ".iob2", ".bio", ".bioes", ".bilou", ".bmes")
 """Endings of files with a word and its tags on a line."""
 DICTIONARY = ".dict"
 """The ending of a pronouncing dictionary."""

@@ -8,7 +8,7 @@ import elman
 from elman.formats.conllu import read_conllu
 from elman.tasks.tagging.fitted import Tagger
 from elman.tasks.tagging.settings import TagPrediction
-from elman.tasks.tagging.spans import spans_of
+from elman.tasks.tagging.spans import IOB2
 from tests.tasks.tagging.test_task import SMALL, fit, named
 
 SENTENCE = ("with", "Dee", "Fox", "in")
@@ -65,10 +65,10 @@ def test_n_best_marginals_and_span_probabilities_are_those_of_all_taggings(names
     spans = [span for way in ranked for span in way.spans]
     assert len({span[:3] for span in spans}) > 3
     for span in spans:
-        whole = sum(chance for tags, chance in chances.items() if span[:3] in [tuple(s) for s in spans_of(tags)])
+        whole = sum(chance for tags, chance in chances.items() if span[:3] in [tuple(s) for s in IOB2.spans(tags)])
         assert span.probability == pytest.approx(whole, abs=1e-5)
     for way in ranked:
-        assert [span[:3] for span in way.spans] == [tuple(span) for span in spans_of(way.tags)]
+        assert [span[:3] for span in way.spans] == [tuple(span) for span in IOB2.spans(way.tags)]
         assert way.probabilities == pytest.approx([share[tag] for share, tag in zip(shares, way.tags, strict=True)])
 
 

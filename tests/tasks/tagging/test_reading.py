@@ -3,7 +3,8 @@ import lzma
 import pytest
 
 import elman
-from elman.tasks.tagging.reading import TaggedWords, check_spans, check_tags, read_tagged, tag_scheme
+from elman.tasks.tagging.reading import TaggedWords, check_spans, check_tags, read_tagged, scheme_of
+from elman.tasks.tagging.spans import Scheme
 
 
 def conllu(*words):
@@ -73,19 +74,41 @@ def test_a_column_without_tags_is_named():
 
 def test_ill_formed_spans_are_refused_by_file_and_word_or_repaired():
     sentences = [TaggedWords(("a", "b"), ("O", "B-X"), "x, line 1"), TaggedWords(("c", "d"), ("O", "I-X"), "x, line 4")]
-    assert tag_scheme(sentences) == "IOB2"
+    scheme, _ = scheme_of(sentences, None)
+    assert scheme == Scheme("IOB2")
     with pytest.raises(elman.DataError, match=r"x, line 4, word 2 \('d'\): I-X cannot follow O; .*--ill-formed"):
-        check_spans(sentences, scheme="IOB2", ill_formed="refuse")
-    repaired = check_spans(sentences, scheme="IOB2", ill_formed="repair")
+        check_spans(sentences, scheme=scheme, ill_formed="refuse")
+    repaired = check_spans(sentences, scheme=Scheme("IOB2"), ill_formed="repair")
     assert [sentence.tags for sentence in repaired] == [("O", "B-X"), ("O", "B-X")]
     with pytest.raises(elman.DataError, match="'NOUN' is no tag of IOB2"):
-        check_spans([TaggedWords(("a",), ("NOUN",))], scheme="IOB2", ill_formed="repair")
+        check_spans([TaggedWords(("a",), ("NOUN",))], scheme=Scheme("IOB2"), ill_formed="repair")
+
+
+def test_what_is_recognised_is_said():
+    def told(*tags, chosen=None):
+        return scheme_of([TaggedWords(("w",) * len(tags), tags)], chosen)
+
+    assert told("U-PER", "O") == (
+        Scheme("BILOU"), ["the tags mark spans in BILOU; choose another scheme with --scheme"]
+    )  # fmt: skip
+    assert told("I-A", "B-A", chosen="IOB2") == (Scheme("IOB2"), [])
+    assert told("A_I", "A_B", chosen="IOB1") == (Scheme("IOB1", "X_B"), [])
+    assert told("U-PER", "O", chosen="plain") == (None, [])
+    assert told("NOUN", "VERB") == told("I", "N") == told("O", "O") == (None, [])
+    assert told("B-A", "I-A", "NOUN") == (
+        None, ["some tags, such as B-A, seem to mark spans, but 'NOUN' does not: each is a tag by itself"]
+    )  # fmt: skip
+    assert told("U-A", "S-A") == (
+        None, ["some tags, such as S-A, seem to mark spans, but they belong to several: each is a tag by itself"]
+    )  # fmt: skip
 
 
 def test_tags_that_no_repair_helps_are_not_said_to_be_repaired():
     for ill_formed in ("refuse", "repair"):
-        with pytest.raises(elman.DataError, match=r"word 1 \('a'\): 'NOUN' is no tag of IOB2; .* Mend the file$"):
-            check_spans([TaggedWords(("a",), ("NOUN",))], scheme="IOB2", ill_formed=ill_formed)
+        with pytest.raises(
+            elman.DataError, match=r"word 1 \('a'\): 'NOUN' is no tag of IOB2; .* Mend the file, or choose .*--scheme$"
+        ):
+            check_spans([TaggedWords(("a",), ("NOUN",))], scheme=Scheme("IOB2"), ill_formed=ill_formed)
 
 
 @pytest.mark.slow
@@ -94,4 +117,4 @@ def test_the_english_web_treebank(data_folder):
     parts = (found.train, found.validation, found.test)
     assert [len(part) for part in parts] == [12544, 2001, 2077]
     assert [sum(len(sentence.words) for sentence in part) for part in parts] == [204577, 25147, 25094]
-    assert tag_scheme(found.train) is None
+    assert scheme_of(found.train, None) == (None, [])

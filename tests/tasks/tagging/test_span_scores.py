@@ -5,6 +5,7 @@ import pytest
 
 from elman import DataError
 from elman.tasks.tagging.span_scores import SpanScores
+from elman.tasks.tagging.spans import Scheme
 
 
 def test_the_report_is_that_of_conlleval():
@@ -39,13 +40,13 @@ def test_random_tags_have_the_scores_of_sets_of_spans(scheme):
             if scheme == "BIOES":
                 own[-1] = "E" if length > 1 else "S"
             tags += [f"{prefix}-{label}" for prefix in own]
-        return tags[:30], {span for span in spans if span[2] <= 30 or scheme == "IOB2"}
+        return tags[:30], spans
 
     def cut(spans):
         return {(label, start, min(stop, 30)) for label, start, stop in spans}
 
     pairs = [(sentence(), sentence()) for _ in range(50)]
-    scores = SpanScores.of([ours[0] for ours, _ in pairs], [right[0] for _, right in pairs], scheme=scheme)
+    scores = SpanScores.of([ours[0] for ours, _ in pairs], [right[0] for _, right in pairs], scheme=Scheme(scheme))
     correct = sum(len(cut(ours[1]) & cut(right[1])) for ours, right in pairs)
     found, truth = sum(len(ours[1]) for ours, _ in pairs), sum(len(right[1]) for _, right in pairs)
     assert (scores.precision, scores.recall) == (correct / found, correct / truth)
@@ -56,9 +57,22 @@ def test_random_tags_have_the_scores_of_sets_of_spans(scheme):
     assert sum(sum(one.correct) for one in scores.by_label().values()) == correct
 
 
-def test_a_span_without_a_beginning_does_not_count():
-    scores = SpanScores.of([["I-PER", "O"]], [["B-PER", "O"]])
-    assert (scores.found, scores.f1) == ((0,), 0.0)
+def test_a_span_without_a_beginning_counts_as_in_conlleval():
+    scores = SpanScores.of([["I-PER", "O"], ["B-PER", "I-LOC"]], [["B-PER", "O"], ["B-PER", "I-PER"]])
+    assert (scores.labels, scores.found, scores.correct) == (("LOC", "PER"), (1, 2), (0, 1))
+
+
+def test_the_same_spans_have_the_same_scores_in_all_schemes():
+    tags = {
+        "IOB2": ("B-A I-A O B-B O", "B-A I-A O B-A O"),
+        "IOB1": ("I-A I-A O I-B O", "I-A I-A O I-A O"),
+        "BIOES": ("B-A E-A O S-B O", "B-A E-A O S-A O"),
+        "BILOU": ("B-A L-A O U-B O", "B-A L-A O U-A O"),
+        "BMES": ("B-A E-A O S-B O", "B-A E-A O S-A O"),
+    }
+    reports = {str(SpanScores.of([a.split()], [b.split()], scheme=Scheme(name))) for name, (a, b) in tags.items()}
+    assert len(reports) == 1
+    assert "found: 2 phrases; correct: 1" in reports.pop()
 
 
 def test_no_span_at_all_is_no_error():

@@ -1,64 +1,103 @@
-import itertools
 import re
+from itertools import pairwise, product
+from typing import get_args
 
 import pytest
 
-from elman.tasks.tagging.spans import (
-    Problem,
-    Span,
-    can_follow,
-    problems,
-    repair_tags,
-    scheme_of,
-    spans_of,
-    tags_of,
-)
+from elman.tasks.tagging.spans import Problem, Scheme, SchemeName, Span
 
-# Well-formed spans over one character a tag: X for label A and x for label B, read by regular expressions.
-IOB2 = {"B-A": "B", "I-A": "I", "B-B": "b", "I-B": "i", "O": "."}
-BIOES = {**IOB2, "E-A": "E", "S-A": "S", "E-B": "e", "S-B": "s"}
-PATTERNS = {"IOB2": re.compile("BI*|bi*"), "BIOES": re.compile("BI*E|S|bi*e|s")}
-WHOLE = {"IOB2": re.compile(r"(?:BI*|bi*|\.)*"), "BIOES": re.compile(r"(?:BI*E|S|bi*e|s|\.)*")}
-
-
-@pytest.mark.parametrize(("scheme", "letters", "longest"), [("IOB2", IOB2, 6), ("BIOES", BIOES, 4)])
-def test_every_sequence_has_the_spans_and_problems_of_a_regular_expression(scheme, letters, longest):
-    for length in range(longest + 1):
-        for tags in itertools.product(letters, repeat=length):
-            text = "".join(letters[tag] for tag in tags)
-            places = [match.span() for match in PATTERNS[scheme].finditer(text)]
-            expected = [Span("A" if text[start].isupper() else "B", start, stop) for start, stop in places]
-            assert spans_of(tags, scheme=scheme) == expected
-            assert (next(problems(tags, scheme=scheme), None) is None) == bool(WHOLE[scheme].fullmatch(text))
+# One character a tag, capital for label A and small for label B: how each scheme writes one span, and how it writes all
+# spans of a label that touch each other.
+WAYS = {
+    "IOB2": ("BI*", "(?:BI*)+"),
+    "IO": ("I+", "I+"),
+    "IOB1": ("BI*|I+", "I+(?:BI*)*"),
+    "IOE2": ("I*E", "(?:I*E)+"),
+    "IOE1": ("I*E|I+", "(?:I*E)*I+"),
+    "BIOES": ("BI*E|S", "(?:BI*E|S)+"),
+    "BILOU": ("BI*L|U", "(?:BI*L|U)+"),
+    "BMES": ("BM*E|S", "(?:BM*E|S)+"),
+    "BMEWO": ("BM*E|W", "(?:BM*E|W)+"),
+    "BIOS": ("BI+|S", "(?:BI+|S)+"),
+}
+NAMES = get_args(SchemeName)
 
 
-@pytest.mark.parametrize("scheme", ["IOB2", "BIOES"])
-def test_the_first_problem_is_where_no_longer_text_could_be_mended(scheme):
-    """The tags before the first problem begin some well-formed sequence; with that tag they begin none."""
-    letters = IOB2 if scheme == "IOB2" else BIOES
-    endings = ["", "E-A", "E-B"]
-    for tags in itertools.product(letters, repeat=4):
-        first = next(problems(tags, scheme=scheme), None)
-        if first is None or first.reason.endswith("the last tag"):
+def both(pattern):
+    return f"{pattern}|{pattern.lower()}"
+
+
+def whole(name):
+    return re.compile(rf"(?:{both(WAYS[name][1])}|\.)*")
+
+
+def every_sequence(name, length):
+    marks = sorted({*WAYS[name][0]} & {*"BIELUMSW"})
+    return product([*(f"{mark}-{label}" for mark in marks for label in "AB"), "O"], repeat=length)
+
+
+def text_of(tags):
+    return "".join("." if tag == "O" else tag[0] if tag[2] == "A" else tag[0].lower() for tag in tags)
+
+
+def chunks(tags):
+    """Spans by the rules of conlleval and seqeval: the pairs of marks between which one ends and another begins."""
+    ends = {"EB", "EE", "EI", "EM", "LB", "LL", "LI", *(f"{one}{mark}" for one in "SUW" for mark in "BIELUMSW")}
+    begins = {f"{mark}{one}" for one in "BSUW" for mark in "BIELUMSW"}
+    spans = []
+    for place, tag in enumerate(tags):
+        if tag == "O":
             continue
+        before = tags[place - 1] if place else "O"
+        if before[2:] != tag[2:] or before[0] + tag[0] in ends | begins:
+            spans.append([tag[2:], place, place])
+        spans[-1][2] = place + 1
+    return [Span(*span) for span in spans]
 
-        def can_begin(part):
-            return any(
-                WHOLE[scheme].fullmatch("".join(letters[tag] for tag in [*part, *filter(None, [end])]))
-                for end in (endings if scheme == "BIOES" else [""])
-            )
 
-        assert can_begin(tags[: first.place])
-        assert not can_begin(tags[: first.place + 1])
+def test_all_schemes_are_tried():
+    assert {*WAYS} == {*NAMES}
+
+
+@pytest.mark.parametrize("length", [3, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sequence_has_the_spans_of_conlleval_and_is_well_formed_as_a_regular_expression_says(name, length):
+    scheme, one, all_of = Scheme(name), re.compile(both(WAYS[name][0])), whole(name)
+    for tags in every_sequence(name, length):
+        text, spans = text_of(tags), scheme.spans(tags)
+        assert spans == chunks(tags), tags
+        is_whole = bool(all_of.fullmatch(text))
+        assert (next(scheme.problems(tags), None) is None) == is_whole, tags
+        assert all(scheme.can_follow(*pair) for pair in pairwise([None, *tags, None])) == is_whole
+        repaired = scheme.repair(tags)
+        assert all_of.fullmatch(text_of(repaired)), tags
+        assert scheme.spans(repaired) == spans
+        if is_whole:
+            assert repaired == list(tags)
+            assert [(span.start, span.stop) for span in spans] == [match.span() for match in one.finditer(text)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_problem_is_where_no_longer_text_could_be_mended(name):
+    """The tags before the first problem begin some well-formed sequence; with that tag they begin none."""
+    scheme, all_of = Scheme(name), whole(name)
+    ends = ["", *map(text_of, every_sequence(name, 1))]
+    for tags in every_sequence(name, 2):
+        first = next(scheme.problems(tags), None)
+        if first is not None and not first.reason.endswith("the last tag"):
+            assert any(all_of.fullmatch(text_of(tags[: first.place]) + end) for end in ends)
+            assert not any(all_of.fullmatch(text_of(tags[: first.place + 1]) + end) for end in ends)
 
 
 @pytest.mark.parametrize(
-    ("tags", "scheme", "expected"),
+    ("tags", "name", "expected"),
     [
         ("I-PER", "IOB2", {0: "I-PER cannot be the first tag"}),
         ("B-A I-B I-B", "IOB2", {1: "I-B cannot follow B-A"}),
         ("B-A S-A E-A", "BIOES", {1: "S-A cannot follow B-A", 2: "E-A cannot follow S-A"}),
         ("I-A I-A", "BIOES", {0: "I-A cannot be the first tag", 1: "I-A cannot be the last tag"}),
+        ("O B-A", "IOB1", {1: "B-A cannot follow O"}),
+        ("E-A O", "IOE1", {1: "O cannot follow E-A"}),
         (
             "NOUN B- O-X S-A",
             "IOB2",
@@ -67,73 +106,60 @@ def test_the_first_problem_is_where_no_longer_text_could_be_mended(scheme):
         ("", "BIOES", {}),
     ],
 )
-def test_each_problem_is_named(tags, scheme, expected):
+def test_each_problem_is_named(tags, name, expected):
     tags = tags.split()
-    assert list(problems(tags, scheme=scheme)) == [Problem(i, tags[i], reason) for i, reason in expected.items()]
-    assert next(problems([""])).reason == "'' is no tag of IOB2"
+    assert list(Scheme(name).problems(tags)) == [Problem(i, tags[i], reason) for i, reason in expected.items()]
+    assert next(Scheme().problems([""])).reason == "'' is no tag of IOB2"
 
 
 def test_labels_may_hold_hyphens():
-    assert spans_of(["B-work-of-art", "I-work-of-art"]) == [Span("work-of-art", 0, 2)]
+    assert Scheme().spans(["B-work-of-art", "I-work-of-art"]) == [Span("work-of-art", 0, 2)]
+    assert Scheme("IOB2", "X_B").spans(["work_of_art_B"]) == [Span("work_of_art", 0, 1)]
 
 
 @pytest.mark.parametrize(
-    ("tags", "scheme"),
+    ("sequences", "expected"),
     [
-        (["O", "B-A"], "IOB2"),
-        (["B-A", "E-A"], "BIOES"),
-        (["B-A", "U-A"], None),
+        (["O B-A"], ("IOB2", "B-X")),
+        (["B-A I-A O", "B-A B-A"], ("IOB2", "B-X")),
+        (["I-A O"], ("IO", "B-X")),
+        (["I-A B-A I-A"], ("IOB1", "B-X")),
+        (["I-A O B-A"], ("IOB2", "B-X")),  # ill-formed in all
+        (["I-A E-A"], ("IOE2", "B-X")),
+        (["E-A I-A"], ("IOE1", "B-X")),
+        (["B-A E-A", "S-A"], ("BIOES", "B-X")),
+        (["B-A L-A", "U-A"], ("BILOU", "B-X")),
+        (["B-A M-A E-A", "S-B"], ("BMES", "B-X")),
+        (["B_A M_A E_A O", "W_B"], ("BMEWO", "B_X")),
+        (["B-A I-A", "S-A"], ("BIOS", "B-X")),
+        (["A-B A-I O", "A-B"], ("IOB2", "X-B")),
+        (["A_B A_E O", "A_S"], ("BIOES", "X_B")),
+        (["B I O"], ("IOB2", "B")),
+        (["B M E S"], ("BMES", "B")),
+        (["S O"], None),
         (["O"], None),
         ([], None),
-        (["B-A", "NOUN"], None),
+        (["B-A NOUN"], None),
+        (["B-A U-A S-A"], None),
     ],
 )
-def test_the_scheme_is_told_from_the_tags(tags, scheme):
-    assert scheme_of(tags) == scheme
+def test_the_scheme_is_told_from_the_tags(sequences, expected):
+    scheme = Scheme.of([tags.split() for tags in sequences])
+    assert scheme == (None if expected is None else Scheme(*expected))
+    if scheme:
+        for tags in sequences:
+            written = scheme.repair(tags.split())
+            assert {*"".join(written)} <= {*"".join(sequences), "-", "S", "B", "I"}
+            assert list(scheme.problems(written)) == []
 
 
-@pytest.mark.parametrize(("scheme", "letters", "longest"), [("IOB2", IOB2, 5), ("BIOES", BIOES, 4)])
-def test_repaired_tags_are_well_formed_and_well_formed_ones_stay(scheme, letters, longest):
-    for length in range(longest + 1):
-        for tags in itertools.product(letters, repeat=length):
-            mended = repair_tags(tags, scheme=scheme)
-            assert next(problems(mended, scheme=scheme), None) is None
-            assert [tag == "O" for tag in mended] == [tag == "O" for tag in tags]
-            assert [tag[2:] for tag in mended] == [tag[2:] for tag in tags]
-            assert tags_of(spans_of(mended, scheme=scheme), length, scheme=scheme) == mended
-            if next(problems(tags, scheme=scheme), None) is None:
-                assert mended == list(tags)
-
-
-@pytest.mark.parametrize(
-    ("tags", "expected"),
-    [
-        ("I-A I-A O I-A", "B-A I-A O B-A"),  # IOB1
-        ("I-A B-A I-B", "B-A B-A B-B"),
-        ("B-A I-A I-B I-A", "B-A I-A B-B B-A"),
-    ],
-)
-def test_repaired_tags_of_iob2(tags, expected):
-    assert repair_tags(tags.split()) == expected.split()
-
-
-@pytest.mark.parametrize(
-    ("tags", "expected"),
-    [
-        ("B-A O", "S-A O"),
-        ("E-A I-A", "S-A S-A"),
-        ("B-A I-A S-A E-A", "B-A E-A S-A S-A"),
-        ("I-A E-A E-A", "B-A E-A S-A"),
-        ("B-A E-B", "S-A S-B"),
-    ],
-)
-def test_repaired_tags_of_bioes(tags, expected):
-    assert repair_tags(tags.split(), scheme="BIOES") == expected.split()
-
-
-@pytest.mark.parametrize(("scheme", "letters"), [("IOB2", IOB2), ("BIOES", BIOES)])
-def test_sequences_are_well_formed_if_every_pair_is(scheme, letters):
-    for tags in itertools.product(letters, repeat=4):
-        pairs = itertools.pairwise([None, *tags, None])
-        every = all(can_follow(before, after, scheme=scheme) for before, after in pairs)
-        assert every == (next(problems(tags, scheme=scheme), None) is None)
+@pytest.mark.parametrize("notation", ["B-X", "B_X", "X-B", "X_B", "B"])
+def test_a_notation_changes_nothing_but_the_writing(notation):
+    plain, other = Scheme("IOB1"), Scheme("IOB1", notation)
+    spans = [Span("" if notation == "B" else "X", *place) for place in ((0, 2), (2, 3), (4, 5))]
+    marks = ["I", "I", "B", "O", "I"]
+    join = {"B-X": "{}-X", "B_X": "{}_X", "X-B": "X-{}", "X_B": "X_{}", "B": "{}"}[notation]
+    tags = ["O" if mark == "O" else join.format(mark) for mark in marks]
+    assert other.tags(spans, 5) == tags
+    assert other.spans(tags) == spans
+    assert plain.tags([span._replace(label="X") for span in spans], 5) == ["I-X", "I-X", "B-X", "O", "I-X"]

@@ -8,6 +8,7 @@ import elman
 from elman.tasks.tagging.codec import TagCodec
 from elman.tasks.tagging.metrics import TaggingMetrics
 from elman.tasks.tagging.reading import TaggedWords
+from elman.tasks.tagging.spans import IOB2, Scheme
 from elman.training.reporters import Quiet
 
 SMALL = dict(hidden_size=16, letter_hidden_size=8, embedding_size=16, num_layers=1, batch_words=256)
@@ -24,9 +25,7 @@ def named(count, seed=0, scheme="IOB2"):
             name = names[random.integers(len(names))].split()
             words += [before, *name]
             tags += ["O", f"B-{kind}", *(len(name) - 1) * [f"I-{kind}"]]
-            if scheme == "BIOES":
-                tags[-1] = f"{'E' if len(name) > 1 else 'S'}-{kind}"
-        found.append((words, tags))
+        found.append((words, Scheme(scheme).tags(IOB2.spans(tags), len(tags))))
     return found
 
 
@@ -47,7 +46,7 @@ def test_the_toy_grammar_is_learned():
     assert fitted.validation.accuracy > 0.99
 
 
-@pytest.mark.parametrize("scheme", ["IOB2", pytest.param("BIOES", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", ["IOB2", *(pytest.param(name, marks=pytest.mark.slow) for name in ("IO", "BILOU"))])
 def test_spans_are_learned_with_a_random_field_that_keeps_them_well_formed(scheme):
     task = elman.Tagging(**SMALL)
     data = task.read_sentences(named(300, scheme=scheme))
@@ -59,6 +58,22 @@ def test_spans_are_learned_with_a_random_field_that_keeps_them_well_formed(schem
     assert "FB1: 100.00" in metrics.report()
     assert TaggingMetrics.from_builtins(metrics.to_builtins()) == metrics
     assert metrics.to_builtins()["f1"] == metrics.spans.f1
+
+
+@pytest.mark.parametrize("marks", ["BILU", "BMES", "bare"])
+def test_files_of_other_schemes_have_their_spans(marks, tmp_path):
+    first, inner, last, alone = "BIES" if marks == "bare" else marks
+    per, loc, org = ("", "", "") if marks == "bare" else ("-PER", "-LOC", "-ORG")
+    one = [f"Ann {alone}{per}", "lives O", "in O", f"New {first}{loc}", f"York {last}{loc}", ""]
+    two = ["The O", f"Bank {first}{org}", f"of {inner}{org}", f"Oslo {last}{org}", "paid O", f"Bob {alone}{per}", ""]
+    (tmp_path / "names.conll").write_text("\n".join(12 * [*one, *two]))
+    data = elman.Tagging(validation=2, test=2).read(tmp_path / "names.conll")
+    spans = data.codec.spans
+    assert spans.name == {"BILU": "BILOU", "BMES": "BMES", "bare": "BIOES"}[marks]
+    assert data.notes == (f"the tags mark spans in {spans.name}; choose another scheme with --scheme",)
+    parts = (data.train, data.validation, data.test)
+    assert sum(len(spans.spans(sentence.tags)) for part in parts for sentence in part.examples) == 48
+    assert elman.Tagging(validation=2, test=2, scheme="plain").read(tmp_path / "names.conll").codec.spans is None
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others():

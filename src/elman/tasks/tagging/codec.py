@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Integer
 
 from elman._errors import ConfigError
 from elman.tasks.tagging.reading import Form, TaggedWords
-from elman.tasks.tagging.spans import Scheme, Span, can_follow, tags_of
+from elman.tasks.tagging.spans import Notation, Scheme, SchemeName, Span
 from elman.words._vocabulary import ids_of, most_frequent
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary
 
@@ -34,8 +34,10 @@ class TagCodec(msgspec.Struct, frozen=True):
     tags: tuple[str, ...]
     lower: bool = True
     """Words are lower-cased before they are looked up; their letters are not."""
-    scheme: Scheme | None = None
+    scheme: SchemeName | None = None
     """The scheme by which the tags mark spans; None where they mark none."""
+    notation: Notation = "B-X"
+    """The way in which the tags of spans are written."""
     form: Form = "conllu"
     """The format of the training files, in which tagged sentences are written too."""
     column: str = "upos"
@@ -77,7 +79,8 @@ class TagCodec(msgspec.Struct, frozen=True):
             letters=(PADDING, UNKNOWN_WORD, *sorted(letters)),
             tags=tuple(sorted(tags)),
             lower=lower,
-            scheme=scheme,
+            scheme=None if scheme is None else scheme.name,
+            notation="B-X" if scheme is None else scheme.notation,
             form=form,
             column=column,
             added=len(others),
@@ -124,22 +127,30 @@ class TagCodec(msgspec.Struct, frozen=True):
         known = ids_of(self.tags)
         return np.array([known.get(tag, -1) for tag in tags], np.int32)
 
-    def restrict_to(self, span: Span, allowed: Bool[np.ndarray, "time tag"]) -> None:
-        """Restricts the mask `allowed` in place to the tags of sequences that have exactly this span.
+    @property
+    def spans(self) -> Scheme | None:
+        """The scheme and the notation of the tags; None where they mark no spans."""
+        return None if self.scheme is None else Scheme(self.scheme, self.notation)
+
+    def masks_of(self, span: Span, length: int) -> Iterator[Bool[np.ndarray, "time tag"]]:
+        """Yields masks of the tags of sequences of `length` that have exactly this span, one for each way to tag it; no
+        sequence is in two masks.
 
         >>> codec = TagCodec(words=(), letters=(), tags=("B-X", "I-X", "O"), scheme="IOB2")
-        >>> allowed = np.ones((3, 3), bool)
-        >>> codec.restrict_to(Span("X", 0, 2), allowed)
-        >>> allowed.astype(int).tolist()
-        [[1, 0, 0], [0, 1, 0], [1, 0, 1]]
+        >>> [mask.astype(int).tolist() for mask in codec.masks_of(Span("X", 0, 2), 3)]
+        [[[1, 0, 0], [0, 1, 0], [1, 0, 1]]]
         """
-        assert self.scheme is not None, "tags that mark no spans"
-        inside = tags_of([Span(span.label, 0, span.stop - span.start)], span.stop - span.start, scheme=self.scheme)
-        known = np.array(self.tags)
-        for step, tag in enumerate(inside, start=span.start):
-            allowed[step] &= known == tag
-        if span.stop < len(allowed):
-            allowed[span.stop] &= known != f"I-{span.label}"
+        scheme = self.spans
+        assert scheme is not None, "tags that mark no spans"
+        for way in scheme.ways(span):
+            mask = np.ones((length, len(self.tags)), bool)
+            for step, tag in enumerate(way, start=span.start):
+                mask[step] = np.array(self.tags) == tag
+            if span.start > 0:
+                mask[span.start - 1] = [not scheme.joins(known, way[0]) for known in self.tags]
+            if span.stop < length:
+                mask[span.stop] = [not scheme.joins(way[-1], known) for known in self.tags]
+            yield mask
 
     @property
     def allowed(self) -> Bool[np.ndarray, "before after"] | None:
@@ -149,7 +160,8 @@ class TagCodec(msgspec.Struct, frozen=True):
         >>> TagCodec(words=(), letters=(), tags=("B-X", "I-X", "O"), scheme="IOB2").allowed.astype(int).tolist()
         [[1, 1, 1, 1], [1, 1, 1, 1], [1, 0, 1, 1], [1, 0, 1, 1]]
         """
-        if self.scheme is None:
+        scheme = self.spans
+        if scheme is None:
             return None
         ends = (*self.tags, None)
-        return np.array([[can_follow(one, other, scheme=self.scheme) for other in ends] for one in ends])
+        return np.array([[scheme.can_follow(one, other) for other in ends] for one in ends])

@@ -23,7 +23,7 @@ from elman.tasks.tagging.metrics import TaggingMetrics
 from elman.tasks.tagging.model import TaggingModel
 from elman.tasks.tagging.reading import TaggedWords, check_spans, read_tagged
 from elman.tasks.tagging.settings import TagPrediction
-from elman.tasks.tagging.spans import Span, spans_of
+from elman.tasks.tagging.spans import Span
 from elman.tasks.tagging.untagged import arriving_sentences
 from elman.words.tokenise import tokenise
 
@@ -133,8 +133,8 @@ class Tagger(Predictor[TaggingMetrics]):
         """
         found = read_tagged(*places, column=self.codec.column)
         sentences = found.test or found.validation or found.train
-        if self.codec.scheme:
-            sentences = check_spans(sentences, scheme=self.codec.scheme, ill_formed=self.task.ill_formed)
+        if self.codec.spans:
+            sentences = check_spans(sentences, scheme=self.codec.spans, ill_formed=self.task.ill_formed)
         return Part("test", sentences, self.codec)
 
     def output(self, *places: str, options: TagPrediction) -> Iterator[str]:
@@ -204,22 +204,25 @@ class Tagger(Predictor[TaggingMetrics]):
         self, scored: BatchScores, rows: Sequence[int], taggings: Sequence[tuple[str, ...]]
     ) -> list[tuple[TagSpan, ...]]:
         """The spans of each tagging, with their probabilities; `rows` has the row of each in the batch."""
-        scheme = self.codec.scheme
+        scheme = self.codec.spans
         if scheme is None:
             return [()] * len(taggings)
-        marked = [spans_of(tags, scheme=scheme) for tags in taggings]
+        marked = [scheme.spans(tags) for tags in taggings]
         asked = [(row, span) for row, spans in zip(rows, marked, strict=True) for span in spans]
         chances = iter(self._span_probabilities(scored, asked))
         return [tuple(TagSpan(*span, next(chances)) for span in spans) for spans in marked]
 
     def _span_probabilities(self, scored: BatchScores, asked: Sequence[tuple[int, Span]]) -> list[float]:
-        count = padded_length(len(asked))  # few sizes are few shapes to compile
+        length = scored.scores.shape[1]
+        masks = [(place, mask) for place, (_, span) in enumerate(asked) for mask in self.codec.masks_of(span, length)]
+        count = padded_length(len(masks))  # few sizes are few shapes to compile
         rows, allowed = np.zeros(count, np.int32), np.ones((count, *scored.scores.shape[1:]), bool)
-        for place, (row, span) in enumerate(asked):
-            rows[place] = row
-            self.codec.restrict_to(span, allowed[place])
-        chances = decoding.restricted_probabilities(self.model.chain, scored, rows, allowed)
-        return np.asarray(chances)[: len(asked)].tolist()
+        for number, (place, mask) in enumerate(masks):
+            rows[number], allowed[number] = asked[place][0], mask
+        chances = np.asarray(decoding.restricted_probabilities(self.model.chain, scored, rows, allowed))
+        found = np.zeros(len(asked))
+        np.add.at(found, [place for place, _ in masks], chances[: len(masks)])
+        return found.tolist()
 
     def _tag_probabilities(self, sentences: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
         """The marginal probabilities of each sentence, an array with the axes word and tag."""

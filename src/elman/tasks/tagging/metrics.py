@@ -56,7 +56,7 @@ class TaggingMetrics:
             accuracy=right / max(words, 1),
             nats_per_word=nats_per_word,
             words=words,
-            spans=SpanScores.of(found, truth, scheme=codec.scheme) if codec.scheme else None,
+            spans=SpanScores.of(found, truth, scheme=codec.spans) if codec.spans else None,
             unseen=tuple(unseen.most_common()),
             mistakes=tuple((*pair, times) for pair, times in mistakes.most_common(MISTAKES)),
         )

@@ -14,7 +14,7 @@ from elman.formats.columns import read_columns
 from elman.formats.conllu import read_conllu
 from elman.formats.files import File, by_part, data_files, lines, text_of
 from elman.formats.names import CONLLU
-from elman.tasks.tagging.spans import Scheme, is_tag, problems, repair_tags, scheme_of
+from elman.tasks.tagging.spans import Scheme, SchemeName
 
 Form = Literal["conllu", "columns"]
 """Formats of files with tagged words."""
@@ -95,26 +95,47 @@ def check_spans(sentences: Iterable[TaggedWords], *, scheme: Scheme, ill_formed:
     Raises:
         DataError: an ill-formed tag that is not to be repaired, or a tag that is not of the scheme; with file and line.
 
-    >>> check_spans([TaggedWords(("a", "b"), ("O", "I-X"))], scheme="IOB2", ill_formed="repair")[0].tags
+    >>> check_spans([TaggedWords(("a", "b"), ("O", "I-X"))], scheme=Scheme("IOB2"), ill_formed="repair")[0].tags
     ('O', 'B-X')
     """
     return tuple(_well_formed(sentence, scheme, ill_formed) for sentence in sentences)
 
 
-def tag_scheme(sentences: Iterable[TaggedWords]) -> Scheme | None:
-    """The span scheme of the tags; None where they mark no spans."""
-    return scheme_of({tag for sentence in sentences for tag in sentence.tags})
+def scheme_of(
+    sentences: Iterable[TaggedWords], chosen: Literal["plain", SchemeName] | None
+) -> tuple[Scheme | None, list[str]]:
+    """The chosen scheme of the tags, or the one that they are recognised by; None where they mark no spans. Beside it,
+    sentences that say what was recognised.
+
+    >>> scheme_of([TaggedWords(("Ann", "sat"), ("U-PER", "O"))], None)
+    (Scheme(name='BILOU', notation='B-X'), ['the tags mark spans in BILOU; choose another scheme with --scheme'])
+    """
+    tags = [sentence.tags for sentence in sentences]
+    if chosen == "plain":
+        return None, []
+    if chosen is not None:
+        return Scheme.of(tags, names=[chosen]) or Scheme(chosen), []
+    scheme = Scheme.of(tags)
+    if scheme is not None:
+        return scheme, [f"the tags mark spans in {scheme.name}; choose another scheme with --scheme"]
+    kinds = {tag for sentence in tags for tag in sentence} - {"O"}
+    marked = [tag for tag in sorted(kinds) if len(tag) > 1 and Scheme.of([[tag]])]
+    if 2 * len(marked) < max(len(kinds), 1):
+        return None, []
+    other = min(kinds.difference(marked), default="")
+    odd = f"{other!r} does not" if other else "they belong to several"
+    return None, [f"some tags, such as {marked[0]}, seem to mark spans, but {odd}: each is a tag by itself"]
 
 
 def _well_formed(sentence: TaggedWords, scheme: Scheme, ill_formed: IllFormed) -> TaggedWords:
-    for problem in problems(sentence.tags, scheme=scheme):
-        can_repair = all(is_tag(tag, scheme=scheme) for tag in sentence.tags)
+    for problem in scheme.problems(sentence.tags):
+        can_repair = all(map(scheme.has, sentence.tags))
         if ill_formed == "repair" and can_repair:
-            return sentence._replace(tags=tuple(repair_tags(sentence.tags, scheme=scheme)))
-        mend = "Mend the file, or train with --ill-formed repair" if can_repair else "Mend the file"
+            return sentence._replace(tags=tuple(scheme.repair(sentence.tags)))
+        mend = "train with --ill-formed repair" if can_repair else "choose another scheme in training with --scheme"
         raise DataError(
             f"{sentence.place}, word {problem.place + 1} ({sentence.words[problem.place]!r}): {problem.reason}; "
-            f"expected spans in {scheme}. {mend}"
+            f"expected spans in {scheme.name}. Mend the file, or {mend}"
         )
     return sentence
 

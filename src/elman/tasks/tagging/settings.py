@@ -10,6 +10,7 @@ from elman._config import Config
 from elman.formats.columns import DOCUMENT
 from elman.formats.names import CONLLU, PARTS, WORD_COLUMNS
 from elman.tasks.settings import CellName, Count, PretrainedSettings, Rate, Size, check_parts
+from elman.tasks.tagging.spans import SchemeName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +40,11 @@ class TaggingSettings(PretrainedSettings, frozen=True, kw_only=True):
     column: str = ""
     """Column of the tags: in CoNLL-U upos (the default), xpos, feats, feats=Number, ...; else the name or number of a
     column, by default the last."""
+    scheme: Literal["plain", SchemeName] | None = None
+    """Scheme in which the tags mark spans, or plain, which has none (recognised from the tags of the training part)."""
     ill_formed: Literal["refuse", "repair"] = "refuse"
-    """Treatment of ill-formed spans, such as one that begins with I-; repair turns IOB1 into IOB2."""
+    """Treatment of tags that the scheme does not allow where they stand, such as I-PER behind O in IOB2; repair writes
+    the spans that conlleval sees in the scheme."""
     validation: Size = 0.1
     """Part that chooses the best weights, where no file is called dev: a share, or from 1 on a number of sentences."""
     test: Size = 0.1

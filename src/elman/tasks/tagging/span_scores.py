@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from elman._errors import DataError
-from elman.tasks.tagging.spans import Scheme, spans_of
+from elman.tasks.tagging.spans import IOB2, Scheme
 
 
 @dataclass(frozen=True)
 class SpanScores:
     """Counts of spans by label; printed, the report of conlleval.
 
-    For well-formed tags the numbers are conlleval's. For ill-formed tags, `elman.tasks.tagging.spans.spans_of` finds
-    fewer spans: one that begins with I- does not count.
+    The numbers are conlleval's, for ill-formed tags too; in schemes whose marks end spans, they are seqeval's.
 
     >>> truth, found = [["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "I-PER", "B-LOC", "O"]]
     >>> print(SpanScores.of(found, truth))
@@ -37,7 +36,7 @@ class SpanScores:
 
     @classmethod
     def of(
-        cls, predicted: Sequence[Sequence[str]], truth: Sequence[Sequence[str]], *, scheme: Scheme = "IOB2"
+        cls, predicted: Sequence[Sequence[str]], truth: Sequence[Sequence[str]], *, scheme: Scheme = IOB2
     ) -> SpanScores:
         """The scores of predicted tags, sequence by sequence.
 
@@ -51,7 +50,7 @@ class SpanScores:
         for number, (ours, right) in enumerate(zip(predicted, truth, strict=True), start=1):
             if len(ours) != len(right):
                 raise DataError(f"sequence {number}: expected {len(right)} tags; got {len(ours)}")
-            our_spans, right_spans = spans_of(ours, scheme=scheme), spans_of(right, scheme=scheme)
+            our_spans, right_spans = scheme.spans(ours), scheme.spans(right)
             found.update(span.label for span in our_spans)
             there.update(span.label for span in right_spans)
             correct.update(span.label for span in set(our_spans) & set(right_spans))

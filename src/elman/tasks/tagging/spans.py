@@ -1,23 +1,64 @@
-"""Spans of tagged sequences, such as the names of a sentence, in the schemes IOB2 (Ramshaw and Marcus, 1995; Tjong Kim
-Sang and Veenstra, 1999) and BIOES.
+"""Spans of tagged sequences, such as the names of a sentence, in the schemes by which tags mark them.
 
-| tag | IOB2 | BIOES |
-|---|---|---|
-| B-label | first of a span | first of a span of two and more |
-| I-label | any other of a span | neither first nor last |
-| E-label | | last of a span of two and more |
-| S-label | | a span of one |
-| O | outside | outside |
+A tag is O, outside of spans, or a mark and the label of its span, such as B-PER. For a span of three tokens, of two and
+of one, and a second one of the same label right behind the first:
+
+| scheme | three | two | one | right behind | |
+|---|---|---|---|---|---|
+| IOB2, or BIO | B I I | B I | B | B I | Tjong Kim Sang and Veenstra, 1999 |
+| IO | I I I | I I | I | (one with the first) | |
+| IOB1 | I I I | I I | I | B I | Ramshaw and Marcus, 1995; CoNLL-2003 |
+| IOE2 | I I E | I E | E | I E | |
+| IOE1 | I I I | I I | I | I I (the first ends with E) | |
+| BIOES, or IOBES | B I E | B E | S | B E | |
+| BILOU, or BIOLU | B I L | B L | U | B L | Ratinov and Roth, 2009; spaCy |
+| BMES | B M E | B E | S | B E | Chinese word segmentation |
+| BMEWO | B M E | B E | W | B E | Borthwick, 1999; LingPipe |
+| BIOS | B I I | B I | S | B I | |
+
+In ill-formed sequences, which a scheme does not write, spans are those of conlleval, the script of the CoNLL-2000 task,
+and where marks end spans those of seqeval: a span begins where a mark says so, where the label is another than before,
+and behind O or a mark that ends a span. `Scheme.problems` names what is ill-formed, and `Scheme.repair` writes these
+spans in the scheme.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise, product
 from typing import Literal, NamedTuple, get_args
 
-Scheme = Literal["IOB2", "BIOES"]
+SchemeName = Literal["IOB2", "IO", "IOB1", "IOE2", "IOE1", "BIOES", "BILOU", "BMES", "BMEWO", "BIOS"]
+"""Names of the schemes; of several that read the same tags alike, the first is chosen."""
 
-_PREFIXES: dict[Scheme, frozenset[str]] = {"IOB2": frozenset("BI"), "BIOES": frozenset("BIES")}
+Notation = Literal["B-X", "B_X", "X-B", "X_B", "B"]
+"""Ways of writing a tag: the mark before or behind the label and what separates them, or the mark alone."""
+
+
+class Mark(NamedTuple):
+    """The place of a token in its span, as far as its mark says it; None where the tokens beside it decide."""
+
+    first: bool | None
+    last: bool | None
+
+
+_ANYWHERE, _FIRST, _INNER = Mark(None, None), Mark(True, False), Mark(False, False)
+_LAST, _ALONE = Mark(False, True), Mark(True, True)
+
+_MARKS: dict[SchemeName, dict[str, Mark]] = {
+    "IOB2": {"B": Mark(True, None), "I": Mark(False, None)},
+    "IO": {"I": _ANYWHERE},
+    "IOB1": {"I": _ANYWHERE, "B": Mark(True, None)},
+    "IOE2": {"I": Mark(None, False), "E": Mark(None, True)},
+    "IOE1": {"I": _ANYWHERE, "E": Mark(None, True)},
+    "BIOES": {"B": _FIRST, "I": _INNER, "E": _LAST, "S": _ALONE},
+    "BILOU": {"B": _FIRST, "I": _INNER, "L": _LAST, "U": _ALONE},
+    "BMES": {"B": _FIRST, "M": _INNER, "E": _LAST, "S": _ALONE},
+    "BMEWO": {"B": _FIRST, "M": _INNER, "E": _LAST, "W": _ALONE},
+    "BIOS": {"B": _FIRST, "I": Mark(False, None), "S": _ALONE},
+}
 
 
 class Span(NamedTuple):
@@ -36,134 +77,194 @@ class Problem(NamedTuple):
     reason: str
 
 
-def scheme_of(tags: Iterable[str]) -> Scheme | None:
-    """The scheme of a set of tags; None where they mark no spans, as parts of speech do not.
+class _Token(NamedTuple):
+    """A token of a span."""
 
-    >>> scheme_of(["O", "B-PER", "I-PER"]), scheme_of(["S-PER", "O"]), scheme_of(["NOUN", "O"]), scheme_of(["O"])
-    ('IOB2', 'BIOES', None, None)
+    label: str
+    first: bool | None
+    last: bool | None
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A scheme of tags, and the way in which they are written.
+
+    >>> scheme = Scheme("BILOU")
+    >>> scheme.spans(["U-PER", "O", "B-LOC", "L-LOC"])
+    [Span(label='PER', start=0, stop=1), Span(label='LOC', start=2, stop=4)]
+    >>> scheme.tags([Span("ORG", 1, 4)], 4)
+    ['O', 'B-ORG', 'I-ORG', 'L-ORG']
     """
-    marks = [tag for tag in tags if tag != "O"]
-    for scheme in get_args(Scheme):
-        if marks and all(_split_tag(tag, scheme) for tag in marks):
-            return scheme
-    return None
+
+    name: SchemeName = "IOB2"
+    notation: Notation = "B-X"
+
+    @classmethod
+    def of(
+        cls, sequences: Iterable[Sequence[str]], *, names: Sequence[SchemeName] = get_args(SchemeName)
+    ) -> Scheme | None:
+        """The scheme of the tags of sequences: of those called `names`, the first that has all tags and in which all
+        sequences are well-formed, or else the first that has all tags; None where there is none, as for parts of
+        speech.
+
+        >>> Scheme.of([["O", "B-PER"], ["B-PER", "I-PER"]]), Scheme.of([["O", "I-PER", "B-PER"]]).name
+        (Scheme(name='IOB2', notation='B-X'), 'IOB1')
+        >>> Scheme.of([["PER_S", "O"]]), Scheme.of([["NOUN", "O"]]), Scheme.of([["O"]])
+        (Scheme(name='BIOES', notation='X_B'), None, None)
+        """
+        several = [tuple(tags) for tags in sequences]
+        marked = {tag for tags in several for tag in tags} - {"O"}
+        every = (cls(name, notation) for notation in get_args(Notation) for name in names)
+        fitting = [scheme for scheme in every if marked and scheme._is_likely(marked)]
+        whole = (scheme for scheme in fitting if not any(next(scheme.problems(tags), None) for tags in several))
+        return next(whole, next(iter(fitting), None))
+
+    def has(self, tag: str) -> bool:
+        """True for a tag that belongs to the scheme, wherever it stands.
+
+        >>> Scheme("IOB2").has("O"), Scheme("IOB2").has("E-PER"), Scheme("BIOES").has("E-PER")
+        (True, False, True)
+        """
+        return tag == "O" or self._token(tag) is not None
+
+    def spans(self, tags: Sequence[str]) -> list[Span]:
+        """The spans of one sequence of tags, in order.
+
+        >>> Scheme("IOB2").spans(["B-PER", "I-PER", "O", "B-LOC", "B-LOC"])
+        [Span(label='PER', start=0, stop=2), Span(label='LOC', start=3, stop=4), Span(label='LOC', start=4, stop=5)]
+        >>> Scheme("IOB2").spans(["I-PER", "I-LOC"])  # ill-formed
+        [Span(label='PER', start=0, stop=1), Span(label='LOC', start=1, stop=2)]
+        """
+        spans, before = [], None
+        for place, token in enumerate(map(self._token, tags)):
+            if token is not None:
+                start = spans.pop().start if _joined(before, token) else place
+                spans.append(Span(token.label, start, place + 1))
+            before = token
+        return spans
+
+    def problems(self, tags: Sequence[str]) -> Iterator[Problem]:
+        """The ill-formed tags of a sequence, in order; `next(scheme.problems(tags), None)` is the first.
+
+        >>> next(Scheme("IOB2").problems(["O", "I-PER", "I-PER"]))
+        Problem(place=1, tag='I-PER', reason='I-PER cannot follow O')
+        >>> next(Scheme("BIOES").problems(["S-PER", "B-LOC"]))
+        Problem(place=1, tag='B-LOC', reason='B-LOC cannot be the last tag')
+        >>> next(Scheme("IOB2").problems(["O", "B-PER", "E-PER"]))
+        Problem(place=2, tag='E-PER', reason="'E-PER' is no tag of IOB2")
+        """
+        for place, (before, tag) in enumerate(pairwise([None, *tags])):
+            if not self.has(tag):
+                yield Problem(place, tag, f"{tag!r} is no tag of {self.name}")
+            elif not self.can_follow(before, tag):
+                where = f"follow {before}" if place else "be the first tag"
+                yield Problem(place, tag, f"{tag} cannot {where}")
+        if tags and not self.can_follow(tags[-1], None):
+            yield Problem(len(tags) - 1, tags[-1], f"{tags[-1]} cannot be the last tag")
+
+    def can_follow(self, before: str | None, after: str | None) -> bool:
+        """True where tag `after` may follow tag `before` in a well-formed sequence; None stands for its start and its
+        end.
+
+        >>> scheme = Scheme("IOB2")
+        >>> scheme.can_follow("B-PER", "I-PER"), scheme.can_follow("B-PER", "I-LOC"), scheme.can_follow(None, "I-PER")
+        (True, False, False)
+        """
+        left, right = self._token(before), self._token(after)
+        if _joined(left, right):
+            return True
+        ends, begins = left.last if left else None, right.first if right else None
+        if ends is False or begins is False:
+            return False
+        # Where a mark that says nothing would do, one that says more is written only to keep two spans apart.
+        apart = left is not None and right is not None and left.label == right.label
+        return apart or _ANYWHERE not in _MARKS[self.name].values() or True not in (ends, begins)
+
+    def repair(self, tags: Sequence[str]) -> list[str]:
+        """Well-formed tags for the spans of ill-formed ones.
+
+        >>> Scheme("IOB2").repair(["I-PER", "I-PER", "O", "B-LOC", "I-PER"])
+        ['B-PER', 'I-PER', 'O', 'B-LOC', 'B-PER']
+        >>> Scheme("BIOES").repair(["I-PER", "I-PER", "B-LOC", "O"])
+        ['B-PER', 'E-PER', 'S-LOC', 'O']
+        """
+        return self.tags(self.spans(tags), len(tags))
+
+    def tags(self, spans: Iterable[Span], length: int) -> list[str]:
+        """The tags of a sequence with these spans.
+
+        >>> Scheme("BIOES").tags([Span("PER", 0, 2), Span("LOC", 3, 4)], 4)
+        ['B-PER', 'E-PER', 'O', 'S-LOC']
+        >>> Scheme("IOB1", "X-B").tags([Span("PER", 0, 2), Span("PER", 2, 3)], 3)
+        ['PER-I', 'PER-I', 'PER-B']
+        """
+        tags, several = ["O"] * length, list(spans)
+        begins = {(span.label, span.start) for span in several}
+        ends = {(span.label, span.stop) for span in several}
+        is_first_marked = "B" in _MARKS[self.name]
+        for span in several:
+            touches = (span.label, span.start) in ends if is_first_marked else (span.label, span.stop) in begins
+            tags[span.start : span.stop] = list(self.ways(span))[-1 if touches else 0]
+        return tags
+
+    def ways(self, span: Span) -> Iterator[tuple[str, ...]]:
+        """The ways to tag a span: one, or in IOB1 and IOE1 also that which keeps it apart from the one beside it.
+
+        >>> list(Scheme("IOB1").ways(Span("PER", 3, 5)))
+        [('I-PER', 'I-PER'), ('B-PER', 'I-PER')]
+        """
+        last = span.stop - span.start - 1
+        choices = [
+            [
+                self._write(name, span.label)
+                for name, mark in _MARKS[self.name].items()
+                if mark.first in (None, place == 0) and mark.last in (None, place == last)
+            ]
+            for place in range(last + 1)
+        ]
+        return product(*choices)
+
+    def joins(self, before: str, after: str) -> bool:
+        """True where tag `after`, behind tag `before`, goes on with its span.
+
+        >>> Scheme("IO").joins("I-PER", "I-PER"), Scheme("IOB1").joins("I-PER", "B-PER"), Scheme("IO").joins("O", "O")
+        (True, False, False)
+        """
+        return _joined(self._token(before), self._token(after))
+
+    def _is_likely(self, marked: set[str]) -> bool:
+        """True for tags that all belong to the scheme. Marks alone are likely where B or I is one of them: single
+        letters may be tags of any kind."""
+        return all(map(self._token, marked)) and (self.notation != "B" or not marked.isdisjoint("BI"))
+
+    def _token(self, tag: str | None) -> _Token | None:
+        return None if tag is None else _parse(self.name, self.notation, tag)
+
+    def _write(self, mark: str, label: str) -> str:
+        if self.notation == "B":
+            return mark
+        separator = self.notation[1]
+        return separator.join((mark, label) if self.notation[0] == "B" else (label, mark))
 
 
-def is_tag(tag: str, *, scheme: Scheme = "IOB2") -> bool:
-    """True for a tag that belongs to a scheme, wherever it stands.
-
-    >>> is_tag("O"), is_tag("E-PER"), is_tag("E-PER", scheme="BIOES"), is_tag("NOUN")
-    (True, False, True, False)
-    """
-    return _split_tag(tag, scheme) is not None
+IOB2 = Scheme("IOB2")
+"""The scheme of most files."""
 
 
-def spans_of(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[Span]:
-    """The well-formed spans of one sequence of tags, in order. A span that does not begin with B- or S-, or in BIOES
-    does not end with E- or S-, does not count; `problems` names it.
-
-    >>> spans_of(["B-PER", "I-PER", "O", "B-LOC", "B-LOC"])
-    [Span(label='PER', start=0, stop=2), Span(label='LOC', start=3, stop=4), Span(label='LOC', start=4, stop=5)]
-    >>> spans_of(["I-PER", "B-PER", "I-LOC"])
-    [Span(label='PER', start=1, stop=2)]
-    >>> spans_of(["S-PER", "B-LOC", "E-LOC", "B-LOC", "I-LOC"], scheme="BIOES")
-    [Span(label='PER', start=0, stop=1), Span(label='LOC', start=1, stop=3)]
-    """
-    spans, start, reading = [], 0, None
-    for place, tag in enumerate([*tags, "O"]):
-        prefix, label = _split_tag(tag, scheme) or ("O", "")
-        goes_on = prefix in ("I", "E") and label == reading
-        if scheme == "IOB2" and reading is not None and not goes_on:
-            spans.append(Span(reading, start, place))
-        if prefix == "S" or (prefix == "E" and goes_on):
-            spans.append(Span(label, start if goes_on else place, place + 1))
-        if prefix == "B":
-            start, reading = place, label
-        elif prefix != "I" or not goes_on:
-            reading = None
-    return spans
+@lru_cache(maxsize=1 << 14)
+def _parse(name: SchemeName, notation: Notation, tag: str) -> _Token | None:
+    if notation == "B":
+        mark, label = tag, ""
+    elif notation[0] == "B":
+        mark, _, label = tag.partition(notation[1])
+    else:
+        label, _, mark = tag.rpartition(notation[1])
+    place = _MARKS[name].get(mark) if label or notation == "B" else None
+    return None if place is None else _Token(label, *place)
 
 
-def problems(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> Iterator[Problem]:
-    """The ill-formed tags of a sequence, in order; `next(problems(tags), None)` is the first.
-
-    >>> next(problems(["O", "I-PER", "I-PER"]))
-    Problem(place=1, tag='I-PER', reason='I-PER cannot follow O')
-    >>> next(problems(["S-PER", "B-LOC"], scheme="BIOES"))
-    Problem(place=1, tag='B-LOC', reason='B-LOC cannot be the last tag')
-    >>> next(problems(["O", "B-PER", "E-PER"]))
-    Problem(place=2, tag='E-PER', reason="'E-PER' is no tag of IOB2")
-    >>> next(problems(["B-PER", "I-PER"]), None) is None
-    True
-    """
-    before, reading = "", None  # the tag before, and the label of the open span
-    for place, tag in enumerate(tags):
-        parts = _split_tag(tag, scheme)
-        prefix, label = parts or ("O", "")
-        unfinished = reading is not None and scheme == "BIOES"
-        goes_on = prefix in ("I", "E") and label == reading
-        if parts is None:
-            yield Problem(place, tag, f"{tag!r} is no tag of {scheme}")
-        elif (prefix in ("I", "E") or unfinished) and not goes_on:
-            yield Problem(place, tag, f"{tag} cannot follow {before}" if place else f"{tag} cannot be the first tag")
-        before, reading = tag, label if prefix in ("B", "I") else None
-    if scheme == "BIOES" and reading is not None:
-        yield Problem(len(tags) - 1, before, f"{before} cannot be the last tag")
-
-
-def repair_tags(tags: Sequence[str], *, scheme: Scheme = "IOB2") -> list[str]:
-    """Well-formed tags for the spans that ill-formed tags seem to mean. A span begins at B- and S-, wherever the label
-    changes, and at an I- or E- that continues no span. IOB1, in which B- marks only a span right after another of its
-    label, becomes IOB2.
-
-    >>> repair_tags(["I-PER", "I-PER", "O", "B-LOC", "I-PER"])
-    ['B-PER', 'I-PER', 'O', 'B-LOC', 'B-PER']
-    >>> repair_tags(["I-PER", "I-PER", "B-LOC", "O"], scheme="BIOES")
-    ['B-PER', 'E-PER', 'S-LOC', 'O']
-    """
-    starts: list[list] = []  # of spans: label, first token, token after the last
-    open_label = None
-    for place, tag in enumerate(tags):
-        prefix, label = _split_tag(tag, scheme) or ("O", "")
-        if prefix != "O" and (prefix in "BS" or label != open_label):
-            starts.append([label, place, place])
-        if prefix != "O":
-            starts[-1][2] = place + 1
-        open_label = label if prefix in ("B", "I") else None
-    return tags_of([Span(*span) for span in starts], len(tags), scheme=scheme)
-
-
-def tags_of(spans: Iterable[Span], length: int, *, scheme: Scheme = "IOB2") -> list[str]:
-    """The tags of a sequence with these spans.
-
-    >>> tags_of([Span("PER", 0, 2), Span("LOC", 3, 4)], 4, scheme="BIOES")
-    ['B-PER', 'E-PER', 'O', 'S-LOC']
-    """
-    tags = ["O"] * length
-    for label, start, stop in spans:
-        tags[start:stop] = [f"B-{label}", *(stop - start - 1) * [f"I-{label}"]]
-        if scheme == "BIOES":
-            tags[stop - 1] = f"{'E' if stop - start > 1 else 'S'}-{label}"
-    return tags
-
-
-def can_follow(before: str | None, after: str | None, *, scheme: Scheme = "IOB2") -> bool:
-    """True where tag `after` may follow tag `before` in a well-formed sequence; None stands for its start and its end.
-
-    >>> can_follow("B-PER", "I-PER"), can_follow("B-PER", "I-LOC"), can_follow(None, "I-PER"), can_follow("B-PER", None)
-    (True, False, False, True)
-    """
-    left = None if before is None else _split_tag(before, scheme)
-    right = None if after is None else _split_tag(after, scheme)
-    reading = left[1] if left and left[0] in ("B", "I") else None
-    goes_on = right is not None and right[0] in ("I", "E")
-    if goes_on:
-        return right is not None and right[1] == reading
-    return scheme == "IOB2" or reading is None
-
-
-def _split_tag(tag: str, scheme: Scheme) -> tuple[str, str] | None:
-    """The prefix and the label of a tag; None for a text that is not a tag of `scheme`."""
-    prefix, _, label = tag.partition("-")
-    known = prefix in _PREFIXES[scheme] if label else tag == "O"
-    return (prefix, label) if known else None
+def _joined(before: _Token | None, after: _Token | None) -> bool:
+    """True for two tokens of one span."""
+    if before is None or after is None or before.label != after.label:
+        return False
+    return before.last is not True and after.first is not True

@@ -34,7 +34,7 @@ from elman.tasks.tagging.reading import (
     check_spans,
     check_tags,
     read_tagged,
-    tag_scheme,
+    scheme_of,
 )
 from elman.tasks.tagging.settings import TaggingSettings
 from elman.words.vocabulary import Words
@@ -86,7 +86,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
 
     def _data(self, found: Any, column: str, source: str, places: tuple[str, ...]) -> Data:
         check_tags(found.train, column=column)
-        scheme = tag_scheme(found.train)
+        scheme, notes = scheme_of(found.train, self.scheme)
         parts = Parts(found.train, found.validation, found.test)
         if scheme:
             parts = Parts(*(check_spans(part, scheme=scheme, ill_formed=self.ill_formed) for part in parts))
@@ -103,7 +103,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         )
         if models is not None:
             codec = codec.read_by(models.settings, models.vocabulary)
-        return Data.of(parts, codec, source=source, places=places, unit="sentence")
+        return Data.of(parts, codec, source=source, places=places, unit="sentence", notes=notes)
 
     def configure(self, data: Data) -> Tagging:
         """This task with the decoder that suits the tags, and the embedding size of its word vectors, filled in.
