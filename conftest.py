@@ -53,13 +53,13 @@ def pytest_collection_modifyitems(config, items):
     sampled = _samples(items)
     first = {item for item in items if item in sampled and not item.get_closest_marker("slow")}
     if config.getoption("--optimised"):
-        chosen = {item for item in items if item in sampled and item.get_closest_marker("optimised")}
+        selected = {item for item in items if item in sampled and item.get_closest_marker("optimised")}
     elif config.getoption("--second"):
-        chosen = {*items} - first
+        selected = {*items} - first
     else:
-        chosen = {*items} if config.getoption("--all") else first
-    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = [item for item in items if item in chosen]
+        selected = {*items} if config.getoption("--all") else first
+    config.hook.pytest_deselected(items=[item for item in items if item not in selected])
+    items[:] = [item for item in items if item in selected]
 
 
 def _samples(items):

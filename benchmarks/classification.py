@@ -100,7 +100,7 @@ def linear(kind, train, validation, test):
         predicted = model.predict(counter.transform(texts))
         return np.mean(predicted == np.array(labels)), f1_score(labels, predicted, average="macro", zero_division=0)
 
-    best, found = -1.0, None
+    best, scores_of_best = -1.0, None
     for counter in counters:
         texts, labels = texts_and_labels(train)
         features = counter.fit_transform(texts)
@@ -108,8 +108,8 @@ def linear(kind, train, validation, test):
             model.fit(features, labels)
             judged = scores(model, counter, validation)[kind == "characters"]
             if judged > best:
-                best, found = judged, scores(model, counter, test)
-    return found
+                best, scores_of_best = judged, scores(model, counter, test)
+    return scores_of_best
 
 
 def place_of(name):
@@ -120,17 +120,17 @@ def parts_of(name):
     """Labelled texts to train, validate and test with: one split, or one of each fold."""
     from elman.tasks.data import split
 
-    found = read_labelled(place_of(name), encoding="utf-8" if name in ("sst", "names") else "latin-1")
+    texts = read_labelled(place_of(name), encoding="utf-8" if name in ("sst", "names") else "latin-1")
     if name == "reviews":
         folds = [[] for _ in range(10)]
-        for text in found.train:
+        for text in texts.train:
             folds[int(re.findall(r"cv(\d)\d\d_", text.place)[0])].append(text)
         for test in range(10):
             held_out = (test + 1) % 10
             train = [text for fold in range(10) if fold not in (test, held_out) for text in folds[fold]]
             yield train, folds[held_out], folds[test]
         return
-    train, validation, test = ([*part] for part in (found.train, found.validation, found.test))
+    train, validation, test = ([*part] for part in (texts.train, texts.validation, texts.test))
     if name == "trec":
         train, test = ([text._replace(label=text.label.partition(":")[0]) for text in part] for part in (train, test))
     if not validation:
@@ -188,8 +188,8 @@ def elman_epochs(task, data):
         nonlocal model, memory, carry
         for place in range(number * len(batches), (number + 1) * len(batches)):
             batch, noise = batches.at(place), jax.random.fold_in(key, place)
-            model, memory, carry, found = step(model, memory, carry, batch, np.bool_(False), noise, jnp.float32(RATE))
-        return float(found.total) / float(found.count)
+            model, memory, carry, report = step(model, memory, carry, batch, np.bool_(False), noise, jnp.float32(RATE))
+        return float(report.total) / float(report.count)
 
     return epoch
 
@@ -257,14 +257,14 @@ def work(library, options):
 def speed(options):
     libraries = present(LIBRARIES)
     workers = {name: Worker(name, options) for name in libraries}
-    found = {name: [] for name in libraries}
+    rates = {name: [] for name in libraries}
     for turn, name in forth_and_back(libraries, options.rounds):
-        found[name].append(workers[name].ask(turn + 1))
-        print(f"round {turn + 1}, {name}: {found[name][-1]:.2f} s", file=sys.stderr, flush=True)
-    medians = {name: statistics.median(seconds) for name, seconds in found.items()}
+        rates[name].append(workers[name].ask(turn + 1))
+        print(f"round {turn + 1}, {name}: {rates[name][-1]:.2f} s", file=sys.stderr, flush=True)
+    medians = {name: statistics.median(seconds) for name, seconds in rates.items()}
     columns = {"library": "", "seconds an epoch": ".2f", "spread": ".2f", "texts a second": ",.0f"}
     with Table("classification-speed", columns, options) as table:
-        for name, seconds in found.items():
+        for name, seconds in rates.items():
             table.add(name, medians[name], [min(seconds), max(seconds)], workers[name].first / medians[name])
             workers[name].close()
         if "torch" in medians:

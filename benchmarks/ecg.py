@@ -61,9 +61,9 @@ def trained(data, task, options, **training):
 
 def settings_of(options, **defaults):
     """The settings of the task, and those of the training."""
-    given = defaults | settings(options.settings)
+    values = defaults | settings(options.settings)
     names = elman.Ecg.__struct_fields__
-    return {n: v for n, v in given.items() if n in names}, {n: v for n, v in given.items() if n not in names}
+    return {n: v for n, v in values.items() if n in names}, {n: v for n, v in values.items() if n not in names}
 
 
 def ludb(options, **more):
@@ -75,9 +75,9 @@ def ludb(options, **more):
     rows = []
     name = f"causal, {task.look_ahead_ms} ms of look-ahead" if task.causal else "from both ends"
     for together in (False, True):
-        found = measure_leads(fitted.model, data.test.examples, fitted.codec, together=together).waves
-        shares = [100 * wave.f1 for wave in (found.p, found.qrs, found.t)]
-        points = [found.p.onset, found.qrs.onset, found.qrs.end, found.t.end]
+        measured = measure_leads(fitted.model, data.test.examples, fitted.codec, together=together).waves
+        shares = [100 * wave.f1 for wave in (measured.p, measured.qrs, measured.t)]
+        points = [measured.p.onset, measured.qrs.onset, measured.qrs.end, measured.t.end]
         errors = [{"mean": p.mean_ms, "spread": p.sd_ms} if p.matched else None for p in points]
         rows.append((name, TOGETHER[together], None if together else seconds, *shares, *errors))
     Table("ecg-waves-causal" if task.causal else "ecg-waves", WAVE_COLUMNS, options, rows).keep()
@@ -103,10 +103,10 @@ def mitdb(options):
             (TOGETHER[True], tested, True),
         ):
             scores = measure_leads(fitted.model, strips, fitted.codec, together=together).beats
-            found = scores.detection
-            shares = [found.sensitivity, found.precision, scores.sensitivity("V"), scores.precision("V")]
+            detection = scores.detection
+            shares = [detection.sensitivity, detection.precision, scores.sensitivity("V"), scores.precision("V")]
             shares = [100 * share for share in (*shares, scores.sensitivity("S"))]
-            table.add(name, found.truth, *shares, seconds)
+            table.add(name, detection.truth, *shares, seconds)
 
 
 def speed(options):

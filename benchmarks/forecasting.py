@@ -99,17 +99,17 @@ COVERED_FIT: dict = {"epochs": 3, "learning_rate": 0.001, "evaluations": 6}
 def etth1(options):
     rows = []
     for seed in options.seeds:
-        found = []
+        runs = []
         for horizon in options.horizons:
             changes = {"window": options.window, "horizon": horizon, **options.task}
             data, fitted, seconds = learned(ETTH1 | changes, FOLDER / "ETTh1.csv.xz", ETTH1_FIT, seed, options)
             begun = time.process_time()
             values, chosen = fitted.evaluate(data.test).values, fitted.validation.values["scaled_mae"]
             seconds += time.process_time() - begun
-            found.append((values["scaled_mse"], values["scaled_mae"], chosen, seconds))
-            rows.append((f"elman, seed {seed}", options.window, f"{horizon}", *found[-1]))
-        squared, absolute, _, seconds = zip(*found, strict=True)
-        means = [sum(column) / len(found) for column in (squared, absolute)]
+            runs.append((values["scaled_mse"], values["scaled_mae"], chosen, seconds))
+            rows.append((f"elman, seed {seed}", options.window, f"{horizon}", *runs[-1]))
+        squared, absolute, _, seconds = zip(*runs, strict=True)
+        means = [sum(column) / len(runs) for column in (squared, absolute)]
         rows.append((f"elman, seed {seed}", options.window, "all", *means, None, sum(seconds)))
     Table(f"etth1-{options.window}", ETTH1_COLUMNS, options, rows).keep()
 
@@ -157,12 +157,12 @@ def coverage(options):
             if not there(place):
                 continue
             data, fitted, seconds = learned(changes | options.task, place, COVERED_FIT, options.seeds[0], options)
-            for how, found in (
+            for how, result in (
                 ("conformal", fitted.evaluate(data.test)),
                 ("of the model", fitted.task.evaluate(fitted.model, data.test, data.codec)),
             ):
-                held = [found.coverage[level] for level in ("80", "95")]
-                losses = [found.values[each] for each in ("crps", "weighted_quantile_loss")]
+                held = [result.coverage[level] for level in ("80", "95")]
+                losses = [result.values[each] for each in ("crps", "weighted_quantile_loss")]
                 table.add(name, how, *held, *losses, seconds)
 
 

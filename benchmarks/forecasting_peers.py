@@ -56,12 +56,12 @@ def sunspot_autoregressions():
     """RMSE of the order that AIC chooses and of the order that is best on the test part, each with its order."""
     series, begin = sunspots()
     chosen = len(LinearAutoregression.best([series[:begin]], orders=ORDERS).weights)
-    found = {
+    rmse = {
         order: one_step(LinearAutoregression.fit([series[:begin]], order=order), series, begin, order)
         for order in ORDERS
     }
-    best = min(found, key=lambda order: found[order])
-    return {"AIC": (chosen, found[chosen]), "test": (best, found[best])}
+    best = min(rmse, key=lambda order: rmse[order])
+    return {"AIC": (chosen, rmse[chosen]), "test": (best, rmse[best])}
 
 
 def sunspot_ets(*, damped, season):
@@ -79,17 +79,17 @@ def sunspot_ets(*, damped, season):
 
 def sunspots_table(options):
     series, begin = sunspots()
-    found = sunspot_autoregressions()
+    rmse = sunspot_autoregressions()
     with Table("sunspots-peers", {"model": "", "RMSE of one step, 1950 to 1983": ".3f"}, options) as table:
         table.add("the month before", one_step(SeasonalNaive(1), series, begin, 1))
-        for how, (order, error) in found.items():
+        for how, (order, error) in rmse.items():
             table.add(f"AR({order}), the best by {how}", error)
         for seed in options.seeds:
             model = NonlinearAutoregression.fit([series[:begin]], order=24, seed=seed)
             table.add(f"non-linear AR(24), seed {seed}", one_step(model, series, begin, 24))
         if not present(["statsmodels"]):
             return
-        order, _ = found["AIC"]
+        order, _ = rmse["AIC"]
         table.add(f"statsmodels AutoReg({order})", statsmodels_autoregression(order))
         for damped in (False, True):
             for season in (False, True)[: 1 if options.smoke else 2]:
@@ -125,8 +125,10 @@ def windows(values, span, window, horizon):
 def errors(forecast, values, span, window, horizon):
     """MSE and MAE over all windows of a part, a channel at a time."""
     histories, truth = windows(values, span, window, horizon)
-    found = [forecast(rows) - after for rows, after in zip(histories, truth, strict=True)]
-    return float(np.mean([(one**2).mean() for one in found])), float(np.mean([np.abs(one).mean() for one in found]))
+    differences = [forecast(rows) - after for rows, after in zip(histories, truth, strict=True)]
+    return float(np.mean([(one**2).mean() for one in differences])), float(
+        np.mean([np.abs(one).mean() for one in differences])
+    )
 
 
 def dlinear(values, ends, *, window, horizon, seed, epochs=10, patience=3, learning_rate=0.005, batch_size=32):
@@ -148,7 +150,7 @@ def dlinear(values, ends, *, window, horizon, seed, epochs=10, patience=3, learn
 
     histories, after = (array.swapaxes(0, 1) for array in windows(values, (window, ends.train), window, horizon))
     optimiser = torch.optim.Adam(layers.parameters(), lr=learning_rate)
-    random, best, stale, kept = np.random.default_rng(seed), np.inf, 0, None
+    random, best, stale, best_weights = np.random.default_rng(seed), np.inf, 0, None
     for epoch in range(epochs):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate * 0.5**epoch
@@ -163,10 +165,10 @@ def dlinear(values, ends, *, window, horizon, seed, epochs=10, patience=3, learn
         error, _ = errors(forecast, values, ends.span("validation"), window, horizon)
         stale = 0 if error < best else stale + 1
         if error < best:
-            best, kept = error, {name: weight.clone() for name, weight in layers.state_dict().items()}
+            best, best_weights = error, {name: weight.clone() for name, weight in layers.state_dict().items()}
         if stale == patience:
             break
-    layers.load_state_dict(kept)
+    layers.load_state_dict(best_weights)
     return forecast
 
 
@@ -193,16 +195,16 @@ def etth1_table(options):
         for horizon in options.horizons:
             for name, fit in etth1_models(values, ends, horizon, options):
                 begun = time.process_time()
-                found = errors(fit(), values, ends.span("test"), options.window, horizon)
-                table.add(name, options.window, horizon, *found, None, time.process_time() - begun)
+                differences = errors(fit(), values, ends.span("test"), options.window, horizon)
+                table.add(name, options.window, horizon, *differences, None, time.process_time() - begun)
 
 
 def sine_table(options):
     window, horizon, learned = 100, 10, 720
     with Table("sine-peers", {"model": "", "seed": "", "MSE": ".2e"}, options) as table:
         for seed in options.seeds:
-            found = sines(20 if options.smoke else 1000, 900, seed=seed)
-            series = np.stack([one.values[:, 0] for one in found.histories])
+            waves = sines(20 if options.smoke else 1000, 900, seed=seed)
+            series = np.stack([one.values[:, 0] for one in waves.histories])
             views = np.lib.stride_tricks.sliding_window_view(series[:, 810 - window :], window + horizon, axis=1)
             ends, train = views[:, ::10], list(series[:, :learned])
             for name, models in (

@@ -15,11 +15,11 @@ INSTRUCTION_SETS = {"avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON"}
 
 def processor():
     """The model, with the numbers that tell two generations of one name apart; instruction set, caches and cores."""
-    told = described()
-    numbers = [told[name] for name in ("cpu family", "model", "CPU part") if name in told]
-    flags = told.get("flags", told.get("Features", "")).split()
+    description = described()
+    numbers = [description[name] for name in ("cpu family", "model", "CPU part") if name in description]
+    flags = description.get("flags", description.get("Features", "")).split()
     return {
-        "model": " ".join([told.get("model name") or platform.processor() or platform.machine(), *numbers]),
+        "model": " ".join([description.get("model name") or platform.processor() or platform.machine(), *numbers]),
         "instruction_set": next((name for flag, name in INSTRUCTION_SETS.items() if flag in flags), "baseline"),
         "caches": caches(),
         "cores": os.cpu_count(),
@@ -37,22 +37,22 @@ def described():
 
 def caches():
     """{"L1": "32K", ...}: what holds data, as Linux tells it."""
-    found = {}
+    sizes = {}
     for place in sorted(CPU.glob("index*")):
         kind, level, size = ((place / name).read_text().strip() for name in ("type", "level", "size"))
         if kind != "Instruction":
-            found[f"L{level}"] = size
-    return found
+            sizes[f"L{level}"] = size
+    return sizes
 
 
 def versions():
-    found = {"python": platform.python_version()}
+    versions_of = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            versions_of[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions_of
 
 
 def commit():

@@ -57,8 +57,8 @@ def streaming(options):
         state["onnxruntime"] = [np.zeros((1, 1, size), np.float32)] * 2
 
         def onnxruntime_step():
-            given = dict(zip(names, state["onnxruntime"], strict=True))
-            ys, *state["onnxruntime"] = session.run(None, {"X": case.xs} | given)
+            feeds = dict(zip(names, state["onnxruntime"], strict=True))
+            ys, *state["onnxruntime"] = session.run(None, {"X": case.xs} | feeds)
             return ys
 
         calls["onnxruntime"] = onnxruntime_step
@@ -86,8 +86,8 @@ def generation(options):
                 token = torch.multinomial(torch.softmax(head(ys[0]), -1), 1)
 
         calls["torch"] = torch_generate
-    found = {name: [s / length for s in seconds] for name, seconds in measure(calls, options.rounds).items()}
-    one_row("one-step-generation", found, options)
+    seconds_each = {name: [s / length for s in seconds] for name, seconds in measure(calls, options.rounds).items()}
+    one_row("one-step-generation", seconds_each, options)
 
 
 def linear(options):
@@ -103,10 +103,10 @@ def linear(options):
     one_row("one-step-linear", measure(calls, options.rounds), options)
 
 
-def one_row(name, found, options):
+def one_row(name, timings, options):
     """Times in microseconds."""
-    with Table(name, dict.fromkeys(found, ".3g"), options) as table:
-        table.add(*(middle([1e6 * second for second in seconds]) for seconds in found.values()))
+    with Table(name, dict.fromkeys(timings, ".3g"), options) as table:
+        table.add(*(middle([1e6 * second for second in seconds]) for seconds in timings.values()))
 
 
 PARTS = {"streaming": streaming, "generation": generation, "linear": linear}

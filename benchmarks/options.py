@@ -46,9 +46,9 @@ def hasten():
     os.environ |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "OMP_NUM_THREADS": "1"}  # for processes that are started
 
 
-def _parsed(parser, given):
+def _parsed(parser, arguments):
     """The options, and among them the words that they were given by."""
-    return parser.parse_intermixed_args(given, argparse.Namespace(given=given))
+    return parser.parse_intermixed_args(arguments, argparse.Namespace(given=arguments))
 
 
 def shape(text):

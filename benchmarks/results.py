@@ -68,12 +68,12 @@ class Table:
 
     def keep(self):
         """Says where the figures are from, and writes them down where that was asked for."""
-        found = record(self)
-        print(f"\n{caption(found)}", flush=True)
+        result = record(self)
+        print(f"\n{caption(result)}", flush=True)
         if self.save:
             FOLDER.mkdir(exist_ok=True)
-            place = FOLDER / f"{self.name}.{machine.slug(found['processor']['model'])}.json"
-            place.write_text(written(found))
+            place = FOLDER / f"{self.name}.{machine.slug(result['processor']['model'])}.json"
+            place.write_text(written(result))
 
 
 def record(table):
@@ -93,14 +93,14 @@ def record(table):
 
 def command():
     """As it was typed, without the folders that only this machine has."""
-    script, *given = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv)
-    return shlex.join(["python", f"benchmarks/{Path(script).name}", *(word for word in given if word != "--save")])
+    script, *arguments = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv)
+    return shlex.join(["python", f"benchmarks/{Path(script).name}", *(word for word in arguments if word != "--save")])
 
 
-def written(found):
+def written(result):
     """JSON with a row a line."""
-    rows = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in found["rows"])
-    whole = json.dumps(found | {"rows": []}, indent=1, ensure_ascii=False)
+    rows = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in result["rows"])
+    whole = json.dumps(result | {"rows": []}, indent=1, ensure_ascii=False)
     return whole.replace('"rows": []', f'"rows": [\n{rows}\n ]') + "\n"
 
 
@@ -128,12 +128,12 @@ def shown(cell, form):
             return format(cell, form)
 
 
-def caption(found):
+def caption(result):
     """The summary of the table, and the command, date and machine of its figures."""
-    processor = found["processor"]
+    processor = result["processor"]
     caches = [f"{level} {size}" for level, size in processor["caches"].items()]
     parts = filter(None, (processor["instruction_set"], *caches, f"{processor['cores']} cores"))
-    origin = [f"`{found['command']}`", found["date"], *([f"commit {found['commit']}"] if found["commit"] else [])]
-    sums = "; ".join(f"{what}: {value:.3g}" for what, value in found["summary"].items())
+    origin = [f"`{result['command']}`", result["date"], *([f"commit {result['commit']}"] if result["commit"] else [])]
+    sums = "; ".join(f"{what}: {value:.3g}" for what, value in result["summary"].items())
     where = f"{', '.join(origin)}, on {processor['model']} ({', '.join(parts)})."
     return f"{sums[0].upper()}{sums[1:]}.\n\n{where}" if sums else where

@@ -74,9 +74,9 @@ def pronunciation(options):
     for seed in options.seeds:
         fitted, used = trained(task, data, seed, options)
         greedy = fitted.evaluate(data.test)
-        found = fitted.predict_all([pair.source for pair in data.test.examples], beam=options.beam)
+        answers = fitted.predict_all([pair.source for pair in data.test.examples], beam=options.beam)
         wide = Seq2SeqMetrics.of(
-            [candidate.text for candidate in found],
+            [candidate.text for candidate in answers],
             [pair.targets for pair in data.test.examples],
             nats=greedy.nats_per_token,
             unit="word",

@@ -126,8 +126,8 @@ def main():
     add_budget(parser)
     for options in runs(parser, SMOKE):
         problems = [name for name in options.problems if there(*places(name))]
-        found = [row for name in problems for row in rows(name, options)]
-        Table("series", COLUMNS, options, found).keep()
+        results = [row for name in problems for row in rows(name, options)]
+        Table("series", COLUMNS, options, results).keep()
 
 
 if __name__ == "__main__":

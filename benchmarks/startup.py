@@ -77,14 +77,14 @@ def seconds(command, caches, until):
             if not piece:
                 break
             read += piece
-        found = time.perf_counter() - begun
+        elapsed = time.perf_counter() - begun
         if until is not None:
             process.kill()
         process.communicate()
         if process.returncode if until is None else not read or until not in read:
             complaints.seek(0)
             sys.exit(f"{command}: {complaints.read().decode()}")
-    return found
+    return elapsed
 
 
 def measured(commands, rounds, caches):

@@ -20,20 +20,20 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 PLACE = re.compile(r"(<!-- results: ([\w -]+?) -->\n).*?(<!-- /results -->)", re.DOTALL)
 
 
-def filled(page, found):
+def filled(page, results):
     """The page with the tables in their places; `found` are records, in the order in which they are to stand."""
     named = {name for _, names, _ in PLACE.findall(page) for name in names.split()}
-    if unnamed := {one["table"] for one in found} - named:
+    if unnamed := {one["table"] for one in results} - named:
         raise SystemExit(f"no place in the page for {', '.join(sorted(unnamed))}: write <!-- results: NAME -->")
-    return PLACE.sub(lambda place: f"{place[1]}\n{between(place[2].split(), found)}\n{place[3]}", page)
+    return PLACE.sub(lambda place: f"{place[1]}\n{between(place[2].split(), results)}\n{place[3]}", page)
 
 
-def between(names, found):
+def between(names, results):
     """The tables of these names, a processor at a time."""
-    asked = sorted((one for one in found if one["table"] in names), key=lambda one: names.index(one["table"]))
+    asked = sorted((one for one in results if one["table"] in names), key=lambda one: names.index(one["table"]))
     if missing := set(names) - {one["table"] for one in asked}:
         raise SystemExit(f"the page asks for {', '.join(sorted(missing))}, of which there are no results")
-    processors = dict.fromkeys(one["processor"]["model"] for one in found)
+    processors = dict.fromkeys(one["processor"]["model"] for one in results)
     parts = [[one for one in asked if one["processor"]["model"] == model] for model in processors]
     return "".join(table(part) for records in parts for _, part in groupby(records, key=lambda one: one["columns"]))
 
@@ -43,17 +43,19 @@ def table(records):
     records = list(records)
     columns = records[0]["columns"]
     rows = [line(columns, row) for one in records for row in one["rows"]]
-    said = [*map(caption, records), *(one["note"] for one in records if "note" in one)]
-    return "\n".join([heading(columns), *rows, "", *(f"{sentence}\n" for sentence in dict.fromkeys(said))])
+    notes = [*map(caption, records), *(one["note"] for one in records if "note" in one)]
+    return "\n".join([heading(columns), *rows, "", *(f"{sentence}\n" for sentence in dict.fromkeys(notes))])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the page differs")
     options = parser.parse_args()
-    found = sorted(map(json.loads, (place.read_text() for place in FOLDER.glob("*.json"))), key=lambda one: one["date"])
+    results = sorted(
+        map(json.loads, (place.read_text() for place in FOLDER.glob("*.json"))), key=lambda one: one["date"]
+    )
     before = PAGE.read_text()
-    after = filled(before, found)
+    after = filled(before, results)
     if after == before:
         return
     if options.check:

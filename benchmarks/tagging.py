@@ -72,8 +72,8 @@ class Elman:
 
         for place in range(number * len(self.batches), (number + 1) * len(self.batches)):
             key = jax.random.fold_in(self.key, place)
-            *self.state, found = self.step(*self.state, self.batches.at(place), np.bool_(False), key, np.float32(RATE))
-        return float(found.total) / float(found.count)
+            *self.state, report = self.step(*self.state, self.batches.at(place), np.bool_(False), key, np.float32(RATE))
+        return float(report.total) / float(report.count)
 
     def tag(self, sentences):
         from elman.tasks.tagging.fitted import Tagger
@@ -137,13 +137,13 @@ class Torch:
         from elman.tasks.tagging.reading import TaggedWords
 
         batches = TagBatches([TaggedWords(words, ()) for words in sentences], self.data.codec, batch_words=TAGGED_WORDS)
-        found: list[list[str]] = [[] for _ in sentences]
+        tags: list[list[str]] = [[] for _ in sentences]
         with self.torch.inference_mode():
             for step in range(len(batches)):
                 best = self.scores(batches.at(step), training=False)[0].argmax(-1).tolist()
                 for row, index in zip(best, batches.indices(step), strict=True):
-                    found[index] = [self.data.codec.tags[tag] for tag in row[: len(sentences[index])]]
-        return found
+                    tags[index] = [self.data.codec.tags[tag] for tag in row[: len(sentences[index])]]
+        return tags
 
 
 RATE = 3e-3
@@ -176,18 +176,18 @@ def speed(options):
     names = {"train": "an epoch of training", "tag": "tagging the test part"}
     libraries = present(LIBRARIES)
     workers = {name: Worker(name, options) for name in libraries}
-    found = {(what, library): [] for what in names for library in libraries}
+    rates = {(what, library): [] for what in names for library in libraries}
     for _, library in forth_and_back(libraries, options.rounds):
         for what in ("train", "tag", "tag", "tag"):
-            found[what, library].append(workers[library].ask(what))
+            rates[what, library].append(workers[library].ask(what))
     columns = {"": "", "library": "", "seconds": ".3g", "spread": ".2f", "sentences a second": ",.0f"}
     with Table("tagging-speed", columns, options) as table:
-        for (what, library), seconds in found.items():
+        for (what, library), seconds in rates.items():
             count = workers[library].first[what]
             span = [min(seconds), max(seconds)]
             table.add(names[what], library, statistics.median(seconds), span, count / statistics.median(seconds))
         for what, name in names.items() if "torch" in libraries else ():
-            torch, own = (statistics.median(found[what, library]) for library in ("torch", "elman"))
+            torch, own = (statistics.median(rates[what, library]) for library in ("torch", "elman"))
             table.sum_up(f"{name}, times as fast as PyTorch", torch / own)
     for worker in workers.values():
         worker.close()

@@ -54,8 +54,8 @@ def main():
             for time, batch, features, hidden in options.shapes:
                 for kind in (elman.Elman, elman.GRU, elman.LSTM):
                     cell = kind(features, hidden, key=jr.key(0))
-                    found = measure(calls(cell, jr.normal(jr.key(1), (batch, time, features))), options.rounds)
-                    plain, tapped, *training = [middle([1e3 * s for s in seconds]) for seconds in found.values()]
+                    timings = measure(calls(cell, jr.normal(jr.key(1), (batch, time, features))), options.rounds)
+                    plain, tapped, *training = [middle([1e3 * s for s in seconds]) for seconds in timings.values()]
                     ratio = tapped["median"] / plain["median"]
                     table.add(f"{time},{batch},{features},{hidden}", kind.__name__, plain, tapped, ratio, *training)
 

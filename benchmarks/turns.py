@@ -14,7 +14,7 @@ WARM, WARM_CALLS = 1.0, 3  # a turn begins untimed, for so many calls or seconds
 def measure(calls, rounds):
     """Seconds a call: for each name one mean a turn."""
     repeats = {name: max(1, round(TURN / warm(call))) for name, call in calls.items()}
-    found = {name: [] for name in calls}
+    seconds = {name: [] for name in calls}
     for turn in range(rounds):
         for name in list(calls)[:: 1 if turn % 2 else -1]:
             time.sleep(PAUSE)
@@ -22,8 +22,8 @@ def measure(calls, rounds):
             begun = time.perf_counter()
             for _ in range(repeats[name]):
                 calls[name]()
-            found[name].append((time.perf_counter() - begun) / repeats[name])
-    return found
+            seconds[name].append((time.perf_counter() - begun) / repeats[name])
+    return seconds
 
 
 def warm(call):

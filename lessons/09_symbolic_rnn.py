@@ -88,8 +88,8 @@ def step(weights, h, x):
 
 def error_of(weights, inputs, answers):
     """Minus the logarithms of the probabilities of the right characters, summed over a sequence."""
-    _, chances = jax.lax.scan(lambda h, x: step(weights, h, x), jnp.zeros(HIDDEN), jax.nn.one_hot(inputs, VOCAB))
-    return -jnp.log((chances * jax.nn.one_hot(answers, VOCAB)).sum(1)).sum()
+    _, probabilities = jax.lax.scan(lambda h, x: step(weights, h, x), jnp.zeros(HIDDEN), jax.nn.one_hot(inputs, VOCAB))
+    return -jnp.log((probabilities * jax.nn.one_hot(answers, VOCAB)).sum(1)).sum()
 
 
 error, gradients = jax.value_and_grad(error_of)(weights, xs[0], ys[0])

@@ -50,20 +50,20 @@ def relu_slope(x):
     return np.where(x > 0, 1.0, 0.0)
 
 
-def squared_distance(found, wanted):
-    return ((found - wanted) ** 2).sum()
+def squared_distance(outputs, wanted):
+    return ((outputs - wanted) ** 2).sum()
 
 
-def squared_distance_slope(found, wanted):
-    return 2 * (found - wanted)
+def squared_distance_slope(outputs, wanted):
+    return 2 * (outputs - wanted)
 
 
-def cross_entropy(chances, wanted):
-    return -(wanted * np.log(chances.clip(1e-7, 1 - 1e-7))).sum()  # the bounds keep the logarithm finite
+def cross_entropy(probabilities, wanted):
+    return -(wanted * np.log(probabilities.clip(1e-7, 1 - 1e-7))).sum()  # the bounds keep the logarithm finite
 
 
-def cross_entropy_slope(chances, wanted):
-    return -wanted / chances
+def cross_entropy_slope(probabilities, wanted):
+    return -wanted / probabilities
 
 
 def softmax(scores):
@@ -72,8 +72,8 @@ def softmax(scores):
 
 
 def softmax_slope(scores):
-    chances = softmax(scores)
-    return np.diag(chances) - np.outer(chances, chances)
+    probabilities = softmax(scores)
+    return np.diag(probabilities) - np.outer(probabilities, probabilities)
 
 
 # %% [markdown]
@@ -81,10 +81,10 @@ def softmax_slope(scores):
 
 # %%
 np.set_printoptions(precision=4, suppress=True)
-chances, wanted = np.array([0.2, 0.7, 0.1]), np.array([0.0, 1.0, 0.0])
-print("cross-entropy", cross_entropy(chances, wanted), "its slope", cross_entropy_slope(chances, wanted))
-print("softmax", softmax(chances))
-print(f"its Jacobian\n{softmax_slope(chances)}")
+guess, wanted = np.array([0.2, 0.7, 0.1]), np.array([0.0, 1.0, 0.0])
+print("cross-entropy", cross_entropy(guess, wanted), "its slope", cross_entropy_slope(guess, wanted))
+print("softmax", softmax(guess))
+print(f"its Jacobian\n{softmax_slope(guess)}")
 
 # %% [markdown]
 # Are they right? `gradient_check` moves each input a little up and down, and compares the slope it measures with the
@@ -92,7 +92,7 @@ print(f"its Jacobian\n{softmax_slope(chances)}")
 
 # %%
 point = {"x": np.array([0.2, 0.7, -0.1])}
-told = {
+slopes = {
     "sigmoid": (lambda w: sigmoid(w["x"]).sum(), sigmoid_slope(point["x"])),
     "relu": (lambda w: relu(w["x"]).sum(), relu_slope(point["x"])),
     "squared distance": (lambda w: squared_distance(w["x"], wanted), squared_distance_slope(point["x"], wanted)),
@@ -102,7 +102,7 @@ told = {
     ),
 }
 slope_errors = {}
-for name, (function, slope) in told.items():
+for name, (function, slope) in slopes.items():
     slope_errors[name] = reference.gradient_check(function, point, {"x": slope})["x"]
     print(f"{name:<28}{slope_errors[name]:.0e}")
 
@@ -111,7 +111,7 @@ for name, (function, slope) in told.items():
 
 # %%
 shortcut = softmax(point["x"]) - wanted
-print(shortcut, "is", told["softmax, then cross-entropy"][1])
+print(shortcut, "is", slopes["softmax, then cross-entropy"][1])
 
 
 # %% [markdown]
@@ -234,8 +234,8 @@ few, few_answers = np.eye(5)[[0, 3, 1, 4, 2, 2]], np.eye(5)[[3, 1, 4, 2, 2, 0]]
 def check(step, rate=0.01, **how):
     """The largest difference of each matrix's step from the numerical gradient, relative to its largest entry."""
     _, after = step(small, few, few_answers, rate, **how)
-    found = {name: (small[name] - after[name]) / rate for name in small}
-    return reference.gradient_check(lambda w: forward(w, few, few_answers)[0], small, found)
+    gradients = {name: (small[name] - after[name]) / rate for name in small}
+    return reference.gradient_check(lambda w: forward(w, few, few_answers)[0], small, gradients)
 
 
 checks = {
@@ -245,9 +245,9 @@ checks = {
     "mended": check(mended),
 }
 wrong = {}
-for name, found in checks.items():
-    wrong[name] = [weights for weights, difference in found.items() if difference > 1e-5]
-    numbers = "  ".join(f"{weights} {difference:.0e}" for weights, difference in found.items())
+for name, differences in checks.items():
+    wrong[name] = [weights for weights, difference in differences.items() if difference > 1e-5]
+    numbers = "  ".join(f"{weights} {difference:.0e}" for weights, difference in differences.items())
     print(f"{name:<16}{numbers}   wrong: {', '.join(wrong[name]) or 'none'}")
 
 # %% [markdown]

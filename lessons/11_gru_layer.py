@@ -99,19 +99,19 @@ print(repr(eight), "->", repr(answer))
 # %%
 phrase = "the truth of the matter is"
 carry, states, seen = elman.tap(trained["recurrent"], jax.nn.one_hot(characters.encode(phrase), VOCAB)[None])
-kept = np.asarray(seen["z"][0])
-moving = np.argsort(-kept.std(0))[:40]
+share_kept = np.asarray(seen["z"][0])
+moving = np.argsort(-share_kept.std(0))[:40]
 drawing, axes = figure(width=8, height=5)
-axes.imshow(kept[:, moving].T, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+axes.imshow(share_kept[:, moving].T, cmap="Greys", vmin=0, vmax=1, aspect="auto")
 axes.set_xticks(range(len(phrase)), [character.replace(" ", "␣") for character in phrase])
 axes.set_ylabel("units, the most varying first")
 show(drawing, "11-gates")
 before = np.concatenate([np.zeros((1, HIDDEN)), np.asarray(states[0])[:-1]])
-by_gates = (1 - kept) * np.asarray(seen["n"][0]) + kept * before
+by_gates = (1 - share_kept) * np.asarray(seen["n"][0]) + share_kept * before
 difference = float(np.abs(by_gates - np.asarray(states[0])).max())
 print(f"the state from the gates, by the last equation: largest difference {difference:.0e}")
 spaces = np.array([character == " " for character in phrase])
-at_spaces, at_letters = kept[spaces].mean(0), kept[~spaces].mean(0)
+at_spaces, at_letters = share_kept[spaces].mean(0), share_kept[~spaces].mean(0)
 for unit in (np.argmax(at_spaces - at_letters), np.argmax(at_letters - at_spaces)):
     print(f"unit {unit} keeps {at_spaces[unit]:.2f} of its state at spaces, {at_letters[unit]:.2f} at letters")
 

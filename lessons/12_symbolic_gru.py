@@ -143,8 +143,8 @@ print(f"with the sigmoid {float(slipped.min()):.2f} to {float(slipped.max()):.2f
 # %%
 def error_of(model, inputs, answers):
     _, states = elman.unroll(model["cell"], jax.nn.one_hot(inputs[None], VOCAB))
-    chances = jax.nn.log_softmax(model["output"](states[0]))
-    return -jnp.take_along_axis(chances, answers[:, None], axis=1).sum()
+    log_probabilities = jax.nn.log_softmax(model["output"](states[0]))
+    return -jnp.take_along_axis(log_probabilities, answers[:, None], axis=1).sum()
 
 
 @jax.jit

@@ -37,9 +37,9 @@ def separate(w, h, x):
 
 
 def joined(w, h, x):
-    seen = jnp.concatenate([h, x])
-    r = jax.nn.sigmoid(seen @ w["r"] + w["b_r"])
-    z = jax.nn.sigmoid(seen @ w["z"] + w["b_z"])
+    both = jnp.concatenate([h, x])
+    r = jax.nn.sigmoid(both @ w["r"] + w["b_r"])
+    z = jax.nn.sigmoid(both @ w["z"] + w["b_z"])
     n = jnp.tanh(jnp.concatenate([r * h, x]) @ w["n"] + w["b_n"])
     return z * h + (1 - z) * n
 
@@ -100,8 +100,8 @@ def states_of(step, w, inputs):
 
 
 def error_of(step, w, inputs, answers):
-    chances = jax.nn.log_softmax(states_of(step, w, inputs) @ w["W_y"] + w["b_y"])
-    return -jnp.take_along_axis(chances, answers[:, None], axis=1).sum()
+    log_probabilities = jax.nn.log_softmax(states_of(step, w, inputs) @ w["W_y"] + w["b_y"])
+    return -jnp.take_along_axis(log_probabilities, answers[:, None], axis=1).sum()
 
 
 def largest(a, b):

@@ -56,14 +56,14 @@ def step(h, x):
 
 # %%
 bits = np.array([1, 0, 1, 1, 0, 0, 1, 0])
-h, states, chances = np.zeros(2), [], []
+h, states, probabilities = np.zeros(2), [], []
 print("  x    a                h              P(odd)  ones so far")
 for ones, bit in zip(bits.cumsum(), bits, strict=True):
     a, h, o, y = step(h, np.array([float(bit)]))
     states.append(h)
-    chances.append(y)
+    probabilities.append(y)
     print(f"  {bit}  {a[0]:6.2f} {a[1]:6.2f}  {h[0]:6.3f} {h[1]:6.3f}  {y[1]:6.3f}  {ones}")
-states, chances = np.array(states), np.array(chances)
+states, probabilities = np.array(states), np.array(probabilities)
 
 # %%
 drawing, (above, middle, below) = figure(3, 1, height=1.7)
@@ -75,7 +75,7 @@ middle.plot(places, states[:, 1], marker="s", label="x and p")
 middle.set_ylabel("state h")
 middle.legend(frameon=False, loc="upper center", ncols=2)
 middle.set_ylim(-1.2, 2.2)
-below.bar(places, chances[:, 1], color="tab:green")
+below.bar(places, probabilities[:, 1], color="tab:green")
 below.set_ylabel("P(odd)")
 below.set_xlabel("step")
 show(drawing, "14-steps")
@@ -114,7 +114,7 @@ output = eqx.tree_at(
 )
 last, ys = elman.unroll(cell, jnp.asarray(bits, jnp.float32)[None, :, None])
 by_elman = jax.nn.softmax(output(ys))[0]
-difference = float(abs(by_elman - chances).max())
+difference = float(abs(by_elman - probabilities).max())
 weights = sum(array.size for array in jax.tree.leaves((cell, output)))
 print(f"{weights} weights for sequences of any length; largest difference from the loop {difference:.1e}")
 

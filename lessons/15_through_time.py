@@ -91,10 +91,10 @@ def loss_of(copies, onto_h, onto_o):
 
 
 copies = {name: jnp.asarray(np.stack([array] * TIME), jnp.float32) for name, array in weights.items()}
-found = jax.jit(jax.grad(loss_of, argnums=(0, 1, 2)))(copies, jnp.zeros((TIME, HIDDEN)), jnp.zeros((TIME, VOCAB)))
-differences = {f"term of {name}": float(np.abs(terms[name] - found[0][name]).max()) for name in terms}
-differences["dL/dh"] = float(np.abs(np.array(d_h) - found[1]).max())
-differences["dL/do"] = float(np.abs(np.array(d_o) - found[2]).max())
+gradients = jax.jit(jax.grad(loss_of, argnums=(0, 1, 2)))(copies, jnp.zeros((TIME, HIDDEN)), jnp.zeros((TIME, VOCAB)))
+differences = {f"term of {name}": float(np.abs(terms[name] - gradients[0][name]).max()) for name in terms}
+differences["dL/dh"] = float(np.abs(np.array(d_h) - gradients[1]).max())
+differences["dL/do"] = float(np.abs(np.array(d_o) - gradients[2]).max())
 for name, difference in differences.items():
     print(f"{name:<10} largest difference over all steps {difference:.1e}")
 

@@ -103,11 +103,11 @@ example = ".a...?..b..?....!..?.c.?"
 fresh = ["".join(random.choice(list(SIGNS), 300, p=CHANCES)) for _ in range(20)]
 fresh[0] = example + fresh[0][len(example) :]
 signs = np.stack([numbers(text, SIGNS) for text in fresh])
-hidden, found, seen = jax.tree.map(np.asarray, look(trained, signs))
-right = found == np.stack([numbers(answers_to(text), ANSWERS) for text in fresh])
+hidden, guesses, seen = jax.tree.map(np.asarray, look(trained, signs))
+right = guesses == np.stack([numbers(answers_to(text), ANSWERS) for text in fresh])
 asked = signs == SIGNS.index("?")
 accuracy = float(right[asked].mean())
-answer = "".join(ANSWERS[number] for number in found[0, : len(example)])
+answer = "".join(ANSWERS[number] for number in guesses[0, : len(example)])
 print(f"{accuracy:.1%} of {asked.sum()} questions right")
 print(example)
 print(answer)

@@ -23,9 +23,9 @@ from elman.training.shuffled import Shuffled
 random = np.random.default_rng(0)
 
 
-def rmse(found, wanted):
+def rmse(forecasts, wanted):
     """The root of the mean squared error."""
-    return float(np.sqrt(np.mean(np.square(found - wanted))))
+    return float(np.sqrt(np.mean(np.square(forecasts - wanted))))
 
 
 # %% [markdown]
@@ -171,15 +171,15 @@ def sun_loss(network, carry, batch, *, key):
     return (jnp.square(missed[:, WARM:]).sum(), float(PIECE - WARM) * len(values)), carry
 
 
-found = []
+each_month = []
 for seed in range(pace(full=3, short=1)):
     batches, epochs = Shuffled(pieces, batch_size=32, seed=seed), pace(full=40, short=2)
     falling = optax.adam(optax.cosine_decay_schedule(0.005, epochs * len(batches)))
     *_, last = learn(new_network(seed, 16), sun_loss, batches, epochs=epochs, optimiser=falling)
     print(f"network {seed + 1}, {last}")
     whole = jnp.asarray(scaled[None, :-1], jnp.float32)
-    found.append(np.asarray(whole + next_values(last.model, whole))[0, known - 1 :])
-foretold = np.mean(found, axis=0)
+    each_month.append(np.asarray(whole + next_values(last.model, whole))[0, known - 1 :])
+foretold = np.mean(each_month, axis=0)
 sun_errors["recurrent"] = rmse(foretold, scaled[known:])
 sun_errors = {name: error * spread for name, error in sun_errors.items()}
 for name, error in sun_errors.items():

@@ -159,9 +159,9 @@ def window_answers(model, windows):
 def by_windows(model, signal, begins, width=WINDOW):
     """The samples of Q, R and S of each window in which all three are found."""
     windows = np.stack([signal[begin : begin + width] for begin in begins])
-    found = np.asarray(window_answers(model, windows))
-    whole = (found < width).all(axis=1)
-    return (found + np.array(begins)[:, None])[whole]
+    places = np.asarray(window_answers(model, windows))
+    whole = (places < width).all(axis=1)
+    return (places + np.array(begins)[:, None])[whole]
 
 
 # %% [markdown]
@@ -172,11 +172,11 @@ def by_windows(model, signal, begins, width=WINDOW):
 NEAR = 3  # samples: 12 ms
 
 
-def share_found(truth, found):
+def share_found(truth, answers):
     """The share of beats of which all three points are found."""
-    if not len(found):
+    if not len(answers):
         return 0.0
-    return float((np.abs(truth[:, None] - found[None]).max(axis=2) <= NEAR).any(axis=1).mean())
+    return float((np.abs(truth[:, None] - answers[None]).max(axis=2) <= NEAR).any(axis=1).mean())
 
 
 resting = [ecg(1000 + seed, heart_rate=60) for seed in range(pace(full=10, short=3))]
@@ -188,8 +188,8 @@ def share_moved(model, move):
     for made, truth in resting:
         begins = [r - WINDOW // 2 - move for _, r, _ in truth]
         kept = [at for at, begin in enumerate(begins) if 0 <= begin <= len(made.strip.signal) - WINDOW]
-        found = by_windows(model, made.strip.signal, [begins[at] for at in kept])
-        shares.append(share_found(truth[kept], found))
+        answers = by_windows(model, made.strip.signal, [begins[at] for at in kept])
+        shares.append(share_found(truth[kept], answers))
     return float(np.mean(shares))
 
 
@@ -292,8 +292,8 @@ def triples(labels):
     changes = np.flatnonzero(np.diff(labels, prepend=0, append=0))
     runs = [(labels[first], (first + after - 1) // 2) for first, after in pairwise(changes) if labels[first]]
     threes = zip(runs[:-2], runs[1:-1], runs[2:], strict=True)
-    found = [(q, r, s) for (a, q), (b, r), (c, s) in threes if (a, b, c) == (1, 2, 3) and s - q < RATE / 4]
-    return np.array(found, int).reshape(-1, 3)
+    complexes = [(q, r, s) for (a, q), (b, r), (c, s) in threes if (a, b, c) == (1, 2, 3) and s - q < RATE / 4]
+    return np.array(complexes, int).reshape(-1, 3)
 
 
 def sliding_reader(model):
@@ -367,8 +367,8 @@ answers = {
     "windows of 1 s": (side_by_side(every_place, strip.signal, WINDOW), "tab:blue", "v", 0.25),
     "recurrent": (read_recurrently(strip.signal), "tab:red", "^", -0.25),
 }
-for name, (found, colour, marker, lift) in answers.items():
-    inside = found[(found >= 0).all(axis=1) & (found < len(shown)).all(axis=1)].ravel()
+for name, (spots, colour, marker, lift) in answers.items():
+    inside = spots[(spots >= 0).all(axis=1) & (spots < len(shown)).all(axis=1)].ravel()
     above.plot(inside / RATE, shown[inside] + lift, marker, color=colour, markersize=4, linestyle="", label=name)
 above.set_xlabel(f"seconds; a heart of {max(faster)} beats a minute")
 above.set_ylabel("mV")
@@ -412,9 +412,9 @@ print(", ".join(f"{name} {size:,} weights" for name, size in sizes.items()))
 counted = []
 for ecgs in (*faster.values(), *wide.values()):
     for made, truth in ecgs:
-        found = read_recurrently(made.strip.signal)
-        for here, there in match_events(truth[:, 1], found[:, 1], window=NEAR):
-            counted.append((truth[here, 2] - truth[here, 0], found[there, 2] - found[there, 0]))
+        spots = read_recurrently(made.strip.signal)
+        for here, there in match_events(truth[:, 1], spots[:, 1], window=NEAR):
+            counted.append((truth[here, 2] - truth[here, 0], spots[there, 2] - spots[there, 0]))
 counted = 1000 * np.array(counted).reshape(-1, 2) / RATE
 off = counted[:, 1] - counted[:, 0]
 if len(off):
@@ -498,10 +498,10 @@ record = record._replace(signals=record.signals[: pace(full=None, short=5000)])
 reading = fitted.predict(record)
 marked = np.array([beat.sample for beat in strips[0].beats if strips[0].beats_known[beat.sample]])
 marked = marked[marked < len(record.signals)]
-found = np.array([beat.sample for beat in reading.beats])
-hits = match_events(marked, found, window=0.15 * record.rate)
+spots = np.array([beat.sample for beat in reading.beats])
+hits = match_events(marked, spots, window=0.15 * record.rate)
 print(
-    f"{record.name}: {len(marked):,} beats are marked, {len(hits):,} of them found, and {len(found) - len(hits)} more"
+    f"{record.name}: {len(marked):,} beats are marked, {len(hits):,} of them found, and {len(spots) - len(hits)} more"
 )
 few = read_recurrently(strips[0].signal[: len(record.signals)])[:, 1]
 small_hits = match_events(marked, few, window=NEAR)

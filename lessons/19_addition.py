@@ -150,10 +150,10 @@ def text_of(row):
     return "".join(CHARACTERS[number] for number in row).rstrip()
 
 
-def show_sums(questions, found, wanted):
+def show_sums(questions, guesses, wanted):
     """Prints sums marked as right or wrong, five (or two long ones) in a line."""
     line = []
-    for question, guess, truth in zip(questions, map(text_of, found), map(text_of, wanted), strict=True):
+    for question, guess, truth in zip(questions, map(text_of, guesses), map(text_of, wanted), strict=True):
         right = guess == truth
         line.append(marked(f"{question}={guess}" + ("" if right else f" ({truth})"), right))
         if len(line) == (5 if len(truth) < 5 and len(question) < 8 else 2):
@@ -172,13 +172,13 @@ def train(cell, questions, inputs, answers, *, epochs):
 
     batches = Shuffled(inputs[held:], answers[held:], batch_size=128, seed=SEED)
     rate = optax.cosine_decay_schedule(0.003, epochs * len(batches))
-    found = []
+    guesses = []
     for epoch in learn(new_model(cell), loss, batches, epochs=epochs, optimiser=optax.adam(rate)):
-        found.append(np.asarray(answer(epoch.model, inputs[:held], answers.shape[1])))
-        right = found[-1] == answers[:held]
+        guesses.append(np.asarray(answer(epoch.model, inputs[:held], answers.shape[1])))
+        right = guesses[-1] == answers[:held]
         print(f"{cell.__name__} {epoch}, {right.mean():.1%} of characters, {right.all(1).mean():.1%} of sums right")
-        show_sums(questions[:SHOWN], found[-1][:SHOWN], answers[:SHOWN])
-    return epoch.model, np.array(found)
+        show_sums(questions[:SHOWN], guesses[-1][:SHOWN], answers[:SHOWN])
+    return epoch.model, np.array(guesses)
 
 
 # %% [markdown]
@@ -204,11 +204,11 @@ print(f"{padding:.1%} of the characters to write are spaces")
 
 # %%
 questions, inputs, answers = problem(3, COUNT)
-models, found, right = {}, {}, {}
+models, guesses_by_cell, right = {}, {}, {}
 for cell in pace(full=(elman.Elman, elman.GRU, elman.LSTM), short=(elman.Elman,)):
     name = cell.__name__
-    models[name], found[name] = train(cell, questions, inputs, answers, epochs=pace(full=40, short=6))
-    right[name] = (found[name] == answers[:held]).all(2).mean(1)
+    models[name], guesses_by_cell[name] = train(cell, questions, inputs, answers, epochs=pace(full=40, short=6))
+    right[name] = (guesses_by_cell[name] == answers[:held]).all(2).mean(1)
 for name, shares in right.items():
     print(f"{name:<6} {shares[-1]:.2%} of {held:,} sums right that it has never seen")
 
@@ -235,14 +235,14 @@ truth, rows = answers[:held], np.arange(held)
 lengths = (truth != 0).sum(1)
 by_place = np.array(
     [
-        [(guess == truth)[rows, lengths - place][lengths >= place].mean() for guess in found[best]]
+        [(guess == truth)[rows, lengths - place][lengths >= place].mean() for guess in guesses_by_cell[best]]
         for place in range(1, 5)
     ]
 )
 carried = np.array([carries(question) for question in questions[:held]])
-early = len(found[best]) // 4
+early = len(guesses_by_cell[best]) // 4
 by_carries = {
-    count: [float((found[best][epoch] == truth).all(1)[carried == count].mean()) for epoch in (early, -1)]
+    count: [float((guesses_by_cell[best][epoch] == truth).all(1)[carried == count].mean()) for epoch in (early, -1)]
     for count in range(4)
 }
 print(f"{best}: sums right by the number of carries, after {early + 1} epochs and at the end")
@@ -269,12 +269,12 @@ show(drawing, "19-learning")
 # is a missing digit.
 
 # %%
-epochs = np.unique(np.geomspace(1, len(found[best]), 8).round().astype(int))
+epochs = np.unique(np.geomspace(1, len(guesses_by_cell[best]), 8).round().astype(int))
 drawing, axes = figure(width=1.5 + 1.0 * len(epochs), height=3.4)
 for row, question in enumerate(questions[:SHOWN]):
     axes.text(-0.4, row, question + " =", ha="right", va="center", family="monospace")
     for column, epoch in enumerate(epochs):
-        for place, (sign, wanted) in enumerate(zip(found[best][epoch - 1][row], truth[row], strict=True)):
+        for place, (sign, wanted) in enumerate(zip(guesses_by_cell[best][epoch - 1][row], truth[row], strict=True)):
             style = {"color": "tab:green"} if sign == wanted else {"color": "tab:red", "weight": "bold"}
             shown = "_" if sign == 0 and sign != wanted else CHARACTERS[sign]
             axes.text(column + 0.16 * place, row, shown, va="center", family="monospace", **style)

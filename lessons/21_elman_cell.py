@@ -72,12 +72,12 @@ random = np.random.default_rng(0)
 
 def letters(count):
     """Random texts of TIME + 1 letter numbers, of which two in three begin with the last two vowels of guuu."""
-    found = []
+    rows = []
     for number in range(count):
         text = "".join(random.choice(WORDS, TIME + 1))
         text = "uu" + text if number % 3 else text
-        found.append([LETTERS.index(letter) for letter in text[: TIME + 1]])
-    return np.array(found, np.int32)
+        rows.append([LETTERS.index(letter) for letter in text[: TIME + 1]])
+    return np.array(rows, np.int32)
 
 
 train, fresh = letters(pace(full=3000, short=600)), letters(300)
@@ -157,7 +157,10 @@ show(drawing, "21-surprise")
 # %%
 _, scores = elman.unroll(trained, jnp.zeros((1, 1, 6)))
 first_guess = np.asarray(jax.nn.softmax(scores[0, 0]))
-print("first letter:", {letter: round(float(chance), 2) for letter, chance in zip(LETTERS, first_guess, strict=True)})
+print(
+    "first letter:",
+    {letter: round(float(probability), 2) for letter, probability in zip(LETTERS, first_guess, strict=True)},
+)
 start_size = float(jnp.linalg.norm(trained.start))
 print(f"length of the start state {start_size:.2f}; it began at 0")
 

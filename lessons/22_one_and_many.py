@@ -86,8 +86,8 @@ accuracy = {}
 for name in pace(full=("last", "mean", "max"), short=("max",)):
     scores = one_answer(name)
     model = train(new_model(9, 3), scores, train_texts, train_which, epochs=pace(full=8, short=3))
-    found = np.asarray(scores(model, test_texts).argmax(-1))
-    accuracy[name] = float((found == test_which).mean())
+    guesses = np.asarray(scores(model, test_texts).argmax(-1))
+    accuracy[name] = float((guesses == test_which).mean())
     print(f"{name:<5} {accuracy[name]:6.1%} right, by chance 33.3%")
 
 # %% [markdown]
@@ -154,11 +154,11 @@ spelt = {
     for how, rows in answers.items()
 }
 right_names = {
-    how: float(np.mean([name in NAMES[number] for name, (number,) in zip(found, asked, strict=True)]))
-    for how, found in spelt.items()
+    how: float(np.mean([name in NAMES[number] for name, (number,) in zip(names_written, asked, strict=True)]))
+    for how, names_written in spelt.items()
 }
-for how, found in spelt.items():
-    most = Counter(found[350:400]).most_common(4)
+for how, names_written in spelt.items():
+    most = Counter(names_written[350:400]).most_common(4)
     print(f"fed with {how}: {right_names[how]:.0%} are names; for 8: {', '.join(name for name, _ in most)}")
 
 # %% [markdown]

@@ -33,13 +33,13 @@ def train(model, scores, inputs, answers, weights, *, epochs, rate=0.005):
         return cross_entropy(scores(model, *inputs), answers, weights), carry
 
     batches = Shuffled(*inputs, answers, weights, batch_size=50)
-    found = list(learn(model, loss, batches, epochs=epochs, optimiser=optax.adam(rate)))
-    return found[-1].model, [epoch.loss for epoch in found]
+    history = list(learn(model, loss, batches, epochs=epochs, optimiser=optax.adam(rate)))
+    return history[-1].model, [epoch.loss for epoch in history]
 
 
 def share_right(model, scores, inputs, answers, weights):
-    found = np.asarray(scores(model, *inputs).argmax(-1))
-    return float((found == answers)[weights > 0].mean())
+    guesses = np.asarray(scores(model, *inputs).argmax(-1))
+    return float((guesses == answers)[weights > 0].mean())
 
 
 def size(model):
@@ -317,7 +317,7 @@ written = {
     "an answer for each input": np.asarray(at_once(single, test_forward).argmax(-1)),
     "encoder and decoder": np.asarray(write(pair, test_forward)),
 }
-by_place = {name: (found == test_backward).mean(0) for name, found in written.items()}
+by_place = {name: (texts_written == test_backward).mean(0) for name, texts_written in written.items()}
 for name, shares in by_place.items():
     print(f"{name:<25} right, letter by letter:", " ".join(f"{share:4.0%}" for share in shares))
 whole = float((written["encoder and decoder"] == test_backward).all(1).mean())

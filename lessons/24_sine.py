@@ -73,8 +73,8 @@ def outputs(network, values):
 
 
 # %%
-def mean_square(found, wanted):
-    return float(np.mean(np.square(np.asarray(found) - wanted)))
+def mean_square(forecasts, wanted):
+    return float(np.mean(np.square(np.asarray(forecasts) - wanted)))
 
 
 def error_at_the_end(network, values=others):
@@ -267,7 +267,7 @@ own_forecasts = {
     "the next value": np.asarray(forecast(one_step, others[:, :STEPS], LATER)),
     "going on alone": np.asarray(forecast(alone, others[:, :STEPS], LATER)),
 }
-drift = {name: np.square(found - others[:, STEPS:]).mean(axis=0) for name, found in own_forecasts.items()}
+drift = {name: np.square(own - others[:, STEPS:]).mean(axis=0) for name, own in own_forecasts.items()}
 print("steps ahead           " + "".join(f"{step:>10}" for step in (1, 10, 50, 200)))
 for name, curve in drift.items():
     print(f"learnt {name:<15}" + "".join(f"{curve[step - 1]:>10.1e}" for step in (1, 10, 50, 200)))
@@ -294,8 +294,8 @@ right.set_ylabel("squared error ten steps ahead")
 right.legend(frameon=False, fontsize="small")
 shown = int(np.argsort(np.square(own_forecasts["the next value"] - others[:, STEPS:]).mean(axis=1))[len(others) // 2])
 left.plot(np.arange(-60, LATER), others[shown, STEPS - 60 :], color="0.7", linewidth=3, label="the sine")
-for name, found in own_forecasts.items():
-    left.plot(np.arange(LATER), found[shown], label=f"learnt {name}")
+for name, own in own_forecasts.items():
+    left.plot(np.arange(LATER), own[shown], label=f"learnt {name}")
 left.axvline(0, color="0.8", zorder=0)
 left.set_xlabel("step; from 0 on the network is alone")
 left.set_ylim(-1.6, 2.2)

@@ -108,9 +108,9 @@ if folder is None:
 
     train, validation, test = made_up(400, slice(5)), made_up(100, slice(5)), made_up(200, slice(None))
 else:
-    found = read_labelled(folder)
+    reviews = read_labelled(folder)
     train, validation, test = (
-        [(one.text, one.label) for one in part] for part in (found.train, found.validation, found.test)
+        [(one.text, one.label) for one in part] for part in (reviews.train, reviews.validation, reviews.test)
     )
 if folder is not None and pace(full=False, short=True):
     train, validation, test = train[::20], validation[::10], test[::10]

@@ -172,10 +172,11 @@ by_padding = {}
 print("padded to   with lengths:    loss, gradient off by   without:  loss, gradient off by")
 for places in pace(full=(16, 32, 64, 128), short=(32,)):
     words, tags, weights = padded(sentence, places), padded(right_tags, places), padded(ones, places)
-    told, told_gradient = loss_and_gradient(model, words, np.array([length], np.int32), tags, weights)
-    untold, untold_gradient = loss_and_gradient(model, words, None, tags, weights)
-    by_padding[places] = float(told), apart(told_gradient, alone_gradient), apart(untold_gradient, alone_gradient)
-    print(f"{places:9}   {told:21.6f}, {by_padding[places][1]:15.0e}   {untold:14.6f}, {by_padding[places][2]:15.0e}")
+    loss_with, gradient_with = loss_and_gradient(model, words, np.array([length], np.int32), tags, weights)
+    loss_without, gradient_without = loss_and_gradient(model, words, None, tags, weights)
+    off_with, off_without = apart(gradient_with, alone_gradient), apart(gradient_without, alone_gradient)
+    by_padding[places] = float(loss_with), off_with, off_without
+    print(f"{places:9}   {loss_with:21.6f}, {off_with:15.0e}   {loss_without:14.6f}, {off_without:15.0e}")
 
 # %% [markdown]
 # With the lengths, only the last digits change. Without them, the gradient is that of another task: to tag after
@@ -186,8 +187,8 @@ for places in pace(full=(16, 32, 64, 128), short=(32,)):
 # %%
 filled = padded(sentence, places, filling=int(sentence[0, 0]))
 with_words, _ = loss_and_gradient(model, filled, np.array([length], np.int32), tags, weights)
-filling_difference = float(abs(with_words - told))
-row_of_padding = float(abs(told_gradient["embedding"].table[0]).max())
+filling_difference = float(abs(with_words - loss_with))
+row_of_padding = float(abs(gradient_with["embedding"].table[0]).max())
 print(f"padded with words: loss differs by {filling_difference}; gradient of the padding's vector {row_of_padding}")
 
 # %% [markdown]
@@ -215,9 +216,9 @@ def batch_of(some, places):
     return words, tags, real
 
 
-def four_means(found, tags, real):
+def four_means(logits, tags, real):
     """The loss from logits in NumPy, by four means: over real words, over places, padding as a tag, by sentence."""
-    logs = found - np.log(np.exp(found).sum(-1, keepdims=True))
+    logs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     nats = -np.take_along_axis(logs, tags[..., None], -1)[..., 0]
     of_words = np.where(real, nats, 0)
     return {
@@ -229,9 +230,9 @@ def four_means(found, tags, real):
 
 
 words, tags, real = batch_of(pair, int(lengths.max()))
-found = np.asarray(scores(model, words, lengths), np.float64)
-means = four_means(found, tags, real)
-total, count = cross_entropy(jnp.asarray(found), tags, real.astype(np.float32))
+batch_logits = np.asarray(scores(model, words, lengths), np.float64)
+means = four_means(batch_logits, tags, real)
+total, count = cross_entropy(jnp.asarray(batch_logits), tags, real.astype(np.float32))
 loss_difference = float(abs(total / count - means["over real words"]))
 print(f"{lengths[0]} and {lengths[1]} words in {real.size} places")
 for way, mean in means.items():
@@ -258,12 +259,12 @@ def from_the_start(model, words, lengths=None):
 
 def tag_all(scores, model, part):
     """The predicted and the right tags of all words of a part, as two arrays."""
-    found, right = [], []
+    guesses, right = [], []
     batches = Words(TagBatches(part.examples, codec, batch_words=4096))
     for words, lengths, tags, weights in map(batches.at, range(len(batches))):
-        found.append(np.asarray(scores(model, words, lengths).argmax(-1))[weights > 0])
+        guesses.append(np.asarray(scores(model, words, lengths).argmax(-1))[weights > 0])
         right.append(tags[weights > 0])
-    return np.concatenate(found), np.concatenate(right)
+    return np.concatenate(guesses), np.concatenate(right)
 
 
 def train(name, model, scores):
@@ -274,8 +275,8 @@ def train(name, model, scores):
         return cross_entropy(scores(model, words, lengths), tags, weights), carry
 
     for epoch in learn(model, loss, train_batches, epochs=EPOCHS, optimiser=optax.adam(0.003)):
-        found, right = tag_all(scores, epoch.model, data.validation)
-        print(f"{name}: {epoch}; {np.mean(found == right):.2%} of the validation's words right")
+        guesses, right = tag_all(scores, epoch.model, data.validation)
+        print(f"{name}: {epoch}; {np.mean(guesses == right):.2%} of the validation's words right")
     return epoch.model, *tag_all(scores, epoch.model, data.test)
 
 
@@ -356,13 +357,13 @@ for way, along in curves.items():
 # %%
 several = by_length[:: max(1, len(by_length) // 12)][1:13]
 words, tags, real = batch_of(several, max(len(one.words) for one in several))
-found = np.asarray(scores(trained, words, np.array([len(one.words) for one in several], np.int32)), np.float64)
-chance = np.exp(np.take_along_axis(found, tags[..., None], -1)[..., 0]) / np.exp(found).sum(-1)
+batch_logits = np.asarray(scores(trained, words, np.array([len(one.words) for one in several], np.int32)), np.float64)
+right_probability = np.exp(np.take_along_axis(batch_logits, tags[..., None], -1)[..., 0]) / np.exp(batch_logits).sum(-1)
 
 drawing, (left, right_hand) = figure(1, 2, width=6, height=3.4)
 left.set_facecolor("0.85")
-image = left.imshow(np.where(real, chance, np.nan), aspect="auto", cmap="RdYlGn", vmin=0, vmax=1)
-drawing.colorbar(image, ax=left, label="chance given to the right tag")
+image = left.imshow(np.where(real, right_probability, np.nan), aspect="auto", cmap="RdYlGn", vmin=0, vmax=1)
+drawing.colorbar(image, ax=left, label="probability of the right tag")
 left.set_xlabel("word; grey is padding")
 left.set_ylabel("sentence of a batch")
 left.set_title("what is counted")
@@ -442,8 +443,8 @@ fitted = elman.fit(task, data, **pace(full={"epochs": 3}, short={"steps": 4}))
 measured = fitted.evaluate(data.test)
 print(f"{measured.accuracy:.2%} of {len(right):,} words right")
 answer = fitted.predict("The old man the boats .")
-said = zip(answer.words, answer.tags, answer.probabilities, strict=True)
-print(" ".join(f"{word}/{tag} {probability:.2f}" for word, tag, probability in said))
+columns = zip(answer.words, answer.tags, answer.probabilities, strict=True)
+print(" ".join(f"{word}/{tag} {probability:.2f}" for word, tag, probability in columns))
 
 # %% [markdown]
 # ## Try next

@@ -207,9 +207,9 @@ scores, judges = {}, {}
 
 
 def measure(name, task, count):
-    found = [judge(task, count, draw) for draw in range(DRAWS)]
-    scores[name, count] = shares = np.array([score for _, score in found])
-    judges[name, count] = found[0][0]
+    judged = [judge(task, count, draw) for draw in range(DRAWS)]
+    scores[name, count] = shares = np.array([score for _, score in judged])
+    judges[name, count] = judged[0][0]
     print(f"{name:<15} {count:>4} labels: F1 {shares.mean():.1%} ({shares.min():.1%} to {shares.max():.1%})")
 
 
@@ -278,8 +278,8 @@ show(drawing, "29-subwords")
 # %%
 judge_of_all = judges["language model", COUNTS[-1]]
 for message in ("are we still meeting for lunch?", "you have won a prize! call now to claim"):
-    said = judge_of_all.predict(message)
-    print(f"{said.label} {said.probability:.2f}: {message}")
+    answer = judge_of_all.predict(message)
+    print(f"{answer.label} {answer.probability:.2f}: {message}")
 
 # %% [markdown]
 # ## Try next

@@ -5,19 +5,19 @@ import pytest
 
 
 def test_numpy_rnn(names):
-    chances, wanted = names["chances"], names["wanted"]
-    assert names["cross_entropy"](chances, wanted) == 0.35667494393873245
-    assert names["cross_entropy_slope"](chances, wanted).round(4).tolist() == [0, -1.4286, 0]
-    assert names["softmax"](chances).round(4).tolist() == [0.2814, 0.4640, 0.2546]
-    assert names["softmax_slope"](chances).round(4).tolist() == [
+    guess, wanted = names["guess"], names["wanted"]
+    assert names["cross_entropy"](guess, wanted) == 0.35667494393873245
+    assert names["cross_entropy_slope"](guess, wanted).round(4).tolist() == [0, -1.4286, 0]
+    assert names["softmax"](guess).round(4).tolist() == [0.2814, 0.4640, 0.2546]
+    assert names["softmax_slope"](guess).round(4).tolist() == [
         [0.2022, -0.1306, -0.0717],
         [-0.1306, 0.2487, -0.1181],
         [-0.0717, -0.1181, 0.1898],
     ]
     np.testing.assert_allclose(
-        names["softmax_slope"](chances), jax.jacobian(jax.nn.softmax)(jnp.asarray(chances)), atol=1e-6
+        names["softmax_slope"](guess), jax.jacobian(jax.nn.softmax)(jnp.asarray(guess)), atol=1e-6
     )
-    np.testing.assert_allclose(names["shortcut"], names["told"]["softmax, then cross-entropy"][1], rtol=1e-12)
+    np.testing.assert_allclose(names["shortcut"], names["slopes"]["softmax, then cross-entropy"][1], rtol=1e-12)
     assert max(names["slope_errors"].values()) < 1e-8
     assert names["sums"] == [0, 1, 3, 6, 10]
     three = np.array([3.0, -3.0])

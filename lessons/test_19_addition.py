@@ -37,9 +37,9 @@ def test_addition(names):
     units = names["UNITS"]
     assert names["weights"]["LSTM"] == [4 * units * (12 + units + 1), 4 * units * (2 * units + 1), 12 * (units + 1)]
     assert names["weights"]["Elman"] == [units * (12 + units + 1), units * (2 * units + 1), 12 * (units + 1)]
-    found = names["found"]["Elman"]
-    assert found.shape == (6, 200, 4)
-    shares = (found == names["answers"][:200]).mean((1, 2))
+    guesses = names["guesses_by_cell"]["Elman"]
+    assert guesses.shape == (6, 200, 4)
+    shares = (guesses == names["answers"][:200]).mean((1, 2))
     assert shares[-1] > max(shares[0], (names["answers"][:200] == 0).mean())  # better than spaces alone
     assert names["by_place"].shape == (4, 6)
     assert names["printed"].count("☑") + names["printed"].count("☒") == 7 * 10

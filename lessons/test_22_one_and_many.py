@@ -9,7 +9,7 @@ def test_one_and_many(names):
     assert names["before"].shape == names["names"].shape == (200, 7)
     np.testing.assert_array_equal(names["before"][:, 1:], names["names"][:, :-1])
     assert set(names["written"][140:160]) == {"eight", "huit"}
-    assert all(len(found) == 500 for found in names["spelt"].values())
+    assert all(len(written) == 500 for written in names["spelt"].values())
     assert names["words"].shape == names["parts"].shape == names["real"].shape
     assert 0.5 < names["by_network"] <= 1
     assert 0.8 < names["by_word"] < 1

@@ -19,8 +19,8 @@ def test_sine(names):
     assert names["errors"]["the last value"] == pytest.approx(np.mean((others[:, 119] - others[:, 129]) ** 2), rel=1e-4)
     assert names["drift"]["the next value"][0] < names["drift"]["the next value"][50]
     assert names["pictures"] == ["24-sine"]
-    found = names["own_forecasts"]["going on alone"]
-    np.testing.assert_allclose(found[:3, :40], on_its_own(names["alone"], others[:3, :120], 40), atol=1e-4)
+    forecasts = names["own_forecasts"]["going on alone"]
+    np.testing.assert_allclose(forecasts[:3, :40], on_its_own(names["alone"], others[:3, :120], 40), atol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore")  # Keras uses names that JAX has deprecated

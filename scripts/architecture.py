@@ -178,11 +178,11 @@ def _arrows(graph):
     outer = [name for name in ROOMS if "." not in name]
     pairs = {(a, b) for a, b in permutations(outer, 2) if _imports(graph, a, b)}
     down = {(a, b) for a, b in pairs if ROOMS[a].bottom < ROOMS[b].top}
-    seen, parts = [], []
+    drawn, parts = [], []
     for a, b in sorted(_reduced(down), key=lambda pair: (ROOMS[pair[1]].top - ROOMS[pair[0]].bottom, pair)):
-        parts.append(_arrow(_way(ROOMS[a], ROOMS[b], seen)))
+        parts.append(_arrow(_way(ROOMS[a], ROOMS[b], drawn)))
     for a, b in sorted(pairs - down):
-        way = _way(ROOMS[b], ROOMS[a], seen)
+        way = _way(ROOMS[b], ROOMS[a], drawn)
         parts.append(_arrow(way[::-1], exception=True))
     for wing in WINGS:
         room = ROOMS[f"tasks.{wing}"]
@@ -217,23 +217,23 @@ def _exceptions(graph):
     return parts
 
 
-def _way(upper, lower, seen):
+def _way(upper, lower, drawn):
     """The points of an arrow: straight down where no room is between, else along the nearer edge of the picture."""
     left, right = max(upper.left, lower.left) + 14, min(upper.right, lower.right) - 14
     middle = lower.middle if left <= lower.middle <= right else (left + right) // 2
     for x in sorted(range(left, right + 1), key=lambda place: (abs(place - middle), place)):
         room = Room(x - 10, upper.bottom + 1, 20, lower.top - upper.bottom - 2)
-        if not any(_overlap(room, other) for other in [*ROOMS.values(), *seen]):
-            seen.append(room)
+        if not any(_overlap(room, other) for other in [*ROOMS.values(), *drawn]):
+            drawn.append(room)
             return [(x, upper.bottom), (x, lower.top)]
     west = upper.middle < WIDTH // 2
     edge, start, end = (25, upper.left, lower.left) if west else (WIDTH - 25, upper.right, lower.right)
     y, z = upper.top + upper.height // 2, lower.top + lower.height // 2
     level = Room(min(start, edge) + 1, y - 4, abs(start - edge) - 2, 8)
     margin = Room(edge - 10, y, 20, z - y)
-    if any(_overlap(level, other) for other in ROOMS.values()) or any(_overlap(margin, other) for other in seen):
+    if any(_overlap(level, other) for other in ROOMS.values()) or any(_overlap(margin, other) for other in drawn):
         raise ValueError(f"no way for an arrow from {upper} to {lower}; place the rooms in ROOMS anew")
-    seen.append(margin)
+    drawn.append(margin)
     return [(start, y), (edge, y), (edge, z), (end, z)]
 
 

@@ -94,12 +94,12 @@ def _chosen(vectors: Vectors, words: Iterable[str] | None, count: int) -> tuple[
     if words is None:
         words = islice(vectors.words(), count)
     chosen = list(islice(dict.fromkeys(words), count))
-    found = vectors.select(chosen)
-    found |= vectors.compose(word for word in chosen if word not in found)
+    vectors_of = vectors.select(chosen)
+    vectors_of |= vectors.compose(word for word in chosen if word not in vectors_of)
     for word in chosen:
-        if word not in found:
+        if word not in vectors_of:
             vectors.vector(word)  # its error names the nearest spelling
-    return chosen, np.array([found[word] for word in chosen], np.float32)
+    return chosen, np.array([vectors_of[word] for word in chosen], np.float32)
 
 
 def _cell(value: object) -> str:

@@ -12,5 +12,5 @@ def notebook() -> ModuleType | None:
     >>> notebook() is None
     True
     """
-    found = sys.modules.get("IPython")
-    return found if found is not None and found.get_ipython() is not None else None
+    module = sys.modules.get("IPython")
+    return module if module is not None and module.get_ipython() is not None else None

@@ -16,8 +16,8 @@ def data_file(name: str) -> Path | None:
     """The path of a file such as "text/nietzsche.txt" in the data folder, which is the one that `ELMAN_DATA` names, or
     `shared/data` beside the checkout; None if the file does not exist."""
     for folder in (os.environ.get("ELMAN_DATA"), _BESIDE):
-        if folder and (found := Path(folder) / name).exists():
-            return found
+        if folder and (path := Path(folder) / name).exists():
+            return path
     return None
 
 

@@ -23,12 +23,12 @@ def distinct(draw: Callable[[], Example], count: int, *, key: Callable[[Example]
     >>> distinct(map(abs, itertools.count(-2)).__next__, 3, key=lambda n: n, what="numbers")
     [2, 1, 0]
     """
-    found: dict[object, Example] = {}
+    examples: dict[object, Example] = {}
     stale = 0
-    while len(found) < count:
-        before, example = len(found), draw()
-        found.setdefault(key(example), example)
-        stale = 0 if len(found) > before else stale + 1
+    while len(examples) < count:
+        before, example = len(examples), draw()
+        examples.setdefault(key(example), example)
+        stale = 0 if len(examples) > before else stale + 1
         if stale > PATIENCE:
-            raise DataError(f"there are about {len(found):,} {what}; got a request for {count:,}")
-    return list(found.values())
+            raise DataError(f"there are about {len(examples):,} {what}; got a request for {count:,}")
+    return list(examples.values())

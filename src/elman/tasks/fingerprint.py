@@ -75,10 +75,10 @@ def digest(values: Iterable[Any]) -> str:
     >>> digest([np.zeros(2)]) == digest([np.zeros((2, 1))])
     False
     """
-    found = hashlib.sha256()
+    sha = hashlib.sha256()
     for value in values:
-        found.update(_ENCODER.encode(_placeless(value)))
-    return found.hexdigest()
+        sha.update(_ENCODER.encode(_placeless(value)))
+    return sha.hexdigest()
 
 
 def _placeless(value: Any) -> Any:

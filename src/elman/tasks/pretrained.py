@@ -95,9 +95,9 @@ class Pretrained(PretrainedSettings, Task[F], frozen=True, kw_only=True):
         matched = match(vectors, known.words)
         rows = table[known.first :]
         table = table.at[known.first :].set(jnp.where(matched.found[:, None], matched.matrix, rows))
-        seen = matched.first(len(known.words) - known.added)
+        in_training = matched.first(len(known.words) - known.added)
         more = f", and {known.added:,} more of its words" if known.added else ""
-        return eqx.tree_at(lambda tree: tree.embedding.table, model, table), f"{self.vectors}: {seen}{more}"
+        return eqx.tree_at(lambda tree: tree.embedding.table, model, table), f"{self.vectors}: {in_training}{more}"
 
     def _thaw_rates(self, readers: LanguageReaders, epoch: int) -> Mapping[str, float]:
         return {

@@ -167,8 +167,8 @@ class _Trial:
     def lines(self, fitted: Any, places: Iterable[str]) -> list[str]:
         options = type(self.task).options
         assert options is not None
-        found = fitted.output(*places, options=options(**self.options))
-        return [item for item in found if isinstance(item, str)]
+        items = fitted.output(*places, options=options(**self.options))
+        return [item for item in items if isinstance(item, str)]
 
 
 # The checks
@@ -221,8 +221,8 @@ def _loss(t: _Trial) -> None:
     )(model, batch)
     arrays = jax.tree.map(lambda w: np.asarray(w, np.float64 if w.dtype.kind == "f" else w.dtype), model)
     expected = t.loss(arrays, jax.tree.map(np.asarray, batch))
-    found, expected = (dict(zip(("sum", "count"), pair, strict=True)) for pair in (sums, expected))
-    same(found, expected, SINGLE)
+    values, expected = (dict(zip(("sum", "count"), pair, strict=True)) for pair in (sums, expected))
+    same(values, expected, SINGLE)
 
 
 def _save(t: _Trial) -> None:
@@ -238,20 +238,20 @@ def _save(t: _Trial) -> None:
 
 
 def _metrics(t: _Trial) -> None:
-    found = t.fitted.evaluate(t.data.test)
-    again = t.configured.metrics_from(_through_json(found.to_builtins()))
+    metrics = t.fitted.evaluate(t.data.test)
+    again = t.configured.metrics_from(_through_json(metrics.to_builtins()))
     for what, way in {"to_builtins()": _text, "report()": lambda one: one.report(), "str()": str}.items():
-        _expect(way(found) == way(again), f"after JSON, {what} is {way(again)}; expected {way(found)}")
-    before, after = found.objective, again.objective
+        _expect(way(metrics) == way(again), f"after JSON, {what} is {way(again)}; expected {way(metrics)}")
+    before, after = metrics.objective, again.objective
     _expect(math.isfinite(before), f"the objective is {before}; expected a finite number")
     _expect(before == after, f"after JSON, the objective is {after}; expected {before}")
 
 
 def _verify(t: _Trial) -> None:
     assert t.fitted
-    found = verify(t.place)
-    _expect(bool(found.differences), "differences() compares nothing; expected two ways to compute the same")
-    differing = {name: worst for name, worst in found.differences.items() if not worst <= TOLERANCE}
+    verdict = verify(t.place)
+    _expect(bool(verdict.differences), "differences() compares nothing; expected two ways to compute the same")
+    differing = {name: worst for name, worst in verdict.differences.items() if not worst <= TOLERANCE}
     _expect(not differing, f"{differing}; expected at most {TOLERANCE:g}")
 
 
@@ -293,8 +293,8 @@ def _predict(t: _Trial) -> None:
     different = len({*map(tuple, alone.values())}) == len(alone)
     _expect(different, "inputs: two have the same lines, which say nothing of the order; choose others, or options")
     for order in ([*t.inputs], [*reversed(t.inputs)]):
-        found, expected = t.lines(t.fitted, order)[t.head :], [*chain(*(alone[place] for place in order))]
-        _expect(_alike(found, expected), f"for {', '.join(order)}: {found}; expected {expected}")
+        answers, expected = t.lines(t.fitted, order)[t.head :], [*chain(*(alone[place] for place in order))]
+        _expect(_alike(answers, expected), f"for {', '.join(order)}: {answers}; expected {expected}")
 
 
 _CHECKS: dict[str, Callable[[_Trial], None]] = {
@@ -362,8 +362,8 @@ def _expect(holds: bool, message: str) -> None:
 
 
 def _same_weights(ours: Fitted[Any], other: Fitted[Any], what: str) -> None:
-    found, expected = artefact.named_arrays(ours.model), artefact.named_arrays(other.model)
-    differing = [name for name in {**found, **expected} if not _same_bits(found.get(name), expected.get(name))]
+    weights, expected = artefact.named_arrays(ours.model), artefact.named_arrays(other.model)
+    differing = [name for name in {**weights, **expected} if not _same_bits(weights.get(name), expected.get(name))]
     _expect(not differing, f"{what}, other bits in {', '.join(differing)}")
 
 
@@ -373,9 +373,9 @@ def _same_bits(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
-def _alike(found: Sequence[str], expected: Sequence[str]) -> bool:
+def _alike(answers: Sequence[str], expected: Sequence[str]) -> bool:
     """True for equal lines, apart from the last place of decimals: batches of other shapes round otherwise."""
-    one, other = ("\n".join(lines) for lines in (found, expected))
+    one, other = ("\n".join(lines) for lines in (answers, expected))
     if _NUMBER.sub("#", one) != _NUMBER.sub("#", other):
         return False
     pairs = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)

@@ -58,9 +58,9 @@ class Training(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         Config.__post_init__(self)
-        given = [name for name in BUDGETS if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise ConfigError(f"one budget at a time: got {' and '.join(given)}")
+        budgets = [name for name in BUDGETS if getattr(self, name) is not None]
+        if len(budgets) > 1:
+            raise ConfigError(f"one budget at a time: got {' and '.join(budgets)}")
         if self.momentum is not None and self.optimiser != "sgd":
             raise ConfigError(f"momentum: belongs to sgd; {self.optimiser} has its own")
 

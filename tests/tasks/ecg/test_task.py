@@ -9,8 +9,8 @@ import pytest
 
 import elman
 from elman.tasks.ecg.batches import SOME_KIND, EcgBatch
-from elman.tasks.ecg.chances import MARGIN, WINDOW, label_probabilities, pieces
 from elman.tasks.ecg.generator import generate_patients
+from elman.tasks.ecg.probabilities import MARGIN, WINDOW, label_probabilities, pieces
 from elman.tasks.ecg.strip import Beat, Strip, Wave
 from elman.training.reporters import Quiet
 
@@ -63,7 +63,7 @@ def test_what_is_not_known_teaches_nothing():
     gradient = jax.jit(jax.grad(lambda model, made: task.loss(model, (), made)[0][0]))
     beats_only = gradient(model, batch(random, waves, beats, wave_weights=0.0))
     assert not np.asarray(beats_only.heads[0].kernel).any()
-    # A beat of unknown kind leaves the kinds' shares as they are: their scores rise in proportion to their chances.
+    # A beat of unknown kind leaves the kinds' shares as they are: their scores rise in proportion to their shares.
     assert np.asarray(beats_only.heads[1].kernel).any()
     nothing = gradient(model, batch(random, waves, beats, wave_weights=0.0, beat_weights=0.0))
     assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(nothing))

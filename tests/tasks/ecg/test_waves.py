@@ -7,7 +7,7 @@ from elman.tasks.ecg.waves import Detection, WaveSegment, find_beats, find_waves
 WAVES, KINDS, RATE = ("", "P", "QRS", "T"), ("N", "S", "V"), 250.0
 
 
-def chances(time, *runs, sure=0.9):
+def probabilities(time, *runs, sure=0.9):
     """Probabilities of labels, for runs of (label, first, last)."""
     others = (1 - sure) / 3
     table = np.full((time, 4), others)
@@ -27,7 +27,7 @@ def spans(waves):
 
 
 def test_waves_are_runs_of_the_likeliest_label_with_their_mean_probability():
-    waves = found(chances(300, ("P", 20, 45), ("QRS", 60, 85), ("T", 130, 180)))
+    waves = found(probabilities(300, ("P", 20, 45), ("QRS", 60, 85), ("T", 130, 180)))
     assert spans(waves) == [("P", 20, 45), ("QRS", 60, 85), ("T", 130, 180)]
     assert all(wave.confidence == pytest.approx(0.9) for wave in waves)
 
@@ -46,17 +46,17 @@ def test_waves_are_runs_of_the_likeliest_label_with_their_mean_probability():
     ],
 )
 def test_short_runs_and_gaps(runs, expected):
-    assert spans(found(chances(100, *runs))) == expected
+    assert spans(found(probabilities(100, *runs))) == expected
 
 
 def test_a_wave_that_is_nowhere_sure_is_none():
-    assert found(chances(100, ("T", 10, 60), sure=0.45)) == []
+    assert found(probabilities(100, ("T", 10, 60), sure=0.45)) == []
 
 
 def test_peaks_are_farthest_from_the_line_between_the_ends():
     time = np.arange(100.0)
     signal = 0.05 * time + np.where((time > 10) & (time < 50), np.sin((time - 10) / 40 * np.pi), 0)
-    waves = found(chances(100, ("T", 10, 50), ("QRS", 60, 80)), signal + 3 * (time == 71) - 5 * (time == 75))
+    waves = found(probabilities(100, ("T", 10, 50), ("QRS", 60, 80)), signal + 3 * (time == 71) - 5 * (time == 75))
     assert [wave.peak for wave in waves] == [30, 71]
 
 
@@ -141,7 +141,7 @@ def rhythm(beats, random, before=0):
         runs += [("QRS", place - 10, place + 12)]
         runs += [("P", place - 60, place - 35)] if random.random() < 0.8 else []
         runs += [("T", place + 50, place + 100)] if random.random() < 0.9 else []
-    table = chances(time, *runs) * random.uniform(0.7, 1.3, (time, 1))
+    table = probabilities(time, *runs) * random.uniform(0.7, 1.3, (time, 1))
     table += random.uniform(0, 0.3, table.shape)
     own = beat_chances(time, *((KINDS[random.integers(3)], p - 12, p + 12, 0.9) for p in places))
     return random.normal(size=time), table / table.sum(axis=1, keepdims=True), own

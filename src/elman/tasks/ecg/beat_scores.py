@@ -51,8 +51,8 @@ class BeatScores:
     >>> from collections import namedtuple
     >>> Beat = namedtuple("Beat", ("sample", "kind"))
     >>> truth = [Beat(100, "N"), Beat(400, "S"), Beat(700, "V"), Beat(1000, "N")]
-    >>> found = [Beat(102, "N"), Beat(401, "N"), Beat(699, "V"), Beat(1300, "V")]
-    >>> scores = BeatScores.of(truth, found, rate=360)
+    >>> detections = [Beat(102, "N"), Beat(401, "N"), Beat(699, "V"), Beat(1300, "V")]
+    >>> scores = BeatScores.of(truth, detections, rate=360)
     >>> print(scores)
     QRS sensitivity 75.0%, precision 75.0%; 66.7% of the beats found are of the right kind
     >>> print(scores.report())
@@ -77,7 +77,7 @@ class BeatScores:
     def of(
         cls,
         truth: Sequence[AnyBeat],
-        found: Sequence[AnyBeat],
+        detections: Sequence[AnyBeat],
         *,
         rate: float,
         known: Bool[np.ndarray, " time"] | None = None,
@@ -88,7 +88,7 @@ class BeatScores:
         Raises:
             DataError: a beat of another kind than `KINDS`.
         """
-        (times, kinds), (found_times, found_kinds) = _arrays(truth), _arrays(found)
+        (times, kinds), (found_times, found_kinds) = _arrays(truth), _arrays(detections)
         pairs = match_events(times, found_times, window=window_ms * rate / 1000)
         inside, found_inside = inside_known(times, known), inside_known(found_times, known)
         missed, extra = inside.copy(), found_inside & bool((kinds < NONE).any())
@@ -137,8 +137,8 @@ class BeatScores:
         Raises:
             ConfigError: no such kind.
         """
-        right, _, found = self._of_kind(kind)
-        return right / max(found, 1)
+        right, _, detected = self._of_kind(kind)
+        return right / max(detected, 1)
 
     def to_builtins(self) -> dict[str, Any]:
         """Plain values: the table and the shares."""
@@ -165,8 +165,8 @@ class BeatScores:
         return "\n".join([*lines, str(self)])
 
     def __str__(self) -> str:
-        found = f"QRS sensitivity {self.detection.sensitivity:.1%}, precision {self.detection.precision:.1%}"
-        return f"{found}; {self.accuracy:.1%} of the beats found are of the right kind"
+        detection = f"QRS sensitivity {self.detection.sensitivity:.1%}, precision {self.detection.precision:.1%}"
+        return f"{detection}; {self.accuracy:.1%} of the beats found are of the right kind"
 
     def _of_kind(self, kind: str) -> tuple[int, int, int]:
         """The numbers of right, true and predicted beats of a kind."""
@@ -176,8 +176,8 @@ class BeatScores:
         return int(counts[place, place]), int(counts[place].sum()), int(counts[:, place].sum() - forgiven)
 
     def _shares(self, kind: str) -> str:
-        right, true, found = self._of_kind(kind)
-        shares = (f"{right / all:.1%}" if all else "-" for all in (true, found))
+        right, true, detected = self._of_kind(kind)
+        shares = (f"{right / all:.1%}" if all else "-" for all in (true, detected))
         return "{:>13}{:>11}".format(*shares)
 
 

@@ -58,13 +58,13 @@ def read(
     """
     signal = np.concatenate([stream.signal, signal])
     waves, beats = np.concatenate([stream.waves, waves]), np.concatenate([stream.beats, beats])
-    found = heartbeats(
+    candidates = heartbeats(
         signal,
         find_waves(signal, waves, names=names, rate=rate),
         find_beats(beats, names=kinds, rate=rate),
         rate=rate,
     )
-    new = [beat for beat in found if stream.first + beat.qrs.peak > stream.last_peak]
+    new = [beat for beat in candidates if stream.first + beat.qrs.peak > stream.last_peak]
     certain = len(new) if ended else _certain(new, len(signal), rate)
     returned = [_shift(beat, stream.first) for beat in new[:certain]]
     last = returned[-1].qrs.peak if returned else stream.last_peak

@@ -199,8 +199,8 @@ class BeatTable:
 
     def outside(self) -> dict[str, int]:
         """The number of beats with each value outside its limits; values that no beat has outside are left out."""
-        found = Counter(name for row in self.rows for name in row.marks)
-        return {name: found[name] for name in LIMITS if found[name]}
+        counts = Counter(name for row in self.rows for name in row.marks)
+        return {name: counts[name] for name in LIMITS if counts[name]}
 
     def summary(self) -> str:
         """One line with the number of beats, mean rate, medians, and the number of beats outside the limits."""

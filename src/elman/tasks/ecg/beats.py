@@ -42,15 +42,15 @@ class LeadBeats(NamedTuple):
         first = np.take_along_axis(signals, broken.argmin(axis=0)[None], axis=0)  # the first lead that is sound
         signals = np.concatenate([signals, first])
         kinds = tuple(kind if kind in codec.kinds else "" for kind in KINDS)
-        streams, found = [], []
+        streams, new = [], []
         for stream, signal, own in zip(self.streams, signals, labels, strict=True):
             waves, beats = own[:, : len(WAVES)], own[:, len(WAVES) :]
             stream, more = beat_stream.read(
                 stream, signal, waves, beats, names=WAVES, kinds=kinds, rate=codec.rate, ended=ended
             )
             streams.append(stream)
-            found.append(more)
-        return LeadBeats(tuple(streams)), found
+            new.append(more)
+        return LeadBeats(tuple(streams)), new
 
 
 def at_rate(beat: Heartbeat, share: float) -> DetectedBeat:

@@ -73,7 +73,7 @@ class PointScores:
     def of(
         cls,
         truth: Real[np.ndarray, " true"],
-        found: Real[np.ndarray, " found"],
+        detections: Real[np.ndarray, " detected"],
         *,
         rate: float,
         known: Bool[np.ndarray, " time"] | None = None,
@@ -83,12 +83,14 @@ class PointScores:
 
         Args:
             truth: samples of the true events.
-            found: samples of the detected events.
+            detections: samples of the detected events.
             rate: sampling rate, in samples a second.
             known: mask of the samples where all events are annotated; all samples if left out.
             window_ms: largest distance of a pair, in milliseconds.
         """
-        return _scores(truth, found, inside_known(truth, known), inside_known(found, known), 1000.0 / rate, window_ms)
+        return _scores(
+            truth, detections, inside_known(truth, known), inside_known(detections, known), 1000.0 / rate, window_ms
+        )
 
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> PointScores:
@@ -170,8 +172,8 @@ class Delineation:
 
     >>> from elman.tasks.ecg.detected import DetectedWave
     >>> truth = [DetectedWave("P", 100, 120, 140, 1.0), DetectedWave("QRS", 180, 200, 220, 1.0)]
-    >>> found = [DetectedWave("P", 104, 120, 138, 0.9), DetectedWave("QRS", 181, 200, 221, 0.9)]
-    >>> scores = Delineation.of(truth, found, rate=500)
+    >>> detections = [DetectedWave("P", 104, 120, 138, 0.9), DetectedWave("QRS", 181, 200, 221, 0.9)]
+    >>> scores = Delineation.of(truth, detections, rate=500)
     >>> print(scores)
     F1 P 100.0%, QRS 100.0%, T 0.0%
     >>> print(scores.report())
@@ -195,7 +197,7 @@ class Delineation:
     def of(
         cls,
         truth: Sequence[AnyWave],
-        found: Sequence[AnyWave],
+        detections: Sequence[AnyWave],
         *,
         rate: float,
         known: Bool[np.ndarray, " time"] | None = None,
@@ -206,10 +208,12 @@ class Delineation:
         Raises:
             DataError: a wave that is not P, QRS or T.
         """
-        for wave in (*truth, *found):
+        for wave in (*truth, *detections):
             if wave.kind not in WAVES:
                 raise DataError(f"wave at sample {wave.peak:,}: expected P, QRS or T; got {wave.kind!r}")
-        kinds = (_wave_scores(_of_kind(truth, kind), _of_kind(found, kind), rate, known, window_ms) for kind in WAVES)
+        kinds = (
+            _wave_scores(_of_kind(truth, kind), _of_kind(detections, kind), rate, known, window_ms) for kind in WAVES
+        )
         return cls(*kinds)
 
     @classmethod
@@ -266,31 +270,36 @@ def _of_kind(waves: Sequence[AnyWave], kind: str) -> np.ndarray:
 
 
 def _wave_scores(
-    truth: np.ndarray, found: np.ndarray, rate: float, known: np.ndarray | None, window_ms: float
+    truth: np.ndarray, detections: np.ndarray, rate: float, known: np.ndarray | None, window_ms: float
 ) -> WaveScores:
-    in_truth, in_found = inside_known(truth[:, 1], known), inside_known(found[:, 1], known)
+    in_truth, in_found = inside_known(truth[:, 1], known), inside_known(detections[:, 1], known)
     # A point without annotation is placed at the peak: it is paired with the detected point, and neither counts.
     marked = np.stack([truth[:, 0] < truth[:, 1], np.ones(len(truth), bool), truth[:, 1] < truth[:, 2]], axis=1)
     points = (
-        _scores(truth[:, n], found[:, n], in_truth & marked[:, n], in_found, 1000.0 / rate, window_ms)
+        _scores(truth[:, n], detections[:, n], in_truth & marked[:, n], in_found, 1000.0 / rate, window_ms)
         for n in range(len(POINTS))
     )
     return WaveScores(*points)
 
 
 def _scores(
-    truth: np.ndarray, found: np.ndarray, in_truth: np.ndarray, in_found: np.ndarray, step_ms: float, window_ms: float
+    truth: np.ndarray,
+    detections: np.ndarray,
+    in_truth: np.ndarray,
+    in_found: np.ndarray,
+    step_ms: float,
+    window_ms: float,
 ) -> PointScores:
     """The scores of one kind of event. Events outside the known part are matched too, so that one just outside its edge
     takes its own partner; then the pairs whose true event is outside are left out."""
-    truth_order, found_order = np.argsort(truth, kind="stable"), np.argsort(found, kind="stable")
+    truth_order, found_order = np.argsort(truth, kind="stable"), np.argsort(detections, kind="stable")
     truth, in_truth = truth[truth_order], in_truth[truth_order]
-    found, in_found = found[found_order], in_found[found_order]
-    pairs = match_events(truth, found, window=window_ms / step_ms)
+    detections, in_found = detections[found_order], in_found[found_order]
+    pairs = match_events(truth, detections, window=window_ms / step_ms)
     counted = pairs[in_truth[pairs[:, 0]]]
-    alone = np.ones(len(found), bool)
+    alone = np.ones(len(detections), bool)
     alone[pairs[:, 1]] = False
-    errors = (found[counted[:, 1]] - truth[counted[:, 0]]) * step_ms
+    errors = (detections[counted[:, 1]] - truth[counted[:, 0]]) * step_ms
     return PointScores(
         truth=int(in_truth.sum()),
         found=len(counted) + int((alone & in_found).sum()),

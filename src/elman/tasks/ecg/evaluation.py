@@ -8,12 +8,12 @@ import numpy as np
 
 from elman.tasks.ecg.batches import fill_gaps
 from elman.tasks.ecg.beat_scores import BeatScores
-from elman.tasks.ecg.chances import LabelProbabilities, label_probabilities
 from elman.tasks.ecg.codec import KINDS, WAVES, EcgCodec
 from elman.tasks.ecg.delineation import Delineation
 from elman.tasks.ecg.leads import join_leads
 from elman.tasks.ecg.metrics import EcgMetrics
 from elman.tasks.ecg.model import Segmenter
+from elman.tasks.ecg.probabilities import LabelProbabilities, label_probabilities
 from elman.tasks.ecg.strip import Strip
 from elman.tasks.ecg.waves import Detection, find_beats, find_waves, heartbeats
 
@@ -28,19 +28,19 @@ def measure_leads(model: Segmenter, strips: Sequence[Strip], codec: EcgCodec, *,
     kinds = tuple(kind if kind in codec.kinds else "" for kind in KINDS)
     for group in _by_record(strips):
         signals = [fill_gaps(strip.signal) for strip in group]
-        chances = label_probabilities(model, codec, signals)
+        probabilities = label_probabilities(model, codec, signals)
         if together:
-            chances = _share(chances, [strip.record for strip in group])
-        for strip, signal, own in zip(group, signals, chances, strict=True):
-            found = find_waves(signal, own.waves, names=WAVES, rate=codec.rate)
+            probabilities = _share(probabilities, [strip.record for strip in group])
+        for strip, signal, own in zip(group, signals, probabilities, strict=True):
+            waves_of_lead = find_waves(signal, own.waves, names=WAVES, rate=codec.rate)
             detected = find_beats(own.beats, names=kinds, rate=codec.rate)
             at_r = [
                 Detection(beat.qrs.peak, beat.kind if codec.kinds else "", beat.confidence)
-                for beat in heartbeats(signal, found, detected, rate=codec.rate)
+                for beat in heartbeats(signal, waves_of_lead, detected, rate=codec.rate)
             ]
             # A model that learned no kinds is not measured on them.
             truth = strip.beats if codec.kinds else [beat._replace(kind="") for beat in strip.beats]
-            waves += Delineation.of(strip.waves, found, rate=codec.rate, known=strip.known)
+            waves += Delineation.of(strip.waves, waves_of_lead, rate=codec.rate, known=strip.known)
             beats += BeatScores.of(truth, at_r, rate=codec.rate, known=strip.beats_known)
     return EcgMetrics(waves=waves, beats=beats, leads=len(strips))
 
@@ -60,11 +60,11 @@ def _by_record(strips: Sequence[Strip]) -> Iterator[list[Strip]]:
         yield group
 
 
-def _share(chances: Sequence[LabelProbabilities], records: Sequence[str]) -> list[LabelProbabilities]:
+def _share(probabilities: Sequence[LabelProbabilities], records: Sequence[str]) -> list[LabelProbabilities]:
     """The probabilities of all leads of a record joined, for each lead."""
     means = dict[str, LabelProbabilities]()
     for record in dict.fromkeys(records):
-        own = [one for one, name in zip(chances, records, strict=True) if name == record]
+        own = [one for one, name in zip(probabilities, records, strict=True) if name == record]
         sound = np.ones((len(own), len(own[0].waves)), bool)
         means[record] = LabelProbabilities(*(join_leads(np.stack(head), sound) for head in zip(*own, strict=True)))
     return [means[record] for record in records]

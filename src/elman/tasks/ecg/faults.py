@@ -68,8 +68,8 @@ def find_faults(strip: Strip) -> tuple[Fault, ...]:
         "saturated": _saturated(strip.signal, _mask(flat, len(missing)), strip.rate),
         "too large": _too_large(strip.signal),
     }
-    found = [Fault(strip.lead, *run, what, strip.rate) for what, those in runs.items() for run in those]
-    return tuple(sorted(found, key=lambda fault: fault.onset))
+    faults = [Fault(strip.lead, *run, what, strip.rate) for what, those in runs.items() for run in those]
+    return tuple(sorted(faults, key=lambda fault: fault.onset))
 
 
 def unreadable(faults: Sequence[Fault], length: int) -> Bool[np.ndarray, " time"]:
@@ -129,13 +129,13 @@ def _grown(signal: np.ndarray, first: int, last: int) -> tuple[int, int]:
 
 
 def _saturated(signal: np.ndarray, flat: np.ndarray, rate: float) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     known = signal[~(np.isnan(signal) | flat)]
     for end in (known.min(), known.max()) if len(known) else ():
         cut = _runs((signal == end) & ~flat, max(CLIPPED_FOR * rate, 4))
         long = [run for run in cut if run[1] - run[0] + 1 >= SATURATED_FOR * rate]
-        found += cut if len(cut) >= CLIPPED or long else []
-    return found
+        runs += cut if len(cut) >= CLIPPED or long else []
+    return runs
 
 
 def _too_large(signal: np.ndarray) -> list[tuple[int, int]]:

@@ -19,13 +19,13 @@ from elman.formats.wfdb.record import Record, record_of, whole_records, write_an
 from elman.tasks.data import Part
 from elman.tasks.ecg.beat_table import TEXT_HEAD, BeatRow, BeatTable
 from elman.tasks.ecg.beats import LeadBeats, at_rate
-from elman.tasks.ecg.chances import LabelProbabilities, label_probabilities, pieces, read
 from elman.tasks.ecg.codec import EcgCodec
 from elman.tasks.ecg.detected import DetectedBeat
 from elman.tasks.ecg.faults import Fault, describe_faults, find_faults, unreadable
 from elman.tasks.ecg.metrics import EcgMetrics
 from elman.tasks.ecg.model import STRIDE, Segmenter
 from elman.tasks.ecg.picture import draw_ecg
+from elman.tasks.ecg.probabilities import LabelProbabilities, label_probabilities, pieces, read
 from elman.tasks.ecg.resample import resample
 from elman.tasks.ecg.settings import EcgPrediction
 from elman.tasks.ecg.stream import EcgStream, StreamState
@@ -174,10 +174,10 @@ class EcgReader(Predictor[EcgMetrics]):
         together = label_probabilities(self.model, self.codec, signals)
         alone = [label_probabilities(self.model, self.codec, [signal])[0] for signal in signals]
         pairs = [pair for both in zip(together, alone, strict=True) for pair in zip(*both, strict=True)]
-        found = {"alone or beside others": max(largest_difference(np.log(a), np.log(b)) for a, b in pairs)}
+        differences = {"alone or beside others": max(largest_difference(np.log(a), np.log(b)) for a, b in pairs)}
         if not self.model.causal:
-            return found
-        return found | {"whole or piece by piece": self._streamed_difference(signals[2], together[2])}
+            return differences
+        return differences | {"whole or piece by piece": self._streamed_difference(signals[2], together[2])}
 
     def output(self, *places: str, options: EcgPrediction) -> Iterator[Output]:
         """Yields the lines of each record's table of beats, and a picture if the options ask for one; writes a file of
@@ -249,27 +249,27 @@ class EcgReader(Predictor[EcgMetrics]):
     def _find_beats(self, signals: np.ndarray, broken: np.ndarray, share: float) -> list[tuple[DetectedBeat, ...]]:
         """The beats of each lead, and last those of all leads together, in samples at a rate `share` times as high."""
         beats, at = LeadBeats.start(len(signals)), 0
-        found: list[list[DetectedBeat]] = [[] for _ in range(len(signals) + 1)]
+        beats_of_leads: list[list[DetectedBeat]] = [[] for _ in range(len(signals) + 1)]
         for labels in pieces(self.model, self.codec, signals):
             own = slice(at, at + labels.shape[1])
             at += labels.shape[1]
             ended = at == signals.shape[1]
             values = np.nan_to_num(signals[:, own])
             beats, more = beats.read(values, labels, broken[:, own], self.codec, ended=ended)
-            for before, new in zip(found, more, strict=True):
+            for before, new in zip(beats_of_leads, more, strict=True):
                 before += [at_rate(beat, share) for beat in new]
-        return [tuple(beats) for beats in found]
+        return [tuple(beats) for beats in beats_of_leads]
 
 
 def _by_lead(record: Record) -> dict[str, Strip]:
     """The leads of a record by name; leads of the same name are numbered."""
     strips = strips_of(record)
     names = [strip.lead for strip in strips]
-    found = {}
+    by_name = {}
     for place, (name, strip) in enumerate(zip(names, strips, strict=True)):
         name = f"{name} {names[: place + 1].count(name)}" if names.count(name) > 1 else name
-        found[name] = strip._replace(lead=name)
-    return found
+        by_name[name] = strip._replace(lead=name)
+    return by_name
 
 
 def _chosen(leads: Sequence[str], known: Iterable[str], place: str) -> tuple[str, ...]:

@@ -168,8 +168,8 @@ def generate_ecg(
     peaks = {wave.peak for wave in waves if wave.kind == "QRS"}
     inside = [(beat, times) for beat, times in beats if beat.sample in peaks]
     signal = (clean + _noise(random, grid, noise)).astype(np.float32)
-    found = tuple(beat for beat, _ in inside)
-    strip = Strip(signal, rate, name, "II", name, tuple(waves), found, known, known, name)
+    beats_inside = tuple(beat for beat, _ in inside)
+    strip = Strip(signal, rate, name, "II", name, tuple(waves), beats_inside, known, known, name)
     return GeneratedEcg(strip, tuple(times for _, times in inside), clean)
 
 
@@ -261,27 +261,27 @@ def _rhythm(
 ) -> list[tuple[float, float, str]]:
     """The time of each beat, the interval that scales its shape, and its WFDB symbol. The beats begin before the start
     and go on after the end, since their waves may reach into the strip."""
-    phases, time, found = random.uniform(0, 2 * np.pi, 2), -mean * random.uniform(1, 2), []
+    phases, time, rhythm = random.uniform(0, 2 * np.pi, 2), -mean * random.uniform(1, 2), []
     while time < seconds + 2 * mean:
         slow = math.sin(2 * np.pi * BREATHING * time + phases[0]) + math.sin(2 * np.pi * PRESSURE * time + phases[1])
         # The sum of the two sines has a variance of 1, and so has the normal number added to it.
         swing = min(max(math.sqrt(0.5) * (slow + random.normal()), -2.5), 2.5)
-        interval, chance = mean * (1 + variability * swing), random.random()
-        if chance < ventricular and found and found[-1][2] == "N":
-            found.append((time - 0.35 * interval, interval, "V"))
-        elif chance >= 1 - early and found and found[-1][2] == "N":
+        interval, draw = mean * (1 + variability * swing), random.random()
+        if draw < ventricular and rhythm and rhythm[-1][2] == "N":
+            rhythm.append((time - 0.35 * interval, interval, "V"))
+        elif draw >= 1 - early and rhythm and rhythm[-1][2] == "N":
             time -= 0.25 * interval
-            found.append((time, interval, "A"))
+            rhythm.append((time, interval, "A"))
         else:
-            found.append((time, interval, "N"))
+            rhythm.append((time, interval, "N"))
         time += interval
-    return found
+    return rhythm
 
 
 def _waves(shape: Shape, times: Times, middle: float, rate: float) -> list[Wave]:
     """The waves of the beat with its middle and its peaks at these times. The peak of a QRS is its highest one, as
     experts mark it, or its deepest where none is positive."""
-    found = []
+    waves = []
     for kind, members in (("P", "p"), ("QRS", "qrs"), ("T", "t")):
         there = {name: bump for name in members if (bump := getattr(shape, name))}
         if there:
@@ -290,8 +290,8 @@ def _waves(shape: Shape, times: Times, middle: float, rate: float) -> list[Wave]
             highest = max(there, key=lambda name: there[name].size)
             main = highest if there[highest].size > 0 else min(there, key=lambda name: there[name].size)
             peak = getattr(times, main)
-            found.append(Wave(kind, *(round(time * rate) for time in (onset, peak, end))))
-    return found
+            waves.append(Wave(kind, *(round(time * rate) for time in (onset, peak, end))))
+    return waves
 
 
 def _peak(shape: Shape, bump: Bump) -> float:
@@ -308,18 +308,18 @@ def _bell(bump: Bump, times: np.ndarray) -> np.ndarray:
 def _apart(waves: list[Wave]) -> list[Wave]:
     """The waves in order and without overlap: two that overlap are cut at the middle. A P wave that begins before the
     peak of the preceding T wave is dropped, since it cannot be seen."""
-    found: list[Wave] = []
+    separate: list[Wave] = []
     for wave in sorted(waves, key=lambda wave: wave.peak):
-        if found and found[-1].kind == "P" and wave.kind == "T":
-            found.pop()
-        if not (wave.kind == "P" and found and wave.onset <= found[-1].peak):
-            found.append(wave)
-    for index in range(1, len(found)):
-        first, second = found[index - 1 : index + 1]
+        if separate and separate[-1].kind == "P" and wave.kind == "T":
+            separate.pop()
+        if not (wave.kind == "P" and separate and wave.onset <= separate[-1].peak):
+            separate.append(wave)
+    for index in range(1, len(separate)):
+        first, second = separate[index - 1 : index + 1]
         if second.onset <= first.end:
             middle = min(max((first.end + second.onset) // 2, first.peak), second.peak - 1)
-            found[index - 1], found[index] = first._replace(end=middle), second._replace(onset=middle + 1)
-    return found
+            separate[index - 1], separate[index] = first._replace(end=middle), second._replace(onset=middle + 1)
+    return separate
 
 
 def _inside(waves: list[Wave], count: int) -> tuple[list[Wave], np.ndarray]:

@@ -12,7 +12,7 @@ LEAST = 1e-4
 
 
 def join_leads(
-    chances: Float[np.ndarray, "lead time label"], sound: Bool[np.ndarray, "lead time"]
+    probabilities: Float[np.ndarray, "lead time label"], sound: Bool[np.ndarray, "lead time"]
 ) -> Float[np.ndarray, "time label"]:
     """The joint probabilities of all sound leads; where no lead is sound, the first label has probability 1.
 
@@ -23,7 +23,7 @@ def join_leads(
     [[0.01, 0.99], [1.0, 0.0]]
     """
     weights = sound / np.maximum(sound.sum(axis=0), 1)
-    together = np.exp((np.log(np.maximum(chances, LEAST)) * weights[..., None]).sum(axis=0))
+    together = np.exp((np.log(np.maximum(probabilities, LEAST)) * weights[..., None]).sum(axis=0))
     together /= together.sum(axis=-1, keepdims=True)
-    together[~sound.any(axis=0)] = np.arange(chances.shape[-1]) == 0
+    together[~sound.any(axis=0)] = np.arange(probabilities.shape[-1]) == 0
     return together

@@ -66,9 +66,9 @@ def annotated_waves(annotations: Annotations) -> AnnotatedEvents:
     (Wave(kind='P', onset=2, peak=4, end=6), Wave(kind='T', onset=30, peak=30, end=36), ((18, 29),))
     """
     near = round(_NEAR * (annotations.rate or 250.0))
-    found, strays = _group_waves(annotations, near)
+    groups, strays = _group_waves(annotations, near)
     waves, complexes, unclear = [], [], list(strays)
-    for before, one, after in zip([None, *found], found, [*found[1:], None], strict=False):
+    for before, one, after in zip([None, *groups], groups, [*groups[1:], None], strict=False):
         peak = one.peaks[len(one.peaks) // 2]
         if one.symbol == _OTHER:
             continue
@@ -193,26 +193,26 @@ def _of_run(marked: AnnotatedEvents, peaks: np.ndarray, run: np.ndarray, length:
 
 def _group_waves(annotations: Annotations, near: int) -> tuple[list[_Open], list[tuple[int, int]]]:
     """The waves, and the spans between brackets without a peak."""
-    found: list[_Open] = []
+    groups: list[_Open] = []
     strays: list[tuple[int, int]] = []
     onset: int | None = None
     for sample, symbol in zip(annotations.samples.tolist(), annotations.symbols, strict=True):
-        last = found[-1] if found else None
+        last = groups[-1] if groups else None
         if symbol == "(":
             onset = sample if onset is None else onset
         elif symbol in WAVES or symbol == _OTHER or kind_of(symbol):
             if last and last.end is None and last.symbol == symbol and onset is None:
-                found[-1] = last._replace(peaks=(*last.peaks, sample))
+                groups[-1] = last._replace(peaks=(*last.peaks, sample))
             else:
-                found.append(_Open(onset, (sample,), symbol))
+                groups.append(_Open(onset, (sample,), symbol))
             onset = None
         elif symbol == ")" and onset is None:
             if last:  # one more end of the same wave, where there are several
-                found[-1] = last._replace(end=sample)
+                groups[-1] = last._replace(end=sample)
         elif symbol == ")" and onset is not None:
             if last and last.onset is None and last.end is None and onset - last.peaks[-1] <= near:
-                found[-1] = last._replace(onset=last.peaks[0], end=sample)
+                groups[-1] = last._replace(onset=last.peaks[0], end=sample)
             else:
                 strays.append((onset, sample))
             onset = None
-    return found, strays
+    return groups, strays

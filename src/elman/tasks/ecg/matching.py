@@ -14,15 +14,15 @@ Score = tuple[int, float]
 
 
 def match_events(
-    truth: Real[np.ndarray, " true"], found: Real[np.ndarray, " found"], *, window: float
+    truth: Real[np.ndarray, " true"], detections: Real[np.ndarray, " detected"], *, window: float
 ) -> Integer[np.ndarray, "pair 2"]:
-    """The best matching of true and detected events, as pairs of places in `truth` and `found`. Events of a pair are at
+    """The best matching of true and detected events, as pairs of places in `truth` and `detections`. Events of a pair are at
     most `window` apart, and each is in one pair at most. The matching has the most pairs possible, and the least sum of
     distances among those; a greedy choice of the nearest can leave events alone that have a partner.
 
     Args:
         truth: times of the true events, in ascending order, in any unit.
-        found: times of the detected events, in ascending order, in the same unit.
+        detections: times of the detected events, in ascending order, in the same unit.
         window: largest distance of a pair, itself included, in the same unit.
 
     >>> match_events(np.array([100, 200]), np.array([10, 110, 205, 400]), window=50).tolist()
@@ -33,15 +33,15 @@ def match_events(
     Raises:
         DataError: events that are not in order.
     """
-    for name, events in (("truth", truth), ("found", found)):
+    for name, events in (("truth", truth), ("detections", detections)):
         if len(events) > 1 and (np.diff(events) < 0).any():
             raise DataError(f"{name}: expected events in ascending order; sort them first")
-    lows = np.searchsorted(found, truth - window, side="left").tolist()
-    highs = np.searchsorted(found, truth + window, side="right").tolist()
+    lows = np.searchsorted(detections, truth - window, side="left").tolist()
+    highs = np.searchsorted(detections, truth + window, side="right").tolist()
     # Two pairs that cross are never better than the same four events uncrossed, so an ordered alignment is optimal.
     rows = [_Row(0, [(0, 0.0)])]
     for event, low, high in zip(truth.tolist(), lows, highs, strict=True):
-        rows.append(_next_row(rows[-1], event, found[low:high].tolist(), low))
+        rows.append(_next_row(rows[-1], event, detections[low:high].tolist(), low))
     return np.array(_pairs(rows), np.int64).reshape(-1, 2)
 
 

@@ -11,11 +11,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from elman._errors import ConfigError, DataError
 from elman.tasks.ecg.beats import LeadBeats, at_rate
-from elman.tasks.ecg.chances import read
 from elman.tasks.ecg.codec import EcgCodec, EcgState
 from elman.tasks.ecg.detected import DetectedBeat
 from elman.tasks.ecg.faults import FLAT_FOR, FLAT_WITHIN
 from elman.tasks.ecg.model import STRIDE, Segmenter
+from elman.tasks.ecg.probabilities import read
 from elman.tasks.ecg.resample import Resampler
 from elman.tasks.ecg.resample import ResamplerState as ResamplerState
 
@@ -88,9 +88,9 @@ class EcgStream:
         """
         if samples.ndim != 2 or samples.shape[1] != self.leads:
             raise DataError(f"samples: expected {self.leads} numbers a line, one for each lead; got {samples.shape}")
-        found = [self._resampler.step(one, lead) for one, lead in zip(state.resamplers, samples.T, strict=True)]
-        state = state._replace(resamplers=tuple(one for one, _ in found))
-        return self._run_network(self._append(state, np.stack([new for _, new in found])), ended=False)
+        resampled = [self._resampler.step(one, lead) for one, lead in zip(state.resamplers, samples.T, strict=True)]
+        state = state._replace(resamplers=tuple(one for one, _ in resampled))
+        return self._run_network(self._append(state, np.stack([new for _, new in resampled])), ended=False)
 
     def finish(self, state: StreamState) -> list[DetectedBeat]:
         """The last beats, which were not certain as long as more samples could come."""
@@ -147,9 +147,9 @@ class EcgStream:
         labels = labels[:, silent:][:, : state.unanswered.shape[1]]
         signals, rest = np.split(state.unanswered, [labels.shape[1]], axis=1)
         broken = np.isnan(signals)
-        beats, found = state.beats.read(np.nan_to_num(signals), labels, broken, self.codec, ended=ended)
+        beats, new_beats = state.beats.read(np.nan_to_num(signals), labels, broken, self.codec, ended=ended)
         state = state._replace(silent=state.silent - silent, unanswered=rest, beats=beats)
-        return state, [at_rate(beat, self.rate / self.codec.rate) for beat in found[-1]]
+        return state, [at_rate(beat, self.rate / self.codec.rate) for beat in new_beats[-1]]
 
 
 def _broken(state: StreamState) -> list[bool]:

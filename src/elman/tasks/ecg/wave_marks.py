@@ -38,9 +38,9 @@ def wave_marks(leads: Sequence[Sequence[DetectedBeat]]) -> Annotations:
 
 def _marks(beat: DetectedBeat, channel: int) -> list[tuple[int, str, int, int]]:
     symbols = {"P": "p", "QRS": beat.symbol, "T": "t"}
-    found = []
+    marks = []
     for wave in beat.waves:
         number = NUMBERS[wave.kind]
-        found += [(wave.onset, "(", channel, number), (wave.peak, symbols[wave.kind], channel, 0)]
-        found += [(wave.end, ")", channel, number)]
-    return found
+        marks += [(wave.onset, "(", channel, number), (wave.peak, symbols[wave.kind], channel, 0)]
+        marks += [(wave.end, ")", channel, number)]
+    return marks

@@ -76,7 +76,7 @@ class Heartbeat(NamedTuple):
 
 def find_waves(
     signal: Float[np.ndarray, " time"],
-    chances: Float[np.ndarray, "time label"],
+    probabilities: Float[np.ndarray, "time label"],
     *,
     names: Sequence[str],
     rate: float,
@@ -85,58 +85,58 @@ def find_waves(
 
     Args:
         signal: the lead, in which peaks are searched.
-        chances: probabilities of the labels at every sample.
+        probabilities: probabilities of the labels at every sample.
         names: names of the labels; the first, "", is no wave.
         rate: sampling rate, in samples a second.
 
-    >>> chances = np.full((40, 2), [0.9, 0.1])
-    >>> chances[10:20] = [0.2, 0.8]
-    >>> find_waves(np.sin(np.arange(40) / 5), chances, names=("", "T"), rate=100.0)
+    >>> probabilities = np.full((40, 2), [0.9, 0.1])
+    >>> probabilities[10:20] = [0.2, 0.8]
+    >>> find_waves(np.sin(np.arange(40) / 5), probabilities, names=("", "T"), rate=100.0)
     [WaveSegment(kind='T', onset=10, peak=13, end=19, confidence=0.8)]
     """
-    runs = [run for run in _runs(chances.argmax(axis=1)) if names[run[0]]]
+    runs = [run for run in _runs(probabilities.argmax(axis=1)) if names[run[0]]]
     runs = [run for run in runs if _long_enough(run, names, rate, share=0.4)]
-    found = []
+    waves = []
     for label, onset, end in _join(runs, gap=GAP_MS * rate / 1000):
-        likely = chances[onset : end + 1, label]
+        likely = probabilities[onset : end + 1, label]
         if _long_enough((label, onset, end), names, rate) and likely.max() >= SURE:
             wave = WaveSegment(names[label], onset, onset, end, float(likely.mean()))
-            found.append(wave._replace(peak=_peak(signal, wave, rate)))
-    return found
+            waves.append(wave._replace(peak=_peak(signal, wave, rate)))
+    return waves
 
 
-def find_beats(chances: Float[np.ndarray, "time label"], *, names: Sequence[str], rate: float) -> list[Detection]:
+def find_beats(probabilities: Float[np.ndarray, "time label"], *, names: Sequence[str], rate: float) -> list[Detection]:
     """Finds the beats of a lead, in order, each at the centre of mass of its probability.
 
     Args:
-        chances: probabilities of the labels at every sample; the first label is no beat.
+        probabilities: probabilities of the labels at every sample; the first label is no beat.
         names: names of the kinds, which are the labels from 1 on; a kind called "" is never found.
         rate: sampling rate, in samples a second.
 
-    >>> chances = np.full((100, 3), [0.98, 0.01, 0.01])
-    >>> chances[40:51] = [0.2, 0.1, 0.7]
-    >>> find_beats(chances, names=("N", "V"), rate=100.0)
+    >>> probabilities = np.full((100, 3), [0.98, 0.01, 0.01])
+    >>> probabilities[40:51] = [0.2, 0.1, 0.7]
+    >>> find_beats(probabilities, names=("N", "V"), rate=100.0)
     [Detection(sample=45, kind='V', confidence=0.8)]
     """
-    beat = 1 - chances[:, 0]
+    beat = 1 - probabilities[:, 0]
     runs = _join([run for run in _runs(beat > 0.5) if run[0]], gap=BEAT_GAP_MS * rate / 1000)
     known = [place for place, name in enumerate(names) if name]
-    found = list[Detection]()
+    beats = list[Detection]()
     masses = list[float]()
     for _, onset, end in runs:
         likely = beat[onset : end + 1]
         mass = float(likely.sum())
         sample = onset + round(float((likely * np.arange(len(likely))).sum() / mass))
-        kinds = chances[onset : end + 1, 1:].sum(axis=0)
+        kinds = probabilities[onset : end + 1, 1:].sum(axis=0)
         kind = names[max(known, key=lambda place: kinds[place])] if known else "N"
         one = Detection(sample, kind, float(likely.max()))
-        if found and sample - found[-1].sample < REFRACTORY_MS * rate / 1000:
+        if beats and sample - beats[-1].sample < REFRACTORY_MS * rate / 1000:
             if mass > masses[-1]:
-                found[-1], masses[-1] = one, mass
+                beats[-1], masses[-1] = one, mass
             continue
-        found.append(one)
+        beats.append(one)
         masses.append(mass)
-    return found
+    return beats
 
 
 def heartbeats(
@@ -153,17 +153,17 @@ def heartbeats(
     (33, 49, 50, 51, None)
     """
     complexes = [wave for wave in waves if wave.kind == "QRS"]
-    found, taken = list[tuple[Detection, WaveSegment]](), set[int]()
+    pairs, used = list[tuple[Detection, WaveSegment]](), set[int]()
     for beat in beats:
         place = _nearest(complexes, beat.sample, reach=QRS_REACH_MS * rate / 1000)
-        if place is not None and place not in taken:
-            taken.add(place)
-            found.append((beat, complexes[place]))
+        if place is not None and place not in used:
+            used.add(place)
+            pairs.append((beat, complexes[place]))
         elif place is None and rate * EDGE_MS <= 1000 * beat.sample <= 1000 * len(signal) - rate * EDGE_MS:
-            found.append((beat, _around(beat, signal, rate)))
+            pairs.append((beat, _around(beat, signal, rate)))
     result, before = list[Heartbeat](), -1
-    for place, (beat, qrs) in enumerate(found):
-        after = found[place + 1][1].onset if place + 1 < len(found) else len(signal)
+    for place, (beat, qrs) in enumerate(pairs):
+        after = pairs[place + 1][1].onset if place + 1 < len(pairs) else len(signal)
         q, r, s = qrs_points(signal, qrs)
         t = _best(waves, "T", max(qrs.end, before), min(after, qrs.peak + T_REACH_MS * rate / 1000))
         p = _last(waves, "P", max(before, qrs.onset - P_REACH_MS * rate / 1000), qrs.onset)

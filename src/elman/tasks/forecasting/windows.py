@@ -94,13 +94,13 @@ class WindowPart:
     def origins(self, stride: int = 1) -> Integer[np.ndarray, "windows 2"]:
         """The series and the first step of the horizon of each window, every `stride` steps, without windows whose
         horizon has no known value."""
-        found = []
+        origins = []
         for place, (one, span) in enumerate(zip(self.series, self.spans, strict=True)):
             steps = np.arange(*self._origins(span), stride)
             known = np.concatenate([[0], np.cumsum(one.known.any(axis=1))])
             steps = steps[known[steps + self.horizon] > known[steps]]
-            found.append(np.stack([np.full_like(steps, place), steps], axis=1))
-        return np.concatenate(found)
+            origins.append(np.stack([np.full_like(steps, place), steps], axis=1))
+        return np.concatenate(origins)
 
     def _origins(self, span: tuple[int, int]) -> tuple[int, int]:
         begin, end = span
