@@ -69,5 +69,5 @@ def test_thousands_of_events_with_many_false_ones_are_matched_at_once():
 
 
 def test_events_out_of_order_are_refused():
-    with pytest.raises(DataError, match="found: expected events in ascending order"):
+    with pytest.raises(DataError, match="detections: expected events in ascending order"):
         match_events(np.array([1, 2]), np.array([5, 4]), window=3)
