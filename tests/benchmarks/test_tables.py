@@ -63,19 +63,19 @@ def test_table_is_kept_and_brought_to_the_page(modules, tmp_path, capsys):
         table.add("elman", results.middle([1.0, 1.0]))
         table.sum_up("best", 0.5)
     [place] = tmp_path.iterdir()
-    found = json.loads(place.read_text())
-    assert found["command"] == "python benchmarks/pace.py text.txt --rounds 2"
-    assert found["rows"] == [["elman", {"median": 1.0, "spread": 0.0, "of": 2}]]
-    second = found | {"processor": found["processor"] | {"model": "another"}, "rows": [["elman", None]]}
+    records = json.loads(place.read_text())
+    assert records["command"] == "python benchmarks/pace.py text.txt --rounds 2"
+    assert records["rows"] == [["elman", {"median": 1.0, "spread": 0.0, "of": 2}]]
+    second = records | {"processor": records["processor"] | {"model": "another"}, "rows": [["elman", None]]}
     page = "# Pace\n<!-- results: pace -->\nold\n<!-- /results -->\nprose\n"
-    new = tables.filled(page, [found, second])
+    new = tables.filled(page, [records, second])
     assert "old" not in new
     assert new.startswith("# Pace\n")
     assert new.endswith("<!-- /results -->\nprose\n")
     assert (
         new.index("| elman | 1 ± 0 |") < new.index("Best: 0.5.") < new.index("| elman |  |") < new.index("on another (")
     )
-    assert tables.filled(new, [found, second]) == new
+    assert tables.filled(new, [records, second]) == new
     assert "| elman | 1 ± 0 |" in capsys.readouterr().out
 
 
@@ -84,8 +84,8 @@ def test_results_with_the_same_columns_are_one_table(modules, tmp_path):
     for name in ("two", "ten"):
         with results.Table(name, {"sums": "", "right, %": ".1f"}, SAVED) as table:
             table.add(name, 99.5)
-    found = [json.loads(place.read_text()) for place in tmp_path.iterdir()]
-    page = tables.filled("<!-- results: two ten -->\n<!-- /results -->\n", found)
+    records = [json.loads(place.read_text()) for place in tmp_path.iterdir()]
+    page = tables.filled("<!-- results: two ten -->\n<!-- /results -->\n", records)
     assert "| sums | right, % |\n|---|---|\n| two | 99.5 |\n| ten | 99.5 |\n" in page
 
 

@@ -64,10 +64,10 @@ def check_values(cell, step, start, named=lambda carry: carry, engine="auto"):
     ]
     for call in calls:
         states, expected = loop(cell, step, start, xs, **call)
-        given: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             name: jnp.asarray(value) if name in ("lengths", "resets") else value for name, value in call.items()
         }
-        carry, ys = jax.jit(partial(unroll, engine=engine, **given))(cell, xs)
+        carry, ys = jax.jit(partial(unroll, engine=engine, **arguments))(cell, xs)
         np.testing.assert_allclose(ys, expected, atol=1e-12)
         for row, state in enumerate(states):
             got = named(jax.tree.map(lambda leaf, row=row: np.asarray(leaf)[row], carry))

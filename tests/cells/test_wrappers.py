@@ -32,9 +32,9 @@ ZEROS = (np.zeros(HIDDEN), np.zeros(HIDDEN))
 @CELLS
 def test_a_learned_start_is_where_every_sequence_begins(kind):
     cell = shaken(LearnedStart(kind(INPUT, HIDDEN, key=jr.key(0))))
-    given = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (3, HIDDEN)), cell.start)
+    start = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (3, HIDDEN)), cell.start)
     carry, ys = unroll(cell, inputs())
-    expected_carry, expected = unroll(cell.inner, inputs(), given)
+    expected_carry, expected = unroll(cell.inner, inputs(), start)
     np.testing.assert_array_equal(ys, expected)
     jax.tree.map(np.testing.assert_array_equal, carry, expected_carry)
     assert engine_for(cell)[0] == engine_for(cell.inner)[0] != "scan"

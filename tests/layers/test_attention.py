@@ -32,11 +32,11 @@ def test_additive_attention_is_the_papers():
     W, U, b, v = (np.asarray(a, np.float64) for a in jax.tree.leaves(attention))
     queries, states = arrays(width=3)
     expected = by_hand(lambda q, s: np.tanh(q @ W + s @ U + b) @ v, queries, states, LENGTHS)
-    found = attention(
+    outputs = attention(
         jnp.asarray(queries), attention.keys(jnp.asarray(states)), jnp.asarray(states), lengths=jnp.asarray(LENGTHS)
     )
-    np.testing.assert_allclose(found.context, expected[0], atol=1e-6)
-    np.testing.assert_allclose(found.weights, expected[1], atol=1e-6)
+    np.testing.assert_allclose(outputs.context, expected[0], atol=1e-6)
+    np.testing.assert_allclose(outputs.weights, expected[1], atol=1e-6)
 
 
 def test_dot_attention_is_the_papers():
@@ -44,11 +44,11 @@ def test_dot_attention_is_the_papers():
     for lengths in (LENGTHS, None):
         expected = by_hand(np.dot, queries, states, [5, 5, 5] if lengths is None else lengths)
         lengths = None if lengths is None else jnp.asarray(lengths)
-        found = attention(
+        outputs = attention(
             jnp.asarray(queries), attention.keys(jnp.asarray(states)), jnp.asarray(states), lengths=lengths
         )
-        np.testing.assert_allclose(found.context, expected[0], atol=1e-6)
-        np.testing.assert_allclose(found.weights, expected[1], atol=1e-6)
+        np.testing.assert_allclose(outputs.context, expected[0], atol=1e-6)
+        np.testing.assert_allclose(outputs.weights, expected[1], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["additive", "dot"])
@@ -57,8 +57,8 @@ def test_padding_changes_nothing_and_an_empty_source_has_finite_gradients(kind):
     attention = DotAttention() if kind == "dot" else AdditiveAttention(4, 4, 6, key=jax.random.key(1))
 
     def loss(attention, queries, states):
-        found = attention(queries, attention.keys(states), states, lengths=jnp.asarray(LENGTHS))
-        return (found.context**2).sum() + (found.weights**2).sum()
+        outputs = attention(queries, attention.keys(states), states, lengths=jnp.asarray(LENGTHS))
+        return (outputs.context**2).sum() + (outputs.weights**2).sum()
 
     padding = np.arange(5)[None, :, None] >= LENGTHS[:, None, None]
     spoilt = np.where(padding, 1e30, states)

@@ -73,10 +73,10 @@ def test_resets_part_the_text_in_both_directions(layer, xs):
 
 
 def test_a_carry_goes_on_from_both_ends(layer, xs):
-    given = BidirectionalCarry(jnp.full((BATCH, FORWARD), 0.3), jnp.full((BATCH, BACKWARD), -0.2))
-    _, ys = layer(xs, given)
-    ahead, _ = elman.unroll(layer.forward, xs, given.forward)
-    back, _ = elman.unroll(layer.backward, xs, given.backward, reverse=True)
+    start = BidirectionalCarry(jnp.full((BATCH, FORWARD), 0.3), jnp.full((BATCH, BACKWARD), -0.2))
+    _, ys = layer(xs, start)
+    ahead, _ = elman.unroll(layer.forward, xs, start.forward)
+    back, _ = elman.unroll(layer.backward, xs, start.backward, reverse=True)
     np.testing.assert_allclose(ys[:, -1, :FORWARD], ahead, atol=1e-6)
     np.testing.assert_allclose(ys[:, 0, FORWARD:], back, atol=1e-6)
 

@@ -127,11 +127,11 @@ def frame_loop(layer, frame):
 def test_frames_are_those_of_a_loop_and_zero_beyond_a_length(options, video):
     layer = shaken(FrameConvolution(FRAME, channels=(4,), key=jr.key(0), **options))
     poisoned = video.at[1, 1:].set(jnp.nan).at[2].set(jnp.inf)
-    found = layer(poisoned, lengths=jnp.asarray(VIDEO_LENGTHS))
+    result = layer(poisoned, lengths=jnp.asarray(VIDEO_LENGTHS))
     for row, length in enumerate(VIDEO_LENGTHS):
         for time in range(length):
-            np.testing.assert_allclose(found[row, time], frame_loop(layer, video[row, time]), atol=3e-6)
-        assert not found[row, length:].any()
+            np.testing.assert_allclose(result[row, time], frame_loop(layer, video[row, time]), atol=3e-6)
+        assert not result[row, length:].any()
     loss = lambda layer, video: jnp.sum(jnp.sin(layer(video, lengths=jnp.asarray(VIDEO_LENGTHS))))
     check_gradients(loss, layer, video)
     gradients = jax.grad(loss, argnums=(0, 1))(layer, poisoned)

@@ -44,8 +44,8 @@ def test_the_loss_of_a_learned_chain_is_the_likelihood_of_whole_sentences(scores
 def test_the_loss_of_a_free_chain_is_that_of_each_word(scores):
     chain = TagChain(3, learned=False, allowed=ALLOWED)
     nats, words = chain.loss(scores, MASK, RIGHT, MASK.astype(jnp.float32))
-    chances = np.take_along_axis(np.asarray(jax.nn.log_softmax(scores)), np.asarray(RIGHT)[..., None], 2)[..., 0]
-    assert float(nats) == pytest.approx(-float((chances * np.asarray(MASK)).sum()), rel=1e-5)
+    probabilities = np.take_along_axis(np.asarray(jax.nn.log_softmax(scores)), np.asarray(RIGHT)[..., None], 2)[..., 0]
+    assert float(nats) == pytest.approx(-float((probabilities * np.asarray(MASK)).sum()), rel=1e-5)
     assert float(words) == 6
     assert not chain.is_free
     assert TagChain(3, learned=False).is_free

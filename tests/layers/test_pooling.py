@@ -46,10 +46,10 @@ def test_values_are_those_of_a_loop_whatever_padding_holds(name, padding, ys):
     padded = np.full(ys.shape, np.nan, np.float32)
     for row, length in enumerate(LENGTHS):
         padded[row, slice(0, length) if padding == "right" else slice(TIME - length, TIME)] = ys[row, :length]
-    found = pooling(jnp.asarray(padded), lengths=jnp.asarray(LENGTHS), padding=padding)
+    result = pooling(jnp.asarray(padded), lengths=jnp.asarray(LENGTHS), padding=padding)
     for row, length in enumerate(LENGTHS):
         expected = loop(np.asarray(ys[row, :length], np.float64)) if length else np.zeros(HIDDEN)
-        np.testing.assert_allclose(found[row], expected, atol=1e-6)
+        np.testing.assert_allclose(result[row], expected, atol=1e-6)
     whole = pooling(ys)
     np.testing.assert_allclose(whole[1], loop(np.asarray(ys[1], np.float64)), atol=1e-6)
 

@@ -38,21 +38,21 @@ def test_a_causal_layer_gives_the_same_in_pieces(cuts):
     layer = SignalConvolution(2, 3, width=6, stride=2, causal=True, key=jr.key(0))
     xs = jr.normal(jr.key(1), (2, 16, 2))
     _, whole = layer(layer.init_carry(2), xs)
-    carry, found = layer.init_carry(2), []
+    carry, pieces = layer.init_carry(2), []
     for piece in jnp.split(xs, cuts, axis=1):
         carry, ys = layer(carry, piece)
-        found.append(ys)
-    np.testing.assert_allclose(jnp.concatenate(found, axis=1), whole, atol=1e-6)
+        pieces.append(ys)
+    np.testing.assert_allclose(jnp.concatenate(pieces, axis=1), whole, atol=1e-6)
 
 
 def test_a_delay_in_pieces_is_a_shift():
     layer, xs = Delay(2, 3), jnp.arange(20.0).reshape(1, 10, 2)
-    carry, found = layer.init_carry(1), []
+    carry, pieces = layer.init_carry(1), []
     for piece in jnp.split(xs, (1, 2, 7), axis=1):
         carry, ys = layer(carry, piece)
-        found.append(ys)
+        pieces.append(ys)
     expected = jnp.concatenate([jnp.zeros((1, 3, 2)), xs[:, :7]], axis=1)
-    np.testing.assert_array_equal(jnp.concatenate(found, axis=1), expected)
+    np.testing.assert_array_equal(jnp.concatenate(pieces, axis=1), expected)
     np.testing.assert_array_equal(carry, xs[:, 7:])
 
 

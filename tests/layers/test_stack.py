@@ -37,8 +37,8 @@ def test_a_stack_is_its_layers_one_after_the_other(layer_norm, residual, lengths
     )  # fmt: skip
     stack = shaken(Stack(cells, layer_norm=layer_norm, residual=residual, dropout=0.5))
     xs = jr.normal(jr.key(1), (BATCH, TIME, INPUT))
-    given = None if lengths is None else jnp.array(lengths)
-    carry, outputs = stack.outputs(xs, stack.init_carry(BATCH), lengths=given)
+    own_lengths = None if lengths is None else jnp.array(lengths)
+    carry, outputs = stack.outputs(xs, stack.init_carry(BATCH), lengths=own_lengths)
 
     now = np.asarray(xs, float)
     for layer, cell in enumerate(stack.cells):
@@ -51,7 +51,7 @@ def test_a_stack_is_its_layers_one_after_the_other(layer_norm, residual, lengths
         for name, state in last.items():
             ours = carry[layer] if cell.hidden_size == HIDDEN else getattr(carry[layer], name)
             np.testing.assert_allclose(ours, state, atol=2e-5)
-    again, top = stack(xs, stack.init_carry(BATCH), lengths=given)
+    again, top = stack(xs, stack.init_carry(BATCH), lengths=own_lengths)
     np.testing.assert_array_equal(top, outputs[-1])
     jax.tree.map(np.testing.assert_array_equal, again, carry)
 

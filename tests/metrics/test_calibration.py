@@ -66,16 +66,16 @@ def test_equal_logits_leave_the_temperature_at_one():
 
 def test_the_error_is_that_of_a_loop_over_bins():
     random = np.random.default_rng(1)
-    chances = random.dirichlet([0.5] * 4, 300)
-    chances[:3] = [[1, 0, 0, 0], [0.25] * 4, [0.6, 0.4, 0, 0]]  # both ends, and the edge of a bin
+    probabilities = random.dirichlet([0.5] * 4, 300)
+    probabilities[:3] = [[1, 0, 0, 0], [0.25] * 4, [0.6, 0.4, 0, 0]]  # both ends, and the edge of a bin
     labels, bins, expected = random.integers(0, 4, 300), 10, 0.0
     for low in range(bins):
-        inside = [i for i, row in enumerate(chances) if low < max(row) * bins <= low + 1]
+        inside = [i for i, row in enumerate(probabilities) if low < max(row) * bins <= low + 1]
         if inside:
-            right = np.mean([chances[i].argmax() == labels[i] for i in inside])
-            expected += len(inside) / 300 * abs(right - np.mean([max(chances[i]) for i in inside]))
-    assert expected_calibration_error(chances, labels, bins=bins) == pytest.approx(expected)
-    assert sum(part.count for part in reliability(chances, labels, bins=bins)) == 300
+            right = np.mean([probabilities[i].argmax() == labels[i] for i in inside])
+            expected += len(inside) / 300 * abs(right - np.mean([max(probabilities[i]) for i in inside]))
+    assert expected_calibration_error(probabilities, labels, bins=bins) == pytest.approx(expected)
+    assert sum(part.count for part in reliability(probabilities, labels, bins=bins)) == 300
 
 
 def test_certainty_that_is_right_has_no_error_and_that_is_wrong_has_all():

@@ -24,8 +24,8 @@ def test_values_are_those_of_scikit_learn(guesses):
     confusion = Confusion.of(predicted, truth, labels=LABELS)
     np.testing.assert_array_equal(confusion.counts, metrics.confusion_matrix(truth, predicted, labels=range(6)))
     expected = metrics.precision_recall_fscore_support(truth, predicted, labels=range(6), zero_division=0)
-    for found, right in zip((confusion.precision, confusion.recall, confusion.f1), expected, strict=False):
-        np.testing.assert_allclose(found, right, atol=1e-12)
+    for result, right in zip((confusion.precision, confusion.recall, confusion.f1), expected, strict=False):
+        np.testing.assert_allclose(result, right, atol=1e-12)
     assert confusion.accuracy == accuracy(predicted, truth) == metrics.accuracy_score(truth, predicted)
     assert confusion.macro_f1 == pytest.approx(metrics.f1_score(truth, predicted, average="macro", zero_division=0))
 
@@ -58,8 +58,10 @@ def test_the_table_lines_up_whatever_the_labels():
 def test_negative_log_likelihood_is_that_of_scikit_learn_and_safe_for_large_logits():
     random = np.random.default_rng(0)
     logits, truth = random.normal(0, 3, (50, 4)), random.integers(0, 4, 50)
-    chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    assert negative_log_likelihood(logits, truth) == pytest.approx(metrics.log_loss(truth, chances, labels=range(4)))
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert negative_log_likelihood(logits, truth) == pytest.approx(
+        metrics.log_loss(truth, probabilities, labels=range(4))
+    )
     assert negative_log_likelihood(np.array([[1e4, 0.0]], np.float32), np.array([1])) == 1e4
 
 

@@ -53,22 +53,22 @@ def taggings(scores, chain, mask):
 
 
 def test_log_partition_sums_over_all_taggings(scores, any_chain):
-    found = log_partition(scores, any_chain, jnp.asarray(MASKS))
+    result = log_partition(scores, any_chain, jnp.asarray(MASKS))
     for row, mask in enumerate(MASKS):
         expected = np.logaddexp.reduce([score for _, score in taggings(scores[row], any_chain, mask)])
-        np.testing.assert_allclose(found[row], expected, rtol=2e-6, atol=2e-6)
+        np.testing.assert_allclose(result[row], expected, rtol=2e-6, atol=2e-6)
 
 
 def test_likelihoods_of_all_taggings_sum_to_one(scores, any_chain):
     for row, mask in enumerate(MASKS):
-        chances = []
+        probabilities = []
         for tags, score in taggings(scores[row], any_chain, mask):
             padded = np.full(TIME, 2)
             padded[mask] = tags
             one = (scores[row, None], any_chain, jnp.asarray(mask[None]), jnp.asarray(padded[None]))
             np.testing.assert_allclose(tagging_score(*one)[0], score, rtol=1e-5, atol=1e-5)
-            chances.append(float(jnp.exp(log_likelihood(*one)[0])))
-        assert sum(chances) == pytest.approx(1, abs=1e-5)
+            probabilities.append(float(jnp.exp(log_likelihood(*one)[0])))
+        assert sum(probabilities) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 100])
@@ -76,11 +76,11 @@ def test_best_are_the_first_of_all_taggings_by_score(scores, any_chain, count):
     tags, reached = best(scores, any_chain, jnp.asarray(MASKS), count=count)
     assert tags.shape == (len(MASKS), count, TIME)
     for row, mask in enumerate(MASKS):
-        expected = sorted(taggings(scores[row], any_chain, mask), key=lambda found: -found[1])[:count]
+        expected = sorted(taggings(scores[row], any_chain, mask), key=lambda result: -result[1])[:count]
         np.testing.assert_allclose(
             reached[row, : len(expected)], [score for _, score in expected], rtol=1e-5, atol=1e-5
         )
-        assert [tuple(found[mask].tolist()) for found in np.asarray(tags[row])][: len(expected)] == [
+        assert [tuple(result[mask].tolist()) for result in np.asarray(tags[row])][: len(expected)] == [
             tags for tags, _ in expected
         ]
         assert np.isneginf(reached[row, len(expected) :]).all()
@@ -88,19 +88,19 @@ def test_best_are_the_first_of_all_taggings_by_score(scores, any_chain, count):
 
 
 def test_marginals_are_shares_of_all_taggings(scores, any_chain):
-    found = marginals(scores, any_chain, jnp.asarray(MASKS))
+    result = marginals(scores, any_chain, jnp.asarray(MASKS))
     for row, mask in enumerate(MASKS):
         shares = np.zeros((mask.sum(), TAGS))
         for tags, score in taggings(scores[row], any_chain, mask):
             for step, tag in enumerate(tags):
                 shares[step, tag] += np.exp(score)
-        np.testing.assert_allclose(found[row][mask], shares / shares.sum(1, keepdims=True), atol=2e-6)
-        assert (np.asarray(found[row])[~mask] == 0).all()
+        np.testing.assert_allclose(result[row][mask], shares / shares.sum(1, keepdims=True), atol=2e-6)
+        assert (np.asarray(result[row])[~mask] == 0).all()
 
 
 def test_restricted_probability_is_the_share_of_what_is_allowed(scores, any_chain):
     allowed = np.asarray(jr.bernoulli(jr.key(2), 0.7, scores.shape))
-    found = jnp.exp(restricted_log_probability(scores, any_chain, jnp.asarray(MASKS), jnp.asarray(allowed)))
+    result = jnp.exp(restricted_log_probability(scores, any_chain, jnp.asarray(MASKS), jnp.asarray(allowed)))
     for row, mask in enumerate(MASKS):
         inside = outside = 0.0
         for tags, score in taggings(scores[row], any_chain, mask):
@@ -108,7 +108,7 @@ def test_restricted_probability_is_the_share_of_what_is_allowed(scores, any_chai
                 inside += np.exp(score)
             else:
                 outside += np.exp(score)
-        assert float(found[row]) == pytest.approx(inside / (inside + outside), abs=2e-6)
+        assert float(result[row]) == pytest.approx(inside / (inside + outside), abs=2e-6)
 
 
 def test_without_a_chain_each_step_is_a_softmax(scores):
@@ -127,13 +127,13 @@ def test_padding_that_holds_anything_changes_nothing(scores, any_chain):
         return log_likelihood(scores, chain, mask, tags).sum()
 
     np.testing.assert_array_equal(value(padded, any_chain), value(scores, any_chain))
-    for found, expected in zip(
+    for result, expected in zip(
         jax.tree.leaves(jax.grad(value, argnums=(0, 1))(padded, any_chain)),
         jax.tree.leaves(jax.grad(value, argnums=(0, 1))(scores, any_chain)),
         strict=True,
     ):
-        assert bool(jnp.isfinite(found).all())
-        np.testing.assert_array_equal(found, expected)
+        assert bool(jnp.isfinite(result).all())
+        np.testing.assert_array_equal(result, expected)
 
 
 def test_gradients_are_central_differences(scores, strict):
@@ -162,8 +162,10 @@ def test_gradients_are_central_differences(scores, strict):
 def test_likelihoods_stay_finite_over_long_sequences_and_large_scores(chain):
     scores, mask = 1e4 * jr.normal(jr.key(3), (1, 500, TAGS)), jnp.ones((1, 500), bool)
     tags, score = best(scores, chain, mask)
-    chance, gradient = jax.value_and_grad(lambda scores: log_likelihood(scores, chain, mask, tags[:, 0]).sum())(scores)
-    assert float(chance) <= 0
-    assert float(chance) == pytest.approx(0, abs=2)
+    probability, gradient = jax.value_and_grad(lambda scores: log_likelihood(scores, chain, mask, tags[:, 0]).sum())(
+        scores
+    )
+    assert float(probability) <= 0
+    assert float(probability) == pytest.approx(0, abs=2)
     assert bool(jnp.isfinite(gradient).all())
     assert bool(jnp.isfinite(score).all())

@@ -44,9 +44,9 @@ def test_losses_are_scipys_log_densities(ours, scipys):
 
 @pytest.mark.parametrize(("ours", "scipys"), CONTINUOUS)
 def test_quantiles_are_scipys(ours, scipys):
-    found = ours.quantile(jnp.array(SHARES))
-    assert found.shape == (len(VALUES), len(SHARES))
-    np.testing.assert_allclose(found[0], scipys.ppf(SHARES), rtol=1e-4, atol=1e-5)
+    quantiles = ours.quantile(jnp.array(SHARES))
+    assert quantiles.shape == (len(VALUES), len(SHARES))
+    np.testing.assert_allclose(quantiles[0], scipys.ppf(SHARES), rtol=1e-4, atol=1e-5)
 
 
 def test_scores_are_integrals_over_the_distribution_function():
@@ -54,15 +54,15 @@ def test_scores_are_integrals_over_the_distribution_function():
     xs = np.linspace(-60, 60, 240001)
     quantiles = Quantiles(jnp.broadcast_to(jnp.array(1 + 2 * stats.norm.ppf(LEVELS)), (len(VALUES), len(LEVELS))))
     for ours, scipys, near in (*((*pair, 1e-3) for pair in CONTINUOUS), (quantiles, stats.norm(1, 2), 0.03)):
-        for value, found in zip(VALUES[1:6], crps(ours, VALUES)[1:6], strict=True):
+        for value, result in zip(VALUES[1:6], crps(ours, VALUES)[1:6], strict=True):
             exact = ((scipys.cdf(xs) - (xs >= float(value))) ** 2).sum() * (xs[1] - xs[0])
-            assert float(found) == pytest.approx(exact, rel=near), type(ours)
+            assert float(result) == pytest.approx(exact, rel=near), type(ours)
 
 
 @pytest.mark.parametrize("freedom", [2.0, 2.5, 4.9, 7.0, 300.0])
 def test_student_quantiles_for_light_and_heavy_tails(freedom):
-    found = student_quantile(jnp.array(SHARES), jnp.array(freedom))
-    np.testing.assert_allclose(found, stats.t.ppf(SHARES, freedom), rtol=5e-4, atol=1e-5)
+    quantiles = student_quantile(jnp.array(SHARES), jnp.array(freedom))
+    np.testing.assert_allclose(quantiles, stats.t.ppf(SHARES, freedom), rtol=5e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("mean", "dispersion"), [(0.1, 0.5), (50.0, 0.01), (2.0, 5.0), (200.0, 0.3)])
@@ -115,8 +115,8 @@ def test_the_pinball_loss_is_least_at_the_quantiles():
 def test_quantiles_between_and_beyond_the_levels():
     """A normal distribution's are exact at any level, for they lie on a straight line over themselves."""
     values = 2 + 3 * stats.norm.ppf(LEVELS)
-    found = Quantiles(jnp.array(values)[None]).quantile(jnp.array(SHARES))
-    np.testing.assert_allclose(found[0], 2 + 3 * stats.norm.ppf(SHARES), rtol=1e-4, atol=1e-4)
+    quantiles = Quantiles(jnp.array(values)[None]).quantile(jnp.array(SHARES))
+    np.testing.assert_allclose(quantiles[0], 2 + 3 * stats.norm.ppf(SHARES), rtol=1e-4, atol=1e-4)
 
 
 SAMPLED = [

@@ -74,10 +74,10 @@ def test_values_are_those_of_the_numpy_loop(cell, situation):
     module, how = shaken(kind), SITUATIONS[situation]
     xs = np.random.default_rng(0).normal(size=(BATCH, TIME, INPUT))
     left = how.get("padding") == "left"
-    told = {name: value for name, value in how.items() if name != "padding"}
-    if left and "resets" in told:
-        told["resets"] = from_left(told["resets"], LENGTHS)
-    expected_carry, expected = loop(module, from_left(xs, LENGTHS) if left else xs, **told)
+    options = {name: value for name, value in how.items() if name != "padding"}
+    if left and "resets" in options:
+        options["resets"] = from_left(options["resets"], LENGTHS)
+    expected_carry, expected = loop(module, from_left(xs, LENGTHS) if left else xs, **options)
     run = forward(equations, weights_of(module), xs, **how)
     np.testing.assert_allclose(run.ys, to_left(expected, LENGTHS) if left else expected, atol=1e-12)
     for name in equations.state:
@@ -99,13 +99,13 @@ def test_values_gates_and_gradients_are_those_of_unroll(cell, situation):
         order = [path[-1].name for path, _ in jax.tree_util.tree_leaves_with_path(module)]
         assert len(leaves) == len(weights)
         module = structure.unflatten([by_name[name] for name in order])
-        told: dict[str, Any] = {
+        options: dict[str, Any] = {
             name: jnp.asarray(value) if isinstance(value, np.ndarray) else value for name, value in how.items()
         }
         make = elman.cells.lstm.LSTMCarry if cell == "lstm" else (lambda h: h)
 
         def run(module, xs, carry):
-            last, ys, taps = tap(module, xs, carry, **told)
+            last, ys, taps = tap(module, xs, carry, **options)
             return (last, ys), taps
 
         inputs = module, jnp.asarray(xs), make(**jax.tree.map(jnp.asarray, carry))
@@ -136,9 +136,9 @@ def errors_of_all_gradients(equations, weights, xs, carry, start, how):
     arrays |= {f"carry {name}": value for name, value in (carry or {}).items()}
 
     def run(arrays):
-        given = {name: arrays[f"carry {name}"] for name in start} if carry else None
+        own_carry = {name: arrays[f"carry {name}"] for name in start} if carry else None
         first = {name: arrays[f"start {name}"] for name in start}
-        return forward(equations, {name: arrays[name] for name in weights}, arrays["xs"], given, start=first, **how)
+        return forward(equations, {name: arrays[name] for name in weights}, arrays["xs"], own_carry, start=first, **how)
 
     def loss(arrays):
         seen = run(arrays)

@@ -76,9 +76,9 @@ def programs():
 
     class Listener(logging.Handler):
         def emit(self, record):
-            found = re.match(r"Compiling (\S+) with global shapes and types (.*)\. Argument", record.getMessage())
-            if found:
-                compiled.append((found[1], found[2].replace(", weak_type=True", "")))
+            result = re.match(r"Compiling (\S+) with global shapes and types (.*)\. Argument", record.getMessage())
+            if result:
+                compiled.append((result[1], result[2].replace(", weak_type=True", "")))
 
     listener = Listener()
     logging.getLogger("jax").addHandler(listener)

@@ -93,6 +93,6 @@ def muon(name, weight, slope, t, memory):
     ids=["adamw", "sgd", "sgd, momentum 0.5", "sgd, no momentum", "muon"],
 )
 def test_steps_are_those_of_the_equations(settings, rule, clip):
-    found, expected = ours(clip=clip, **settings), theirs(rule, clip=clip)
+    result, expected = ours(clip=clip, **settings), theirs(rule, clip=clip)
     for name, weight in expected.items():
-        np.testing.assert_allclose(found[name], weight, rtol=2e-4, atol=2e-5, err_msg=name)
+        np.testing.assert_allclose(result[name], weight, rtol=2e-4, atol=2e-5, err_msg=name)

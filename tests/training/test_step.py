@@ -48,8 +48,8 @@ def one_step(*, is_first, optimiser_state=None, factors=None, made=None, optimis
     step = make_step(LINE, optimiser)
     key = jax.random.key(7)
     # The step reuses the buffers that it is given.
-    given = jax.tree.map(jnp.copy, (start, optimiser_state or optimiser.init(start), carry))
-    return step(*given, made or batch(), np.bool_(is_first), key, RATE, factors)
+    copies = jax.tree.map(jnp.copy, (start, optimiser_state or optimiser.init(start), carry))
+    return step(*copies, made or batch(), np.bool_(is_first), key, RATE, factors)
 
 
 def by_hand(*, is_first):

@@ -19,10 +19,10 @@ def beats(kinds, start=100, step=300):
 
 def test_the_table_of_a_case_done_by_hand():
     truth = beats("NNNNSSVVVFQ")
-    found = [beat._replace(kind=kind) for beat, kind in zip(truth, "NNNVSNVVNVV", strict=True)]
-    found.pop(2)  # an N is missed
-    found.append(Marked(9000, "S"))  # there is none
-    scores = BeatScores.of(truth, found, rate=360)
+    result = [beat._replace(kind=kind) for beat, kind in zip(truth, "NNNVSNVVNVV", strict=True)]
+    result.pop(2)  # an N is missed
+    result.append(Marked(9000, "S"))  # there is none
+    scores = BeatScores.of(truth, result, rate=360)
     assert scores.counts == (
         (2, 0, 1, 0, 0, 1),
         (1, 1, 0, 0, 0, 0),
@@ -49,8 +49,8 @@ def test_beats_are_matched_by_time_whatever_their_kind():
 def test_only_the_known_part_counts():
     known = np.zeros(2000, bool)
     known[:700] = True
-    truth, found = beats("NNNN"), beats("NVVN")
-    scores = BeatScores.of(truth, [*found, Marked(1500, "V")], rate=360, known=known)
+    truth, result = beats("NNNN"), beats("NVVN")
+    scores = BeatScores.of(truth, [*result, Marked(1500, "V")], rate=360, known=known)
     assert scores.counts == ((1, 0, 1, 0, 0, 0), *((0,) * 6,) * 5)
     assert scores.detection.found == 2
 

@@ -40,11 +40,11 @@ def test_pieces_give_what_the_whole_does(cuts):
     codec, signals = EcgCodec(), np.random.default_rng(0).normal(size=(3, 700)).cumsum(axis=1)
     signals[1, 300:310] = np.nan
     _, whole = codec.features(codec.start(3), signals)
-    state, found = codec.start(3), []
+    state, pieces = codec.start(3), []
     for piece in np.split(signals, cuts, axis=1):
         state, features = codec.features(state, piece)
-        found.append(features)
-    np.testing.assert_allclose(np.concatenate(found, axis=1), whole, atol=1e-5)
+        pieces.append(features)
+    np.testing.assert_allclose(np.concatenate(pieces, axis=1), whole, atol=1e-5)
 
 
 def test_what_is_not_a_number_counts_as_the_last_that_was():

@@ -17,8 +17,8 @@ class Marked(NamedTuple):
 
 
 def test_shares_and_errors_are_those_of_a_case_done_by_hand():
-    truth, found = np.array([100, 400, 700, 1000]), np.array([90, 406, 1010, 1300, 1500])
-    scores = PointScores.of(truth, found, rate=500)  # pairs: -10, +6, +10 samples of 2 ms
+    truth, detections = np.array([100, 400, 700, 1000]), np.array([90, 406, 1010, 1300, 1500])
+    scores = PointScores.of(truth, detections, rate=500)  # pairs: -10, +6, +10 samples of 2 ms
     assert (scores.truth, scores.found, scores.matched) == (4, 5, 3)
     assert (scores.sensitivity, scores.precision, scores.f1) == (3 / 4, 3 / 5, 6 / 9)
     errors = np.array([-20.0, 12.0, 20.0])
@@ -42,7 +42,7 @@ def test_pooled_is_as_if_all_had_been_one_strip():
         truth = np.cumsum(random.integers(300, 500, 30))
         strips.append((truth, truth[random.random(30) > 0.2] + random.integers(-40, 40)))
     scores = [PointScores.of(*strip, rate=500) for strip in strips]
-    far = [(truth + 100_000 * n, found + 100_000 * n) for n, (truth, found) in enumerate(strips)]
+    far = [(truth + 100_000 * n, result + 100_000 * n) for n, (truth, result) in enumerate(strips)]
     whole = PointScores.of(*map(np.concatenate, zip(*far, strict=True)), rate=500)
     added = scores[0] + scores[1] + scores[2] + scores[3] + scores[4]
     assert (added.truth, added.found, added.matched) == (whole.truth, whole.found, whole.matched)
@@ -54,8 +54,8 @@ def test_only_the_known_part_counts():
     known = np.zeros(1000, bool)
     known[200:801] = True
     truth = np.array([100, 300, 500, 805])
-    found = np.array([110, 300, 620, 790, 950])
-    scores = PointScores.of(truth, found, rate=500, known=known)
+    detections = np.array([110, 300, 620, 790, 950])
+    scores = PointScores.of(truth, detections, rate=500, known=known)
     # 300 is found, 500 is missed (620 is 240 ms away), 620 is false; 790 belongs to 805, which does not count; the
     # others lie outside.
     assert (scores.truth, scores.found, scores.matched) == (2, 2, 1)
@@ -69,8 +69,8 @@ def test_a_known_event_found_just_outside_is_found():
 
 
 def test_order_of_events_does_not_matter():
-    truth, found = np.array([700, 100, 400]), np.array([404, 702, 103])
-    assert PointScores.of(truth, found, rate=500) == PointScores.of(np.sort(truth), np.sort(found), rate=500)
+    truth, detections = np.array([700, 100, 400]), np.array([404, 702, 103])
+    assert PointScores.of(truth, detections, rate=500) == PointScores.of(np.sort(truth), np.sort(detections), rate=500)
 
 
 def test_nothing_there_and_nothing_found():
@@ -118,8 +118,8 @@ def test_a_kind_is_not_taken_for_another():
 
 def test_points_that_nobody_marked_do_not_count():
     truth = [Marked("T", 350, 350, 390), Marked("T", 700, 750, 750)]
-    found = [Marked("T", 300, 350, 390), Marked("T", 700, 750, 790), Marked("T", 1500, 1550, 1590)]
-    scores = Delineation.of(truth, found, rate=500)
+    result = [Marked("T", 300, 350, 390), Marked("T", 700, 750, 790), Marked("T", 1500, 1550, 1590)]
+    scores = Delineation.of(truth, result, rate=500)
     assert [(one.truth, one.found, one.matched) for one in (scores.t.onset, scores.t.peak, scores.t.end)] == [
         (1, 2, 1),
         (2, 3, 2),

@@ -66,9 +66,9 @@ def test_a_signal_at_the_end_of_its_range_is_found():
 def test_peaks_that_are_cut_are_found():
     strip = ecg()
     peaks = [beat.sample for beat in strip.beats]
-    found = faults(np.minimum(strip.signal * 8, 1.0))
-    assert {what for what, _, _ in found} == {"saturated"}
-    assert all(any(onset - 5 <= peak <= end + 5 for _, onset, end in found) for peak in peaks)
+    result = faults(np.minimum(strip.signal * 8, 1.0))
+    assert {what for what, _, _ in result} == {"saturated"}
+    assert all(any(onset - 5 <= peak <= end + 5 for _, onset, end in result) for peak in peaks)
 
 
 def test_a_wrong_gain_is_found():

@@ -39,11 +39,11 @@ def key(beat):
 
 def streamed(fitted, values, piece, rate=360.0):
     stream = fitted.stream(rate=rate, leads=values.shape[1])
-    state, found = stream.start(), []
+    state, pieces = stream.start(), []
     for at in range(0, len(values), piece):
         state, more = stream.step(state, values[at : at + piece])
-        found += more
-    return found + stream.finish(state)
+        pieces += more
+    return pieces + stream.finish(state)
 
 
 def test_beats_are_found_in_each_lead_and_in_all_together(reader):

@@ -144,10 +144,10 @@ def test_noise_is_of_its_size_and_kind():
     assert left().max() < 1e-6
     assert left(white=0.1).std() == pytest.approx(0.1, rel=0.05)
     for noise, hertz in ((dict(mains=0.2), 50), (dict(mains=0.2, hertz=60), 60), (dict(wander=0.2), 0.25)):
-        found = left(**noise)
-        spectrum = np.abs(np.fft.rfft(found))
-        assert np.fft.rfftfreq(len(found), 1 / 250)[spectrum.argmax()] == pytest.approx(hertz, abs=0.02)
-        assert found.std() == pytest.approx(0.2 / np.sqrt(2), rel=0.1)
+        result = left(**noise)
+        spectrum = np.abs(np.fft.rfft(result))
+        assert np.fft.rfftfreq(len(result), 1 / 250)[spectrum.argmax()] == pytest.approx(hertz, abs=0.02)
+        assert result.std() == pytest.approx(0.2 / np.sqrt(2), rel=0.1)
     spectrum = np.abs(np.fft.rfft(left(flutter=0.1))) ** 2
     within = (np.fft.rfftfreq(60 * 250, 1 / 250) > 3) & (np.fft.rfftfreq(60 * 250, 1 / 250) < 10)
     assert spectrum[within].sum() > 0.98 * spectrum.sum()

@@ -77,9 +77,9 @@ def test_whatever_is_marked_gives_waves_in_order(symbols, step):
 
 
 def test_beats_are_told_from_other_marks():
-    found = annotated_beats(marks('+NL~AVF/Q"|(jr?'))
-    assert "".join(beat.symbol for beat in found) == "NLAVF/Qjr?"
-    assert "".join(beat.kind for beat in found) == "NNSVFQQNVQ"
+    beats = annotated_beats(marks('+NL~AVF/Q"|(jr?'))
+    assert "".join(beat.symbol for beat in beats) == "NLAVF/Qjr?"
+    assert "".join(beat.kind for beat in beats) == "NNSVFQQNVQ"
 
 
 def test_flutter_is_from_bracket_to_bracket():
@@ -88,9 +88,9 @@ def test_flutter_is_from_bracket_to_bracket():
 
 
 def runs(symbols, samples, beats):
-    found = annotated_waves(marks(symbols, samples))
+    waves = annotated_waves(marks(symbols, samples))
     beats = None if beats is None else annotated_beats(marks("N" * len(beats), beats))
-    return np.flatnonzero(np.diff(np.r_[0, in_runs(found, beats, 1000).astype(int), 0]))
+    return np.flatnonzero(np.diff(np.r_[0, in_runs(waves, beats, 1000).astype(int), 0]))
 
 
 def test_runs_of_marked_beats_end_where_another_beat_lies_between():
@@ -110,15 +110,15 @@ def test_without_other_beats_a_run_ends_at_a_long_pause():
 
 
 def test_after_a_complex_without_t_wave_there_may_be_one():
-    found = annotated_waves(marks("(N)(p)(N)(t)"))
-    assert np.flatnonzero(without_t(found, 200)).tolist() == list(range(31, 40))
+    waves = annotated_waves(marks("(N)(p)(N)(t)"))
+    assert np.flatnonzero(without_t(waves, 200)).tolist() == list(range(31, 40))
     assert runs("(p)", [1, 2, 3], None).tolist() == []
 
 
 def test_what_is_unclear_is_not_known():
     # Before the T wave, whose onset was not marked; before the second complex all is known.
-    found = annotated_waves(marks("(N)t)(p)(N)"))
-    assert np.flatnonzero(~in_runs(found, None, 112)).tolist() == [*range(10), *range(31, 40), 111]
+    waves = annotated_waves(marks("(N)t)(p)(N)"))
+    assert np.flatnonzero(~in_runs(waves, None, 112)).tolist() == [*range(10), *range(31, 40), 111]
 
 
 def test_marks_beyond_the_record_are_refused():

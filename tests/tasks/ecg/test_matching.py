@@ -8,13 +8,13 @@ from elman.tasks.ecg.matching import match_events
 from tests.conformance.peers import peer
 
 
-def by_trying_all(truth, found, window):
+def by_trying_all(truth, result, window):
     """(pairs, distance) of the best of all matchings."""
     best = (0, 0.0)
-    for size in range(1, min(len(truth), len(found)) + 1):
+    for size in range(1, min(len(truth), len(result)) + 1):
         for left in itertools.combinations(range(len(truth)), size):
-            for right in itertools.permutations(range(len(found)), size):
-                gaps = [abs(truth[i] - found[j]) for i, j in zip(left, right, strict=True)]
+            for right in itertools.permutations(range(len(result)), size):
+                gaps = [abs(truth[i] - result[j]) for i, j in zip(left, right, strict=True)]
                 if max(gaps) <= window:
                     best = max(best, (size, -float(sum(gaps))))
     return best[0], -best[1]
@@ -23,11 +23,11 @@ def by_trying_all(truth, found, window):
 @pytest.mark.parametrize("seed", range(60))
 def test_no_other_matching_has_more_pairs_or_is_closer(seed):
     random = np.random.default_rng(seed)
-    truth, found = (np.sort(random.integers(0, 40, random.integers(0, 6))) for _ in range(2))
+    truth, detections = (np.sort(random.integers(0, 40, random.integers(0, 6))) for _ in range(2))
     window = int(random.integers(0, 12))
-    pairs = match_events(truth, found, window=window)
-    gaps = np.abs(truth[pairs[:, 0]] - found[pairs[:, 1]])
-    assert (len(pairs), gaps.sum()) == by_trying_all(truth, found, window)
+    pairs = match_events(truth, detections, window=window)
+    gaps = np.abs(truth[pairs[:, 0]] - detections[pairs[:, 1]])
+    assert (len(pairs), gaps.sum()) == by_trying_all(truth, detections, window)
     assert (gaps <= window).all()
     assert (np.diff(pairs, axis=0) > 0).all(), "an event in two pairs, or pairs that cross"
 
@@ -39,10 +39,10 @@ def test_pairs_are_those_of_wfdb_where_no_event_is_contested():
     random = np.random.default_rng(0)
     beats = np.cumsum(random.integers(200, 400, 500))
     kept = random.random(500) > 0.05
-    found = np.sort(np.concatenate([beats[kept] + random.integers(-60, 60, kept.sum()), beats[::40] + 100]))
-    pairs = match_events(beats, found, window=54 - 1)  # wfdb leaves out the window itself
-    theirs = processing.compare_annotations(beats, found, 54)
-    assert (len(pairs), len(beats) - len(pairs), len(found) - len(pairs)) == (theirs.tp, theirs.fn, theirs.fp)
+    detections = np.sort(np.concatenate([beats[kept] + random.integers(-60, 60, kept.sum()), beats[::40] + 100]))
+    pairs = match_events(beats, detections, window=54 - 1)  # wfdb leaves out the window itself
+    theirs = processing.compare_annotations(beats, detections, 54)
+    assert (len(pairs), len(beats) - len(pairs), len(detections) - len(pairs)) == (theirs.tp, theirs.fn, theirs.fp)
     assert pairs[:, 0].tolist() == theirs.matched_ref_inds.tolist()
 
 
@@ -63,8 +63,8 @@ def test_none_there_or_none_found():
 
 def test_thousands_of_events_with_many_false_ones_are_matched_at_once():
     truth = np.arange(0, 2_000_000, 200)
-    found = np.arange(0, 2_000_000, 40) + 3
-    pairs = match_events(truth, found, window=150)
+    detections = np.arange(0, 2_000_000, 40) + 3
+    pairs = match_events(truth, detections, window=150)
     assert pairs[:, 1].tolist() == list(range(0, 50_000, 5))
 
 

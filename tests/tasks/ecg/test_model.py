@@ -86,10 +86,12 @@ def scores_by_hand(model, xs, length):
 @pytest.mark.parametrize("delay", [0, 12, 20])
 def test_scores_are_those_of_a_loop(delay, lengths):
     model, xs = shaken(segmenter(delay)), signals(batch=3, time=33)
-    found = jax.jit(lambda xs, lengths: model(xs, lengths=lengths))(xs, None if lengths is None else jnp.array(lengths))
+    result = jax.jit(lambda xs, lengths: model(xs, lengths=lengths))(
+        xs, None if lengths is None else jnp.array(lengths)
+    )
     for row in range(3):
         length = 33 if lengths is None else lengths[row]
-        for scores, expected in zip(found, scores_by_hand(model, xs[row], length), strict=True):
+        for scores, expected in zip(result, scores_by_hand(model, xs[row], length), strict=True):
             np.testing.assert_allclose(scores[row, :length], expected[:length], atol=2e-5)
 
 
@@ -115,13 +117,13 @@ def test_what_is_beyond_a_length_changes_nothing_before_it(delay):
 @pytest.mark.parametrize(("delay", "cuts"), [(12, (4, 8, 60)), (20, (48,)), (20, tuple(range(4, 96, 4)))])
 def test_a_stream_gives_what_the_whole_does(delay, cuts):
     model, xs = segmenter(delay), signals()
-    read, carry, found = jax.jit(lambda carry, xs: model.read(carry, xs)), model.init_carry(2), []
+    read, carry, pieces = jax.jit(lambda carry, xs: model.read(carry, xs)), model.init_carry(2), []
     ended = jnp.pad(xs, [(0, 0), (0, delay), (0, 0)])
     for piece in jnp.split(ended, cuts, axis=1):
         carry, scores = read(carry, piece)
-        found.append(scores)
+        pieces.append(scores)
     for head, whole in enumerate(model(xs)):
-        streamed = jnp.concatenate([scores[head] for scores in found], axis=1)[:, delay:]
+        streamed = jnp.concatenate([scores[head] for scores in pieces], axis=1)[:, delay:]
         np.testing.assert_allclose(streamed, whole, atol=1e-5)
 
 

@@ -52,13 +52,13 @@ def words(text):
 
 def test_waves_beats_and_marks_are_in_the_picture(tmp_path):
     text = svg(tmp_path / "a.svg", drawn(record(), beat(300), beat(500, "V", width=40), beat(700)))
-    found = words(text)
+    labels = words(text)
     assert all(colour in text.lower() for colour in COLOURS.values())
-    assert (found.count("V"), found.count("N")) == (1, 2)
-    assert (found.count("P"), found.count("T")) == (1 + 3, 1 + 3), "the key and three beats"
-    assert "QRS 160 H" in found
-    assert "QRS 80 H" not in found
-    assert any(word.startswith("record r1, 0.0 to 10.0 s; 25 mm/s") for word in found)
+    assert (labels.count("V"), labels.count("N")) == (1, 2)
+    assert (labels.count("P"), labels.count("T")) == (1 + 3, 1 + 3), "the key and three beats"
+    assert "QRS 160 H" in labels
+    assert "QRS 80 H" not in labels
+    assert any(word.startswith("record r1, 0.0 to 10.0 s; 25 mm/s") for word in labels)
 
 
 def test_the_paper_has_25_mm_a_second_and_10_mm_a_millivolt(tmp_path):
@@ -75,9 +75,9 @@ def size_mm(text):
 
 def test_long_records_go_on_in_rows_below_each_lead(tmp_path):
     text = svg(tmp_path / "a.svg", drawn(record(seconds=60, leads=("I", "II"))), seconds=25)
-    found = words(text)
-    assert (found.count("I"), found.count("II")) == (3, 3)
-    assert any("0.0 to 25.0 s of 60.0 s" in word for word in found)
+    labels = words(text)
+    assert (labels.count("I"), labels.count("II")) == (3, 3)
+    assert any("0.0 to 25.0 s of 60.0 s" in word for word in labels)
     later = words(svg(tmp_path / "b.svg", drawn(record(seconds=60)), start=52))
     assert any("52.0 to 60.0 s of 60.0 s" in word for word in later)
 
@@ -92,9 +92,9 @@ def test_a_figure_has_axes_for_each_lead_and_row():
 
 def test_beats_of_other_times_are_left_out_and_a_wave_over_the_edge_is_cut(tmp_path):
     text = svg(tmp_path / "a.svg", drawn(record(seconds=20), beat(100), beat(2510), beat(4000)), seconds=10)
-    found = words(text)
-    assert found.count("N") == 1
-    assert found.count("P") == 1 + 2, "the P of the beat after the edge lies before it"
+    labels = words(text)
+    assert labels.count("N") == 1
+    assert labels.count("P") == 1 + 2, "the P of the beat after the edge lies before it"
 
 
 def test_faults_and_gaps_are_shown(tmp_path):

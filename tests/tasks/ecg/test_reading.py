@@ -27,82 +27,82 @@ def spans(mask):
 
 
 def test_ludb_has_the_published_waves(data_folder, unchecked):
-    found = read_strips(data_folder / "ecg" / "ludb.tar.xz")
-    assert (len(found), len({strip.patient for strip in found})) == (2400, 200)
-    assert {(len(strip.signal), strip.rate) for strip in found} == {(5000, 500.0)}
-    second = Counter(wave.kind for strip in found if strip.lead == "ii" for wave in strip.waves)
+    strips = read_strips(data_folder / "ecg" / "ludb.tar.xz")
+    assert (len(strips), len({strip.patient for strip in strips})) == (2400, 200)
+    assert {(len(strip.signal), strip.rate) for strip in strips} == {(5000, 500.0)}
+    second = Counter(wave.kind for strip in strips if strip.lead == "ii" for wave in strip.waves)
     assert second == {"QRS": 1831, "P": 1401, "T": 1642}
-    every = Counter(wave.kind for strip in found for wave in strip.waves)
+    every = Counter(wave.kind for strip in strips for wave in strip.waves)
     # The README has 21,966, 16,797 and 19,666; of two leads it counts waves that were marked several times.
     assert every == {"QRS": 21_965, "P": 16_797, "T": 19_653}
-    assert {beat.kind for strip in found for beat in strip.beats} == {""}
-    marked = sum(wave.has_onset and wave.has_end for strip in found for wave in strip.waves)
+    assert {beat.kind for strip in strips for beat in strip.beats} == {""}
+    marked = sum(wave.has_onset and wave.has_end for strip in strips for wave in strip.waves)
     assert marked / every.total() > 0.997
-    assert all(strip.known[wave.peak] for strip in found for wave in strip.waves)
+    assert all(strip.known[wave.peak] for strip in strips for wave in strip.waves)
 
 
 def test_a_record_of_ludb_has_the_marks_of_each_lead(data_folder):
-    found = read_strips(data_folder / "ecg" / "samples" / "ludb" / "1")
-    assert [strip.lead for strip in found][:4] == ["i", "ii", "iii", "avr"]
-    first = found[0]
+    strips = read_strips(data_folder / "ecg" / "samples" / "ludb" / "1")
+    assert [strip.lead for strip in strips][:4] == ["i", "ii", "iii", "avr"]
+    first = strips[0]
     assert (first.record, first.patient, len(first.beats)) == ("1", "ludb 1", 6)
     assert first.waves[0] == Wave("QRS", 641, 664, 690)
     assert spans(first.known)[0][0] == 641
-    assert {strip.waves[0].onset for strip in found} != {641}
+    assert {strip.waves[0].onset for strip in strips} != {641}
 
 
 def test_the_qt_database_has_waves_of_some_beats_and_all_beats(data_folder):
-    found = read_strips(data_folder / "ecg" / "samples" / "qtdb" / "sel100")
-    assert [(strip.lead, strip.patient, len(strip.beats)) for strip in found] == [
+    strips = read_strips(data_folder / "ecg" / "samples" / "qtdb" / "sel100")
+    assert [(strip.lead, strip.patient, len(strip.beats)) for strip in strips] == [
         ("MLII", "mitdb 100", 1134),
         ("V5", "mitdb 100", 1134),
     ]
-    assert Counter(wave.kind for wave in found[0].waves) == {"P": 30, "QRS": 30, "T": 30}
-    assert found[0].waves[:3] == (
+    assert Counter(wave.kind for wave in strips[0].waves) == {"P": 30, "QRS": 30, "T": 30}
+    assert strips[0].waves[:3] == (
         Wave("P", 150_272, 150_290, 150_297),
         Wave("QRS", 150_316, 150_330, 150_334),
         Wave("T", 150_394, 150_394, 150_419),
     )
     # All 30 beats are one run, in which the samples before each T wave are not known, whose onset was not marked.
-    known = spans(found[0].known)
-    assert (known[0], len(known), known[-1][1]) == ((150_272, 150_334), 31, found[0].waves[-1].end)
+    known = spans(strips[0].known)
+    assert (known[0], len(known), known[-1][1]) == ((150_272, 150_334), 31, strips[0].waves[-1].end)
     assert known[1][0] == 150_394
-    assert found[0].beats_known.all()
+    assert strips[0].beats_known.all()
 
 
 def test_mit_bih_has_beats_with_their_kinds(data_folder):
-    found = read_strips(data_folder / "ecg" / "samples" / "mitdb")
-    assert [(strip.lead, strip.record, strip.patient) for strip in found] == [
+    strips = read_strips(data_folder / "ecg" / "samples" / "mitdb")
+    assert [(strip.lead, strip.record, strip.patient) for strip in strips] == [
         ("MLII", "100", "mitdb 100"),
         ("V5", "100", "mitdb 100"),
     ]
-    assert Counter(beat.kind for beat in found[0].beats) == {"N": 2239, "S": 33, "V": 1}
-    assert (found[0].waves, found[0].known.any(), found[0].beats_known.all()) == ((), False, True)
+    assert Counter(beat.kind for beat in strips[0].beats) == {"N": 2239, "S": 33, "V": 1}
+    assert (strips[0].waves, strips[0].known.any(), strips[0].beats_known.all()) == ((), False, True)
 
 
 def test_a_record_with_waves_in_its_atr_has_them_for_all_leads(tmp_path):
     place = record(tmp_path, atr=("(N)(t)(V)", range(100, 1000, 100)))
-    found = read_strips(place)
-    assert [strip.lead for strip in found] == ["II", "V1"]
-    assert found[0].waves == (Wave("QRS", 100, 200, 300), Wave("T", 400, 500, 600), Wave("QRS", 700, 800, 900))
-    assert [beat.kind for beat in found[0].beats] == ["N", "V"]
-    assert spans(found[0].known) == spans(found[0].beats_known) == [(100, 900)]
-    assert found[0].patient == "record a"
+    strips = read_strips(place)
+    assert [strip.lead for strip in strips] == ["II", "V1"]
+    assert strips[0].waves == (Wave("QRS", 100, 200, 300), Wave("T", 400, 500, 600), Wave("QRS", 700, 800, 900))
+    assert [beat.kind for beat in strips[0].beats] == ["N", "V"]
+    assert spans(strips[0].known) == spans(strips[0].beats_known) == [(100, 900)]
+    assert strips[0].patient == "record a"
 
 
 def test_where_ventricles_flutter_no_beats_are_known(tmp_path):
-    found = read_strips(record(tmp_path, atr=("N[]V", [100, 300, 500, 700])))
-    assert spans(found[0].beats_known) == [(0, 299), (501, 999)]
-    assert [beat.kind for beat in found[0].beats] == ["N", "V"]
+    strips = read_strips(record(tmp_path, atr=("N[]V", [100, 300, 500, 700])))
+    assert spans(strips[0].beats_known) == [(0, 299), (501, 999)]
+    assert [beat.kind for beat in strips[0].beats] == ["N", "V"]
 
 
 def test_without_atr_the_beats_of_the_qt_database_are_those_with_waves(tmp_path):
-    found = read_strips(record(tmp_path, "sel30", q1c=("(N)t)(N)(N)", range(50, 600, 50))))
-    assert [(beat.sample, beat.kind) for beat in found[0].beats] == [(100, ""), (350, ""), (500, "")]
-    assert spans(found[0].beats_known) == [(50, 550)]
+    strips = read_strips(record(tmp_path, "sel30", q1c=("(N)t)(N)(N)", range(50, 600, 50))))
+    assert [(beat.sample, beat.kind) for beat in strips[0].beats] == [(100, ""), (350, ""), (500, "")]
+    assert spans(strips[0].beats_known) == [(50, 550)]
     # Neither the onset of the first T wave nor the second T wave was marked.
-    assert spans(found[0].known) == [(50, 150), (200, 400), (450, 550)]
-    assert found[0].patient == "qtdb sel30"
+    assert spans(strips[0].known) == [(50, 150), (200, 400), (450, 550)]
+    assert strips[0].patient == "qtdb sel30"
 
 
 def test_the_patients_of_two_databases_are_told(tmp_path):
@@ -127,8 +127,8 @@ def test_where_a_lead_cannot_be_read_nothing_of_it_is_known(tmp_path):
 
 
 def test_annotations_at_another_resolution_are_moved(tmp_path):
-    found = read_strips(record(tmp_path, atr=("NV", [400, 800], 500.0)))
-    assert [beat.sample for beat in found[0].beats] == [200, 400]
+    strips = read_strips(record(tmp_path, atr=("NV", [400, 800], 500.0)))
+    assert [beat.sample for beat in strips[0].beats] == [200, 400]
 
 
 def test_annotations_that_do_not_fit_are_refused(tmp_path):

@@ -16,10 +16,10 @@ def sine(hertz, rate, seconds=4):
 @pytest.mark.parametrize(("rate", "to"), RATES)
 @pytest.mark.parametrize("hertz", [0.5, 10, 35])
 def test_a_sine_is_the_same_sine_at_another_rate(rate, to, hertz):
-    found, expected = resample(sine(hertz, rate), rate=rate, to=to), sine(hertz, to)
-    assert abs(len(found) - len(expected)) <= 1
-    inner = slice(to // 5, min(len(found), len(expected)) - to // 5)
-    assert np.abs(found[inner] - expected[inner]).max() < 4e-3
+    resampled, expected = resample(sine(hertz, rate), rate=rate, to=to), sine(hertz, to)
+    assert abs(len(resampled) - len(expected)) <= 1
+    inner = slice(to // 5, min(len(resampled), len(expected)) - to // 5)
+    assert np.abs(resampled[inner] - expected[inner]).max() < 4e-3
 
 
 def test_what_the_new_rate_cannot_hold_is_damped():
@@ -29,14 +29,14 @@ def test_what_the_new_rate_cannot_hold_is_damped():
 
 def test_each_sample_is_a_windowed_sinc_of_those_around_it():
     values = np.random.default_rng(0).normal(size=80)
-    found = resample(values, rate=360, to=250)
+    resampled = resample(values, rate=360, to=250)
     cutoff, reach = 0.9 * 250 / 360, int(np.ceil(6 * 360 / 250))
     for index in (20, 33):
         at = index * 360 / 250
         near = np.arange(int(at) - reach, int(at) + reach + 1)
         window = np.array([np.i0(6 * np.sqrt(1 - (x / reach) ** 2)) if abs(x) < reach else 0 for x in near - at], float)
         weights = np.sinc(cutoff * (near - at)) * window
-        np.testing.assert_allclose(found[index], (weights * values[near]).sum() / weights.sum())
+        np.testing.assert_allclose(resampled[index], (weights * values[near]).sum() / weights.sum())
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.sampled_from(RATES), st.booleans())
@@ -45,12 +45,12 @@ def test_pieces_give_what_the_whole_gives(sizes, rates, gap):
     values = random.normal(size=sum(sizes))
     if gap:
         values[len(values) // 3 : len(values) // 2] = np.nan
-    state, found = resampler.start(), []
+    state, resampled = resampler.start(), []
     for piece in np.split(values, np.cumsum(sizes)[:-1]):
         state, new = resampler.step(state, piece)
-        found.append(new)
-    found.append(resampler.finish(state))
-    np.testing.assert_array_equal(np.concatenate(found), resample(values, rate=rates[0], to=rates[1]))
+        resampled.append(new)
+    resampled.append(resampler.finish(state))
+    np.testing.assert_array_equal(np.concatenate(resampled), resample(values, rate=rates[0], to=rates[1]))
 
 
 def test_a_sample_comes_out_as_soon_as_the_delay_is_over():
@@ -70,9 +70,9 @@ def test_constant_signals_stay_so_at_the_ends_too():
 def test_gaps_stay_gaps_and_do_not_spread():
     values = np.ones(200)
     values[:20], values[100:110] = np.nan, np.nan
-    found = resample(values, rate=500, to=250)
-    assert np.flatnonzero(np.isnan(found)).tolist() == [*range(10), *range(50, 55)]
-    np.testing.assert_allclose(found[~np.isnan(found)], 1)
+    resampled = resample(values, rate=500, to=250)
+    assert np.flatnonzero(np.isnan(resampled)).tolist() == [*range(10), *range(50, 55)]
+    np.testing.assert_allclose(resampled[~np.isnan(resampled)], 1)
     assert np.isnan(resample(np.full(9, np.nan), rate=500, to=250)).all()
 
 

@@ -10,8 +10,8 @@ def strip(length=1000, rate=500.0, **parts):
     known = np.zeros((2, length), bool)
     known[0, 100:200], known[1, 300:] = True, True
     signal = np.sin(2 * np.pi * 5 * np.arange(length) / rate).astype(np.float32)
-    found = Strip(signal, rate, "a", "II", "p", waves=(), beats=(), known=known[0], beats_known=known[1])
-    return found._replace(**parts)
+    result = Strip(signal, rate, "a", "II", "p", waves=(), beats=(), known=known[0], beats_known=known[1])
+    return result._replace(**parts)
 
 
 def test_the_kinds_are_those_of_the_standard():
@@ -24,23 +24,23 @@ def test_the_kinds_are_those_of_the_standard():
 
 def test_another_rate_moves_everything():
     waves, beats = (Wave("QRS", 100, 110, 121), Wave("T", 150, 150, 999)), (Beat(111, "V", "V"),)
-    found = at_rate(strip(waves=waves, beats=beats), 250)
-    assert (found.rate, len(found.signal), found.signal.dtype) == (250, 500, np.float32)
-    np.testing.assert_allclose(found.signal[50:-50], np.sin(2 * np.pi * 5 * np.arange(50, 450) / 250), atol=2e-3)
-    assert found.waves == (Wave("QRS", 50, 55, 60), Wave("T", 75, 75, 499))
-    assert found.beats == (Beat(56, "V", "V"),)
-    assert np.flatnonzero(np.diff(found.known.astype(int))).tolist() == [49, 99]
-    assert np.flatnonzero(np.diff(found.beats_known.astype(int))).tolist() == [149]
-    assert at_rate(found, 250) is found
+    moved = at_rate(strip(waves=waves, beats=beats), 250)
+    assert (moved.rate, len(moved.signal), moved.signal.dtype) == (250, 500, np.float32)
+    np.testing.assert_allclose(moved.signal[50:-50], np.sin(2 * np.pi * 5 * np.arange(50, 450) / 250), atol=2e-3)
+    assert moved.waves == (Wave("QRS", 50, 55, 60), Wave("T", 75, 75, 499))
+    assert moved.beats == (Beat(56, "V", "V"),)
+    assert np.flatnonzero(np.diff(moved.known.astype(int))).tolist() == [49, 99]
+    assert np.flatnonzero(np.diff(moved.beats_known.astype(int))).tolist() == [149]
+    assert at_rate(moved, 250) is moved
 
 
 @pytest.mark.parametrize("rate", [100, 128, 250, 360, 1000])
 def test_marks_and_masks_stay_inside(rate):
     wave, last = Wave("P", 0, 500, 999), Beat(999, "N", "N")
-    found = at_rate(strip(waves=(wave,), beats=(last,)), rate)
-    assert len(found.known) == len(found.beats_known) == len(found.signal) == 2 * rate
-    assert found.waves[0].end < len(found.signal)
-    assert found.beats[0].sample < len(found.signal)
+    moved = at_rate(strip(waves=(wave,), beats=(last,)), rate)
+    assert len(moved.known) == len(moved.beats_known) == len(moved.signal) == 2 * rate
+    assert moved.waves[0].end < len(moved.signal)
+    assert moved.beats[0].sample < len(moved.signal)
 
 
 def test_leads_have_names_of_their_own():
@@ -57,13 +57,13 @@ def test_a_rate_that_shows_no_wave_is_refused():
 def test_units_become_millivolts_and_other_signals_are_left_out():
     values = np.array([[1, 2, 3, 4]], np.float32)
     record = Record("a", values, 250.0, ("I", "ABP", "II", "V1"), ("mV", "mmHg", "uV", "V"), place="x/a")
-    found = strips_of(record, patient="p")
-    assert [(one.lead, one.signal.tolist()) for one in found] == [
+    strips = strips_of(record, patient="p")
+    assert [(one.lead, one.signal.tolist()) for one in strips] == [
         ("I", [1]),
         ("II", [pytest.approx(0.003)]),
         ("V1", [4000]),
     ]
-    assert {(one.patient, one.record, one.place) for one in found} == {("p", "a", "x/a")}
-    assert not any(one.known.any() or one.beats_known.any() for one in found)
+    assert {(one.patient, one.record, one.place) for one in strips} == {("p", "a", "x/a")}
+    assert not any(one.known.any() or one.beats_known.any() for one in strips)
     with pytest.raises(DataError, match=r"x/a: ABP in mmHg; expected an ECG in mV, uV or V"):
         strips_of(record._replace(signals=values[:, 1:2], leads=("ABP",), units=("mmHg",)))

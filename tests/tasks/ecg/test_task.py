@@ -76,12 +76,12 @@ def test_windows_and_pieces_give_what_the_whole_does(causal):
     signals = np.random.default_rng(0).normal(size=(2, WINDOW + 700)).cumsum(axis=1) / 10
     _, features = codec.features(codec.start(2), signals)
     whole = [jax.nn.softmax(one) for one in jax.jit(lambda m, xs: m(xs))(model, jnp.asarray(features))]
-    found = label_probabilities(model, codec, list(signals))
+    result = label_probabilities(model, codec, list(signals))
     together = np.concatenate(list(pieces(model, codec, signals)), axis=1)
     # Read from both ends, a window does not know what is beyond it; its margin keeps most of that away.
     tolerance = 1e-5 if causal else 0.02
     for row in range(2):
-        both = np.concatenate([found[row].waves, found[row].beats], axis=-1)
+        both = np.concatenate([result[row].waves, result[row].beats], axis=-1)
         np.testing.assert_allclose(both, np.concatenate([one[row] for one in whole], axis=-1), atol=tolerance)
         np.testing.assert_allclose(both, together[row], atol=1e-5)
     assert MARGIN < WINDOW / 4

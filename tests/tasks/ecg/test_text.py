@@ -105,14 +105,14 @@ def test_samples_arrive_as_they_are_written():
 
 def test_arriving_columns_of_time_are_left_out_and_units_counted(tmp_path):
     (tmp_path / "a.txt").write_text("time,II (uV)\n0,500\n0.004,250\n")
-    (found,) = arriving_samples(str(tmp_path / "a.txt"))
-    assert (found.leads, found.values.tolist()) == (("II",), [[0.5], [0.25]])
+    (result,) = arriving_samples(str(tmp_path / "a.txt"))
+    assert (result.leads, result.values.tolist()) == (("II",), [[0.5], [0.25]])
 
 
 def test_what_arrives_malformed_is_named_with_the_line(monkeypatch):
     text = b"1\n" * 300 + b"x\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
-    found = []
+    pieces = []
     with pytest.raises(DataError, match="standard input, line 301, 1: expected a number; got 'x'"):
-        found.extend(len(group.values) for group in arriving_samples("-"))
-    assert sum(found) == 256
+        pieces.extend(len(group.values) for group in arriving_samples("-"))
+    assert sum(pieces) == 256

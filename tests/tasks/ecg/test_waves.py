@@ -106,12 +106,12 @@ def test_every_beat_gets_the_waves_that_are_its():
         ),
     ]
     beats = [Detection(100, "N", 0.9), Detection(302, "V", 0.9), Detection(488, "N", 0.9), Detection(700, "N", 0.7)]
-    found = heartbeats(np.zeros(800), waves, beats, rate=RATE)
-    assert [beat.kind for beat in found] == ["N", "V", "N", "N"]
-    assert [beat.p and beat.p.onset for beat in found] == [60, None, 440, None]  # the nearer of two
-    assert [beat.t and beat.t.onset for beat in found] == [150, None, None, None]  # the one of more mass
-    assert [(beat.qrs.onset, beat.qrs.end) for beat in found] == [(95, 110), (295, 310), (480, 500), (688, 712)]
-    assert found[-1].qrs.confidence == 0  # no complex was found there
+    result = heartbeats(np.zeros(800), waves, beats, rate=RATE)
+    assert [beat.kind for beat in result] == ["N", "V", "N", "N"]
+    assert [beat.p and beat.p.onset for beat in result] == [60, None, 440, None]  # the nearer of two
+    assert [beat.t and beat.t.onset for beat in result] == [150, None, None, None]  # the one of more mass
+    assert [(beat.qrs.onset, beat.qrs.end) for beat in result] == [(95, 110), (295, 310), (480, 500), (688, 712)]
+    assert result[-1].qrs.confidence == 0  # no complex was found there
 
 
 @pytest.mark.parametrize(
@@ -151,13 +151,13 @@ def rhythm(beats, random, before=0):
 def test_a_stream_finds_what_is_in_the_whole(piece):
     signal, waves, beats = rhythm(30, np.random.default_rng(0), before=9000)
     whole = heartbeats(signal, found(waves, signal), find_beats(beats, names=KINDS, rate=RATE), rate=RATE)
-    stream, told = beat_stream.start(4, 4), []
+    stream, answers = beat_stream.start(4, 4), []
     for at in range(0, len(signal), piece):
         own, ended = slice(at, at + piece), at + piece >= len(signal)
-        given = signal[own], waves[own], beats[own]
-        stream, more = beat_stream.read(stream, *given, names=WAVES, kinds=KINDS, rate=RATE, ended=ended)
+        arguments = signal[own], waves[own], beats[own]
+        stream, more = beat_stream.read(stream, *arguments, names=WAVES, kinds=KINDS, rate=RATE, ended=ended)
         late = [own.stop - beat.qrs.peak for beat in more]
         assert ended or all(delay <= 1.1 * RATE + piece for delay in late)
-        told += more
+        answers += more
     assert len(whole) == 30
-    assert told == whole
+    assert answers == whole

@@ -16,9 +16,9 @@ Score = tuple[int, float]
 def match_events(
     truth: Real[np.ndarray, " true"], detections: Real[np.ndarray, " detected"], *, window: float
 ) -> Integer[np.ndarray, "pair 2"]:
-    """The best matching of true and detected events, as pairs of places in `truth` and `detections`. Events of a pair are at
-    most `window` apart, and each is in one pair at most. The matching has the most pairs possible, and the least sum of
-    distances among those; a greedy choice of the nearest can leave events alone that have a partner.
+    """The best matching of true and detected events, as pairs of places in `truth` and `detections`. Events of a pair
+    are at most `window` apart, and each is in one pair at most. The matching has the most pairs possible, and the least
+    sum of distances among those; a greedy choice of the nearest can leave events alone that have a partner.
 
     Args:
         truth: times of the true events, in ascending order, in any unit.
