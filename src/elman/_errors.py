@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -66,13 +67,19 @@ class Interrupted(KeyboardInterrupt):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for a misspelt name, empty when nothing is close.
+    """A hint for a name that is misspelt, or that is a part or the initials of known ones; empty when nothing is close.
 
     >>> nearest("hiden_size", ["hidden_size", "dropout"])
     "; did you mean 'hidden_size'?"
+    >>> nearest("lr", ["learning_rate", "layer_rate", "seed"])
+    "; did you mean 'learning_rate' or 'layer_rate'?"
     """
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    known = list(known)
+    parts = {one: re.split(r"[-_\W]+", one.strip("-")) for one in known}
+    close = difflib.get_close_matches(name, known, n=1) or [
+        one for one in known if name in (*parts[one], "".join(part[:1] for part in parts[one]))
+    ]
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def one_of(option: str, value: str, known: Iterable[str]) -> None:

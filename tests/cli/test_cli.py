@@ -14,6 +14,9 @@ import pytest
 
 import elman
 from elman import artefact
+from elman.cli.main import COMMANDS
+from elman.cli.main import run as run_command
+from elman.tasks.registry import TASKS, option_name
 from tests.cli.commands import ELMAN, run, run_alone
 
 SMALL = [
@@ -173,6 +176,28 @@ class TestHelp:
         text = " ".join(run(Path.cwd(), "train", "--help").stdout.replace("│", " ").split())
         assert "Tokens that gradients reach back" in text
         assert "--learning-rate" in text
+
+    @pytest.mark.parametrize("command", [*COMMANDS, *(f"train --task {option_name(task)}" for task in TASKS)])
+    def test_names_values_plainly_and_shows_no_empty_defaults(self, command, capsys):
+        with pytest.raises(SystemExit, match="0"):
+            run_command([*command.split(), "--help"])
+        text = capsys.readouterr().out
+        for ill in ("{None}", "STR", "INT", "FLOAT", "Annotated", "(default: )", "(default: None)", "default: False"):
+            assert ill not in text
+
+    @pytest.mark.parametrize(
+        ("words", "hint"),
+        {
+            "train --lr 0.1": "no option --lr; did you mean '--learning-rate'?",
+            "train --layers 2": "'--num-layers'",
+            "train --task tagging --lr 1": "'--layer-rate' or '--learning-rate'",
+            "generate m --temprature 2": "'--temperature'",
+            "train --qwerty": "no option --qwerty; elman train --help shows all",
+        }.items(),
+    )
+    def test_unknown_options_are_named_with_the_nearest(self, words, hint, capsys):
+        assert run_command(words.split()) == 2
+        assert hint in capsys.readouterr().err
 
 
 BAD_INPUT = {

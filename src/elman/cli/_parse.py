@@ -7,17 +7,26 @@ import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from functools import partial, wraps
+from inspect import Parameter, Signature, signature
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import tyro
+
+from elman._config import Config
+from elman._errors import ConfigError, nearest
+from elman.cli._options import RULES, fields, option, positional_name
 
 Result = TypeVar("Result")
 
 
 def call(function: Callable[..., Result], name: str, arguments: list[str]) -> Result:
     """Calls `function` with `arguments`, parsed by tyro; help and usage errors exit. `--from` stands for
-    `--start-from`, since `from` cannot be a name in Python."""
+    `--start-from`, since `from` cannot be a name in Python.
+
+    Raises:
+        ConfigError: an option that the command does not have; the message names the nearest.
+    """
     arguments = [re.sub("^--from(?=$|=)", "--start-from", argument) for argument in arguments]
     style = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.UseAppendAction)
 
@@ -25,9 +34,36 @@ def call(function: Callable[..., Result], name: str, arguments: list[str]) -> Re
     def bound(*args: Any, **options: Any) -> Callable[[], Result]:
         return partial(function, *args, **options)
 
+    hints, parameters = get_type_hints(function, include_extras=True), signature(function).parameters
+    settings = {key: type(one.default) for key, one in parameters.items() if isinstance(one.default, Config)}
+    names = {key for key, one in parameters.items() if one.kind is not Parameter.POSITIONAL_ONLY} - settings.keys()
+    _check_names(
+        name, FirstLook.at(arguments, function, *settings.values()), names.union(*map(fields, settings.values()))
+    )
+    looks = {key: _look(one, hints[key]) for key, one in parameters.items() if key not in settings}
+    bound.__annotations__ = hints | looks
+    del bound.__wrapped__  # from which tyro would take the types
+    vars(bound)["__signature__"] = Signature(
+        [one.replace(annotation=bound.__annotations__[key]) for key, one in parameters.items()]
+    )
     with _defaults_trusted():
-        command = tyro.cli(bound, prog=f"elman {name}", args=arguments, config=style)
+        command = tyro.cli(bound, prog=f"elman {name}", args=arguments, config=style, registry=RULES)
     return command()
+
+
+def _check_names(command: str, look: FirstLook, known: set[str]) -> None:
+    for name in look.options:
+        if name.removeprefix("no_") not in {"help", *known}:
+            hint = nearest(name.replace("_", "-"), sorted(f"--{one.replace('_', '-')}" for one in known))
+            raise ConfigError(f"no option --{name.replace('_', '-')}{hint or f'; elman {command} --help shows all'}")
+
+
+def _look(parameter: Parameter, kind: Any) -> Any:
+    needed = parameter.default is Parameter.empty
+    default = None if needed else parameter.default
+    if parameter.kind is Parameter.POSITIONAL_ONLY:
+        return option(kind, default, positional_name(parameter.name, kind, needed=needed))
+    return option(kind, default)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import partial
 from pathlib import Path
 
 import tyro
@@ -27,13 +28,15 @@ def main(model: tyro.conf.Positional[Path | None] = None, /) -> int:
 
 
 def _installation() -> list[str]:
+    import equinox as eqx
     import jax
 
     import elman
     from elman.cells.find import find_cell, known_cells
     from elman.recurrence import engine_for
 
-    cells = {name: find_cell(name)(4, 4, key=jax.random.key(0)) for name in known_cells()}
+    build = partial(eqx.filter_eval_shape, key=jax.random.key(0))  # computes no weights, which takes seconds
+    cells = {name: build(find_cell(name), 4, 4) for name in known_cells()}
     engines = {name: engine_for(cell) for name, cell in cells.items()}
     width = max(map(len, engines))
     devices = ", ".join(str(device) for device in jax.devices())

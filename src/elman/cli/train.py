@@ -103,19 +103,19 @@ def _recognise(files: Sequence[str]) -> str:
     return found.task
 
 
-def _reader(task: TaskSettings, training: Training) -> Callable[..., Options]:
-    """The command with the options of `task` and `training`, whose values are the defaults."""
+def _reader(settings: TaskSettings, training: Training) -> Callable[..., Options]:
+    """The command with the options of `settings` and `training`, whose values are the defaults."""
 
     def read(
         files: tyro.conf.Positional[tuple[str, ...]] = (),
         /,
-        kind: Annotated[str | None, tyro.conf.arg(name="task", metavar="TASK", help=KINDS)] = None,
+        task: Annotated[str | None, tyro.conf.arg(metavar="TASK", help=KINDS)] = None,
         out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
         force: bool = False,
         resume: bool = False,
         json: bool = False,
         lines: bool = False,
-        task: Any = task,
+        model: Any = settings,
         training: Training = training,
     ) -> Options:
         """Train a model and save it.
@@ -127,12 +127,12 @@ def _reader(task: TaskSettings, training: Training) -> Callable[..., Options]:
             resume: Continue a training that was stopped, with its data and its options.
             json: Print one JSON object per event on standard output.
             lines: Print one plain line per evaluation instead of the progress bar.
-            task: Data and model.
+            model: Data and model.
             training: Budget, optimiser and schedule.
         """
-        return Options(files, out or _default_place(files), force, resume, json, lines, task, training)
+        return Options(files, out or _default_place(files), force, resume, json, lines, model, training)
 
-    read.__annotations__["task"] = type(task)
+    read.__annotations__["model"] = type(settings)
     return read
 
 

@@ -21,8 +21,8 @@ class Training(Config, frozen=True, kw_only=True):
     """The settings of a training: budget, optimiser and schedule. With a budget in steps or epochs, the same seed gives
     the same weights on the same machine; with one in minutes, the schedule follows the clock.
 
-    >>> Training(minutes=5).budget, Training().budget
-    ('5 minutes', '10 epochs')
+    >>> Training(minutes=5).budget, Training(steps=1).budget, Training().budget
+    ('5 minutes', '1 step', '10 epochs')
     """
 
     minutes: Positive | None = None
@@ -67,9 +67,9 @@ class Training(Config, frozen=True, kw_only=True):
     @property
     def budget(self) -> str:
         """The budget in words."""
-        if self.minutes is not None:
-            return f"{self.minutes:g} minutes"
-        return f"{self.steps} steps" if self.steps is not None else f"{self.epochs or 10:g} epochs"
+        name = next((name for name in BUDGETS if getattr(self, name) is not None), "epochs")
+        size = getattr(self, name) or 10
+        return f"{size:,} {name.removesuffix('s') if size == 1 else name}".replace(".0 ", " ")
 
     @property
     def peak_rate(self) -> float:
