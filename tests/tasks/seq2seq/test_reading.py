@@ -44,6 +44,11 @@ def test_a_pronouncing_dictionary(tmp_path):
     assert read_pairs(place, stress=False)[:2] == [Pair("lead", ("L EH D", "L IY D")), Pair("live", ("L IH V",))]
 
 
+def test_a_dictionary_of_the_montreal_forced_aligner(tmp_path):
+    place = write(tmp_path / "words.dict", "bala\t1\t0.0\t0.0\t0.0\tB AA1 L\nkora\t0.99\t0.14\t1.0\t1.03\tK OW0\n")
+    assert read_pairs(place, stress=False) == [Pair("bala", ("B AA L",)), Pair("kora", ("K OW",))]
+
+
 def test_the_real_files(data_folder):
     pairs = read_pairs(data_folder / "seq2seq" / "cmudict.dict.xz", stress=False)
     answers = dict(pairs)

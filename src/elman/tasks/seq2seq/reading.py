@@ -4,26 +4,22 @@ r"""Reads pairs of texts, such as a sentence and its translation or a word and i
 |---|---|
 | TSV | `source<TAB>target`, more columns are left out |
 | two aligned files | a source in one, its target on the same line of the other |
-| CMUdict | `word PH0 PH1 ...  # comment`, other pronunciations as `word(2)` (CMU Pronouncing Dictionary, `.dict`) |
+| a pronouncing dictionary (`.dict`) | `word PH0 PH1 ...`; see `elman.formats.dictionary` |
 
 Lines with the same source are one pair with several correct targets, so that no source is in two parts of the data.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 from elman._errors import DataError
+from elman.formats.dictionary import read_dictionary
 from elman.formats.lines import arriving_lines
 from elman.formats.names import DICTIONARY, ending
-
-_VARIANT = re.compile(r"\(\d+\)$")
-_COMMENT = re.compile(r"(^|\s)#.*|^;;;.*")
-_STRESS = re.compile(r"\d+$")
 
 
 class Pair(NamedTuple):
@@ -144,10 +140,5 @@ def _aligned(sources: str | Path, targets: str | Path) -> Iterator[Line]:
 
 
 def _dictionary(name: str, lines: Iterable[str], stress: bool) -> Iterator[Line]:
-    for number, line in enumerate(lines, start=1):
-        entry = _COMMENT.sub("", line)
-        if not entry.strip():
-            continue
-        word, *phones = entry.split()
-        kept = phones if stress else [_STRESS.sub("", phone) for phone in phones]
-        yield check_line(Line(_VARIANT.sub("", word), " ".join(kept)), f"{name}, line {number}")
+    for word, phones, number in read_dictionary(lines, file=name, stress=stress):
+        yield check_line(Line(word, " ".join(phones)), f"{name}, line {number}")
