@@ -95,6 +95,16 @@ def one_of(option: str, value: str, known: Iterable[str]) -> None:
         raise ConfigError(f"{option}: expected {', '.join(known)}; got {value!r}{nearest(str(value), known)}")
 
 
+def excerpt(text: str) -> str:
+    """A text of a file as it stands in a message: in quotes, on one line, and cut after about 50 characters.
+
+    >>> excerpt("a\\nb"), excerpt("x" * 60)
+    ("'a\\\\nb'", "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'")
+    """
+    shown = repr(text[:60])
+    return shown if len(shown) <= 50 else f"{shown[:45]}...{shown[-1]}"
+
+
 def quantity(count: int, unit: str) -> str:
     """A count with its unit, in the singular or plural.
 

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 import elman
+from elman.cli.evaluate import run as evaluate
 from elman.cli.predict import run
 from elman.formats.wfdb.record import Record, read_annotations, write_record
 from elman.tasks.ecg.fitted import EcgReader
 from elman.tasks.ecg.generator import generate_ecg, generate_patients
 from elman.tasks.ecg.settings import EcgPrediction
 from elman.tasks.fitted import Picture
+from tests.formats.edf_bytes import Channel, annotations, edf
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,32 @@ def test_the_table_of_a_record(model, records, capsys):
     assert head.split()[:3] == ["beat", "R", "at"]
     assert all(len(row.split()) == 17 for row in rows)
     assert summary.startswith("r1, leads I, V5: ")
+
+
+def test_records_of_every_form_are_read(model, records, tmp_path, capsys):
+    strip = generate_ecg(12, rate=250, seed=1).strip
+    steps = np.rint(strip.signal * 1000).astype("<i2")
+    (tmp_path / "c.hea").write_text("c.mat 1 250 3000 05-May-2020\nc.mat 16+24 1000/mV 16 0 0 0 0 II\n#Age: 74\n")
+    (tmp_path / "c.mat").write_bytes(bytes(24) + steps.tobytes())
+    marks = annotations(*[b"+%d\x14\x14\0+%d.5\x14N\x14\0" % (second, second) for second in range(12)])
+    holter = Channel("ECG II", steps.reshape(12, 250), "uV", (-32768, 32767))
+    (tmp_path / "h.EDF").write_bytes(edf(holter, marks, kind="EDF+C"))
+    tables = []
+    for place in ("c.mat", "c", "h.EDF", "h"):
+        assert run([model, place, "--table", "csv"]) == 0
+        tables.append([row.split(",", 2)[2] for row in capsys.readouterr().out.splitlines()[1:]])
+    assert tables[0]
+    assert tables == tables[:1] * 4
+    assert evaluate([model, "h.EDF"]) == 0
+    assert "over 1 lead" in capsys.readouterr().out
+    (tmp_path / "pressure.hea").write_text("pressure 1 250 3000\nc.mat 16+24 1000/mmHg 16 0 0 0 0 ABP\n")
+    with pytest.raises(elman.DataError, match="pressure: ABP in 'mmHg'; expected an ECG in mV, uV or V"):
+        run([model, "pressure"])
+    (tmp_path / "two.hea").write_text(
+        "two 2 250 1500\nc.mat 16+24 1/mmHg 16 0 0 0 0 ABP\nc.mat 16+24 1 16 0 0 0 0 II\n"
+    )
+    with pytest.raises(elman.DataError, match=r"two: no ECG lead 'abp' \(abp is in 'mmHg'\); it has II"):
+        run([model, "two", "--leads", "abp"])
 
 
 def test_a_picture_of_each_record_and_the_lines_as_without(model, records, tmp_path, capsys):

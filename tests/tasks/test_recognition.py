@@ -65,6 +65,10 @@ FILES = {
     "p.TSV": ("one\tun\tCC-BY\n" * 1, "Seq2Seq"),
     "cmu.DICT": ("A  AH0\n", "Seq2Seq"),
     "100.hea": ("100 1 360 10\n", "Ecg"),
+    "100.HEA": ("100 1 360 10\n", "Ecg"),
+    "100.mat": (b"\0\0\0", "Ecg"),
+    "holter.EDF": (b"0       ", "Ecg"),
+    "active.bdf": (b"\xffBIOSEMI", "Ecg"),
 }
 
 
@@ -207,6 +211,12 @@ def test_records_are_told_from_their_headers(tmp_path):
         == task_of(str(tmp_path / "records.tar.xz" / "a" / "b" / "100"))
         == "Ecg"
     )
+    for name in ("x/a.HEA", "y/a.hea.gz", "z/a.EDF"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"")
+        assert task_of(tmp_path / name[0]) == task_of(tmp_path / name[0] / "a") == "Ecg"
+    (tmp_path / "z" / "a.txt").write_text("a text")
+    assert task_of(tmp_path / "z" / "a.txt") == "LanguageModelling"
     (tmp_path / "texts.tar.gz").write_bytes(b"no archive")
     assert task_of(str(tmp_path / "texts.tar.gz")) == "Classification"
 

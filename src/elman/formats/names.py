@@ -28,8 +28,10 @@ DICTIONARY = ".dict"
 """The ending of a pronouncing dictionary."""
 SAMPLES = (".csv", ".tsv", ".txt")
 """Endings of tables of samples, with a column for each channel."""
-HEADER, SIGNALS = ".hea", ".dat"
-"""Endings of the header and of the signals of a WFDB record."""
+HEADER, SIGNALS = ".hea", (".dat", ".mat")
+"""Endings of the header and of the signals of a WFDB record; `.mat` are those of PhysioNet's challenges."""
+EDF = (".edf", ".bdf")
+"""Endings of recordings in the European Data Format, and in BioSemi's of 24 bits."""
 
 PARTS = {
     "train": "train",

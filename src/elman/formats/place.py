@@ -108,6 +108,19 @@ class Place:
         return self.members if self.is_folder or self.is_archive else (self,)
 
     @cached_property
+    def endings_beside(self) -> frozenset[str]:
+        """The endings of other files in the same folder that have the same name but for them: `.hea` beside `1.atr`."""
+        if self.given == "-" or self.is_folder:
+            return frozenset()
+        try:
+            names = os.listdir(self.path.parent)
+        except OSError:
+            return frozenset()
+        own = self.path.name.lower()
+        stems = {own[:dot] for dot in range(1, len(own)) if own[dot] == "."} | {own}
+        return frozenset(ending(name) for name in names if PurePath(plain_name(name)).stem.lower() in stems)
+
+    @cached_property
     def lines(self) -> tuple[str, ...]:
         """The first lines of a text, without their ends; none for another file."""
         return tuple(lines(self._text)[:LINES])

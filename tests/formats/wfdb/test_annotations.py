@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from elman import DataError
 from elman.formats.wfdb.annotations import SYMBOLS, Annotations, decode_annotations, encode_annotations
+from tests.conformance.peers import peer
 
 
 def words(*values, text=b""):
@@ -35,6 +36,12 @@ def test_the_bytes_of_the_manual():
     assert found.rate is None
 
 
+def test_a_word_without_a_code_is_time_and_no_mark():
+    content = words(code(1, 10), code(59), 0xFFFF, 0xFFFF, 1, code(5, 3)) + END
+    found = decode_annotations(content, "a.atr")
+    assert (found.samples.tolist(), found.symbols) == ([10, 13], ("N", "V"))
+
+
 def test_what_follows_the_end_mark_is_padding():
     assert decode_annotations(words(code(1, 10)) + END + b"\0\0\0\0", "a.atr").samples.tolist() == [10]
     assert decode_annotations(END, "a.atr").symbols == ()
@@ -60,6 +67,44 @@ def test_what_is_written_is_read(marks, rate):
         np.testing.assert_array_equal(one, other)
 
 
+def test_codes_without_a_symbol_are_named_by_their_numbers():
+    content = words(*(code(kind, 1) for kind in (15, 17, *range(42, 50)))) + END
+    found = decode_annotations(content, "a.atr")
+    assert found.symbols == ("[15]", "[17]", *(f"[{kind}]" for kind in range(42, 50)))
+    assert encode_annotations(found) == content
+
+
+OWN = st.sampled_from(["Z", "§", "beat", "[42]", "[22]", "[99]", "N", "V", "[47]", '"'])
+
+
+@given(st.lists(OWN, max_size=9), st.sampled_from([None, 250.0]))
+def test_symbols_of_ones_own_are_defined_in_the_file(symbols, rate):
+    written = Annotations.of(np.arange(1, 1 + len(symbols)), tuple(symbols), rate=rate)
+    found = decode_annotations(encode_annotations(written), "a.atr")
+    assert (found.symbols, found.samples.tolist(), found.rate) == (written.symbols, written.samples.tolist(), rate)
+
+
+def test_a_file_has_codes_for_eight_symbols_of_ones_own():
+    symbols = tuple(f"x{number}" for number in range(8))
+    assert decode_annotations(encode_annotations(Annotations.of(np.arange(8), symbols)), "a.atr").symbols == symbols
+    with pytest.raises(DataError, match="no code for the annotation symbol 'x8'; a file can define 8 beside N L"):
+        encode_annotations(Annotations.of(np.arange(9), (*symbols, "x8")))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_symbols_of_ones_own_are_as_in_the_wfdb_package(tmp_path):
+    wfdb = peer("wfdb")
+    written = Annotations.of(np.array([5, 70_000, 70_001]), ("Z", "N", "zz!"), rate=250.0)
+    (tmp_path / "a.atr").write_bytes(encode_annotations(written))
+    found = wfdb.rdann(str(tmp_path / "a"), "atr")
+    assert (found.symbol, found.sample.tolist(), found.fs) == (["Z", "N", "zz!"], [5, 70_000, 70_001], 250)
+    own = {"custom_labels": [(42, "Y", "a strange beat"), (49, "z", "another one")]}
+    wfdb.wrann("b", "atr", np.array([3, 9]), ["z", "Y"], fs=360, write_dir=str(tmp_path), **own)
+    found = decode_annotations((tmp_path / "b.atr").read_bytes(), "b.atr")
+    assert (found.symbols, found.samples.tolist(), found.rate) == (("z", "Y"), [3, 9], 360)
+
+
 def test_a_file_may_define_codes_of_its_own():
     def note(text):
         return words(code(22), code(63, len(text)), text=text + b"\0" * (len(text) % 2))
@@ -81,6 +126,7 @@ def test_a_file_may_define_codes_of_its_own():
         (words(code(61, 1)) + END, "begins with a property before any mark"),
         (words(code(50, 1)) + END, "a mark of code 50, which has no meaning"),
         (words(code(22), code(63, 22), text=b"## time resolution: 0\0") + END, "expected samples a second"),
+        (words(code(22), code(63, 26), text=b"## time resolution: 1e-300") + END, "expected samples a second"),
     ],
 )
 def test_damaged_files_are_named(content, message):
@@ -93,7 +139,8 @@ def test_damaged_files_are_named(content, message):
     [
         (dict(samples=np.array([5, 4])), "sample 4 after one at 5; expected samples from 0 on in order of time"),
         (dict(samples=np.array([-1, 4])), "sample -1 after one at 0"),
-        (dict(symbols=("N", "§")), "no annotation symbol '§'; expected one of N L R"),
+        (dict(symbols=("N", "a b")), "'a b' is no annotation symbol; expected one word, such as N"),
+        (dict(symbols=("N", "")), "'' is no annotation symbol"),
         (dict(subtypes=np.array([0, 200])), "subtype 200, number 0 and channel 0; expected -128 to 127"),
         (dict(notes=("x" * 256, "")), "the note at sample 1 has 256 bytes; expected 255 at most"),
     ],

@@ -28,6 +28,56 @@ def test_what_a_header_leaves_out_is_as_the_manual_says():
     assert (header.signals[0].gain, header.signals[0].units, header.signals[0].checksum) == (200.0, "mV", None)
 
 
+def test_lines_beyond_those_announced_are_no_part_of_the_header():
+    assert len(read_header("a 1 250 9\na.dat 16\nb.dat 16\n", "a.hea").signals) == 1
+
+
+@pytest.mark.parametrize(
+    ("gain", "expected"),
+    [
+        ("0", (200.0, 0, "mV")),  # not measured
+        ("0/uV", (200.0, 0, "uV")),
+        ("0(5)/V", (200.0, 5, "V")),
+        ("-400", (-400.0, 0, "mV")),  # upside down
+        ("100/", (100.0, 0, "mV")),
+        ("100()/mV", (100.0, 0, "mV")),
+        ("1e3(-7)/l/min", (1000.0, -7, "l/min")),
+        ("6344117.125(-1842966025)/mV", (6344117.125, -1842966025, "mV")),
+    ],
+)
+def test_gains_baselines_and_units(gain, expected):
+    signal = read_header(f"a 1\na.dat 32 {gain}\n", "a.hea").signals[0]
+    assert (signal.gain, signal.baseline, signal.units) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "start"),
+    [
+        ("E07835.mat 0 500 5000 05-May-2020 09:49:17", "E07835.mat", "05-May-2020 09:49:17"),
+        ("S0287ECG 0 500 5000 2006", "S0287ECG", "2006"),
+        ("ge_median/00001_medians 0 500 600", "ge_median/00001_medians", ""),
+    ],
+)
+def test_names_and_dates_may_be_those_of_other_programs(line, name, start):
+    header = read_header(line, "a.hea")
+    assert (header.name, header.start, header.segments) == (name, start, ())
+
+
+def test_age_and_sex_are_kept():
+    comments = ("<age>: 51  <sex>: F", "Age: 74", "69 M 1085 1629 x1", "Dx: 59118001")
+    header = read_header("# <age>: 51  <sex>: F\n100 0\n#Age: 74\n# 69 M 1085 1629 x1\n#Dx: 59118001\n", "100.hea")
+    assert header.comments == comments
+    assert read_header(write_header(header), "a.hea").comments == comments
+
+
+def test_what_would_be_several_fields_or_lines_is_written_as_one():
+    signal = Signal("a.dat", 16, "II\nleft", units="deg C", initial=0, checksum=0)
+    header = Header("a", 250.0, 1, (signal, signal._replace(units="")), comments=("one\ntwo",))
+    found = read_header(write_header(header), "a.hea")
+    assert [(one.lead, one.units) for one in found.signals] == [("II left", "deg_C"), ("II left", "unknown")]
+    assert found.comments == ("one", "two")
+
+
 def test_a_record_in_pieces():
     header = read_header("m/3 2 250 300\nm_layout 0\nm1 100\n~ 200\n", "m.hea")
     assert header.segments == (Segment("m_layout", 0), Segment("m1", 100), Segment("~", 200))
@@ -76,6 +126,12 @@ def test_a_record_in_pieces_is_written():
         ("a two", "line 1: expected a whole number from 0 on as the number of signals; got 'two'"),
         ("a 0 0 100", "line 1: a rate of 0; expected samples a second, such as 250"),
         ("a 0 -250 100", "line 1: a rate of -250"),
+        ("a 0 1e-300 100", "line 1: a rate of 1e-300"),
+        ("a 0 1e300 100", r"line 1: a rate of 1e\+300"),
+        (f"a {'9' * 5000}", "line 1: expected a whole number from 0 on as the number of signals; got '9999999999"),
+        (f"a 1\na.dat {'9' * 5000}", "line 2: expected a signal file and its format"),
+        (f"a 1\na.dat 16 200 {'1' * 5000}", "line 2: expected a whole number as a field; got '11111"),
+        ("a 1\na.dat 16 1e-300", "line 2: a gain of 1e-300; expected steps of the converter a unit"),
         ("a 0 nan 100", "line 1: expected a number as the rate; got 'nan'"),
         ("a 0 250 -1", "line 1: expected a whole number from 0 on as the number of samples"),
         ("a 2 250 9\na.dat 16\n", "line 1: expected a line for each of 2 signals; got 1"),
@@ -90,5 +146,6 @@ def test_a_record_in_pieces_is_written():
     ],
 )
 def test_malformed_headers_are_named_with_the_line(text, message):
-    with pytest.raises(DataError, match=message.replace("(", r"\(")):
+    with pytest.raises(DataError, match=message.replace("(", r"\(")) as raised:
         read_header(text, "a.hea")
+    assert len(str(raised.value)) < 300

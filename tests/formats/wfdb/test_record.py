@@ -1,6 +1,9 @@
+import gzip
+import lzma
 import shutil
 import tarfile
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,6 +23,10 @@ from elman.formats.wfdb.record import (
     write_record,
 )
 from tests.conformance.peers import peer
+from tests.formats.edf_bytes import Channel, annotations, edf
+from tests.formats.wfdb.test_signals import BITS, GROUPED, packed
+
+WRITABLE = get_args(formats.Writable)
 
 
 def beside_wfdb(test):
@@ -99,7 +106,7 @@ SIGNALS = arrays.arrays(
 )
 
 
-@pytest.mark.parametrize("format", formats.FORMATS)
+@pytest.mark.parametrize("format", WRITABLE)
 @given(signals=SIGNALS, shift=st.sampled_from([0.0, 100.0, -1e5]))
 def test_what_is_written_is_read_to_half_a_step(format, signals, shift, tmp_path_factory):
     place = tmp_path_factory.mktemp("wfdb") / "a"
@@ -108,12 +115,12 @@ def test_what_is_written_is_read_to_half_a_step(format, signals, shift, tmp_path
     found = read_record(place)
     assert (found.leads, found.rate, found.comments, found.name) == (record.leads, 250.5, ("one",), "a")
     np.testing.assert_array_equal(np.isnan(found.signals), np.isnan(record.signals))
-    reach = 10 if format == 16 else 160  # half a step: 5 mV over 2,000 steps at the least, and rounding of 1e5
-    assert np.nanmax(np.abs(found.signals - record.signals), initial=0) <= reach * 5e-5 + 1e-7 * abs(shift)
+    step = 25 / 2 ** BITS[format]  # 5 mV over a fifth of the numbers on one side of 0, at the least
+    assert np.nanmax(np.abs(found.signals - record.signals), initial=0) <= step / 2 + 2e-7 * (5 + abs(shift))
 
 
 @beside_wfdb
-@pytest.mark.parametrize("format", formats.FORMATS)
+@pytest.mark.parametrize("format", WRITABLE)
 def test_what_is_written_is_read_by_the_wfdb_package(format, tmp_path):
     wfdb, random = peer("wfdb"), np.random.default_rng(0)
     signals = random.normal(size=(1001, 3)).astype(np.float32) * [1, 10, 0.01] + np.float32(0.5)
@@ -130,7 +137,7 @@ def test_what_is_written_is_read_by_the_wfdb_package(format, tmp_path):
 
 
 @beside_wfdb
-@pytest.mark.parametrize("format", ["16", "212"])
+@pytest.mark.parametrize("format", ["16", "24", "32", "80", "212"])
 def test_what_the_wfdb_package_writes_is_read(format, tmp_path):
     wfdb, random = peer("wfdb"), np.random.default_rng(1)
     wfdb.wrsamp(
@@ -149,12 +156,93 @@ def test_what_the_wfdb_package_writes_is_read(format, tmp_path):
 @beside_wfdb
 def test_skews_offsets_frames_and_files_are_as_in_the_wfdb_package(tmp_path):
     wfdb, random = peer("wfdb"), np.random.default_rng(2)
-    header = "a 4 100 6\na.dat 16x2+4 100(7)/mV 16 0\na.dat 16:2+4 50/mV 16 3\nb.dat 16 10\nb.dat 16:1 10(5)/uV\n"
-    place = files(tmp_path, header, a=random.integers(-99, 99, 2 + 18), b=random.integers(-99, 99, 12))
-    found, other = read_record(place), wfdb.rdrecord(str(place))
-    np.testing.assert_allclose(found.signals[:, 1:], other.p_signal[:, 1:].astype(np.float32), rtol=1e-6)
-    frames = np.fromfile(tmp_path / "a.dat", "<i2")[2:].reshape(6, 3)
-    np.testing.assert_allclose(found.signals[:, 0], ((frames[:, :2] - 7) / 100).mean(axis=1), rtol=1e-6)
+    header = "a 4 100 6\na.dat 16x2+4 100(7)/mV 16 0\na.dat 16:2+4 50/mV 16 3\nb.dat 16x3 10\nb.dat 16:1 10(5)/uV\n"
+    place = files(tmp_path, header, a=random.integers(-99, 99, 2 + 18), b=random.integers(-99, 99, 24))
+    found, other = read_record(place), wfdb.rdrecord(str(place), smooth_frames=False)
+    assert (found.rate, found.frame_rate) == (300, 100)
+    for signal, expected, own in zip(found.signals.T, other.e_p_signal, (2, 1, 3, 1), strict=True):
+        held = np.arange(18) // 3 * own + np.arange(18) % 3 * own // 3
+        np.testing.assert_array_equal(signal, expected.astype(np.float32)[held])
+
+
+def test_the_finest_lead_has_all_its_samples_and_others_are_repeated(tmp_path):
+    record = read_record(files(tmp_path, "a 2 62.5 2\na.dat 16x4 1\na.dat 16x2:1 1\n", a=range(12)))
+    assert (record.rate, record.frame_rate) == (250, 62.5)
+    nan = np.nan
+    np.testing.assert_array_equal(record.signals.T, [[0, 1, 2, 3, 6, 7, 8, 9], [10, 10, 11, 11, nan, nan, nan, nan]])
+
+
+@pytest.mark.parametrize("format", GROUPED)
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 6])
+def test_filling_bytes_after_the_last_sample_hold_none(format, length, tmp_path):
+    numbers, missing = [*range(1, length), -5], formats.invalid(format)
+    numbers[0] = missing
+    place, total = files(tmp_path, f"a 1 250 {length}\na.dat {format} 1\n"), packed(numbers, format)
+    expected = np.where(np.array(numbers) == missing, np.nan, numbers).astype(np.float32)
+    for end in range(formats.size(format, length), len(total) + 1):
+        (tmp_path / "a.dat").write_bytes(total[:end])
+        np.testing.assert_array_equal(read_record(place).signals[:, 0], expected)
+    (tmp_path / "a.dat").write_bytes(packed([*numbers, 0, 0, 0], format))
+    with pytest.raises(DataError, match="too many"):
+        read_record(place)
+    (tmp_path / "a.dat").write_bytes(total[: formats.size(format, length) - 1])
+    with pytest.raises(DataError, match="too few"):
+        read_record(place)
+
+
+DIFFERENCES = "a 2 250 3\na.dat 8x2 10(0)/mV 12 3 7 -87 0 II\na.dat 8 1 12 -4\n"
+
+
+def test_differences_begin_at_the_initial_value_or_else_at_the_middle(tmp_path):
+    place = files(tmp_path, DIFFERENCES)
+    (tmp_path / "a.dat").write_bytes(packed([0, 2, -1, -5, 1, -2, 3, -128, 127], 8))
+    record = read_record(place)
+    np.testing.assert_allclose(record.signals[:, 0], np.array([7, 9, 4, 5, 8, -120], np.float32) / 10)
+    assert record.signals[:, 1].tolist() == [-1, -1, -3, -3, 124, 124]  # -4 and 4: the middle is 0 units
+
+
+@beside_wfdb
+def test_differences_are_as_in_the_wfdb_package(tmp_path):
+    wfdb, place = peer("wfdb"), files(tmp_path, "a 2 250 3\na.dat 8 10(0)/mV 12 0 7 0 0 II\na.dat 8 1 12 0 -4 0 0 V\n")
+    (tmp_path / "a.dat").write_bytes(packed([0, -1, 5, 2, -128, 127], 8))
+    same(read_record(place), wfdb.rdrecord(str(place)))
+
+
+def test_leads_in_several_files_of_different_formats_are_one_record(tmp_path):
+    place = files(tmp_path, "a 3 250 3\na.dat 16 1\nb.dat 80+2 1\na.dat 16 1\n", a=[1, 2, 3, 4, 5, -32768])
+    (tmp_path / "b.dat").write_bytes(bytes([9, 9, 129, 0, 127]))
+    assert read_record(place).signals[:2].tolist() == [[1, 1, 2], [3, pytest.approx(np.nan, nan_ok=True), 4]]
+    np.testing.assert_array_equal(read_record(place).signals[2], [5, -1, np.nan])
+
+
+CHALLENGE = """E1.mat 2 500 3 05-May-2020 09:49:17
+E1.mat 16+24 1000/mV 16 0 -268 -267 0 I
+E1.mat 16+24 1000/mV 16 0 -107 0 0 II
+#Age: 71
+#Sex: Female
+#Dx: 270492004,39732003
+"""
+
+
+def test_a_challenge_record_is_a_matrix_of_matlab_4(tmp_path):
+    numbers = np.array([[-268, -107], [0, 5], [1, -32768]], "<i2")
+    head = np.array([30, 2, 3, 0, 4], "<i4").tobytes() + b"val\0"  # int16, a row for each lead, columns one by one
+    (tmp_path / "E1.mat").write_bytes(head + numbers.tobytes())
+    (tmp_path / "E1.hea").write_text(CHALLENGE)
+    for place in (tmp_path / "E1", tmp_path / "E1.mat", tmp_path):
+        record = read_record(place)
+        np.testing.assert_array_equal(record.signals, np.array([[-268, -107], [0, 5], [1, np.nan]], np.float32) / 1000)
+        assert (record.name, record.leads, record.rate) == ("E1", ("I", "II"), 500)
+        assert record.comments == ("Age: 71", "Sex: Female", "Dx: 270492004,39732003")
+    (tmp_path / "E1.hea").write_text(CHALLENGE.replace("-268 -267", "-268 -266"))
+    with pytest.raises(DataError, match="lead I: .*checksum -267; the header says -266: .* or write 0 as the checksum"):
+        read_record(tmp_path / "E1")
+
+
+def test_a_file_in_a_folder_that_is_not_there_lies_beside_its_header(tmp_path):
+    (tmp_path / "1_mean.hea").write_text("mean_beats/1_mean 1 500 2\nmean_beats/1_mean.dat 16 1 16 0 1 3 0 I\n")
+    (tmp_path / "1_mean.dat").write_bytes(packed([1, 2], 16))
+    assert read_record(tmp_path / "1_mean").signals.tolist() == [[1], [2]]
 
 
 def pieces(folder):
@@ -169,6 +257,34 @@ def pieces(folder):
     (folder / "m_layout.hea").write_text(f"m_layout 2 250 0\n{lines}")
     (folder / "m.hea").write_text("m/4 2 250 7\nm_layout 0\nm1 3\n~ 2\nm2 2\n")
     return folder / "m"
+
+
+def test_leads_of_the_same_name_in_pieces_are_joined_in_their_order(tmp_path):
+    (tmp_path / "m.hea").write_text("m/4 3 250 5\nm_layout 0\nm1 2\n~ 1\nm2 2\n")
+    line = "~ 0 1/mV 0 0 0 0 0 "
+    (tmp_path / "m_layout.hea").write_text(f"m_layout 3 250 0\n{line}ECG\n{line}V\n{line}ECG\n")
+    for name, leads, numbers in (("m1", ("ECG", "ECG"), [1, 2, 3, 4]), ("m2", ("V", "ECG"), [5, 6, 7, 8])):
+        lines = "".join(f"{name}.dat 16 1/mV 16 0 0 0 0 {lead}\n" for lead in leads)
+        (tmp_path / f"{name}.hea").write_text(f"{name} 2 250 2\n{lines}")
+        (tmp_path / f"{name}.dat").write_bytes(packed(numbers, 16))
+    record, nan = read_record(tmp_path / "m"), np.nan
+    np.testing.assert_array_equal(record.signals, [[1, nan, 2], [3, nan, 4], [nan, nan, nan], [6, 5, nan], [8, 7, nan]])
+    assert record.leads == ("ECG", "V", "ECG")
+    (tmp_path / "m_layout.hea").write_text(f"m_layout 2 250 0\n{line}ECG\n{line}V\n")
+    with pytest.raises(DataError, match=r"m1\.hea: lead 'ECG' is not among those of m\.hea"):
+        read_record(tmp_path / "m")
+    (tmp_path / "m_layout.hea").write_text(f"m_layout 2 250 0\n{line.replace('mV', 'uV')}ECG\n{line}ECG\n")
+    with pytest.raises(DataError, match=r"m1\.hea: lead 'ECG' is in 'mV', and in 'uV' in other pieces"):
+        read_record(tmp_path / "m")
+
+
+def test_a_piece_without_length_has_that_of_its_record(tmp_path):
+    place = pieces(tmp_path)
+    (tmp_path / "m2.hea").write_text("m2 1 250\nm2.dat 16 100/mV 16 0 7 15 0 V1\n")
+    assert read_record(place).signals[-1, 1] == pytest.approx(0.08)
+    (tmp_path / "m2.dat").write_bytes(packed([7, 8, 9], 16))
+    with pytest.raises(DataError, match=r"m2\.dat: 3 samples of each lead; .* says 2: 1 too many"):
+        read_record(place)
 
 
 def test_a_record_in_pieces_is_whole_with_gaps(tmp_path):
@@ -218,7 +334,11 @@ def test_pieces_that_do_not_fit_are_refused(tmp_path):
         ("a 2 250 4\na.dat 16\na.dat 16\n", r"a\.dat: 3 samples of each lead; .*a\.hea says 4: 1 too few"),
         ("a 2 250 1\na.dat 16\na.dat 16\n", r"a\.dat: 3 samples of each lead; .*a\.hea says 1: 2 too many"),
         ("a 1 250 6\na.dat 16 200 16 0 1 22 0 II\n", r"lead II: .* the checksum 21; the header says 22"),
-        ("a 1 250 6\na.dat 310 200 16 0 1 22 0 II\n", "lead II: signal format 310; expected 16 or 212"),
+        ("a 1 250 6\na.dat 516 200 16 0 1 22 0 II\n", r"lead II: signal format 516 \(FLAC\); expected 8, 16"),
+        ("a 1 250\na.dat 16x0 200 16 0 1 22 0 II\n", "line 2: 0 samples in a frame; expected 1 or more"),
+        ("a 1 250 1099511627776\n~ 0 200\n", "1,099,511,627,776 samples of 1 leads; expected 536,870,912 in all"),
+        ("a 2 250 6\na.dat 16\n~ 0x999999999 1\n", "5,999,999,994 samples of 2 leads; expected 536,870,912"),
+        ("a/1 2 250\n~ 1099511627776\n", "1,099,511,627,776 samples of 0 leads; expected"),
         ("a 1 0 6\na.dat 16\n", "a rate of 0"),
         ("a 1 250 6\nb.dat 16\n", r"no file b\.dat, which .*a\.hea names; did you mean 'a\.dat'\?$"),
         ("a 2 250 3\na.dat 16\na.dat 212\n", "different formats or offsets"),
@@ -234,7 +354,7 @@ def test_a_header_without_length_takes_that_of_its_files(tmp_path):
         [1, 2],
         [3, 4],
     ]
-    with pytest.raises(DataError, match=r"as many samples in each file; a\.dat has 4, b\.dat has 2"):
+    with pytest.raises(DataError, match=r"as many samples in each file; 'a\.dat' has 4, 'b\.dat' has 2"):
         read_record(files(tmp_path, "a 2\na.dat 16\nb.dat 16\n", a=[1, 2, 3, 4], b=[1, 2]))
 
 
@@ -261,6 +381,60 @@ def test_places_may_be_files_folders_and_archives(tmp_path, monkeypatch):
             read_record(where)
     with pytest.raises(DataError, match=r"no file a\.atr"):
         read_annotations(place)
+
+
+@pytest.mark.parametrize("ending", ["HEA", "hea.gz", "Hea.XZ"])
+def test_headers_and_signals_may_be_in_capitals_or_compressed(ending, tmp_path):
+    place = files(tmp_path, "a 1 250 2\na.dat 16 1\n", a=[1, 2])
+    write_annotations(place, "atr", Annotations.of(np.array([1]), ("N",)))
+    compress = {"HEA": bytes, "hea.gz": gzip.compress, "Hea.XZ": lzma.compress}[ending]
+    for old in ("hea", "dat", "atr"):
+        new = ending if old == "hea" else ending.lower().replace("hea", old.upper())
+        content = (tmp_path / f"a.{old}").read_bytes()
+        (tmp_path / f"a.{old}").unlink()
+        (tmp_path / f"a.{new}").write_bytes(compress(content))
+    for where in (place, f"{place}.{ending}", tmp_path, f"{place}.hea", f"{place}.dat"):
+        assert read_record(where).signals.tolist() == [[1], [2]]
+        assert read_annotations(where).symbols == ("N",)
+
+
+def test_hidden_files_are_no_records(tmp_path):
+    files(tmp_path, "a 1 250 2\na.dat 16 1\n", a=[1, 2])
+    (tmp_path / "._a.hea").write_bytes(b"\0\5\x16\7")
+    (tmp_path / ".old").mkdir()
+    files(tmp_path / ".old", "a 1 250 2\na.dat 16 1\n", a=[1, 2])
+    assert read_record(tmp_path).name == "a"
+
+
+def test_a_name_with_blanks_is_refused_where_a_header_would_have_to_hold_it(tmp_path):
+    with pytest.raises(DataError, match="a b: a header cannot hold a name with blanks"):
+        write_record(tmp_path / "a b", Record("a b", np.zeros((1, 1), np.float32), 250.0, ("I",)))
+
+
+def test_an_edf_file_is_a_record(tmp_path):
+    rows = [[10, -20], [30, 40]]
+    content = edf(
+        Channel("ECG", rows, "uV"), annotations(b"+0\x14\x14\0+0.5\x14V\x14\0", b"+1\x14\x14\0+1\x14on\x14\0")
+    )
+    for name in ("x.edf", "x.EDF.gz"):
+        folder = tmp_path / name[-1]
+        folder.mkdir()
+        (folder / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+        for place in (folder, folder / name, folder / "x"):
+            record = read_record(place)
+            np.testing.assert_allclose(record.signals[:, 0], np.array([10, -20, 30, 40]) / 1e4, rtol=1e-5)
+            assert (record.name, record.leads, record.units, record.rate) == ("x", ("ECG",), ("uV",), 2)
+            assert (record.marks.samples.tolist(), record.marks.symbols) == ([1, 2], ("V", '"'))
+            assert (record.marks.notes, record.marks.rate) == (("", "on"), 2)
+
+
+def test_a_header_beside_an_edf_file_describes_it(tmp_path):
+    (tmp_path / "x.edf").write_bytes(edf(Channel("ECG", [[10, -20], [30, 40]])))
+    (tmp_path / "x.hea").write_text("x 1 1 2\nx.edf 16x2+512 10(0)/uV 16 0 0 0 0 II\n")
+    for place in (tmp_path, tmp_path / "x", tmp_path / "x.edf"):
+        record = read_record(place)
+        assert (record.leads, record.units, record.rate, record.frame_rate) == (("II",), ("uV",), 2, 1)
+        assert record.signals[:, 0].tolist() == [1, -2, 3, 4]
 
 
 def test_scales_are_taken_and_checked(tmp_path):

@@ -7,14 +7,15 @@ from elman import DataError
 from elman.formats.wfdb.record import Annotations, Record, write_annotations, write_record
 from elman.tasks.ecg.reading import read_strips
 from elman.tasks.ecg.strip import Wave
+from tests.formats.edf_bytes import Channel, annotations, edf
 
 
-def record(folder, name="a", leads=("II", "V1"), rate=250.0, length=1000, **annotations):
+def record(folder, name="a", leads=("II", "V1"), rate=250.0, length=1000, **marked):
     """A record with annotations, `ending=(symbols, samples)`."""
     random = np.random.default_rng(0)
     signals = random.normal(size=(length, len(leads))).astype(np.float32)
     write_record(folder / name, Record(name, signals, rate, leads))
-    for ending, (symbols, samples, *own) in annotations.items():
+    for ending, (symbols, samples, *own) in marked.items():
         marks = Annotations.of(np.array(samples), tuple(symbols), rate=own[0] if own else None)
         write_annotations(folder / name, ending, marks)
     return folder / name
@@ -129,6 +130,48 @@ def test_where_a_lead_cannot_be_read_nothing_of_it_is_known(tmp_path):
 def test_annotations_at_another_resolution_are_moved(tmp_path):
     strips = read_strips(record(tmp_path, atr=("NV", [400, 800], 500.0)))
     assert [beat.sample for beat in strips[0].beats] == [200, 400]
+
+
+def test_annotations_count_frames_where_leads_have_several_samples_in_one(tmp_path):
+    (tmp_path / "a.hea").write_text("a 1 62.5 250\na.dat 16x4 100\n")
+    (tmp_path / "a.dat").write_bytes(np.random.default_rng(0).integers(-99, 99, 1000).astype("<i2").tobytes())
+    write_annotations(tmp_path / "a", "atr", Annotations.of(np.array([100, 249]), ("N", "V")))
+    found = read_strips(tmp_path / "a")
+    assert (found[0].rate, len(found[0].signal)) == (250, 1000)
+    assert [beat.sample for beat in found[0].beats] == [400, 996]
+    write_annotations(tmp_path / "a", "atr", Annotations.of(np.array([100, 249]), ("N", "V"), rate=250.0))
+    assert [beat.sample for beat in read_strips(tmp_path / "a")[0].beats] == [100, 249]
+
+
+def edf_record(path, *texts, patient="P7 F X X", **options):
+    """An EDF+ file of three seconds, with an annotation in each."""
+    rows = np.random.default_rng(0).integers(-999, 999, (3, 250))
+    marks = [b"+%d\x14\x14\0+%d.5\x14%s\x14\0" % (second, second, text) for second, text in enumerate(texts)]
+    channels = [Channel("ECG II", rows), *([annotations(*marks)] if texts else [])]
+    path.write_bytes(edf(*channels, kind="EDF+C", patient=patient, **options))
+    return path
+
+
+def test_an_edf_file_may_hold_its_annotations(tmp_path):
+    found = read_strips(edf_record(tmp_path / "x.EDF", b"N", b"a remark", b"V"))
+    assert [(strip.record, strip.lead, strip.patient, strip.rate) for strip in found] == [("x", "ECG II", "P7", 250)]
+    assert [(beat.sample, beat.kind) for beat in found[0].beats] == [(125, "N"), (625, "V")]
+    assert found[0].beats_known.all()
+    assert not found[0].known.any()
+    found = read_strips(edf_record(tmp_path / "x.EDF", b"(", b"N", b")"))
+    assert found[0].waves == (Wave("QRS", 125, 375, 625),)
+
+
+def test_an_edf_file_may_have_annotations_beside_it(tmp_path):
+    edf_record(tmp_path / "x.edf", patient="X X X X")
+    with pytest.raises(DataError, match=r"x\.edf: no annotations; .* or an EDF\+ file with marks such as N and V"):
+        read_strips(tmp_path)
+    for name in ("x", "x.edf"):
+        write_annotations(tmp_path / name, "atr", Annotations.of(np.array([100, 749]), ("N", "V")))
+        found = read_strips(tmp_path / "x.edf")
+        assert [beat.sample for beat in found[0].beats] == [100, 749]
+        assert found[0].patient == "record x"
+        (tmp_path / f"{name}.atr").unlink()
 
 
 def test_annotations_that_do_not_fit_are_refused(tmp_path):

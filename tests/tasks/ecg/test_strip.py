@@ -46,12 +46,39 @@ def test_marks_and_masks_stay_inside(rate):
 def test_leads_have_names_of_their_own():
     record = Record("a", np.zeros((3, 5), np.float32), 250.0, ("ECG", "", "ECG", "V1", ""), place="x/a")
     assert [one.lead for one in strips_of(record)] == ["ECG 1", "2", "ECG 2", "V1", "5"]
+    for leads, names in (
+        (("ECG", "ECG", "ECG 1"), ["ECG 2", "ECG 3", "ECG 1"]),
+        (("II", "ii", "V1"), ["II 1", "ii 2", "V1"]),
+        (("", "1"), ["1 1", "1 2"]),
+        (("a 1", "a", "a", "A"), ["a 1", "a 2", "a 3", "A 4"]),
+    ):
+        record = Record("a", np.zeros((3, len(leads)), np.float32), 250.0, leads)
+        assert [one.lead for one in strips_of(record)] == names
 
 
 def test_a_rate_that_shows_no_wave_is_refused():
     record = Record("a", np.zeros((3, 1), np.float32), 10.0, ("II",), place="x/a")
     with pytest.raises(DataError, match="x/a: 10 samples a second; expected at least 50.*is the rate right"):
         strips_of(record)
+    with pytest.raises(DataError, match=r"x/a: 1e\+12 samples a second; expected 1,000,000 at most"):
+        strips_of(record._replace(rate=1e12))
+
+
+@pytest.mark.parametrize(
+    ("lead", "unit", "message"),
+    [
+        ("II", "mmHg", "lead 'II' is in 'mmHg'; expected an ECG in mV, uV or V"),
+        ("aVR", "pacemaker", "lead 'aVR' is in 'pacemaker'"),
+        ("MLII", "", "lead 'MLII' is in no unit"),
+        ("ECG left", "uncalibrated", "lead 'ECG left' is in 'uncalibrated'"),
+        ("v3r", "x" * 5000, "lead 'v3r' is in 'xxxx"),
+    ],
+)
+def test_an_ecg_lead_in_another_unit_is_refused_and_not_left_out(lead, unit, message):
+    record = Record("a", np.zeros((3, 2), np.float32), 250.0, ("I", lead), ("mV", unit), place="x/a")
+    with pytest.raises(DataError, match=f"x/a: {message}") as raised:
+        strips_of(record)
+    assert len(str(raised.value)) < 300
 
 
 def test_units_become_millivolts_and_other_signals_are_left_out():
@@ -65,5 +92,5 @@ def test_units_become_millivolts_and_other_signals_are_left_out():
     ]
     assert {(one.patient, one.record, one.place) for one in strips} == {("p", "a", "x/a")}
     assert not any(one.known.any() or one.beats_known.any() for one in strips)
-    with pytest.raises(DataError, match=r"x/a: ABP in mmHg; expected an ECG in mV, uV or V"):
+    with pytest.raises(DataError, match=r"x/a: ABP in 'mmHg'; expected an ECG in mV, uV or V"):
         strips_of(record._replace(signals=values[:, 1:2], leads=("ABP",), units=("mmHg",)))

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int
 
-from elman._errors import DataError
+from elman._errors import DataError, excerpt
 
 SYMBOLS = {
     **{1: "N", 2: "L", 3: "R", 4: "a", 5: "V", 6: "F", 7: "J", 8: "A", 9: "S", 10: "E", 11: "j", 12: "/", 13: "Q"},
@@ -18,13 +20,23 @@ SYMBOLS = {
     **{28: "+", 29: "u", 30: "?", 31: "!", 32: "[", 33: "]", 34: "e", 35: "n", 36: "@", 37: "x", 38: "f"},
     **{39: "(", 40: ")", 41: "r"},
 }
-"""The symbol of each code in files."""
+"""The symbol of each code in files. Codes up to 49 without one are free for own use; a file may define their symbols,
+else they are `[42]` and so on, as the manual writes them."""
 
 _CODES = {symbol: code for code, symbol in SYMBOLS.items()}
+_MOST = 49
+_FREE = range(42, _MOST + 1)
+_OWN = re.compile(r"\[([1-9][0-9]?)\]")
+NOTE = SYMBOLS[22]
+"""The symbol of a mark that is only its text."""
+
 _NOTE, _SKIP, _NUMBER, _SUBTYPE, _CHANNEL, _TEXT = 22, 59, 60, 61, 62, 63
 _RESOLUTION = "## time resolution:"
 _DEFINITIONS, _DEFINED = "## annotation type definitions", "## end of definitions"
-_FARTHEST = 1 << 31
+_DEFINITION = re.compile(r"(?P<code>[0-9]{1,2})\s+(?P<symbol>\S+)")
+FARTHEST = 1 << 31
+"""The sample before which all marks lie."""
+_RATES = (1e-9, 1e9)
 
 
 class Annotations(NamedTuple):
@@ -63,7 +75,7 @@ def decode_annotations(content: bytes, place: str) -> Annotations:
     """
     if len(content) % 2:
         raise DataError(f"{place}: {len(content):,} bytes; expected an even number: the file is cut short or damaged")
-    symbols = dict(SYMBOLS)
+    symbols = {code: SYMBOLS.get(code, f"[{code}]") for code in range(1, _MOST + 1)}
     rows, rate = _without_header(_marks(content, place), symbols, place)
     for row in rows:
         if row.code not in symbols:
@@ -79,11 +91,11 @@ def decode_annotations(content: bytes, place: str) -> Annotations:
 
 
 def encode_annotations(annotations: Annotations) -> bytes:
-    """Encodes annotations as the bytes of a file.
+    """Encodes annotations as the bytes of a file, which defines the symbols that are not WFDB's.
 
     Raises:
-        DataError: marks out of order, an unknown symbol, a value that the format cannot hold, or a note of more than
-            255 bytes.
+        DataError: marks out of order, a symbol with blanks in it, more than eight symbols that are not WFDB's, a value
+            that the format cannot hold, or a note of more than 255 bytes.
     """
     out, before = bytearray(), _Mark(0, 0)
     for row in _rows(annotations):
@@ -114,6 +126,8 @@ def _marks(content: bytes, place: str) -> list[_Mark]:
                 raise _cut(place)
             time += _signed(words[at] << 16 | words[at + 1], 32)
             at += 2
+        elif code == 0:  # no mark, only time; the end of definitions is written so
+            time += value
         elif code < _SKIP:
             time += value
             found.append(_Mark(time, code, 0, channel, number))
@@ -161,8 +175,8 @@ def _without_header(rows: list[_Mark], symbols: dict[int, str], place: str) -> t
             rate = _rate(row.text.removeprefix(_RESOLUTION).strip(), place)
         elif row.text in (_DEFINITIONS, _DEFINED):
             defining = row.text == _DEFINITIONS
-        elif defining and len(words := row.text.split(maxsplit=2)) > 1 and words[0].isdecimal():
-            symbols[int(words[0])] = words[1]
+        elif defining and (match := _DEFINITION.match(row.text)):
+            symbols[int(match["code"])] = match["symbol"]
         else:
             return rows[index:], rate
     return [], rate
@@ -173,24 +187,53 @@ def _rate(text: str, place: str) -> float:
         rate = float(text)
     except ValueError:
         rate = 0.0
-    if not 0 < rate < float("inf"):
-        raise DataError(f"{place}: expected samples a second as the time resolution; got {text!r}")
+    if not _RATES[0] <= rate <= _RATES[1]:
+        raise DataError(f"{place}: expected samples a second as the time resolution; got {excerpt(text)}")
     return rate
 
 
 def _rows(annotations: Annotations) -> list[_Mark]:
     rows = [] if annotations.rate is None else [_Mark(0, _NOTE, text=f"{_RESOLUTION} {_written(annotations.rate)}")]
     samples, symbols, *numbers, notes, _ = annotations
+    codes = _codes(symbols)
+    if own := [symbol for symbol in codes if symbol not in _CODES and not _nameless(symbol)]:
+        described = [_DEFINITIONS, *(f"{codes[symbol]} {symbol} {symbol}" for symbol in own), _DEFINED]
+        rows += [_Mark(0, _NOTE, text=text) for text in described]
     columns = [samples.tolist(), symbols, *(column.tolist() for column in numbers), notes]
     for sample, symbol, *rest in zip(*columns, strict=True):
-        if symbol not in _CODES:
-            raise DataError(f"no annotation symbol {symbol!r}; expected one of {' '.join(_CODES)}")
-        rows.append(_Mark(sample, _CODES[symbol], *rest))
+        rows.append(_Mark(sample, codes[symbol], *rest))
     return rows
 
 
+def _codes(symbols: Iterable[str]) -> dict[str, int]:
+    """The code of each symbol; those that are not WFDB's get codes that are free."""
+    used = dict.fromkeys(symbols)
+    codes = {symbol: _CODES[symbol] for symbol in used if symbol in _CODES}
+    codes |= {symbol: code for symbol in used if (code := _nameless(symbol))}
+    free = [code for code in _FREE if code not in codes.values()]
+    for symbol in used:
+        if symbol in codes:
+            continue
+        if not symbol or not symbol.isprintable() or len(symbol.split()) != 1:
+            raise DataError(f"{excerpt(symbol)} is no annotation symbol; expected one word, such as N")
+        if not free:
+            raise DataError(
+                f"no code for the annotation symbol {excerpt(symbol)}; a file can define {len(_FREE)} beside "
+                f"{' '.join(_CODES)}"
+            )
+        codes[symbol] = free.pop(0)
+    return codes
+
+
+def _nameless(symbol: str) -> int | None:
+    """The code of a symbol such as `[42]`, which needs no definition."""
+    match = _OWN.fullmatch(symbol)
+    code = int(match[1]) if match else 0
+    return code if code not in SYMBOLS and 0 < code <= _MOST else None
+
+
 def _check(row: _Mark, before: _Mark) -> None:
-    if not before.sample <= row.sample < _FARTHEST:
+    if not before.sample <= row.sample < FARTHEST:
         raise DataError(
             f"an annotation at sample {row.sample:,} after one at {before.sample:,}; expected samples from 0 on in "
             "order of time: sort them"

@@ -8,7 +8,7 @@ import math
 import re
 from typing import NamedTuple
 
-from elman._errors import DataError
+from elman._errors import DataError, excerpt
 
 RATE, GAIN, UNITS = 250.0, 200.0, "mV"
 """The format's defaults: samples a second, steps of the converter a unit, and the unit."""
@@ -16,9 +16,14 @@ RATE, GAIN, UNITS = 250.0, 200.0, "mV"
 NO_FILE = "~"
 """Stands for the name of a signal file or of a segment that has no samples."""
 
-_FORMAT = re.compile(r"(?P<format>\d+)(?:x(?P<frame>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<offset>\d+))?")
-_GAIN = re.compile(r"(?P<gain>[^(/]+)(?:\((?P<baseline>[^)]*)\))?(?:/(?P<units>.+))?")
+_FORMAT = re.compile(
+    r"(?P<format>[0-9]{1,9})(?:x(?P<frame>[0-9]{1,9}))?(?::(?P<skew>[0-9]{1,12}))?(?:\+(?P<offset>[0-9]{1,12}))?"
+)
+_GAIN = re.compile(r"(?P<gain>[^(/]+)(?:\((?P<baseline>[^)]*)\))?(?:/(?P<units>.*))?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,13}")
 _LARGEST = 1 << 40
+_RATES = (1e-9, 1e9)
+_GAINS = (1e-18, 1e30)
 
 
 class Signal(NamedTuple):
@@ -81,8 +86,10 @@ class Header(NamedTuple):
 def read_header(text: str, place: str) -> Header:
     """Reads the text of a header; messages name its file as `place`.
 
+    Lines beyond those that the header announces are no part of it, as the manual says.
+
     Raises:
-        DataError: a malformed line, a rate that is not positive, or a number of lines other than the header announces.
+        DataError: a malformed line, a rate that is not positive, or fewer lines than the header announces.
 
     >>> text = "100 1 360 650000\\n100.dat 212 200(1024)/mV 11 1024 995 -22131 0 MLII\\n# male"
     >>> header = read_header(text, "100.hea")
@@ -104,14 +111,24 @@ def read_header(text: str, place: str) -> Header:
     header, count, pieces = _record_line(first, line)
     what = "segments" if pieces else "signals"
     expected = pieces or count
-    if len(rest) != expected:
+    if len(rest) < expected:
         raise DataError(f"{first}: expected a line for each of {expected} {what}; got {len(rest)}")
+    rest = rest[:expected]
     if pieces:
         header = header._replace(segments=tuple(_segment_line(*row) for row in rest), leads=count)
         _check_segments(header, first)
     else:
         header = header._replace(signals=tuple(_signal_line(*row) for row in rest))
     return header._replace(comments=tuple(comments))
+
+
+def lead_name(text: str) -> str:
+    """The name of a lead on one line: blanks stand for letters that cannot be printed.
+
+    >>> lead_name(" II\\x1b left ")
+    'II  left'
+    """
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 def write_header(header: Header) -> str:
@@ -134,7 +151,7 @@ def write_header(header: Header) -> str:
     rows = [" ".join(words).rstrip()]
     rows += [f"{segment.name} {segment.frames}" for segment in header.segments]
     rows += [] if header.segments else [_signal_row(signal) for signal in header.signals]
-    rows += [f"# {comment}".rstrip() for comment in header.comments]
+    rows += [f"# {line}".rstrip() for comment in header.comments for line in comment.splitlines() or [""]]
     return "\n".join(rows) + "\n"
 
 
@@ -142,14 +159,16 @@ def _record_line(place: str, line: str) -> tuple[Header, int, int]:
     """The header without signals, the number of signals, and the number of segments (0 for a record in one piece)."""
     words = line.split(maxsplit=4)
     if len(words) < 2:
-        raise DataError(f"{place}: expected the record's name and its number of signals; got {line!r}")
-    name, _, pieces = words[0].partition("/")
+        raise DataError(f"{place}: expected the record's name and its number of signals; got {excerpt(line)}")
+    name, slash, pieces = words[0].rpartition("/")
+    if not (slash and _WHOLE.fullmatch(pieces)):  # the slash may be that of a folder
+        name, pieces = words[0], ""
     rate, counter = RATE, None
     if len(words) > 2:
         rate_text, _, counter_text = words[2].partition("/")
         rate = _number(rate_text, place, "the rate")
         counter = _counter(counter_text, place) if counter_text else None
-    if not rate > 0:
+    if not _RATES[0] <= rate <= _RATES[1]:
         raise DataError(f"{place}: a rate of {rate:g}; expected samples a second, such as 250: correct the header")
     frames = _whole(words[3], place, "the number of samples") if len(words) > 3 else 0
     header = Header(name, rate, frames or None, counter=counter, start=words[4] if len(words) > 4 else "")
@@ -166,8 +185,10 @@ def _counter(text: str, place: str) -> tuple[float, float]:
 def _signal_line(place: str, line: str) -> Signal:
     words = line.split(maxsplit=8)
     if len(words) < 2 or not (match := _FORMAT.fullmatch(words[1])):
-        raise DataError(f"{place}: expected a signal file and its format, such as '100.dat 212'; got {line!r}")
+        raise DataError(f"{place}: expected a signal file and its format, such as '100.dat 212'; got {excerpt(line)}")
     numbers = {name: int(value) for name, value in match.groupdict().items() if value}
+    if numbers.get("frame") == 0:
+        raise DataError(f"{place}: 0 samples in a frame; expected 1 or more: correct the header")
     fields = [_whole(word, place, "a field", least=-_LARGEST) for word in words[3:7]]
     resolution, zero, initial, checksum = (*fields, *(None,) * (4 - len(fields)))
     gain, baseline, units = _gain(words[2], place) if len(words) > 2 else (GAIN, None, UNITS)
@@ -181,23 +202,25 @@ def _signal_line(place: str, line: str) -> Signal:
         zero=zero or 0,
         initial=initial,
         checksum=checksum,
-        lead=words[8].strip() if len(words) > 8 else "",
+        lead=lead_name(words[8]) if len(words) > 8 else "",
     )
 
 
 def _gain(text: str, place: str) -> tuple[float, int | None, str]:
     match = _GAIN.fullmatch(text)
     if not match:
-        raise DataError(f"{place}: expected a gain such as 200, 200(1024) or 200(1024)/mV; got {text!r}")
+        raise DataError(f"{place}: expected a gain such as 200, 200(1024) or 200(1024)/mV; got {excerpt(text)}")
     gain = _number(match["gain"], place, "the gain")
     baseline = _whole(match["baseline"], place, "the baseline", least=-_LARGEST) if match["baseline"] else None
+    if gain and not _GAINS[0] <= abs(gain) <= _GAINS[1]:
+        raise DataError(f"{place}: a gain of {gain:g}; expected steps of the converter a unit, such as 200")
     return gain or GAIN, baseline, match["units"] or UNITS  # a gain of 0 stands for one that was not measured
 
 
 def _segment_line(place: str, line: str) -> Segment:
     words = line.split()
     if len(words) != 2:
-        raise DataError(f"{place}: expected a segment's name and its number of samples; got {line!r}")
+        raise DataError(f"{place}: expected a segment's name and its number of samples; got {excerpt(line)}")
     return Segment(words[0], _whole(words[1], place, "the number of samples"))
 
 
@@ -215,10 +238,11 @@ def _signal_row(signal: Signal) -> str:
     skew = f":{signal.skew}" if signal.skew else ""
     offset = f"+{signal.offset}" if signal.offset else ""
     row = f"{signal.file} {signal.format}{frame}{skew}{offset}"
-    row += f" {_number_text(signal.gain)}({signal.baseline})/{signal.units} {signal.resolution} {signal.zero}"
+    units, lead = "_".join(signal.units.split()) or "unknown", " ".join(signal.lead.split())  # blanks separate fields
+    row += f" {_number_text(signal.gain)}({signal.baseline})/{units} {signal.resolution} {signal.zero}"
     if signal.initial is None or signal.checksum is None:
         return row
-    return f"{row} {signal.initial} {signal.checksum} 0 {signal.lead}".rstrip()
+    return f"{row} {signal.initial} {signal.checksum} 0 {lead}".rstrip()
 
 
 def _number_text(number: float) -> str:
@@ -231,15 +255,13 @@ def _number(text: str, place: str, what: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise DataError(f"{place}: expected a number as {what}; got {text!r}")
+        raise DataError(f"{place}: expected a number as {what}; got {excerpt(text)}")
     return number
 
 
 def _whole(text: str, place: str, what: str, *, least: int = 0) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
+    number = int(text) if _WHOLE.fullmatch(text) else least - 1
     if not least <= number <= _LARGEST:
-        raise DataError(f"{place}: expected a whole number{' from 0 on' if least == 0 else ''} as {what}; got {text!r}")
+        from_0 = " from 0 on" if least == 0 else ""
+        raise DataError(f"{place}: expected a whole number{from_0} as {what}; got {excerpt(text)}")
     return number

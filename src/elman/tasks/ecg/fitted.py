@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elman._errors import ConfigError, DataError, nearest
+from elman._errors import ConfigError, DataError, excerpt, nearest
 from elman.formats.files import read_files
 from elman.formats.names import SAMPLES, ending
 from elman.formats.wfdb.places import record_folders
@@ -125,8 +125,8 @@ class EcgReader(Predictor[EcgMetrics]):
         Raises:
             DataError: a lead that the record does not have, or a record without a signal in volts.
         """
-        strips = _by_lead(record)
-        names = _chosen(leads, strips, record.place) or tuple(strips)
+        strips = {strip.lead: strip for strip in strips_of(record)}
+        names = _chosen(leads, strips, record) or tuple(strips)
         own = {name: strips[name] for name in names}
         faults = tuple(fault for strip in own.values() for fault in find_faults(strip))
         empty = RecordBeats(record.name, record.rate, own, dict.fromkeys(own, ()), (), faults)
@@ -261,25 +261,17 @@ class EcgReader(Predictor[EcgMetrics]):
         return [tuple(beats) for beats in beats_of_leads]
 
 
-def _by_lead(record: Record) -> dict[str, Strip]:
-    """The leads of a record by name; leads of the same name are numbered."""
-    strips = strips_of(record)
-    names = [strip.lead for strip in strips]
-    by_name = {}
-    for place, (name, strip) in enumerate(zip(names, strips, strict=True)):
-        name = f"{name} {names[: place + 1].count(name)}" if names.count(name) > 1 else name
-        by_name[name] = strip._replace(lead=name)
-    return by_name
-
-
-def _chosen(leads: Sequence[str], known: Iterable[str], place: str) -> tuple[str, ...]:
+def _chosen(leads: Sequence[str], known: Iterable[str], record: Record) -> tuple[str, ...]:
     """The leads that are asked for, by name in any case; one text may name several, with commas between them."""
     names = {name.lower(): name for name in known}
+    units = dict(zip(map(str.lower, record.leads), record.units, strict=False))
     asked = [one for lead in leads for one in ([lead] if lead.lower() in names else lead.split(","))]
     for lead in asked:
         if lead.lower() not in names:
-            there = ", ".join(names.values())
-            raise DataError(f"{place}: no ECG lead {lead!r}{nearest(lead, names.values())}; it has {there}")
+            there = ", ".join(names.values())[:120]
+            unit = units.get(lead.lower())
+            why = nearest(lead, names.values()) if unit is None else f" ({lead} is in {excerpt(unit)})"
+            raise DataError(f"{record.place}: no ECG lead {lead!r}{why}; it has {there}")
     return tuple(dict.fromkeys(names[lead.lower()] for lead in asked))
 
 
@@ -313,4 +305,5 @@ def _annotate(reading: RecordBeats, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise ConfigError(f"annotations: expected a folder; {folder} is a file") from None
-    write_annotations(folder / reading.name, ENDING, wave_marks(list(reading.leads.values())))
+    marks = wave_marks(list(reading.leads.values()))
+    write_annotations(folder / reading.name, ENDING, marks._replace(rate=reading.rate))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
-from elman._errors import DataError
+from elman._errors import DataError, excerpt
 from elman.formats.wfdb.annotations import Annotations
 from elman.tasks.ecg.strip import Beat, Wave, WaveKind, kind_of
 
@@ -171,8 +171,8 @@ def check_within(annotations: Annotations, length: int, place: str) -> None:
     if len(outside):
         raise DataError(
             f"{place}: {len(outside):,} of {len(annotations.samples):,} annotations lie beyond the record, the first "
-            f"({annotations.symbols[outside[0]]!r}) at sample {annotations.samples[outside[0]]:,}; the record has "
-            f"{length:,}: do they belong to another record, or to another rate?"
+            f"({excerpt(annotations.symbols[outside[0]])}) at sample {annotations.samples[outside[0]]:,}; the record "
+            f"has {length:,}: do they belong to another record, or to another rate?"
         )
 
 

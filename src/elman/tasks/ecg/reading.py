@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from elman._errors import DataError
-from elman.formats.wfdb.annotations import Annotations
+from elman.formats.wfdb.annotations import FARTHEST, Annotations
 from elman.formats.wfdb.places import RecordFolder, record_folders
 from elman.formats.wfdb.record import Record, annotations_of, record_of, whole_records
 from elman.tasks.ecg.faults import find_faults, unreadable
@@ -42,7 +42,8 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
     - a file for each lead, such as `1.ii` (LUDB): all waves of that lead from the first to the last, and its beats
       without their kinds;
     - `.q1c` (QT Database): the waves of some beats, the same for all leads;
-    - `.atr` (MIT-BIH, and beside `.q1c`): every beat with its kind; and the waves, where it has onsets and ends.
+    - `.atr` (MIT-BIH, and beside `.q1c`): every beat with its kind; and the waves, where it has onsets and ends;
+    - none, and an EDF+ file with annotations whose texts are WFDB's symbols: as `.atr`.
 
     Where a lead is unreadable (`ecg_faults.unreadable`), nothing of it counts as known, whatever other leads show.
 
@@ -61,14 +62,14 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
     if not strips:
         raise DataError(
             f"{bare[0]}: no annotations; expected {BEATS} (beats), {WAVES} (waves) or a file for each lead such as .ii "
-            "beside the header"
+            "beside the header, or an EDF+ file with marks such as N and V"
         )
     return tuple(strips)
 
 
 def _strips(shelf: RecordFolder, name: str) -> Iterator[Strip]:
     record, endings = record_of(shelf, name), shelf.endings[name]
-    marks = partial(_annotations, shelf, record)
+    marks = partial(_annotations, shelf, name, record)
     leads = strips_of(record, patient=_patient(record, endings))
     if any(strip.lead.lower() in endings for strip in leads):
         for strip in leads:
@@ -79,19 +80,28 @@ def _strips(shelf: RecordFolder, name: str) -> Iterator[Strip]:
         yield from (_of_some_beats(strip, waves, beats) for strip in leads)
     elif BEATS in endings:
         found = marks(BEATS)
-        if has_waves(found):
-            yield from (_of_waves(strip, annotated_waves(found)) for strip in leads)
-        else:
-            yield from (_of_beats(strip, found) for strip in leads)
+        yield from (_of_all(strip, found) for strip in leads)
+    elif record.marks and (annotated_beats(record.marks) or has_waves(record.marks)):
+        check_within(record.marks, len(record.signals), record.place)
+        yield from (_of_all(strip, record.marks) for strip in leads)
 
 
-def _annotations(shelf: RecordFolder, record: Record, ending: str) -> Annotations:
+def _annotations(shelf: RecordFolder, name: str, record: Record, ending: str) -> Annotations:
     """Reads the annotations of a record, converted to its sampling rate."""
-    found = annotations_of(shelf, record.name, ending)
-    if found.rate not in (None, record.rate):
-        found = found._replace(samples=np.rint(found.samples * (record.rate / found.rate)).astype(np.int64))
+    found = annotations_of(shelf, name, ending)
+    rate = found.rate or record.frame_rate or record.rate
+    if rate != record.rate:
+        moved = np.clip(np.rint(found.samples * (record.rate / rate)), -FARTHEST, FARTHEST)
+        found = found._replace(samples=moved.astype(np.int64))
     check_within(found, len(record.signals), f"{record.place}.{ending}")
     return found._replace(rate=record.rate)
+
+
+def _of_all(strip: Strip, annotations: Annotations) -> Strip:
+    """The strip with annotations of every beat: their waves, where they have onsets and ends, or else their kinds."""
+    if has_waves(annotations):
+        return _of_waves(strip, annotated_waves(annotations))
+    return _of_beats(strip, annotations)
 
 
 def _of_waves(strip: Strip, marked: AnnotatedEvents) -> Strip:
@@ -135,7 +145,10 @@ def _unclear(marked: AnnotatedEvents, length: int) -> np.ndarray:
 
 
 def _patient(record: Record, endings: frozenset[str]) -> str:
-    """The patient's name. Some records of the QT Database are pieces of MIT-BIH's, two of which are of one patient."""
+    """The patient's name, as an EDF file has it, or after the record's. Some records of the QT Database are pieces of
+    MIT-BIH's, two of which are of one patient."""
+    if record.patient:
+        return record.patient
     number = record.name.removeprefix("sel")
     is_piece = WAVES in endings and number != record.name
     if number.isdecimal() and int(number) in _MIT and (is_piece or record.rate == MIT_RATE):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from msgspec import Meta
 
 from elman._config import Config
-from elman.formats.names import HEADER, SIGNALS
+from elman.formats.names import EDF, HEADER, SIGNALS
 from elman.tasks.settings import CellName, Count, Rate, Size, TaskSettings, check_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
     from elman.formats.place import Place
 
@@ -23,6 +23,10 @@ LOOK_AHEAD_MS = 100
 
 RESAMPLING_MS = 24
 """Part of the look-ahead that resampling takes, in milliseconds."""
+
+
+_RECORDS = {HEADER, *EDF}
+"""Endings of files by which a record is known."""
 
 
 class EcgPrediction(Config, frozen=True, kw_only=True):
@@ -93,15 +97,23 @@ class EcgSettings(TaskSettings, frozen=True, kw_only=True):
 
     @classmethod
     def recognises(cls, places: Sequence[Place]) -> str:
-        """The mark of WFDB records: their headers, or the ending of a file of one."""
+        """The mark of WFDB records and EDF files: their headers, or the ending of a file of one."""
         for place in places:
-            if any(file.suffix == HEADER for file in place.members):
-                return f"WFDB headers ({HEADER}) are in it"
-            if place.suffix in (HEADER, SIGNALS):
+            inside = {file.suffix for file in place.members} & _RECORDS
+            if inside:
+                return f"{_named(inside)} in it"
+            if place.suffix in (HEADER, *SIGNALS):
                 return f"{place.suffix} is the ending of a WFDB record"
-            beside = place.path.with_name(place.path.name + HEADER), place.path.with_suffix(HEADER)
-            if place.suffix != SIGNALS and not place.is_folder and any(header.is_file() for header in beside):
-                return f"its WFDB header ({HEADER}) lies beside it"
-            if place.archive and any(file.suffix == HEADER for file in place.archive.members):
-                return f"WFDB headers ({HEADER}) are in the archive"
+            if place.suffix in EDF:
+                return f"{place.suffix} is the ending of an EDF file"
+            beside = place.endings_beside & (_RECORDS if not place.exists else {HEADER})
+            if beside:
+                return f"{_named(beside)} beside it"
+            if place.archive and (inside := {file.suffix for file in place.archive.members} & _RECORDS):
+                return f"{_named(inside)} in the archive"
         return ""
+
+
+def _named(endings: Set[str]) -> str:
+    """WFDB headers or EDF files, and the verb to lie."""
+    return f"WFDB headers ({HEADER}) are" if HEADER in endings else f"EDF files ({', '.join(sorted(endings))}) are"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from elman._errors import DataError
+from elman._errors import DataError, excerpt
 from elman.formats.wfdb.record import Record
 from elman.tasks.ecg.resample import resample
 
@@ -27,8 +29,11 @@ branch block, supraventricular ectopic, ventricular ectopic, fusion, paced or un
 MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
 """Units of ECG signals, in lower case, in mV."""
 
-LEAST_RATE = 50.0
-"""The least sampling rate, in samples a second."""
+LEAST_RATE, MOST_RATE = 50.0, 1e6
+"""The least and the highest sampling rate, in samples a second."""
+
+_ECG = re.compile(r"(ecg|ekg)\b.*|m?(i{1,3}|l(i{1,3}|[1-3])|v[1-9]r?|cl[1-9])|av[rlf]", re.IGNORECASE)
+"""Names of ECG leads."""
 
 _KIND_OF = {symbol: kind for kind, symbols in KINDS.items() for symbol in symbols}
 
@@ -99,7 +104,8 @@ def strips_of(record: Record, *, patient: str = "") -> tuple[Strip, ...]:
     of the same name, are numbered.
 
     Raises:
-        DataError: no signal in volts, or fewer than `LEAST_RATE` samples a second.
+        DataError: no signal in volts, a lead with the name of an ECG lead and another unit, fewer than `LEAST_RATE`
+            samples a second, or more than `MOST_RATE`.
 
     >>> record = Record("a", np.full((3, 1), 500, np.float32), 250.0, ("II",), ("uV",))
     >>> strips_of(record)[0].signal.tolist()
@@ -110,17 +116,26 @@ def strips_of(record: Record, *, patient: str = "") -> tuple[Strip, ...]:
             f"{record.place}: {record.rate:g} samples a second; expected at least {LEAST_RATE:g}, since with fewer no "
             "wave can be recognised: is the rate right?"
         )
+    if record.rate > MOST_RATE:
+        raise DataError(f"{record.place}: {record.rate:g} samples a second; expected {MOST_RATE:,.0f} at most")
     units, names = record.units or ("mV",) * len(record.leads), _names(record.leads)
     none, strips = np.zeros(len(record.signals), bool), []
     for signal, lead, unit in zip(record.signals.T, names, units, strict=True):
-        if (factor := MILLIVOLTS.get(unit.lower())) is not None:
+        factor = MILLIVOLTS.get(unit.lower())
+        if factor is None and _ECG.fullmatch(lead):
+            raise DataError(
+                f"{record.place}: lead {excerpt(lead)} is in {excerpt(unit) if unit else 'no unit'}; expected an "
+                "ECG in mV, uV or V: correct the unit, or the lead's name if it is no ECG"
+            )
+        if factor is not None:
             values = np.ascontiguousarray(signal if factor == 1 else signal * np.float32(factor))
             strips.append(
                 Strip(values, record.rate, record.name, lead, patient or record.name, (), (), none, none, record.place)
             )
     if not strips:
-        said = ", ".join(f"{lead} in {unit}" for lead, unit in zip(record.leads, units, strict=True)) or "no signal"
-        raise DataError(f"{record.place}: {said}; expected an ECG in mV, uV or V")
+        listed = [f"{lead[:20]} in {unit[:20]!a}" for lead, unit in zip(names, units, strict=True)]
+        few = ", ".join(listed[:4]) + (", ..." if len(listed) > 4 else "") or "no signal"
+        raise DataError(f"{record.place}: {few}; expected an ECG in mV, uV or V")
     return tuple(strips)
 
 
@@ -152,9 +167,16 @@ def at_rate(strip: Strip, rate: float) -> Strip:
 
 
 def _names(leads: Sequence[str]) -> list[str]:
-    """The names of leads, made unique by numbers."""
+    """The names of leads, made unique by numbers; `ii` and `II` are the same."""
     named = [lead or str(index) for index, lead in enumerate(leads, start=1)]
-    return [
-        f"{lead} {named[: index + 1].count(lead)}" if named.count(lead) > 1 else lead
-        for index, lead in enumerate(named)
-    ]
+    same = Counter(map(str.lower, named))
+    used, seen = {lead for lead, count in same.items() if count == 1}, Counter[str]()
+    unique = []
+    for lead in named:
+        name = lead
+        while same[lead.lower()] > 1 and (name is lead or name.lower() in used):
+            seen[lead.lower()] += 1
+            name = f"{lead} {seen[lead.lower()]}"
+        used.add(name.lower())
+        unique.append(name)
+    return unique
