@@ -116,7 +116,7 @@ class _Mark(NamedTuple):
 
 def _marks(content: bytes, place: str) -> list[_Mark]:
     words = np.frombuffer(content, "<u2").tolist()
-    found: list[_Mark] = []
+    marks: list[_Mark] = []
     at, time, channel, number = 0, 0, 0, 0
     while at < len(words) and words[at]:
         code, value = words[at] >> 10, words[at] & 0x3FF
@@ -130,26 +130,26 @@ def _marks(content: bytes, place: str) -> list[_Mark]:
             time += value
         elif code < _SKIP:
             time += value
-            found.append(_Mark(time, code, 0, channel, number))
-        elif not found:
+            marks.append(_Mark(time, code, 0, channel, number))
+        elif not marks:
             raise DataError(f"{place}: begins with a property before any mark; is it a WFDB annotation file?")
         elif code == _NUMBER:
             number = _signed(value & 0xFF, 8)
-            found[-1] = found[-1]._replace(number=number)
+            marks[-1] = marks[-1]._replace(number=number)
         elif code == _CHANNEL:
             channel = value & 0xFF
-            found[-1] = found[-1]._replace(channel=channel)
+            marks[-1] = marks[-1]._replace(channel=channel)
         elif code == _SUBTYPE:
-            found[-1] = found[-1]._replace(subtype=_signed(value & 0xFF, 8))
+            marks[-1] = marks[-1]._replace(subtype=_signed(value & 0xFF, 8))
         else:
             end = at + (value + 1) // 2
             if end > len(words):
                 raise _cut(place)
-            found[-1] = found[-1]._replace(text=_text(content[2 * at : 2 * at + value]))
+            marks[-1] = marks[-1]._replace(text=_text(content[2 * at : 2 * at + value]))
             at = end
     if at == len(words):
         raise _cut(place)
-    return found
+    return marks
 
 
 def _cut(place: str) -> DataError:

@@ -32,8 +32,8 @@ class RecordFolder:
         Raises:
             DataError: the file is missing, with `wanted_by`, the header that names it; or it cannot be read.
         """
-        if found := self.find(file):
-            return self.open(found)
+        if own := self.find(file):
+            return self.open(own)
         why = f", which {PurePosixPath(wanted_by).name} names" if wanted_by else ""
         like = [other for other in sorted(self.files) if other.endswith(Path(file).suffix)]
         raise DataError(f"{self.name}: no file {excerpt(file)[1:-1]}{why}{nearest(file[:100], like)}")
@@ -47,12 +47,12 @@ class RecordFolder:
     def endings(self) -> dict[str, frozenset[str]]:
         """The endings, in lower case, of the files with each stem: `hea` and `ii` for the stem `1` of `1.hea` and
         `1.ii`. Those of the stem of an EDF file are those of the file too."""
-        found: dict[str, set[str]] = defaultdict(set)
+        by_stem: dict[str, set[str]] = defaultdict(set)
         for file in map(plain_name, self.files):
             for dot in (place for place, letter in enumerate(file) if letter == "."):
-                found[file[:dot]].add(file[dot + 1 :].lower())
-        edf = {name: found[name] | found[PurePosixPath(name).stem] for name in self.records if ending(name) in EDF}
-        return {name: frozenset(endings) for name, endings in (found | edf).items()}
+                by_stem[file[:dot]].add(file[dot + 1 :].lower())
+        edf = {name: by_stem[name] | by_stem[PurePosixPath(name).stem] for name in self.records if ending(name) in EDF}
+        return {name: frozenset(endings) for name, endings in (by_stem | edf).items()}
 
     @cached_property
     def records(self) -> tuple[str, ...]:
@@ -79,12 +79,12 @@ def record_folders(*places: str | Path) -> Iterator[tuple[RecordFolder, tuple[st
         DataError: a place that does not exist or holds no record.
     """
     for place in places:
-        found = list(_shelves(Path(place)))
-        if not any(records for _, records in found):
+        shelves = list(_shelves(Path(place)))
+        if not any(records for _, records in shelves):
             raise DataError(
                 f"{place}: no WFDB record in it; expected a header (.hea) and the files it names, or an EDF file"
             )
-        yield from ((shelf, records) for shelf, records in found if records)
+        yield from ((shelf, records) for shelf, records in shelves if records)
 
 
 def _shelves(place: Path) -> Iterator[tuple[RecordFolder, tuple[str, ...]]]:
@@ -116,8 +116,8 @@ def _one(shelf: RecordFolder, place: Path) -> tuple[RecordFolder, tuple[str, ...
         names += [name[:dot] for dot in range(len(name) - 1, 0, -1) if name[dot] == "."]
     known = {record.lower(): record for record in shelf.records} | {record: record for record in shelf.records}
     for name in names:
-        if found := known.get(name) or known.get(name.lower()):
-            return shelf, (found,)
+        if record := known.get(name) or known.get(name.lower()):
+            return shelf, (record,)
     name = plain_name(place).removesuffix(HEADER)
     raise DataError(f"{place}: no such WFDB record{nearest(name, shelf.records)}; expected a header {name}{HEADER}")
 

@@ -79,11 +79,11 @@ def read_record(place: str | Path) -> Record:
     ...     read_record(Path(folder, "a")).signals.tolist()
     [[0.5], [nan], [-0.25]]
     """
-    found = [(shelf, name) for shelf, names in record_folders(place) for name in whole_records(shelf, names)]
-    if len(found) != 1:
-        few = ", ".join(name for _, name in found[:5])
-        raise DataError(f"{place}: {len(found)} records ({few}{', ...' if len(found) > 5 else ''}); expected one")
-    return record_of(*found[0])
+    records = [(shelf, name) for shelf, names in record_folders(place) for name in whole_records(shelf, names)]
+    if len(records) != 1:
+        few = ", ".join(name for _, name in records[:5])
+        raise DataError(f"{place}: {len(records)} records ({few}{', ...' if len(records) > 5 else ''}); expected one")
+    return record_of(*records[0])
 
 
 def read_annotations(place: str | Path, extension: str = "atr") -> Annotations:
@@ -92,10 +92,10 @@ def read_annotations(place: str | Path, extension: str = "atr") -> Annotations:
     Raises:
         DataError: a missing file, or one that is not an annotation file.
     """
-    found = [(shelf, name) for shelf, names in record_folders(place) for name in names]
-    if len(found) != 1:
-        raise DataError(f"{place}: {len(found)} records; expected one")
-    return annotations_of(*found[0], extension)
+    records = [(shelf, name) for shelf, names in record_folders(place) for name in names]
+    if len(records) != 1:
+        raise DataError(f"{place}: {len(records)} records; expected one")
+    return annotations_of(*records[0], extension)
 
 
 def write_record(
@@ -229,4 +229,4 @@ def _steps(values: np.ndarray, format: int, scale: Scale, place: str) -> np.ndar
             f"{place}: values from {np.nanmin(values):g} to {np.nanmax(values):g} do not fit format {format} with a "
             f"gain of {scale.gain:g} and a baseline of {scale.baseline}; take a smaller gain, or leave the scales out"
         )
-    return np.where(missing, formats.invalid(format), steps).astype(np.int64)
+    return np.where(missing, -limit - 1, steps).astype(np.int64)
