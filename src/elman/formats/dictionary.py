@@ -41,12 +41,12 @@ class Entry(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A line: the word, and the fields behind it, each with the text up to the next."""
+    """A line: the word, the fields behind it, and the number of tabs between these."""
 
     number: int
     word: str
     fields: tuple[str, ...]
-    gaps: tuple[str, ...]
+    tabs: int
 
 
 def read_dictionary(lines: Iterable[str], *, file: str = "the text", stress: bool = True) -> Iterator[Entry]:
@@ -68,15 +68,17 @@ def read_dictionary(lines: Iterable[str], *, file: str = "the text", stress: boo
     written = [line for number, text in enumerate(lines, start=1) if (line := _split(text, number)) is not None]
     columns = _columns_of_file(written)
     entries = [Entry(line.word, line.fields[_columns(line, columns) :], line.number) for line in written]
+    phones = {phone for entry in entries for phone in entry.phones}
+    if numbers := {phone for phone in phones if "." in phone and _NUMBER.fullmatch(phone)}:
+        place, number = next((one.line, phone) for one in entries for phone in one.phones if phone in numbers)
+        raise DataError(
+            f"{file}, line {place}: {number} is a number, no phone; expected a word, its probability and those of "
+            "silences (one number or four) if there are any, and its phones"
+        )
+    marked = stress or any(map(_TONE.search, phones))
+    names = {phone: phone if marked else _STRESS.sub("", phone) for phone in phones}
     for entry in entries:
-        if number := next((phone for phone in entry.phones if "." in phone and _NUMBER.fullmatch(phone)), ""):
-            raise DataError(
-                f"{file}, line {entry.line}: {number} is a number, no phone; expected a word, its probability and "
-                "those of silences (one number or four) if there are any, and its phones"
-            )
-    marked = stress or any(_TONE.search(phone) for entry in entries for phone in entry.phones)
-    for entry in entries:
-        yield entry if marked else entry._replace(phones=tuple(_STRESS.sub("", phone) for phone in entry.phones))
+        yield entry._replace(phones=tuple(map(names.__getitem__, entry.phones)))
 
 
 def word_of(line: str) -> str:
@@ -90,13 +92,11 @@ def word_of(line: str) -> str:
 
 
 def _split(line: str, number: int) -> _Line | None:
-    entry = _COMMENT.sub("", line).strip()
+    entry = _COMMENT.sub("", line).strip() if "#" in line or line.startswith(";") else line.strip()
     if not entry:
         return None
-    word, *rest = entry.split("\t", 1) if "\t" in entry else entry.split(None, 1)
-    pieces = re.findall(r"(\S+)(\s*)", "".join(rest))
-    fields, gaps = tuple(field for field, _ in pieces), tuple(gap for _, gap in pieces)
-    return _Line(number, _VARIANT.sub("", word.strip()), fields, gaps)
+    word, _, rest = entry.partition("\t") if "\t" in entry else entry.partition(" ")
+    return _Line(number, _VARIANT.sub("", word.strip()), tuple(rest.split()), rest.strip().count("\t"))
 
 
 def _columns_of_file(lines: Iterable[_Line]) -> int:
@@ -117,11 +117,9 @@ def _columns(line: _Line, columns_of_file: int) -> int:
 
 def _sure_columns(line: _Line) -> int:
     for count in COLUMNS:
-        fields, gaps = line.fields[:count], line.gaps[:count]
-        if len(line.fields) <= count or not _is_probability(fields):
-            continue
-        apart = all("\t" in gap for gap in gaps) and not any("\t" in gap for gap in line.gaps[count:])
-        if apart or any("." in field for field in fields):
+        fields = line.fields[:count]
+        is_sure = line.tabs == count or any("." in field for field in fields)
+        if is_sure and len(line.fields) > count and _is_probability(fields):
             return count
     return 0
 
