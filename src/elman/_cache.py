@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -11,7 +12,17 @@ def cache_folder(name: str) -> Path:
 
     >>> cache_folder("tokens").name
     'tokens'
+
+    Raises:
+        OSError: a folder that cannot be created, or a user without a home folder.
     """
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elman" / name
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "elman" / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # neither HOME nor an entry for this user, as in many containers
+        raise OSError(errno.ENOENT, "there is no home folder", "~") from None

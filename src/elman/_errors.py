@@ -5,7 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
+
+LONGEST_MESSAGE = 300
+"""The most characters of a message on data, whatever a file holds."""
+
+_LONGEST_NAME, _NAMES = 60, 1000  # that are compared for a hint; the time is quadratic in the first
 
 
 class ElmanError(Exception):
@@ -25,7 +31,10 @@ class ConfigError(InputError):
 
 
 class DataError(InputError):
-    """A file or text that cannot be read, or is too short."""
+    """A file or text that cannot be read, or is too short. The message is one line, shortened in its middle."""
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
 
 
 class VocabularyError(DataError):
@@ -66,6 +75,24 @@ class Interrupted(KeyboardInterrupt):
         self.fitted = fitted
 
 
+def one_line(message: str, most: int = LONGEST_MESSAGE) -> str:
+    r"""A message as one line of `most` characters: what cannot be printed is escaped, and the middle of a longer one is
+    left out.
+
+    >>> one_line("a\tb\nc"), one_line("a.csv, line 3: " + 1000 * "x" + "; mend it", 30)
+    ('a\\tb\\nc', 'a.csv, line 3: ... x; mend it')
+    """
+    if not message.isprintable():
+        message = "".join(
+            character if character.isprintable() else character.encode("unicode_escape").decode()
+            for character in message
+        )
+    if len(message) <= most:
+        return message
+    end = most // 3
+    return f"{message[: most - end - 5].rstrip()} ... {message[-end:].lstrip()}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for a name that is misspelt, or that is a part or the initials of known ones; empty when nothing is close.
 
@@ -74,7 +101,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("lr", ["learning_rate", "layer_rate", "seed"])
     "; did you mean 'learning_rate' or 'layer_rate'?"
     """
-    known = list(known)
+    if len(name) > _LONGEST_NAME:
+        return ""
+    known = list(islice((one for one in known if len(one) <= _LONGEST_NAME), _NAMES))
     parts = {one: re.split(r"[-_\W]+", one.strip("-")) for one in known}
     close = difflib.get_close_matches(name, known, n=1) or [
         one for one in known if name in (*parts[one], "".join(part[:1] for part in parts[one]))

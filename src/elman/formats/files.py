@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import codecs
-import lzma
 import re
-import tarfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from elman._errors import ConfigError, DataError
+from elman.formats.archives import members
 from elman.formats.names import PARTS, ending, is_archive, is_document, plain_name
-from elman.formats.text import files_below, pieces, standard_input
+from elman.formats.text import files_below, pieces, printable, standard_input
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -179,24 +177,12 @@ def _read(place: str | Path) -> Iterator[File]:
 
 
 def _file(path: Path, below: tuple[str, ...]) -> File:
-    return File(str(path), below, b"".join(pieces(str(path), path)))
+    return File(str(path), tuple(map(printable, below)), b"".join(pieces(str(path), path)))
 
 
 def _members(archive: Path, below: tuple[str, ...]) -> Iterator[File]:
-    try:
-        with tarfile.open(archive) as tar:
-            found = []
-            for member in tar:  # in the archive's order: going back in a compressed one reads it again from the start
-                parts = PurePosixPath(member.name).parts
-                hidden = any(part.startswith(".") and part != "." for part in parts)
-                if member.isfile() and not hidden and (content := tar.extractfile(member)):
-                    found.append(File(f"{archive}/{member.name}", (*below, *parts), content.read()))
-        yield from sorted(found, key=lambda file: file.name)
-    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
-        why = str(error).split("\n")[0].rstrip(":")
-        raise DataError(f"{archive}: the archive is damaged or cut short ({why})") from None
-    except OSError as error:
-        raise DataError(f"{archive}: cannot be read ({error.strerror or error})") from None
+    files = (File("/".join((str(archive), *path)), (*below, *path), content) for path, content in members(archive))
+    yield from sorted(files, key=lambda file: file.name)
 
 
 def _top(place: str | Path) -> tuple[str, ...]:

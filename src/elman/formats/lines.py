@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from elman.formats.text import PIECE, TextSource, decode_text, standard_input
+from elman.formats.compression import PIECE
+from elman.formats.text import TextSource, decode_text, standard_input
 
 AT_MOST = 256
 """The most lines of one group."""

@@ -1,19 +1,14 @@
-"""Names of files: their endings and what each stands for, how compressed files are opened, and names of parts.
+"""Names of files: their endings and what each stands for, and names of parts.
 
 Readers and the recognition of tasks ask here; no other module lists endings. Upper and lower case are the same.
 """
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import re
-from io import BufferedIOBase
-from pathlib import Path, PurePath
-from typing import cast
+from pathlib import PurePath
 
-COMPRESSIONS = {".gz": gzip.open, ".xz": lzma.open}
-"""Endings of compressed files, and the functions that open them."""
+from elman.formats.compression import COMPRESSIONS
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
 TEXTS = (".txt", ".text", ".md")
@@ -84,12 +79,3 @@ def is_document(name: str | PurePath) -> bool:
     (True, False)
     """
     return bool(_DOCUMENTS.search(PurePath(name).name))
-
-
-def open_decompressed(path: Path) -> BufferedIOBase:
-    """Opens a file whose bytes are decompressed where its name ends in that of a compression.
-
-    Raises:
-        OSError: a file that cannot be opened.
-    """
-    return cast(BufferedIOBase, COMPRESSIONS.get(path.suffix.lower(), open)(path, "rb"))

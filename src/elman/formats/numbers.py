@@ -8,6 +8,9 @@ import numpy as np
 
 from elman._errors import DataError
 
+LARGEST_WHOLE = (1 << 63) - 1
+"""The largest whole number of 64 bits."""
+
 _LARGEST = float(np.finfo(np.float32).max)
 _GAPS = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>"})
 
@@ -24,9 +27,36 @@ def number_of(text: str, place: str) -> float:
     if text.strip().lower() in _GAPS:
         return math.nan
     try:
-        value = float(text)
+        value = float(_plain(text))
     except ValueError:
         raise DataError(f"{place}: expected a number; got {text.strip()[:40]!r}") from None
     if not abs(value) <= _LARGEST:
-        raise DataError(f"{place}: expected a finite number, of {_LARGEST:.1e} at most; got {text.strip()!r}")
+        raise DataError(f"{place}: expected a finite number, of {_LARGEST:.1e} at most; got {text.strip()[:40]!r}")
     return value
+
+
+def whole_of(text: str, place: str, *, least: int = 0, most: int = LARGEST_WHOLE) -> int:
+    """Parses the whole number in a field.
+
+    Raises:
+        DataError: another text, or a number beyond `least` and `most`; names `place`.
+
+    >>> whole_of(" 15 ", "line 2")
+    15
+    """
+    try:
+        value = int(_plain(text))  # a ValueError also for thousands of digits
+    except ValueError:
+        value = None
+    if value is None or value < least:
+        raise DataError(f"{place}: expected a whole number from {least:,} on; got {text.strip()[:40]!r}")
+    if value > most:
+        raise DataError(f"{place}: expected a whole number of at most {most:,}; got {text.strip()[:40]!r}")
+    return value
+
+
+def _plain(text: str) -> str:
+    """The text without the underscores that only Python's own numbers may have."""
+    if "_" in text:
+        raise ValueError
+    return text

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import lzma
 import os
-import tarfile
-import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -14,8 +12,10 @@ from pathlib import Path, PurePath
 
 from elman._errors import DataError
 from elman.formats import table
+from elman.formats.archives import members
+from elman.formats.compression import open_file
 from elman.formats.files import File, lines
-from elman.formats.names import JSON_LINES, TABLES, ending, is_archive, is_document, open_decompressed, plain_name
+from elman.formats.names import JSON_LINES, TABLES, ending, is_archive, is_document, plain_name
 
 HEAD = 1 << 20
 """The most bytes that are read of a file, decompressed."""
@@ -168,11 +168,9 @@ class Place:
             return self.content
         if not self.path.is_file():
             return b""
-        try:
-            with open_decompressed(self.path) as file:
-                return file.read(HEAD)
-        except (OSError, EOFError, lzma.LZMAError, zlib.error):
-            return b""
+        with suppress(DataError), open_file(self.path) as file:
+            return file.read(HEAD)
+        return b""
 
 
 def _is_shown(path: PurePath) -> bool:
@@ -190,12 +188,7 @@ def _files_below(folder: Path) -> Iterator[Place]:
 
 
 def _files_in(archive: Path) -> Iterator[Place]:
-    try:
-        with tarfile.open(archive) as tar:
-            for member in islice(tar, MEMBERS):
-                parts = PurePath(member.name).parts
-                shown = all(part == "." or not part.startswith(".") for part in parts)
-                if member.isfile() and shown and not is_document(member.name) and (file := tar.extractfile(member)):
-                    yield Place(f"{archive}/{member.name}", file.read(HEAD))
-    except (tarfile.TarError, OSError, EOFError, lzma.LZMAError, zlib.error):
-        return
+    with suppress(DataError):
+        for member in islice(members(archive, most=HEAD), MEMBERS):
+            if not is_document(member.path[-1]):
+                yield Place("/".join((str(archive), *member.path)), member.content)

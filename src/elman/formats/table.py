@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from elman._errors import DataError, nearest
 from elman.formats.files import File, lines, text_of
 from elman.formats.names import JSON_LINES, TABLES
+from elman.formats.objects import scalar_of, values_of
 
 
 class Row(NamedTuple):
@@ -56,7 +55,7 @@ def columns_of(file: File, *, encoding: str = "utf-8") -> tuple[str, ...]:
     text = text_of(file, encoding)
     if file.suffix in JSON_LINES:
         first = lines(text)[:1]
-        return tuple(_object(f"{file.name}, line 1", first[0])) if first else ()
+        return tuple(values_of(first[0], f"{file.name}, line 1")) if first else ()
     return tuple(_head(file, _rows(file, text)))
 
 
@@ -112,24 +111,10 @@ def _head(file: File, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
 def _objects(file: File, text: str, columns: Sequence[str]) -> Iterator[Row]:
     for line, written in enumerate(lines(text), start=1):
         place = f"{file.name}, line {line}"
-        found = _object(place, written)
+        values = values_of(written, place)
         for name in columns:
-            _check_column(place, name, list(found))
-        yield Row(line, {name: _scalar(place, name, found[name]) for name in columns})
-
-
-def _object(place: str, written: str) -> dict[str, msgspec.Raw]:
-    try:
-        return msgspec.json.decode(written, type=dict[str, msgspec.Raw])
-    except msgspec.MsgspecError as error:
-        raise DataError(f'{place}: expected a JSON object such as {{"text": ...}}; {error}') from None
-
-
-def _scalar(place: str, name: str, raw: msgspec.Raw) -> str:
-    value = msgspec.json.decode(raw)
-    if isinstance(value, list | dict):
-        raise DataError(f"{place}: {name} is nested; expected a text or a number")
-    return value or "" if isinstance(value, str | None) else bytes(raw).decode()
+            _check_column(place, name, list(values))
+        yield Row(line, {name: scalar_of(values[name], f"{place}: {name}") for name in columns})
 
 
 def _check_column(place: str, name: str, there: Sequence[str]) -> None:

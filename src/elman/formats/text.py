@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import codecs
 import io
-import lzma
 import os
 import sys
 import tempfile
 import weakref
-import zlib
 from collections.abc import Iterator, Sequence
-from gzip import BadGzipFile
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from elman._errors import DataError
-from elman.formats.names import TEXTS, ending, open_decompressed
-
-PIECE = 1 << 20
-"""The number of bytes read at a time."""
+from elman.formats.compression import PIECE, errors_named, open_file
+from elman.formats.names import TEXTS, ending
 
 _RAW = " (a language model can read raw bytes: --vocabulary bytes)"
 
@@ -57,7 +52,7 @@ class TextSource:
         files: list[tuple[str, Path | ByteStream]] = []
         for place in places:
             files += [("standard input", _spool(standard_input()))] if str(place) == "-" else _files_of(Path(place))
-        return cls(", ".join(_printable(place) for place in places), files, places=absolute_places(*places))
+        return cls(", ".join(printable(place) for place in places), files, places=absolute_places(*places))
 
     @classmethod
     def of_text(cls, name: str, text: str) -> TextSource:
@@ -103,7 +98,7 @@ def absolute_places(*places: str | Path) -> tuple[str, ...]:
     >>> absolute_places("-", "/texts/../a.txt")
     ('-', '/texts/../a.txt')
     """
-    return tuple("-" if str(place) == "-" else _printable(Path(place).absolute()) for place in places)
+    return tuple("-" if str(place) == "-" else printable(Path(place).absolute()) for place in places)
 
 
 def standard_input() -> io.BufferedIOBase:
@@ -117,7 +112,12 @@ def standard_input() -> io.BufferedIOBase:
     return cast(io.BufferedIOBase, sys.stdin.buffer)
 
 
-def _printable(place: str | Path) -> str:
+def printable(place: str | Path) -> str:
+    r"""The name of a file as text: bytes that are not UTF-8 become their codes.
+
+    >>> printable("caf\udce9")
+    'caf\\xe9'
+    """
     return os.fsencode(place).decode("utf-8", "backslashreplace")
 
 
@@ -167,21 +167,17 @@ def pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
     """Reads the decompressed bytes of a file, a mebibyte at a time; messages name it as `name`.
 
     Raises:
-        DataError: a file that cannot be read, or whose compression is damaged.
+        DataError: a file that cannot be read, whose compression is damaged, or that expands to too much.
     """
-    try:
-        if isinstance(place, Path):
-            with open_decompressed(place) as stream:
-                while piece := stream.read(PIECE):
-                    yield piece
-        else:
-            place.seek(0)
-            while piece := place.read(PIECE):
+    if isinstance(place, Path):
+        with open_file(place, name=name) as stream:
+            while piece := stream.read(PIECE):
                 yield piece
-    except (EOFError, BadGzipFile, lzma.LZMAError, zlib.error) as error:
-        raise DataError(f"{name}: the compressed file is damaged or cut short ({error})") from None
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
+        return
+    with errors_named(name):
+        place.seek(0)
+        while piece := place.read(PIECE):
+            yield piece
 
 
 def decode_text(name: str, pieces: Iterator[bytes]) -> Iterator[str]:

@@ -89,7 +89,12 @@ def test_gaps_are_filled_by_straight_lines_where_this_is_asked_for():
         ("@univariate true\n@classLabel true a\n@data\n1:2:a\n", "line 4: 2 channels; the head says 1"),
         ("@seriesLength 2\n@classLabel true a\n@data\n1,2,3:a\n", "line 4: 3 steps; expected 2"),
         ("@equalLength true\n@classLabel true a\n@data\n1,2:a\n1:a\n", "line 5: 1 steps; expected 2"),
-        ("@dimensions two\n@data\n", "line 1: expected a whole number from 1 on; got '@dimensions two'"),
+        ("@dimensions two\n@data\n", "line 1, @dimensions: expected a whole number from 1 on; got 'two'"),
+        (
+            f"@seriesLength {'9' * 5000}\n@data\n",
+            "line 1, @seriesLength: expected a whole number from 1 on; got '9{40}'",
+        ),
+        ("@\n@data\n", "no series in it"),
         ("@targetLabel true\n@data\n", "line 1: the file is for regression"),
         ("@timeStamps true\n@data\n", "line 1: time stamps are not read"),
     ],

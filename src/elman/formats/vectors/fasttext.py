@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float32, Int
 
 from elman._errors import DataError
-from elman.formats.text import PIECE
-from elman.formats.vectors.files import Index, decode_word, is_compressed, open_decompressed, refuse_non_finite
+from elman.formats.compression import PIECE, check_expansion, is_compressed, open_file
+from elman.formats.vectors.files import LONGEST_LINE, Index, decode_word, refuse_non_finite
 from elman.formats.vectors.vectors import BLOCK, Vectors
 
 MAGIC = struct.pack("<i", 793712314)
@@ -57,7 +57,7 @@ class FastTextVectors(Vectors):
             DataError: a quantised, newer or damaged file, or one without words.
         """
         self._path, self._compressed = path, is_compressed(path)
-        with open_decompressed(path) as file:
+        with open_file(path, by_content=True) as file:
             self._layout, self._index = _read(path, file)
         super().__init__(str(path), self._layout.width)
 
@@ -65,13 +65,13 @@ class FastTextVectors(Vectors):
         return self._layout.words
 
     def words(self) -> Iterator[str]:
-        with open_decompressed(self._path) as file:
+        with open_file(self._path, by_content=True) as file:
             file.seek(self._layout.dictionary)
             for word in _entries(self._path, file, self._layout.words):
                 yield decode_word(word)
 
     def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
-        with open_decompressed(self._path) as file:
+        with open_file(self._path, by_content=True) as file:
             file.seek(self._layout.dictionary)
             words = _entries(self._path, file, self._layout.words)
             row = 0
@@ -98,7 +98,7 @@ class FastTextVectors(Vectors):
         wanted = np.concatenate([np.asarray(rows, np.int64), layout.words + grams])
         order = np.argsort(wanted, kind="stable")
         sums = np.zeros((len(words), self.width))
-        with open_decompressed(self._path) as file, np.errstate(invalid="ignore"):
+        with open_file(self._path, by_content=True) as file, np.errstate(invalid="ignore"):
             for start in range(0, len(order), _ROWS):
                 some = order[start : start + _ROWS]
                 np.add.at(sums, owners[some], self._rows(file, wanted[some]))
@@ -135,15 +135,16 @@ def ngrams(
     >>> len(hashes)  # <où  où>  <où>
     3
     """
-    if not buckets or longest < max(1, shortest):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     marked = [b"" if word == _END_OF_SENTENCE else b"<" + word + b">" for word in words]
+    lengths = range(max(1, shortest), min(longest, max(map(len, marked), default=0)) + 1)
+    if not buckets or not lengths:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     content = np.frombuffer(b"".join(marked), np.uint8)
     owner = np.repeat(np.arange(len(marked)), [len(word) for word in marked])
     starts = np.flatnonzero((content & 0xC0) != 0x80)  # UTF-8's later bytes begin with the bits 10
     edges = np.append(starts, len(content))
     owners, hashes = [], []
-    for length in range(max(1, shortest), longest + 1):
+    for length in lengths:
         begin = np.arange(len(starts) - length + 1)
         begin = begin[owner[starts[begin]] == owner[starts[begin + length - 1]]] if len(begin) else begin
         first, end = edges[begin], edges[begin + length]
@@ -179,6 +180,8 @@ def _read(path: Path, file: BufferedReader) -> tuple[_MatrixLayout, Index]:
         raise DataError(f"{path}: written in version {version} of fastText's format; expected {NEWEST} at most")
     if words < 1 or width < 1:
         raise DataError(f"{path}: no words: its head gives {words} words of {width} numbers")
+    if entries < words or buckets < 0:
+        raise DataError(f"{path}: damaged: its head gives {words:,} words of {entries:,}, and {buckets:,} buckets")
     if pruned >= 0:
         raise _quantised(path)
     if version == 11 and kind == _SUPERVISED:
@@ -192,7 +195,10 @@ def _read(path: Path, file: BufferedReader) -> tuple[_MatrixLayout, Index]:
         expected = f"{words + buckets:,} x {width}"
         raise DataError(f"{path}: damaged: expected a matrix of {expected}; got {rows:,} x {columns}")
     layout = _MatrixLayout(words, width, buckets, shortest, longest, dictionary, file.tell())
-    if not is_compressed(path) and path.stat().st_size < (end := layout.matrix + 4 * rows * columns):
+    size, end = path.stat().st_size, layout.matrix + 4 * rows * columns
+    if is_compressed(path):
+        check_expansion(end, size, str(path))
+    elif size < end:
         raise _cut(path, end)
     return layout, Index(names[:words])
 
@@ -204,7 +210,7 @@ def _entries(path: Path, file: BufferedReader, count: int) -> Iterator[bytes]:
     for _ in range(count):
         while (end := buffer.find(b"\0", at)) < 0 or end + 10 > len(buffer):
             piece = file.read(PIECE)
-            if not piece:
+            if not piece or (end < 0 and len(buffer) - at > LONGEST_LINE):
                 raise DataError(f"{path}: cut short within its dictionary; fetch the file again")
             begin, buffer, at = begin + at, buffer[at:] + piece, 0
         yield buffer[at:end]
@@ -220,7 +226,7 @@ def _exactly(path: Path, file: BufferedReader, size: int) -> bytes:
 
 
 def _cut(path: Path, expected: int) -> DataError:
-    with open_decompressed(path) as file:
+    with open_file(path, by_content=True) as file:
         size = file.seek(0, 2)
     return DataError(f"{path}: cut short: expected at least {expected:,} bytes; got {size:,}; fetch the file again")
 

@@ -12,13 +12,9 @@ from __future__ import annotations
 
 import abc
 import codecs
-import gzip
-import lzma
 import math
-import zlib
 from array import array
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
@@ -28,13 +24,13 @@ import numpy as np
 from jaxtyping import Float32
 
 from elman._errors import DataError
-from elman.formats.text import PIECE
+from elman.formats.compression import PIECE, check_expansion, is_compressed, open_file
+from elman.formats.numbers import whole_of
 from elman.formats.vectors.vectors import BLOCK, Vectors
 
 LONGEST_LINE = 1 << 20
 """The most bytes of a first line or a word; a file with a longer one holds no vectors."""
 
-_OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open}
 _FORMATS = "fastText .bin or .vec, word2vec text or binary, or GloVe text, plain, .gz or .xz"
 
 
@@ -85,14 +81,14 @@ class _RecordFile(Vectors):
         return len(self._index)
 
     def words(self) -> Iterator[str]:
-        with open_decompressed(self.path) as file:
+        with open_file(self.path, by_content=True) as file:
             for record in self._records(file):
                 yield decode_word(record.word)
 
     def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
         words: list[str] = []
         rows: list[np.ndarray] = []
-        with open_decompressed(self.path) as file:
+        with open_file(self.path, by_content=True) as file:
             for record in self._records(file):
                 words.append(decode_word(record.word))
                 rows.append(self._checked(record))
@@ -132,12 +128,12 @@ class _RecordFile(Vectors):
                 places.append(record.place)
                 yield record.word
 
-        with open_decompressed(self.path) as file:
+        with open_file(self.path, by_content=True) as file:
             return Index(words(file), places)
 
     def _looked_up(self, wanted: Iterable[bytes]) -> Iterator[VectorRecord]:
         places = {word: self._index.find(word) for word in wanted}
-        with open_decompressed(self.path) as file:
+        with open_file(self.path, by_content=True) as file:
             for word, place in places.items():
                 if place is not None:
                     file.seek(place)
@@ -146,7 +142,7 @@ class _RecordFile(Vectors):
     def _through(self, wanted: Iterable[bytes]) -> Iterator[VectorRecord]:
         """The wanted records, found in one pass, since a compressed file cannot be read from a place of its own."""
         left = set(wanted)
-        with open_decompressed(self.path) as file:
+        with open_file(self.path, by_content=True) as file:
             for record in self._records(file):
                 if record.word in left:
                     left.remove(record.word)
@@ -160,6 +156,10 @@ class _RecordFile(Vectors):
             raise DataError(
                 f"{where}: the vector of {decode_word(record.word)!r} is not all numbers ({error})"
             ) from None
+        if len(vector) != self.width:
+            raise DataError(
+                f"{where}: the vector of {decode_word(record.word)!r} has {len(vector)} numbers; expected {self.width}"
+            )
         refuse_non_finite(where, decode_word(record.word), vector)
         return vector
 
@@ -243,11 +243,11 @@ def open_vectors(place: str | Path) -> Vectors:
     path = Path(place)
     if not path.is_file():
         raise DataError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; expected {_FORMATS}")
-    with open_decompressed(path) as file:
+    with open_file(path, by_content=True) as file:
         first = file.readline(LONGEST_LINE)
         if first.startswith(fasttext.MAGIC):
             return fasttext.FastTextVectors(path)
-        header = _header(first.removeprefix(codecs.BOM_UTF8))
+        header = _header(first.removeprefix(codecs.BOM_UTF8), f"{path}, line 1")
         after = file.read(LONGEST_LINE)
     if not first:
         raise DataError(f"{path}: empty; expected {_FORMATS}")
@@ -259,33 +259,11 @@ def open_vectors(place: str | Path) -> Vectors:
     count, width = header
     if count < 1 or width < 1:
         raise DataError(f"{path}: no words: its first line promises {count} words of {width} numbers")
+    _check_width(path, width)
     line = after.partition(b"\n")[0].split()
     is_text = not after or (len(line) > 1 and all(map(_is_number, line[-min(width, len(line) - 1) :])))
     kind = TextVectors if is_text else BinaryVectors
     return kind(path, width, len(first), count)
-
-
-@contextmanager
-def open_decompressed(path: Path) -> Generator[BufferedReader]:
-    """Opens the decompressed content of a file; errors while reading become a DataError that names the file."""
-    try:
-        with open(path, "rb") as raw:
-            opener = next((opener for magic, opener in _OPENERS.items() if raw.peek(8).startswith(magic)), None)
-            if opener is None:
-                yield raw
-                return
-            with opener(raw) as stream:
-                yield BufferedReader(stream, PIECE)  # type: ignore[arg-type]
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
-        raise DataError(f"{path}: the compressed file is damaged or cut short ({error})") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-
-
-def is_compressed(path: Path) -> bool:
-    """True for a compressed file, which can only be read from its beginning on."""
-    with open(path, "rb") as raw:
-        return raw.read(8).startswith(tuple(_OPENERS))
 
 
 def decode_word(word: bytes) -> str:
@@ -299,11 +277,21 @@ def refuse_non_finite(where: str, word: str, vector: np.ndarray) -> None:
         raise DataError(f"{where}: the vector of {word!r} has an infinite number or NaN; mend the file")
 
 
-def _header(line: bytes) -> tuple[int, int] | None:
+def _header(line: bytes, place: str) -> tuple[int, int] | None:
     fields = line.split()
     if len(fields) != 2 or not all(field.isdigit() for field in fields):
         return None
-    return int(fields[0]), int(fields[1])
+    count, width = (whole_of(field.decode(), place) for field in fields)
+    return count, width
+
+
+def _check_width(path: Path, width: int) -> None:
+    """Refuses vectors that no file of this size can hold, before anything of their width is made."""
+    size, least = path.stat().st_size, 2 * width  # a digit and a space for each number
+    if is_compressed(path):
+        check_expansion(least, size, str(path))
+    elif least > size:
+        raise DataError(f"{path}: its first line promises vectors of {width:,} numbers; the file has {size:,} bytes")
 
 
 def _is_number(field: bytes) -> bool:

@@ -103,7 +103,8 @@ class Vectors(abc.ABC):
     def _nearest(self, unit: np.ndarray, count: int, *, leave_out: set[str]) -> list[Neighbour]:
         best: list[Neighbour] = []
         wanted = count + len(leave_out)
-        for words, matrix in self.blocks():
+        for words, block in self.blocks():
+            matrix = block.astype(np.float64)  # the squares of large float32 numbers are beyond float32
             lengths = np.linalg.norm(matrix, axis=1)
             cosines = matrix @ unit / np.where(lengths > 0, lengths, np.inf)
             top = np.argsort(-cosines, kind="stable")[:wanted]
@@ -203,6 +204,7 @@ def match(vectors: Vectors, words: Sequence[str]) -> WordMatches:
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
+    vector = vector.astype(np.float64)
     length = np.linalg.norm(vector)
     return vector / length if length else vector
 

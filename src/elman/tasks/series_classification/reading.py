@@ -18,7 +18,7 @@ from elman._errors import DataError
 from elman.formats import table
 from elman.formats.files import File, by_part, data_files, text_of
 from elman.formats.names import SERIES, TABLES
-from elman.formats.numbers import number_of
+from elman.formats.numbers import number_of, whole_of
 
 Missing = Literal["error", "interpolate"]
 """Ways of treating missing values: an error, or linear interpolation."""
@@ -182,15 +182,15 @@ def _read_ts(file: File, text: str, missing: Missing) -> SeriesFile:
 
 
 def _with_entry(place: str, head: _Head, line: str) -> _Head:
-    name, *values = line[1:].split()
+    name, *values = line[1:].split() or [""]
     value = values[0].lower() if values else ""
     match name.lower():
         case "dimensions" | "dimension":
-            return head._replace(channels=_count(place, line, value))
+            return head._replace(channels=whole_of(value, f"{place}, @{name}", least=1))
         case "univariate" if value == "true":
             return head._replace(channels=1)
         case "serieslength":
-            return head._replace(length=_count(place, line, value))
+            return head._replace(length=whole_of(value, f"{place}, @{name}", least=1))
         case "equallength":
             return head._replace(equal_length=value == "true")
         case "classlabel":
@@ -201,12 +201,6 @@ def _with_entry(place: str, head: _Head, line: str) -> _Head:
             raise DataError(f"{place}: time stamps are not read; write the values alone, and @timeStamps false")
         case _:
             return head
-
-
-def _count(place: str, line: str, value: str) -> int:
-    if not value.isdecimal() or int(value) < 1:
-        raise DataError(f"{place}: expected a whole number from 1 on; got {line!r}")
-    return int(value)
 
 
 def _case(place: str, line: str, head: _Head, missing: Missing) -> Series:

@@ -1,0 +1,147 @@
+"""Archives and compressed files that lie about their size, and paths that lead out of them."""
+
+import gzip
+import io
+import lzma
+import tarfile
+
+import pytest
+
+from elman import ConfigError, DataError
+from elman.formats import compression
+from elman.formats.archives import members
+from elman.formats.compression import MAX_EXPANSION, open_file
+from elman.formats.files import read_files
+from elman.formats.place import Place
+from elman.formats.text import TextSource
+from elman.formats.vectors.files import open_vectors
+from tests.memory import at_most
+
+ZEROS = bytes(3 << 20)
+BOMB = (
+    "expands from [0-9,]+ bytes to more than 1,048,576, as bombs do; if you trust the file, set .*ELMAN_MAX_EXPANSION"
+)
+
+
+@pytest.fixture
+def small_limit(monkeypatch):
+    monkeypatch.setattr(compression, "FREE", 1 << 20)
+
+
+def tar_of(place, *entries):
+    """An archive of pairs of a name, or a member, and its content."""
+    with tarfile.open(place, "w:" + place.suffix.strip(".").replace("tar", "")) as tar:
+        for name, content in entries:
+            member = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return place
+
+
+def link(name, to, kind):
+    member = tarfile.TarInfo(name)
+    member.linkname, member.type = to, kind
+    return member, b""
+
+
+def promised(place, size, *, sparse=False):
+    """An archive whose only header promises `size` bytes, with a few; or a sparse file of old GNU form, all hole."""
+    member = tarfile.TarInfo("a.txt")
+    member.size = size
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    if sparse:
+        header[124:136] = b"00000000000\0"
+        header[156:157] = tarfile.GNUTYPE_SPARSE
+        header[386:410] = b"%011o\0%011o\0" % (0, 0)
+        header[483:495] = b"\x80" + size.to_bytes(11, "big")
+        header[148:156] = b" " * 8
+        header[148:156] = b"%06o\0 " % sum(header)
+    place.write_bytes(bytes(header) + b"few bytes".ljust(512, b"\0") + bytes(1024))
+    return place
+
+
+@pytest.mark.usefixtures("small_limit")
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.xz", "a.tar.gz", "a.tar.xz", "a.tgz"])
+def test_a_bomb_is_refused_and_read_where_the_limit_is_raised(name, tmp_path, monkeypatch):
+    place = tmp_path / name
+    if ".t" in name.removeprefix("a.txt"):
+        tar_of(place.with_suffix(".xz" if name.endswith("xz") else ".gz"), ("a.txt", ZEROS)).rename(place)
+    else:
+        place.write_bytes((gzip if name.endswith("gz") else lzma).compress(ZEROS))
+    with pytest.raises(DataError, match=BOMB):
+        read_files(place)
+    monkeypatch.setenv(MAX_EXPANSION, "10000")
+    assert [file.content for file in read_files(place)] == [ZEROS]
+
+
+@pytest.mark.usefixtures("small_limit")
+@pytest.mark.parametrize("read", [open_vectors, lambda place: list(TextSource.open(place).raw())])
+def test_every_reader_has_the_limit(read, tmp_path):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"2 2\na 1 1\n" + b" " * (3 << 20)))
+    with pytest.raises(DataError, match=BOMB):
+        read(tmp_path / "a.gz")
+
+
+@pytest.mark.usefixtures("small_limit")
+def test_recognition_takes_a_bomb_for_empty(tmp_path):
+    place = Place(str(tar_of(tmp_path / "a.tar.gz", ("a.txt", ZEROS))))
+    assert place.members == ()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("size", [1 << 30, 1 << 40, 1 << 62])
+def test_a_header_that_promises_more_than_there_can_be_is_refused(size, sparse, tmp_path):
+    with pytest.raises(DataError, match=r"a\.tar: expands from 2,048 bytes to more than 67,108,864"):
+        read_files(promised(tmp_path / "a.tar", size, sparse=sparse))
+
+
+def test_a_sparse_file_is_read_with_its_holes(tmp_path):
+    assert read_files(promised(tmp_path / "a.tar", 1 << 21, sparse=True))[0].content == bytes(1 << 21)
+
+
+def test_a_wrong_limit_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"one"))
+    for written in ("many", "0.5", "nan", "-1"):
+        monkeypatch.setenv(MAX_EXPANSION, written)
+        with pytest.raises(ConfigError, match=f"ELMAN_MAX_EXPANSION: expected how many times.*; got '{written}'"):
+            read_files(tmp_path / "a.gz")
+
+
+def test_links_and_absolute_paths_read_nothing_outside_the_archive(tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    place = tar_of(
+        tmp_path / "a.tar",
+        ("/etc/one", b"1"),
+        link("hard", "/etc/one", tarfile.LNKTYPE),
+        link("out", str(tmp_path / "secret"), tarfile.LNKTYPE),
+        link("soft", str(tmp_path / "secret"), tarfile.SYMTYPE),
+        link("device", "", tarfile.CHRTYPE),
+    )
+    assert [(member.path, member.content) for member in members(place)] == [(("etc", "one"), b"1"), (("hard",), b"1")]
+
+
+@pytest.mark.parametrize("name", ["../a", "a/../../b", "/../a"])
+def test_a_path_that_leads_out_of_the_archive_is_refused(name, tmp_path):
+    with pytest.raises(DataError, match=f"a.tar: the path '{name}' leads out of the archive"):
+        read_files(tar_of(tmp_path / "a.tar", (name, b"1")))
+
+
+def test_names_that_are_not_utf_8_are_text(tmp_path):
+    place = tar_of(tmp_path / "a.tar", ("caf\udce9/1", b"1"))
+    assert [file.path for file in read_files(place)] == [("caf\\xe9", "1")]
+
+
+def test_a_file_that_needs_too_much_memory_is_named(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"one")
+    with pytest.raises(DataError, match=r"a\.txt: needs more memory than there is"), open_file(tmp_path / "a.txt"):
+        raise MemoryError
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("ending", "form"), [("gz", gzip), ("xz", lzma)])
+def test_ten_megabytes_that_expand_to_gigabytes_are_refused_in_little_memory(ending, form, tmp_path):
+    stream = form.compress(bytes(64 << 20))
+    place = tmp_path / f"a.csv.{ending}"
+    place.write_bytes(stream * (10_000_000 // len(stream)))
+    with at_most(1 << 30), pytest.raises(DataError, match="bytes to more than 49.,...,..., as bombs do"):
+        read_files(place)

@@ -1,0 +1,135 @@
+"""Every reader of files, and the files that it is tried on."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from elman.formats.files import read_files, text_of
+from elman.formats.text import TextSource
+from elman.formats.vectors.files import open_vectors
+from elman.formats.vectors.vectors import match
+from elman.formats.wfdb.record import read_annotations, read_record
+from elman.tasks.classification.reading import check_classes, read_labelled
+from elman.tasks.ecg.reading import read_strips
+from elman.tasks.forecasting.histories import read_histories
+from elman.tasks.forecasting.reading import SeriesColumns
+from elman.tasks.language_modelling.corpus import read_corpus
+from elman.tasks.recognition import recognise
+from elman.tasks.seq2seq.reading import read_pairs
+from elman.tasks.series_classification.reading import read_series_parts
+from elman.tasks.tagging.reading import check_spans, read_tagged, tag_scheme
+from elman.tasks.tagging.untagged import arriving_sentences
+from elman.words.lexicon import Lexicon, split_sentences
+from tests.fuzz import seeds
+
+
+class Reader(NamedTuple):
+    """The ways to read the folder that a seed's files are in, or the seed's first file."""
+
+    reads: tuple[Callable[[Path], object], ...]
+    seeds: Callable[[], list[dict[str, bytes]]]
+
+
+RECORD = (lambda folder: read_record(folder / "a"), lambda folder: read_annotations(folder / "a"), read_strips)
+HISTORIES = (
+    read_histories,
+    partial(read_histories, resample="2mo", by="sum"),
+    partial(read_histories, columns=SeriesColumns(targets=("y",)), zone="Europe/Berlin"),
+    partial(read_histories, columns=SeriesColumns(targets=("pm2.5",), future=("TEMP",), static=("Ir",))),
+)
+
+
+def series(place, missing):
+    for one in read_series_parts(place, missing=missing).train:
+        assert one.values.ndim == 2
+        assert one.values.size
+
+
+SERIES = (partial(series, missing="error"), partial(series, missing="interpolate"))
+
+
+def classes(place):
+    found = read_labelled(place)
+    check_classes(found.train, found.validation, found.test)
+
+
+def tagged(place):
+    found = read_tagged(place)
+    scheme = tag_scheme(found.train)
+    if scheme:
+        check_spans(found.train, scheme=scheme, ill_formed="repair")
+
+
+def untagged(place, form):
+    for group in arriving_sentences(str(place), read=form):
+        for sentence in group:
+            str(sentence)
+
+
+def dictionary(place):
+    pairs = read_pairs(place, stress=False)
+    Lexicon.of([pair.source for pair in pairs], lower=True)
+
+
+def text(place):
+    for part in TextSource.open(place).characters():
+        split_sentences(part)
+        Lexicon.of([part])
+
+
+def corpus(place, vocabulary):
+    read_corpus(TextSource.open(place), vocabulary=vocabulary)
+
+
+def vectors(place):
+    found = open_vectors(place)
+    match(found, ["the", "café", "</s>", "unknown"])
+    for word in [*found.words()][:3]:
+        found.neighbours(word, 2)
+
+
+def files(place):
+    for file in read_files(place):
+        text_of(file)
+
+
+def every(*makers):
+    return lambda: [seed for make in makers for seed in make()]
+
+
+READERS = {
+    "wfdb-header": Reader(RECORD, lambda: seeds.records(".hea")),
+    "wfdb-signals": Reader(RECORD, lambda: seeds.records(".dat")),
+    "wfdb-annotations": Reader(RECORD, lambda: seeds.records(".atr")),
+    "sktime-ts": Reader(SERIES, seeds.series),
+    "series-table": Reader(SERIES, lambda: seeds.named("a.csv", [seeds.LONG])),
+    "forecast-table": Reader(HISTORIES, seeds.forecasts),
+    "labelled-texts": Reader((read_labelled, classes), seeds.texts),
+    "class-files": Reader((classes,), seeds.class_files),
+    "conllu": Reader((tagged, partial(untagged, form="conllu")), seeds.conllu),
+    "word-columns": Reader((tagged, partial(untagged, form="words")), lambda: seeds.named("a.txt", [seeds.COLUMNS])),
+    "untagged-text": Reader((partial(untagged, form="text"),), seeds.plain_texts),
+    "pairs": Reader((read_pairs,), seeds.pairs),
+    "aligned-pairs": Reader((lambda folder: read_pairs(folder / "a.de", folder / "a.en"),), seeds.aligned),
+    "lexicon": Reader((dictionary,), seeds.dictionaries),
+    "text": Reader((text,), seeds.plain_texts),
+    "corpus": Reader(
+        tuple(partial(corpus, vocabulary=kind) for kind in ("characters", "words", "bytes")), seeds.plain_texts
+    ),
+    "fasttext-bin": Reader((vectors,), seeds.fasttext),
+    "fasttext-vec": Reader((vectors,), seeds.text_vectors),
+    "word2vec-bin": Reader((vectors,), seeds.binary_vectors),
+    "glove": Reader((vectors,), seeds.glove),
+    "archive": Reader((read_files, files), seeds.archives),
+    "compressed": Reader((files,), seeds.compressed),
+    "recognition": Reader(
+        (lambda place: recognise(str(place)),),
+        every(
+            *(seeds.forecasts, seeds.texts, seeds.class_files, seeds.series, seeds.conllu, seeds.pairs, seeds.archives),
+            *(seeds.compressed, seeds.plain_texts, seeds.dictionaries, lambda: seeds.records(".hea")),
+        ),
+    ),
+}
+OF_FOLDERS = ("wfdb-header", "wfdb-signals", "wfdb-annotations", "class-files", "aligned-pairs")
+"""Readers of a seed's folder; others read its first file."""
