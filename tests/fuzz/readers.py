@@ -18,7 +18,7 @@ from elman.tasks.language_modelling.corpus import read_corpus
 from elman.tasks.recognition import recognise
 from elman.tasks.seq2seq.reading import read_pairs
 from elman.tasks.series_classification.reading import read_series_parts
-from elman.tasks.tagging.reading import check_spans, read_tagged, tag_scheme
+from elman.tasks.tagging.reading import check_spans, read_tagged, scheme_of
 from elman.tasks.tagging.untagged import arriving_sentences
 from elman.words.lexicon import Lexicon, split_sentences
 from tests.fuzz import seeds
@@ -56,7 +56,7 @@ def classes(place):
 
 def tagged(place):
     found = read_tagged(place)
-    scheme = tag_scheme(found.train)
+    scheme, _ = scheme_of(found.train, None)
     if scheme:
         check_spans(found.train, scheme=scheme, ill_formed="repair")
 
