@@ -52,7 +52,9 @@ def test_a_pipe_is_read_once_and_can_be_read_again(tmp_path):
 
 def test_line_ends_and_byte_order_mark_are_normal(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\rc\n")
-    assert read(tmp_path / "a.txt") == "a\nb\nc\n"
+    assert read(tmp_path / "a.txt") == "a\nb\rc\n"
+    (tmp_path / "mac.txt").write_bytes(b"\xef\xbb\xbfa\rb\r")
+    assert read(tmp_path / "mac.txt", tmp_path / "a.txt") == "a\nb\na\nb\rc\n"
 
 
 @pytest.mark.parametrize("piece", [1, 2, 3, 7])

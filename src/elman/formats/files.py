@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from elman._errors import ConfigError, DataError
 from elman.formats.archives import members
+from elman.formats.line_ends import normal_line_ends
 from elman.formats.names import PARTS, ending, is_archive, is_document, plain_name
 from elman.formats.text import files_below, pieces, printable, standard_input
 
@@ -103,8 +104,8 @@ def by_part(files: Sequence[File]) -> dict[str, list[File]]:
 
 
 def text_of(file: File, encoding: str | None = None) -> str:
-    r"""Decodes a file as text, with "\n" as line ends and without a byte order mark. Without an encoding it must be
-    UTF-8, and messages name no option for another.
+    r"""Decodes a file as text, with "\n" as line ends (see `line_ends`) and without a byte order mark. Without an
+    encoding it must be UTF-8, and messages name no option for another.
 
     >>> text_of(File("a.txt", ("a.txt",), b"caf\xe9\r\n"), "latin-1")
     'café\n'
@@ -124,7 +125,7 @@ def text_of(file: File, encoding: str | None = None) -> str:
         raise DataError(f"{file.name}, line {line}: not {named.upper()} (byte 0x{byte:02x}); {mend}") from None
     if (null := text.find("\0")) >= 0:
         raise DataError(f"{file.name}: a binary file (a zero at character {null:,}); expected text")
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return normal_line_ends(text.removeprefix("\ufeff"))
 
 
 def lines(text: str) -> list[str]:

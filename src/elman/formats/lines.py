@@ -26,13 +26,16 @@ def arriving_lines(*places: str, at_most: int = AT_MOST) -> Iterator[list[str]]:
     [['one', 'two', ''], ['last']]
     """
     for place in places:
-        rest = ""
+        rest: list[str] = []  # of a line whose end has not arrived
         for text in _texts(place):
-            *lines, rest = (rest + text).split("\n")
+            *lines, last = text.split("\n")
+            if lines:
+                lines[0], rest = "".join([*rest, lines[0]]), []
+            rest.append(last)
             for start in range(0, len(lines), at_most):
                 yield lines[start : start + at_most]
-        if rest:
-            yield [rest]
+        if last := "".join(rest):
+            yield [last]
 
 
 def _texts(place: str) -> Iterator[str]:

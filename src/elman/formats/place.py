@@ -15,6 +15,7 @@ from elman.formats import table
 from elman.formats.archives import members
 from elman.formats.compression import open_file
 from elman.formats.files import File, lines
+from elman.formats.line_ends import normal_line_ends
 from elman.formats.names import JSON_LINES, TABLES, ending, is_archive, is_document, plain_name
 
 HEAD = 1 << 20
@@ -157,7 +158,7 @@ class Place:
         if b"\0" in content and not utf_16:
             return ""
         text = content.decode("utf-16" if utf_16 else "utf-8", "replace").removeprefix("\ufeff")
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = normal_line_ends(text)
         whole = text if len(content) < HEAD else text[: text.rfind("\n") + 1] or text
         if self.suffix in JSON_LINES:  # one broken line says nothing of those before it
             return "\n".join(whole.split("\n")[:LINES])

@@ -14,6 +14,7 @@ from typing import Protocol, cast, runtime_checkable
 
 from elman._errors import DataError
 from elman.formats.compression import PIECE, errors_named, open_file
+from elman.formats.line_ends import LineEnds
 from elman.formats.names import TEXTS, ending
 
 _RAW = " (a language model can read raw bytes: --vocabulary bytes)"
@@ -78,7 +79,7 @@ class TextSource:
                 yield b"\n"
 
     def characters(self) -> Iterator[str]:
-        """Reads the text in pieces, with "\\n" as line ends and without a byte order mark.
+        """Reads the text in pieces, with "\\n" as line ends (see `line_ends`) and without a byte order mark.
 
         Raises:
             DataError: bytes that are not UTF-8, or a binary file.
@@ -186,14 +187,13 @@ def decode_text(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
     Raises:
         DataError: bytes that are not UTF-8, or a binary file.
     """
-    utf8 = codecs.getincrementaldecoder("utf-8")()
-    lines = io.IncrementalNewlineDecoder(utf8, translate=True)
+    utf8, ends = codecs.getincrementaldecoder("utf-8")(), LineEnds()
     offset, first = 0, True
 
     def decode(piece: bytes, final: bool) -> str:
         waiting = len(utf8.getstate()[0])
         try:
-            return lines.decode(piece, final)
+            return utf8.decode(piece, final)
         except UnicodeDecodeError as error:
             place = offset - waiting + error.start
             raise DataError(
@@ -205,9 +205,8 @@ def decode_text(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
             raise DataError(f"{name}: a binary file (a zero byte at {offset + null}); expected text{_RAW}")
         text = decode(piece, False)
         offset += len(piece)
-        text = text.removeprefix("\ufeff") if first else text
-        first = first and not text
-        if text:
+        text, first = text.removeprefix("\ufeff") if first else text, first and not text
+        if text := ends.feed(text):
             yield text
-    if text := decode(b"", True):
+    if text := ends.feed(decode(b"", True), final=True):
         yield text

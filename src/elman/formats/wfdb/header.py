@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from elman._errors import DataError, excerpt
+from elman.formats.line_ends import normal_line_ends
 
 RATE, GAIN, UNITS = 250.0, 200.0, "mV"
 """The format's defaults: samples a second, steps of the converter a unit, and the unit."""
@@ -99,7 +100,7 @@ def read_header(text: str, place: str) -> Header:
     ('MLII', 212, 1024)
     """
     comments, rows = [], []
-    for number, line in enumerate(text.replace("\r", "").split("\n"), start=1):
+    for number, line in enumerate(normal_line_ends(text).split("\n"), start=1):
         line = line.strip()
         if line.startswith("#"):
             comments.append(line.removeprefix("#").strip())
@@ -151,7 +152,7 @@ def write_header(header: Header) -> str:
     rows = [" ".join(words).rstrip()]
     rows += [f"{segment.name} {segment.frames}" for segment in header.segments]
     rows += [] if header.segments else [_signal_row(signal) for signal in header.signals]
-    rows += [f"# {line}".rstrip() for comment in header.comments for line in comment.splitlines() or [""]]
+    rows += [f"# {line}".rstrip() for comment in header.comments for line in normal_line_ends(comment).split("\n")]
     return "\n".join(rows) + "\n"
 
 

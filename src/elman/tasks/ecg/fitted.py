@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from elman._errors import ConfigError, DataError, excerpt, nearest
-from elman.formats.files import read_files
+from elman.formats.files import lines, read_files
 from elman.formats.names import SAMPLES, ending
 from elman.formats.wfdb.places import record_folders
 from elman.formats.wfdb.record import Record, record_of, whole_records, write_annotations
@@ -282,7 +282,7 @@ def _lines(reading: RecordBeats, options: EcgPrediction, *, head: bool) -> Itera
     if options.table == "none":
         return
     for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:
-        yield from (table.csv(head=head) if options.table == "csv" else table.text()).splitlines()
+        yield from lines(table.csv(head=head) if options.table == "csv" else table.text())
         head = False
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import ConfigError, DataError, nearest
+from elman.formats.files import lines
 from elman.formats.stamps import show
 
 NAME = "elman"
@@ -81,7 +82,7 @@ class ForecastTable:
 
     def lines(self) -> Iterator[str]:
         """The lines of the CSV, without their ends."""
-        yield from self.to_csv().splitlines()
+        yield from lines(self.to_csv())
 
     def __repr__(self) -> str:
         rows = list(self._texts())
