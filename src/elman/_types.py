@@ -25,5 +25,8 @@ VocabularyKind = Literal["characters", "bytes", "words", "subwords"]
 Unknown = Literal["error", "skip"]
 """The treatment of a token that is not in the vocabulary."""
 
+NormalForm = Literal["NFC", "NFD", "NFKC", "NFKD", "none"]
+"""The normal form of Unicode in which texts are compared; "none" compares them as they are spelt."""
+
 Padding = Literal["right", "left"]
 """The side of a sequence that its padding is on."""

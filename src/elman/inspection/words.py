@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from elman._errors import ConfigError
+from elman._types import NormalForm
 from elman.formats.vectors.vectors import WordVectors
 from elman.tasks.classification.codec import TextCodec
 from elman.tasks.fitted import Fitted
 from elman.tasks.language_modelling.readers import LanguageReaders
 from elman.tasks.tagging.codec import TagCodec
+from elman.words._vocabulary import form_of
 from elman.words.vocabulary import Vocabulary
 
 
@@ -35,7 +37,13 @@ def word_vectors(fitted: Fitted) -> WordVectors:
         embedding = embedding.readers[0].embedding
     rows = {token: row for row, token in reversed(list(enumerate(tokens))) if token}
     order = sorted(rows, key=lambda token: rows[token])
-    return WordVectors("the model", order, np.asarray(embedding.table)[[rows[token] for token in order]])
+    table = np.asarray(embedding.table)[[rows[token] for token in order]]
+    return WordVectors("the model", order, table, _form(fitted.codec))
+
+
+def _form(codec: Any) -> NormalForm:
+    """The normal form in which the model reads words."""
+    return form_of(codec.reading.normal_form if isinstance(codec, TextCodec) else codec.normal_form)
 
 
 def _tokens(codec: Any) -> list[str] | None:

@@ -58,6 +58,8 @@ def settings_of(path: Path, saved: artefact.Contents) -> tuple[Task, Training]:
         kind = settings.pop("type")
         if kind not in TASKS and ":" not in kind:
             raise ArtefactError(f"{path}: contains a model for {kind}, which this elman does not know; upgrade elman")
-        return find_task(kind)(**settings), Training(**saved.model["training"])
+        task = find_task(kind)
+        earlier = {name: value for name, value in task.earlier.items() if name in task.__struct_fields__}
+        return task(**earlier | settings), Training(**saved.model["training"])
     except (ConfigError, KeyError, TypeError) as error:
         raise ArtefactError(f"{path}: its settings cannot be used: {error}") from None

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 
+from elman._types import NormalForm
 from elman.formats.vectors.files import open_vectors
 from elman.formats.vectors.vectors import Vectors, match
 from elman.tasks.language_modelling.readers import LanguageReaders
@@ -47,7 +48,7 @@ class Pretrained(PretrainedSettings, Task[F], frozen=True, kw_only=True):
         Raises:
             DataError: a file that cannot be read.
         """
-        return list(islice(_open(self.vectors).words(), self.vectors_words)) if self.vectors else []
+        return list(islice(self._open().words(), self.vectors_words)) if self.vectors else []
 
     def word_size(self, otherwise: int) -> int:
         """The embedding size: that of the vectors, or `otherwise` without vectors.
@@ -55,7 +56,7 @@ class Pretrained(PretrainedSettings, Task[F], frozen=True, kw_only=True):
         Raises:
             DataError: a file that cannot be read.
         """
-        return _open(self.vectors).width if self.vectors else otherwise
+        return self._open().width if self.vectors else otherwise
 
     def language_models(self) -> LanguageModels | None:
         """The language models of `start_from`; None if it is empty.
@@ -83,6 +84,11 @@ class Pretrained(PretrainedSettings, Task[F], frozen=True, kw_only=True):
         waits = self.vectors_train == "frozen" or (isinstance(self.vectors_train, int) and epoch < self.vectors_train)
         return {"embedding": 0.0 if waits else self.vectors_rate or VECTORS_RATE} if self.vectors else {}
 
+    def _open(self) -> Vectors:
+        """Opens the file of word vectors; its index is cached as long as the file does not change."""
+        path = Path(self.vectors)
+        return _indexed(path, self.normal_form, path.stat().st_mtime_ns if path.is_file() else 0)
+
     def _with_language_models(self, model: Any) -> tuple[Any, str]:
         models = open_language_models(tuple(self.start_from))
         started = eqx.tree_at(lambda tree: tree.embedding, model, start_readers(model.embedding, models))
@@ -90,7 +96,7 @@ class Pretrained(PretrainedSettings, Task[F], frozen=True, kw_only=True):
         return started, f"{', '.join(self.start_from)}: {known} and the layers that read them"
 
     def _with_vectors(self, model: Any, codec: Any) -> tuple[Any, str]:
-        known, vectors = self.known_words(codec), _open(self.vectors)
+        known, vectors = self.known_words(codec), self._open()
         table = jnp.asarray(model.embedding.table)
         matched = match(vectors, known.words)
         rows = table[known.first :]
@@ -106,12 +112,6 @@ class Pretrained(PretrainedSettings, Task[F], frozen=True, kw_only=True):
         }
 
 
-def _open(place: str) -> Vectors:
-    """Opens a file of word vectors; its index is cached as long as the file does not change."""
-    path = Path(place)
-    return _indexed(path, path.stat().st_mtime_ns if path.is_file() else 0)
-
-
 @lru_cache(maxsize=1)
-def _indexed(path: Path, changed: int) -> Vectors:
-    return open_vectors(path)
+def _indexed(path: Path, form: NormalForm, changed: int) -> Vectors:
+    return open_vectors(path, normal_form=form)

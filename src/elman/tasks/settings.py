@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from elman._config import Config, Converter
 from elman._errors import ConfigError
+from elman._types import NormalForm
 
 SUBWORDS = 8000
 """Default number of sub-words to learn."""
@@ -89,6 +90,8 @@ def check_vocabulary(*kinds: str | None, size: int | None, min_count: int) -> No
 class TaskSettings(Config, frozen=True, kw_only=True):
     """Base class of the settings of tasks."""
 
+    earlier: ClassVar[dict[str, Any]] = {"normal_form": "none"}
+    """What models did that were saved before these settings existed, where it is not the default."""
     training: ClassVar[dict[str, Any]] = {}
     """Settings of `Training` that suit this task better than the general defaults."""
     options: ClassVar[type[Config] | None] = None
@@ -129,6 +132,9 @@ class PretrainedSettings(TaskSettings, frozen=True, kw_only=True):
     such as one that reads forwards and one trained with --reverse, are concatenated."""
     thaw_epochs: Annotated[int, Meta(ge=0)] = 1
     """Epochs until one more layer of the language models is trained, from the top; 0 trains all from the start."""
+    normal_form: NormalForm = "NFC"
+    """Normal form of Unicode in which words, labels and word vectors are compared; none leaves their spelling as it
+    is."""
     layer_rate: Annotated[float, Meta(gt=0, le=1)] = 0.4
     """Learning rate of a layer of the language models, as a share of that of the layer above."""
 

@@ -14,7 +14,16 @@ import numpy as np
 from jaxtyping import Bool, Integer
 
 from elman._errors import ConfigError, DataError
-from elman._types import Unknown, VocabularyKind
+from elman._types import NormalForm, Unknown, VocabularyKind
+from elman.formats.normal_form import normalise
+from elman.words.boundaries import WordRules
+
+SavedForm = NormalForm | msgspec.UnsetType
+"""The normal form in a codec, which has no such field for "none": so the codecs of models saved before there were
+normal forms are what they were, also for the hash by which a training is resumed."""
+
+SavedRules = WordRules | msgspec.UnsetType
+"""The rules of words in a codec; models saved before there were rules have none, and read runs of letters."""
 
 LONGEST_WORD = 1 << 22
 """The number of characters after which even a text without spaces is cut, to bound memory."""
@@ -43,6 +52,11 @@ class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_Abstr
         return False
 
     @property
+    def normal_form(self) -> SavedForm:
+        """The normal form that texts are put into before they are encoded."""
+        return msgspec.UNSET
+
+    @property
     def unit(self) -> str:
         """The name of one token: character, byte, word or subword."""
         return self.kind.removesuffix("s")
@@ -52,13 +66,23 @@ class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_Abstr
     def size(self) -> int:
         """The number of ids, which lie in [0, size)."""
 
-    @abc.abstractmethod
+    def normal(self, text: str) -> str:
+        """The text as it is encoded: in the vocabulary's normal form, and lower-cased where `lower` is True."""
+        return normalise(text, form_of(self.normal_form), lower=self.lower)
+
     def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of `text`.
+        """The ids of `text`, as `normal` spells it. An unknown word is `<unk>`, unless `unknown="skip"` leaves it out.
 
         Raises:
-            VocabularyError: a token that is not in the vocabulary, unless `unknown="skip"` leaves it out.
+            VocabularyError: a character that is not in the vocabulary, unless `unknown="skip"` leaves it out. Its place
+                is counted in the normal text.
         """
+        check_unknown(unknown)
+        return self.ids(self.normal(text), unknown)
+
+    @abc.abstractmethod
+    def ids(self, text: str, unknown: Unknown) -> Integer[np.ndarray, " time"]:
+        """The ids of a text that is spelt as `normal` spells it; see `encode`."""
 
     @abc.abstractmethod
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
@@ -116,16 +140,15 @@ class WordVocabulary(Vocabulary, frozen=True):
 
     @abc.abstractmethod
     def words_of(self, text: str) -> list[str]:
-        """The words of `text`, in the vocabulary's spelling."""
+        """The words of a text that is spelt as `normal` spells it."""
 
     @property
     def size(self) -> int:
         """The number of words, with the unknown word and the padding."""
         return len(self.tokens)
 
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of the words; an unknown word is `<unk>`, or left out with `unknown="skip"`."""
-        check_unknown(unknown)
+    def ids(self, text: str, unknown: Unknown) -> Integer[np.ndarray, " time"]:
+        """The ids of the words."""
         known = ids_of(self.tokens)
         ids = (known.get(word, 1) for word in self.words_of(text))
         return np.fromiter((i for i in ids if i != 1 or unknown == "error"), np.int32)
@@ -158,6 +181,21 @@ class StreamDecoder:
         ('h', 'é')
         """
         return self._decode(ids)
+
+
+def saved_form(form: NormalForm) -> SavedForm:
+    """The normal form as a codec stores it."""
+    return msgspec.UNSET if form == "none" else form
+
+
+def form_of(saved: SavedForm) -> NormalForm:
+    """The normal form that a codec stores."""
+    return "none" if isinstance(saved, msgspec.UnsetType) else saved
+
+
+def rules_of(saved: SavedRules) -> WordRules:
+    """The rules of words that a codec stores."""
+    return "letters" if isinstance(saved, msgspec.UnsetType) else saved
 
 
 def check_unknown(unknown: Unknown) -> None:

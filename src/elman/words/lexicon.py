@@ -12,10 +12,16 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import SupportsIndex
 
-from elman.words._vocabulary import WordVocabulary, most_frequent
+import msgspec
+import regex
+from msgspec import UNSET
+
+from elman._types import NormalForm
+from elman.words._vocabulary import SavedForm, SavedRules, WordVocabulary, most_frequent, rules_of, saved_form
+from elman.words.boundaries import ROW, RUN, VISIBLE_MARK, WordRules, find_words
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD
 
-_WORD = re.compile(
+_LETTERS = re.compile(
     r"""
     \w+?(?=n't\b)                                       # do of don't
     | n't\b
@@ -27,16 +33,30 @@ _WORD = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_UNICODE = regex.compile(
+    rf"""
+    (?={ROW}(?<=n)'t\b)(?:{ROW[:-2]}*?)(?=n't\b)
+    | n't\b
+    | '(?:s|re|ve|ll|d|m)\b
+    | \d+(?:[.,:/٫٬\u202f]\d+)+
+    | {RUN}(?:-{RUN}|'(?!(?:s|re|ve|ll|d|m)\b){RUN})*
+    | \.{{2,}} | -{{2,}} | `` | '' | -[lr][crs]b-
+    | {VISIBLE_MARK}
+    """,
+    regex.VERBOSE | regex.IGNORECASE,
+)
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*\s+(?=[^\s.!?…])|\n")
 
 
-def split_words(text: str) -> list[str]:
-    """Splits a text into words and punctuation marks.
+def split_words(text: str, rules: WordRules = "unicode") -> list[str]:
+    """Splits a text into words and punctuation marks; see `boundaries` for other scripts than the Latin one.
 
     >>> split_words("It's 10:30, don't re-read it...")
     ['It', "'s", '10:30', ',', 'do', "n't", 're-read', 'it', '...']
+    >>> split_words("मौसम सुहाना है")
+    ['मौसम', 'सुहाना', 'है']
     """
-    return _WORD.findall(text.replace("’", "'"))
+    return find_words(text.replace("’", "'"), rules, unicode=_UNICODE, letters=_LETTERS)
 
 
 def split_sentences(text: str) -> list[str]:
@@ -66,27 +86,38 @@ class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
     lower: bool = False
     added: int = 0
     """The number of words, at the end of `tokens`, that are in no training text but were added from elsewhere."""
+    normal_form: SavedForm = UNSET
+    rules: SavedRules = UNSET
 
     @classmethod
-    def of(cls, texts: Iterable[str], *, lower: bool = False, min_count: int = 1, more: Iterable[str] = ()) -> Lexicon:
+    def of(
+        cls,
+        texts: Iterable[str],
+        *,
+        lower: bool = False,
+        min_count: int = 1,
+        more: Iterable[str] = (),
+        normal_form: NormalForm = "none",
+    ) -> Lexicon:
         """The vocabulary of `texts`, most frequent word first, then the words of `more` that `split_words` keeps whole.
 
         Raises:
             DataError: a `min_count` that leaves no word.
         """
+        empty = cls(tokens=(PADDING, UNKNOWN_WORD), lower=lower, normal_form=saved_form(normal_form), rules="unicode")
         counts: Counter[str] = Counter()
         for text in texts:
-            counts.update(split_words(text.lower() if lower else text))
+            counts.update(empty.words_of(empty.normal(text)))
         kept = most_frequent(counts, min_count)
-        others = dict.fromkeys(word.lower() if lower else word for word in more)
+        others = dict.fromkeys(map(empty.normal, more))
         for word in kept:
             others.pop(word, None)
         added = [word for word in others if split_words(word) == [word]]
-        return cls(tokens=(PADDING, UNKNOWN_WORD, *kept, *added), lower=lower, added=len(added))
+        return msgspec.structs.replace(empty, tokens=(*empty.tokens, *kept, *added), added=len(added))
 
     def words_of(self, text: str) -> list[str]:
-        """The words and marks of `text`, lower-cased where `lower` is True."""
-        return split_words(text.lower() if self.lower else text)
+        """The words and marks of a normal text."""
+        return split_words(text, rules_of(self.rules))
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The words with a space between them; padding is left out."""

@@ -13,12 +13,14 @@ from io import BytesIO
 from itertools import chain
 from typing import Any, SupportsIndex
 
+import msgspec
 import numpy as np
 from jaxtyping import Integer
+from msgspec import UNSET
 
 from elman._errors import ConfigError, DataError
-from elman._types import Unknown
-from elman.words._vocabulary import ByteVocabulary
+from elman._types import NormalForm, Unknown
+from elman.words._vocabulary import ByteVocabulary, SavedForm, saved_form
 
 LEARNED_FROM = 1 << 25
 """The most characters from which pieces are learned; more of the same text hardly changes them."""
@@ -54,9 +56,10 @@ class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
     model: bytes
     """The model in SentencePiece's format."""
     lower: bool = False
+    normal_form: SavedForm = UNSET
 
     @classmethod
-    def of(cls, texts: Iterable[str], *, size: int, lower: bool = False) -> Subwords:
+    def of(cls, texts: Iterable[str], *, size: int, lower: bool = False, normal_form: NormalForm = "none") -> Subwords:
         """Learns pieces from `texts`, which are read once. `size` is the number of ids; a short text gives fewer.
 
         Raises:
@@ -65,7 +68,8 @@ class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
         """
         if size < SMALLEST:
             raise ConfigError(f"sub-words: expected a vocabulary of at least {SMALLEST}; got {size}")
-        lines = list(_lines(texts, lower))
+        empty = cls(model=b"", lower=lower, normal_form=saved_form(normal_form))
+        lines = list(_lines(map(empty.normal, texts)))
         if not lines:
             raise DataError("sub-words: there is no text to learn them from")
         model = BytesIO()
@@ -87,16 +91,16 @@ class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
             eos_id=-1,
             minloglevel=2,
         )
-        return cls(model=model.getvalue(), lower=lower)
+        return msgspec.structs.replace(empty, model=model.getvalue())
 
     @property
     def size(self) -> int:
         """The number of ids: pieces, bytes, the unknown token and the padding."""
         return len(_contents(self.model))
 
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of `text`, lower-cased first where `lower` is True; no text is unknown."""
-        parts = _processor(self.model).encode((text.lower() if self.lower else text).split(_SPACE))
+    def ids(self, text: str, unknown: Unknown) -> Integer[np.ndarray, " time"]:
+        """The ids of the pieces; no text is unknown."""
+        parts = _processor(self.model).encode(text.split(_SPACE))
         mark = [_FIRST_BYTE + byte for byte in _SPACE.encode()]
         ids = chain(parts[0], *(mark + part for part in parts[1:]))
         return np.fromiter(ids, np.int32)
@@ -112,13 +116,13 @@ class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
         return content.decode() if len(content) != 1 or content < b"\x80" else f"\\x{content[0]:02x}"
 
 
-def _lines(texts: Iterable[str], lower: bool) -> Iterator[str]:
+def _lines(texts: Iterable[str]) -> Iterator[str]:
     """The lines of the first `LEARNED_FROM` characters, without characters that SentencePiece cannot learn from."""
     left = LEARNED_FROM
     for text in texts:
         for line in text[:left].replace("\0", " ").replace(_SPACE, " ").split("\n"):
             for start in range(0, len(line), _LINE):
-                yield line[start : start + _LINE].lower() if lower else line[start : start + _LINE]
+                yield line[start : start + _LINE]
         left -= min(len(text), left)
         if not left:
             return

@@ -1,30 +1,37 @@
-"""A simple tokeniser for English-like text, in the style of the UD English treebanks: punctuation and hyphens are
-tokens of their own, `do n't` and `it 's` are two, and URLs, numbers, abbreviations and emoticons such as :-) are one.
+"""A simple tokeniser in the style of the UD English treebanks: punctuation and hyphens are tokens of their own,
+`do n't` and `it 's` are two, and URLs, numbers, abbreviations and emoticons such as :-) are one. Words of all scripts
+end where `boundaries` says.
 """
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 from typing import NamedTuple
+
+import regex
+
+from elman.words.boundaries import FOLLOWING, MARK, RUN
 
 _ABBREVIATIONS = (
     "mr mrs ms dr prof rev gen col sgt capt lt st jr sr vs etc inc ltd co corp bros dept est approx fig no vol pp "
     "jan feb mar apr jun jul aug sept sep oct nov dec mon tue wed thu fri sat sun e.g i.e a.m p.m u.s u.k u.n d.c ph.d"
 )
-_TOKEN = re.compile(
-    r"""
-    (?P<address> (?:https?://|www\.)[^\s<>"]*[^\s<>".,;:!?')\]] | [\w.+-]+@\w[\w-]*(?:\.\w[\w-]*)+ )
+_LETTER = rf"\p{{L}}{FOLLOWING}*"
+_TOKEN = regex.compile(
+    rf"""
+    (?P<address> (?:https?://|www\.)[^\s<>"]*[^\s<>".,;:!?')\]] | (?<![\w.+-])[\w.+-]++@\w[\w-]*(?:\.\w[\w-]*)+ )
   | (?P<face> [:;=8]'?-?[)(DPpoO/\\|*\]\[]+(?!\w) | <3 | \^_?\^ )
-  | (?P<number> (?:\d{1,3}(?:,\d{3})+|\d+)(?:[.:/]\d+)*(?:st|nd|rd|th|s)?(?!\w) )
-  | (?P<initials> (?:[^\W\d_]\.){2,} | [^\W\d_]\.(?=\s+[^\W\d_]) )
-  | (?P<word> [\w\u0300-\u036f]+(?:['’][\w\u0300-\u036f]+)*(?:[.&][\w\u0300-\u036f]+)* )  # combining accents too
-  | (?P<row> \.{2,} | [!?]+ | (?P<repeated>[-*<>=$#~+|])(?P=repeated)+ )
-  | (?P<mark> [^\w\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\w\s])* )  # an emoji of several characters is one
+  | (?P<number> (?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:[.:/]\d+)*(?:st|nd|rd|th|s)?(?!\w|{FOLLOWING}) )
+  | (?P<initials> (?:{_LETTER}\.){{2,}} | {_LETTER}\.(?=\s+{_LETTER}) )
+  | (?P<word> {RUN}(?:['’]{RUN})*(?:[.&]{RUN})* )
+  | (?P<row> \.{{2,}} | [!?]+(?!{FOLLOWING}) | (?P<repeated>[-*<>=$#~+|])(?P=repeated)+ )
+  | (?P<mark> {MARK} )
     """,
-    re.VERBOSE,
+    regex.VERBOSE,
 )
-_CLITIC = re.compile(r"(?i)(?P<stem>.+?)(?P<clitic>n['’]t|['’](?:s|m|d|re|ve|ll))$")
+_CLITICS = frozenset(
+    clitic.replace("'", mark) for clitic in ("n't", "'s", "'m", "'d", "'re", "'ve", "'ll") for mark in "'’"
+)
 _JOINED = {"cannot": 3, "gonna": 3, "wanna": 3, "gotta": 3}
 _KEPT_DOT = frozenset(_ABBREVIATIONS.split())
 
@@ -67,9 +74,14 @@ def unspaced_tokens(tokens: list[Token]) -> list[int]:
 
 def _words(text: str, start: int, stop: int) -> list[Token]:
     """The tokens of a word, cut before its clitics."""
-    form = text[start:stop]
-    match = _CLITIC.fullmatch(form)
-    cut = match.end("stem") if match else _JOINED.get(form.lower(), 0)
-    if not cut:
-        return [Token(form, start, stop)]
-    return [*_words(text, start, start + cut), Token(form[cut:], start + cut, stop)]
+    cuts = [stop]
+    while size := _clitic_size(text[max(start, cuts[-1] - 4) : cuts[-1]]):
+        cuts.append(cuts[-1] - size)
+    if joined := _JOINED.get(text[start : cuts[-1]].lower()):
+        cuts.append(start + joined)
+    return [Token(text[cut:end], cut, end) for cut, end in pairwise([start, *reversed(cuts)])]
+
+
+def _clitic_size(end: str) -> int:
+    """The number of characters of the clitic with which a word ends; 0 where it has none."""
+    return next((size for size in (2, 3) if len(end) > size and end[-size:].lower() in _CLITICS), 0)

@@ -13,19 +13,26 @@ from typing import Any, SupportsIndex
 
 import msgspec
 import numpy as np
+import regex
 from jaxtyping import Integer
+from msgspec import UNSET
 
 from elman._errors import VocabularyError
-from elman._types import Unknown
+from elman._types import NormalForm, Unknown
+from elman.formats.normal_form import normalise
 from elman.words._vocabulary import (
     ByteVocabulary,
+    SavedForm,
+    SavedRules,
     StreamDecoder,
     Vocabulary,
     WordVocabulary,
-    check_unknown,
     most_frequent,
+    rules_of,
+    saved_form,
     whole_words,
 )
+from elman.words.boundaries import MARK, RUN, SPACE, find_words
 from elman.words.subwords import Subwords
 
 __all__ = [
@@ -42,7 +49,8 @@ __all__ = [
 
 PADDING = "\0"
 UNKNOWN_WORD = "<unk>"
-_WORD = re.compile(r" ?\w+(?:['’-]\w+)*| ?[^\w\s]|\s")
+_LETTERS = re.compile(r" ?\w+(?:['’-]\w+)*| ?[^\w\s]|\s")
+_UNICODE = regex.compile(rf" ?{RUN}(?:['’-]{RUN})*| ?{MARK}|{SPACE}")
 
 
 class Characters(Vocabulary, frozen=True, tag="characters"):
@@ -60,29 +68,28 @@ class Characters(Vocabulary, frozen=True, tag="characters"):
 
     tokens: tuple[str, ...]
     lower: bool = False
+    normal_form: SavedForm = UNSET
 
     def __post_init__(self) -> None:
         if self.tokens[:1] != (PADDING,) or any(len(token) != 1 for token in self.tokens):
             raise ValueError("expected the padding, then single characters")
 
     @classmethod
-    def of(cls, texts: Iterable[str], *, lower: bool = False) -> Characters:
+    def of(cls, texts: Iterable[str], *, lower: bool = False, normal_form: NormalForm = "none") -> Characters:
         """The vocabulary of `texts`, which are read once and never held in memory whole."""
         seen = np.zeros(0x110000, bool)
         for text in texts:
-            seen[_code_points(text.lower() if lower else text)] = True
+            seen[_code_points(normalise(text, normal_form, lower=lower))] = True
         seen[0] = False
-        return cls(tokens=(PADDING, *map(chr, np.flatnonzero(seen))), lower=lower)
+        return cls(tokens=(PADDING, *map(chr, np.flatnonzero(seen))), lower=lower, normal_form=saved_form(normal_form))
 
     @property
     def size(self) -> int:
         """The number of ids: characters, and the padding."""
         return len(self.tokens)
 
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The ids of `text`, lower-cased first where `lower` is True."""
-        check_unknown(unknown)
-        text = text.lower() if self.lower else text
+    def ids(self, text: str, unknown: Unknown) -> Integer[np.ndarray, " time"]:
+        """The ids of the characters."""
         points, table = _code_points(text), _table(self.tokens)
         ids = table[np.minimum(points, len(table) - 1)]
         missing = np.flatnonzero(ids == 0)
@@ -122,8 +129,8 @@ class Bytes(ByteVocabulary, frozen=True, tag="bytes"):
         """The number of ids, 256."""
         return 256
 
-    def encode(self, text: str, *, unknown: Unknown = "error") -> Integer[np.ndarray, " time"]:
-        """The UTF-8 bytes of `text`; no byte is unknown."""
+    def ids(self, text: str, unknown: Unknown) -> Integer[np.ndarray, " time"]:
+        """The UTF-8 bytes of the text; no byte is unknown."""
         return np.frombuffer(text.encode(), np.uint8).astype(np.int32)
 
     def raw(self, ids: Iterable[SupportsIndex]) -> bytes:
@@ -147,23 +154,27 @@ class Words(WordVocabulary, frozen=True, tag="words"):
     """
 
     lower: bool = False
+    normal_form: SavedForm = UNSET
+    rules: SavedRules = UNSET
 
     @classmethod
-    def of(cls, texts: Iterable[str], *, lower: bool = False, min_count: int = 1) -> Words:
+    def of(
+        cls, texts: Iterable[str], *, lower: bool = False, min_count: int = 1, normal_form: NormalForm = "none"
+    ) -> Words:
         """The vocabulary of `texts`, most frequent word first.
 
         Raises:
             DataError: a `min_count` that leaves no word.
         """
+        empty = cls(tokens=(PADDING, UNKNOWN_WORD), lower=lower, normal_form=saved_form(normal_form), rules="unicode")
         counts: Counter[str] = Counter()
         for text in whole_words(texts):
-            counts.update(_WORD.findall(text.lower() if lower else text))
-        kept = most_frequent(counts, min_count)
-        return cls(tokens=(PADDING, UNKNOWN_WORD, *kept), lower=lower)
+            counts.update(empty.words_of(empty.normal(text)))
+        return msgspec.structs.replace(empty, tokens=(*empty.tokens, *most_frequent(counts, min_count)))
 
     def words_of(self, text: str) -> list[str]:
-        """The words of `text` with the space before them, lower-cased where `lower` is True."""
-        return _WORD.findall(text.lower() if self.lower else text)
+        """The words of a normal text, with the space before them."""
+        return find_words(text, rules_of(self.rules), unicode=_UNICODE, letters=_LETTERS)
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The text of joined words, without padding."""

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Float32, Int, Integer
 
 from elman._errors import DataError
+from elman._types import NormalForm
 from elman.formats.compression import PIECE, check_expansion, is_compressed, open_file
-from elman.formats.vectors.files import LONGEST_LINE, Index, decode_word, refuse_non_finite
+from elman.formats.vectors.files import LONGEST_LINE, Index, decode_word, normal_bytes, refuse_non_finite
 from elman.formats.vectors.vectors import BLOCK, Vectors
 
 MAGIC = struct.pack("<i", 793712314)
@@ -50,7 +51,7 @@ class _MatrixLayout(NamedTuple):
 class FastTextVectors(Vectors):
     """The vectors of a fastText `.bin`. The dictionary is read whole, and the rows of the matrix on demand."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, normal_form: NormalForm = "none"):
         """Reads the head and the dictionary.
 
         Raises:
@@ -58,17 +59,24 @@ class FastTextVectors(Vectors):
         """
         self._path, self._compressed = path, is_compressed(path)
         with open_file(path, by_content=True) as file:
-            self._layout, self._index = _read(path, file)
-        super().__init__(str(path), self._layout.width)
+            self._layout, names = _read(path, file)
+        super().__init__(str(path), self._layout.width, normal_form)
+        normal = [normal_bytes(name, normal_form) for name in names]
+        self._index = Index(normal)
+        self._spelt = {row: name for row, (name, own) in enumerate(zip(names, normal, strict=True)) if name != own}
 
     def __len__(self) -> int:
         return self._layout.words
+
+    @property
+    def repeats(self) -> Integer[np.ndarray, " row"]:
+        return self._index.repeats
 
     def words(self) -> Iterator[str]:
         with open_file(self._path, by_content=True) as file:
             file.seek(self._layout.dictionary)
             for word in _entries(self._path, file, self._layout.words):
-                yield decode_word(word)
+                yield self._normal(decode_word(word))
 
     def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
         with open_file(self._path, by_content=True) as file:
@@ -76,18 +84,20 @@ class FastTextVectors(Vectors):
             words = _entries(self._path, file, self._layout.words)
             row = 0
             while block := list(islice(words, BLOCK)):
-                yield [decode_word(word) for word in block], self._means(block, range(row, row + len(block)))
+                means = self._means(block, range(row, row + len(block)))
+                yield [self._normal(decode_word(word)) for word in block], means
                 row += len(block)
 
     def select(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
-        places = {word: self._index.find(word.encode(errors="replace")) for word in words}
+        normal = {word: self._normal(word).encode(errors="replace") for word in words}
+        places = {word: self._index.find(name) for word, name in normal.items()}
         known = {word: row for word, row in places.items() if row is not None}
-        means = self._means([word.encode(errors="replace") for word in known], list(known.values()))
-        return dict(zip(known, means, strict=True))
+        spelt = [self._spelt.get(row, normal[word]) for word, row in known.items()]  # as in training, for its n-grams
+        return dict(zip(known, self._means(spelt, list(known.values())), strict=True))
 
     def compose(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
         words = list(words)
-        means = self._means([word.encode(errors="replace") for word in words], [])
+        means = self._means([self._normal(word).encode(errors="replace") for word in words], [])
         return {word: mean for word, mean in zip(words, means, strict=True) if mean.any()}
 
     def _means(self, words: Sequence[bytes], rows: Sequence[int]) -> Float32[np.ndarray, "vocab feature"]:
@@ -172,7 +182,7 @@ def _fnv1a(content: np.ndarray, first: np.ndarray, end: np.ndarray) -> np.ndarra
     return hashes
 
 
-def _read(path: Path, file: BufferedReader) -> tuple[_MatrixLayout, Index]:
+def _read(path: Path, file: BufferedReader) -> tuple[_MatrixLayout, list[bytes]]:
     file.seek(len(MAGIC))
     version, *settings, _, entries, words, _, _, pruned = _HEADER.unpack(_exactly(path, file, _HEADER.size))
     width, kind, buckets, shortest, longest = settings[0], settings[7], settings[8], settings[9], settings[10]
@@ -200,7 +210,7 @@ def _read(path: Path, file: BufferedReader) -> tuple[_MatrixLayout, Index]:
         check_expansion(end, size, str(path))
     elif size < end:
         raise _cut(path, end)
-    return layout, Index(names[:words])
+    return layout, names[:words]
 
 
 def _entries(path: Path, file: BufferedReader, count: int) -> Iterator[bytes]:

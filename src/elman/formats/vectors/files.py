@@ -4,6 +4,7 @@
 |---|---|
 | word2vec text, fastText .vec | a line `words width`, then lines `word number number ...` (Mikolov et al., 2013) |
 | GloVe | the same without the first line (Pennington et al., 2014) |
+| the two above, as people write them | columns aligned by spaces or tabs, a byte order mark, empty lines at the end |
 | word2vec binary | a line `words width`, then each word, a space and its numbers as float32 |
 | fastText .bin | a dictionary and a matrix, with vectors of sub-words: see `fasttext` |
 """
@@ -21,10 +22,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Integer
 
 from elman._errors import DataError
+from elman._types import NormalForm
 from elman.formats.compression import PIECE, check_expansion, is_compressed, open_file
+from elman.formats.normal_form import normalise
 from elman.formats.numbers import whole_of
 from elman.formats.vectors.vectors import BLOCK, Vectors
 
@@ -58,6 +61,8 @@ class Index:
         hashes = np.fromiter(map(hash, words), np.int64)
         order = np.argsort(hashes, kind="stable")
         self._hashes = hashes[order]
+        self.repeats: Integer[np.ndarray, " row"] = np.sort(order[1:][np.diff(self._hashes) == 0])
+        """The numbers of the words that are equal to an earlier one."""
         self._places = order if places is None else np.fromiter(places, np.int64)[order]
 
     def __len__(self) -> int:
@@ -73,24 +78,28 @@ class Index:
 class _RecordFile(Vectors):
     """A file in which every word is followed by its numbers."""
 
-    def __init__(self, path: Path, width: int, start: int, count: int | None):
-        super().__init__(str(path), width)
+    def __init__(self, path: Path, width: int, start: int, count: int | None, normal_form: NormalForm = "none"):
+        super().__init__(str(path), width, normal_form)
         self.path, self.start, self.count = path, start, count
 
     def __len__(self) -> int:
         return len(self._index)
 
+    @property
+    def repeats(self) -> Integer[np.ndarray, " row"]:
+        return self._index.repeats
+
     def words(self) -> Iterator[str]:
         with open_file(self.path, by_content=True) as file:
             for record in self._records(file):
-                yield decode_word(record.word)
+                yield decode_word(normal_bytes(record.word, self.normal_form))
 
     def blocks(self) -> Iterator[tuple[list[str], Float32[np.ndarray, "vocab feature"]]]:
         words: list[str] = []
         rows: list[np.ndarray] = []
         with open_file(self.path, by_content=True) as file:
             for record in self._records(file):
-                words.append(decode_word(record.word))
+                words.append(decode_word(normal_bytes(record.word, self.normal_form)))
                 rows.append(self._checked(record))
                 if len(words) == BLOCK:
                     yield words, np.stack(rows)
@@ -99,9 +108,12 @@ class _RecordFile(Vectors):
             yield words, np.stack(rows)
 
     def select(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
-        wanted = {word.encode(errors="replace"): word for word in words}
+        wanted: dict[bytes, list[str]] = {}
+        for word in words:
+            wanted.setdefault(self._normal(word).encode(errors="replace"), []).append(word)
         found = self._through(wanted) if is_compressed(self.path) else self._looked_up(wanted)
-        return {wanted[record.word]: self._checked(record) for record in found}
+        vectors = ((wanted[record.word], self._checked(record)) for record in found)
+        return {word: vector for words, vector in vectors for word in words}
 
     def compose(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
         return {}
@@ -126,7 +138,7 @@ class _RecordFile(Vectors):
         def words(file: BufferedReader) -> Iterator[bytes]:
             for record in self._records(file):
                 places.append(record.place)
-                yield record.word
+                yield normal_bytes(record.word, self.normal_form)
 
         with open_file(self.path, by_content=True) as file:
             return Index(words(file), places)
@@ -144,9 +156,9 @@ class _RecordFile(Vectors):
         left = set(wanted)
         with open_file(self.path, by_content=True) as file:
             for record in self._records(file):
-                if record.word in left:
-                    left.remove(record.word)
-                    yield record
+                if (word := normal_bytes(record.word, self.normal_form)) in left:
+                    left.remove(word)
+                    yield record._replace(word=word)
 
     def _checked(self, record: VectorRecord) -> np.ndarray:
         where = f"{self.name}, line {record.line}" if record.line else self.name
@@ -165,31 +177,43 @@ class _RecordFile(Vectors):
 
 
 class TextVectors(_RecordFile):
-    """The vectors of a text file with a line for each word. A word may contain spaces, as some of GloVe's do."""
+    """The vectors of a text file with a line for each word. A word may contain spaces, as some of GloVe's do; spaces or
+    tabs, one or more, are between the numbers."""
 
     def _records(self, file: BufferedReader) -> Iterator[VectorRecord]:
         file.seek(self.start)
-        place, line, first = self.start, 0, 2 if self.start else 1
+        place, found, empty, first = self.start, 0, 0, 1 if self.count is None else 2
         for line, text in enumerate(file, first):
             row = text.rstrip()
             if not row:
-                raise DataError(f"{self.name}, line {line}: empty; expected a word and {self.width} numbers")
-            word = self._word(row, line)
-            yield VectorRecord(word, place + len(word) + 1, row[len(word) + 1 :], line)
+                empty = empty or line
+            elif empty:
+                raise DataError(f"{self.name}, line {empty}: empty; expected a word and {self.width} numbers")
+            else:
+                word, numbers = self._cut(row, line)
+                yield VectorRecord(word, place + len(row) - len(numbers), numbers, line)
+                found += 1
             place += len(text)
-        found = max(line - first + 1, 0)
         if self.count not in (None, found):
             raise DataError(
                 f"{self.name}: its first line promises {self.count:,} words; got {found:,}, so it was cut short or "
                 "changed; correct that line, or fetch the file again"
             )
 
-    def _word(self, row: bytes, line: int) -> bytes:
-        spaces = row.count(b" ")
-        word = row.partition(b" ")[0] if spaces == self.width else row.rsplit(b" ", self.width)[0]
-        if spaces < self.width or (spaces > self.width and _is_number(word.rpartition(b" ")[2])):
-            raise DataError(f"{self.name}, line {line}: expected a word and {self.width} numbers; got {spaces}")
-        return word
+    def _cut(self, row: bytes, line: int) -> tuple[bytes, bytes]:
+        """The word and the numbers of a row."""
+        if row.count(b" ") == self.width and b"  " not in row and b"\t" not in row:
+            word, _, numbers = row.partition(b" ")
+            return word, numbers
+        fields = row.split()
+        is_blank = len(fields) == self.width and row[:1].isspace() and all(map(_is_number, fields))
+        word = b"" if is_blank else row.rsplit(None, self.width)[0].strip()
+        *_, last = word.split() or [b""]
+        if (len(fields) <= self.width and not is_blank) or (last != word and _is_number(last)):
+            raise DataError(
+                f"{self.name}, line {line}: expected a word and {self.width} numbers; got {len(fields) - 1}"
+            )
+        return word, row[row.find(word) + len(word) :]
 
     def _numbers(self, file: BufferedReader) -> bytes:
         return file.readline()
@@ -225,8 +249,9 @@ class BinaryVectors(_RecordFile):
         return np.frombuffer(numbers, "<f4").astype(np.float32)
 
 
-def open_vectors(place: str | Path) -> Vectors:
-    """Opens a file of vectors, whose format is recognised by its content. Vectors are read on demand.
+def open_vectors(place: str | Path, *, normal_form: NormalForm = "NFC") -> Vectors:
+    """Opens a file of vectors, whose format is recognised by its content. Vectors are read on demand. Words are
+    compared and returned in a normal form of Unicode, in whichever the file has them; "none" leaves their spelling.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -246,16 +271,17 @@ def open_vectors(place: str | Path) -> Vectors:
     with open_file(path, by_content=True) as file:
         first = file.readline(LONGEST_LINE)
         if first.startswith(fasttext.MAGIC):
-            return fasttext.FastTextVectors(path)
-        header = _header(first.removeprefix(codecs.BOM_UTF8), f"{path}, line 1")
+            return fasttext.FastTextVectors(path, normal_form)
+        mark = len(codecs.BOM_UTF8) if first.startswith(codecs.BOM_UTF8) else 0
+        header = _header(first[mark:], f"{path}, line 1")
         after = file.read(LONGEST_LINE)
     if not first:
         raise DataError(f"{path}: empty; expected {_FORMATS}")
     if header is None:
-        fields = first.split()
+        fields = first[mark:].split()
         if len(fields) < 2 or not all(map(_is_number, fields[1:])):
             raise _foreign(path, first)
-        return TextVectors(path, len(fields) - 1, 0, None)
+        return TextVectors(path, len(fields) - 1, mark, None, normal_form)
     count, width = header
     if count < 1 or width < 1:
         raise DataError(f"{path}: no words: its first line promises {count} words of {width} numbers")
@@ -263,12 +289,17 @@ def open_vectors(place: str | Path) -> Vectors:
     line = after.partition(b"\n")[0].split()
     is_text = not after or (len(line) > 1 and all(map(_is_number, line[-min(width, len(line) - 1) :])))
     kind = TextVectors if is_text else BinaryVectors
-    return kind(path, width, len(first), count)
+    return kind(path, width, len(first), count, normal_form)
 
 
 def decode_word(word: bytes) -> str:
     """The word as text; bytes that are not UTF-8 become U+FFFD."""
     return word.decode(errors="replace")
+
+
+def normal_bytes(word: bytes, form: NormalForm) -> bytes:
+    """The word in a normal form, in UTF-8."""
+    return word if form == "none" or word.isascii() else normalise(decode_word(word), form).encode()
 
 
 def refuse_non_finite(where: str, word: str, vector: np.ndarray) -> None:

@@ -17,6 +17,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer
 
 from elman._errors import DataError
+from elman._types import NormalForm
+from elman.formats.normal_form import normalise
 
 BLOCK = 4096
 """Words handled at a time."""
@@ -36,10 +38,16 @@ class Neighbour(NamedTuple):
 
 
 class Vectors(abc.ABC):
-    """Word vectors, most frequent word first in most files."""
+    """Word vectors, most frequent word first in most files. Words are compared and returned in `normal_form`; of
+    equal words the first has the vector."""
 
-    def __init__(self, name: str, width: int):
-        self.name, self.width = name, width
+    def __init__(self, name: str, width: int, normal_form: NormalForm = "none"):
+        self.name, self.width, self.normal_form = name, width, normal_form
+
+    @property
+    @abc.abstractmethod
+    def repeats(self) -> Integer[np.ndarray, " row"]:
+        """The numbers of the rows whose word an earlier row has, in ascending order."""
 
     @abc.abstractmethod
     def __len__(self) -> int:
@@ -55,7 +63,7 @@ class Vectors(abc.ABC):
 
     @abc.abstractmethod
     def select(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
-        """The vectors of those of `words` that have one in exactly this spelling."""
+        """The vectors of those of `words` that have one in this spelling, apart from the normal form."""
 
     @abc.abstractmethod
     def compose(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
@@ -75,7 +83,7 @@ class Vectors(abc.ABC):
         Raises:
             DataError: an unknown word.
         """
-        return self._nearest(_unit(self.vector(word)), count, leave_out={word})
+        return self._nearest(_unit(self.vector(word)), count, leave_out={self._normal(word)})
 
     def analogy(self, a: str, b: str, c: str, count: int = 1) -> list[Neighbour]:
         """The words that are to `c` as `b` is to `a`: those nearest to b - a + c, of unit vectors, except the three
@@ -89,7 +97,10 @@ class Vectors(abc.ABC):
             DataError: an unknown word.
         """
         first, second, third = map(_unit, self._vectors([a, b, c]))
-        return self._nearest(_unit(second - first + third), count, leave_out={a, b, c})
+        return self._nearest(_unit(second - first + third), count, leave_out={*map(self._normal, (a, b, c))})
+
+    def _normal(self, word: str) -> str:
+        return normalise(word, self.normal_form)
 
     def _vectors(self, words: Sequence[str]) -> list[np.ndarray]:
         here = self.select(words)
@@ -102,14 +113,16 @@ class Vectors(abc.ABC):
 
     def _nearest(self, unit: np.ndarray, count: int, *, leave_out: set[str]) -> list[Neighbour]:
         best: list[Neighbour] = []
-        wanted = count + len(leave_out)
+        wanted, repeats, first = count + len(leave_out), self.repeats, 0
         for words, block in self.blocks():
             matrix = block.astype(np.float64)  # the squares of large float32 numbers are beyond float32
             lengths = np.linalg.norm(matrix, axis=1)
             cosines = matrix @ unit / np.where(lengths > 0, lengths, np.inf)
-            top = np.argsort(-cosines, kind="stable")[:wanted]
+            start, stop = np.searchsorted(repeats, [first, first + len(words)])
+            cosines[repeats[start:stop] - first] = -np.inf
+            top = [row for row in np.argsort(-cosines, kind="stable")[:wanted] if np.isfinite(cosines[row])]
             best += [Neighbour(words[row], float(cosines[row])) for row in top if words[row] not in leave_out]
-            best = sorted(best, key=lambda neighbour: -neighbour.cosine)[:count]
+            best, first = sorted(best, key=lambda neighbour: -neighbour.cosine)[:count], first + len(words)
         return best
 
 
@@ -121,7 +134,13 @@ class WordVectors(Vectors):
     'dog'
     """
 
-    def __init__(self, name: str, words: Sequence[str], matrix: Float[np.ndarray, "vocab feature"] | np.ndarray):
+    def __init__(
+        self,
+        name: str,
+        words: Sequence[str],
+        matrix: Float[np.ndarray, "vocab feature"] | np.ndarray,
+        normal_form: NormalForm = "none",
+    ):
         """Holds `matrix`, which has one row for each word.
 
         Raises:
@@ -129,12 +148,16 @@ class WordVectors(Vectors):
         """
         if len(words) != len(matrix):
             raise DataError(f"{name}: expected one vector a word; got {len(words)} words and {len(matrix)} vectors")
-        super().__init__(name, matrix.shape[1])
-        self._matrix, self._list = np.asarray(matrix, np.float32), list(words)
-        self._rows = {word: row for row, word in reversed(list(enumerate(words)))}
+        super().__init__(name, matrix.shape[1], normal_form)
+        self._matrix, self._list = np.asarray(matrix, np.float32), list(map(self._normal, words))
+        self._rows = {word: row for row, word in reversed(list(enumerate(self._list)))}
 
     def __len__(self) -> int:
         return len(self._list)
+
+    @property
+    def repeats(self) -> Integer[np.ndarray, " row"]:
+        return np.array([row for row, word in enumerate(self._list) if self._rows[word] != row], np.int64)
 
     def words(self) -> Iterator[str]:
         return iter(self._list)
@@ -144,7 +167,8 @@ class WordVectors(Vectors):
             yield self._list[start : start + BLOCK], self._matrix[start : start + BLOCK]
 
     def select(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
-        return {word: self._matrix[self._rows[word]] for word in words if word in self._rows}
+        places = {word: self._rows.get(self._normal(word)) for word in words}
+        return {word: self._matrix[row] for word, row in places.items() if row is not None}
 
     def compose(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
         return {}

@@ -152,7 +152,7 @@ def write_header(header: Header) -> str:
     rows = [" ".join(words).rstrip()]
     rows += [f"{segment.name} {segment.frames}" for segment in header.segments]
     rows += [] if header.segments else [_signal_row(signal) for signal in header.signals]
-    rows += [f"# {line}".rstrip() for comment in header.comments for line in normal_line_ends(comment).split("\n")]
+    rows += [f"# {line}".rstrip() for comment in header.comments for line in comment.split("\n")]
     return "\n".join(rows) + "\n"
 
 

@@ -10,11 +10,14 @@ from typing import Literal, NamedTuple
 import msgspec
 import numpy as np
 from jaxtyping import Integer
+from msgspec import UNSET
 
 from elman._types import Unknown, VocabularyKind
+from elman.formats.normal_form import normalise
 from elman.tasks.buckets import pad, padded_length
 from elman.tasks.classification.batches import Inputs
 from elman.tasks.classification.reading import LabelledText
+from elman.words._vocabulary import SavedForm, SavedRules, form_of, rules_of
 from elman.words.lexicon import Lexicon, split_sentences, split_words
 from elman.words.vocabulary import Bytes, Characters, Subwords, Words
 
@@ -38,16 +41,19 @@ class ReadingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Words that appear less often in training are `<unk>`."""
     max_length: int = 1024
     """The most tokens that are read of a text; the rest is left out."""
+    normal_form: SavedForm = UNSET
+    rules: SavedRules = UNSET
+    """The rules of words where texts are cut into words."""
 
     def normal(self, text: str) -> str:
-        """The text, lower-cased where `lower` is True."""
-        return text.lower() if self.lower else text
+        """The text in normal form, and lower-cased where `lower` is True."""
+        return normalise(text, form_of(self.normal_form), lower=self.lower)
 
     def cut(self, text: str) -> list[str]:
         """The pieces of a text."""
         match self.pieces:
             case "words":
-                return split_words(text)
+                return split_words(text, rules_of(self.rules))
             case "sentences":
                 return split_sentences(text)
             case "none":

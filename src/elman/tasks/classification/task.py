@@ -11,11 +11,13 @@ import jax
 import jax.numpy as jnp
 import msgspec
 from jaxtyping import PRNGKeyArray
+from msgspec import UNSET
 
 from elman._errors import ConfigError, DataError
 from elman._types import Carry
 from elman.cells import Cell, WeightDropout
 from elman.cells.find import build_cell, find_cell
+from elman.formats.normal_form import normalise
 from elman.formats.text import absolute_places
 from elman.tasks.checks import check_read, check_validation
 from elman.tasks.classification.batches import ClassBatch, ClassBatches
@@ -33,6 +35,7 @@ from elman.tasks.pretrained import KnownWords, Pretrained
 from elman.tasks.settings import (
     SUBWORDS,
 )
+from elman.words._vocabulary import saved_form
 
 
 class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True, kw_only=True):
@@ -62,7 +65,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
                 "expected labelled texts: a table (.csv, .tsv, .jsonl), a folder, or lines `label<TAB>text`"
             )
         found = read_labelled(*places, **self._columns())
-        parts = map(self._coarsen, (found.train, found.validation, found.test))
+        parts = map(self._named, (found.train, found.validation, found.test))
         return self._data(*parts, source=", ".join(map(str, places)), places=absolute_places(*places))
 
     def read_texts(
@@ -78,7 +81,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
             DataError: as `read`.
         """
         parts = [
-            self._coarsen(
+            self._named(
                 check_texts(
                     LabelledText(text, label, f"{name}, text {n}") for n, (text, label) in enumerate(part, start=1)
                 )
@@ -95,7 +98,7 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
             DataError: as `read`, or a label that the codec does not know.
         """
         found = read_labelled(*places, **self._columns())
-        texts = self._coarsen(found.test or found.validation or found.train)
+        texts = self._named(found.test or found.validation or found.train)
         check_known(codec.labels, texts)
         return Part.of(", ".join(map(str, places)), texts, codec, codec.example)
 
@@ -171,8 +174,9 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
 
     def _reading(self) -> ReadingSettings:
         models, vocabulary, lower = self.language_models(), self.vocabulary, self.lower
+        form = saved_form("none" if vocabulary == "bytes" else self.normal_form)
         if models is not None:
-            vocabulary, lower = models.vocabulary.kind, models.vocabulary.lower
+            vocabulary, lower, form = models.vocabulary.kind, models.vocabulary.lower, models.vocabulary.normal_form
             if self.vocabulary not in ("words", vocabulary):
                 raise ConfigError(
                     f"vocabulary: the language model reads {vocabulary}, not {self.vocabulary}; leave vocabulary out"
@@ -184,15 +188,19 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
             lower=lower,
             min_count=self.min_count,
             max_length=self.max_length,
+            normal_form=form,
+            rules="unicode" if self.pieces == "words" else UNSET,
         )
 
     def _columns(self) -> dict[str, str]:
         return {"text_column": self.text_column, "label_column": self.label_column, "encoding": self.encoding}
 
-    def _coarsen(self, texts: Iterable[LabelledText]) -> list[LabelledText]:
+    def _named(self, texts: Iterable[LabelledText]) -> list[LabelledText]:
+        """The texts with their labels in normal form and, where `coarse` is True, cut before the first colon."""
+        found = [text._replace(label=normalise(text.label, self.normal_form)) for text in texts]
         if not self.coarse:
-            return list(texts)
-        found = [text._replace(label=text.label.partition(":")[0].strip()) for text in texts]
+            return found
+        found = [text._replace(label=text.label.partition(":")[0].strip()) for text in found]
         if empty := next((text for text in found if not text.label), None):
             raise DataError(f"{empty.place}: coarse: nothing comes before the first colon of the label")
         return found

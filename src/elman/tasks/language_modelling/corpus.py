@@ -19,10 +19,12 @@ from jaxtyping import Integer
 
 from elman._cache import cache_folder
 from elman._errors import DataError, VocabularyError
-from elman._types import Unknown, VocabularyKind
+from elman._types import NormalForm, Unknown, VocabularyKind
+from elman.formats.normal_form import normal_pieces
 from elman.formats.text import TextSource
 from elman.tasks.data import Data
 from elman.tasks.fingerprint import digest
+from elman.words._vocabulary import form_of
 from elman.words.streams import Tokens
 from elman.words.vocabulary import AnyVocabulary, Bytes, Characters, Subwords, Words, whole_words
 
@@ -78,6 +80,7 @@ def read_corpus(
     lower: bool = False,
     min_count: int = 1,
     vocabulary_size: int = 8000,
+    normal_form: NormalForm = "none",
     validation: float = 0.05,
     test: float = 0.05,
     codec: AnyVocabulary | None = None,
@@ -92,6 +95,7 @@ def read_corpus(
         lower: lower-cases the text first.
         min_count: words that appear less often become `<unk>`.
         vocabulary_size: the most ids of a vocabulary of sub-words.
+        normal_form: the normal form that the text is put into; bytes are read as they are.
         validation, test: below 1 a share of the text, of at most 250,000 tokens; from 1 on a count of tokens.
         codec: vocabulary that encodes the text; by default one made from the text.
         unknown: "skip" leaves out tokens that are not in `codec`.
@@ -113,11 +117,14 @@ def read_corpus(
         "lower": lower,
         "min_count": min_count,
         "vocabulary_size": vocabulary_size,
+        # The hash of a text that both leave alone is as it was before there were normal forms and rules.
+        **({} if normal_form == "none" or vocabulary == "bytes" else {"normal_form": normal_form}),
+        **({"rules": "unicode"} if vocabulary == "words" else {}),
     }
     numbered = digest([content, CACHE_VERSION, made_with, unknown])
 
     def make_codec() -> AnyVocabulary:
-        return codec or _vocabulary(source, vocabulary, lower, min_count, vocabulary_size)
+        return codec or _vocabulary(source, vocabulary, lower, min_count, vocabulary_size, normal_form)
 
     if size > IN_MEMORY:
         used, tokens = _mapped(source, numbered, make_codec, unknown)
@@ -160,14 +167,17 @@ def _hash(source: TextSource) -> tuple[bytes, int]:
     return digest.digest(), size
 
 
-def _vocabulary(source: TextSource, kind: VocabularyKind, lower: bool, min_count: int, size: int) -> AnyVocabulary:
+def _vocabulary(
+    source: TextSource, kind: VocabularyKind, lower: bool, min_count: int, size: int, form: NormalForm
+) -> AnyVocabulary:
+    texts = normal_pieces(source.characters(), form)
     match kind:
         case "characters":
-            return Characters.of(source.characters(), lower=lower)
+            return Characters.of(texts, lower=lower, normal_form=form)
         case "words":
-            return Words.of(source.characters(), lower=lower, min_count=min_count)
+            return Words.of(texts, lower=lower, min_count=min_count, normal_form=form)
         case "subwords":
-            return Subwords.of(source.characters(), size=size, lower=lower)
+            return Subwords.of(texts, size=size, lower=lower, normal_form=form)
         case "bytes":
             return Bytes()
 
@@ -176,11 +186,12 @@ def _encoded(source: TextSource, codec: AnyVocabulary, unknown: Unknown) -> Iter
     if codec.kind == "bytes":
         yield from (np.frombuffer(piece, np.uint8) for piece in source.raw())
         return
-    texts = source.characters() if codec.kind == "characters" else whole_words(source.characters())
+    texts = normal_pieces(source.characters(), form_of(codec.normal_form))
     place = 0
-    for text in texts:
+    for text in texts if codec.kind == "characters" else whole_words(texts):
+        text = codec.normal(text)
         try:
-            yield codec.encode(text, unknown=unknown).astype(_dtype(codec))
+            yield codec.ids(text, unknown).astype(_dtype(codec))
         except VocabularyError as error:
             raise VocabularyError.at(error.token, place + error.place, source.name) from None
         place += len(text)

@@ -82,7 +82,7 @@ class FittedLanguageModel(TextGenerator[LanguageMetrics]):
         """Generates text that continues `prime`.
 
         Args:
-            prime: the text to continue; an empty one counts as a line end.
+            prime: the text to continue, which is put into the model's normal form; an empty one counts as a line end.
             length: the number of tokens to add: characters, bytes or words.
             stop: the text before which to end.
             unknown: "skip" leaves out characters of the prime that the vocabulary lacks.
@@ -99,7 +99,7 @@ class FittedLanguageModel(TextGenerator[LanguageMetrics]):
     ) -> Iterator[str]:
         """Yields the text of `generate` piece by piece, as it is generated."""
         pieces = self._pieces(prime, 1, length, unknown, Sampling(**sampling))
-        return _until(stop, (texts[0] for texts in pieces))
+        return _until(self.codec.normal(stop), (texts[0] for texts in pieces))
 
     def samples(
         self,
@@ -113,6 +113,7 @@ class FittedLanguageModel(TextGenerator[LanguageMetrics]):
     ) -> list[str]:
         """Generates several texts that continue `prime`, in one batch; the first is `generate`'s, up to rounding."""
         pieces = list(self._pieces(prime, count, length, unknown, Sampling(**sampling)))
+        stop = self.codec.normal(stop)
         return ["".join(_until(stop, (texts[row] for texts in pieces))) for row in range(count)]
 
     def next(self, text: str) -> dict[str, float]:

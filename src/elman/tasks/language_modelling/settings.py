@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from elman._errors import ConfigError
-from elman._types import VocabularyKind
+from elman._types import NormalForm, VocabularyKind
 from elman.formats.names import TEXTS
 from elman.tasks.settings import (
     CellName,
@@ -34,6 +34,9 @@ class LanguageModellingSettings(TaskSettings, frozen=True, kw_only=True):
     """Sub-words to learn, the 256 bytes included (8,000)."""
     lower: bool = False
     """Lower-case the text, and every prime, first."""
+    normal_form: NormalForm = "NFC"
+    """Normal form of Unicode that the text, and every prime, is put into first; none leaves the spelling as it is, and
+    bytes are never changed."""
     min_count: Count = 1
     """Words that occur less often become <unk>."""
     reverse: bool = False

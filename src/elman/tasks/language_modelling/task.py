@@ -31,6 +31,7 @@ from elman.tasks.settings import (
     SUBWORDS,
 )
 from elman.tasks.task import Task
+from elman.words._vocabulary import form_of
 from elman.words.streams import Batch, Reversed, Streams, Tokens
 from elman.words.vocabulary import AnyVocabulary
 
@@ -71,6 +72,7 @@ class LanguageModelling(LanguageModellingSettings, Task[FittedLanguageModel], fr
             lower=self.lower,
             min_count=self.min_count,
             vocabulary_size=self.vocabulary_size or SUBWORDS,
+            normal_form=self.normal_form,
             validation=self.validation,
             test=self.test,
             at_least=self._tokens_needed(),
@@ -91,7 +93,9 @@ class LanguageModelling(LanguageModellingSettings, Task[FittedLanguageModel], fr
             DataError: `data` is not what `read` returns, or has other tokens than this task's.
         """
         check_read(data, AnyVocabulary)
-        if data.codec.kind != self.vocabulary or data.codec.lower != self.lower:
+        form = "none" if self.vocabulary == "bytes" else self.normal_form
+        read = (data.codec.kind, data.codec.lower, form_of(data.codec.normal_form))
+        if read != (self.vocabulary, self.lower, form):
             raise DataError(f"data: another task read it as {data.codec.kind}; read it with this task")
         if self.dropout is not None:
             return self

@@ -86,7 +86,7 @@ def _constraint(codec: PairCodec, decoding: Decoding, longest: int, backwards: b
     if decoding.pattern is None:
         return allow_tokens(allowed)
     constraint = match_pattern(
-        decoding.pattern, texts, separator=vocabulary.separator, allowed=allowed, backwards=backwards
+        vocabulary.normal(decoding.pattern), texts, separator=vocabulary.separator, allowed=allowed, backwards=backwards
     )
     check_length(constraint, longest, f"pattern {decoding.pattern!r}")
     return constraint
@@ -97,6 +97,7 @@ def _mask_of(tokens: str, vocabulary: Vocabulary, texts: Sequence[str | None]) -
         raise ConfigError("tokens: this model writes sub-words, which split a text in many ways; use pattern instead")
     known = {text: token for token, text in enumerate(texts) if text is not None}
     allowed = np.zeros(len(texts), bool)
+    tokens = vocabulary.normal(tokens)
     for token in tokens.split() if vocabulary.separator else tokens:
         if token not in known:
             raise ConfigError(f"tokens: the model cannot write {token!r}{nearest(token, known)}")

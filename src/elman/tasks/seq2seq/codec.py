@@ -9,11 +9,12 @@ from typing import Literal, NamedTuple, SupportsIndex
 import msgspec
 import numpy as np
 from jaxtyping import Integer
+from msgspec import UNSET
 
 from elman._errors import VocabularyError
-from elman._types import Unknown
+from elman._types import NormalForm, Unknown
 from elman.tasks.seq2seq.reading import Pair
-from elman.words._vocabulary import WordVocabulary, most_frequent
+from elman.words._vocabulary import SavedForm, WordVocabulary, most_frequent, saved_form
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords
 
 Unit = Literal["characters", "words", "subwords"]
@@ -31,21 +32,23 @@ class SpacedTokens(WordVocabulary, frozen=True, tag="spaced"):
 
     separator = " "
 
+    normal_form: SavedForm = UNSET
+
     @classmethod
-    def of(cls, texts: Iterable[str], *, min_count: int = 1) -> SpacedTokens:
+    def of(cls, texts: Iterable[str], *, min_count: int = 1, normal_form: NormalForm = "none") -> SpacedTokens:
         """The vocabulary of `texts`, most frequent token first.
 
         Raises:
             DataError: a `min_count` that leaves no token.
         """
+        empty = cls(tokens=(PADDING, UNKNOWN_WORD), normal_form=saved_form(normal_form))
         counts = Counter[str]()
         for text in texts:
-            counts.update(text.split())
-        kept = most_frequent(counts, min_count)
-        return cls(tokens=(PADDING, UNKNOWN_WORD, *kept))
+            counts.update(empty.words_of(empty.normal(text)))
+        return msgspec.structs.replace(empty, tokens=(*empty.tokens, *most_frequent(counts, min_count)))
 
     def words_of(self, text: str) -> list[str]:
-        """The tokens of `text`, which spaces separate."""
+        """The tokens of a normal text, which spaces separate."""
         return text.split()
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
@@ -108,6 +111,7 @@ class PairCodec(msgspec.Struct, frozen=True):
         target: Unit = "characters",
         min_count: int = 1,
         size: int = 8000,
+        normal_form: NormalForm = "none",
     ) -> PairCodec:
         """The codec of pairs; `size` is the size of a vocabulary of sub-words.
 
@@ -117,8 +121,8 @@ class PairCodec(msgspec.Struct, frozen=True):
         sources = (pair.source for pair in pairs)
         targets = (target for pair in pairs for target in pair.targets)
         return cls(
-            source=_vocabulary(sources, source, min_count, size),
-            target=_vocabulary(targets, target, min_count, size),
+            source=_vocabulary(sources, source, min_count, size, normal_form),
+            target=_vocabulary(targets, target, min_count, size, normal_form),
         )
 
     def rows(self, side: Literal["source", "target"], texts: Sequence[str], *, unknown: Unknown = "error") -> RaggedIds:
@@ -128,25 +132,27 @@ class PairCodec(msgspec.Struct, frozen=True):
             VocabularyError: a character that is not in the vocabulary, unless `unknown="skip"` leaves it out.
         """
         vocabulary: Side = getattr(self, side)
-        if vocabulary.kind == "characters" and not vocabulary.lower and unknown == "error":
+        texts = [vocabulary.normal(text) for text in texts]
+        if vocabulary.kind == "characters" and unknown == "error":
             whole = "".join(texts)  # one call for all texts is many times quicker
             lengths = np.fromiter(map(len, texts), np.int64, len(texts))
             try:
-                return RaggedIds(vocabulary.encode(whole), np.concatenate([[0], np.cumsum(lengths)]))
+                return RaggedIds(vocabulary.ids(whole, unknown), np.concatenate([[0], np.cumsum(lengths)]))
             except VocabularyError as error:
                 row = int(np.searchsorted(np.cumsum(lengths), error.place, side="right"))
                 place = error.place - int(lengths[:row].sum())
                 raise VocabularyError.at(error.token, place, f"the {side} {texts[row][:60]!r}") from None
-        ids = [vocabulary.encode(text, unknown=unknown) for text in texts]
+        ids = [vocabulary.ids(text, unknown) for text in texts]
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
         return RaggedIds(np.concatenate([np.zeros(0, np.int32), *ids]), np.concatenate([[0], np.cumsum(lengths)]))
 
 
-def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, size: int) -> Side:
+def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, size: int, form: NormalForm) -> Side:
+    lines = (text + "\n" for text in texts)
     match unit:
         case "characters":
-            return Characters.of(texts)
+            return Characters.of(texts, normal_form=form)
         case "words":
-            return SpacedTokens.of(texts, min_count=min_count)
+            return SpacedTokens.of(texts, min_count=min_count, normal_form=form)
         case "subwords":
-            return Subwords.of((text + "\n" for text in texts), size=size)
+            return Subwords.of(lines, size=size, normal_form=form)

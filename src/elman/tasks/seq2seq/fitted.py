@@ -120,7 +120,7 @@ class Translator(Predictor[Seq2SeqMetrics]):
             DataError: a file that does not exist, a line without two sides, or a character that the model does not
                 know.
         """
-        pairs = tuple(read_pairs(*places, stress=self.task.stress))
+        pairs = tuple(read_pairs(*places, stress=self.task.stress, normal_form=self.task.normal_form))
         self._check_known("source", [pair.source for pair in pairs])
         self._check_known("target", [target for pair in pairs for target in pair.targets])
         return Part("test", pairs, self.codec)

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from elman._errors import DataError
+from elman._types import NormalForm
 from elman.formats.dictionary import read_dictionary
 from elman.formats.lines import arriving_lines
 from elman.formats.names import DICTIONARY, ending
+from elman.formats.normal_form import normalise
 
 
 class Pair(NamedTuple):
@@ -36,13 +38,14 @@ class Line(NamedTuple):
     target: str
 
 
-def read_pairs(*places: str | Path, stress: bool = True) -> list[Pair]:
+def read_pairs(*places: str | Path, stress: bool = True, normal_form: NormalForm = "none") -> list[Pair]:
     """Reads the pairs of one file, in its order, or of two aligned files; also compressed as `.gz` or `.xz`.
 
     Args:
         places: a TSV file, a pronouncing dictionary (its name ends in `.dict`), or a file of sources and one of
             targets; "-" is standard input.
         stress: keeps the stress marks of a dictionary's phones: `AH0`, not `AH`.
+        normal_form: the normal form of Unicode that sources and targets are put into.
 
     Raises:
         DataError: a missing file, one that is not text or has no pairs, or a line without two sides, with its number.
@@ -65,7 +68,7 @@ def read_pairs(*places: str | Path, stress: bool = True) -> list[Pair]:
             name, read = str(sources), _aligned(sources, targets)
         case _:
             raise DataError(f"pairs: expected one file, or one of sources and one of targets; got {len(places)}")
-    pairs = group_lines(read)
+    pairs = group_lines(read, normal_form)
     if not pairs:
         raise DataError(f"{name}: no pairs in it; expected lines of source<TAB>target")
     return pairs
@@ -80,15 +83,16 @@ def is_dictionary(name: str) -> bool:
     return ending(name) == DICTIONARY
 
 
-def group_lines(lines: Iterable[Line]) -> list[Pair]:
-    """Groups lines with the same source into one pair, in the order of their first appearance.
+def group_lines(lines: Iterable[Line], normal_form: NormalForm = "none") -> list[Pair]:
+    """Groups lines with the same source into one pair, in the order of their first appearance. Texts are the same if
+    they are in this normal form, in which they are returned.
 
     >>> group_lines([Line("a", "x"), Line("b", "y"), Line("a", "z"), Line("a", "x")])
     [Pair(source='a', targets=('x', 'z')), Pair(source='b', targets=('y',))]
     """
     found: dict[str, dict[str, None]] = {}
     for source, target in lines:
-        found.setdefault(source, {})[target] = None
+        found.setdefault(normalise(source, normal_form), {})[normalise(target, normal_form)] = None
     return [Pair(source, tuple(targets)) for source, targets in found.items()]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from elman._config import Config
 from elman._errors import ConfigError
+from elman._types import NormalForm
 from elman.formats.names import DICTIONARY, TEXTS
 from elman.tasks.decoding import Decoding
 from elman.tasks.settings import (
@@ -43,6 +44,8 @@ class Seq2SeqSettings(TaskSettings, frozen=True, kw_only=True):
     """Kind of token of answers (characters; words, which are phones, for a pronouncing dictionary)."""
     vocabulary_size: VocabularySize = None
     """Sub-words to learn for inputs and for answers, the 256 bytes included (8,000)."""
+    normal_form: NormalForm = "NFC"
+    """Normal form of Unicode that inputs and answers are put into; none leaves their spelling as it is."""
     min_count: Count = 1
     """Words that occur less often become <unk>."""
     stress: bool = False

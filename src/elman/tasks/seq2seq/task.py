@@ -68,7 +68,7 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
             count = self.examples or min(EXAMPLES, most)
             pairs = sums(self.digits, count) if name == "sums" else dates(count)
             return self._data(pairs, name, (name,), "characters")
-        pairs = read_pairs(*places, stress=self.stress)
+        pairs = read_pairs(*places, stress=self.stress, normal_form=self.normal_form)
         unit = "words" if is_dictionary(name) else "characters"
         return self._data(pairs, ", ".join(map(str, places)), absolute_places(*places), unit)
 
@@ -81,7 +81,7 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         lines = [check_line(Line(*pair), f"pair {number}") for number, pair in enumerate(pairs, start=1)]
         if not lines:
             raise DataError("the pairs: expected at least two, of a source and a target; got none")
-        return self._data(group_lines(lines), "the pairs", (), "characters")
+        return self._data(group_lines(lines, self.normal_form), "the pairs", (), "characters")
 
     def configure(self, data: Data) -> Seq2Seq:
         """This task with the longest answer and the kind of target tokens filled in.
@@ -189,6 +189,7 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
             target=self.target_vocabulary or target_unit,
             min_count=self.min_count,
             size=self.vocabulary_size or SUBWORDS,
+            normal_form=self.normal_form,
         )
         share = min(self.validation, LARGEST_VALIDATION / len(pairs)) if self.validation < 1 else self.validation
         parts = split(pairs, validation=share, test=self.test)

@@ -15,9 +15,11 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import DataError
+from elman._types import NormalForm
 from elman.formats import table
 from elman.formats.files import File, by_part, data_files, text_of
 from elman.formats.names import SERIES, TABLES
+from elman.formats.normal_form import normalise
 from elman.formats.numbers import number_of, whole_of
 
 Missing = Literal["error", "interpolate"]
@@ -70,6 +72,7 @@ def read_series(
     labelled: bool = True,
     missing: Missing = "error",
     encoding: str = "utf-8",
+    normal_form: NormalForm = "none",
 ) -> SeriesFile:
     r"""Reads the series of one file, in order.
 
@@ -80,6 +83,7 @@ def read_series(
         missing: treatment of missing values and NaN; "interpolate" fills them linearly between the values before and
             after, and at an end with the nearest value.
         encoding: encoding of the text.
+        normal_form: the normal form of Unicode in which names of classes and of series are compared and returned.
 
     Raises:
         DataError: a malformed file, with its line: channels of different length in one series, a missing value, a
@@ -91,9 +95,9 @@ def read_series(
     (('1', '2'), 'b', [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]])
     """
     if file.suffix == SERIES:
-        found = _read_ts(file, text_of(file, encoding), missing)
+        found = _read_ts(file, normalise(text_of(file, encoding), normal_form), missing)
     elif file.suffix in TABLES:
-        found = _read_table(file, columns, labelled, missing, encoding)
+        found = _read_table(file, columns, labelled, missing, encoding, normal_form)
     else:
         raise DataError(f"{file.name}: expected series, a file ending in {', '.join((SERIES, *TABLES))} (or .gz, .xz)")
     if not found.series:
@@ -110,6 +114,7 @@ def read_series_parts(
     labelled: bool = True,
     missing: Missing = "error",
     encoding: str = "utf-8",
+    normal_form: NormalForm = "none",
 ) -> SeriesParts:
     """Reads the series of files and folders; files named train, dev (or valid, validation) and test are those parts.
     Standard input ("-") is `.ts` where it begins with @ or a comment, else CSV.
@@ -127,6 +132,7 @@ def read_series_parts(
     """
     files = [_named(file) for file in data_files(*places)]
     options = {"columns": columns, "labelled": labelled, "missing": missing, "encoding": encoding}
+    options["normal_form"] = normal_form
     first: tuple[File, SeriesFile] | None = None
     parts: dict[str, list[Series]] = {}
     for part, group in (by_part(files) or {"train": files}).items():
@@ -237,7 +243,9 @@ def _agreed(place: str, head: _Head, found: list[Series]) -> _Head:
     return head._replace(channels=channels, length=length)
 
 
-def _read_table(file: File, columns: ColumnRoles, labelled: bool, missing: Missing, encoding: str) -> SeriesFile:
+def _read_table(
+    file: File, columns: ColumnRoles, labelled: bool, missing: Missing, encoding: str, form: NormalForm
+) -> SeriesFile:
     there = table.columns_of(file, encoding=encoding)
     time = [columns.time] if columns.time in there else []
     label = [columns.label] if labelled or columns.label in there else []
@@ -250,7 +258,8 @@ def _read_table(file: File, columns: ColumnRoles, labelled: bool, missing: Missi
     for row in rows:
         if not steps and not columns.values:
             _check_channels(file, row, channels)
-        steps.setdefault(row.values[columns.series], []).append(row)
+        named = {name: normalise(row.values[name], form) for name in (columns.series, *label)}
+        steps.setdefault(named[columns.series], []).append(row._replace(values=row.values | named))
     series = []
     for name, own_rows in steps.items():
         kind = _label(file, columns, name, own_rows) if label else ""

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from elman._config import Config
 from elman._errors import ConfigError
+from elman._types import NormalForm
 from elman.formats.names import SERIES
 from elman.tasks.classification.settings import ClassPrediction
 from elman.tasks.settings import CellName, Count, Rate, Size, TaskSettings, check_parts
@@ -34,6 +35,8 @@ class SeriesClassificationSettings(TaskSettings, frozen=True, kw_only=True):
     """The column that holds the classes."""
     missing: Literal["error", "interpolate"] = "error"
     """Refuse missing values (error), or fill gaps by linear interpolation."""
+    normal_form: NormalForm = "NFC"
+    """Normal form of Unicode in which names of classes and series are compared; none leaves their spelling."""
     encoding: str = "utf-8"
     """Character encoding of the files."""
     validation: Size = 0.1

@@ -16,6 +16,7 @@ from jaxtyping import PRNGKeyArray
 from elman._errors import DataError
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
+from elman.formats.normal_form import normalise
 from elman.formats.text import absolute_places
 from elman.tasks.checks import check_read, check_validation
 from elman.tasks.classification.batches import ClassBatch, ClassBatches
@@ -77,7 +78,7 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         """
         parts = {
             name: tuple(
-                Series(np.asarray(values, np.float32), label, f"{name}, series {n}")
+                Series(np.asarray(values, np.float32), normalise(label, self.normal_form), f"{name}, series {n}")
                 for n, (values, label) in enumerate(part, start=1)
             )
             for name, part in (("train", train), ("validation", validation), ("test", test))
@@ -166,7 +167,12 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
 
     def _read_files(self, *places: str | Path, values: tuple[str, ...] = (), labelled: bool = True) -> SeriesParts:
         parts = read_series_parts(
-            *places, columns=self._columns(values), labelled=labelled, missing=self.missing, encoding=self.encoding
+            *places,
+            columns=self._columns(values),
+            labelled=labelled,
+            missing=self.missing,
+            encoding=self.encoding,
+            normal_form=self.normal_form,
         )
         if values and parts.channels != values:
             raise DataError(

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 import numpy as np
 from jaxtyping import Bool, Integer
+from msgspec import UNSET
 
 from elman._errors import ConfigError
+from elman._types import NormalForm
+from elman.formats.normal_form import normalise
 from elman.tasks.tagging.reading import Form, TaggedWords
 from elman.tasks.tagging.spans import Notation, Scheme, SchemeName, Span
-from elman.words._vocabulary import ids_of, most_frequent
+from elman.words._vocabulary import SavedForm, form_of, ids_of, most_frequent, saved_form
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary
 
 LETTERS = 24
@@ -46,6 +49,8 @@ class TagCodec(msgspec.Struct, frozen=True):
     """The number of words, at the end of `words`, that are in no training sentence but were added from elsewhere."""
     language_models: tuple[str, ...] = ()
     """Settings of the language models that read the words first, as JSON."""
+    normal_form: SavedForm = UNSET
+    """The normal form in which words and letters are looked up; the sentences keep their spelling."""
 
     @classmethod
     def of(
@@ -58,6 +63,7 @@ class TagCodec(msgspec.Struct, frozen=True):
         form: Form = "conllu",
         column: str = "upos",
         more: Iterable[str] = (),
+        normal_form: NormalForm = "none",
     ) -> TagCodec:
         """The codec of training sentences. The most frequent words come first, and after them the words of `more`;
         words that appear fewer than `min_count` times are unknown.
@@ -67,11 +73,11 @@ class TagCodec(msgspec.Struct, frozen=True):
         """
         words, letters, tags = Counter[str](), set[str](), set[str]()
         for sentence in sentences:
-            words.update(word.lower() if lower else word for word in sentence.words)
-            letters.update(*sentence.words)
+            words.update(normalise(word, normal_form, lower=lower) for word in sentence.words)
+            letters.update(*(normalise(word, normal_form) for word in sentence.words))
             tags.update(sentence.tags)
         kept = most_frequent(words, min_count)
-        others = dict.fromkeys(word.lower() if lower else word for word in more)
+        others = dict.fromkeys(normalise(word, normal_form, lower=lower) for word in more)
         for word in kept:
             others.pop(word, None)
         return cls(
@@ -84,6 +90,7 @@ class TagCodec(msgspec.Struct, frozen=True):
             form=form,
             column=column,
             added=len(others),
+            normal_form=saved_form(normal_form),
         )
 
     def read_by(self, language_models: tuple[str, ...], vocabulary: AnyVocabulary) -> TagCodec:
@@ -107,17 +114,17 @@ class TagCodec(msgspec.Struct, frozen=True):
 
     def word_ids(self, words: Sequence[str]) -> Integer[np.ndarray, " time"]:
         """The ids of words; 1 for words that are not in the vocabulary."""
-        known = ids_of(self.words)
-        return np.array([known.get(word.lower() if self.lower else word, 1) for word in words], np.int32)
+        known, form = ids_of(self.words), form_of(self.normal_form)
+        return np.array([known.get(normalise(word, form, lower=self.lower), 1) for word in words], np.int32)
 
     def letter_ids(self, word: str) -> Integer[np.ndarray, " letter"]:
-        """The ids of a word's letters, at most `LETTERS`.
+        """The ids of a word's letters, at most `LETTERS`, in normal form.
 
         >>> codec = TagCodec.of([TaggedWords(("ab", "b"), ("X", "Y"))])
         >>> codec.letter_ids("abc").tolist(), len(codec.letter_ids("b" * 100))
         ([2, 3, 1], 24)
         """
-        half = LETTERS // 2
+        half, word = LETTERS // 2, normalise(word, form_of(self.normal_form))
         read = word if len(word) <= LETTERS else word[:half] + word[-half:]
         known = ids_of(self.letters)
         return np.array([known.get(letter, 1) for letter in read], np.int32)

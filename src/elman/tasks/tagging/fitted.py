@@ -21,7 +21,7 @@ from elman.tasks.tagging.codec import TagCodec
 from elman.tasks.tagging.decoding import BatchScores
 from elman.tasks.tagging.metrics import TaggingMetrics
 from elman.tasks.tagging.model import TaggingModel
-from elman.tasks.tagging.reading import TaggedWords, check_spans, read_tagged
+from elman.tasks.tagging.reading import TaggedWords, check_spans, normal_tags, read_tagged
 from elman.tasks.tagging.settings import TagPrediction
 from elman.tasks.tagging.spans import Span
 from elman.tasks.tagging.untagged import arriving_sentences
@@ -132,7 +132,7 @@ class Tagger(Predictor[TaggingMetrics]):
             DataError: a file that does not exist, is malformed, or has no sentence.
         """
         found = read_tagged(*places, column=self.codec.column)
-        sentences = found.test or found.validation or found.train
+        sentences = normal_tags(found.test or found.validation or found.train, self.task.normal_form)
         if self.codec.spans:
             sentences = check_spans(sentences, scheme=self.codec.spans, ill_formed=self.task.ill_formed)
         return Part("test", sentences, self.codec)

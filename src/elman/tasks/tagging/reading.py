@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from elman._errors import DataError
+from elman._types import NormalForm
 from elman.formats import conllu
 from elman.formats.columns import read_columns
 from elman.formats.conllu import read_conllu
 from elman.formats.files import File, by_part, data_files, lines, text_of
 from elman.formats.names import CONLLU
+from elman.formats.normal_form import normalise
 from elman.tasks.tagging.spans import Scheme, SchemeName
 
 Form = Literal["conllu", "columns"]
@@ -70,6 +72,15 @@ def read_tagged(*places: str | Path, column: str = "") -> TaggedSentences:
     if not any(parts.values()):
         raise DataError(f"{', '.join(file.name for file in files)}: no sentence")
     return TaggedSentences(parts.get("train", ()), parts.get("validation", ()), parts.get("test", ()), form)
+
+
+def normal_tags(sentences: Iterable[TaggedWords], form: NormalForm) -> tuple[TaggedWords, ...]:
+    """The sentences with their tags in a normal form, so that tags that look alike are one; the words are unchanged.
+
+    >>> normal_tags([TaggedWords(("a",), ("e\u0301",))], "NFC")[0].tags == ("\xe9",)
+    True
+    """
+    return tuple(sentence._replace(tags=tuple(normalise(tag, form) for tag in sentence.tags)) for sentence in sentences)
 
 
 def check_tags(sentences: Sequence[TaggedWords], *, column: str) -> None:

@@ -33,10 +33,12 @@ from elman.tasks.tagging.reading import (
     TaggedWords,
     check_spans,
     check_tags,
+    normal_tags,
     read_tagged,
     scheme_of,
 )
 from elman.tasks.tagging.settings import TaggingSettings
+from elman.words._vocabulary import form_of
 from elman.words.vocabulary import Words
 
 
@@ -85,9 +87,9 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         return self._data(TaggedSentences(tuple(found), (), (), "columns"), "", "the sentences", ())
 
     def _data(self, found: Any, column: str, source: str, places: tuple[str, ...]) -> Data:
-        check_tags(found.train, column=column)
-        scheme, notes = scheme_of(found.train, self.scheme)
-        parts = Parts(found.train, found.validation, found.test)
+        parts = Parts(*(normal_tags(part, self.normal_form) for part in (found.train, found.validation, found.test)))
+        check_tags(parts.train, column=column)
+        scheme, notes = scheme_of(parts.train, self.scheme)
         if scheme:
             parts = Parts(*(check_spans(part, scheme=scheme, ill_formed=self.ill_formed) for part in parts))
         parts = complete_parts(parts, validation=self.validation, test=self.test)
@@ -100,6 +102,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
             form=found.form,
             column=column,
             more=self.more_words(),
+            normal_form=self.normal_form if models is None else form_of(models.vocabulary.normal_form),
         )
         if models is not None:
             codec = codec.read_by(models.settings, models.vocabulary)

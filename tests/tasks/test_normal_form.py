@@ -1,0 +1,152 @@
+"""One label, word or character in two normal forms is one for every task, and its codec says so after training too."""
+
+import json
+import unicodedata
+
+import msgspec
+import numpy as np
+import pytest
+
+import elman
+from elman import artefact
+from elman.formats import text as text_module
+from elman.tasks.load import settings_of
+from elman.tasks.registry import TASKS, find_task
+from elman.training.settings import Training
+from elman.words._vocabulary import form_of
+
+FORMS = ["NFC", "NFD", "NFKC", "NFKD"]
+TEXT = "Une idée à côté du café, où l’œuf ﬁn coûte 5 Å; 각 한국어 तुम् प\u093c in NFC\n"
+
+
+def both(text):
+    return [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
+
+
+def normal(value):
+    """Settings for tasks whose labels and texts are to be compared as they are spelt, or in NFC by default."""
+    return {} if value == "NFC" else {"normal_form": value}
+
+
+@pytest.mark.parametrize(("form", "classes"), [("NFC", ("bar", "caf\xe9")), ("none", ("bar", "cafe\u0301", "caf\xe9"))])
+def test_labels_that_look_alike_are_one_class(tmp_path, form, classes):
+    rows = [(f"a cup {n}", label) for n in range(6) for label in (*both("café"), "bar", "bar")]
+    lines = [json.dumps({"text": text, "label": label}) for text, label in rows]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    task = elman.Classification(hidden_size=8, embedding_size=8, **normal(form))
+    for data in (task.read(tmp_path / "a.jsonl"), task.read_texts(rows)):
+        assert data.codec.labels == classes
+        assert sum(map(len, (data.train, data.validation, data.test))) == 24
+    part = task.read_part(data.codec, tmp_path / "a.jsonl")
+    assert {example.label for example in part.examples} == set(range(len(classes)))
+
+
+def test_series_of_one_name_and_class_in_two_forms_are_one(tmp_path):
+    names, rows = both("é"), ["series,x,label"]
+    for number in range(6):
+        rows += [f"{names[step % 2]}{number},{step},{names[(number + step) % 2]}" for step in range(4)]
+        rows += [f"b{number},{step},b" for step in range(4)]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    data = elman.SeriesClassification().read(tmp_path / "a.csv")
+    assert data.codec.labels == ("b", "\xe9")
+    assert {len(series.values) for part in (data.train, data.validation, data.test) for series in part.examples} == {4}
+    marks = elman.SeriesClassification().read_series([(np.ones((2, 1)), name) for name in (*names, "b") * 4])
+    assert marks.codec.labels == ("b", "\xe9")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("settings", [{}, {"pieces": "words", "vocabulary": "characters"}], ids=str)
+def test_a_classifier_reads_every_spelling_alike(form, settings):
+    texts = [(spelt, label) for spelt in both(TEXT) for label in "ab" for _ in range(3)]
+    data = elman.Classification(normal_form=form, lower=False, **settings).read_texts(texts)
+    first, second = ([ids.tolist() for ids in data.codec.encode(spelt)] for spelt in both(TEXT))
+    assert first == second
+    assert all(unicodedata.is_normalized(form, token) for token in data.codec.vocabulary.tokens)
+    assert 1 not in first[0] or settings
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFKD"])
+@pytest.mark.parametrize("kind", ["characters", "words", "subwords"])
+def test_a_language_model_reads_every_spelling_alike(tmp_path, monkeypatch, form, kind):
+    if kind != "subwords":  # these are learned from lines, and from the parts of those that lie across pieces
+        monkeypatch.setattr(text_module, "PIECE", 7)
+    task = elman.LanguageModelling(vocabulary=kind, normal_form=form, validation=40, test=0, unroll_length=8)
+    found = []
+    for name, spelt in zip(("nfc.txt", "nfd.txt"), both(TEXT * 12), strict=True):
+        (tmp_path / name).write_text(spelt)
+        found.append(task.read(tmp_path / name))
+    ids = [np.concatenate([data.train.tokens[:], data.validation.tokens[:]]) for data in found]
+    np.testing.assert_array_equal(*ids)
+    assert found[0].codec == found[1].codec
+    assert found[0].codec.decode(ids[0].tolist()) == unicodedata.normalize(form, TEXT * 12)
+    np.testing.assert_array_equal(*map(found[0].codec.encode, both("idée 각")))
+    task.configure(found[0])
+    with pytest.raises(elman.DataError, match="another task read it"):
+        elman.LanguageModelling(vocabulary=kind, normal_form="none").configure(found[0])
+
+
+def test_the_place_of_an_unknown_character_is_counted_in_normal_form(tmp_path):
+    codec = elman.LanguageModelling(validation=2, test=0, unroll_length=8).read_text("café " * 9).codec
+    with pytest.raises(elman.VocabularyError, match=r"has no 'x' \(U\+0078\), character 6"):
+        codec.encode("cafe\u0301 x")
+
+
+@pytest.mark.parametrize("spelt", both(TEXT * 9))
+def test_bytes_are_read_as_they_are(tmp_path, spelt):
+    (tmp_path / "a.txt").write_text(spelt)
+    task = elman.LanguageModelling(vocabulary="bytes", validation=2, test=0, unroll_length=8)
+    data = task.read(tmp_path / "a.txt")
+    assert bytes([*data.train.tokens[:], *data.validation.tokens[:]]) == spelt.encode()
+    task.configure(data)
+    spelt = spelt.partition("\n")[0]
+    texts = elman.Classification(vocabulary="bytes", lower=False).read_texts([(spelt, label) for label in "aabb" * 3])
+    assert bytes(texts.codec.encode(spelt)[0].tolist()) == spelt.encode()
+
+
+@pytest.mark.parametrize("units", [("characters", "words"), ("subwords", "characters")])
+@pytest.mark.parametrize("form", FORMS)
+def test_pairs_that_look_alike_are_one(form, units):
+    lines = [(source, target) for n in range(9) for source in both(f"née {n}") for target in both(f"Å {n}")]
+    lines += [("\u0301a", "\u0301b"), ("e", "f")]  # a text may begin with a mark, which belongs to no other text
+    source, target = units
+    task = elman.Seq2Seq(source_vocabulary=source, target_vocabulary=target, normal_form=form, validation=1, test=0)
+    data = task.read_pairs(lines)
+    pairs = [*data.train.examples, *data.validation.examples]
+    assert len(pairs) == 11
+    assert all(len(pair.targets) == 1 for pair in pairs)
+    for side in ("source", "target"):
+        texts = both("née 1" if side == "source" else "Å 1")
+        rows = data.codec.rows(side, [*texts, "\u0301a" if side == "source" else "\u0301b"])
+        first, second, third = np.split(rows.ids, rows.starts[1:-1])
+        np.testing.assert_array_equal(first, second)
+        assert data.codec.source.decode(third.tolist()) == "\u0301a" or side == "target"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_tagger_looks_words_up_in_normal_form_and_keeps_their_spelling(form):
+    composed, apart = both("Idée")
+    sentences = [((word, "x"), (tag, "B")) for word, tag in zip((composed, apart) * 6, both("é") * 6, strict=True)]
+    task = elman.Tagging(normal_form=form)
+    data = task.read_sentences(sentences)
+    assert len(data.codec.tags) == 2
+    assert {word for sentence in data.train.examples for word in sentence.words} == {composed, apart, "x"}
+    np.testing.assert_array_equal(*(data.codec.word_ids([word]) for word in (composed, apart)))
+    np.testing.assert_array_equal(*(data.codec.letter_ids(word) for word in (composed, apart)))
+    assert 1 not in data.codec.word_ids([apart])
+    assert 1 not in data.codec.letter_ids(apart)
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if "normal_form" in find_task(name).__struct_fields__])
+def test_models_saved_before_there_was_a_normal_form_have_none(tmp_path, name):
+    settings = find_task(name)().to_builtins()
+    saved = {"task": settings, "training": Training().to_builtins()}
+    contents = artefact.Contents(model=saved, codec={}, weights={})
+    assert settings_of(tmp_path, contents)[0].normal_form == "NFC"
+    del settings["normal_form"]
+    assert settings_of(tmp_path, contents)[0].normal_form == "none"
+
+
+def test_a_codec_without_a_normal_form_is_saved_as_it_was():
+    characters = elman.words.vocabulary.Characters.of(["abc"])
+    assert form_of(characters.normal_form) == "none"
+    assert set(msgspec.to_builtins(characters)) == {"kind", "tokens", "lower"}
