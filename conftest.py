@@ -101,6 +101,12 @@ def _programs_of_one_file():
             getattr(ctypes.CDLL(None), "malloc_trim", bool)(0)  # of the GNU C library, which keeps what is freed
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _state_of_tests(tmp_path_factory):
+    """Keeps what tests train with out of the user's own state."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 @pytest.fixture(scope="session")
 def doctest_namespace():
     import jax

@@ -125,7 +125,7 @@ def rewritten(saved, **changes):
         (dict(model=lambda m: m["task"].update(cell="nowhere:Cell")), "cannot import 'nowhere'"),
         (dict(model=lambda m: m["task"].update(type="Dreaming")), "a model for Dreaming"),
         (dict(model=lambda m: m["task"].update(hidden_size=10**12)), "hidden_size"),
-        (dict(model=lambda m: m.pop("task")), "'task'"),
+        (dict(model=lambda m: m.pop("task")), "model.json: Object missing required field `task`"),
         (dict(codec=lambda c: c["tokens"].append("two")), "single characters"),
         (dict(codec=lambda c: c.update(kind="runes")), "runes"),
         (dict(weights=lambda w: w.pop("head.bias")), "expected head.bias.* got nothing"),
@@ -312,7 +312,7 @@ def test_verify_finds_a_cell_that_depends_on_how_time_is_cut(tmp_path, small_tex
 
     task = elman.LanguageModelling(hidden_size=8, batch_size=2, unroll_length=8, cell="tests.test_artefact:Forgetful")
     elman.fit(task, task.read_text(small_text), steps=2, out=tmp_path / "m", report=Quiet())
-    found = elman.verify(tmp_path / "m")
+    found = elman.verify(tmp_path / "m", trust="tests.test_artefact")
     assert not found.agrees
     assert found.differences["in chunks of 7 tokens"] > 1e-3
 

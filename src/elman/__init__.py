@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         ShapeError,
         VocabularyError,
     )
+    from elman._trust import trusting
     from elman.cells import (
         GRU,
         LRU,
@@ -72,6 +73,7 @@ _HOMES = {
         "ShapeError",
         "VocabularyError",
     ),
+    "elman._trust": ("trusting",),
     "elman.cells": (
         "Cell",
         "EchoState",
@@ -163,6 +165,7 @@ __all__ = [
     "load",
     "open_vectors",
     "tap",
+    "trusting",
     "unroll",
     "verify",
     "word_vectors",

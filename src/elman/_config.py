@@ -22,7 +22,7 @@ class Converter(NamedTuple):
 class _NearestName(msgspec.StructMeta, ABCMeta):
     """The metaclass of settings: an unknown keyword is an error that names the nearest option."""
 
-    def __call__(cls, *args: Any, **settings: Any) -> Any:
+    def __call__(cls, /, *args: Any, **settings: Any) -> Any:
         known = cls.__struct_fields__  # type: ignore[attr-defined]
         for name in settings:
             if name not in known:
@@ -38,7 +38,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     def __post_init__(self) -> None:
-        hints = _hints(type(self))
+        hints = hints_of(type(self))
         for name in self.__struct_fields__:
             value, kind = getattr(self, name), hints[name]
             for mark in getattr(kind, "__metadata__", ()):
@@ -61,5 +61,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 @cache
-def _hints(config: type[Config]) -> dict[str, Any]:
+def hints_of(config: type[Config]) -> dict[str, Any]:
+    """The types of a class's fields, with their marks."""
     return get_type_hints(config, include_extras=True)

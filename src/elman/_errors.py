@@ -111,6 +111,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
+def shorten(name: str) -> str:
+    """A name that comes from a file, as a message shows it: in one line and a part of it.
+
+    >>> shorten("head.bias"), shorten("head" * 100)[-9:], shorten("a\\nb")
+    ('head.bias', 'dheadhea…', "'a\\\\nb'")
+    """
+    short = name if len(name) <= 60 else f"{name[:59]}…"
+    return short if short.isprintable() else repr(short)
+
+
 def one_of(option: str, value: str, known: Iterable[str]) -> None:
     """Checks that the `value` of `option` is in `known`.
 

@@ -14,10 +14,15 @@ Public arrays are batch first. Inside a recurrence, time comes first.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 Carry = Any
 """The recurrent state: a pytree of arrays, named by the cell (`h`, or `h` and `c`)."""
+
+Whole = Annotated[int, Meta(ge=0, lt=2**53)]
+"""A whole number that every program reads exactly."""
 
 VocabularyKind = Literal["characters", "bytes", "words", "subwords"]
 """The unit that a token is."""

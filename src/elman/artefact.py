@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,20 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from elman._errors import ArtefactError
+from elman._errors import ArtefactError, shorten
+from elman._types import Whole
 
 FORMAT = "elman"
 FORMAT_VERSION = 1
 
-_MANIFEST, _MODEL, _CODEC, _WEIGHTS = "manifest.json", "model.json", "codec.json", "weights.safetensors"
-_MEMORY, _MEMORY_ARRAYS = "memory.json", "memory.safetensors"
-_STATE, _STATE_ARRAYS = "training/state.json", "training/state.safetensors"
+_MANIFEST, MODEL, CODEC, WEIGHTS = "manifest.json", "model.json", "codec.json", "weights.safetensors"
+MEMORY, _MEMORY_ARRAYS = "memory.json", "memory.safetensors"
+STATE, _STATE_ARRAYS = "training/state.json", "training/state.safetensors"
 
-_FILES = (_MODEL, _CODEC, _WEIGHTS, _MEMORY, _MEMORY_ARRAYS, _STATE, _STATE_ARRAYS)
+_FILES = (MODEL, CODEC, WEIGHTS, MEMORY, _MEMORY_ARRAYS, STATE, _STATE_ARRAYS)
+
+_LARGEST_MANIFEST = 2**20
+_DEEPEST = 32  # levels of JSON; elman writes fewer than ten
 
 ATTEMPTS = 5
 """The number of attempts to read an artefact that is replaced while it is read."""
@@ -64,7 +68,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Entry(msgspec.Struct, frozen=True):
     sha256: str
-    bytes: int
+    bytes: Whole
 
 
 class _Manifest(msgspec.Struct, frozen=True):
@@ -142,14 +146,14 @@ def check(path: Path) -> dict[str, bytes]:
 def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> Contents:
     """Decodes the files that `check` returned; `path` is for messages."""
     memory = state = None
-    if _MEMORY in files:
-        memory = SavedState(_json(path, _MEMORY, files), _arrays(path, _MEMORY_ARRAYS, files))
-    if with_state and _STATE in files:
-        state = SavedState(_json(path, _STATE, files), _arrays(path, _STATE_ARRAYS, files))
+    if MEMORY in files:
+        memory = SavedState(_json(path, MEMORY, files), _arrays(path, _MEMORY_ARRAYS, files))
+    if with_state and STATE in files:
+        state = SavedState(_json(path, STATE, files), _arrays(path, _STATE_ARRAYS, files))
     return Contents(
-        model=_json(path, _MODEL, files),
-        codec=_json(path, _CODEC, files),
-        weights=_arrays(path, _WEIGHTS, files),
+        model=_json(path, MODEL, files),
+        codec=_json(path, CODEC, files),
+        weights=_arrays(path, WEIGHTS, files),
         memory=memory,
         state=state,
     )
@@ -175,9 +179,12 @@ def _found(path: Path) -> Path | None:
 
 
 def _manifest(place: Path) -> _Manifest | None:
+    file = place / _MANIFEST
     try:
-        manifest = msgspec.json.decode((place / _MANIFEST).read_bytes(), type=_Manifest)
-    except (OSError, msgspec.MsgspecError):
+        if not _is_own(file, place) or file.stat().st_size > _LARGEST_MANIFEST:
+            return None
+        manifest = msgspec.json.decode(file.read_bytes(), type=_Manifest)
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return None
     return manifest if manifest.format == FORMAT else None
 
@@ -215,20 +222,38 @@ def _checked(path: Path, place: Path | None) -> dict[str, bytes]:
             f"{FORMAT_VERSION}; upgrade it"
         )
     if unknown := set(manifest.files) - set(_FILES):
-        raise ArtefactError(f"{path}: its manifest lists {min(unknown)!r}, which is no file of an artefact")
+        raise ArtefactError(f"{path}: its manifest lists {shorten(min(unknown))!r}, which is no file of an artefact")
+    if sum(entry.bytes for entry in manifest.files.values()) > _memory():
+        raise ArtefactError(f"{path}: its manifest lists more bytes than this machine's memory has")
+    for name in manifest.files:
+        if (place / name).exists() and not _is_own(place / name, place):
+            raise ArtefactError(f"{path / name}: expected a plain file; got a link to another folder, or a device")
     return {name: _content(path / name, place / name, entry) for name, entry in manifest.files.items()}
+
+
+def _is_own(file: Path, place: Path) -> bool:
+    """True for a plain file in the folder `place`; links may point to others in it."""
+    return file.is_file() and file.resolve().is_relative_to(place.resolve())
+
+
+def _memory() -> int:
+    """The bytes of memory of this machine; where the system does not tell, more than any has."""
+    if not hasattr(os, "sysconf"):
+        return 2**63
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _content(name: Path, place: Path, entry: _Entry) -> bytes:
     try:
-        content = place.read_bytes()
+        size = place.stat().st_size
+        content = place.read_bytes() if size == entry.bytes else b""
     except FileNotFoundError:
         raise ArtefactError(f"{name}: missing; restore the artefact from a copy") from None
     except OSError as error:
         raise ArtefactError(f"{name}: cannot be read ({error.strerror})") from None
-    if len(content) != entry.bytes:
+    if size != entry.bytes:
         raise ArtefactError(
-            f"{name}: damaged: {len(content):,} bytes where {entry.bytes:,} were written; restore it from a copy"
+            f"{name}: damaged: {size:,} bytes where {entry.bytes:,} were written; restore it from a copy"
         )
     if hashlib.sha256(content).hexdigest() != entry.sha256:
         raise ArtefactError(f"{name}: damaged: its checksum differs; restore it from a copy")
@@ -244,17 +269,19 @@ def named_arrays(tree: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf, order="C") for name, leaf in _named_leaves(tree)}
 
 
-def fill(tree: Any, arrays: Arrays, *, what: str) -> Any:
-    """A copy of `tree` (of arrays or shapes) with its leaves taken from `arrays` by name.
+def fill(tree: Any, arrays: Arrays, *, what: str, put: Callable[[np.ndarray], Any] | None = None) -> Any:
+    """A copy of `tree` (of arrays or shapes) with its leaves taken from `arrays` by name, as arrays of JAX or as `put`
+    makes them.
 
     Raises:
         ArtefactError: a name is missing or unknown, or a shape or type differs.
     """
     import jax
 
-    names = iter([name for name, _ in _named_leaves(tree)])
-    if extra := set(arrays) - {name for name, _ in _named_leaves(tree)}:
-        raise ArtefactError(f"{what}: holds {min(extra)}, which this model does not have")
+    known = [name for name, _ in _named_leaves(tree)]
+    names = iter(known)
+    if extra := set(arrays) - set(known):
+        raise ArtefactError(f"{what}: holds {shorten(min(extra))}, which this model does not have")
 
     def leaf(expected: Any) -> Any:
         name = next(names)
@@ -262,6 +289,8 @@ def fill(tree: Any, arrays: Arrays, *, what: str) -> Any:
         if found is None or found.shape != expected.shape or found.dtype != expected.dtype:
             came = "nothing" if found is None else f"{found.dtype} of shape {found.shape}"
             raise ArtefactError(f"{what}: expected {name}, {expected.dtype} of shape {expected.shape}; got {came}")
+        if put is not None:
+            return put(found)
         return jax.device_put(found, may_alias=False)  # jax.numpy.array would compile a program for each shape
 
     return jax.tree.map(leaf, tree)
@@ -276,15 +305,15 @@ def _named_leaves(tree: Any) -> list[tuple[str, Any]]:
 
 def _write_files(folder: Path, saved: Contents) -> None:
     files = {
-        _MODEL: _pretty(saved.model),
-        _CODEC: msgspec.json.encode(saved.codec),
-        _WEIGHTS: save_arrays(dict(saved.weights)),
+        MODEL: _pretty(saved.model),
+        CODEC: msgspec.json.encode(saved.codec),
+        WEIGHTS: save_arrays(dict(saved.weights)),
     }
     if saved.memory is not None:
-        files[_MEMORY] = _pretty(saved.memory.values)
+        files[MEMORY] = _pretty(saved.memory.values)
         files[_MEMORY_ARRAYS] = save_arrays(dict(saved.memory.arrays))
     if saved.state is not None:
-        files[_STATE] = _pretty(saved.state.values)
+        files[STATE] = _pretty(saved.state.values)
         files[_STATE_ARRAYS] = save_arrays(dict(saved.state.arrays))
     listed = {name: _Entry(hashlib.sha256(data).hexdigest(), len(data)) for name, data in files.items()}
     manifest = _Manifest(FORMAT, FORMAT_VERSION, listed)
@@ -344,9 +373,21 @@ def _json(path: Path, name: str, files: dict[str, bytes]) -> dict[str, Any]:
     if name not in files:
         raise ArtefactError(f"{path}: its manifest lists no {name}; restore the artefact from a copy")
     try:
-        return msgspec.json.decode(files[name], type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+        values = msgspec.json.decode(files[name], type=dict[str, Any])
+        _check_depth(values)
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ArtefactError(f"{path / name}: not what elman writes ({error})") from None
+    return values
+
+
+def _check_depth(values: Any) -> None:
+    level, depth = [values], 0
+    while level:
+        depth += 1
+        if depth > _DEEPEST:
+            raise RecursionError(f"more than {_DEEPEST} levels of lists and objects")
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [one for each in inner for one in each if isinstance(one, list | dict)]
 
 
 def _arrays(path: Path, name: str, files: dict[str, bytes]) -> Arrays:
@@ -354,5 +395,5 @@ def _arrays(path: Path, name: str, files: dict[str, bytes]) -> Arrays:
         raise ArtefactError(f"{path}: its manifest lists no {name}; restore the artefact from a copy")
     try:
         return load_arrays(files[name])
-    except SafetensorError as error:
-        raise ArtefactError(f"{path / name}: not a safetensors file ({error})") from None
+    except (SafetensorError, LookupError, TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
+        raise ArtefactError(f"{path / name}: not a safetensors file that NumPy can read ({error})") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -13,6 +13,7 @@ from jaxtyping import PRNGKeyArray
 
 from elman import cells
 from elman._errors import ConfigError, nearest
+from elman._trust import find_named, may_call
 from elman.cells._cell import Cell
 from elman.cells._linear import LinearCell
 from elman.cells._wrapper import Wrapper
@@ -27,27 +28,23 @@ def find_cell(name: str) -> Callable[..., Cell]:
 
     Raises:
         ConfigError: no such module, class or function, or a class that is no `Cell`.
+        ArtefactError: a saved model names a module or a function that is not trusted.
     """
     module_name, _, class_name = name.rpartition(":")
-    if module_name:
-        try:
-            module = importlib.import_module(module_name)
-        except Exception as error:  # whatever a user's module raises
-            raise ConfigError(
-                f"cell {name!r}: cannot import {module_name!r} ({error}); expected module:Class or module:function"
-            ) from None
-    else:
-        module = cells
-    builder: Any = getattr(module, class_name, None)
-    is_function = bool(module_name) and callable(builder) and not isinstance(builder, type)
-    if not (is_function or _is_cell(builder)):
-        known = known_cells(module)
-        expected = ", ".join(known) or "a subclass of elman.Cell, or a function that builds one"
-        if module_name == "__main__":
-            expected = "the class to be defined before the model is loaded, or kept in a module of its own"
-        own = "" if module_name else ", or module:Class (or module:function) for your own"
-        raise ConfigError(f"no cell {name!r}{nearest(class_name, known)}; expected {expected}{own}")
-    return builder
+    builder: Any = find_named(name) if module_name else getattr(cells, name, None)
+    if _is_cell(builder):
+        return builder
+    if module_name and not isinstance(builder, type) and may_call(name, builder):
+        return builder
+    module = sys.modules[module_name] if module_name else cells
+    known = known_cells(module)
+    expected = ", ".join(known) or "a subclass of elman.Cell, or a function that builds one"
+    if module_name == "__main__":
+        expected = "the class to be defined before the model is loaded, or kept in a module of its own"
+    if callable(builder) and not isinstance(builder, type):
+        expected += f"; a saved model's function also needs --trust {name}"
+    own = "" if module_name else ", or module:Class (or module:function) for your own"
+    raise ConfigError(f"no cell {name!r}{nearest(class_name, known)}; expected {expected}{own}")
 
 
 def known_cells(module: ModuleType = cells) -> list[str]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial, wraps
 from inspect import Parameter, Signature, signature
 from types import ModuleType
-from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import tyro
 
@@ -20,9 +20,20 @@ from elman.cli._options import RULES, fields, option, positional_name
 Result = TypeVar("Result")
 
 
-def call(function: Callable[..., Result], name: str, arguments: list[str]) -> Result:
+Trust = Annotated[
+    tuple[str, ...],
+    tyro.conf.arg(
+        metavar="MODULE",
+        help="Module that the saved model may import for its cell or task, though you have not trained with it on this "
+        "machine; module:function for a function that builds a cell.",
+    ),
+]
+
+
+def call(function: Callable[..., Result], name: str, arguments: list[str], *, loads: bool = True) -> Result:
     """Calls `function` with `arguments`, parsed by tyro; help and usage errors exit. `--from` stands for
-    `--start-from`, since `from` cannot be a name in Python.
+    `--start-from`, since `from` cannot be a name in Python. A command that loads models has `--trust`, whose modules
+    are trusted since before the command was called.
 
     Raises:
         ConfigError: an option that the command does not have; the message names the nearest.
@@ -32,9 +43,13 @@ def call(function: Callable[..., Result], name: str, arguments: list[str]) -> Re
 
     @wraps(function)
     def bound(*args: Any, **options: Any) -> Callable[[], Result]:
+        options.pop("trust", None)
         return partial(function, *args, **options)
 
-    hints, parameters = get_type_hints(function, include_extras=True), signature(function).parameters
+    hints, parameters = get_type_hints(function, include_extras=True), dict(signature(function).parameters)
+    if loads:
+        hints["trust"] = Trust
+        parameters["trust"] = Parameter("trust", Parameter.KEYWORD_ONLY, default=())
     settings = {key: type(one.default) for key, one in parameters.items() if isinstance(one.default, Config)}
     names = {key for key, one in parameters.items() if one.kind is not Parameter.POSITIONAL_ONLY} - settings.keys()
     _check_names(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import platform
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from elman._cache import cache_folder
 from elman.cli._parse import call
+
+if TYPE_CHECKING:
+    from elman.artefact import Arrays, Contents
 
 
 def run(arguments: list[str]) -> int:
@@ -18,7 +22,8 @@ def run(arguments: list[str]) -> int:
 
 
 def main(model: tyro.conf.Positional[Path | None] = None, /) -> int:
-    """Describe a saved model, or, without one, this installation and its engines.
+    """Describe a saved model, or, without one, this installation and its engines. A module of your own is only
+    imported with --trust.
 
     Args:
         model: A saved model.
@@ -57,26 +62,48 @@ def _cache() -> str:
 
 
 def _model(path: Path) -> list[str]:
-    from elman.artefact import named_arrays, read
+    from elman import artefact
+    from elman._trust import Untrusted
     from elman.cells.find import first_cell
     from elman.recurrence import engine_for
     from elman.tasks.load import from_saved
 
-    saved = read(path, with_state=True)
-    fitted = from_saved(path, saved)
-    trained = f"trained for {fitted.training.budget}"
+    saved = artefact.read(path, with_state=True)
+    try:
+        fitted = from_saved(path, saved, remembered=False)
+    except Untrusted as error:
+        return [*_described(path, saved), f"engine not known: {error}", *_table(saved.weights)]
+    engine = f"engine {' because '.join(engine_for(first_cell(fitted.model)))}"
+    return [*_described(path, saved), engine, *_table(artefact.named_arrays(fitted.model))]
+
+
+def _described(path: Path, saved: Contents) -> list[str]:
+    """The lines on an artefact's contents that need nothing of a user's own."""
+    from elman._trust import Untrusted
+    from elman.tasks.load import parts_of
+    from elman.training.state import saved_run
+
+    try:
+        task, training, codec, measures = parts_of(path, saved, remembered=False)
+    except Untrusted:
+        return [f"{path}: {_listed(saved.model['task'])}"]
+    fitted = task.fitted_class(task=task, codec=codec, model=None, training=training, measures=measures)
+    trained = f"trained for {training.budget}"
     if saved.state is not None:
-        step = saved.state.values["progress"]["step"]
-        trained = f"stopped at step {step:,} of a training for {fitted.training.budget}; --resume continues it"
-    arrays = named_arrays(fitted.model)
-    width = max(map(len, arrays))
-    rows = [f"  {name:<{width}}  {'x'.join(map(str, a.shape)):>10}  {a.size:>12,}" for name, a in arrays.items()]
-    settings = ", ".join(f"{name} {value}" for name, value in fitted.task.to_builtins().items())
+        step = saved_run(path, saved.state).progress.step
+        trained = f"stopped at step {step:,} of a training for {training.budget}; --resume continues it"
     return [
-        f"{path}: {settings}",
+        f"{path}: {_listed(task.to_builtins())}",
         f"knows {fitted.summary}; {trained}",
         f"validation: {fitted.validation or 'not yet measured'}",
-        f"engine {' because '.join(engine_for(first_cell(fitted.model)))}",
-        *rows,
-        f"  {'total':<{width}}  {'':>10}  {sum(a.size for a in arrays.values()):>12,}",
     ]
+
+
+def _listed(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _table(arrays: Arrays) -> list[str]:
+    width = max(map(len, arrays))
+    rows = [f"  {name:<{width}}  {'x'.join(map(str, a.shape)):>10}  {a.size:>12,}" for name, a in arrays.items()]
+    return [*rows, f"  {'total':<{width}}  {'':>10}  {sum(a.size for a in arrays.values()):>12,}"]

@@ -12,7 +12,7 @@ from elman.cli._parse import call
 
 def run(arguments: list[str]) -> int:
     """Runs the command; returns the exit code."""
-    return call(main, "lesson", arguments)
+    return call(main, "lesson", arguments, loads=False)
 
 
 def main(name: tyro.conf.Positional[str | None] = None, /, short: bool = False, seed: int = 0) -> int:

@@ -9,7 +9,9 @@ import io
 import os
 import sys
 from importlib import import_module
+from itertools import pairwise
 
+from elman import _trust
 from elman._errors import ElmanError, Interrupted, nearest
 
 COMMANDS = {
@@ -49,9 +51,9 @@ def run(arguments: list[str]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     command = import_module(f"elman.cli.{name}")
     try:
-        if os.getcwd() not in sys.path:  # users' own cells may be modules in the current folder
-            sys.path.append(os.getcwd())
-        return command.run(rest)
+        _trust.FOLDERS[:] = [os.getcwd()]  # users' own cells may be modules in the current folder
+        with _trust.trusting(_trusted(rest)):
+            return command.run(rest)
     except ElmanError as error:
         print(f"elman {name}: {error}", file=sys.stderr)
         return error.exit_code
@@ -67,6 +69,12 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"elman {name}: interrupted", file=sys.stderr)
         return 1
+
+
+def _trusted(arguments: list[str]) -> list[str]:
+    """The modules of `--trust`, which some commands need before they can tell what their options are."""
+    after = [value for option, value in pairwise(arguments) if option == "--trust"]
+    return after + [each.removeprefix("--trust=") for each in arguments if each.startswith("--trust=")]
 
 
 def _overview() -> str:

@@ -25,14 +25,25 @@ def _options(arguments: list[str]) -> Config:
     """The prediction options of the model that the arguments name; none if there is no model."""
     kinds = [find_settings(name).options or Config for name in TASKS]
     names = FirstLook.at(arguments, *kinds).files
-    place = Path(names[0], "model.json") if names else None
-    try:
-        kind = msgspec.json.decode(place.read_bytes())["task"]["type"] if place else None
-    except (OSError, msgspec.MsgspecError, KeyError, TypeError):
-        kind = None  # `load` raises the error later
-    if kind is None or (kind not in TASKS and ":" not in kind):
+    kind = _kind(Path(names[0])) if names else None
+    if kind is None:
         return Config()
-    return (find_settings(kind).options or Config)()
+    if ":" not in kind:
+        return (find_settings(kind).options or Config)()
+    from elman import artefact
+    from elman.tasks.load import parts_of  # these import jax, and so does a task of the user's own
+
+    model = Path(names[0])
+    return (type(parts_of(model, artefact.read(model)).task).options or Config)()
+
+
+def _kind(model: Path) -> str | None:
+    """The name of a model's task; None where there is none, so that `load` will refuse the model."""
+    try:
+        kind = msgspec.json.decode((model / "model.json").read_bytes())["task"]["type"]
+    except (OSError, msgspec.MsgspecError, LookupError, TypeError, RecursionError):
+        return None
+    return kind if isinstance(kind, str) and (":" in kind or kind in TASKS) else None
 
 
 def _command(default: Config) -> Callable[..., int]:

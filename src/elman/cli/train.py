@@ -83,7 +83,7 @@ def _options(arguments: list[str]) -> Options:
     again = call(_reader(task, training), "train", arguments)
     if "task" in look.options and find_task(task_called(look.options["task"])) is not type(task):
         raise ConfigError(f"task: {place} is a model for {type(task).__name__}; train another with another --out")
-    return again._replace(place=place, files=again.files or tuple(saved["places"]))
+    return again._replace(place=place, files=again.files or saved.places)
 
 
 def _look(arguments: list[str]) -> FirstLook:

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -49,7 +49,7 @@ class Frequency(msgspec.Struct, frozen=True):
     """
 
     unit: Literal["step", "second", "month"]
-    count: int = 1
+    count: Annotated[int, msgspec.Meta(ge=1, lt=2**31)] = 1
     month_end: bool = False
     """True where stamps are the last days of their months."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from elman import artefact
+from elman._trust import Untrusted, trusting
 from elman.tasks.load import from_saved
+from elman.training.state import saved_run
 
 TOLERANCE = 1e-4
 """The largest difference allowed between log-probabilities; float32 rounding over a hundred steps stays far below."""
@@ -20,6 +23,8 @@ class Verification:
     """The number of files whose checksums are right."""
     differences: dict[str, float]
     """The largest difference of log-probability between two ways to compute the same, by the ways' name."""
+    untrusted: str = ""
+    """The reason why nothing was computed: the module that the model needs."""
 
     @property
     def agrees(self) -> bool:
@@ -27,9 +32,11 @@ class Verification:
         return all(difference <= TOLERANCE for difference in self.differences.values())
 
 
-def verify(path: str | Path) -> Verification:
-    """Checks the artefact at `path`: every checksum, then that the model gives the same log-probabilities
-    however its input is cut (a language model) or batched (other models).
+def verify(path: str | Path, *, trust: str | Iterable[str] = ()) -> Verification:
+    """Checks the artefact at `path`: every checksum and every field, then that the model gives the same
+    log-probabilities however its input is cut (a language model) or batched (other models).
+
+    It imports no module of a user's own cell or task that is not named in `trust`; without it, nothing is computed.
 
     Raises:
         ArtefactError: a damaged file; the message names it.
@@ -42,5 +49,12 @@ def verify(path: str | Path) -> Verification:
     True
     """
     files = artefact.check(Path(path))
-    fitted = from_saved(Path(path), artefact.parse(Path(path), files))
+    saved = artefact.parse(Path(path), files, with_state=True)
+    if saved.state is not None:
+        saved_run(Path(path), saved.state)
+    try:
+        with trusting(trust):
+            fitted = from_saved(Path(path), saved, remembered=False)
+    except Untrusted as error:
+        return Verification(files=len(files), differences={}, untrusted=str(error))
     return Verification(files=len(files), differences=fitted.differences())

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from elman._errors import DataError, ShapeError
+from elman._types import Whole
 
 LONGEST_HEAD = 12
 """Most characters of a label in a column's head."""
@@ -83,8 +84,13 @@ class Confusion:
     """
 
     labels: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
+    counts: tuple[tuple[Whole, ...], ...]
     """The counts: a row for each true class, a column for each predicted one."""
+
+    def __post_init__(self) -> None:
+        size = len(self.labels)
+        if not size or len(self.counts) != size or any(len(row) != size for row in self.counts):
+            raise ValueError(f"confusion: expected {size} rows of {size} counts, as many as labels")
 
     @classmethod
     def of(

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from elman._errors import quantity
+from elman._types import Whole
+from elman.metrics.saved import restore
 
 if TYPE_CHECKING:
     from elman.tasks.task import Batches, Task
@@ -26,14 +28,14 @@ class MeanLoss:
     """
 
     loss: float
-    count: int
+    count: Whole
     unit: str
     """The unit that the loss is averaged over."""
 
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> MeanLoss:
         """The measures that `to_builtins` turned into plain values."""
-        return cls(values[f"loss_per_{values['unit']}"], values["count"], values["unit"])
+        return restore(cls, {**values, "loss": values.get(f"loss_per_{values.get('unit')}")})
 
     @property
     def objective(self) -> float:

@@ -50,7 +50,10 @@ class Fingerprint(msgspec.Struct, frozen=True):
                 f"{source}: cannot be compared with the data of {run}, which another version of elman hashed in "
                 "another way; resume with that version, or train anew with --force"
             )
-        other = msgspec.convert(before, Fingerprint)
+        try:
+            other = msgspec.convert(before, Fingerprint)
+        except msgspec.ValidationError as error:
+            raise ArtefactError(f"{run}: the hashes of its data are damaged: {error}") from None
         differing = [
             words
             for name, words in {**PARTS, "codec": "the codec"}.items()

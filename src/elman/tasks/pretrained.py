@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 
+from elman._trust import remember
 from elman._types import NormalForm
 from elman.formats.vectors.files import open_vectors
 from elman.formats.vectors.vectors import Vectors, match
@@ -91,6 +92,7 @@ class Pretrained(PretrainedSettings, Task[F], frozen=True, kw_only=True):
 
     def _with_language_models(self, model: Any) -> tuple[Any, str]:
         models = open_language_models(tuple(self.start_from))
+        remember(models.imports)
         started = eqx.tree_at(lambda tree: tree.embedding, model, start_readers(model.embedding, models))
         known = f"{models.vocabulary.size:,} {models.vocabulary.kind}"
         return started, f"{', '.join(self.start_from)}: {known} and the layers that read them"

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from elman._errors import ConfigError, nearest
+from elman._trust import find_named
 from elman.tasks.settings import TaskSettings
 
 if TYPE_CHECKING:
@@ -35,8 +36,13 @@ def find_task(name: str) -> type[Task]:
 
     Raises:
         ConfigError: no such task, or one that cannot be imported.
+        ArtefactError: a saved model names a module that is not trusted.
     """
-    return _imported(name) if ":" in name else _own(name, "task", name)
+    if ":" not in name:
+        return _own(name, "task", name)
+    from elman.tasks.task import Task  # imports jax, and so does any task
+
+    return _imported(name, Task)
 
 
 def find_settings(name: str) -> type[TaskSettings]:
@@ -47,8 +53,9 @@ def find_settings(name: str) -> type[TaskSettings]:
 
     Raises:
         ConfigError: no such task, or one that cannot be imported.
+        ArtefactError: a saved model names a module that is not trusted.
     """
-    return _imported(name) if ":" in name else _own(name, "settings", f"{name}Settings")
+    return _imported(name, TaskSettings) if ":" in name else _own(name, "settings", f"{name}Settings")
 
 
 def option_name(name: str) -> str:
@@ -82,12 +89,8 @@ def _own(name: str, module: str, kind: str) -> Any:
     return getattr(import_module(f"{TASKS[name]}.{module}"), kind)
 
 
-def _imported(name: str) -> Any:
-    module, _, kind = name.partition(":")
-    try:
-        found = getattr(import_module(module), kind)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"task {name}: cannot be imported: {error}") from None
-    if not (isinstance(found, type) and issubclass(found, TaskSettings)):
+def _imported(name: str, kind: type) -> Any:
+    found = find_named(name)
+    if not (isinstance(found, type) and issubclass(found, kind)):
         raise ConfigError(f"task {name}: expected a subclass of elman.tasks.task.Task; got {found!r}")
     return found

@@ -31,6 +31,15 @@ class Scaler(msgspec.Struct, frozen=True):
         if len(self.mean) != len(self.std) or not all(std > 0 for std in self.std):
             raise ValueError("expected a mean and a positive standard deviation for each channel")
 
+    def check(self, channels: int, what: str) -> None:
+        """Refuses another number of channels; `what` names them.
+
+        Raises:
+            ValueError: the message has the numbers.
+        """
+        if len(self.mean) != channels:
+            raise ValueError(f"expected a scaler of {channels} {what}; got one of {len(self.mean)}")
+
     @classmethod
     def of(cls, series: Sequence[Values]) -> Scaler:
         """The scaler of these series.

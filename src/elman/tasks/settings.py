@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
-from elman._config import Config, Converter
+from elman._config import Config, Converter, hints_of
 from elman._errors import ConfigError
 from elman._types import NormalForm
 
@@ -15,6 +15,7 @@ SUBWORDS = 8000
 """Default number of sub-words to learn."""
 
 Count = Annotated[int, Meta(ge=1, lt=2**20)]
+Layers = Annotated[int, Meta(ge=1, le=100)]
 Rate = Annotated[float, Meta(ge=0, lt=1)]
 VocabularySize = Annotated[int, Meta(ge=300, lt=2**20)] | None
 Size = Annotated[float, Meta(ge=0)]
@@ -43,6 +44,9 @@ def _name_of(cell: Any) -> Any:
     return cell_name(cell) if callable(cell) else cell
 
 
+_TO_NAME = Converter(_name_of)
+
+
 def _tuple_of(places: Any) -> Any:
     return ((places,) if places else ()) if isinstance(places, str) else places
 
@@ -56,7 +60,7 @@ if TYPE_CHECKING:
     CellName = str | Callable[..., Cell]
     Places = str | tuple[str, ...]
 else:
-    CellName = Annotated[str, Converter(_name_of)]
+    CellName = Annotated[str, _TO_NAME]
     Places = Annotated[tuple[str, ...], Converter(_tuple_of)]
 
 
@@ -98,6 +102,16 @@ class TaskSettings(Config, frozen=True, kw_only=True):
     """The options of `elman predict`; None where it has none."""
     generated: ClassVar[tuple[str, ...]] = ()
     """Names of generated data that `read` takes in place of a file."""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The names of cells among the settings."""
+        hints = hints_of(type(self))
+        return tuple(
+            getattr(self, name)
+            for name in self.__struct_fields__
+            if _TO_NAME in getattr(hints[name], "__metadata__", ())
+        )
 
     @classmethod
     def is_generated(cls, *places: str | Path) -> bool:

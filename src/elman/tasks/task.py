@@ -157,8 +157,23 @@ class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
         """The measures that `to_builtins` turned into plain values."""
         return cls.metrics_class.from_builtins(values)
 
+    def check_saved(self, codec: Any, metrics: Metrics | None) -> None:
+        """Refuses a codec and measures that cannot be of one saved model with these settings.
+
+        Raises:
+            ConfigError: names what does not fit.
+        """
+
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """The import paths of the user's own task and cells."""
+        return tuple(name for name in (_name(type(self)), *self.cells) if ":" in name)
+
     def to_builtins(self) -> dict[str, Any]:
         """The settings as plain values, and as "type" the name that the registry finds the task by."""
-        kind = type(self)
-        own = kind.__module__.startswith("elman.tasks.")
-        return {"type": kind.__name__ if own else f"{kind.__module__}:{kind.__qualname__}", **super().to_builtins()}
+        return {"type": _name(type(self)), **super().to_builtins()}
+
+
+def _name(kind: type[Task]) -> str:
+    own = kind.__module__.startswith("elman.tasks.")
+    return kind.__name__ if own else f"{kind.__module__}:{kind.__qualname__}"

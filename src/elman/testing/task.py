@@ -249,7 +249,7 @@ def _metrics(t: _Trial) -> None:
 
 def _verify(t: _Trial) -> None:
     assert t.fitted
-    verdict = verify(t.place)
+    verdict = verify(t.place, trust=t.configured.imports)
     _expect(bool(verdict.differences), "differences() compares nothing; expected two ways to compute the same")
     differing = {name: worst for name, worst in verdict.differences.items() if not worst <= TOLERANCE}
     _expect(not differing, f"{differing}; expected at most {TOLERANCE:g}")

@@ -16,11 +16,12 @@ import numpy as np
 from elman import artefact
 from elman._compilation import use_compilation_cache
 from elman._errors import ArtefactError, ConfigError, Interrupted
-from elman.tasks.load import from_saved, settings_of
+from elman._trust import remember
+from elman.tasks.load import from_saved, trusted_parts_of
 from elman.training.events import Checkpoint, Evaluated, Event, Finished, Noted, Prepared, SaveFailed
 from elman.training.reporters import Reporter, default_reporter
 from elman.training.settings import Training, training_defaults
-from elman.training.state import Progress, TrainState
+from elman.training.state import SavedRun, TrainState, saved_run
 
 if TYPE_CHECKING:
     from elman.tasks.data import Data
@@ -77,6 +78,7 @@ def fit(
         (task, state, measures), note = _resume(task, data, training, place), ""
     else:
         task, state, measures = task.configure(data), None, {}
+    remember(task.imports)
 
     reporter = report or default_reporter()  # from here on, a bar says what it waits for
     try:
@@ -123,14 +125,15 @@ def _save(place: Path, saved: artefact.Contents, event: Event, reporter: Reporte
         reporter(SaveFailed(str(error)))
 
 
-def read_unfinished(place: Path) -> tuple[dict[str, Any], Task, Training]:
+def read_unfinished(place: Path) -> tuple[SavedRun, Task, Training]:
     """The state, task and settings of the unfinished run at `place`.
 
     Raises:
         ArtefactError: no artefact, or one whose training is complete.
     """
     saved, state = _read_unfinished(place)
-    return state.values, *settings_of(place, saved)
+    parts = trusted_parts_of(place, saved)
+    return saved_run(place, state), parts.task, parts.training
 
 
 def _fitted(task: Task[F], data: Data, training: Training, state: TrainState, measures: dict[str, Any]) -> F:
@@ -145,13 +148,14 @@ def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) ->
     saved = fitted.contents()
     if done:
         return saved
-    values = {
-        "progress": msgspec.to_builtins(state.progress),
-        "source": data.source,
-        "places": data.places,
-        "fingerprint": msgspec.to_builtins(data.fingerprint),
-    }
-    return msgspec.structs.replace(saved, state=artefact.SavedState(values, artefact.named_arrays(state.arrays())))
+    run = SavedRun(
+        progress=state.progress,
+        source=data.source,
+        places=data.places,
+        fingerprint=msgspec.to_builtins(data.fingerprint),
+    )
+    kept = artefact.SavedState(msgspec.to_builtins(run), artefact.named_arrays(state.arrays()))
+    return msgspec.structs.replace(saved, state=kept)
 
 
 def _new(task: Task, data: Data, training: Training) -> tuple[TrainState, str]:
@@ -171,15 +175,15 @@ def _resume(task: Task, data: Data, training: Training, place: Path | None) -> t
     if place is None:
         raise ConfigError("resume: expected the artefact to resume in `out`")
     saved, kept = _read_unfinished(place)
-    before = from_saved(place, saved)
+    before, unfinished = from_saved(place, saved), saved_run(place, kept)
     for then, now in ((before.task, task), (before.training, training)):
         for name, value in then.to_builtins().items():
             given = now.to_builtins()[name]
             chosen = now is task and given is None  # the option is chosen by the data, which has not changed
             if given != value and not chosen and name not in CHANGEABLE:
                 raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
-    run = f"{place}, which was training on {kept.values['source']}"
-    data.fingerprint.check(kept.values["fingerprint"], run=run, source=data.source)
+    run = f"{place}, which was training on {unfinished.source}"
+    data.fingerprint.check(unfinished.fingerprint, run=run, source=data.source)
     shapes = before.task.shapes(data.codec)
     empty = jax.eval_shape(lambda model: _start_new(before.task, model, data, training).arrays(), shapes)
     arrays = artefact.fill(empty, kept.arrays, what=f"{place}/training")
@@ -188,7 +192,7 @@ def _resume(task: Task, data: Data, training: Training, place: Path | None) -> t
         optimiser=arrays["optimiser"],
         carry=arrays["carry"],
         best=before.model,
-        progress=Progress(**kept.values["progress"]),
+        progress=unfinished.progress,
     )
     return before.task, state, before.measures
 

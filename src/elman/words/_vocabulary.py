@@ -138,6 +138,10 @@ class WordVocabulary(Vocabulary, frozen=True):
 
     tokens: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        if len(self.tokens) < self.reserved:
+            raise ValueError("tokens: expected the padding and the unknown word, then words")
+
     @abc.abstractmethod
     def words_of(self, text: str) -> list[str]:
         """The words of a text that is spelt as `normal` spells it."""

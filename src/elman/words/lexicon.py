@@ -16,7 +16,7 @@ import msgspec
 import regex
 from msgspec import UNSET
 
-from elman._types import NormalForm
+from elman._types import NormalForm, Whole
 from elman.words._vocabulary import SavedForm, SavedRules, WordVocabulary, most_frequent, rules_of, saved_form
 from elman.words.boundaries import ROW, RUN, VISIBLE_MARK, WordRules, find_words
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD
@@ -84,7 +84,7 @@ class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
     separator = " "
 
     lower: bool = False
-    added: int = 0
+    added: Whole = 0
     """The number of words, at the end of `tokens`, that are in no training text but were added from elsewhere."""
     normal_form: SavedForm = UNSET
     rules: SavedRules = UNSET

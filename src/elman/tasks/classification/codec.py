@@ -5,14 +5,14 @@ texts are read in use as they were in training.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 from jaxtyping import Integer
 from msgspec import UNSET
 
-from elman._types import Unknown, VocabularyKind
+from elman._types import Unknown, VocabularyKind, Whole
 from elman.formats.normal_form import normalise
 from elman.tasks.buckets import pad, padded_length
 from elman.tasks.classification.batches import Inputs
@@ -32,14 +32,14 @@ class ReadingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings by which texts are read."""
 
     vocabulary: VocabularyKind = "words"
-    vocabulary_size: int = 8000
+    vocabulary_size: Whole = 8000
     """Size of a vocabulary of sub-words."""
     pieces: Pieces = "none"
     lower: bool = True
     """Texts are lower-cased."""
-    min_count: int = 1
+    min_count: Whole = 1
     """Words that appear less often in training are `<unk>`."""
-    max_length: int = 1024
+    max_length: Annotated[int, msgspec.Meta(ge=1, lt=2**53)] = 1024
     """The most tokens that are read of a text; the rest is left out."""
     normal_form: SavedForm = UNSET
     rules: SavedRules = UNSET

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float, Integer
+from msgspec import Meta
 
 from elman._errors import quantity
 from elman.metrics.calibration import apply_temperature, expected_calibration_error, fit_temperature
 from elman.metrics.classification import Confusion, negative_log_likelihood
+from elman.metrics.saved import restore
 
 MOST_CLASSES = 40
 """Most classes of which a report shows the confusion matrix."""
@@ -32,7 +34,7 @@ class ClassificationMetrics:
     accuracy: float
     macro_f1: float
     """The unweighted mean of the classes' F1."""
-    temperature: float
+    temperature: Annotated[float, Meta(gt=0)]
     uncalibrated: float
     """Expected calibration error at temperature 1."""
     calibrated: float
@@ -71,18 +73,13 @@ class ClassificationMetrics:
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> ClassificationMetrics:
         """The measures that `to_builtins` turned into plain values."""
-        confusion = Confusion(tuple(values["labels"]), tuple(map(tuple, values["confusion"])))
-        unit = values["unit"]
-        return cls(
-            nats=values[f"nats_per_{unit}"],
-            accuracy=values["accuracy"],
-            macro_f1=values["macro_f1"],
-            temperature=values["temperature"],
-            uncalibrated=values["calibration_error_uncalibrated"],
-            calibrated=values["calibration_error"],
-            confusion=confusion,
-            unit=unit,
-        )
+        fields = {
+            "nats": values.get(f"nats_per_{values.get('unit')}"),
+            "uncalibrated": values.get("calibration_error_uncalibrated"),
+            "calibrated": values.get("calibration_error"),
+            "confusion": {"labels": values.get("labels"), "counts": values.get("confusion")},
+        }
+        return restore(cls, {**values, **fields})
 
     @property
     def objective(self) -> float:

@@ -13,6 +13,7 @@ from elman.formats.names import PARTS, TEXTS
 from elman.tasks.settings import (
     CellName,
     Count,
+    Layers,
     PretrainedSettings,
     Rate,
     Size,
@@ -74,7 +75,7 @@ class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
     """Features of a token's embedding."""
     hidden_size: Count = 128
     """Units of a recurrent layer, in each direction."""
-    num_layers: Count = 1
+    num_layers: Layers = 1
     """Recurrent layers on top of each other."""
     bidirectional: bool = True
     """Read in both directions; --no-bidirectional reads forwards only."""

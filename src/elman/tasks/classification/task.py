@@ -139,6 +139,15 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
             key=key,
         )
 
+    def check_saved(self, codec: TextCodec, metrics: Metrics | None) -> None:
+        """Refuses a codec that cuts texts into other pieces than the network reads.
+
+        Raises:
+            ConfigError: names both.
+        """
+        if codec.reading.pieces != self.pieces:
+            raise ConfigError(f"pieces: {self.pieces}, but the codec cuts texts into {codec.reading.pieces}")
+
     def _readers(self, codec: TextCodec, key: PRNGKeyArray) -> LanguageReaders | None:
         if not codec.language_models:
             return None

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from elman._errors import DataError, one_of
+from elman._types import Whole
+from elman.metrics.saved import restore
 from elman.tasks.ecg.delineation import WINDOW_MS, PointScores, inside_known
 from elman.tasks.ecg.matching import match_events
 
@@ -67,11 +69,15 @@ class BeatScores:
     QRS sensitivity 75.0%, precision 75.0%; 66.7% of the beats found are of the right kind
     """
 
-    counts: tuple[tuple[int, ...], ...]
+    counts: tuple[tuple[Whole, ...], ...]
     """The table: a row for each true kind and one for false beats; a column for each predicted kind and one for missed
     beats."""
     detection: PointScores
     """The scores of detection, whatever the kinds."""
+
+    def __post_init__(self) -> None:
+        if len(self.counts) != UNKNOWN or any(len(row) != UNKNOWN for row in self.counts):
+            raise ValueError(f"counts: expected {UNKNOWN} rows of {UNKNOWN} counts")
 
     @classmethod
     def of(
@@ -109,7 +115,7 @@ class BeatScores:
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> BeatScores:
         """The scores that `to_builtins` turned into plain values."""
-        return cls(tuple(map(tuple, values["counts"])), PointScores.from_builtins(values["detection"]))
+        return restore(cls, values)
 
     def __add__(self, other: BeatScores) -> BeatScores:
         counts = np.array(self.counts) + np.array(other.counts)

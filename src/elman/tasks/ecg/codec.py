@@ -5,7 +5,7 @@ running size. Both use running means over past samples, so that a signal in piec
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
@@ -70,12 +70,16 @@ class EcgCodec(msgspec.Struct, frozen=True, tag="ecg"):
     ((1, 500, 2), True)
     """
 
-    rate: float = 250.0
+    rate: Annotated[float, msgspec.Meta(ge=10, le=10_000)] = 250.0
     """The network's sampling rate, in samples a second."""
     kinds: tuple[str, ...] = ()
     """Kinds of beats in the training part; empty where its beats have no kinds."""
     FEATURES: ClassVar[int] = 2
     """Features of a sample."""
+
+    def __post_init__(self) -> None:
+        if unknown := {*self.kinds} - {*KINDS}:
+            raise ValueError(f"kinds: expected some of {', '.join(KINDS)}; got {min(unknown)!r:.80}")
 
     @property
     def unit(self) -> str:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Real
+from msgspec import Meta
 
 from elman._errors import DataError
+from elman._types import Whole
+from elman.metrics.saved import restore
 from elman.tasks.ecg.matching import match_events
 
 WINDOW_MS = 150.0
@@ -23,6 +26,9 @@ WINDOW_MS = 150.0
 
 WAVES = ("P", "QRS", "T")
 POINTS = ("onset", "peak", "end")
+
+Sum = Annotated[float, Meta(ge=-1e15, le=1e15)]
+"""A sum of errors, whose square is a number too."""
 
 
 @runtime_checkable
@@ -60,13 +66,13 @@ class PointScores:
     6
     """
 
-    truth: int
+    truth: Whole
     """The number of true events."""
-    found: int
-    matched: int
-    sum_ms: float
+    found: Whole
+    matched: Whole
+    sum_ms: Sum
     """The sum of the errors."""
-    squares_ms: float
+    squares_ms: Sum
     """The sum of the squared errors."""
 
     @classmethod
@@ -91,11 +97,6 @@ class PointScores:
         return _scores(
             truth, detections, inside_known(truth, known), inside_known(detections, known), 1000.0 / rate, window_ms
         )
-
-    @classmethod
-    def from_builtins(cls, values: dict[str, Any]) -> PointScores:
-        """The scores that `to_builtins` turned into plain values."""
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
 
     @property
     def sensitivity(self) -> float:
@@ -224,9 +225,7 @@ class Delineation:
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> Delineation:
         """The scores that `to_builtins` turned into plain values."""
-        return cls(
-            *(WaveScores(*(PointScores.from_builtins(values[kind][point]) for point in POINTS)) for kind in WAVES)
-        )
+        return restore(cls, fields_of(values))
 
     def __add__(self, other: Delineation) -> Delineation:
         return Delineation(self.p + other.p, self.qrs + other.qrs, self.t + other.t)
@@ -246,6 +245,11 @@ class Delineation:
 
     def __str__(self) -> str:
         return f"F1 P {self.p.f1:.1%}, QRS {self.qrs.f1:.1%}, T {self.t.f1:.1%}"
+
+
+def fields_of(waves: Any) -> Any:
+    """The scores of waves by the names of fields; what is no dictionary is left for a check of types to refuse."""
+    return {wave.lower(): value for wave, value in waves.items()} if isinstance(waves, dict) else waves
 
 
 def inside_known(

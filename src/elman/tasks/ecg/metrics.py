@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from elman._errors import quantity
+from elman._types import Whole
+from elman.metrics.saved import restore
 from elman.tasks.ecg.beat_scores import BeatScores
-from elman.tasks.ecg.delineation import Delineation
+from elman.tasks.ecg.delineation import Delineation, fields_of
 
 
 @dataclass(frozen=True)
@@ -15,20 +17,19 @@ class EcgMetrics:
     """Measures of the waves and beats found in each lead against the annotations.
 
     >>> from elman.tasks.ecg.beat_scores import BeatScores
-    >>> from elman.tasks.ecg.delineation import Delineation
+    >>> from elman.tasks.ecg.delineation import Delineation, fields_of
     >>> print(EcgMetrics(Delineation.none(), BeatScores.none(), leads=0))
     no annotated wave or beat to measure with
     """
 
     waves: Delineation
     beats: BeatScores
-    leads: int
+    leads: Whole
 
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> EcgMetrics:
         """The measures that `to_builtins` turned into plain values."""
-        waves, beats = Delineation.from_builtins(values["waves"]), BeatScores.from_builtins(values["beats"])
-        return cls(waves, beats, values["leads"])
+        return restore(cls, {**values, "waves": fields_of(values.get("waves"))})
 
     @property
     def objective(self) -> float:

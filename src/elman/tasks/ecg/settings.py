@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from elman._config import Config
 from elman.formats.names import EDF, HEADER, SIGNALS
-from elman.tasks.settings import CellName, Count, Rate, Size, TaskSettings, check_parts
+from elman.tasks.settings import CellName, Count, Layers, Rate, Size, TaskSettings, check_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
@@ -75,7 +75,7 @@ class EcgSettings(TaskSettings, frozen=True, kw_only=True):
     """Features of the first convolution; the second has twice, the third four times as many."""
     hidden_size: Count = 96
     """Units of a recurrent layer, in each direction."""
-    num_layers: Count = 2
+    num_layers: Layers = 2
     """Recurrent layers on top of each other."""
     dropout: Rate = 0.1
     """Share of each layer's outputs dropped in training, for a whole piece."""

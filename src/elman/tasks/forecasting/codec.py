@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -56,7 +56,7 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
     future: tuple[str, ...]
     static: tuple[str, ...]
     frequency: Frequency
-    season: int
+    season: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
     """Steps of a season."""
     scaling: Scaling
     calendar: bool
@@ -70,6 +70,15 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
     static_scaler: Scaler
     constant: tuple[str, ...]
     """Series with a target that has only one value in the steps to train on, so that nothing can be learned of it."""
+
+    def __post_init__(self) -> None:
+        if len(self.scalers) != len(self.series) or len({*self.series}) != len(self.series):
+            raise ValueError("series: expected different names, and a scaler for each")
+        for scaler in self.scalers:
+            scaler.check(len(self.targets), "targets")
+        self.past_scaler.check(len(self.past), "past covariates")
+        self.future_scaler.check(len(self.future), "covariates known ahead")
+        self.static_scaler.check(len(self.static), "static covariates")
 
     @classmethod
     def of(

@@ -188,7 +188,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         once."""
         found, reading = [0.0], self._reading
         for one in list(self.memory.values())[:4]:
-            whole = one.history._replace(place="the model's memory")
+            whole = one.history
             # What is known ahead may end with the last value: the last horizon then has no forecast.
             end = min(len(whole.values), len(whole.future) - self.horizon) if self.codec.future else len(whole.values)
             begin = end - min(8, end // 2)

@@ -18,13 +18,17 @@ import msgspec
 import numpy as np
 
 from elman import artefact
-from elman._errors import DataError
+from elman._errors import ArtefactError, DataError
+from elman._types import Whole
 from elman.formats.stamps import Stamp, show
 from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster, Filter, HistorySteps, StaticInputs
 from elman.tasks.forecasting.codec import EncodedHistory, ForecastCodec
 from elman.tasks.forecasting.histories import History
 from elman.tasks.forecasting.model import Forecaster
 from elman.tasks.scaler import Scaler
+
+REMEMBERED = "the model's memory"
+"""The place of a remembered series, for messages."""
 
 CHUNK = 64
 """The most rows that one call of the compiled filter reads."""
@@ -145,45 +149,87 @@ class SeriesReader(NamedTuple):
         return before._replace(stamps=stamps, values=values, past=past, future=future)
 
 
+class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an artefact holds of one series beside its arrays."""
+
+    name: str
+    rows: Whole
+    learned: Whole
+    scaler: Scaler
+    times: bool
+    """True if the stamps are times, False if they are numbers."""
+
+
+class _SavedMemory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    series: tuple[_Saved, ...]
+
+    def __post_init__(self) -> None:
+        if len({one.name for one in self.series}) != len(self.series):
+            raise ValueError("expected series of different names")
+
+
 def pack(memory: Mapping[str, SeriesMemory]) -> artefact.SavedState:
     """Converts a memory to the plain values and arrays that an artefact stores."""
     series, arrays = [], {}
     for place, (name, one) in enumerate(memory.items()):
         history = one.history
-        series.append(
-            {
-                "name": name,
-                "rows": one.rows,
-                "learned": one.learned,
-                "scaler": msgspec.to_builtins(one.scaler),
-                "times": history.stamps.dtype.kind == "M",
-            }
-        )
+        series.append(_Saved(name, one.rows, one.learned, one.scaler, history.stamps.dtype.kind == "M"))
         arrays[f"{place}.stamps"] = np.ascontiguousarray(history.stamps.astype(np.int64))
         for part in ("values", "past", "future", "static"):
             arrays[f"{place}.{part}"] = np.ascontiguousarray(getattr(history, part))
         if one.state is not None:
             arrays |= {f"{place}.state.{path}": leaf for path, leaf in artefact.named_arrays(one.state).items()}
-    return artefact.SavedState({"series": series}, arrays)
+    return artefact.SavedState(msgspec.to_builtins(_SavedMemory(tuple(series))), arrays)
 
 
 def unpack(memory: artefact.SavedState, reading: SeriesReader) -> dict[str, SeriesMemory]:
-    """Restores a memory from the output of `pack`, for the same model."""
-    found, model = {}, reading.model
-    for place, one in enumerate(memory.values["series"]):
-        name, arrays = one["name"], memory.arrays
-        stamps = arrays[f"{place}.stamps"].astype("datetime64[s]" if one["times"] else np.int64)
-        values, past, future, static = (arrays[f"{place}.{part}"] for part in ("values", "past", "future", "static"))
-        state = None
-        if isinstance(model, AutoregressiveForecaster):
-            shapes = jax.eval_shape(partial(model.begin, len(reading.codec.targets)))
-            prefix = f"{place}.state."
-            mine = {path.removeprefix(prefix): leaf for path, leaf in arrays.items() if path.startswith(prefix)}
-            state = Filter(*jax.tree.map(np.asarray, artefact.fill(shapes, mine, what="memory")))
-        history = History(name, stamps, values, past, future, static, "what the model remembers")
-        scaler = msgspec.convert(one["scaler"], Scaler)
-        found[name] = SeriesMemory(history, one["rows"], scaler, one["learned"], state)
-    return found
+    """Restores a memory from the output of `pack`, for the same model.
+
+    Raises:
+        ArtefactError: an array that is missing, unknown, or does not fit.
+        ValidationError: (of msgspec) values that `pack` does not give.
+    """
+    series = msgspec.convert(memory.values, _SavedMemory).series
+    arrays = {str(place): dict[str, np.ndarray]() for place in range(len(series))}
+    for path, array in memory.arrays.items():
+        place, _, name = path.partition(".")
+        if place not in arrays:
+            raise ArtefactError(f"memory: holds {path!r:.80}, which belongs to none of its {len(series)} series")
+        arrays[place][name] = array
+    return {one.name: _unpack_series(one, mine, reading) for one, mine in zip(series, arrays.values(), strict=True)}
+
+
+def _unpack_series(one: _Saved, arrays: dict[str, np.ndarray], reading: SeriesReader) -> SeriesMemory:
+    codec, what = reading.codec, f"memory of {one.name!r:.80}"
+    one.scaler.check(len(codec.targets), "targets")
+    rows, ahead = (len(arrays[name]) if arrays.get(name, np.zeros(())).ndim else 0 for name in ("stamps", "future"))
+    parts = {
+        "stamps": jax.ShapeDtypeStruct((rows,), np.int64),
+        "values": jax.ShapeDtypeStruct((rows, len(codec.targets)), np.float64),
+        "past": jax.ShapeDtypeStruct((rows, len(codec.past)), np.float64),
+        "future": jax.ShapeDtypeStruct((ahead, len(codec.future)), np.float64),
+        "static": jax.ShapeDtypeStruct((len(codec.static),), np.float64),
+    }
+    if isinstance(reading.model, AutoregressiveForecaster):
+        parts["state"] = jax.eval_shape(partial(reading.model.begin, len(codec.targets)))
+    found = artefact.fill(parts, arrays, what=what, put=np.asarray)
+    _check_rows(found, one, reading, what)
+    stamps = found["stamps"].astype("datetime64[s]" if one.times else np.int64)
+    history = History(one.name, stamps, *(found[part] for part in ("values", "past", "future", "static")), REMEMBERED)
+    return SeriesMemory(history, one.rows, one.scaler, one.learned, found.get("state"))
+
+
+def _check_rows(found: dict[str, np.ndarray], one: _Saved, reading: SeriesReader, what: str) -> None:
+    rows = len(found["stamps"])
+    if not 1 <= rows <= reading.window or one.rows < rows or one.learned > one.rows:
+        raise ArtefactError(
+            f"{what}: expected up to {reading.window:,} of {one.rows:,} rows, {one.learned:,} learned; got {rows:,}"
+        )
+    if one.times == (reading.codec.frequency.unit == "step") or (np.diff(found["stamps"]) <= 0).any():
+        raise ArtefactError(f"{what}: expected ascending stamps, steps of {reading.codec.frequency}")
+    for name in ("values", "past", "future", "static"):
+        if np.isinf(found[name]).any():
+            raise ArtefactError(f"{what}: {name} has infinite numbers; expected finite or missing ones")
 
 
 def by_name(remembered: Iterable[SeriesMemory]) -> dict[str, SeriesMemory]:

@@ -14,6 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import quantity
+from elman._types import Whole
+from elman.metrics.saved import numbers, restore
 from elman.tasks.forecasting.codec import ForecastCodec
 from elman.tasks.forecasting.scores import absolute_scaled_errors, symmetric_percentage_errors
 
@@ -37,17 +39,20 @@ class ForecastMetrics:
     errors: tuple[tuple[float, ...], ...]
     """For each step of the horizon, `SHARES` quantiles of the errors divided by the forecast's spread; see
     `ErrorQuantiles`."""
-    count: int
+    count: Whole
     unit: str = "value"
+
+    def __post_init__(self) -> None:
+        if missing := {"scaled_mse", "scaled_mae"} - self.values.keys():
+            raise ValueError(f"measures: expected {min(missing)}")
+        if any(len(row) != len(SHARES) for row in self.errors):
+            raise ValueError(f"errors: expected {len(SHARES)} quantiles for each step of the horizon")
 
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> ForecastMetrics:
         """The measures that `to_builtins` turned into plain values."""
-        values = dict(values)
-        errors = tuple(tuple(np.nan if one is None else one for one in row) for row in values.pop("errors"))
-        return cls(
-            values.pop("objective"), values["measures"], values["coverage"], errors, values["count"], values["unit"]
-        )
+        fields = {"values": numbers(values.get("measures")), "errors": numbers(values.get("errors"))}
+        return restore(cls, {**values, **fields})
 
     def to_builtins(self) -> dict[str, Any]:
         """Plain values; those named `scaled_` are scaled by series, the others in the units of the data."""

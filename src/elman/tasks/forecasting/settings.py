@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from elman._config import Config
 from elman._errors import ConfigError
-from elman.tasks.settings import CellName, Count, Rate, Size, TaskSettings, check_parts
+from elman.tasks.settings import CellName, Count, Layers, Rate, Size, TaskSettings, check_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
     """Recurrent cell: Elman, GRU, LSTM and their kin, or module:Class or module:function for your own."""
     hidden_size: Count = 128
     """Units of a recurrent layer."""
-    num_layers: Count = 1
+    num_layers: Layers = 1
     """Recurrent layers on top of each other."""
     dropout: Rate = 0.2
     """Share of each layer's outputs dropped in training."""

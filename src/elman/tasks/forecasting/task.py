@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import msgspec
 from jaxtyping import PRNGKeyArray
 
-from elman._errors import DataError, quantity
+from elman._errors import ConfigError, DataError, quantity
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
 from elman.formats.stamps import Frequency
@@ -31,7 +31,7 @@ from elman.tasks.forecasting.model import Forecaster, Sizes
 from elman.tasks.forecasting.reading import SeriesColumns, rows_in
 from elman.tasks.forecasting.settings import ForecastingSettings, Normalise
 from elman.tasks.forecasting.windows import Ends, WindowBatch, WindowPart, Windows, ends_of, parts_of
-from elman.tasks.task import Task
+from elman.tasks.task import Metrics, Task
 
 WITHOUT_SEASON = 12
 """The default horizon where the steps have no season."""
@@ -126,6 +126,16 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
             scaling=data.codec.scaling,
             normalise=self.normalise or self._normalise,
         )
+
+    def check_saved(self, codec: ForecastCodec, metrics: Metrics | None) -> None:
+        """Refuses measures of another horizon.
+
+        Raises:
+            ConfigError: names both.
+        """
+        steps = len(metrics.errors) if isinstance(metrics, ForecastMetrics) else self.horizon
+        if steps != self.horizon:
+            raise ConfigError(f"horizon: {self.horizon} steps, but the measures have errors of {steps}")
 
     def network(self, codec: ForecastCodec, *, key: PRNGKeyArray) -> Forecaster:
         """The forecaster for the series of `codec`, with random weights."""

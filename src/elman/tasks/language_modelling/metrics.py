@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from elman._errors import ConfigError
+from elman._types import Whole
+from elman.metrics.saved import restore
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,13 @@ class LanguageMetrics:
     """
 
     nats_per_token: float
-    tokens: int
+    tokens: Whole
     unit: str
 
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> LanguageMetrics:
         """The measures that `to_builtins` turned into plain values."""
-        return cls(nats_per_token=values["nats_per_token"], tokens=values["tokens"], unit=values["unit"])
+        return restore(cls, values)
 
     @property
     def objective(self) -> float:

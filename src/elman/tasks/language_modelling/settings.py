@@ -10,6 +10,7 @@ from elman.formats.names import TEXTS
 from elman.tasks.settings import (
     CellName,
     Count,
+    Layers,
     Rate,
     Size,
     TaskSettings,
@@ -52,7 +53,7 @@ class LanguageModellingSettings(TaskSettings, frozen=True, kw_only=True):
     """Features of a token's embedding."""
     hidden_size: Count = 256
     """Units of a recurrent layer."""
-    num_layers: Count = 2
+    num_layers: Layers = 2
     """Recurrent layers on top of each other."""
     input_dropout: Rate = 0.05
     """Share of the embedding's features dropped in training."""

@@ -15,7 +15,8 @@ from elman import artefact
 from elman._errors import ConfigError
 from elman.tasks.language_modelling.readers import LanguageReader, LanguageReaders
 from elman.tasks.language_modelling.task import LanguageModelling
-from elman.words.vocabulary import AnyVocabulary, vocabulary_from_builtins
+from elman.tasks.load import check_finite, task_of, trusted_parts_of
+from elman.words.vocabulary import AnyVocabulary
 
 
 class LanguageModels(NamedTuple):
@@ -25,6 +26,11 @@ class LanguageModels(NamedTuple):
     """The settings of each model's task, as JSON."""
     vocabulary: AnyVocabulary
     weights: tuple[artefact.Arrays, ...]
+
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """The import paths of cells of a user's own."""
+        return tuple(name for settings in self.settings for name in _task(settings).imports)
 
 
 def open_language_models(places: Sequence[str]) -> LanguageModels:
@@ -64,21 +70,21 @@ def start_readers(readers: LanguageReaders, models: LanguageModels) -> LanguageR
 
 @lru_cache(maxsize=1)
 def _open(places: tuple[tuple[str, int], ...]) -> LanguageModels:
-    saved = [(place, artefact.read(Path(place))) for place, _ in places]
-    vocabularies = []
-    for place, one in saved:
-        kind = one.model.get("task", {}).get("type")
-        if kind != "LanguageModelling":
+    saved = [(Path(place), artefact.read(Path(place))) for place, _ in places]
+    models = [trusted_parts_of(place, one) for place, one in saved]
+    for (place, one), model in zip(saved, models, strict=True):
+        if not isinstance(model.task, LanguageModelling):
+            kind = one.model["task"]["type"]
             raise ConfigError(f"start_from: {place} is a model for {kind}; expected a language model")
-        vocabularies.append(vocabulary_from_builtins(one.codec))
-        if vocabularies[-1] != vocabularies[0]:
+        check_finite(place / artefact.WEIGHTS, one.weights)
+        if model.codec != models[0].codec:
             raise ConfigError(
                 f"start_from: {places[0][0]} and {place} have different vocabularies; train both on the same text "
                 "with the same settings, but for reverse"
             )
     return LanguageModels(
         tuple(msgspec.json.encode(one.model["task"]).decode() for _, one in saved),
-        vocabularies[0],
+        models[0].codec,
         tuple(one.weights for _, one in saved),
     )
 
@@ -89,6 +95,11 @@ def _changed(place: Path) -> int:
 
 
 def _task(settings: str) -> LanguageModelling:
-    values: dict[str, Any] = msgspec.json.decode(settings)
-    values.pop("type")
-    return LanguageModelling(**values)
+    try:
+        values = msgspec.json.decode(settings, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"language_models: {error}") from None
+    kind = values.pop("type", None)
+    if kind != "LanguageModelling":
+        raise ConfigError(f"language_models: expected the settings of a language model; got those of {kind!r:.80}")
+    return task_of(LanguageModelling, values)

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from elman._errors import DataError
+from elman._types import Whole
+from elman.metrics.saved import restore
 from elman.tasks.seq2seq.scores import SequenceScores, bleu, chrf
 
 
@@ -29,7 +31,7 @@ class Seq2SeqMetrics:
     """Share of places that hold the right token."""
     token_error_rate: float
     """Insertions, deletions and substitutions of tokens, divided by the number of tokens of the right answers."""
-    answers: int
+    answers: Whole
     unit: str
     """Kind of token: "character" or "word"."""
     bleu: float | None = None
@@ -76,8 +78,7 @@ class Seq2SeqMetrics:
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> Seq2SeqMetrics:
         """The measures that `to_builtins` turned into plain values."""
-        settings: dict[str, Any] = values | {"signatures": tuple(values["signatures"])}
-        return cls(**settings)
+        return restore(cls, values)
 
     @property
     def objective(self) -> float:

@@ -13,6 +13,7 @@ from elman.tasks.decoding import Decoding
 from elman.tasks.settings import (
     CellName,
     Count,
+    Layers,
     Rate,
     Size,
     TaskSettings,
@@ -73,7 +74,7 @@ class Seq2SeqSettings(TaskSettings, frozen=True, kw_only=True):
     """Features of a token's embedding."""
     hidden_size: Count = 256
     """Units of a recurrent layer."""
-    num_layers: Count = 1
+    num_layers: Layers = 1
     """Recurrent layers on top of each other, in the encoder and in the decoder."""
     input_dropout: Rate = 0.0
     """Share of the embeddings' features dropped in training."""

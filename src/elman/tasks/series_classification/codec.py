@@ -34,6 +34,9 @@ class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
     labels: tuple[str, ...]
     scaler: Scaler
 
+    def __post_init__(self) -> None:
+        self.scaler.check(len(self.channels), "channels")
+
     @property
     def unit(self) -> str:
         """series"""

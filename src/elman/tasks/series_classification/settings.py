@@ -11,7 +11,7 @@ from elman._errors import ConfigError
 from elman._types import NormalForm
 from elman.formats.names import SERIES
 from elman.tasks.classification.settings import ClassPrediction
-from elman.tasks.settings import CellName, Count, Rate, Size, TaskSettings, check_parts
+from elman.tasks.settings import CellName, Count, Layers, Rate, Size, TaskSettings, check_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ class SeriesClassificationSettings(TaskSettings, frozen=True, kw_only=True):
     """Features of a step's embedding, a linear map of its channels."""
     hidden_size: Count = 64
     """Units of a recurrent layer, in each direction."""
-    num_layers: Count = 1
+    num_layers: Layers = 1
     """Recurrent layers on top of each other."""
     bidirectional: bool = True
     """Read in both directions; --no-bidirectional reads forwards only."""

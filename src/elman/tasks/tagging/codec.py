@@ -11,7 +11,7 @@ from jaxtyping import Bool, Integer
 from msgspec import UNSET
 
 from elman._errors import ConfigError
-from elman._types import NormalForm
+from elman._types import NormalForm, Whole
 from elman.formats.normal_form import normalise
 from elman.tasks.tagging.reading import Form, TaggedWords
 from elman.tasks.tagging.spans import Notation, Scheme, SchemeName, Span
@@ -45,7 +45,7 @@ class TagCodec(msgspec.Struct, frozen=True):
     """The format of the training files, in which tagged sentences are written too."""
     column: str = "upos"
     """The column of the tags in the training files."""
-    added: int = 0
+    added: Whole = 0
     """The number of words, at the end of `words`, that are in no training sentence but were added from elsewhere."""
     language_models: tuple[str, ...] = ()
     """Settings of the language models that read the words first, as JSON."""

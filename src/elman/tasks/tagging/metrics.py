@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from elman._types import Whole
+from elman.metrics.saved import restore
 from elman.tasks.tagging.codec import TagCodec
 from elman.tasks.tagging.reading import TaggedWords
 from elman.tasks.tagging.span_scores import SpanScores
@@ -31,7 +33,7 @@ class TaggingMetrics:
     """Share of words whose tag is right; a tag that does not occur in the training part never is."""
     nats_per_word: float
     """Mean -log p(right tag), without tags that do not occur in the training part."""
-    words: int
+    words: Whole
     spans: SpanScores | None = None
     unseen: tuple[tuple[str, int], ...] = ()
     """Tags that do not occur in the training part, with their counts in this part."""
@@ -64,15 +66,7 @@ class TaggingMetrics:
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> TaggingMetrics:
         """The measures that `to_builtins` turned into plain values."""
-        spans = values.get("spans")
-        return cls(
-            accuracy=values["accuracy"],
-            nats_per_word=values["nats_per_word"],
-            words=values["words"],
-            spans=None if spans is None else msgspec.convert(spans, SpanScores),
-            unseen=tuple((tag, times) for tag, times in values["unseen"]),
-            mistakes=tuple((tag, ours, times) for tag, ours, times in values["mistakes"]),
-        )
+        return restore(cls, values)
 
     def to_builtins(self) -> dict[str, Any]:
         """Plain values; where tags mark spans, also `precision`, `recall` and `f1` of whole spans."""

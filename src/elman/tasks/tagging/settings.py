@@ -9,7 +9,7 @@ from msgspec import Meta
 from elman._config import Config
 from elman.formats.columns import DOCUMENT
 from elman.formats.names import CONLLU, PARTS, WORD_COLUMNS
-from elman.tasks.settings import CellName, Count, PretrainedSettings, Rate, Size, check_parts
+from elman.tasks.settings import CellName, Count, Layers, PretrainedSettings, Rate, Size, check_parts
 from elman.tasks.tagging.spans import SchemeName
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class TaggingSettings(PretrainedSettings, frozen=True, kw_only=True):
     """Units of the layer that reads a word's letters, in each direction."""
     hidden_size: Count = 200
     """Units of a recurrent layer, in each direction."""
-    num_layers: Count = 2
+    num_layers: Layers = 2
     """Recurrent layers on top of each other."""
     decoder: Literal["softmax", "crf"] | None = None
     """Predict each tag by itself (softmax), or those of a sentence together by a conditional random field (crf); by

@@ -7,8 +7,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
 
 from elman._errors import DataError
+from elman._types import Whole
 from elman.tasks.tagging.spans import IOB2, Scheme
 
 
@@ -27,12 +31,16 @@ class SpanScores:
     """
 
     labels: tuple[str, ...]
-    correct: tuple[int, ...]
+    correct: tuple[Whole, ...]
     """The number of right spans of each label."""
-    found: tuple[int, ...]
-    truth: tuple[int, ...]
-    correct_tags: int
-    tokens: int
+    found: tuple[Whole, ...]
+    truth: tuple[Whole, ...]
+    correct_tags: Whole
+    tokens: Annotated[int, Meta(ge=1, lt=2**53)]
+
+    def __post_init__(self) -> None:
+        if not len(self.labels) == len(self.correct) == len(self.found) == len(self.truth):
+            raise ValueError(f"spans: expected counts for {len(self.labels)} labels")
 
     @classmethod
     def of(
