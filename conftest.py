@@ -9,7 +9,9 @@ import ctypes
 import os
 import shutil
 import sys
+import tempfile
 from collections import defaultdict
+from functools import partial
 
 import pytest
 
@@ -37,6 +39,9 @@ def pytest_configure(config):
         config.pluginmanager.register(TimeLimit())
     if not config.getoption("--optimised"):
         os.environ["XLA_FLAGS"] = f"{QUICK_TO_COMPILE} {os.environ.get('XLA_FLAGS', '')}"
+    if not hasattr(config, "workerinput"):  # what tests train with is none of the user's business
+        os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="elman-state-")
+        config.add_cleanup(partial(shutil.rmtree, os.environ["XDG_STATE_HOME"]))
     # Most of the suite's time is JAX compiling: what one process has compiled, others and later runs need not.
     programs = config.rootpath / ".pytest_cache" / "d" / "programs"  # what pytest --cache-clear deletes
     programs.mkdir(parents=True, exist_ok=True)
@@ -99,12 +104,6 @@ def _programs_of_one_file():
         sys.modules["jax"].clear_caches()
         if sys.platform == "linux":
             getattr(ctypes.CDLL(None), "malloc_trim", bool)(0)  # of the GNU C library, which keeps what is freed
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _state_of_tests(tmp_path_factory):
-    """Keeps what tests train with out of the user's own state."""
-    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
+import numpy as np
 
 Measures = TypeVar("Measures")
 
@@ -35,7 +36,7 @@ def numbers(values: Any) -> Any:
     """
     match values:
         case None:
-            return float("nan")
+            return np.nan  # the same object each time, so that tuples of it are equal
         case list():
             return [numbers(each) for each in values]
         case dict():
