@@ -102,6 +102,7 @@ READERS = {
     "wfdb-header": Reader(RECORD, lambda: seeds.records(".hea")),
     "wfdb-signals": Reader(RECORD, lambda: seeds.records(".dat")),
     "wfdb-annotations": Reader(RECORD, lambda: seeds.records(".atr")),
+    "edf": Reader((read_record, read_annotations, lambda place: read_strips(place.parent)), seeds.edf_files),
     "sktime-ts": Reader(SERIES, seeds.series),
     "series-table": Reader(SERIES, lambda: seeds.named("a.csv", [seeds.LONG])),
     "forecast-table": Reader(HISTORIES, seeds.forecasts),
@@ -127,7 +128,7 @@ READERS = {
         (lambda place: recognise(str(place)),),
         every(
             *(seeds.forecasts, seeds.texts, seeds.class_files, seeds.series, seeds.conllu, seeds.pairs, seeds.archives),
-            *(seeds.compressed, seeds.plain_texts, seeds.dictionaries, lambda: seeds.records(".hea")),
+            *(seeds.compressed, seeds.plain_texts, seeds.dictionaries, seeds.edf_files, lambda: seeds.records(".hea")),
         ),
     ),
 }

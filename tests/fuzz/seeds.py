@@ -17,6 +17,8 @@ import numpy as np
 from elman.formats.wfdb.annotations import Annotations, decode_annotations, encode_annotations
 from elman.formats.wfdb.header import read_header, write_header
 from elman.formats.wfdb.record import Record, write_record
+from elman.formats.wfdb.signals import count
+from tests.formats import edf_bytes
 from tests.formats.vectors import vector_bytes
 
 DATA = Path(os.environ.get("ELMAN_DATA") or "no data")
@@ -172,7 +174,7 @@ def plain_texts():
 def records(first):
     """A record in each format, in pieces, and the beginning of a real one; its file with the ending `first` is the one
     that is mutated."""
-    found = [_record(16), _record(212), _pieces()]
+    found = [*(_record(format) for format in (16, 24, 32, 212)), *map(_packed, (8, 61, 80, 160, 310, 311)), _pieces()]
     for place, frames in (("ludb/1", 1000), ("mitdb/100", 2000)):
         found += _real_record(DATA / "ecg" / "samples" / place, frames)
     return [dict(sorted(seed.items(), key=lambda item: not item[0].endswith(first))) for seed in found]
@@ -182,6 +184,14 @@ def _record(format):
     random = np.random.default_rng(0)
     record = Record("a", np.float32(random.standard_normal((40, 2))), 250.0, ("I", "II"), comments=("age: 40",))
     return _files(record, format) | {"a.atr": _annotations()}
+
+
+def _packed(format):
+    """A record in a format that is not written: a lead with three samples a frame, and one that is late."""
+    content = np.random.default_rng(format).bytes(160)
+    frames = count(format, len(content)) // 4
+    head = f"a 2 250/1000(5) {frames} 10:00:00 1/2/2003\na.dat {format}x3 200(5)/mV 12 0 0 0 0 I\n"
+    return {"a.hea": f"{head}a.dat {format}:2 1e3/uV\n".encode(), "a.dat": content, "a.atr": _annotations()}
 
 
 def _files(record, format):
@@ -221,6 +231,15 @@ def _real_record(place, frames):
             "a.atr": encode_annotations(marks),
         }
     ]
+
+
+def edf_files():
+    """EDF, EDF+ with pauses and marks, and BDF."""
+    wave = np.arange(20).reshape(2, 10)
+    marks = edf_bytes.annotations(b"+0\x14\x14\0+0.5\x150.25\x14a mark\x14\0", b"+3\x14\x14\0")
+    plain = edf_bytes.edf(edf_bytes.Channel("I", wave), edf_bytes.Channel("II", wave[:, :5]))
+    plus = edf_bytes.edf(edf_bytes.Channel("EEG Fpz", wave, "uV"), marks, kind="EDF+D", patient="X F 02-MAY-1951 X")
+    return named("a.edf", [plain, plus]) + named("a.bdf", [edf_bytes.edf(edf_bytes.Channel("I", wave), bits=24)])
 
 
 def text_vectors():

@@ -53,10 +53,12 @@ def columns_of(file: File, *, encoding: str = "utf-8") -> tuple[str, ...]:
         DataError: a file that is empty or not a table.
     """
     text = text_of(file, encoding)
-    if file.suffix in JSON_LINES:
-        first = lines(text)[:1]
-        return tuple(values_of(first[0], f"{file.name}, line 1")) if first else ()
-    return tuple(_head(file, _rows(file, text)))
+    if file.suffix not in JSON_LINES:
+        return tuple(_head(file, _rows(file, text)))
+    first = next(iter(lines(text)), "{}")
+    if not (names := tuple(values_of(first, f"{file.name}, line 1"))):
+        raise DataError(f'{file.name}: empty; expected JSON objects such as {{"text": ...}}')
+    return names
 
 
 def _rows(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
