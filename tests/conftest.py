@@ -16,17 +16,19 @@ EXAMPLES = 100 if os.environ.get("ELMAN_ALL") else 25  # that Hypothesis tries, 
 settings.register_profile("elman", deadline=None, derandomize=True, max_examples=EXAMPLES)
 settings.load_profile("elman")
 
-TASKS = Path(elman.tasks.__path__[0])
-ARRAY_CODE = (
-    *("ops", "cells", "recurrence", "layers", "formats", "words", "metrics"),
-    # Of each task all but what binds its parts, and the loop of generation, whose numbers become arrays inside jit.
-    *(
-        f"tasks.{file.parent.name}.{file.stem}"
-        for file in TASKS.glob("*/*.py")
-        if file.stem not in ("task", "fitted", "generate")
-    ),
-)
-install_import_hook([f"elman.{part}" for part in ARRAY_CODE], "tests.typechecker.check")
+SOURCES = Path(elman.tasks.__path__[0]).parent
+BINDERS = ("task", "fitted", "generate")  # which bind the parts of a task, or loop over numbers that become arrays in jit
+
+
+def _array_code():
+    """The modules of functions on arrays. The checks cost more than what small functions on texts do themselves."""
+    for pattern in ("ops", "cells", "recurrence", "layers", "formats", "words", "metrics", "tasks/*"):
+        for file in SOURCES.glob(f"{pattern}/**/*.py"):
+            if "from jaxtyping import" in file.read_text() and not (pattern == "tasks/*" and file.stem in BINDERS):
+                yield ".".join(file.relative_to(SOURCES.parent).with_suffix("").parts)
+
+
+install_import_hook([*_array_code()], "tests.typechecker.check")
 
 SMALL_TEXT = "the cat sat on the mat. the dog ate the cat's hat, and that was that.\n" * 40
 
