@@ -147,7 +147,7 @@ def test_what_cannot_be_learned_is_named(tmp_path):
     with pytest.raises(elman.DataError, match="sentence 2: expected a tag for each of 2 words; got 1"):
         task.read_sentences([(("a",), ("X",)), (("a", "b"), ("X",))])
     with pytest.raises(elman.DataError, match="sentence 1, word 1 .'a'.: I-X cannot be the first tag"):
-        task.read_sentences([(("a", "b"), ("I-X", "O"))])
+        task.read_sentences([(("a", "b"), ("I-X", "B-Y"))])
     with pytest.raises(elman.DataError, match="nothing to learn, all 1 words have 'X'"):
         task.read_sentences([(("a",), ("X",))])
     with pytest.raises(elman.DataError, match="leave none to train on"):
