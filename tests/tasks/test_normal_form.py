@@ -3,6 +3,7 @@
 import json
 import unicodedata
 
+import jax
 import msgspec
 import numpy as np
 import pytest
@@ -150,3 +151,39 @@ def test_a_codec_without_a_normal_form_is_saved_as_it_was():
     characters = elman.words.vocabulary.Characters.of(["abc"])
     assert form_of(characters.normal_form) == "none"
     assert set(msgspec.to_builtins(characters)) == {"kind", "tokens", "lower"}
+
+
+def untrained(task, data):
+    """A model with random weights, saved and loaded again by the caller."""
+    task = task.configure(data)
+    return type(task).fitted_class(task=task, codec=data.codec, model=task.build(data.codec, key=jax.random.key(0)))
+
+
+def test_a_saved_language_model_reads_primes_and_queries_in_its_form(tmp_path):
+    task = elman.LanguageModelling(vocabulary="words", hidden_size=4, embedding_size=3, num_layers=1, unroll_length=8)
+    untrained(task, task.read_text("thé café, été " * 40)).save(tmp_path / "a.elman")
+    fitted = elman.load(tmp_path / "a.elman")
+    first, second = (fitted.generate(prime, length=9, seed=1) for prime in both("un café"))
+    assert first == second
+    assert unicodedata.is_normalized("NFC", first)
+    near = [elman.word_vectors(fitted).neighbours(word, 3) for word in both("été")]
+    assert near[0] == near[1]
+
+
+@pytest.mark.slow
+def test_saved_models_of_texts_pairs_and_tags_answer_every_spelling_alike(tmp_path):
+    classification = elman.Classification(hidden_size=4, embedding_size=4)
+    pairs, tagging = elman.Seq2Seq(hidden_size=4, embedding_size=4), elman.Tagging(hidden_size=4, num_layers=1)
+    texts = both("Une idée à côté")
+    data = {
+        classification: classification.read_texts([(text, label) for text in texts for label in "ab" * 9]),
+        pairs: pairs.read_pairs([(f"{text} {n}", texts[1]) for n in range(20) for text in texts]),
+        tagging: tagging.read_sentences([(text.split(), ("A", "B", "C", "D")) for text in texts for _ in range(9)]),
+    }
+    for number, (task, read) in enumerate(data.items()):
+        untrained(task, read).save(tmp_path / f"{number}.elman")
+        answers = elman.load(tmp_path / f"{number}.elman").predict_all(texts)
+        if task is tagging:
+            assert [answer.words for answer in answers] == [tuple(text.split()) for text in texts]
+            answers = [answer.probabilities for answer in answers]
+        assert answers[0] == answers[1]
