@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+import elman
 from elman.tasks.fitted import TextGenerator
 
 ARTEFACTS = Path(__file__).parent / "artefacts"
@@ -120,20 +121,26 @@ class Copy:
         value = edited(self.contents[file], at, edit)
         if value is GONE or (value == self.contents[file] and edit != "true"):
             return False
-        content = json.dumps(value).encode()
+        self.write(file, json.dumps(value).encode())
+        return True
+
+    def write(self, file, content):
+        """Writes one file, and its hash into the manifest."""
         (self.model / file).write_bytes(content)
         if file != "manifest.json":
             manifest = copy.deepcopy(self.contents["manifest.json"])
             manifest["files"][file] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
             (self.model / "manifest.json").write_text(json.dumps(manifest))
-        return True
 
     def answer(self, fitted):
-        """A part of what the model answers."""
-        if isinstance(fitted, TextGenerator):
-            return fitted.generate("the", length=4, seed=1)
+        """A part of what the model answers, or the error of an input that does not fit its settings."""
         places = [str(self.model.parent / place) for place in INPUTS.get(self.name, ())]
-        return [str(item) for item in islice(fitted.output(*places, options=fitted.task.options()), 3)]
+        try:
+            if isinstance(fitted, TextGenerator):
+                return [fitted.generate("the", length=4, seed=1)]
+            return [str(item) for item in islice(fitted.output(*places, options=fitted.task.options()), 3)]
+        except elman.InputError as error:
+            return [str(error)]
 
 
 @contextmanager

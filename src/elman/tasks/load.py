@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from elman.tasks.fitted import Fitted
     from elman.tasks.task import Task
 
+
+SomeTask = TypeVar("SomeTask", bound="Task")
 
 LONGEST = 240
 """The most characters of what is said of a damaged file."""
@@ -146,7 +148,7 @@ def trusted_parts_of(path: Path, saved: artefact.Contents, *, remembered: bool =
     return parts
 
 
-def task_of(kind: type[Task], settings: dict[str, Any]) -> Task:
+def task_of(kind: type[SomeTask], settings: dict[str, Any]) -> SomeTask:
     """A task with saved settings. A model from before a setting was there has its earlier value.
 
     Raises:

@@ -35,6 +35,7 @@ from elman.tasks.pretrained import KnownWords, Pretrained
 from elman.tasks.settings import (
     SUBWORDS,
 )
+from elman.tasks.task import Metrics
 from elman.words._vocabulary import saved_form
 
 

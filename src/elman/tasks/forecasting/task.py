@@ -128,11 +128,14 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         )
 
     def check_saved(self, codec: ForecastCodec, metrics: Metrics | None) -> None:
-        """Refuses measures of another horizon.
+        """Refuses settings that `configure` would have filled in, and measures of another horizon.
 
         Raises:
-            ConfigError: names both.
+            ConfigError: names the setting, or both horizons.
         """
+        for name in ("window", "horizon", "season", "scaling", "normalise"):
+            if getattr(self, name) is None:
+                raise ConfigError(f"{name}: expected the value that training chose; got none")
         steps = len(metrics.errors) if isinstance(metrics, ForecastMetrics) else self.horizon
         if steps != self.horizon:
             raise ConfigError(f"horizon: {self.horizon} steps, but the measures have errors of {steps}")

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from elman._errors import ConfigError
 from elman._types import NormalForm, Whole
+from elman.formats.conllu import find_column
 from elman.formats.normal_form import normalise
 from elman.tasks.tagging.reading import Form, TaggedWords
 from elman.tasks.tagging.spans import Notation, Scheme, SchemeName, Span
@@ -51,6 +52,10 @@ class TagCodec(msgspec.Struct, frozen=True):
     """Settings of the language models that read the words first, as JSON."""
     normal_form: SavedForm = UNSET
     """The normal form in which words and letters are looked up; the sentences keep their spelling."""
+
+    def __post_init__(self) -> None:
+        if self.form == "conllu":
+            find_column(self.column)
 
     @classmethod
     def of(
