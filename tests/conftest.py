@@ -17,7 +17,11 @@ settings.register_profile("elman", deadline=None, derandomize=True, max_examples
 settings.load_profile("elman")
 
 SOURCES = Path(elman.tasks.__path__[0]).parent
-BINDERS = ("task", "fitted", "generate")  # which bind the parts of a task, or loop over numbers that become arrays in jit
+BINDERS = (
+    "task",
+    "fitted",
+    "generate",
+)  # which bind the parts of a task, or loop over numbers that become arrays in jit
 
 
 def _array_code():

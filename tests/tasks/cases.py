@@ -105,6 +105,34 @@ def classification():
     )  # fmt: skip
 
 
+def several_labels():
+    """Texts with as many labels as they have words of a kind, none too."""
+    random = np.random.default_rng(0)
+
+    def text():
+        words = random.choice(["fox", "oak", "the", "so"], 4)
+        return " ".join(words), sorted({"fox": "animal", "oak": "plant"}[word] for word in {*words} & {"fox", "oak"})
+
+    def read(task, parts, folder):
+        return task.read_texts(parts["train"], validation=parts["validation"], test=parts["test"])
+
+    parts = {name: [text() for _ in range(count)] for name, count in COUNTS.items()}
+    changes = {
+        "a label more": lambda text: (text[0], [*text[1], "stone"]),
+        "a label less": lambda text: (text[0], text[1][:-1] or ["stone"]),
+        "a word": lambda text: (f"{text[0]} unheard", text[1]),
+    }
+
+    def inputs(folder):
+        return written(folder, one="the fox\nso the\n\n", two="oak\n")
+
+    task = elman.Classification(embedding_size=4, hidden_size=4, batch_size=8, dropout=0.2, labels="several")
+    return Case(
+        task, parts, read, changes, lambda task: replaced(task, max_length=49),
+        losses.several_labels, inputs, PROBABLE, beyond={"label_smoothing": 0.1, "balance": 0.5},
+    )  # fmt: skip
+
+
 def series_classification():
     random = np.random.default_rng(0)
     parts = {
@@ -271,7 +299,7 @@ def ecg():
     )  # fmt: skip
 
 
-CASES = [language_modelling, classification, series_classification, tagging, seq2seq, forecasting, ecg]
+CASES = [language_modelling, classification, several_labels, series_classification, tagging, seq2seq, forecasting, ecg]
 
 
 def replaced(task, **settings):

@@ -53,7 +53,7 @@ def language_modelling(model, batch):
     return total, batch.weights.sum()
 
 
-def classification(model, batch):
+def classification(model, batch, nats=nats):
     """The cross-entropy of texts (the embedding is a table) or of series (it is a dense layer), max-pooled."""
     total = 0.0
     for values, length, label, weight in zip(batch.values, batch.outer, batch.labels, batch.weights, strict=True):
@@ -62,6 +62,16 @@ def classification(model, batch):
             xs = model.embedding.table[values] if values.ndim == 1 else dense(model.embedding, values)
             total += weight * nats(dense(model.head, through(model.layers, xs).max(axis=0)), label)
     return total, batch.weights.sum()
+
+
+def several_labels(model, batch):
+    """The binary cross-entropies of all labels of a text."""
+
+    def nats(scores, present):
+        p = 1 / (1 + np.exp(-scores))
+        return -np.log(np.where(present, p, 1 - p)).sum()
+
+    return classification(model, batch, nats)
 
 
 def tagging(model, batch):

@@ -35,8 +35,9 @@ def values_of(text: str, place: str) -> dict[str, msgspec.Raw]:
     return values
 
 
-def scalar_of(value: msgspec.Raw, place: str) -> str:
-    """A value of an object as a text. Numbers, true and false stay their JSON text, and null is empty.
+def scalar_of(value: msgspec.Raw, place: str, *, lists: bool = False) -> str:
+    """A value of an object as a text. Numbers, true and false stay their JSON text, also lists where `lists` is
+    True; null is empty.
 
     Raises:
         DataError: a list, an object, or a text with something that is no character; names `place`.
@@ -45,7 +46,7 @@ def scalar_of(value: msgspec.Raw, place: str) -> str:
     ('one', '1.50')
     """
     written = bytes(value).strip()
-    if written.startswith((b"[", b"{")):
+    if written.startswith(b"{") or (written.startswith(b"[") and not lists):
         raise DataError(f"{place} is nested; expected a text or a number")
     if not written.startswith(b'"'):
         return "" if written == b"null" else written.decode()

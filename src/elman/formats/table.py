@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from elman._errors import DataError, nearest
@@ -21,7 +21,9 @@ class Row(NamedTuple):
     values: dict[str, str]
 
 
-def read_table(file: File, *, columns: Sequence[str], encoding: str = "utf-8") -> Iterator[Row]:
+def read_table(
+    file: File, *, columns: Sequence[str], encoding: str = "utf-8", lists: Collection[str] = ()
+) -> Iterator[Row]:
     r"""Reads the rows of a file, whose suffix gives its format. CSV has a head, commas, and quotes around fields with a
     comma or a line end. TSV has a head and tabs; its quotes are text. JSON lines have an object in each line; numbers,
     true and false become their JSON text, and null an empty text.
@@ -30,6 +32,7 @@ def read_table(file: File, *, columns: Sequence[str], encoding: str = "utf-8") -
         file: a file of `read_files`.
         columns: names of the columns to read.
         encoding: encoding of the text.
+        lists: names of the columns that may hold lists in JSON lines, which become their JSON text.
 
     Raises:
         DataError: a missing column (names those present), a row of another width, a line that is not a JSON object, or
@@ -40,7 +43,9 @@ def read_table(file: File, *, columns: Sequence[str], encoding: str = "utf-8") -
     [Row(line=2, values={'text': 'one, two'})]
     """
     text = text_of(file, encoding)
-    return _objects(file, text, columns) if file.suffix in JSON_LINES else _with_head(file, _rows(file, text), columns)
+    if file.suffix in JSON_LINES:
+        return _objects(file, text, columns, lists)
+    return _with_head(file, _rows(file, text), columns)
 
 
 def columns_of(file: File, *, encoding: str = "utf-8") -> tuple[str, ...]:
@@ -111,13 +116,13 @@ def _head(file: File, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
     return head
 
 
-def _objects(file: File, text: str, columns: Sequence[str]) -> Iterator[Row]:
+def _objects(file: File, text: str, columns: Sequence[str], lists: Collection[str]) -> Iterator[Row]:
     for line, written in enumerate(lines(text), start=1):
         place = f"{file.name}, line {line}"
         values = values_of(written, place)
         for name in columns:
             _check_column(place, name, list(values))
-        yield Row(line, {name: scalar_of(values[name], f"{place}: {name}") for name in columns})
+        yield Row(line, {name: scalar_of(values[name], f"{place}: {name}", lists=name in lists) for name in columns})
 
 
 def _check_column(place: str, name: str, there: Sequence[str]) -> None:

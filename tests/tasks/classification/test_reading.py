@@ -103,7 +103,6 @@ def test_other_columns_and_encodings(tmp_path):
         ({"a.txt": "ham\tone\nspam\t \n"}, r"a\.txt, line 2: the text is empty"),
         ({"ham.txt": "one\n\ntwo", "spam.txt": "a"}, r"ham\.txt, line 2: the text is empty"),
         ({"a/1": "one", "b/1": "\n"}, r"b/1: the text is empty"),
-        ({"a.csv": "text,label\none,\n"}, r"a\.csv, line 2: the label is empty"),
         ({"a.csv": "txt,label\none,x\n"}, r"a\.csv: no column 'text'"),
         (
             {"a.csv": "review,stars\none,x\n"},
@@ -123,6 +122,26 @@ def test_what_cannot_be_read_is_named(tmp_path, files, message):
     write(tmp_path, files)
     with pytest.raises(DataError, match=message):
         read_labelled(tmp_path)
+
+
+def test_several_labels_stay_as_they_are_written(tmp_path):
+    write(tmp_path, {"a.jsonl": '{"text": "one", "label": ["x", "y"]}\n{"text": "two", "label": []}\n'})
+    assert [one.label for one in read_labelled(tmp_path / "a.jsonl").train] == ['["x", "y"]', "[]"]
+    write(tmp_path, {"b.jsonl": '{"text": ["one"], "label": "x"}\n'})
+    with pytest.raises(DataError, match="line 1: text is nested"):
+        read_labelled(tmp_path / "b.jsonl")
+    write(tmp_path, {"c.csv": "text,label\none,\"['x', 'y']\"\ntwo,\n"})
+    assert [one.label for one in read_labelled(tmp_path / "c.csv").train] == ["['x', 'y']", ""]
+
+
+def test_the_lines_of_fasttext(tmp_path):
+    write(tmp_path, {"a.txt": "__label__x __label__y one  two\n\tthree __label__x\nno label\n__label__y four\n"})
+    found = [(one.label, one.text) for one in read_labelled(tmp_path / "a.txt").train]
+    assert found == [
+        ("__label__x __label__y", "one  two"), ("__label__x", "three"), ("", "no label"), ("__label__y", "four"),
+    ]  # fmt: skip
+    write(tmp_path, {"b.txt": "__label__z five\n"})
+    assert len(read_labelled(tmp_path / "a.txt", tmp_path / "b.txt").train) == 5
 
 
 def test_places_that_are_not_there(tmp_path):

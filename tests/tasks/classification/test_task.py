@@ -1,5 +1,6 @@
 """The task on small texts: settings, reading, learning, measures and answers."""
 
+import json
 from typing import Any
 
 import jax
@@ -243,3 +244,75 @@ def test_the_real_questions(data_folder):
     assert (len(data.train), len(data.validation), len(data.test)) == (4906, 546, 500)
     assert data.codec.labels == ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")
     assert data.unit == "text"
+
+
+LISTS = [("the fox", ["animal"]), ("oak and fox", ["plant", "animal"]), ("an oak", ["plant"]), ("so what", [])] * 10
+
+
+def test_several_labels_are_learned_with_a_threshold_for_each(tmp_path):
+    fitted, data = trained(steps=150, pairs=LISTS, input_dropout=0.0)
+    assert data.notes[0].startswith("texts have up to 2 labels")
+    metrics = fitted.evaluate(data.train)
+    assert metrics.micro_f1 == metrics.subset_accuracy == 1
+    assert metrics.thresholds == fitted.validation.thresholds == fitted.thresholds
+    assert {*fitted.predict("a fox on an oak").labels} == {"animal", "plant"}
+    nothing = fitted.predict("so what")
+    assert (nothing.labels, nothing.label) == ((), None)
+    assert nothing.probability == max(nothing.probabilities.values())
+    assert {*fitted.predict("so what", threshold=0.0).labels} == {"animal", "plant"}
+    fitted.save(tmp_path / "m.elman")
+    loaded = elman.load(tmp_path / "m.elman")
+    assert loaded.validation == fitted.validation
+    assert loaded.predict_all(["fox", "oak"]) == fitted.predict_all(["fox", "oak"])
+
+
+def test_files_of_several_labels_say_the_same(tmp_path):
+    written = {
+        "a.txt": [" ".join([*(f"__label__{label}" for label in labels), text]) for text, labels in LISTS],
+        "a.csv": ["text,label", *(f"{text},{'|'.join(labels)}" for text, labels in LISTS)],
+        "b.csv": ["text,label", *(f'{text},"{labels}"' for text, labels in LISTS)],
+        "a.jsonl": [json.dumps({"text": text, "label": labels}) for text, labels in LISTS],
+    }
+    found = []
+    for name, lines in written.items():
+        (tmp_path / name).write_text("\n".join(lines))
+        data = elman.Classification().read(tmp_path / name)
+        assert data.codec.several
+        assert [label.removeprefix("__label__") for label in data.codec.labels] == ["animal", "plant"]
+        found.append([example.label for part in (data.train, data.validation, data.test) for example in part.examples])
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+def test_one_label_is_refused_for_texts_of_several():
+    with pytest.raises(
+        elman.DataError, match=r"train, text 2: expected one label; got 2 .* Train with --labels several"
+    ):
+        elman.Classification(labels="one").read_texts(LISTS[:3])
+    with pytest.raises(elman.ConfigError, match="label_separator: '|' cannot separate labels"):
+        elman.Classification(labels="one", label_separator="|")
+    with pytest.raises(elman.DataError, match="expected texts with different labels; all 2 have the same"):
+        elman.Classification(labels="several").read_texts([("a", ["x"]), ("b", ["x"])])
+    data = elman.Classification().read_texts(LISTS)
+    with pytest.raises(elman.DataError, match="another task read it, not with labels='one'"):
+        elman.Classification(labels="one").configure(data)
+
+
+def test_labels_that_did_not_occur_in_training_are_missed(tmp_path):
+    task = elman.Classification(**SMALL)
+    data = task.read_texts(LISTS, validation=[("a fox", ["animal", "stone"])], test=[("a", ["sand"])])
+    assert data.codec.labels == ("animal", "plant")
+    assert data.validation.examples[0].label == (-1, 0)
+    model = task.build(data.codec, key=jr.key(0))
+    assert task.evaluate(model, data.validation, data.codec).unknown == 1
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "label": ["sand"]}\n')
+    with pytest.raises(
+        elman.DataError, match=r"a\.jsonl: no text has a label that occurred in training, such as animal"
+    ):
+        task.read_part(data.codec, tmp_path / "a.jsonl")
+
+
+def test_rare_labels_are_dealt_to_all_parts():
+    pairs = [(f"text {n}", ["often", *(["rare"] if n % 10 == 0 else [])]) for n in range(100)] + [("none", [])]
+    data = elman.Classification(validation=0.2, test=0.1).read_texts(pairs)
+    rare = [sum(1 in example.label for example in part.examples) for part in (data.train, data.validation, data.test)]
+    assert rare == [7, 2, 1]

@@ -16,8 +16,9 @@ from elman._types import Unknown, VocabularyKind, Whole
 from elman.formats.normal_form import normalise
 from elman.tasks.buckets import pad, padded_length
 from elman.tasks.classification.batches import Inputs
+from elman.tasks.classification.labels import LabelForm
 from elman.tasks.classification.reading import LabelledText
-from elman.words._vocabulary import SavedForm, SavedRules, form_of, rules_of
+from elman.words._vocabulary import SavedForm, SavedRules, form_of, ids_of, rules_of
 from elman.words.lexicon import Lexicon, split_sentences, split_words
 from elman.words.vocabulary import Bytes, Characters, Subwords, Words
 
@@ -61,10 +62,11 @@ class ReadingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EncodedText(NamedTuple):
-    """The ids of a text, piece by piece (one piece where texts are not cut), and the index of its class."""
+    """The ids of a text, piece by piece (one piece where texts are not cut), and the index of its class; the indices of
+    its labels where it may have several, -1 for one that did not occur in training."""
 
     pieces: tuple[Integer[np.ndarray, " _"], ...]
-    label: int
+    label: int | tuple[int, ...]
 
 
 class TextCodec(msgspec.Struct, frozen=True, tag="text"):
@@ -80,10 +82,18 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
     reading: ReadingSettings
     language_models: tuple[str, ...] = ()
     """Settings of the language models that read the texts first, as JSON."""
+    form: LabelForm = LabelForm()
+    """The form in which labels are written, and whether a text may have several."""
 
     @classmethod
     def of(
-        cls, texts: Iterable[str], *, labels: Sequence[str], reading: ReadingSettings, more: Iterable[str] = ()
+        cls,
+        texts: Iterable[str],
+        *,
+        labels: Sequence[str],
+        reading: ReadingSettings,
+        more: Iterable[str] = (),
+        form: LabelForm = LabelForm(),
     ) -> TextCodec:
         """The codec of training texts; the vocabulary also keeps the words of `more`.
 
@@ -91,12 +101,18 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
             DataError: a `min_count` that leaves no word.
             ConfigError: sub-words that cannot be learned.
         """
-        return cls(_vocabulary(map(reading.normal, texts), reading, map(reading.normal, more)), tuple(labels), reading)
+        vocabulary = _vocabulary(map(reading.normal, texts), reading, map(reading.normal, more))
+        return cls(vocabulary, tuple(labels), reading, form=form)
 
     @property
     def unit(self) -> str:
         """text"""
         return "text"
+
+    @property
+    def several(self) -> bool:
+        """True if a text may have several labels, or none."""
+        return self.form.several
 
     def encode(self, text: str) -> tuple[Integer[np.ndarray, " _"], ...]:
         """The ids of a text, piece by piece; at least one piece. Characters outside the vocabulary are left out."""
@@ -106,8 +122,18 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         return tuple(_shorten(pieces, self.reading)) or (np.zeros(0, np.int32),)
 
     def example(self, text: LabelledText) -> EncodedText:
-        """A text with its class, encoded."""
-        return EncodedText(self.encode(text.text), self.labels.index(text.label))
+        """A text with its class or its labels, encoded.
+
+        Raises:
+            DataError: several labels of a text that has one class.
+        """
+        known = ids_of(self.labels)
+        labels = [known.get(label, -1) for label in self.form.labels(text.label, text.place)]
+        return EncodedText(self.encode(text.text), tuple(sorted(labels)) if self.several else labels[0])
+
+    def unlabelled(self, text: str) -> EncodedText:
+        """A text without labels, encoded."""
+        return EncodedText(self.encode(text), () if self.several else 0)
 
     def size(self, text: EncodedText) -> int:
         """The length by which texts are batched: the number of pieces, or of ids where texts are not cut."""
@@ -128,7 +154,8 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
     def trial(self, random: np.random.Generator) -> EncodedText:
         """A text of random ids, with which a model can be checked."""
         lengths = random.integers(1, 20, 1 if self.reading.pieces == "none" else random.integers(1, 8))
-        return EncodedText(tuple(random.integers(0, self.vocabulary.size, n).astype(np.int32) for n in lengths), 0)
+        pieces = tuple(random.integers(0, self.vocabulary.size, n).astype(np.int32) for n in lengths)
+        return EncodedText(pieces, () if self.several else 0)
 
 
 def _vocabulary(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from elman._errors import DataError
 from elman.formats.lines import arriving_lines
-from elman.tasks.classification.codec import EncodedText, TextCodec
+from elman.tasks.classification.codec import TextCodec
 from elman.tasks.classification.model import ClassificationModel
 from elman.tasks.classification.predictor import ClassPredictor, Prediction
 from elman.tasks.classification.settings import ClassPrediction
@@ -41,7 +41,8 @@ class Classifier(ClassPredictor):
     def summary(self) -> str:
         """Size and unit of the vocabulary, and the number of classes."""
         vocabulary = self.codec.vocabulary
-        return f"{vocabulary.size:,} {vocabulary.kind} and {len(self.codec.labels)} classes"
+        unit = "labels" if self.codec.several else "classes"
+        return f"{vocabulary.size:,} {vocabulary.kind} and {len(self.codec.labels)} {unit}"
 
     def read(self, *places: str | Path) -> Part:
         """Reads labelled texts for `evaluate`; where file names tell the parts, only the test part.
@@ -51,19 +52,20 @@ class Classifier(ClassPredictor):
         """
         return self.task.read_part(self.codec, *places)
 
-    def predict(self, text: str, *, threshold: float = 0.0) -> Prediction:
-        """Predicts the class of a text.
+    def predict(self, text: str, *, threshold: float | None = None) -> Prediction:
+        """Predicts the class or the labels of a text.
 
         Args:
             text: a text that is not empty.
-            threshold: the model abstains where the likeliest class is less probable.
+            threshold: the model abstains where the likeliest class is less probable; of several labels, those that
+                reach it are predicted, or by default those that reach their own thresholds.
 
         Raises:
             DataError: an empty text.
         """
         return self.predict_all([text], threshold=threshold)[0]
 
-    def predict_all(self, texts: Sequence[str], *, threshold: float = 0.0) -> list[Prediction]:
+    def predict_all(self, texts: Sequence[str], *, threshold: float | None = None) -> list[Prediction]:
         """Predicts the classes of many texts, faster than one by one.
 
         Raises:
@@ -81,12 +83,12 @@ class Classifier(ClassPredictor):
         Raises:
             DataError: a file that cannot be read.
         """
-        none = Prediction(None, 0.0, dict.fromkeys(self.codec.labels, 0.0))
+        none = Prediction(None, 0.0, dict.fromkeys(self.codec.labels, 0.0), ())
         for group in arriving_lines(*places):
             answers = iter(self._answers([line for line in group if line.strip()], options))
             for line in group:
-                yield (next(answers) if line.strip() else none).line(options)
+                yield (next(answers) if line.strip() else none).line(options, self.codec.form.separator)
 
     def _answers(self, texts: Sequence[str], options: ClassPrediction) -> list[Prediction]:
-        encoded = [EncodedText(self.codec.encode(text), 0) for text in texts]
+        encoded = [self.codec.unlabelled(text) for text in texts]
         return list(self._predictions(encoded, options.threshold))

@@ -11,8 +11,9 @@ from jaxtyping import Float
 
 from elman.metrics.calibration import apply_temperature
 from elman.metrics.classification import log_softmax
+from elman.tasks.classification.label_metrics import HALF, LabelMetrics, log_sigmoid
 from elman.tasks.classification.logits import all_logits
-from elman.tasks.classification.loss import class_metrics
+from elman.tasks.classification.loss import class_metrics, label_metrics
 from elman.tasks.classification.metrics import ClassificationMetrics
 from elman.tasks.classification.settings import ClassPrediction
 from elman.tasks.data import Part
@@ -28,52 +29,79 @@ class Prediction(NamedTuple):
     label: str | None
     """The likeliest class; None where its probability is below the threshold."""
     probability: float
-    """The probability of the likeliest class."""
+    """The probability of `label`, or of the likeliest class where it is None."""
     probabilities: dict[str, float]
     """The probability of every class, likeliest first."""
+    labels: tuple[str, ...]
+    """The predicted labels, likeliest first: `label` or none, or several where a text may have several."""
 
-    def line(self, options: ClassPrediction) -> str:
-        """The line that `elman predict` writes.
+    def line(self, options: ClassPrediction, separator: str = "") -> str:
+        """The line that `elman predict` writes; `separator` stands between several labels.
 
-        >>> Prediction("a", 0.75, {"a": 0.75, "b": 0.25}).line(ClassPrediction(probabilities=True))
+        >>> Prediction("a", 0.75, {"a": 0.75, "b": 0.25}, ("a",)).line(ClassPrediction(probabilities=True))
         'a\\ta=0.7500\\tb=0.2500'
         """
         label, shown = ABSTAINS if self.label is None else self.label, [f"{self.probability:.4f}"]
-        if options.probabilities:
-            shown = [f"{name}={probability:.4f}" for name, probability in self.probabilities.items()]
+        if separator:
+            label = separator.join(self.labels)
+            shown = [separator.join(f"{self.probabilities[name]:.4f}" for name in self.labels)]
+        if options.probabilities or options.top_k:
+            likeliest = list(self.probabilities.items())[: options.top_k or None]
+            shown = [f"{name}={probability:.4f}" for name, probability in likeliest]
         return "\t".join([label, *shown])
 
 
 @dataclass(frozen=True)
-class ClassPredictor(Predictor[ClassificationMetrics]):
-    """A trained model that predicts classes. The temperature of its probabilities is fitted on the validation part."""
+class ClassPredictor(Predictor[ClassificationMetrics | LabelMetrics]):
+    """A trained model that predicts classes. The temperature of its probabilities, or the thresholds of several labels,
+    are fitted on the validation part."""
 
     @property
     def temperature(self) -> float:
-        """The number that divides the logits; 1 before the first evaluation."""
-        values = self.measures.get("validation")
-        return 1.0 if values is None else ClassificationMetrics.from_builtins(values).temperature
+        """The number that divides the logits; 1 before the first evaluation, and for several labels."""
+        return self.validation.temperature if isinstance(self.validation, ClassificationMetrics) else 1.0
 
-    def measure(self, part: Part) -> ClassificationMetrics:
-        """The measures of a part at the model's temperature."""
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The probability from which each label is predicted where there may be several; 0.5 before the first
+        evaluation."""
+        fitted = self.validation
+        return fitted.thresholds if isinstance(fitted, LabelMetrics) else (HALF,) * len(self.codec.labels)
+
+    def measure(self, part: Part) -> ClassificationMetrics | LabelMetrics:
+        """The measures of a part at the model's temperature or thresholds."""
+        if self.codec.several:
+            return label_metrics(self.model, part, self.codec, thresholds=self.thresholds)
         return class_metrics(self.model, part, self.codec, temperature=self.temperature)
 
     def differences(self) -> dict[str, float]:
         """The largest difference when each of 8 random inputs is read alone and in a batch with the others."""
         random = np.random.default_rng(0)
         examples = [self.codec.trial(random) for _ in range(8)]
-        together = log_softmax(all_logits(self.model, examples, self.codec))
-        alone = [log_softmax(all_logits(self.model, [example], self.codec)) for example in examples]
+        log = log_sigmoid if self.codec.several else log_softmax
+        together = log(all_logits(self.model, examples, self.codec))
+        alone = [log(all_logits(self.model, [example], self.codec)) for example in examples]
         return {"alone or beside others": largest_difference(together, np.concatenate(alone))}
 
-    def _predictions(self, examples: Sequence[Any], threshold: float) -> Iterator[Prediction]:
-        """The predictions for encoded examples."""
-        chances = apply_temperature(all_logits(self.model, examples, self.codec), self.temperature)
-        return (_prediction(row, self.codec.labels, threshold) for row in chances)
+    def _predictions(self, examples: Sequence[Any], threshold: float | None) -> Iterator[Prediction]:
+        """The predictions for encoded examples; without a threshold, the best class always, or the labels that reach
+        their own thresholds."""
+        logits, several = all_logits(self.model, examples, self.codec), self.codec.several
+        chances = np.exp(log_sigmoid(logits)) if several else apply_temperature(logits, self.temperature)
+        usual = self.thresholds if several else (0.0,) * len(self.codec.labels)
+        least = np.array(usual if threshold is None else (threshold,) * len(usual))
+        return (_prediction(row, self.codec.labels, least, most=None if several else 1) for row in chances)
 
 
-def _prediction(chances: Float[np.ndarray, " classes"], labels: Sequence[str], threshold: float) -> Prediction:
+def _prediction(
+    chances: Float[np.ndarray, " classes"],
+    labels: Sequence[str],
+    thresholds: Float[np.ndarray, " classes"],
+    *,
+    most: int | None,
+) -> Prediction:
     order = np.argsort(-chances, kind="stable")
     probabilities = {labels[place]: float(chances[place]) for place in order}
-    label, probability = next(iter(probabilities.items()))
-    return Prediction(label if probability >= threshold else None, probability, probabilities)
+    predicted = tuple(labels[place] for place in order if chances[place] >= thresholds[place])[:most]
+    best = predicted[0] if predicted else None
+    return Prediction(best, probabilities[best or labels[order[0]]], probabilities, predicted)

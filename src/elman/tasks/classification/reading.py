@@ -6,6 +6,7 @@
 | a folder for each class with a file for each text, also in a tar archive | the folder's name |
 | a file for each class with a line for each text | the part of the files' names that differs |
 | lines of `label<TAB>text` or `label text` | the first field of the line |
+| lines with words that begin with `__label__`, as fastText reads them | these words |
 
 Files named train, dev (or valid, validation) and test are those parts.
 """
@@ -22,6 +23,7 @@ from elman._errors import DataError, plural
 from elman.formats import table
 from elman.formats.files import File, by_part, data_files, lines, text_of
 from elman.formats.names import TABLES
+from elman.tasks.classification.labels import are_marked, split_marked
 
 
 class LabelledText(NamedTuple):
@@ -79,7 +81,7 @@ def check_texts(examples: Iterable[LabelledText]) -> tuple[LabelledText, ...]:
     (LabelledText(text='a b', label='x', place='the text'),)
 
     Raises:
-        DataError: a text or label that is empty or not a string, or a label with a tab or a line end.
+        DataError: a text that is empty or no string, or a label that is no string or has a tab or a line end.
     """
     found = []
     for example in examples:
@@ -89,8 +91,6 @@ def check_texts(examples: Iterable[LabelledText]) -> tuple[LabelledText, ...]:
         text, label = example.text.strip(), example.label.strip()
         if not text:
             raise DataError(f"{example.place}: the text is empty; write one, or delete it")
-        if not label:
-            raise DataError(f"{example.place}: the label is empty; write one, or delete the text")
         if "\t" in label or "\n" in label:  # answers are lines with tabs
             raise DataError(f"{example.place}: the label {label[:40]!r} holds a tab or a line end; take it out")
         found.append(LabelledText(text, label, example.place))
@@ -163,14 +163,15 @@ def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> It
         raise DataError(f"{other.name}: not a table ({', '.join(TABLES)}), as other files here; move it away")
     for file in tables:
         _check_head(file, text, label, encoding)
-        for row in table.read_table(file, columns=[text, label], encoding=encoding):
+        for row in table.read_table(file, columns=[text, label], encoding=encoding, lists=[label]):
             yield LabelledText(row.values[text], row.values[label], f"{file.name}, line {row.line}")
     if tables:
         return
     if any(len(file.path) > 1 for file in files):
         yield from _folders(files, encoding)
-    elif len(files) == 1:
-        yield from _label_lines(files[0], encoding)
+    elif len(files) == 1 or all(are_marked(lines(text_of(file, encoding))) for file in files):
+        for file in files:
+            yield from _label_lines(file, encoding)
     else:
         for label, file in zip(_class_names(files), files, strict=True):
             for line, written in enumerate(lines(text_of(file, encoding)), start=1):
@@ -195,6 +196,11 @@ def _folders(files: Sequence[File], encoding: str) -> Iterator[LabelledText]:
 
 def _label_lines(file: File, encoding: str) -> Iterator[LabelledText]:
     written = lines(text_of(file, encoding))
+    if are_marked(written):
+        for number, line in enumerate(written, start=1):
+            label, text = split_marked(line)
+            yield LabelledText(text, label, f"{file.name}, line {number}")
+        return
     tabs = sum("\t" in line for line in written) * 2 >= len(written) > 0
     form = "label<TAB>text" if tabs else "label text"
     for number, line in enumerate(written, start=1):

@@ -10,6 +10,7 @@ from elman._config import Config
 from elman._errors import ConfigError
 from elman._types import VocabularyKind
 from elman.formats.names import PARTS, TEXTS
+from elman.tasks.classification.labels import Labels, are_marked
 from elman.tasks.settings import (
     CellName,
     Count,
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
 class ClassPrediction(Config, frozen=True, kw_only=True):
     """Options of `elman predict` for classes."""
 
-    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """Write - instead of a label whose probability is below this."""
+    threshold: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """Write - instead of a label whose probability is below this; of several labels, write those that reach it (by
+    default each has a threshold of its own, which was fitted in training)."""
+    top_k: Annotated[int, Meta(ge=0)] = 0
+    """Write the probabilities of this many classes, the likeliest first."""
     probabilities: bool = False
     """Write the probabilities of all classes, not only of the predicted one."""
 
@@ -59,6 +63,10 @@ class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
     """The column of a table (CSV, TSV, JSON lines) that holds the texts."""
     label_column: str = "label"
     """The column that holds the classes."""
+    labels: Labels | None = None
+    """Labels of a text: one, or several, of which each is predicted by itself (told from the training texts)."""
+    label_separator: str | None = None
+    """Text between several labels, such as | in a|b (told from the training texts)."""
     coarse: bool = False
     """Keep only the part of a label before its first colon, as in DESC:manner."""
     encoding: str = "utf-8"
@@ -107,6 +115,10 @@ class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
 
             check_encoding(self.encoding)
         check_parts(self.validation, self.test, "texts")
+        if self.label_separator is not None and (self.labels == "one" or not self.label_separator):
+            raise ConfigError(
+                f"label_separator: {self.label_separator!r} cannot separate labels; leave it out, or labels='one'"
+            )
         check_vocabulary(self.vocabulary, size=self.vocabulary_size, min_count=self.min_count)
         if self.vectors and self.vocabulary != "words":
             raise ConfigError(f"vectors: belong to words; choose vocabulary='words', not {self.vocabulary!r}")
@@ -119,12 +131,14 @@ class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
 
     @classmethod
     def recognises(cls, places: Sequence[Place]) -> str:
-        """The mark of labelled texts: named columns, files called train and test, a folder for each class, or a first
-        column with few different values."""
+        """The mark of labelled texts: named columns, fastText's words, files called train and test, a folder for each
+        class, or a first column with few different values."""
         files = [file for place in places for file in place.files]
         columns = next((file.columns for file in files if {"text", "label"} & {*file.columns}), ())
         if (columns and "series" not in columns) or {"text", "label"} <= {*columns}:
             return f"there is a column {'label' if 'label' in columns else 'text'}"
+        if any(are_marked(file.lines) for file in files[:3] if not file.is_table):
+            return "most lines have a word that begins with __label__"
         if any(file.suffix.removeprefix(".") in PARTS for file in files):
             return "files are called train, dev or test"
         folders = next((place.folders for place in places if len(place.folders) > 1), ())

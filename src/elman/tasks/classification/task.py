@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +24,9 @@ from elman.tasks.checks import check_read, check_validation
 from elman.tasks.classification.batches import ClassBatch, ClassBatches
 from elman.tasks.classification.codec import ReadingSettings, TextCodec
 from elman.tasks.classification.fitted import Classifier
-from elman.tasks.classification.loss import class_loss, class_metrics
+from elman.tasks.classification.label_metrics import LabelMetrics
+from elman.tasks.classification.labels import LabelForm, check_labels, list_text
+from elman.tasks.classification.loss import class_loss, class_metrics, label_metrics
 from elman.tasks.classification.metrics import ClassificationMetrics
 from elman.tasks.classification.model import ClassificationModel
 from elman.tasks.classification.reading import LabelledText, check_classes, check_known, check_texts, read_labelled
@@ -32,9 +35,7 @@ from elman.tasks.data import Data, Part, Parts, complete_parts
 from elman.tasks.language_modelling.readers import LanguageReaders
 from elman.tasks.language_modelling.start import readers_of
 from elman.tasks.pretrained import KnownWords, Pretrained
-from elman.tasks.settings import (
-    SUBWORDS,
-)
+from elman.tasks.settings import SUBWORDS
 from elman.tasks.task import Metrics
 from elman.words._vocabulary import saved_form
 
@@ -66,26 +67,25 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
                 "expected labelled texts: a table (.csv, .tsv, .jsonl), a folder, or lines `label<TAB>text`"
             )
         found = read_labelled(*places, **self._columns())
-        parts = map(self._named, (found.train, found.validation, found.test))
+        parts = found.train, found.validation, found.test
         return self._data(*parts, source=", ".join(map(str, places)), places=absolute_places(*places))
 
     def read_texts(
         self,
-        train: Iterable[tuple[str, str]],
+        train: Iterable[tuple[str, str | Sequence[str]]],
         *,
-        validation: Iterable[tuple[str, str]] = (),
-        test: Iterable[tuple[str, str]] = (),
+        validation: Iterable[tuple[str, str | Sequence[str]]] = (),
+        test: Iterable[tuple[str, str | Sequence[str]]] = (),
     ) -> Data:
-        """The data of pairs of text and label in memory.
+        """The data of pairs of text and label in memory, or of text and a sequence of labels.
 
         Raises:
             DataError: as `read`.
         """
         parts = [
-            self._named(
-                check_texts(
-                    LabelledText(text, label, f"{name}, text {n}") for n, (text, label) in enumerate(part, start=1)
-                )
+            check_texts(
+                LabelledText(text, list_text(label), f"{name}, text {n}")
+                for n, (text, label) in enumerate(part, start=1)
             )
             for name, part in (("train", train), ("validation", validation), ("test", test))
         ]
@@ -99,8 +99,14 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
             DataError: as `read`, or a label that the codec does not know.
         """
         found = read_labelled(*places, **self._columns())
-        texts = self._named(found.test or found.validation or found.train)
-        check_known(codec.labels, texts)
+        texts = self._named(codec.form, found.test or found.validation or found.train)
+        if not codec.several:
+            check_known(codec.labels, texts)
+        elif not any({*codec.labels} & {*codec.form.labels(text.label)} for text in texts):
+            raise DataError(
+                f"{', '.join(map(str, places))}: no text has a label that occurred in training, such as "
+                f"{', '.join(codec.labels[:5])}"
+            )
         return Part.of(", ".join(map(str, places)), texts, codec, codec.example)
 
     def configure(self, data: Data) -> Classification:
@@ -112,6 +118,8 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         check_read(data, TextCodec)
         if data.codec.reading != self._reading():
             raise DataError("data: another task read it as other tokens or pieces; read it with this task")
+        if self.labels not in (None, "several" if data.codec.several else "one"):
+            raise DataError(f"data: another task read it, not with labels={self.labels!r}; read it with this task")
         check_validation(data)
         return msgspec.structs.replace(self, embedding_size=self.word_size(self.embedding_size))
 
@@ -141,13 +149,17 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         )
 
     def check_saved(self, codec: TextCodec, metrics: Metrics | None) -> None:
-        """Refuses a codec that cuts texts into other pieces than the network reads.
+        """Refuses a codec that cuts texts into other pieces than the network reads, and measures of another number of
+        labels than it has.
 
         Raises:
             ConfigError: names both.
         """
         if codec.reading.pieces != self.pieces:
             raise ConfigError(f"pieces: {self.pieces}, but the codec cuts texts into {codec.reading.pieces}")
+        fitting = isinstance(metrics, LabelMetrics) and metrics.labels == codec.labels
+        if codec.several and metrics is not None and not fitting:
+            raise ConfigError("measures: expected thresholds for the labels of the codec")
 
     def _readers(self, codec: TextCodec, key: PRNGKeyArray) -> LanguageReaders | None:
         if not codec.language_models:
@@ -163,20 +175,31 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
     def loss(
         self, model: ClassificationModel, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None
     ) -> tuple[tuple[Any, Any], Carry]:
-        """((nats, texts), carry): cross-entropy summed over the texts, each multiplied by its weight."""
+        """((nats, texts), carry): cross-entropy summed over the texts, each multiplied by its weight; where a text may
+        have several labels, the binary cross-entropies of all of them."""
         return class_loss(model, batch, smoothing=self.label_smoothing, key=key), carry
 
     def activations(self, model: ClassificationModel, carry: Carry, batch: ClassBatch) -> list[tuple[str, Any]]:
         """The outputs of the embedding, each layer, the pooling and the head."""
         return model.activations(*jax.tree.map(jnp.asarray, tuple(batch[:3])))
 
-    def evaluate(self, model: ClassificationModel, part: Part, codec: TextCodec) -> ClassificationMetrics:
-        """Measures the model on every text of the part, with the temperature that fits the part best.
+    def evaluate(
+        self, model: ClassificationModel, part: Part, codec: TextCodec
+    ) -> ClassificationMetrics | LabelMetrics:
+        """Measures the model on every text of the part, with the temperature, or the thresholds of several labels, that
+        fit the part best.
 
         Raises:
             DataError: an empty part.
         """
+        if codec.several:
+            return label_metrics(model, part, codec, thresholds=None)
         return class_metrics(model, part, codec, temperature=None)
+
+    @classmethod
+    def metrics_from(cls, values: dict[str, Any]) -> ClassificationMetrics | LabelMetrics:
+        """The measures that `to_builtins` turned into plain values; those of several labels have thresholds."""
+        return (LabelMetrics if "thresholds" in values else cls.metrics_class).from_builtins(values)
 
     def loss_unit(self, codec: TextCodec) -> str:
         """The unit that the loss is averaged over: that of an example."""
@@ -205,43 +228,48 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
     def _columns(self) -> dict[str, str]:
         return {"text_column": self.text_column, "label_column": self.label_column, "encoding": self.encoding}
 
-    def _named(self, texts: Iterable[LabelledText]) -> list[LabelledText]:
-        """The texts with their labels in normal form and, where `coarse` is True, cut before the first colon."""
-        found = [text._replace(label=normalise(text.label, self.normal_form)) for text in texts]
-        if not self.coarse:
-            return found
-        found = [text._replace(label=text.label.partition(":")[0].strip()) for text in found]
-        if empty := next((text for text in found if not text.label), None):
-            raise DataError(f"{empty.place}: coarse: nothing comes before the first colon of the label")
-        return found
+    def _named(self, form: LabelForm, texts: Iterable[LabelledText]) -> list[LabelledText]:
+        """The texts with their labels in normal form, where `coarse` is True cut before the first colon, and written as
+        `form` writes them."""
+        named = []
+        for text in texts:
+            labels = [normalise(label, self.normal_form) for label in form.labels(text.label, text.place)]
+            if self.coarse:
+                labels = [label.partition(":")[0].strip() for label in labels]
+            if not all(labels):
+                raise DataError(f"{text.place}: coarse: nothing comes before the first colon of the label")
+            named.append(text._replace(label=form.write(labels)))
+        return named
 
     def _data(
         self,
-        train: list[LabelledText],
-        validation: list[LabelledText],
-        test: list[LabelledText],
-        *,
+        *found: Sequence[LabelledText],
         source: str,
         places: tuple[str, ...],
     ) -> Data:
         """Encodes the parts; empty ones are first split from the training texts."""
-        labels = check_classes(train, validation, test)
+        form, notes = LabelForm.recognise(
+            [text.label for text in found[0]], chosen=self.labels, separator=self.label_separator
+        )
+        parts = Parts(*(self._named(form, part) for part in found))
+        counts = Counter(label for text in parts.train for label in form.labels(text.label))
+        labels = check_labels(parts.train, counts) if form.several else check_classes(*parts)
         parts = complete_parts(
-            Parts(train, validation, test),
+            parts,
             validation=self.validation,
             test=self.test,
             seed=self.split_seed,
-            by=lambda text: text.label,
+            by=lambda text: min(form.labels(text.label), key=lambda label: (counts[label], label), default=""),
         )
         reading = self._reading()
         models = self.language_models()
         if models is None:
             codec = TextCodec.of(
-                (text.text for text in parts.train), labels=labels, reading=reading, more=self.more_words()
+                (text.text for text in parts.train), labels=labels, reading=reading, more=self.more_words(), form=form
             )
         else:
-            codec = TextCodec(models.vocabulary, labels, reading, models.settings)
-        return Data.of(parts, codec, source=source, places=places, unit=codec.unit, encode=codec.example)
+            codec = TextCodec(models.vocabulary, labels, reading, models.settings, form)
+        return Data.of(parts, codec, source=source, places=places, unit=codec.unit, encode=codec.example, notes=notes)
 
     def _cell(self, kind: Callable[..., Cell], input_size: int, hidden_size: int, *, key: PRNGKeyArray) -> Cell:
         cell = build_cell(kind, input_size, hidden_size, key=key)

@@ -42,6 +42,11 @@ class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
         """series"""
         return "series"
 
+    @property
+    def several(self) -> bool:
+        """False: a series has one class."""
+        return False
+
     def encode(self, values: Float[np.ndarray, "time channel"], *, place: str = "the series") -> np.ndarray:
         """The scaled values in float32; messages name the series as `place`.
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import product
 from typing import Literal, NamedTuple, get_args
 
 SchemeName = Literal["IOB2", "IO", "IOB1", "IOE2", "IOE1", "BIOES", "BILOU", "BMES", "BMEWO", "BIOS"]
@@ -117,7 +117,7 @@ class Scheme:
         every = (cls(name, notation) for notation in get_args(Notation) for name in names)
         fitting = [scheme for scheme in every if marked and scheme._is_likely(marked)]
         whole = (scheme for scheme in fitting if not any(next(scheme.problems(tags), None) for tags in several))
-        return next(whole, next(iter(fitting), None))
+        return next(whole, fitting[0] if fitting else None)
 
     def has(self, tag: str) -> bool:
         """True for a tag that belongs to the scheme, wherever it stands.
@@ -153,7 +153,7 @@ class Scheme:
         >>> next(Scheme("IOB2").problems(["O", "B-PER", "E-PER"]))
         Problem(place=2, tag='E-PER', reason="'E-PER' is no tag of IOB2")
         """
-        for place, (before, tag) in enumerate(pairwise([None, *tags])):
+        for place, (before, tag) in enumerate(zip([None, *tags], tags, strict=False)):
             if not self.has(tag):
                 yield Problem(place, tag, f"{tag!r} is no tag of {self.name}")
             elif not self.can_follow(before, tag):

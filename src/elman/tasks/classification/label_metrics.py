@@ -1,0 +1,212 @@
+"""Measures of a classifier that predicts several labels for a text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Integer
+
+from elman._errors import quantity
+from elman.metrics.classification import check_examples
+from elman.metrics.saved import restore
+
+MOST_LABELS = 100
+"""Most labels that a report lists."""
+
+HALF = 0.5
+"""The threshold of a label that no text of the validation part has."""
+
+
+@dataclass(frozen=True)
+class LabelMetrics:
+    """Measures of the labels that a classifier predicts for the texts of one part: those whose probability is at least
+    their threshold.
+
+    >>> logits = np.array([[2.0, -2.0], [1.0, 3.0], [-1.0, -0.5]])
+    >>> truth = np.array([[True, False], [True, True], [False, True]])
+    >>> metrics = LabelMetrics.of(logits, truth, labels=("a", "b"), unit="text", thresholds=(0.5, 0.5))
+    >>> metrics.right, metrics.predicted, metrics.true, round(metrics.micro_f1, 3), round(metrics.subset_accuracy, 3)
+    ((2, 1), (2, 1), (2, 2), 0.857, 0.667)
+    """
+
+    nats: float
+    """Mean of -log p(its labels) per text: the binary cross-entropies of all labels, summed."""
+    subset_accuracy: float
+    """Share of texts of which all labels are right."""
+    labels: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    right: tuple[int, ...]
+    """The number of texts of each label for which it is predicted."""
+    predicted: tuple[int, ...]
+    """The number of texts for which each label is predicted."""
+    true: tuple[int, ...]
+    """The number of texts of each label."""
+    unknown: int
+    """The number of labels of texts that do not occur in the training part, so that they are never predicted."""
+    count: int
+    unit: str
+
+    def __post_init__(self) -> None:
+        size = len(self.labels)
+        if any(len(each) != size for each in (self.thresholds, self.right, self.predicted, self.true)):
+            raise ValueError(f"labels: expected thresholds and counts for {size} labels")
+
+    @classmethod
+    def of(
+        cls,
+        logits: Float[np.ndarray, "example labels"],
+        truth: Bool[np.ndarray, "example labels"],
+        *,
+        labels: tuple[str, ...],
+        unit: str,
+        unknown: Integer[np.ndarray, " example"] | None = None,
+        thresholds: tuple[float, ...] | None = None,
+    ) -> LabelMetrics:
+        """The measures of a model's logits; without thresholds, those that fit this part best are used. `unknown` is
+        the number of other labels of each example.
+
+        Raises:
+            ShapeError: arrays of different length.
+            DataError: no example.
+        """
+        check_examples(logits, truth)
+        chances = np.exp(log_sigmoid(logits))
+        if thresholds is None:
+            thresholds = tuple(map(best_threshold, chances.T, truth.T))
+        others = np.zeros(len(truth), int) if unknown is None else unknown
+        found = chances >= np.array(thresholds)
+        return cls(
+            nats=float(-log_sigmoid(np.where(truth, logits, -logits)).sum(axis=1).mean()),
+            subset_accuracy=float(((found == truth).all(axis=1) & (others == 0)).mean()),
+            labels=labels,
+            thresholds=thresholds,
+            right=_counts(found & truth),
+            predicted=_counts(found),
+            true=_counts(truth),
+            unknown=int(others.sum()),
+            count=len(truth),
+            unit=unit,
+        )
+
+    @classmethod
+    def from_builtins(cls, values: dict[str, Any]) -> LabelMetrics:
+        """The measures that `to_builtins` turned into plain values."""
+        unit = values.get("unit")
+        return restore(cls, {**values, "nats": values.get(f"nats_per_{unit}")})
+
+    @property
+    def objective(self) -> float:
+        """The measure that chooses the best weights: the nats, which vary smoothly and need no threshold."""
+        return self.nats
+
+    @property
+    def precision(self) -> Float[np.ndarray, " labels"]:
+        """The share of right predictions of each label; 0 without any."""
+        return _share(self.right, self.predicted)
+
+    @property
+    def recall(self) -> Float[np.ndarray, " labels"]:
+        """The share of the texts of each label for which it is predicted; 0 without any."""
+        return _share(self.right, self.true)
+
+    @property
+    def f1(self) -> Float[np.ndarray, " labels"]:
+        """The harmonic mean of precision and recall of each label."""
+        return 2 * _share(self.right, np.add(self.predicted, self.true))
+
+    @property
+    def micro_f1(self) -> float:
+        """The F1 of all labels of all texts together, unknown ones too."""
+        return 2 * sum(self.right) / max(sum(self.predicted) + sum(self.true) + self.unknown, 1)
+
+    @property
+    def macro_f1(self) -> float:
+        """The unweighted mean F1 of the labels that occur in the truth or in the predictions."""
+        occurs = np.add(self.predicted, self.true) > 0
+        return float(self.f1[occurs].mean()) if occurs.any() else 0.0
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Plain values, each with its unit in its name."""
+        return {
+            f"nats_per_{self.unit}": self.nats,
+            "micro_f1": self.micro_f1,
+            "macro_f1": self.macro_f1,
+            "subset_accuracy": self.subset_accuracy,
+            "labels": list(self.labels),
+            "thresholds": list(self.thresholds),
+            "precision": self.precision.tolist(),
+            "recall": self.recall.tolist(),
+            "f1": self.f1.tolist(),
+            "right": list(self.right),
+            "predicted": list(self.predicted),
+            "true": list(self.true),
+            "unknown": self.unknown,
+            "count": self.count,
+            "unit": self.unit,
+        }
+
+    def report(self) -> str:
+        """The line of `str()`, and precision, recall and F1 of each label, the most frequent first."""
+        order = sorted(range(len(self.labels)), key=lambda place: -self.true[place])[:MOST_LABELS]
+        first = max([len("label"), *(len(self.labels[place]) for place in order)])
+        lines = [f"{self}, over {quantity(self.count, self.unit)}"]
+        if self.unknown:
+            lines.append(f"not there in training, so never predicted: {quantity(self.unknown, 'label')}")
+        lines.append(f"{'label':{first}}  threshold  precision  recall      F1  {'true':>7}  {'predicted':>9}")
+        for place in order:
+            shares = (self.precision[place], self.recall[place], self.f1[place])
+            lines.append(
+                f"{self.labels[place]:{first}}  {self.thresholds[place]:9.3f}  {shares[0]:9.1%}  {shares[1]:6.1%}  "
+                f"{shares[2]:6.1%}  {self.true[place]:7,}  {self.predicted[place]:9,}"
+            )
+        if len(order) < len(self.labels):
+            lines.append(f"and {quantity(len(self.labels) - len(order), 'label')} more")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return (
+            f"micro-F1 {self.micro_f1:.2%}, macro-F1 {self.macro_f1:.2%}, subset accuracy {self.subset_accuracy:.2%}, "
+            f"{self.nats:.4f} nats per {self.unit}"
+        )
+
+
+def log_sigmoid(logits: Float[np.ndarray, "example labels"]) -> Float[np.ndarray, "example labels"]:
+    """The log-probability of each label by itself, in float64.
+
+    >>> np.exp(log_sigmoid(np.array([[0.0, np.log(3)]]))).round(6).tolist()
+    [[0.5, 0.75]]
+    """
+    return -np.logaddexp(0, -logits.astype(np.float64))
+
+
+def best_threshold(chances: Float[np.ndarray, " example"], truth: Bool[np.ndarray, " example"]) -> float:
+    """The threshold at which a label has the largest F1: of several, the nearest to 0.5, which it is too where no
+    example has the label.
+
+    >>> round(best_threshold(np.array([0.1, 0.2, 0.4, 0.3]), np.array([False, False, True, True])), 6)
+    0.25
+    >>> best_threshold(np.array([0.1, 0.9]), np.array([False, True]))
+    0.5
+    """
+    if not truth.any():
+        return HALF
+    order = np.argsort(-chances, kind="stable")
+    sorted_chances = chances[order]
+    right, predicted = np.cumsum(truth[order]), np.arange(1, len(truth) + 1)
+    f1 = 2 * right / (predicted + truth.sum())
+    # Below each chance a threshold can lie if the next is smaller, halfway between them or at 0.5 if that is there.
+    next_chances = np.append(sorted_chances[1:], 0.0)
+    places = np.where((next_chances < HALF) & (sorted_chances >= HALF), HALF, (sorted_chances + next_chances) / 2)
+    f1 = np.where(next_chances < sorted_chances, f1, -1.0)
+    best = np.flatnonzero(f1 == f1.max())
+    return float(places[best[np.argmin(np.abs(places[best] - HALF))]])
+
+
+def _counts(mask: Bool[np.ndarray, "example labels"]) -> tuple[int, ...]:
+    return tuple(mask.sum(axis=0).tolist())
+
+
+def _share(part: Any, whole: Any) -> np.ndarray:
+    return np.asarray(part) / np.maximum(whole, 1)
