@@ -50,17 +50,17 @@ ROOMS = {
     "inspection": Room(296, 246, 210, 90),
     "training": Room(522, 246, 428, 90),
     "tasks": Room(50, 378, 900, 382, "tasks"),
-    "formats": Room(50, 804, 128, 260, "plain"),
-    "words": Room(186, 804, 112, 260, "plain"),
-    "metrics": Room(306, 804, 112, 260, "plain"),
-    "artefact": Room(426, 804, 112, 260, "plain"),
+    "formats": Room(50, 804, 128, 284, "plain"),
+    "words": Room(186, 804, 112, 284, "plain"),
+    "metrics": Room(306, 804, 112, 284, "plain"),
+    "artefact": Room(426, 804, 112, 284, "plain"),
     "layers": Room(556, 804, 394, 98, "engine"),
     "recurrence": Room(556, 922, 394, 80, "engine"),
     "cells": Room(556, 1022, 394, 112, "engine"),
     "ops": Room(556, 1154, 394, 80, "engine"),
 }
 WINGS = ("series_classification", "classification", "language_modelling", "tagging", "seq2seq", "forecasting", "ecg")
-ROOMS |= {f"tasks.{wing}": Room(60 + 126 * place, 444, 122, 194, "wing") for place, wing in enumerate(WINGS)}
+ROOMS |= {f"tasks.{wing}": Room(60 + 126 * place, 444, 122, 206, "wing") for place, wing in enumerate(WINGS)}
 SHARED = Room(60, 666, 878, 82, "wing")
 """The modules of `tasks` that belong to no wing."""
 FOUNDATION = Room(50, 1258, 900, 32)

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Bool, Integer
 
 from elman._errors import ConfigError, DataError
+from elman._normal_form import normalise
 from elman._types import NormalForm, Unknown, VocabularyKind
-from elman.formats.normal_form import normalise
 from elman.words.boundaries import WordRules
 
 SavedForm = NormalForm | msgspec.UnsetType

@@ -18,8 +18,8 @@ from jaxtyping import Integer
 from msgspec import UNSET
 
 from elman._errors import VocabularyError
+from elman._normal_form import normalise
 from elman._types import NormalForm, Unknown
-from elman.formats.normal_form import normalise
 from elman.words._vocabulary import (
     ByteVocabulary,
     SavedForm,

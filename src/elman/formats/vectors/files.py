@@ -25,9 +25,9 @@ import numpy as np
 from jaxtyping import Float32, Integer
 
 from elman._errors import DataError
+from elman._normal_form import normalise
 from elman._types import NormalForm
 from elman.formats.compression import PIECE, check_expansion, is_compressed, open_file
-from elman.formats.normal_form import normalise
 from elman.formats.numbers import whole_of
 from elman.formats.vectors.vectors import BLOCK, Vectors
 

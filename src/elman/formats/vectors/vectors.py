@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer
 
 from elman._errors import DataError
+from elman._normal_form import normalise
 from elman._types import NormalForm
-from elman.formats.normal_form import normalise
 
 BLOCK = 4096
 """Words handled at a time."""

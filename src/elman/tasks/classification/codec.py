@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Integer
 from msgspec import UNSET
 
+from elman._normal_form import normalise
 from elman._types import Unknown, VocabularyKind, Whole
-from elman.formats.normal_form import normalise
 from elman.tasks.buckets import pad, padded_length
 from elman.tasks.classification.batches import Inputs
 from elman.tasks.classification.labels import LabelForm

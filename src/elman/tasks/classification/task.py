@@ -15,10 +15,10 @@ from jaxtyping import PRNGKeyArray
 from msgspec import UNSET
 
 from elman._errors import ConfigError, DataError
+from elman._normal_form import normalise
 from elman._types import Carry
 from elman.cells import Cell, WeightDropout
 from elman.cells.find import build_cell, find_cell
-from elman.formats.normal_form import normalise
 from elman.formats.text import absolute_places
 from elman.tasks.checks import check_read, check_validation
 from elman.tasks.classification.batches import ClassBatch, ClassBatches

@@ -19,8 +19,8 @@ from jaxtyping import Integer
 
 from elman._cache import cache_folder
 from elman._errors import DataError, VocabularyError
+from elman._normal_form import normal_pieces
 from elman._types import NormalForm, Unknown, VocabularyKind
-from elman.formats.normal_form import normal_pieces
 from elman.formats.text import TextSource
 from elman.tasks.data import Data
 from elman.tasks.fingerprint import digest

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from elman._errors import DataError
+from elman._normal_form import normalise
 from elman._types import NormalForm
 from elman.formats.dictionary import read_dictionary
 from elman.formats.lines import arriving_lines
 from elman.formats.names import DICTIONARY, ending
-from elman.formats.normal_form import normalise
 
 
 class Pair(NamedTuple):

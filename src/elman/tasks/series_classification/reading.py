@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import DataError
+from elman._normal_form import normalise
 from elman._types import NormalForm
 from elman.formats import table
 from elman.formats.files import File, by_part, data_files, text_of
 from elman.formats.names import SERIES, TABLES
-from elman.formats.normal_form import normalise
 from elman.formats.numbers import number_of, whole_of
 
 Missing = Literal["error", "interpolate"]

@@ -11,9 +11,9 @@ from jaxtyping import Bool, Integer
 from msgspec import UNSET
 
 from elman._errors import ConfigError
+from elman._normal_form import normalise
 from elman._types import NormalForm, Whole
 from elman.formats.conllu import find_column
-from elman.formats.normal_form import normalise
 from elman.tasks.tagging.reading import Form, TaggedWords
 from elman.tasks.tagging.spans import Notation, Scheme, SchemeName, Span
 from elman.words._vocabulary import SavedForm, form_of, ids_of, most_frequent, saved_form

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from elman._errors import DataError
+from elman._normal_form import normalise
 from elman._types import NormalForm
 from elman.formats import conllu
 from elman.formats.columns import read_columns
 from elman.formats.conllu import read_conllu
 from elman.formats.files import File, by_part, data_files, lines, text_of
 from elman.formats.names import CONLLU
-from elman.formats.normal_form import normalise
 from elman.tasks.tagging.spans import Scheme, SchemeName
 
 Form = Literal["conllu", "columns"]

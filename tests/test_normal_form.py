@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elman.formats.normal_form import normal_pieces, normalise
+from elman._normal_form import normal_pieces, normalise
 
 FORMS = ["NFC", "NFD", "NFKC", "NFKD"]
 
