@@ -18,6 +18,7 @@ import elman
 from elman.cli.info import _model as describe
 from elman.tasks.task import Task
 from elman.training.fit import read_unfinished
+from tests.cli.commands import run
 from tests.damage import ARTEFACTS, NAMES, Copy, edits, limited
 
 LONGEST = 500  # characters of a message, beside the path
@@ -231,12 +232,14 @@ def test_what_is_in_the_manifest_is_read_only_from_the_artefact(damaged, tmp_pat
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-@pytest.mark.parametrize("name", ["weights.safetensors", "manifest.json"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "manifest.json", "model.json"])
 def test_a_pipe_is_not_waited_for(damaged, name):
     (damaged.model / name).unlink()
     os.mkfifo(damaged.model / name)
     with limited(), pytest.raises(elman.ArtefactError, match="expected a plain file|not an elman artefact"):
         elman.load(damaged.model)
+    with limited():
+        run(damaged.model.parent, "predict", "model", code=2)
 
 
 @pytest.mark.skipif(not hasattr(os, "truncate"), reason="needs sparse files")
@@ -250,6 +253,31 @@ def test_a_file_larger_than_the_memory_is_not_read(damaged):
     (damaged.model / "manifest.json").write_text(json.dumps(manifest))
     with limited(), pytest.raises(elman.ArtefactError, match="more bytes than this machine's memory has"):
         elman.load(damaged.model)
+
+
+@pytest.mark.parametrize("name", ["forecasting", "forecasting-autoregressive"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a.pop("0.values"), r"memory of 'north': expected values, float64 .* got nothing"),
+        (lambda a: a.update({"0.values": a["0.values"][:-1]}), r"expected values, .* of shape \(14, 1\); got .*13"),
+        (lambda a: a.update({"0.stamps": a["0.stamps"].astype(np.int32)}), "expected stamps, int64"),
+        (lambda a: a.update({"0.stamps": a["0.stamps"][::-1].copy()}), "expected ascending stamps"),
+        (lambda a: a.update({"0.stamps": np.array(3)}), "memory of 'north': expected past"),
+        (lambda a: a["1.values"].__setitem__(0, np.inf), "memory of 'south': values has infinite numbers"),
+        (lambda a: a.update({"0.more": np.zeros(2)}), "holds more, which this model does not have"),
+        (lambda a: a.update({"9.values": np.zeros(2)}), "holds '9.values', which belongs to none of its 2 series"),
+        (lambda a: a.update({"values": np.zeros(2)}), "belongs to none of its 2 series"),
+    ],
+)
+def test_a_memory_that_does_not_fit_is_refused(name, change, message, tmp_path):
+    damaged = Copy(name, tmp_path)
+    arrays = load_arrays((damaged.model / "memory.safetensors").read_bytes())
+    change(arrays)
+    damaged.write("memory.safetensors", save_arrays(arrays))
+    with pytest.raises(elman.ArtefactError, match=message) as error:
+        elman.load(damaged.model)
+    check_refusal(error.value, damaged.model / "memory.safetensors")
 
 
 def test_an_unfinished_run_with_a_damaged_state_is_not_resumed(tmp_path):

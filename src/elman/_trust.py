@@ -125,8 +125,8 @@ def remember(names: Iterable[str]) -> None:
     lines = {line for name in names for line in _lines(name)}
     new = lines - _remembered()
     written = [f"{sha256}  {name}\n" for sha256, name in sorted(new) if sha256]
+    _OF_THIS_PROCESS.update(line for line in new if not line[0])
     if not written:
-        _OF_THIS_PROCESS.update(new)
         return
     try:
         store = _store()
@@ -219,9 +219,16 @@ def _sources(module: str) -> list[_Source] | None:
             return None
         places = spec.submodule_search_locations
         if spec.has_location and spec.origin:
-            content = Path(spec.origin).read_bytes()
-            sources.append(_Source(name, Path(spec.origin), hashlib.sha256(content).hexdigest()))
+            sources.append(_Source(name, Path(spec.origin), _hash(spec)))
     return sources
+
+
+def _hash(spec: ModuleSpec) -> str:
+    """The sha256 of a module's source, also of one in an archive; empty where it cannot be read, and not trusted."""
+    try:
+        return hashlib.sha256(spec.loader.get_data(spec.origin)).hexdigest()  # type: ignore[union-attr]
+    except (OSError, AttributeError):
+        return ""
 
 
 def _spec(name: str, places: Sequence[str] | None) -> ModuleSpec | None:

@@ -35,12 +35,12 @@ FORMAT = "elman"
 FORMAT_VERSION = 1
 
 _MANIFEST, MODEL, CODEC, WEIGHTS = "manifest.json", "model.json", "codec.json", "weights.safetensors"
-MEMORY, _MEMORY_ARRAYS = "memory.json", "memory.safetensors"
+MEMORY, MEMORY_ARRAYS = "memory.json", "memory.safetensors"
 STATE, _STATE_ARRAYS = "training/state.json", "training/state.safetensors"
 
-_FILES = (MODEL, CODEC, WEIGHTS, MEMORY, _MEMORY_ARRAYS, STATE, _STATE_ARRAYS)
+_FILES = (MODEL, CODEC, WEIGHTS, MEMORY, MEMORY_ARRAYS, STATE, _STATE_ARRAYS)
 
-_LARGEST_MANIFEST = 2**20
+_LARGEST_MANIFEST, _LARGEST_MODEL = 2**20, 2**26
 _DEEPEST = 32  # levels of JSON; elman writes fewer than ten
 
 ATTEMPTS = 5
@@ -147,7 +147,7 @@ def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> C
     """Decodes the files that `check` returned; `path` is for messages."""
     memory = state = None
     if MEMORY in files:
-        memory = SavedState(_json(path, MEMORY, files), _arrays(path, _MEMORY_ARRAYS, files))
+        memory = SavedState(_json(path, MEMORY, files), _arrays(path, MEMORY_ARRAYS, files))
     if with_state and STATE in files:
         state = SavedState(_json(path, STATE, files), _arrays(path, _STATE_ARRAYS, files))
     return Contents(
@@ -157,6 +157,17 @@ def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> C
         memory=memory,
         state=state,
     )
+
+
+def peek(path: Path) -> Any:
+    """What `model.json` holds, before anything is checked; None where it holds nothing that can be read."""
+    file = path / MODEL
+    try:
+        if _is_own(file, path) and file.stat().st_size <= _LARGEST_MODEL:
+            return msgspec.json.decode(file.read_bytes())
+    except (OSError, msgspec.MsgspecError, RecursionError):
+        pass
+    return None
 
 
 def _resolved(path: Path) -> Path:
@@ -311,7 +322,7 @@ def _write_files(folder: Path, saved: Contents) -> None:
     }
     if saved.memory is not None:
         files[MEMORY] = _pretty(saved.memory.values)
-        files[_MEMORY_ARRAYS] = save_arrays(dict(saved.memory.arrays))
+        files[MEMORY_ARRAYS] = save_arrays(dict(saved.memory.arrays))
     if saved.state is not None:
         files[STATE] = _pretty(saved.state.values)
         files[_STATE_ARRAYS] = save_arrays(dict(saved.state.arrays))

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import tyro
 
 from elman._config import Config
@@ -25,25 +24,25 @@ def _options(arguments: list[str]) -> Config:
     """The prediction options of the model that the arguments name; none if there is no model."""
     kinds = [find_settings(name).options or Config for name in TASKS]
     names = FirstLook.at(arguments, *kinds).files
-    kind = _kind(Path(names[0])) if names else None
-    if kind is None:
-        return Config()
-    if ":" not in kind:
-        return (find_settings(kind).options or Config)()
-    from elman import artefact
-    from elman.tasks.load import parts_of  # these import jax, and so does a task of the user's own
-
-    model = Path(names[0])
-    return (type(parts_of(model, artefact.read(model)).task).options or Config)()
+    return (_options_of(Path(names[0])) if names else Config)()
 
 
-def _kind(model: Path) -> str | None:
-    """The name of a model's task; None where there is none, so that `load` will refuse the model."""
+def _options_of(model: Path) -> type[Config]:
+    """The prediction options of a model: by the name of its task, which one of elman's own has; that of anyone else is
+    imported, after the model was checked. None where there is no name, so that `load` will refuse the model."""
+    from elman import artefact  # imports NumPy, which help without a model does not need
+
     try:
-        kind = msgspec.json.decode((model / "model.json").read_bytes())["task"]["type"]
-    except (OSError, msgspec.MsgspecError, LookupError, TypeError, RecursionError):
-        return None
-    return kind if isinstance(kind, str) and (":" in kind or kind in TASKS) else None
+        kind = artefact.peek(model)["task"]["type"]
+    except (LookupError, TypeError):
+        return Config
+    if isinstance(kind, str) and kind in TASKS:
+        return find_settings(kind).options or Config
+    if isinstance(kind, str) and ":" in kind:
+        from elman.tasks.load import parts_of  # imports jax, as any task does
+
+        return type(parts_of(model, artefact.read(model)).task).options or Config
+    return Config
 
 
 def _command(default: Config) -> Callable[..., int]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SomeTask = TypeVar("SomeTask", bound="Task")
 
+VALUES = (msgspec.MsgspecError, ValueError)
+"""Errors on values of another type, or outside their range."""
+
 LONGEST = 240
 """The most characters of what is said of a damaged file."""
 
@@ -99,7 +102,7 @@ def from_saved(
     fitted = task.fitted_class(task=task, codec=codec, model=model, training=training, measures=measures)
     if saved.memory is None:
         return fitted
-    with errors_named(path / artefact.MEMORY):
+    with errors_named(path / artefact.MEMORY_ARRAYS), errors_named(path / artefact.MEMORY, kinds=VALUES):
         return fitted.restore(saved.memory)
 
 
@@ -173,11 +176,13 @@ def check_finite(file: Path, weights: artefact.Arrays) -> None:
 
 
 @contextmanager
-def errors_named(file: Path, field: str = "") -> Generator[None]:
+def errors_named(
+    file: Path, field: str = "", *, kinds: tuple[type[Exception], ...] = (InputError, *VALUES)
+) -> Generator[None]:
     """Turns errors on the contents of a file into short ones that name it, and the field."""
     try:
         yield
-    except (InputError, msgspec.MsgspecError, ValueError) as error:
+    except kinds as error:
         if isinstance(error, ArtefactError) and str(error).startswith(str(file.parent)):
             raise
         where = f"{file}: {field}" if field else str(file)

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, SupportsIndex
+from typing import SupportsIndex
 
 import msgspec
 import numpy as np
@@ -43,7 +43,6 @@ __all__ = [
     "Subwords",
     "Vocabulary",
     "Words",
-    "vocabulary_from_builtins",
     "whole_words",
 ]
 
@@ -182,11 +181,6 @@ class Words(WordVocabulary, frozen=True, tag="words"):
 
 
 AnyVocabulary = Characters | Bytes | Words | Subwords
-
-
-def vocabulary_from_builtins(saved: Any) -> AnyVocabulary:
-    """Restores a vocabulary from the plain values that `msgspec.to_builtins` gave for it."""
-    return msgspec.convert(saved, AnyVocabulary)  # type: ignore[arg-type]
 
 
 def _code_points(text: str) -> Integer[np.ndarray, " time"]:
