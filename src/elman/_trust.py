@@ -225,8 +225,9 @@ def _sources(module: str) -> list[_Source] | None:
 
 def _hash(spec: ModuleSpec) -> str:
     """The sha256 of a module's source, also of one in an archive; empty where it cannot be read, and not trusted."""
+    loader: Any = spec.loader
     try:
-        return hashlib.sha256(spec.loader.get_data(spec.origin)).hexdigest()  # type: ignore[union-attr]
+        return hashlib.sha256(loader.get_data(spec.origin)).hexdigest()
     except (OSError, AttributeError):
         return ""
 
