@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 
 import elman
-from elman import artefact
 from elman.formats import text as text_module
-from elman.tasks.load import settings_of
+from elman.tasks.load import task_of
 from elman.tasks.registry import TASKS, find_task
-from elman.training.settings import Training
 from elman.words._vocabulary import form_of
 
 FORMS = ["NFC", "NFD", "NFKC", "NFKD"]
@@ -138,13 +136,13 @@ def test_a_tagger_looks_words_up_in_normal_form_and_keeps_their_spelling(form):
 
 
 @pytest.mark.parametrize("name", [name for name in TASKS if "normal_form" in find_task(name).__struct_fields__])
-def test_models_saved_before_there_was_a_normal_form_have_none(tmp_path, name):
-    settings = find_task(name)().to_builtins()
-    saved = {"task": settings, "training": Training().to_builtins()}
-    contents = artefact.Contents(model=saved, codec={}, weights={})
-    assert settings_of(tmp_path, contents)[0].normal_form == "NFC"
+def test_models_saved_before_there_was_a_normal_form_have_none(name):
+    kind = find_task(name)
+    settings = kind().to_builtins()
+    del settings["type"]
+    assert task_of(kind, settings).normal_form == "NFC"
     del settings["normal_form"]
-    assert settings_of(tmp_path, contents)[0].normal_form == "none"
+    assert task_of(kind, settings).normal_form == "none"
 
 
 def test_a_codec_without_a_normal_form_is_saved_as_it_was():
