@@ -137,6 +137,14 @@ def test_a_file_that_needs_too_much_memory_is_named(tmp_path):
         raise MemoryError
 
 
+@pytest.mark.parametrize("name", ["a.zip", "a.csv.ZST", "a.tar.bz2"])
+@pytest.mark.parametrize("read", [read_files, open_vectors, lambda place: list(TextSource.open(place).raw())])
+def test_other_compressions_are_named_with_those_that_are_read(name, read, tmp_path):
+    (tmp_path / name).write_bytes(b"text")
+    with pytest.raises(DataError, match=r"a\..* is not read; unpack it, or pack it anew as \.gz, \.xz"):
+        read(tmp_path / name)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("ending", "form"), [("gz", gzip), ("xz", lzma)])
 def test_ten_megabytes_that_expand_to_gigabytes_are_refused_in_little_memory(ending, form, tmp_path):

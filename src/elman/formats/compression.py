@@ -20,6 +20,9 @@ from elman._errors import ConfigError, DataError
 COMPRESSIONS = {".gz": gzip.open, ".xz": lzma.open}
 """Endings of compressed files, and the functions that open them."""
 
+FOREIGN = (".zip", ".bz2", ".tbz2", ".zst", ".lz4", ".7z", ".rar", ".z")
+"""Endings of compressed files that are not read."""
+
 MAX_EXPANSION = "ELMAN_MAX_EXPANSION"
 """The environment variable that says how many times its size a compressed file may expand to."""
 
@@ -59,6 +62,9 @@ def open_file(path: Path, *, name: str = "", by_content: bool = False) -> Genera
         name: the file's name in messages, by default its path.
         by_content: tells a compression by the first bytes, not by the ending of the file's name.
 
+    Raises:
+        DataError: a file of `FOREIGN`, and while it is read one that is damaged, expands to too much or is unreadable.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = (Path(folder) / "a.gz").write_bytes(gzip.compress(b"one"))
@@ -67,6 +73,10 @@ def open_file(path: Path, *, name: str = "", by_content: bool = False) -> Genera
     b'one'
     """
     name = name or str(path)
+    if path.suffix.lower() in FOREIGN:
+        raise DataError(
+            f"{name}: {path.suffix} is not read; unpack it, or pack it anew as .gz, .xz, .tar.gz or .tar.xz"
+        )
     with errors_named(name), open(path, "rb") as raw:
         opener = _opener(raw) if by_content else COMPRESSIONS.get(path.suffix.lower())
         if opener is None:
