@@ -74,6 +74,8 @@ def test_a_word_is_found_in_whichever_normal_form_file_and_query_are(tmp_path, k
     spelt = open_vectors(tmp_path / "a.vec", normal_form="none")
     assert list(spelt.words()) == list(written)
     assert list(spelt.select([*NFC[:2], *NFD[:2]])) == list(written[:2])
+    with pytest.raises(DataError, match=f"it has '{written[0]}' in another normal form, which --normal-form NFC"):
+        spelt.vector(({NFC[0], NFD[0]} - {written[0]}).pop())
 
 
 @pytest.mark.parametrize("kind", [*FILES, "memory"])

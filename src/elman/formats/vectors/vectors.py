@@ -107,7 +107,7 @@ class Vectors(abc.ABC):
         here |= self.compose(word for word in words if word not in here)
         for word in words:
             if word not in here:
-                close = _nearest_spelling(word, list(islice(self.words(), SPELLINGS)))
+                close = _nearest_spelling(self._normal(word), list(islice(self.words(), SPELLINGS)))
                 raise DataError(f"{self.name}: no vector for {word!r}{close}")
         return [here[word] for word in words]
 
@@ -238,4 +238,6 @@ def _nearest_spelling(word: str, known: Sequence[str]) -> str:
     the same length and with the same first letter."""
     alike = [other for other in known if abs(len(other) - len(word)) <= 2 and other[:1].lower() == word[:1].lower()]
     close = difflib.get_close_matches(word.lower(), alike, n=1) or difflib.get_close_matches(word.lower(), known, n=1)
+    if close and normalise(close[0], "NFC") == normalise(word, "NFC"):
+        return f"; it has {close[0]!r} in another normal form, which --normal-form NFC (normal_form='NFC') finds"
     return f"; did you mean {close[0]!r}?" if close else ""
