@@ -1,7 +1,10 @@
+import errno
 import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import jax
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman import artefact
+from elman import _folder, artefact
 from elman.artefact import refuse_existing
 
 
@@ -79,9 +82,6 @@ def test_a_place_that_cannot_be_overwritten_is_refused_before_training(saved, tm
     with pytest.raises(elman.ArtefactError, match="exists and is no elman artefact"):
         refuse_existing(Path(""), force=True)
     refuse_existing(saved, force=True)
-    (saved / "own.txt").write_text("mine")
-    with pytest.raises(elman.ArtefactError, match="holds own.txt, which is not elman's; move it away first"):
-        refuse_existing(saved, force=True)
 
 
 def test_foreign_and_newer_and_missing_artefacts(saved, tmp_path):
@@ -190,10 +190,27 @@ def test_a_stop_between_the_two_moves_loses_nothing(small_fitted, saved):
 
 def test_files_that_are_not_elmans_are_never_deleted(small_fitted, saved, tmp_path):
     fitted, _ = small_fitted
-    (saved / "NOTES.md").write_text("what I found")
-    with pytest.raises(elman.ArtefactError, match=r"holds NOTES\.md, which is not elman's"):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "state.json").write_text("another program's")
+    mine = {"NOTES.md": "what I found", "plots/loss.txt": "my loss", "training/log.txt": "my log"}
+    for name, text in mine.items():
+        (saved / name).parent.mkdir(exist_ok=True)
+        (saved / name).write_text(text)
+    (saved / "link").symlink_to(tmp_path / "elsewhere")
+    for _ in range(2):
         fitted.save(saved, force=True)
-    assert (saved / "NOTES.md").read_text() == "what I found"
+        assert {name: (saved / name).read_text() for name in mine} == mine
+        assert (saved / "link" / "state.json").read_text() == "another program's"
+    elman.verify(saved)
+    (saved / "training" / "log.txt").unlink()
+    (saved / "training").rmdir()
+    (saved / "training").symlink_to(tmp_path / "elsewhere")
+    fitted.save(saved, force=True)
+    assert (saved / "training" / "state.json").read_text() == "another program's"
+
+
+def test_a_folder_that_is_no_artefact_is_not_replaced(small_fitted, tmp_path):
+    fitted, _ = small_fitted
     (tmp_path / "extension").mkdir()
     (tmp_path / "extension" / "manifest.json").write_text('{"name": "x"}')
     with pytest.raises(elman.ArtefactError, match="is no elman artefact"):
@@ -262,6 +279,7 @@ def test_when_the_new_one_cannot_be_moved_in_the_old_one_comes_back(small_fitted
         move(source, target)
 
     monkeypatch.setattr(os, "rename", fail)
+    monkeypatch.setattr(_folder, "_exchange", lambda one, other: False)  # as systems that need two moves
     with pytest.raises(elman.ArtefactError, match="Input/output error.*the artefact saved before is whole"):
         small_fitted[0].save(saved, force=True)
     elman.verify(saved)
@@ -290,13 +308,87 @@ def test_reading_while_another_writes_finds_no_damage(small_fitted, saved):
     assert not failures
 
 
-def test_a_write_that_was_cut_off_before_is_cleared_away(small_fitted, saved):
+def test_what_a_killed_process_left_is_cleared_away_and_never_read(small_fitted, saved):
+    """Half an artefact, one that was replaced, with a note in it, and the file of a lock."""
     fitted, _ = small_fitted
-    left = saved.with_name(".m.elman.new")
-    left.mkdir()
-    (left / "weights.safetensors").write_bytes(b"half")
+    for left in (".m.elman.new", ".m.elman.old"):
+        saved.with_name(left).mkdir()
+        (saved.with_name(left) / "weights.safetensors").write_bytes(b"half")
+    (saved.with_name(".m.elman.new") / "notes.txt").write_text("mine")
+    saved.with_name(".m.elman.lock").write_text('{"pid": 1')
+    elman.verify(saved)
     fitted.save(saved, force=True)
-    assert [file.name for file in Path(saved).parent.iterdir()] == ["m.elman"]
+    assert [file.name for file in saved.parent.iterdir()] == ["m.elman"]
+    assert (saved / "notes.txt").read_text() == "mine"
+
+
+def test_a_users_files_in_the_way_are_named(small_fitted, saved):
+    beside = saved.with_name(".m.elman.new")
+    beside.mkdir()
+    for folder in (saved, beside):
+        (folder / "notes.txt").write_text(folder.name)
+    with pytest.raises(elman.ArtefactError, match=r"new holds notes\.txt; move it away.* saved before is whole"):
+        small_fitted[0].save(saved, force=True)
+    assert (beside / "notes.txt").read_text() == beside.name
+
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+from elman import artefact
+with artefact.claim(Path(sys.argv[1])):
+    print("holding", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_second_writer_is_refused_until_the_first_ends_however_it_ends(small_fitted, saved):
+    fitted, _ = small_fitted
+    with subprocess.Popen([sys.executable, "-c", HOLDING, saved], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout
+        assert first.stdout.readline() == "holding\n"
+        year = datetime.now().year
+        with pytest.raises(
+            elman.ArtefactError,
+            match=rf"by process {first.pid} on .* \(-c .*m\.elman\) since {year}-.*; wait .* or name another place",
+        ):
+            fitted.save(saved, force=True)
+        elman.verify(saved)
+        first.kill()
+        first.wait()
+    assert saved.with_name(".m.elman.lock").exists()
+    fitted.save(saved, force=True)
+    assert not saved.with_name(".m.elman.lock").exists()
+
+
+def test_a_second_thread_is_refused_too(small_fitted, saved):
+    fitted, _ = small_fitted
+    with ThreadPoolExecutor(1) as pool, artefact.claim(saved):
+        with pytest.raises(elman.ArtefactError, match=f"is being written by process {os.getpid()} "):
+            pool.submit(fitted.save, saved, force=True).result()
+        fitted.save(saved, force=True)
+        saved.with_name(".m.elman.lock").unlink()  # somebody tidies up
+        fitted.save(saved, force=True)
+        with pytest.raises(elman.ArtefactError, match="is being written"):
+            pool.submit(fitted.save, saved, force=True).result()
+    assert [file.name for file in saved.parent.iterdir()] == ["m.elman"]
+
+
+def test_a_lock_is_not_written_through_a_link(small_fitted, saved, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    saved.with_name(".m.elman.lock").symlink_to(tmp_path / "thesis.txt")
+    with pytest.raises(elman.ArtefactError, match="cannot be saved.*whole"):
+        small_fitted[0].save(saved, force=True)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_file_system_without_locks_is_named(small_fitted, saved, monkeypatch):
+    def flock(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.warns(UserWarning, match="this file system has no locks; make sure"):
+        small_fitted[0].save(saved, force=True)
 
 
 def test_verify_finds_agreement(saved):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import signal
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
@@ -67,12 +68,17 @@ class NonFiniteError(ElmanError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training that was stopped by Ctrl-C or SIGTERM, after its state was saved if there is a place for it.
-    `fitted` is the model so far."""
+    """Training that was stopped by Ctrl-C, SIGTERM or SIGHUP, after its state was saved if there is a place for it.
+    `fitted` is the model so far, None before the first step; `number` is the signal's."""
 
-    def __init__(self, message: str, fitted: Any = None):
+    def __init__(self, message: str, fitted: Any = None, *, number: int = signal.SIGINT):
         super().__init__(message)
-        self.fitted = fitted
+        self.fitted, self.number = fitted, int(number)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status of the command line, as of a process that the signal has ended: 130 after Ctrl-C."""
+        return 128 + self.number
 
 
 def one_line(message: str, most: int = LONGEST_MESSAGE) -> str:

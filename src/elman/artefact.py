@@ -9,16 +9,16 @@
 | `training/` | state to resume from: optimiser, carry, place in the text; deleted once training is done |
 | `manifest.json` | sha256 and size of each of the above |
 
-A new artefact is written beside its place and moved there when it is complete and on disk. The old one is moved aside
-first: if the machine stops between these two moves, `read` reads it from there, and the next `write` puts it back.
+A new artefact is written beside its place and exchanged with the old one when it is complete and on disk; see
+`_folder.py`. One thread of one process writes an artefact at a time; the others are refused, see `_lock.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from elman import _folder, _lock
 from elman._errors import ArtefactError, shorten
 from elman._types import Whole
 
@@ -77,26 +78,42 @@ class _Manifest(msgspec.Struct, frozen=True):
     files: dict[str, _Entry]
 
 
-def write(path: Path, saved: Contents) -> None:
-    """Writes `saved` to the directory `path`, and replaces an artefact that is there.
+@contextmanager
+def claim(path: Path) -> Generator[None]:
+    """Lets nobody else write the artefact `path` during a block.
 
     Raises:
-        ArtefactError: the directory holds something else, or could not be written; its old contents stay whole.
+        ArtefactError: another process or thread claims it, named with the time since when; or it cannot be written.
     """
-    path = _resolved(path)
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        _recover(path)
-        _refuse_foreign(path)
-        _write_files(beside, saved)
-        _replace(path, beside)
-    except OSError as error:
-        raise ArtefactError(
-            f"{path}: cannot be saved ({error.strerror or error}); "
-            + ("the artefact saved before is whole" if exists(path) else "nothing was written")
-        ) from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    place = _resolved(path)
+    with ExitStack() as lock:
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            lock.enter_context(_lock.hold(place))
+        except _lock.HeldError as error:
+            raise ArtefactError(
+                f"{path}: is being written {error}; wait until that has ended, or name another place (--out, out=...)"
+            ) from None
+        except OSError as error:
+            raise _unsaved(path, error) from None
+        yield
+
+
+def write(path: Path, saved: Contents) -> None:
+    """Writes `saved` to the directory `path`, and replaces an artefact that is there. Files there that are not elman's
+    stay.
+
+    Raises:
+        ArtefactError: the directory holds something else, is claimed, or could not be written; its old contents stay
+            whole.
+    """
+    with claim(path):
+        place = _resolved(path)
+        try:
+            _refuse_foreign(place)
+            _folder.replace(place, _files(saved), own=(*_FILES, _MANIFEST))
+        except OSError as error:
+            raise _unsaved(path, error) from None
 
 
 def exists(path: Path) -> bool:
@@ -108,7 +125,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     """Raises `ArtefactError` if `path` holds an artefact and `force` is not set, or anything that is no artefact."""
     found = _found(path)
     if found is not None and not force:
-        moved = f" as {found}, moved aside when a save was cut off" if found == _aside(_resolved(path)) else ""
+        moved = f" as {found}, moved aside when a save was cut off" if found != _resolved(path) else ""
         raise ArtefactError(
             f"{path}: exists{moved}; --resume goes on with it, --force (force=True) overwrites it, "
             "or name another place"
@@ -182,9 +199,8 @@ def _resolved(path: Path) -> Path:
 
 def _found(path: Path) -> Path | None:
     """The place of the artefact of `path`: there, or moved aside; None if it is at neither."""
-    resolved = _resolved(path)
     try:
-        return next((place for place in (resolved, _aside(resolved)) if place.exists()), None)
+        return _folder.place(_resolved(path))
     except OSError as error:
         raise ArtefactError(f"{path}: cannot be reached ({error.strerror})") from None
 
@@ -201,24 +217,23 @@ def _manifest(place: Path) -> _Manifest | None:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Raises `ArtefactError` if `path` holds anything else than an artefact, which replacing it would delete."""
+    """Raises `ArtefactError` if `path` is anything else than an artefact, or cannot be replaced."""
     if not path.exists():
         return
     if _manifest(path) is None:
         raise ArtefactError(f"{path}: exists and is no elman artefact; choose another place")
     if Path.cwd().is_relative_to(path):
         raise ArtefactError(f"{path}: is the current folder, which cannot be replaced; run from elsewhere")
-    for file in path.rglob("*"):
-        if file.relative_to(path).as_posix() not in (*_FILES, _MANIFEST, "training"):
-            raise ArtefactError(f"{path}: holds {file.name}, which is not elman's; move it away first")
 
 
-def _identity(place: Path | None) -> tuple[Path, int] | None:
-    """The identity of an artefact, which changes when it is replaced: its path and the inode of its folder."""
+def _identity(place: Path | None) -> tuple[Path, int, int] | None:
+    """The identity of an artefact, which changes when it is replaced: its path, the inode of its folder, and the time
+    when that was moved, since a new folder may have the number of a deleted one."""
     try:
-        return None if place is None else (place, place.stat().st_ino)
+        status = None if place is None else place.stat()
     except OSError:
         return None
+    return None if place is None or status is None else (place, status.st_ino, status.st_ctime_ns)
 
 
 def _checked(path: Path, place: Path | None) -> dict[str, bytes]:
@@ -314,7 +329,8 @@ def _named_leaves(tree: Any) -> list[tuple[str, Any]]:
     return [(jax.tree_util.keystr(at, simple=True, separator="."), leaf) for at, leaf in leaves]
 
 
-def _write_files(folder: Path, saved: Contents) -> None:
+def _files(saved: Contents) -> dict[str, bytes]:
+    """The files of an artefact; the manifest is the last."""
     files = {
         MODEL: _pretty(saved.model),
         CODEC: msgspec.json.encode(saved.codec),
@@ -327,53 +343,12 @@ def _write_files(folder: Path, saved: Contents) -> None:
         files[STATE] = _pretty(saved.state.values)
         files[_STATE_ARRAYS] = save_arrays(dict(saved.state.arrays))
     listed = {name: _Entry(hashlib.sha256(data).hexdigest(), len(data)) for name, data in files.items()}
-    manifest = _Manifest(FORMAT, FORMAT_VERSION, listed)
-    shutil.rmtree(folder, ignore_errors=True)
-    for name, data in (files | {_MANIFEST: _pretty(manifest)}).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        with open(folder / name, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    for directory in (folder, *filter(Path.is_dir, folder.iterdir())):
-        _sync(directory)
+    return files | {_MANIFEST: _pretty(_Manifest(FORMAT, FORMAT_VERSION, listed))}
 
 
-def _recover(path: Path) -> None:
-    """Moves an artefact back that was moved aside when the machine stopped."""
-    aside = _aside(path)
-    if aside.exists() and path.exists():
-        shutil.rmtree(aside)
-    elif aside.exists():
-        os.rename(aside, path)
-
-
-def _replace(path: Path, beside: Path) -> None:
-    aside = _aside(path)
-    if path.exists():
-        os.rename(path, aside)
-    try:
-        os.rename(beside, path)
-    except OSError:
-        if aside.exists():
-            os.rename(aside, path)
-        raise
-    _sync(path.parent)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _aside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.old")
-
-
-def _sync(directory: Path) -> None:
-    """Makes renames in a directory durable; only POSIX systems can."""
-    if os.name == "posix":
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _unsaved(path: Path, error: OSError) -> ArtefactError:
+    kept = "the artefact saved before is whole" if exists(path) else "nothing was written"
+    return ArtefactError(f"{path}: cannot be saved ({error.strerror or error}); {kept}")
 
 
 def _pretty(value: Any) -> bytes:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -96,12 +97,12 @@ def stop_after(process, step, how):
     return process.returncode, message
 
 
-OTHERS = [pytest.param(how, marks=pytest.mark.slow) for how in (signal.SIGTERM, signal.SIGINT)]
+OTHERS = [pytest.param(how, marks=pytest.mark.slow) for how in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
 
 
 @pytest.mark.optimised
 @pytest.mark.sample(1)
-@pytest.mark.parametrize("how", [signal.SIGKILL, *OTHERS], ids=["kill -9", "SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, *OTHERS], ids=["kill -9", "SIGTERM", "Ctrl-C", "SIGHUP"])
 def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(folder, how):
     """171 steps make an epoch and a half, so both stops are in the middle of one."""
     budget = ["--steps", "250"]
@@ -111,7 +112,7 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(folder, how):
     if how == signal.SIGKILL:
         assert code == -signal.SIGKILL
     else:
-        assert code == 1
+        assert code == 128 + how
         assert "resume with --resume --out parts.elman" in message
     usable = elman.load(folder / "parts.elman")
     assert usable.generate("the", length=5)
@@ -126,6 +127,39 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(folder, how):
     for name in whole.weights:
         np.testing.assert_array_equal(whole.weights[name], parts.weights[name])
     assert whole.model["measures"]["validation"] == parts.model["measures"]["validation"]
+
+
+def test_a_second_training_into_one_place_is_refused_before_it_reads(folder):
+    with ThreadPoolExecutor(1) as pool, artefact.claim(folder / "m.elman"):
+        second = pool.submit(
+            run, folder, "train", "nothing.txt", "--task", "classification", "--out", "m.elman", code=2
+        )
+        assert f"elman train: m.elman: is being written by process {os.getpid()} on " in second.result().stderr
+    assert os.listdir(folder) == ["cats.txt"]
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_stops_a_training_which_goes_on_later(folder):
+    """Meanwhile a second training is refused, and the model can be used."""
+    leader, follower = pty.openpty()
+    own_terminal = "import fcntl, os, termios; os.setsid(); fcntl.ioctl(2, termios.TIOCSCTTY, 0)"
+    command = [*ELMAN[:-1], f"{own_terminal}; {ELMAN[-1]}", "train", "cats.txt", "--minutes", "5"]
+    first = subprocess.Popen(
+        [*command, "--out", "m.elman", "--checkpoint-seconds", "0.01", *SMALL],
+        cwd=folder, stdin=follower, stdout=follower, stderr=follower,
+    )  # fmt: skip
+    os.close(follower)
+    while not artefact.exists(folder / "m.elman"):
+        os.read(leader, 65536)
+    refused = run(folder, "train", "cats.txt", "--out", "m.elman", "--force", code=2).stderr
+    assert f"by process {first.pid} on " in refused
+    assert "train cats.txt --minutes 5 --out m.elman" in refused
+    assert run(folder, "generate", "m.elman", "--length", "5").stdout
+    assert "files whole" in run(folder, "verify", "m.elman").stdout
+    os.close(leader)
+    assert first.wait() == 128 + signal.SIGHUP
+    assert sorted(os.listdir(folder)) == ["cats.txt", "m.elman"]
+    assert "stopped at step" in run(folder, "info", "m.elman").stdout
 
 
 @pytest.mark.optimised

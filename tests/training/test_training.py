@@ -1,7 +1,9 @@
 import dataclasses
+import errno
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -12,6 +14,7 @@ import optax
 import pytest
 
 import elman
+from elman import artefact
 from elman.training.events import Checkpoint, Evaluated, Finished, Started, Stepped
 from elman.training.loop import train
 from elman.training.reporters import Quiet
@@ -261,8 +264,6 @@ def test_a_text_read_with_the_models_vocabulary_can_be_measured(small_fitted, sm
 
 
 def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(small_text, tmp_path, capsys, monkeypatch):
-    from elman import artefact
-
     task, writes, write = elman.LanguageModelling(**SMALL), [], artefact.write
 
     def fails_once(path, saved):
@@ -276,6 +277,53 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(small_text, tm
     elman.fit(task, data, steps=5, out=tmp_path / "m", checkpoint_seconds=1e-9, report=Quiet())
     assert capsys.readouterr().err == "the disk is full\n"
     assert elman.load(tmp_path / "m").measures["step"] == 5
+
+
+def test_a_full_disk_is_said_and_training_goes_on(small_text, tmp_path, capsys, monkeypatch):
+    task, synced, sync = elman.LanguageModelling(**SMALL), [], os.fsync
+
+    def full(descriptor):
+        synced.append(descriptor)
+        if 15 < len(synced) < 35:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    out = tmp_path / "m"
+    fitted = elman.fit(
+        task, task.read_text(small_text), steps=30, evaluations=1, out=out, checkpoint_seconds=1e-9, report=Quiet()
+    )
+    said = capsys.readouterr().err.splitlines()
+    assert {*said} == {f"{out}: cannot be saved (No space left on device); the artefact saved before is whole"}
+    assert_same(elman.load(out).model, fitted.model)
+    assert os.listdir(tmp_path) == ["m"]
+
+
+@pytest.mark.parametrize("failing", [2, 9])
+def test_the_last_save_is_tried_again(small_text, tmp_path, capsys, monkeypatch, failing):
+    task, left, write = elman.LanguageModelling(**SMALL), [*range(failing)], artefact.write
+
+    def write_later(path, saved):
+        if saved.state is None and left:
+            left.pop()
+            raise elman.ArtefactError("m: cannot be saved")
+        write(path, saved)
+
+    monkeypatch.setattr(artefact, "write", write_later)
+    monkeypatch.setattr("elman.training.fit.LAST_WAITS", (0, 0, 0))
+    monkeypatch.chdir(tmp_path)
+    options: dict[str, Any] = dict(steps=4, evaluations=1, out="m", checkpoint_seconds=1e-9, report=Quiet())
+    data = task.read_text(small_text)
+    if failing == 2:
+        fitted = elman.fit(task, data, **options)
+    else:
+        with pytest.raises(elman.ArtefactError, match=r"saved: step 4, and --resume --out m goes on from there$"):
+            elman.fit(task, data, **options)
+        left.clear()
+        fitted = elman.fit(task, data, resume=True, **options)
+    assert capsys.readouterr().err == "m: cannot be saved; trying again in 0 s\n" * min(failing, 3)
+    assert_same(elman.load("m").model, fitted.model)
+    assert not Path("m", "training").exists()
 
 
 def test_a_layer_whose_output_overflows_is_named(small_text):
@@ -389,4 +437,4 @@ def test_checkpoints_hold_the_state_of_their_step(small_text):
     seen = [
         e.state.progress.step for e in train(*begun(small_text, checkpoint_seconds=1e-9)) if isinstance(e, Checkpoint)
     ]
-    assert seen == list(range(1, 13))
+    assert [*dict.fromkeys(seen)] == list(range(1, 13))

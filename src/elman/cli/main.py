@@ -1,6 +1,7 @@
 """The command `elman`: it parses the command line, runs one command, and turns errors into messages and exit codes.
 
-The exit code is 0 for success, 1 for failure or interruption, 2 for unusable input. Help does not import jax.
+The exit code is 0 for success, 1 for failure, 2 for unusable input, and for a command that a signal has stopped 128 and
+the signal's number: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Help does not import jax.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
 
@@ -49,26 +51,28 @@ def run(arguments: list[str]) -> int:
 
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show a character shows its code
         sys.stdout.reconfigure(errors="backslashreplace")
-    command = import_module(f"elman.cli.{name}")
     try:
+        command = import_module(f"elman.cli.{name}")
         _trust.FOLDERS[:] = [os.getcwd()]  # users' own cells may be modules in the current folder
         with _trust.trusting(_trusted(rest)):
             return command.run(rest)
     except ElmanError as error:
-        print(f"elman {name}: {error}", file=sys.stderr)
-        return error.exit_code
+        return _failed(name, error, error.exit_code)
     except BrokenPipeError:  # the reader of the output has ended, as in `elman generate ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1 if name == "train" else 0
     except OSError as error:
-        print(f"elman {name}: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
-        return 2
+        return _failed(name, f"{error.filename or 'output'}: {error.strerror}", 2)
     except Interrupted as error:
-        print(f"elman {name}: {error}", file=sys.stderr)
-        return 1
+        return _failed(name, error, error.exit_code)
     except KeyboardInterrupt:
-        print(f"elman {name}: interrupted", file=sys.stderr)
-        return 1
+        return _failed(name, "interrupted", Interrupted("").exit_code)
+
+
+def _failed(name: str, error: object, code: int) -> int:
+    with suppress(OSError):  # of a terminal that was closed
+        print(f"elman {name}: {error}", file=sys.stderr, flush=True)
+    return code
 
 
 def _trusted(arguments: list[str]) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import tyro
@@ -16,6 +18,10 @@ from elman.formats.names import plain_name
 from elman.tasks.registry import TASKS, find_settings, find_task, option_name, task_called
 from elman.tasks.settings import TaskSettings
 from elman.training.settings import BUDGETS, Training, training_defaults
+
+if TYPE_CHECKING:
+    from elman.tasks.fitted import Fitted
+    from elman.training.stop import Stop
 
 KINDS = (
     f"{', '.join(sorted(map(option_name, TASKS)))}, or module:Class for your own; by default recognised from the "
@@ -40,32 +46,50 @@ class Options(NamedTuple):
 
 def run(arguments: list[str]) -> int:
     """Trains and saves a model; returns the exit code."""
-    options = _options(arguments)
-    if options.json and options.lines:
-        raise ConfigError("--json and --lines exclude each other; choose one")
-    if not options.resume:
-        from elman.artefact import refuse_existing
+    from elman.training.stop import stop_requests
 
-        refuse_existing(options.place, force=options.force)
+    with stop_requests(end=_end) as stop:
+        options = _options(arguments)
+        if options.json and options.lines:
+            raise ConfigError("--json and --lines exclude each other; choose one")
+        from elman.artefact import claim, refuse_existing
 
+        with claim(options.place):
+            if not options.resume:
+                refuse_existing(options.place, force=options.force)
+            fitted = _fit(options, stop)
+    if not options.json:
+        print(f"{options.place}: validation {fitted.validation} at step {fitted.measures['step']}")
+    return 0
+
+
+def _fit(options: Options, stop: Stop) -> Fitted:
     from elman.training import reporters
     from elman.training.fit import fit
 
-    data = options.task.read(*options.files)
+    with stop.unwinding():
+        data = options.task.read(*options.files)
     report = reporters.Json() if options.json else reporters.Lines() if options.lines else None
-    settings = options.training.to_builtins()
-    fitted = fit(
+    return fit(
         options.task,
         data,
         out=options.place,
         force=options.force,
         resume=options.resume,
         report=report,
-        **settings,
+        **options.training.to_builtins(),
     )
-    if not options.json:
-        print(f"{options.place}: validation {fitted.validation} at step {fitted.measures['step']}")
-    return 0
+
+
+def _end(number: int, message: str) -> None:
+    from elman._lock import release_all
+
+    cursor = "\r\x1b[?25h" if sys.stderr.isatty() else ""  # which the progress bar has hidden
+    with suppress(OSError):
+        sys.stderr.write(f"{cursor}elman train: {message}\n")
+        sys.stderr.flush()
+    release_all()
+    os._exit(128 + number)
 
 
 def _options(arguments: list[str]) -> Options:

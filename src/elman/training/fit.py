@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jax
 import msgspec
@@ -18,15 +20,29 @@ from elman._compilation import use_compilation_cache
 from elman._errors import ArtefactError, ConfigError, Interrupted
 from elman._trust import remember
 from elman.tasks.load import from_saved, trusted_parts_of
-from elman.training.events import Checkpoint, Evaluated, Event, Finished, Noted, Prepared, SaveFailed
+from elman.training.events import (
+    Checkpoint,
+    Compiling,
+    Evaluated,
+    Event,
+    Finished,
+    Noted,
+    Prepared,
+    SaveFailed,
+    Started,
+)
 from elman.training.reporters import Reporter, default_reporter
 from elman.training.settings import Training, training_defaults
 from elman.training.state import SavedRun, TrainState, saved_run
+from elman.training.stop import Stop, stop_requests
 
 if TYPE_CHECKING:
     from elman.tasks.data import Data
     from elman.tasks.fitted import Fitted
     from elman.tasks.task import F, Task
+
+LAST_WAITS = (1, 5, 15, 40)
+"""The seconds between the attempts to save a model whose training is complete."""
 
 CHANGEABLE = ("checkpoint_seconds", "learning_rate", "clip")
 """Settings that a resumed run may change: how often it is saved, and the remedies for a run that diverged."""
@@ -57,72 +73,137 @@ def fit(
         ConfigError: an unknown or impossible setting, or one that differs from the run to resume.
         ArtefactError: `out` exists, cannot be written, or has nothing to resume.
         NonFiniteError: a loss or gradient that is not finite; `out` keeps the last good state.
-        Interrupted: Ctrl-C or SIGTERM; `out` keeps the state, and the exception the model.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP; `out` keeps the state, and the exception the model.
 
     >>> task = elman.LanguageModelling(cell=elman.GRU, hidden_size=8, batch_size=4)
     >>> fitted = elman.fit(task, task.read_text("hello world. " * 200), steps=5, evaluations=1)
     >>> fitted.measures["step"], fitted.task.cell
     (5, 'GRU')
     """
-    from elman.training.loop import train  # here, so that importing `elman.fit` needs neither equinox nor optax
-
     use_compilation_cache()
     given = {name for name, value in settings.items() if value is not None}
     training = Training(**{**training_defaults(task.training, given), **settings})
     place = Path(out).absolute() if out is not None else None
     if resume and force:
         raise ConfigError("resume goes on with the artefact, force overwrites it; choose one")
-    if place is not None and not resume:
-        artefact.refuse_existing(place, force=force)
-    if resume:
-        (task, state, measures), note = _resume(task, data, training, place), ""
-    else:
-        task, state, measures = task.configure(data), None, {}
-    remember(task.imports)
+    with nullcontext() if place is None else artefact.claim(place):
+        if place is not None and not resume:
+            artefact.refuse_existing(place, force=force)
+        before = _resume(task, data, training, place) if resume else (task.configure(data), None, {})
+        remember(before[0].imports)
+        again = "" if out is None else f"--resume --out {shlex.quote(str(out))}"
+        with stop_requests() as stop:
+            run = _Run(*before, data, training, place, again, report or default_reporter(), stop)
+            return cast("F", run.finish())
 
-    reporter = report or default_reporter()  # from here on, a bar says what it waits for
-    try:
-        for sentence in data.notes:
-            reporter(Noted(sentence))
+
+@dataclass
+class _Run:
+    """A training: the state and the model that were saved last, or kept last where there is no place."""
+
+    task: Task
+    state: TrainState | None
+    measures: dict[str, Any]
+    data: Data
+    training: Training
+    place: Path | None
+    again: str
+    """The options that go on with it."""
+    reporter: Reporter
+    """From its creation on, a bar says what it waits for."""
+    stop: Stop
+    fitted: Fitted | None = None
+    done: bool = False
+
+    def finish(self) -> Fitted:
+        """Trains until the end, or until a stop, and returns the model.
+
+        Raises:
+            Interrupted: a signal came first.
+            OSError: the report could not be written.
+        """
+        self.stop.message = self._saved()
+        try:
+            self._train()
+        except Interrupted:
+            pass  # at once: the state is the one that was saved last
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            smaller = "a smaller batch_size, unroll_length or hidden_size"
+            raise ConfigError(f"not enough memory for this network and batch; choose {smaller}") from None
+        finally:
+            self._tell(self.reporter.close)
+        if self.done and self.fitted is not None:
+            return self.fitted
+        if self.stop.number is None and self.stop.failure is not None:
+            raise self.stop.failure
+        raise Interrupted(self.stop.message, self.fitted, number=self.stop.number or signal.SIGINT)
+
+    def _train(self) -> None:
+        from elman.training.loop import train  # here, so that importing `elman.fit` needs neither equinox nor optax
+
+        for sentence in self.data.notes:
+            self._tell(self.reporter, Noted(sentence))
+        state = self.state
         if state is None:
-            state, note = _new(task, data, training)
-        if note:
-            reporter(Prepared(note))
-        with _stop_requests() as stop:
-            for event in train(task, data, training, state, stopped=stop.is_set):
-                reporter(event)
-                if isinstance(event, Evaluated) and event.is_best:
-                    measures = {"validation": event.metrics.to_builtins(), "step": event.step}
-                if isinstance(event, Checkpoint | Finished):
-                    state = event.state
-                    done = isinstance(event, Finished) and event.reason != "interrupted"
-                    fitted = _fitted(task, data, training, state, measures)
-                    if isinstance(event, Finished):
-                        fitted = fitted.remember(data)
-                    if place is not None:
-                        _save(place, _with_state(fitted, state, data, done=done), event, reporter)
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        smaller = "a smaller batch_size, unroll_length or hidden_size"
-        raise ConfigError(f"not enough memory for this network and batch; choose {smaller}") from None
-    finally:
-        reporter.close()
-    if not done:
-        where = f"resume with --resume --out {out}" if place else "the exception's `fitted` is the model so far"
-        raise Interrupted(f"interrupted after step {state.progress.step}; {where}", fitted)
-    return fitted
+            state, note = _new(self.task, self.data, self.training)
+            if note:
+                self._tell(self.reporter, Prepared(note))
+        for event in train(self.task, self.data, self.training, state, stopped=self.stop.requested):
+            self.stop.at_once = isinstance(event, Started | Compiling)
+            self._tell(self.reporter, event)
+            if isinstance(event, Evaluated) and event.is_best:
+                self.measures = {"validation": event.metrics.to_builtins(), "step": event.step}
+            if isinstance(event, Checkpoint | Finished):
+                self._keep(event)
 
+    def _tell(self, report: Callable[..., None], *event: Event) -> None:
+        """Reports. Where a pipe or a terminal was closed, the run is stopped, which saves its state."""
+        try:
+            report(*event)
+        except OSError as error:
+            self.stop.failure = error
 
-def _save(place: Path, saved: artefact.Contents, event: Event, reporter: Reporter) -> None:
-    """Writes the artefact. A checkpoint that cannot be written is reported, and the next one tries again; but the first
-    one raises, since its place is wrong."""
-    try:
-        artefact.write(place, saved)
-    except ArtefactError as error:
-        if isinstance(event, Finished) or not artefact.exists(place):
-            raise
-        reporter(SaveFailed(str(error)))
+    def _keep(self, event: Checkpoint | Finished) -> None:
+        done = isinstance(event, Finished) and event.reason != "interrupted"
+        fitted = _fitted(self.task, self.data, self.training, event.state, self.measures)
+        if isinstance(event, Finished):
+            fitted = fitted.remember(self.data)
+        if self.place is None or self._save(self.place, _with_state(fitted, event.state, self.data, done=done), event):
+            self.state, self.fitted, self.done = event.state, fitted, done
+            self.stop.message = self._saved()
+
+    def _save(self, place: Path, saved: artefact.Contents, event: Event) -> bool:
+        """Writes the artefact, and returns True if that succeeded.
+
+        A checkpoint that cannot be written is reported, and the next one tries again; the last one is tried several
+        times. But the first one raises, since its place is wrong."""
+        waits = LAST_WAITS if isinstance(event, Finished) and event.reason != "interrupted" else ()
+        for wait in (*waits, None):
+            try:
+                artefact.write(place, saved)
+                return True
+            except ArtefactError as error:
+                if not artefact.exists(place):
+                    raise
+                if wait is None and isinstance(event, Finished):
+                    raise ArtefactError(f"{error}{self._saved_before()}") from None
+                again = "" if wait is None else f"; trying again in {wait} s"
+                self._tell(self.reporter, SaveFailed(f"{error}{again}"))
+            self.stop.at_once = True
+            time.sleep(wait or 0)
+            self.stop.at_once = False
+        return False
+
+    def _saved_before(self) -> str:
+        return f": step {self.state.progress.step}, and {self.again} goes on from there" if self.state else ""
+
+    def _saved(self) -> str:
+        if self.state is None:
+            return "interrupted before the first step; nothing was saved"
+        where = f"resume with {self.again}" if self.again else "the exception's `fitted` is the model so far"
+        return f"interrupted after step {self.state.progress.step}; {where}"
 
 
 def read_unfinished(place: Path) -> tuple[SavedRun, Task, Training]:
@@ -202,25 +283,3 @@ def _read_unfinished(place: Path) -> tuple[artefact.Contents, artefact.SavedStat
     if saved.state is None:
         raise ArtefactError(f"{place}: its training is complete; there is nothing to resume. Train anew with --force")
     return saved, saved.state
-
-
-@contextmanager
-def _stop_requests() -> Generator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C stops at once. Outside the main thread it is never set,
-    since signals cannot be caught there."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def request(number: int, frame: Any) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

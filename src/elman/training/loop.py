@@ -58,33 +58,39 @@ def train(
     yield Compiling("the training step")
     reason, spent, measured = "done", run.spent(progress.step), False
     epoch, factors = -1, None
-    while spent < 1 or progress.step == 0:
-        batch, key = batches.at(progress.step), jax.random.fold_in(base_key, np.uint32(progress.step))
-        is_first = np.bool_(progress.step % len(batches) == 0)
-        rate = np.float32(settings.rate(step=progress.step, spent=spent))
-        if progress.step // len(batches) != epoch:
-            epoch = progress.step // len(batches)
-            factors = _factors(task, model, epoch)
-        model, optimiser_state, carry, result = step(model, optimiser_state, carry, batch, is_first, key, rate, factors)
-        if not bool(result.finite):
-            yield Checkpoint(_snapshot(model, optimiser_state, carry, best, progress, run))
-            raise diagnose(task, model, carry, batch, bool(is_first), key, progress.step)
-        progress = msgspec.structs.replace(progress, step=progress.step + 1)
-        run.count(float(result.count))
-        spent = run.spent(progress.step)
-        yield Stepped(
-            step=progress.step,
-            epoch=progress.step / len(batches),
-            spent=spent,
-            loss=float(result.total) / max(float(result.count), 1.0),
-            gradient_norm=float(result.gradient_norm),
-            learning_rate=float(rate),
-            speed=run.speed(),
-            seconds=run.seconds(),
-        )
-        due = math.floor(spent * settings.evaluations + 1e-9)  # a third times three is one
+    evaluates = progress.step > 0 and _due(spent, settings) > progress.evaluations  # before it, this run was stopped
+    while evaluates or spent < 1 or progress.step == 0:
+        if not evaluates:
+            batch, key = batches.at(progress.step), jax.random.fold_in(base_key, np.uint32(progress.step))
+            is_first = np.bool_(progress.step % len(batches) == 0)
+            rate = np.float32(settings.rate(step=progress.step, spent=spent))
+            if progress.step // len(batches) != epoch:
+                epoch = progress.step // len(batches)
+                factors = _factors(task, model, epoch)
+            model, optimiser_state, carry, result = step(
+                model, optimiser_state, carry, batch, is_first, key, rate, factors
+            )
+            if not bool(result.finite):
+                yield Checkpoint(_snapshot(model, optimiser_state, carry, best, progress, run))
+                raise diagnose(task, model, carry, batch, bool(is_first), key, progress.step)
+            progress = msgspec.structs.replace(progress, step=progress.step + 1)
+            run.count(float(result.count))
+            spent = run.spent(progress.step)
+            yield Stepped(
+                step=progress.step,
+                epoch=progress.step / len(batches),
+                spent=spent,
+                loss=float(result.total) / max(float(result.count), 1.0),
+                gradient_norm=float(result.gradient_norm),
+                learning_rate=float(rate),
+                speed=run.speed(),
+                seconds=run.seconds(),
+            )
+        evaluates = False
+        due = _due(spent, settings)
         if due > progress.evaluations:
             if not measured:
+                yield Checkpoint(_snapshot(model, optimiser_state, carry, best, progress, run))
                 yield Compiling("the evaluation")
                 measured = True
             metrics = task.evaluate(model, data.validation, data.codec)
@@ -107,6 +113,11 @@ def train(
             yield Checkpoint(_snapshot(model, optimiser_state, carry, best, progress, run))
             run.checkpoint_made()
     yield Finished(_snapshot(model, optimiser_state, carry, best, progress, run), reason)
+
+
+def _due(spent: float, settings: Training) -> int:
+    """The number of evaluations that belong to a share of the budget."""
+    return math.floor(spent * settings.evaluations + 1e-9)  # a third times three is one
 
 
 def _factors(task: Task, model: Any, epoch: int) -> Any:
