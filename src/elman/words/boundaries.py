@@ -34,8 +34,8 @@ SPACE = r"[\s\x1c-\x1f]"
 MARK = rf"(?!{SPACE})\X"
 """Any other character that is no white space: an emoji of several code points is one, and so is a flag."""
 
-VISIBLE_MARK = rf"(?!\p{{DI}}){MARK}"
-"""A mark that is not one of the invisible characters, such as U+200B, which only separate."""
+VISIBLE_MARK = rf"(?![\u200b\u200e\u200f\ufeff]){MARK}"
+"""A mark that is no space of no width, direction or byte order mark, which only separate where they follow no word."""
 
 
 def find_words(text: str, rules: WordRules, *, unicode: Any, letters: re.Pattern[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import regex
 
-from elman.words.boundaries import FOLLOWING, MARK, RUN
+from elman.words.boundaries import FOLLOWING, RUN, VISIBLE_MARK
 
 _ABBREVIATIONS = (
     "mr mrs ms dr prof rev gen col sgt capt lt st jr sr vs etc inc ltd co corp bros dept est approx fig no vol pp "
@@ -25,7 +25,7 @@ _TOKEN = regex.compile(
   | (?P<initials> (?:{_LETTER}\.){{2,}} | {_LETTER}\.(?=\s+{_LETTER}) )
   | (?P<word> {RUN}(?:['’]{RUN})*(?:[.&]{RUN})* )
   | (?P<row> \.{{2,}} | [!?]+(?!{FOLLOWING}) | (?P<repeated>[-*<>=$#~+|])(?P=repeated)+ )
-  | (?P<mark> {MARK} )
+  | (?P<mark> {VISIBLE_MARK} )
     """,
     regex.VERBOSE,
 )
@@ -45,7 +45,8 @@ class Token(NamedTuple):
 
 
 def tokenise(text: str) -> list[Token]:
-    """Splits a text into tokens; every character but white space is in one of them.
+    """Splits a text into tokens; every character is in one of them but white space, U+200B and marks of direction or
+    byte order that follow no word.
 
     >>> " ".join(token.form for token in tokenise("It's $3.50, Mr. Smith-Jones; don't (ever) e-mail a@b.com!"))
     "It 's $ 3.50 , Mr. Smith - Jones ; do n't ( ever ) e - mail a@b.com !"
