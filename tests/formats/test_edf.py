@@ -109,10 +109,10 @@ def test_numbers_may_have_commas_and_fields_zeros():
 
 
 NUMBERS = [
-    (dict(duration="x"), "expected a number as the duration of a data record; got 'x'"),
+    (dict(duration="x"), "the duration of a data record: expected a number; got 'x'"),
     (dict(duration=0), "data records of 0 s; expected the time that 3 samples take"),
     (dict(duration=-1), "data records of -1 s"),
-    (dict(count="1e9"), "expected a whole number as the number of data records; got '1e9'"),
+    (dict(count="1e9"), "the number of data records: expected a whole number from -1 on; got '1e9'"),
     (dict(count=3), "2 data records; its header says 3: the file is cut short"),
     (dict(count=1), "2 data records; its header says 1: correct the header"),
     (dict(kind="EDF+D"), "0 of 2 data records say when they begin; expected all"),
@@ -121,7 +121,7 @@ NUMBERS = [
 
 @pytest.mark.parametrize(("options", "message"), NUMBERS)
 def test_damaged_headers_are_named(options, message):
-    with pytest.raises(DataError, match=f"a.edf: {message}"):
+    with pytest.raises(DataError, match=f"a.edf[:,] {message}"):
         read_edf(edf(ECG, **options), "a.edf")
 
 
@@ -134,8 +134,8 @@ def test_damaged_headers_are_named(options, message):
         (edf(ECG)[:252] + b"9999" + edf(ECG)[256:], "a header of 512 bytes for 9,999 signals"),
         (edf(), "no signal in it"),
         (edf(annotations(b"+0\x14\x14\0")), "no signal in it"),
-        (edf(ECG._replace(physical=("nan", 1))), "signal 'ECG II': expected a number as its physical limit; got 'nan'"),
-        (edf(ECG._replace(digital=("", 1))), "signal 'ECG II': expected a number as its digital limit; got ''"),
+        (edf(ECG._replace(physical=("nan", 1))), "signal 'ECG II', its physical limit: expected a number; got 'nan'"),
+        (edf(ECG._replace(digital=("", 1))), "signal 'ECG II', its digital limit: expected a number; got ''"),
         (edf(ECG, annotations(b"0\x14\x14\0", b"")), "data record 1: expected an annotation such as .*; got '0"),
         (edf(ECG, annotations(b"+0\x14\x14\0", b"+1e5\x14\x14\0")), r"data record 2: expected .* got '\+1e5"),
         (edf(ECG, annotations(b"+0", b"")), "data record 1: expected an annotation"),

@@ -15,14 +15,13 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import DataError, excerpt
+from elman.formats.numbers import number_of, whole_of
 from elman.formats.wfdb import signals as formats
 from elman.formats.wfdb.header import lead_name
 
 UNSCALED = "uncalibrated"
 """The unit of a signal whose header gives no scale."""
 
-_NUMBER = re.compile(r"[+-]?([0-9]{1,40}([.,][0-9]{0,40})?|[.,][0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
-_WHOLE = re.compile(r"[+-]?[0-9]{1,12}")
 _ONSET = re.compile(rb"([+-][0-9]{1,20}(?:\.[0-9]{0,20})?)(?:\x15([0-9]{0,20}(?:\.[0-9]{0,20})?))?")
 _FIXED = (8, 80, 80, 8, 8, 8, 44, 8, 8, 4)
 _OWN = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
@@ -144,9 +143,9 @@ def _header(content: bytes, place: str) -> _Header:
     if len(content) < 256 or not (is_bdf or content[:8].strip() == b"0"):
         raise DataError(f"{place}: no EDF file: expected a header that begins with 0 and blanks, or with BDF's mark")
     _, patient, recording, _, _, size, kind, records, duration, count = _fields(content, 0, _FIXED)
-    number = _whole(count, place, "the number of signals")
-    head = _whole(size, place, "the size of the header")
-    if number < 0 or head != 256 * (number + 1) or len(content) < head:
+    number = whole_of(count, f"{place}, the number of signals")
+    head = whole_of(size, f"{place}, the size of the header")
+    if head != 256 * (number + 1) or len(content) < head:
         raise DataError(
             f"{place}: a header of {head:,} bytes for {number:,} signals, in {len(content):,} bytes; expected 256 for "
             "the file and for each signal: the file is damaged or cut short"
@@ -159,8 +158,8 @@ def _header(content: bytes, place: str) -> _Header:
         _patient(patient, is_plus=kind[3:4] == "+"),
         tuple(text for text in (patient, recording) if not _UNKNOWN.fullmatch(text)),
         kind[3:5] == "+D",
-        _whole(records, place, "the number of data records"),
-        _number(duration, place, "the duration of a data record"),
+        whole_of(records, f"{place}, the number of data records", least=-1),
+        _number(duration, f"{place}, the duration of a data record"),
         tuple(_signal(*row, place) for row in zip(*columns, strict=True)),
         24 if is_bdf else 16,
         head,
@@ -194,13 +193,11 @@ def _signal(
     place: str,
 ) -> _Signal:
     where = f"{place}, signal {excerpt(label)}"
-    count = _whole(samples, where, "its number of samples")
-    if count < 0:
-        raise DataError(f"{where}: {count} samples in a data record; expected 0 or more")
+    count = whole_of(samples, f"{where}, its number of samples")
     if label in _MARKS:
         return _Signal(label, "", 1.0, 0.0, count)
-    bottom, top = (_number(text, where, "its physical limit") for text in (low, high))
-    first, last = (_number(text, where, "its digital limit") for text in (least, most))
+    bottom, top = (_number(text, f"{where}, its physical limit") for text in (low, high))
+    first, last = (_number(text, f"{where}, its digital limit") for text in (least, most))
     if first == last or bottom == top:
         return _Signal(label, UNSCALED, math.nan, math.nan, count)
     gain = (top - bottom) / (last - first)
@@ -268,14 +265,8 @@ def _text(content: bytes) -> str:
         return content.decode("latin-1").strip()
 
 
-def _number(text: str, place: str, what: str) -> float:
-    number = float(text.replace(",", ".")) if _NUMBER.fullmatch(text) else math.nan
-    if not abs(number) < 1e30:
-        raise DataError(f"{place}: expected a number as {what}; got {excerpt(text)}")
+def _number(text: str, place: str) -> float:
+    number = number_of(text.replace(",", "."), place)
+    if math.isnan(number):
+        raise DataError(f"{place}: expected a number; got {excerpt(text)}")
     return number
-
-
-def _whole(text: str, place: str, what: str) -> int:
-    if not _WHOLE.fullmatch(text):
-        raise DataError(f"{place}: expected a whole number as {what}; got {excerpt(text)}")
-    return int(text)

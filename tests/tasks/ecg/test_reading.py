@@ -158,6 +158,10 @@ def test_an_edf_file_may_hold_its_annotations(tmp_path):
     assert [(beat.sample, beat.kind) for beat in found[0].beats] == [(125, "N"), (625, "V")]
     assert found[0].beats_known.all()
     assert not found[0].known.any()
+    late = b"N\x14\0+3\x14the end"  # a remark may lie after the last sample
+    assert len(read_strips(edf_record(tmp_path / "x.EDF", b"N", b"V", late))[0].beats) == 3
+    with pytest.raises(DataError, match=r"x\.EDF: 1 of 4 annotations lie beyond .*\('V'\) at sample 750"):
+        read_strips(edf_record(tmp_path / "x.EDF", b"N", b"V", b"N\x14\0+3\x14V"))
     found = read_strips(edf_record(tmp_path / "x.EDF", b"(", b"N", b")"))
     assert found[0].waves == (Wave("QRS", 125, 375, 625),)
 

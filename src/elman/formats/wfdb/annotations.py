@@ -63,6 +63,23 @@ class Annotations(NamedTuple):
         none = np.zeros(len(samples), np.int64)
         return cls(np.asarray(samples, np.int64), tuple(symbols), none, none, none, ("",) * len(samples), rate)
 
+    def without(self, symbol: str) -> Annotations:
+        """All annotations but those of a symbol.
+
+        >>> Annotations.of(np.array([5, 9]), ("N", "V")).without("N").samples.tolist()
+        [9]
+        """
+        kept = [index for index, one in enumerate(self.symbols) if one != symbol]
+        columns = (self.samples, self.subtypes, self.channels, self.numbers)
+        samples, *numbers = (column[kept] for column in columns)
+        return Annotations(
+            samples,
+            tuple(self.symbols[index] for index in kept),
+            *numbers,
+            tuple(self.notes[index] for index in kept),
+            self.rate,
+        )
+
 
 def decode_annotations(content: bytes, place: str) -> Annotations:
     """Decodes the bytes of an annotation file; messages name it as `place`.

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from elman._errors import DataError, excerpt
 from elman.formats.line_ends import normal_line_ends
+from elman.formats.numbers import number_of, whole_of
 
 RATE, GAIN, UNITS = 250.0, 200.0, "mV"
 """The format's defaults: samples a second, steps of the converter a unit, and the unit."""
@@ -21,7 +22,6 @@ _FORMAT = re.compile(
     r"(?P<format>[0-9]{1,9})(?:x(?P<frame>[0-9]{1,9}))?(?::(?P<skew>[0-9]{1,12}))?(?:\+(?P<offset>[0-9]{1,12}))?"
 )
 _GAIN = re.compile(r"(?P<gain>[^(/]+)(?:\((?P<baseline>[^)]*)\))?(?:/(?P<units>.*))?")
-_WHOLE = re.compile(r"[+-]?[0-9]{1,13}")
 _LARGEST = 1 << 40
 _RATES = (1e-9, 1e9)
 _GAINS = (1e-18, 1e30)
@@ -162,25 +162,27 @@ def _record_line(place: str, line: str) -> tuple[Header, int, int]:
     if len(words) < 2:
         raise DataError(f"{place}: expected the record's name and its number of signals; got {excerpt(line)}")
     name, slash, pieces = words[0].rpartition("/")
-    if not (slash and _WHOLE.fullmatch(pieces)):  # the slash may be that of a folder
+    if not (slash and pieces.isdecimal()):  # the slash may be that of a folder
         name, pieces = words[0], ""
     rate, counter = RATE, None
     if len(words) > 2:
         rate_text, _, counter_text = words[2].partition("/")
-        rate = _number(rate_text, place, "the rate")
+        rate = _number(rate_text, f"{place}, the rate")
         counter = _counter(counter_text, place) if counter_text else None
     if not _RATES[0] <= rate <= _RATES[1]:
         raise DataError(f"{place}: a rate of {rate:g}; expected samples a second, such as 250: correct the header")
-    frames = _whole(words[3], place, "the number of samples") if len(words) > 3 else 0
+    frames = _whole(words[3], f"{place}, the number of samples") if len(words) > 3 else 0
     header = Header(name, rate, frames or None, counter=counter, start=words[4] if len(words) > 4 else "")
-    several = _whole(pieces, place, "the number of segments") if pieces else 0
-    return header, _whole(words[1], place, "the number of signals"), several
+    several = _whole(pieces, f"{place}, the number of segments") if pieces else 0
+    return header, _whole(words[1], f"{place}, the number of signals"), several
 
 
 def _counter(text: str, place: str) -> tuple[float, float]:
     ticks, _, base = text.partition("(")
     base = base.rstrip(")")
-    return _number(ticks, place, "the counter's rate"), _number(base, place, "the counter's start") if base else 0.0
+    return _number(ticks, f"{place}, the counter's rate"), _number(
+        base, f"{place}, the counter's start"
+    ) if base else 0.0
 
 
 def _signal_line(place: str, line: str) -> Signal:
@@ -190,7 +192,7 @@ def _signal_line(place: str, line: str) -> Signal:
     numbers = {name: int(value) for name, value in match.groupdict().items() if value}
     if numbers.get("frame") == 0:
         raise DataError(f"{place}: 0 samples in a frame; expected 1 or more: correct the header")
-    fields = [_whole(word, place, "a field", least=-_LARGEST) for word in words[3:7]]
+    fields = [_whole(word, f"{place}, a field", least=-_LARGEST) for word in words[3:7]]
     resolution, zero, initial, checksum = (*fields, *(None,) * (4 - len(fields)))
     gain, baseline, units = _gain(words[2], place) if len(words) > 2 else (GAIN, None, UNITS)
     return Signal(
@@ -211,8 +213,8 @@ def _gain(text: str, place: str) -> tuple[float, int | None, str]:
     match = _GAIN.fullmatch(text)
     if not match:
         raise DataError(f"{place}: expected a gain such as 200, 200(1024) or 200(1024)/mV; got {excerpt(text)}")
-    gain = _number(match["gain"], place, "the gain")
-    baseline = _whole(match["baseline"], place, "the baseline", least=-_LARGEST) if match["baseline"] else None
+    gain = _number(match["gain"], f"{place}, the gain")
+    baseline = _whole(match["baseline"], f"{place}, the baseline", least=-_LARGEST) if match["baseline"] else None
     if gain and not _GAINS[0] <= abs(gain) <= _GAINS[1]:
         raise DataError(f"{place}: a gain of {gain:g}; expected steps of the converter a unit, such as 200")
     return gain or GAIN, baseline, match["units"] or UNITS  # a gain of 0 stands for one that was not measured
@@ -222,7 +224,7 @@ def _segment_line(place: str, line: str) -> Segment:
     words = line.split()
     if len(words) != 2:
         raise DataError(f"{place}: expected a segment's name and its number of samples; got {excerpt(line)}")
-    return Segment(words[0], _whole(words[1], place, "the number of samples"))
+    return Segment(words[0], _whole(words[1], f"{place}, the number of samples"))
 
 
 def _check_segments(header: Header, place: str) -> None:
@@ -250,19 +252,12 @@ def _number_text(number: float) -> str:
     return str(int(number)) if number == int(number) else repr(float(number))
 
 
-def _number(text: str, place: str, what: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"{place}: expected a number as {what}; got {excerpt(text)}")
+def _number(text: str, place: str) -> float:
+    number = number_of(text, place)
+    if math.isnan(number):
+        raise DataError(f"{place}: expected a number; got {excerpt(text)}")
     return number
 
 
-def _whole(text: str, place: str, what: str, *, least: int = 0) -> int:
-    number = int(text) if _WHOLE.fullmatch(text) else least - 1
-    if not least <= number <= _LARGEST:
-        from_0 = " from 0 on" if least == 0 else ""
-        raise DataError(f"{place}: expected a whole number{from_0} as {what}; got {excerpt(text)}")
-    return number
+def _whole(text: str, place: str, *, least: int = 0) -> int:
+    return whole_of(text, place, least=least, most=_LARGEST)

@@ -26,7 +26,7 @@ from elman.tasks.ecg.metrics import EcgMetrics
 from elman.tasks.ecg.model import STRIDE, Segmenter
 from elman.tasks.ecg.picture import draw_ecg
 from elman.tasks.ecg.probabilities import LabelProbabilities, label_probabilities, pieces, read
-from elman.tasks.ecg.resample import resample
+from elman.tasks.ecg.resample import Resampler, resample
 from elman.tasks.ecg.settings import EcgPrediction
 from elman.tasks.ecg.stream import EcgStream, StreamState
 from elman.tasks.ecg.strip import Strip, strips_of
@@ -131,7 +131,7 @@ class EcgReader(Predictor[EcgMetrics]):
         faults = tuple(fault for strip in own.values() for fault in find_faults(strip))
         empty = RecordBeats(record.name, record.rate, own, dict.fromkeys(own, ()), (), faults)
         signals = np.stack([resample(one.signal, rate=record.rate, to=self.codec.rate) for one in own.values()])
-        share = record.rate / self.codec.rate
+        share = float(1 / Resampler(record.rate, self.codec.rate).ratio)
         places = np.minimum(np.rint(np.arange(signals.shape[1]) * share).astype(int), max(len(record.signals) - 1, 0))
         broken = np.stack([empty.broken(name)[places] for name in own])
         *single, together = self._find_beats(signals, broken, share)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from elman._errors import DataError
-from elman.formats.wfdb.annotations import FARTHEST, Annotations
+from elman.formats.wfdb.annotations import FARTHEST, NOTE, Annotations
 from elman.formats.wfdb.places import RecordFolder, record_folders
 from elman.formats.wfdb.record import Record, annotations_of, record_of, whole_records
 from elman.tasks.ecg.faults import find_faults, unreadable
@@ -82,7 +82,7 @@ def _strips(shelf: RecordFolder, name: str) -> Iterator[Strip]:
         found = marks(BEATS)
         yield from (_of_all(strip, found) for strip in leads)
     elif record.marks and (annotated_beats(record.marks) or has_waves(record.marks)):
-        check_within(record.marks, len(record.signals), record.place)
+        check_within(record.marks.without(NOTE), len(record.signals), record.place)
         yield from (_of_all(strip, record.marks) for strip in leads)
 
 

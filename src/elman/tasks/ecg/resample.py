@@ -31,7 +31,7 @@ Values = Float[np.ndarray, " _"]
 
 
 def resample(values: Float[np.ndarray, " time"], *, rate: float, to: float) -> Float[np.ndarray, " _"]:
-    """The signal with `to` samples a second instead of `rate`. Sample n of the new signal lies at the time n / to. The
+    """The signal with `to` samples a second instead of `rate`; see `Resampler.ratio` for the places of samples. The
     signal is extended at both ends by its first and last values. A new sample is NaN where the nearest old one is.
 
     Raises:
@@ -82,6 +82,8 @@ class Resampler:
         for rate in (self.rate, self.to):
             if not 0 < rate < math.inf:
                 raise ConfigError(f"rate: expected samples a second, such as 250; got {rate!r}")
+        if not self.ratio:
+            raise ConfigError(f"rate: expected at most {_FINEST * self.to:,.0f} samples a second; got {self.rate!r}")
 
     @property
     def delay(self) -> float:
@@ -137,28 +139,30 @@ class Resampler:
         return new
 
     @cached_property
-    def _ratio(self) -> Fraction:
+    def ratio(self) -> Fraction:
+        """New samples for each old one: `to / rate`, or the nearest fraction with a denominator up to 1,000. Sample n
+        of the new signal lies at the old sample n / ratio."""
         return Fraction(self.to / self.rate).limit_denominator(_FINEST)
 
     @property
     def _up(self) -> int:
-        return self._ratio.numerator
+        return self.ratio.numerator
 
     @property
     def _down(self) -> int:
-        return self._ratio.denominator
+        return self.ratio.denominator
 
     @property
     def _reach(self) -> int:
         """The number of old samples on each side that a new one depends on."""
-        return 0 if self._ratio == 1 else math.ceil(ZEROS / min(1.0, float(self._ratio)))
+        return 0 if self.ratio == 1 else math.ceil(ZEROS / min(1.0, float(self.ratio)))
 
     @cached_property
     def _weights(self) -> Float[np.ndarray, "phase tap"]:
         """The weights of the old samples around a new one, for each of its possible phases between two of them."""
-        if self._ratio == 1:
+        if self.ratio == 1:
             return np.ones((1, 1))
-        cutoff = ROLL_OFF * min(1.0, float(self._ratio))
+        cutoff = ROLL_OFF * min(1.0, float(self.ratio))
         away = np.arange(-self._reach, self._reach + 1) - np.arange(self._up)[:, None] / self._up
         inside = 1 - (away / self._reach) ** 2
         window = np.where(inside > 0, np.i0(BETA * np.sqrt(np.maximum(inside, 0))), 0)

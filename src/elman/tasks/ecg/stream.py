@@ -149,7 +149,7 @@ class EcgStream:
         broken = np.isnan(signals)
         beats, new_beats = state.beats.read(np.nan_to_num(signals), labels, broken, self.codec, ended=ended)
         state = state._replace(silent=state.silent - silent, unanswered=rest, beats=beats)
-        return state, [at_rate(beat, self.rate / self.codec.rate) for beat in new_beats[-1]]
+        return state, [at_rate(beat, float(1 / self._resampler.ratio)) for beat in new_beats[-1]]
 
 
 def _broken(state: StreamState) -> list[bool]:

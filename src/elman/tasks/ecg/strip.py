@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from elman._errors import DataError, excerpt
 from elman.formats.wfdb.record import Record
-from elman.tasks.ecg.resample import resample
+from elman.tasks.ecg.resample import Resampler, resample
 
 WaveKind = Literal["P", "QRS", "T"]
 
@@ -29,7 +29,7 @@ branch block, supraventricular ectopic, ventricular ectopic, fusion, paced or un
 MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
 """Units of ECG signals, in lower case, in mV."""
 
-LEAST_RATE, MOST_RATE = 50.0, 1e6
+LEAST_RATE, MOST_RATE = 50.0, 1e5
 """The least and the highest sampling rate, in samples a second."""
 
 _ECG = re.compile(r"(ecg|ekg)\b.*|m?(i{1,3}|l(i{1,3}|[1-3])|v[1-9]r?|cl[1-9])|av[rlf]", re.IGNORECASE)
@@ -150,7 +150,7 @@ def at_rate(strip: Strip, rate: float) -> Strip:
     """
     if rate == strip.rate:
         return strip
-    signal, share = resample(strip.signal, rate=strip.rate, to=rate), rate / strip.rate
+    signal, share = resample(strip.signal, rate=strip.rate, to=rate), float(Resampler(strip.rate, rate).ratio)
 
     def scaled(sample: int) -> int:
         return min(round(sample * share), len(signal) - 1)
