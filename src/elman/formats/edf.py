@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import DataError, excerpt
-from elman.formats.numbers import number_of, whole_of
+from elman.formats.numbers import required_number, whole_of
 from elman.formats.wfdb import signals as formats
 from elman.formats.wfdb.header import lead_name
 
@@ -266,7 +266,4 @@ def _text(content: bytes) -> str:
 
 
 def _number(text: str, place: str) -> float:
-    number = number_of(text.replace(",", "."), place)
-    if math.isnan(number):
-        raise DataError(f"{place}: expected a number; got {excerpt(text)}")
-    return number
+    return required_number(text.replace(",", "."), place)  # some recorders write decimal commas

@@ -35,6 +35,21 @@ def number_of(text: str, place: str) -> float:
     return value
 
 
+def required_number(text: str, place: str) -> float:
+    """Parses the number in a field where none may be missing.
+
+    Raises:
+        DataError: as `number_of`, and for a missing number.
+
+    >>> required_number("1.5", "line 2")
+    1.5
+    """
+    value = number_of(text, place)
+    if math.isnan(value):
+        raise DataError(f"{place}: expected a number; got {text.strip()[:40]!r}")
+    return value
+
+
 def whole_of(text: str, place: str, *, least: int = 0, most: int = LARGEST_WHOLE) -> int:
     """Parses the whole number in a field.
 

@@ -4,13 +4,12 @@ record in several pieces. After the WFDB manual (G. Moody, header(5)).
 
 from __future__ import annotations
 
-import math
 import re
 from typing import NamedTuple
 
 from elman._errors import DataError, excerpt
 from elman.formats.line_ends import normal_line_ends
-from elman.formats.numbers import number_of, whole_of
+from elman.formats.numbers import required_number, whole_of
 
 RATE, GAIN, UNITS = 250.0, 200.0, "mV"
 """The format's defaults: samples a second, steps of the converter a unit, and the unit."""
@@ -167,7 +166,7 @@ def _record_line(place: str, line: str) -> tuple[Header, int, int]:
     rate, counter = RATE, None
     if len(words) > 2:
         rate_text, _, counter_text = words[2].partition("/")
-        rate = _number(rate_text, f"{place}, the rate")
+        rate = required_number(rate_text, f"{place}, the rate")
         counter = _counter(counter_text, place) if counter_text else None
     if not _RATES[0] <= rate <= _RATES[1]:
         raise DataError(f"{place}: a rate of {rate:g}; expected samples a second, such as 250: correct the header")
@@ -180,9 +179,8 @@ def _record_line(place: str, line: str) -> tuple[Header, int, int]:
 def _counter(text: str, place: str) -> tuple[float, float]:
     ticks, _, base = text.partition("(")
     base = base.rstrip(")")
-    return _number(ticks, f"{place}, the counter's rate"), _number(
-        base, f"{place}, the counter's start"
-    ) if base else 0.0
+    start = required_number(base, f"{place}, the counter's start") if base else 0.0
+    return required_number(ticks, f"{place}, the counter's rate"), start
 
 
 def _signal_line(place: str, line: str) -> Signal:
@@ -213,7 +211,7 @@ def _gain(text: str, place: str) -> tuple[float, int | None, str]:
     match = _GAIN.fullmatch(text)
     if not match:
         raise DataError(f"{place}: expected a gain such as 200, 200(1024) or 200(1024)/mV; got {excerpt(text)}")
-    gain = _number(match["gain"], f"{place}, the gain")
+    gain = required_number(match["gain"], f"{place}, the gain")
     baseline = _whole(match["baseline"], f"{place}, the baseline", least=-_LARGEST) if match["baseline"] else None
     if gain and not _GAINS[0] <= abs(gain) <= _GAINS[1]:
         raise DataError(f"{place}: a gain of {gain:g}; expected steps of the converter a unit, such as 200")
@@ -250,13 +248,6 @@ def _signal_row(signal: Signal) -> str:
 
 def _number_text(number: float) -> str:
     return str(int(number)) if number == int(number) else repr(float(number))
-
-
-def _number(text: str, place: str) -> float:
-    number = number_of(text, place)
-    if math.isnan(number):
-        raise DataError(f"{place}: expected a number; got {excerpt(text)}")
-    return number
 
 
 def _whole(text: str, place: str, *, least: int = 0) -> int:
