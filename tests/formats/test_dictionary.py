@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from elman import DataError
 from elman.formats.dictionary import read_dictionary
@@ -55,3 +57,19 @@ def test_a_number_where_a_phone_should_be_is_named(line, number):
 
 def test_a_word_without_phones_has_none():
     assert read("a", "b # nothing", "c 0.5 B") == [("a", ""), ("b", ""), ("c", "B")]
+
+
+PHONES = some.lists(some.sampled_from(["AA1", "B", "2", "9", "1", "@", "tS", "a˥˩", "m4"]), min_size=1, max_size=5)
+SHARE = some.floats(0, 1).map(lambda share: f"{share:.2f}")
+
+
+@given(some.lists(some.tuples(some.sampled_from(["ba", "ko ra", "to(2)"]), some.tuples(SHARE) | some.just(()), PHONES)))
+def test_probabilities_between_tabs_are_never_phones(drawn):
+    lines = ["\t".join([word, *shares, " ".join(phones)]) for word, shares, phones in drawn]
+    # A line without a share whose first phone is 1 is as one of a file where some lines have a share.
+    clear = [shares or phones[0] != "1" or len(phones) == 1 for _, shares, phones in drawn]
+    expected = [(word.removesuffix("(2)"), " ".join(phones)) for word, _, phones in drawn]
+    found = read(*lines)
+    assert [one for one, is_clear in zip(found, clear, strict=True) if is_clear] == [
+        one for one, is_clear in zip(expected, clear, strict=True) if is_clear
+    ]

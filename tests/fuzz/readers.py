@@ -10,6 +10,7 @@ from elman.formats.text import TextSource
 from elman.formats.vectors.files import open_vectors
 from elman.formats.vectors.vectors import match
 from elman.formats.wfdb.record import read_annotations, read_record
+from elman.tasks.classification.labels import LabelForm
 from elman.tasks.classification.reading import check_classes, read_labelled
 from elman.tasks.ecg.reading import read_strips
 from elman.tasks.forecasting.histories import read_histories
@@ -51,6 +52,9 @@ SERIES = (partial(series, missing="error"), partial(series, missing="interpolate
 
 def classes(place):
     found = read_labelled(place)
+    form, _ = LabelForm.recognise([text.label for text in found.train])
+    for text in found.train:
+        form.write(form.labels(text.label, text.place))
     check_classes(found.train, found.validation, found.test)
 
 
@@ -109,7 +113,9 @@ READERS = {
     "labelled-texts": Reader((read_labelled, classes), seeds.texts),
     "class-files": Reader((classes,), seeds.class_files),
     "conllu": Reader((tagged, partial(untagged, form="conllu")), seeds.conllu),
-    "word-columns": Reader((tagged, partial(untagged, form="words")), lambda: seeds.named("a.txt", [seeds.COLUMNS])),
+    "word-columns": Reader(
+        (tagged, partial(untagged, form="words")), lambda: seeds.named("a.txt", [seeds.COLUMNS, seeds.SCHEMES])
+    ),
     "untagged-text": Reader((partial(untagged, form="text"),), seeds.plain_texts),
     "pairs": Reader((read_pairs,), seeds.pairs),
     "aligned-pairs": Reader((lambda folder: read_pairs(folder / "a.de", folder / "a.en"),), seeds.aligned),

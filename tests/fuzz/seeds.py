@@ -45,6 +45,7 @@ German JJ B-NP B-MISC
 Peter NNP B-NP B-PER
 Blackburn NNP I-NP I-PER
 """
+SCHEMES = b"Ann U-PER\nlives O\nNew B-LOC\nYork L-LOC\n\nBank B-ORG\nof I-ORG\nOslo L-ORG\n"
 TS = b"""#a comment
 @problemName Steps
 @timeStamps false
@@ -77,6 +78,9 @@ TEXTS = {
     "table.csv": b'id,text,label\n1,"one, two\nthree",ham\n2,"say ""hi""",spam\n3,four,ham\n4,five,spam\n',
     "table.tsv": b"text\tlabel\none two\tham\nthree\tspam\nfour\tham\nfive\tspam\n",
     "table.jsonl": b'{"text": "one \\u00e9", "label": 1}\n{"text": "two", "label": 2, "more": {"a": [1.5, true]}}\n',
+    "lists.jsonl": b'{"text": "one", "label": ["a", "b"]}\n{"text": "two", "label": []}\n',
+    "lists.csv": b"text,label\none,\"['a', 'b']\"\ntwo,a|b\nthree,b\n",
+    "fasttext.txt": b"__label__a __label__b one two\n__label__b three\n",
     "sms.txt": b"ham\tSee you\nspam\tWin now\nham\tok\nspam\tfree\n",
     "trec.txt": b"DESC:manner How did it ?\nENTY:cremat What films ?\nDESC:manner How ?\n",
 }
@@ -87,6 +91,7 @@ Another line... with -- marks?! and 3.14 or 10:30.
 """.encode()
 PAIRS = b"one\tun\none\tune\ntwo\tdeux\tmore\nthree four\ttrois quatre\n"
 DICTIONARY = b";;; comment\nabbey AE1 B IY0\nabbey(2) AE1 B EY0 # note\n'bout B AW1 T\n"
+ALIGNER = b"bala\t1\t0.0\t0.0\t0.0\tB AA1\nkora\t0.99\t0.14\t1.0\t1.03\tK R\noeuf 0.5 9 f\n"
 
 
 def lines_of(name, count, *, skip=0):
@@ -164,7 +169,7 @@ def aligned():
 
 
 def dictionaries():
-    return named("a.dict", [DICTIONARY, *lines_of("seq2seq/cmudict.dict.xz", 40, skip=200)])
+    return named("a.dict", [DICTIONARY, ALIGNER, *lines_of("seq2seq/cmudict.dict.xz", 40, skip=200)])
 
 
 def plain_texts():

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from elman import DataError
-from elman.tasks.classification.labels import LabelForm, marked_labels
+from elman.tasks.classification.labels import LabelForm, list_text, marked_labels
 
 
 @pytest.mark.parametrize(
@@ -86,3 +88,14 @@ def test_one_label_is_asked_for():
         with pytest.raises(DataError, match="line 3: the label is empty; write one, or delete the text"):
             one.labels(nothing, "line 3")
     assert LabelForm(True, "|").labels("") == LabelForm(True, "|").labels("[]") == ()
+
+
+LABEL = some.text(some.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1).map(str.strip).filter(bool)
+
+
+@given(some.lists(some.lists(LABEL, max_size=4, unique=True), min_size=1))
+def test_labels_are_read_back_as_they_were_written(lists):
+    form, _ = LabelForm.recognise([list_text(labels) for labels in lists], chosen="several")
+    for labels in [*lists, [form.separator.strip() or "x", '["a"]']]:  # labels that are not those of training, too
+        assert form.labels(list_text(labels)) == tuple(labels)
+        assert form.labels(form.write(labels)) == tuple(labels)

@@ -3,8 +3,10 @@ from itertools import pairwise, product
 from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
-from elman.tasks.tagging.spans import Problem, Scheme, SchemeName, Span
+from elman.tasks.tagging.spans import Notation, Problem, Scheme, SchemeName, Span
 
 # One character a tag, capital for label A and small for label B: how each scheme writes one span, and how it writes all
 # spans of a label that touch each other.
@@ -163,3 +165,22 @@ def test_a_notation_changes_nothing_but_the_writing(notation):
     assert other.tags(spans, 5) == tags
     assert other.spans(tags) == spans
     assert plain.tags([span._replace(label="X") for span in spans], 5) == ["I-X", "I-X", "B-X", "O", "I-X"]
+
+
+@given(
+    some.sampled_from(NAMES),
+    some.sampled_from(get_args(Notation)),
+    some.lists(some.tuples(some.integers(0, 2), some.integers(1, 4), some.sampled_from(["X", "a-b_c", "O"]))),
+)
+def test_what_is_written_is_read_back(name, notation, drawn):
+    scheme, spans, place = Scheme(name, notation), [], 0
+    for gap, length, label in drawn:
+        start = place + gap
+        label = "" if notation == "B" else label
+        if name == "IO" and spans and spans[-1].stop == start and spans[-1].label == label:
+            start += 1  # two that touch cannot be written
+        place = start + length
+        spans.append(Span(label, start, place))
+    tags = scheme.tags(spans, place)
+    assert scheme.spans(tags) == spans
+    assert list(scheme.problems(tags)) == []

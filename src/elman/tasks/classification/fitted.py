@@ -87,7 +87,7 @@ class Classifier(ClassPredictor):
         for group in arriving_lines(*places):
             answers = iter(self._answers([line for line in group if line.strip()], options))
             for line in group:
-                yield (next(answers) if line.strip() else none).line(options, self.codec.form.separator)
+                yield (next(answers) if line.strip() else none).line(options, self.codec.form)
 
     def _answers(self, texts: Sequence[str], options: ClassPrediction) -> list[Prediction]:
         encoded = [self.codec.unlabelled(text) for text in texts]

@@ -99,12 +99,15 @@ class LabelForm(msgspec.Struct, frozen=True):
         return found
 
     def write(self, labels: Iterable[str]) -> str:
-        """The text of several labels, from which `labels` reads them.
+        """The text of labels, from which `labels` reads them.
 
         >>> LabelForm(several=True, separator="|").write(["sauce", "cheese"])
         'sauce|cheese'
         """
-        return self.separator.join(labels)
+        found = list(labels)
+        written = self.separator.join(found)
+        is_read = not written.startswith("[") and not any(self.separator in label for label in found)
+        return written if is_read or not self.several else list_text(found)
 
 
 def marked_labels(written: str, place: str = "the text") -> list[str] | None:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from elman.metrics.calibration import apply_temperature
 from elman.metrics.classification import log_softmax
 from elman.tasks.classification.label_metrics import HALF, LabelMetrics, log_sigmoid
+from elman.tasks.classification.labels import LabelForm
 from elman.tasks.classification.logits import all_logits
 from elman.tasks.classification.loss import class_metrics, label_metrics
 from elman.tasks.classification.metrics import ClassificationMetrics
@@ -35,16 +36,16 @@ class Prediction(NamedTuple):
     labels: tuple[str, ...]
     """The predicted labels, likeliest first: `label` or none, or several where a text may have several."""
 
-    def line(self, options: ClassPrediction, separator: str = "") -> str:
-        """The line that `elman predict` writes; `separator` stands between several labels.
+    def line(self, options: ClassPrediction, form: LabelForm = LabelForm()) -> str:
+        """The line that `elman predict` writes; `form` writes several labels.
 
         >>> Prediction("a", 0.75, {"a": 0.75, "b": 0.25}, ("a",)).line(ClassPrediction(probabilities=True))
         'a\\ta=0.7500\\tb=0.2500'
         """
         label, shown = ABSTAINS if self.label is None else self.label, [f"{self.probability:.4f}"]
-        if separator:
-            label = separator.join(self.labels)
-            shown = [separator.join(f"{self.probabilities[name]:.4f}" for name in self.labels)]
+        if form.several:
+            label = form.write(self.labels)
+            shown = [form.separator.join(f"{self.probabilities[name]:.4f}" for name in self.labels)]
         if options.probabilities or options.top_k:
             likeliest = list(self.probabilities.items())[: options.top_k or None]
             shown = [f"{name}={probability:.4f}" for name, probability in likeliest]

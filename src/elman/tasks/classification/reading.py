@@ -23,7 +23,7 @@ from elman._errors import DataError, plural
 from elman.formats import table
 from elman.formats.files import File, by_part, data_files, lines, text_of
 from elman.formats.names import TABLES
-from elman.tasks.classification.labels import are_marked, split_marked
+from elman.tasks.classification.labels import are_marked, marked_labels, split_marked
 
 
 class LabelledText(NamedTuple):
@@ -81,7 +81,8 @@ def check_texts(examples: Iterable[LabelledText]) -> tuple[LabelledText, ...]:
     (LabelledText(text='a b', label='x', place='the text'),)
 
     Raises:
-        DataError: a text that is empty or no string, or a label that is no string or has a tab or a line end.
+        DataError: a text that is empty or no string, or a label that is no string, has a tab or a line end, or is
+            nearly a list of labels.
     """
     found = []
     for example in examples:
@@ -93,6 +94,7 @@ def check_texts(examples: Iterable[LabelledText]) -> tuple[LabelledText, ...]:
             raise DataError(f"{example.place}: the text is empty; write one, or delete it")
         if "\t" in label or "\n" in label:  # answers are lines with tabs
             raise DataError(f"{example.place}: the label {label[:40]!r} holds a tab or a line end; take it out")
+        marked_labels(label, example.place)
         found.append(LabelledText(text, label, example.place))
     return tuple(found)
 
