@@ -27,7 +27,7 @@ SCRIPTS = {
     "Hebrew abbreviations": 'צה"ל|ארה״ב',
     "Thai": "สวัสดีครับ|คุณสบายดีไหม",
     "Thai with U+200B between words": "สวัสดี\u200b|ครับ",
-    "Hebrew with marks of direction": "\u200fשלום|\u200eabc|\u200f",
+    "Hebrew with marks of direction": "\u200fשלום\u200f|\u200eabc|\u200f|\u202bע\u200eב\u202c",
     "Lao": "ສະບາຍດີ",
     "Khmer": "សួស្ដី|ពិភពលោក",
     "Burmese": "မင်္ဂလာပါ",
@@ -45,7 +45,9 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_words_of_many_scripts_are_whole(script):
-    words = [word for written in SCRIPTS[script].split("|") if (word := written.strip("\u200b\u200e\u200f"))]
+    words = [
+        word for written in SCRIPTS[script].split("|") if (word := written.strip("\u200b\u200e\u200f\u202b\u202c"))
+    ]
     text = " ".join(SCRIPTS[script].split("|"))
     assert split_words(text) == words
     assert Lexicon.of([text]).size == 2 + len(set(words))

@@ -18,7 +18,7 @@ from msgspec import UNSET
 
 from elman._types import NormalForm, Whole
 from elman.words._vocabulary import SavedForm, SavedRules, WordVocabulary, most_frequent, rules_of, saved_form
-from elman.words.boundaries import ROW, RUN, VISIBLE_MARK, WordRules, find_words
+from elman.words.boundaries import ROW, RUN, SHORTEST_ROW, VISIBLE_MARK, WordRules, find_words
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD
 
 _LETTERS = re.compile(
@@ -35,7 +35,7 @@ _LETTERS = re.compile(
 )
 _UNICODE = regex.compile(
     rf"""
-    (?={ROW}(?<=n)'t\b)(?:{ROW[:-2]}*?)(?=n't\b)
+    (?={ROW}(?<=n)'t\b){SHORTEST_ROW}(?=n't\b)
     | n't\b
     | '(?:s|re|ve|ll|d|m)\b
     | \d+(?:[.,:/٫٬\u202f]\d+)+

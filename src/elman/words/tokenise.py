@@ -45,8 +45,7 @@ class Token(NamedTuple):
 
 
 def tokenise(text: str) -> list[Token]:
-    """Splits a text into tokens; every character is in one of them but white space, U+200B and marks of direction or
-    byte order that follow no word.
+    """Splits a text into tokens; every character is in one of them but white space, U+200B and marks of direction.
 
     >>> " ".join(token.form for token in tokenise("It's $3.50, Mr. Smith-Jones; don't (ever) e-mail a@b.com!"))
     "It 's $ 3.50 , Mr. Smith - Jones ; do n't ( ever ) e - mail a@b.com !"
