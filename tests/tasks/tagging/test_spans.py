@@ -137,6 +137,7 @@ def test_labels_may_hold_hyphens():
         (["A-B A-I O", "A-B"], ("IOB2", "X-B")),
         (["A_B A_E O", "A_S"], ("BIOES", "X_B")),
         (["B I O"], ("IOB2", "B")),
+        (["_ B-A I-A", "_ _"], ("IOB2", "B-X", "_")),
         (["B M E S"], ("BMES", "B")),
         (["S O"], None),
         (["O"], None),
@@ -151,7 +152,7 @@ def test_the_scheme_is_told_from_the_tags(sequences, expected):
     if scheme:
         for tags in sequences:
             written = scheme.repair(tags.split())
-            assert {*"".join(written)} <= {*"".join(sequences), "-", "S", "B", "I"}
+            assert {*"".join(written)} <= {*"".join(sequences), "-", "S", "B", "I"} - {"O"} | {scheme.outside}
             assert list(scheme.problems(written)) == []
 
 

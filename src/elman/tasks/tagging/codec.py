@@ -42,6 +42,8 @@ class TagCodec(msgspec.Struct, frozen=True):
     """The scheme by which the tags mark spans; None where they mark none."""
     notation: Notation = "B-X"
     """The way in which the tags of spans are written."""
+    outside: str = "O"
+    """The tag outside of spans."""
     form: Form = "conllu"
     """The format of the training files, in which tagged sentences are written too."""
     column: str = "upos"
@@ -92,6 +94,7 @@ class TagCodec(msgspec.Struct, frozen=True):
             lower=lower,
             scheme=None if scheme is None else scheme.name,
             notation="B-X" if scheme is None else scheme.notation,
+            outside="O" if scheme is None else scheme.outside,
             form=form,
             column=column,
             added=len(others),
@@ -142,7 +145,7 @@ class TagCodec(msgspec.Struct, frozen=True):
     @property
     def spans(self) -> Scheme | None:
         """The scheme and the notation of the tags; None where they mark no spans."""
-        return None if self.scheme is None else Scheme(self.scheme, self.notation)
+        return None if self.scheme is None else Scheme(self.scheme, self.notation, self.outside)
 
     def masks_of(self, span: Span, length: int) -> Iterator[Bool[np.ndarray, "time tag"]]:
         """Yields masks of the tags of sequences of `length` that have exactly this span, one for each way to tag it; no

@@ -16,7 +16,7 @@ from elman.formats.columns import read_columns
 from elman.formats.conllu import read_conllu
 from elman.formats.files import File, by_part, data_files, lines, text_of
 from elman.formats.names import CONLLU
-from elman.tasks.tagging.spans import Scheme, SchemeName
+from elman.tasks.tagging.spans import OUTSIDE, Scheme, SchemeName
 
 Form = Literal["conllu", "columns"]
 """Formats of files with tagged words."""
@@ -118,8 +118,9 @@ def scheme_of(
     """The chosen scheme of the tags, or the one that they are recognised by; None where they mark no spans. Beside it,
     sentences that say what was recognised.
 
-    >>> scheme_of([TaggedWords(("Ann", "sat"), ("U-PER", "O"))], None)
-    (Scheme(name='BILOU', notation='B-X'), ['the tags mark spans in BILOU; choose another scheme with --scheme'])
+    >>> scheme, (note,) = scheme_of([TaggedWords(("Ann", "sat"), ("U-PER", "O"))], None)
+    >>> scheme.name, note
+    ('BILOU', 'the tags mark spans in BILOU; choose another scheme with --scheme')
     """
     tags = [sentence.tags for sentence in sentences]
     if chosen == "plain":
@@ -129,7 +130,7 @@ def scheme_of(
     scheme = Scheme.of(tags)
     if scheme is not None:
         return scheme, [f"the tags mark spans in {scheme.name}; choose another scheme with --scheme"]
-    kinds = {tag for sentence in tags for tag in sentence} - {"O"}
+    kinds = {tag for sentence in tags for tag in sentence} - {*OUTSIDE}
     marked = [tag for tag in sorted(kinds) if len(tag) > 1 and Scheme.of([[tag]])]
     if 2 * len(marked) < max(len(kinds), 1):
         return None, []

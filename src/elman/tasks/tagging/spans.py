@@ -1,7 +1,7 @@
 """Spans of tagged sequences, such as the names of a sentence, in the schemes by which tags mark them.
 
-A tag is O, outside of spans, or a mark and the label of its span, such as B-PER. For a span of three tokens, of two and
-of one, and a second one of the same label right behind the first:
+A tag is O (or _), outside of spans, or a mark and the label of its span, such as B-PER. For a span of three tokens, of
+two and of one, and a second one of the same label right behind the first:
 
 | scheme | three | two | one | right behind | |
 |---|---|---|---|---|---|
@@ -35,6 +35,9 @@ SchemeName = Literal["IOB2", "IO", "IOB1", "IOE2", "IOE1", "BIOES", "BILOU", "BM
 
 Notation = Literal["B-X", "B_X", "X-B", "X_B", "B"]
 """Ways of writing a tag: the mark before or behind the label and what separates them, or the mark alone."""
+
+OUTSIDE = ("O", "_")
+"""Tags outside of spans: the usual one, and that of a feature in CoNLL-U that a word does not have."""
 
 
 class Mark(NamedTuple):
@@ -98,6 +101,8 @@ class Scheme:
 
     name: SchemeName = "IOB2"
     notation: Notation = "B-X"
+    outside: str = "O"
+    """The tag outside of spans."""
 
     @classmethod
     def of(
@@ -108,13 +113,15 @@ class Scheme:
         speech.
 
         >>> Scheme.of([["O", "B-PER"], ["B-PER", "I-PER"]]), Scheme.of([["O", "I-PER", "B-PER"]]).name
-        (Scheme(name='IOB2', notation='B-X'), 'IOB1')
-        >>> Scheme.of([["PER_S", "O"]]), Scheme.of([["NOUN", "O"]]), Scheme.of([["O"]])
-        (Scheme(name='BIOES', notation='X_B'), None, None)
+        (Scheme(name='IOB2', notation='B-X', outside='O'), 'IOB1')
+        >>> Scheme.of([["PER_S", "_"]]), Scheme.of([["NOUN", "O"]]), Scheme.of([["O"]])
+        (Scheme(name='BIOES', notation='X_B', outside='_'), None, None)
         """
         several = [tuple(tags) for tags in sequences]
-        marked = {tag for tags in several for tag in tags} - {"O"}
-        every = (cls(name, notation) for notation in get_args(Notation) for name in names)
+        kinds = {tag for tags in several for tag in tags}
+        outside = next((tag for tag in OUTSIDE if tag in kinds), OUTSIDE[0])
+        marked = kinds - {outside}
+        every = (cls(name, notation, outside) for notation in get_args(Notation) for name in names)
         fitting = [scheme for scheme in every if marked and scheme._is_likely(marked)]
         whole = (scheme for scheme in fitting if not any(next(scheme.problems(tags), None) for tags in several))
         return next(whole, fitting[0] if fitting else None)
@@ -125,7 +132,7 @@ class Scheme:
         >>> Scheme("IOB2").has("O"), Scheme("IOB2").has("E-PER"), Scheme("BIOES").has("E-PER")
         (True, False, True)
         """
-        return tag == "O" or self._token(tag) is not None
+        return tag == self.outside or self._token(tag) is not None
 
     def spans(self, tags: Sequence[str]) -> list[Span]:
         """The spans of one sequence of tags, in order.
@@ -198,7 +205,7 @@ class Scheme:
         >>> Scheme("IOB1", "X-B").tags([Span("PER", 0, 2), Span("PER", 2, 3)], 3)
         ['PER-I', 'PER-I', 'PER-B']
         """
-        tags, several = ["O"] * length, list(spans)
+        tags, several = [self.outside] * length, list(spans)
         begins = {(span.label, span.start) for span in several}
         ends = {(span.label, span.stop) for span in several}
         is_first_marked = "B" in _MARKS[self.name]
