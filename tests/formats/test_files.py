@@ -1,4 +1,5 @@
 import io
+import os
 import tarfile
 
 import numpy as np
@@ -48,6 +49,18 @@ def test_the_mend_of_another_encoding_is_one_that_there_is():
     assert text_of(spreadsheet, "utf-16") == "text,label\n"
     with pytest.raises(elman.DataError, match=r"a\.csv, line 1: not UTF-8 \(byte 0xff\); convert it to UTF-8$"):
         text_of(spreadsheet)
+
+
+def test_pipes_in_a_folder_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.txt")
+    (tmp_path / "b.txt").write_text("text")
+    assert [file.path for file in read_files(tmp_path)] == [("b.txt",)]
+
+
+def test_a_link_to_nothing_in_a_folder_is_named(tmp_path):
+    (tmp_path / "a.txt").symlink_to("a.txt")
+    with pytest.raises(elman.DataError, match=r"a\.txt: cannot be read \(Too many levels"):
+        read_files(tmp_path)
 
 
 def archive(place, *names):

@@ -40,19 +40,24 @@ class SlowError(BaseException):
 
 def faults(name, numbers):
     """Yields the faults of a reader with these mutations; each depends on its number alone."""
-    reader = READERS[name]
-    all_seeds = reader.seeds()
+    all_seeds = READERS[name].seeds()
     others = [next(iter(seed.values())) for seed in all_seeds]
+    files = ((number, _mutated(name, number, all_seeds, others)) for number in numbers)
+    return faults_of(name, files)
+
+
+def faults_of(name, numbered_files):
+    """Yields the faults of a reader with files, which have numbers."""
     folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     try:
         with at_most(MEMORY), _stopped(), warnings.catch_warnings():
             warnings.simplefilter("error")
-            for number in numbers:
-                place = written(folder / str(number), _mutated(name, number, all_seeds, others))
-                target = place if name in OF_FOLDERS else next(place.iterdir())
-                found = [fault for read in reader.reads if (fault := _fault(read, target))]
-                if found:
-                    yield Fault(number, *found[0])
+            for number, files in numbered_files:
+                place = written(folder / str(number), files)
+                target = place if name in OF_FOLDERS else place / next(iter(files))
+                faults = [fault for read in READERS[name].reads if (fault := _fault(read, target))]
+                if faults:
+                    yield Fault(number, *faults[0])
                 shutil.rmtree(place)
     finally:
         shutil.rmtree(folder)

@@ -6,7 +6,7 @@
 import pytest
 
 from elman import InputError
-from tests.fuzz.harness import faults, mutation, written
+from tests.fuzz.harness import faults, faults_of, mutation, written
 from tests.fuzz.readers import OF_FOLDERS, READERS
 
 FEW, MANY = 50, 2000
@@ -33,6 +33,23 @@ def test_mutated_files(name):
 @pytest.mark.parametrize("name", READERS)
 def test_many_mutated_files(name):
     assert list(faults(name, range(FEW, MANY))) == []
+
+
+@pytest.mark.slow
+def test_the_time_is_not_quadratic_in_the_number_of_columns_series_and_classes():
+    """Where it is, these take longer than the harness allows."""
+    numbers = range(20_000)
+    names, ones = ",".join(f"c{number}" for number in numbers), ",1" * len(numbers)
+    files = {
+        "forecast-table": {"a.csv": f"ds,{names}\n" + "".join(f"2020-01-0{day}{ones}\n" for day in (1, 2))},
+        "recognition": {"a.csv": f"ds,{names}\n2020-01-01{ones}\n"},
+        "series-table": {"a.csv": "series,x,label\n" + "".join(f"s{number},1,a\n" for number in numbers)},
+        "labelled-texts": {"a.csv": "text,label\n" + "".join(f"x,c{number // 2}\n" for number in numbers)},
+        "sktime-ts": {"a.ts": f"@classLabel true {names.replace(',', ' ')}\n@data\n" + "1,2:c19999\n" * len(numbers)},
+        "conllu": {"a.conllu": "".join(f"{number + 1}\tw\t_\tX{6 * chr(9)}_\n" for number in numbers)},
+    }
+    for name, content in files.items():
+        assert list(faults_of(name, [(0, {file: text.encode() for file, text in content.items()})])) == []
 
 
 def test_a_mutation_is_the_same_each_time():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
@@ -93,18 +94,18 @@ def _quoted(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _with_head(file: File, rows: Iterator[tuple[int, list[str]]], columns: Sequence[str]) -> Iterator[Row]:
     head = _head(file, rows)
+    counts, places = Counter(head), {name: place for place, name in enumerate(head)}
     for name in columns:
-        _check_column(file.name, name, head)
-        if head.count(name) > 1:
-            raise DataError(f"{file.name}: {head.count(name)} columns are named {name!r}; give each its own name")
-    places = {name: head.index(name) for name in columns}
+        _check_column(file.name, name, counts)
+        if counts[name] > 1:
+            raise DataError(f"{file.name}: {counts[name]} columns are named {name!r}; give each its own name")
     for line, row in rows:
         if len(row) != len(head):
             raise DataError(
                 f"{file.name}, line {line}: {len(row)} columns; "
                 f"expected {len(head)}, as in the head ({', '.join(head)})"
             )
-        yield Row(line, {name: row[place] for name, place in places.items()})
+        yield Row(line, {name: row[places[name]] for name in columns})
 
 
 def _head(file: File, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
@@ -121,10 +122,10 @@ def _objects(file: File, text: str, columns: Sequence[str], lists: Collection[st
         place = f"{file.name}, line {line}"
         values = values_of(written, place)
         for name in columns:
-            _check_column(place, name, list(values))
+            _check_column(place, name, values)
         yield Row(line, {name: scalar_of(values[name], f"{place}: {name}", lists=name in lists) for name in columns})
 
 
-def _check_column(place: str, name: str, there: Sequence[str]) -> None:
+def _check_column(place: str, name: str, there: Collection[str]) -> None:
     if name not in there:
         raise DataError(f"{place}: no column {name!r}{nearest(name, there)}; there are {', '.join(there)}")

@@ -147,7 +147,8 @@ def _files_of(place: Path) -> list[tuple[str, Path | ByteStream]]:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file in a folder and in its subfolders, in no particular order.
+    """Every file in a folder and in its subfolders, in no particular order; no pipes, sockets and devices, which can be
+    read without an end. A link to nothing is one that cannot be read.
 
     Raises:
         DataError: a folder that cannot be read.
@@ -157,7 +158,8 @@ def files_below(folder: Path) -> Iterator[Path]:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror})")
 
     for parent, _, names in os.walk(folder, onerror=unreadable):
-        yield from (Path(parent) / name for name in names)
+        paths = (Path(parent) / name for name in names)
+        yield from (path for path in paths if path.is_file() or not path.exists())
 
 
 def _is_text_name(file: Path) -> bool:

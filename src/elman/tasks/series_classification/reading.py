@@ -155,7 +155,7 @@ class _Head(NamedTuple):
     channels: int | None = None
     length: int | None = None
     equal_length: bool | None = None
-    labels: tuple[str, ...] | None = None
+    labels: dict[str, None] | None = None
     """The listed classes; empty where there are classes but no list, None where there are no classes."""
 
 
@@ -200,7 +200,7 @@ def _with_entry(place: str, head: _Head, line: str) -> _Head:
         case "equallength":
             return head._replace(equal_length=value == "true")
         case "classlabel":
-            return head._replace(labels=tuple(values[1:]) if value == "true" else None)
+            return head._replace(labels=dict.fromkeys(values[1:]) if value == "true" else None)
         case "targetlabel" if value == "true":
             raise DataError(f"{place}: the file is for regression (@targetLabel); expected classes (@classLabel)")
         case "timestamps" if value == "true":
