@@ -12,6 +12,7 @@ from elman.tasks.classification.labels import LabelForm, list_text, marked_label
         ("__label__a", ["__label__a"]),
         ("__label__a __label__b c", None),  # text follows: not labels alone
         ("__label__a,  __label__b", ["__label__a", "__label__b"]),
+        ("__label__a__label__b", ["__label__a", "__label__b"]),
         ('["a", "b c"]', ["a", "b c"]),
         ("['a', \"b's\", 'c\\'d']", ["a", "b's", "c'd"]),
         ("[1, 2.5, true]", ["1", "2.5", "true"]),
@@ -42,6 +43,7 @@ def test_what_is_nearly_a_list_is_no_label(written):
         (["a, b", "a", "b"], (True, ",")),
         (["a, b", "a", "c"], (False, "")),  # as many labels as texts
         (["a|b,c", "b,c", "a"], (True, "|")),
+        ([f"{size}, {colour}" for size in "SML" for colour in "rgb"], (False, "")),  # always a pair: one label
         (["__label__a __label__b", "__label__b"], (True, " ")),
         (["__label__a", "__label__b"], (False, "")),
         (['["a"]', '["b"]'], (False, "")),
@@ -82,6 +84,8 @@ def test_one_label_is_asked_for():
     one = LabelForm()
     assert one.labels("a|b") == ("a|b",)
     assert one.labels('["a"]') == ("a",)
+    with pytest.raises(DataError, match=r"line 3: the label 'a\\tb' holds a tab or a line end; take it out"):
+        LabelForm(True, "|").labels('["a\\tb"]', "line 3")
     with pytest.raises(DataError, match=r"line 3: expected one label; got 2 \(a, b\). Train with --labels several"):
         one.labels('["a", "b"]', "line 3")
     for nothing in ("", "[]"):

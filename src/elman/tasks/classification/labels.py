@@ -29,6 +29,7 @@ SEPARATORS = ("|", ";", ",")
 """Separators of several labels that are recognised."""
 
 _WORD = re.compile(rf"(?<!\S){PREFIX}\S*")
+_LABEL = re.compile(rf"{PREFIX}(?:(?!{PREFIX})\S)*")
 _QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?[\d.]+)"""
 _PYTHON = re.compile(rf"\[\s*(?:{_QUOTED}\s*(?:,\s*{_QUOTED}\s*)*,?\s*)?\]")
 
@@ -51,8 +52,8 @@ class LabelForm(msgspec.Struct, frozen=True):
     ) -> tuple[LabelForm, list[str]]:
         """The form of the labels of the training texts, and sentences that say what was recognised.
 
-        Lists and fastText's words have as many labels as they have. Other texts are separated where that gives fewer
-        different labels than there are different texts, so that labels occur alone and beside others.
+        Lists and fastText's words have as many labels as they have. Other texts are separated where some have a
+        separator and others have none, and that gives fewer different labels than there are different texts.
 
         Args:
             written: the label of each text as it is written.
@@ -89,6 +90,8 @@ class LabelForm(msgspec.Struct, frozen=True):
         if marked is None:
             marked = written.split(self.separator) if self.separator else [written]
         found = tuple(dict.fromkeys(label.strip() for label in marked if label.strip()))
+        if odd := next((label for label in found if re.search(r"[\t\n\r]", label)), ""):
+            raise DataError(f"{place}: the label {odd[:40]!r} holds a tab or a line end; take it out")
         if not self.several and not found:
             raise DataError(f"{place}: the label is empty; write one, or delete the text")
         if not self.several and len(found) > 1:
@@ -121,7 +124,7 @@ def marked_labels(written: str, place: str = "the text") -> list[str] | None:
     """
     words = written.split()
     if words and all(word.startswith(PREFIX) for word in words):
-        return [word.rstrip(",") for word in words]
+        return [label.rstrip(",") for word in words for label in _LABEL.findall(word)]
     if not (written.startswith("[") and written.endswith("]")):
         return None
     try:
@@ -181,7 +184,8 @@ def _recognise_separator(texts: Sequence[str]) -> tuple[str, list[str]]:
         pieces = [[piece.strip() for piece in text.split(separator)] for text in texts]
         if all(len(several) < 2 for several in pieces):
             continue
-        if len({*chain.from_iterable(pieces)} - {""}) < len({*texts} - {""}):
+        sizes = {len(several) for several in pieces}
+        if 1 in sizes and len({*chain.from_iterable(pieces)} - {""}) < len({*texts} - {""}):
             return separator, []
         example = next(text for text in texts if separator in text)
         notes = notes or [
