@@ -1,6 +1,7 @@
-"""Nothing is lost when processes are killed: docs/safety.md. `ELMAN_KILLS=200` kills each task 200 times."""
+"""Nothing is lost when processes are killed: docs/safety.md. `ELMAN_KILLS=200` kills that many runs."""
 
 import json
+import math
 import os
 import random
 import subprocess
@@ -13,7 +14,7 @@ from elman import artefact
 from tests.kills.runs import PHASES, Running
 from tests.tasks.cases import CASES
 
-KILLS = int(os.environ.get("ELMAN_KILLS", "6"))
+KILLS = math.ceil(int(os.environ.get("ELMAN_KILLS", "42")) / len(CASES))
 """The kills of each task, in the second tier."""
 
 WRITERS = "from tests.kills.writers import main; import sys; main(*sys.argv[1:])"
