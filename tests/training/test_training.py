@@ -15,6 +15,7 @@ import pytest
 
 import elman
 from elman import artefact
+from elman._compilation import CompileClock
 from elman.training.events import Checkpoint, Evaluated, Finished, Started, Stepped
 from elman.training.loop import train
 from elman.training.reporters import Quiet
@@ -379,6 +380,31 @@ class LearnedStart(elman.Elman):
 
     def init_carry(self):
         return self.start
+
+
+def test_the_clock_of_training_stands_still_while_xla_compiles(small_text):
+    start = begun(small_text, steps=2)
+    jax.clear_caches()
+    compiling, began = CompileClock(), time.monotonic()
+    *_, finished = train(*start)
+    compiled, passed = compiling.seconds(), time.monotonic() - began
+    assert compiled > 0
+    assert finished.state.progress.seconds <= passed - compiled + 1e-3
+
+
+def test_evaluations_take_a_tenth_of_a_budget_in_minutes(small_text, monkeypatch):
+    evaluate = elman.LanguageModelling.evaluate
+
+    def slow(self, model, part, codec):
+        time.sleep(0.2)
+        return evaluate(self, model, part, codec)
+
+    monkeypatch.setattr(elman.LanguageModelling, "evaluate", slow)
+    events = list(train(*begun(small_text, steps=None, minutes=0.03, evaluations=50)))
+    evaluated = [event for event in events if isinstance(event, Evaluated)]
+    assert evaluated[-1].spent == 1
+    for one, other in zip(evaluated, evaluated[1:-1], strict=False):  # the last one comes in any case
+        assert other.seconds - one.seconds > 9 * 0.2
 
 
 def test_a_budget_in_minutes_ends_on_time(small_text):

@@ -12,6 +12,7 @@ import jax
 import msgspec
 import numpy as np
 
+from elman._compilation import CompileClock
 from elman._errors import NonFiniteError
 from elman.cells.find import first_cell
 from elman.recurrence import engine_for
@@ -26,6 +27,10 @@ from elman.training.step import diagnose, make_step
 
 SPEED_WINDOW = 50
 """The number of steps over which the speed is measured."""
+
+
+EVALUATION_SHARE = 0.1
+"""The largest share of a budget in minutes that evaluations take, but for the first and the last."""
 
 
 def train(
@@ -88,12 +93,14 @@ def train(
             )
         evaluates = False
         due = _due(spent, settings)
-        if due > progress.evaluations:
+        if due > progress.evaluations and (settings.minutes is None or spent >= 1 or run.may_evaluate()):
             if not measured:
                 yield Checkpoint(_snapshot(model, optimiser_state, carry, best, progress, run))
                 yield Compiling("the evaluation")
                 measured = True
+            began = run.seconds()
             metrics = task.evaluate(model, data.validation, data.codec)
+            run.evaluated(run.seconds() - began)
             if not math.isfinite(metrics.objective):
                 yield Checkpoint(_snapshot(model, optimiser_state, carry, best, progress, run))
                 raise NonFiniteError(
@@ -143,19 +150,27 @@ def _judged(progress: Progress, metrics: Metrics, evaluations: int) -> tuple[Pro
 
 
 class _Clock:
-    """The time spent, over all runs of a resumed training, and the recent speed."""
+    """The time spent, over all runs of a resumed training, and the recent speed. It stands still while XLA compiles."""
 
     def __init__(self, settings: Training, steps_per_epoch: int, seconds_before: float):
         self._settings, self._steps_per_epoch = settings, steps_per_epoch
-        self._began = time.monotonic() - seconds_before
-        self._saved = -math.inf
+        self._began, self._compiling = time.monotonic() - seconds_before, CompileClock()
+        self._saved = self._last_evaluation = -math.inf
+        self._evaluation = 0.0
         self.restart_speed()
 
     def seconds(self) -> float:
-        return time.monotonic() - self._began
+        return time.monotonic() - self._began - self._compiling.seconds()
 
     def spent(self, step: int) -> float:
         return self._settings.spent(step=step, seconds=self.seconds(), steps_per_epoch=self._steps_per_epoch)
+
+    def evaluated(self, seconds: float) -> None:
+        self._last_evaluation, self._evaluation = self.seconds(), seconds
+
+    def may_evaluate(self) -> bool:
+        """True where evaluations like the last one take a tenth of the time at most."""
+        return self.seconds() - self._last_evaluation >= self._evaluation * (1 / EVALUATION_SHARE - 1)
 
     def checkpoint_due(self) -> bool:
         """True after the first step, so that a path that cannot be written is found early; then by the clock."""

@@ -17,6 +17,10 @@ BUDGETS = ("minutes", "epochs", "steps")
 """The names of the settings for the budget."""
 
 
+WARMUP_STEPS, WARMUP_SHARE = 50, 0.1
+"""The steps in which the learning rate rises unless a setting says otherwise, and the largest share of the budget."""
+
+
 class Training(Config, frozen=True, kw_only=True):
     """The settings of a training: budget, optimiser and schedule. With a budget in steps or epochs, the same seed gives
     the same weights on the same machine; with one in minutes, the schedule follows the clock.
@@ -39,8 +43,8 @@ class Training(Config, frozen=True, kw_only=True):
     """Momentum of SGD (0.9); 0 is plain gradient descent."""
     weight_decay: Annotated[float, Meta(ge=0)] = 0.0
     """Share of each matrix subtracted per unit of learning rate."""
-    warmup_steps: Annotated[int, Meta(ge=0)] = 50
-    """Number of steps in which the learning rate rises to its peak."""
+    warmup_steps: Annotated[int, Meta(ge=0)] | None = None
+    """Number of steps in which the learning rate rises to its peak (50, or a tenth of the budget if that is less)."""
     hold: Annotated[float, Meta(ge=0, lt=1)] = 0.2
     """Share of the budget before the learning rate falls from its peak."""
     decay: Literal["linear", "cosine", "none"] = "linear"
@@ -95,7 +99,10 @@ class Training(Config, frozen=True, kw_only=True):
         >>> [round(schedule.rate(step=s, spent=s / 100), 3) for s in (0, 9, 20, 60, 100)]
         [0.1, 1.0, 1.0, 0.5, 0.0]
         """
-        warmth = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        shares = [1.0] if self.warmup_steps == 0 else [(step + 1) / (self.warmup_steps or WARMUP_STEPS)]
+        if self.warmup_steps is None:
+            shares.append(spent / WARMUP_SHARE)
+        warmth = min(1.0, max(shares))
         fallen = max(0.0, spent - self.hold) / (1 - self.hold)
         left = {"linear": 1 - fallen, "cosine": (1 + math.cos(math.pi * fallen)) / 2, "none": 1.0}[self.decay]
         return self.peak_rate * warmth * left
