@@ -46,8 +46,8 @@ class CompileClock:
 
 @cache
 def _listen() -> None:
-    def add(event: str, seconds: float, **_: object) -> None:
+    def add(event: str, duration_secs: float, **_: object) -> None:
         if event in COMPILING:
-            CompileClock._total += seconds
+            CompileClock._total += duration_secs
 
     jax.monitoring.register_event_duration_secs_listener(add)

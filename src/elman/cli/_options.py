@@ -43,7 +43,7 @@ def option(kind: Any, default: Any, metavar: str | None = None) -> Any:
         metavar=metavar or (None if bare is bool else value_name(bare)),
         help_behavior_hint="" if default in (None, "", ()) or default is False else f"(default: {_written(default)})",
     )
-    return Annotated[bare, look, *marks]
+    return Annotated[bare, look, *marks]  # ty: ignore[invalid-type-form]
 
 
 def positional_name(name: str, kind: Any, *, needed: bool) -> str:

@@ -37,7 +37,7 @@ def members(archive: Path, *, most: int | None = None) -> Iterator[Member]:
         try:
             with tarfile.open(fileobj=stream, mode="r|") as tar:
                 while member := tar.next():
-                    tar.members.clear()  # which would be kept until the end
+                    tar.members.clear()  # ty: ignore - which would be kept until the end
                     # Before it is read or skipped: a sparse file, or a wrong header, may promise any size.
                     expanded += max(member.size, 0)
                     check_expansion(expanded, size, str(archive))
