@@ -38,6 +38,10 @@ class DataError(InputError):
         super().__init__(one_line(message))
 
 
+class RecordError(DataError):
+    """A line, a row or another record that cannot be read, though those before and after it may be."""
+
+
 class VocabularyError(DataError):
     """A token that is not in the vocabulary: `token`, at position `place` of the text."""
 

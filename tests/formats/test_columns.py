@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import elman
-from elman.formats.columns import read_columns, write_rows
+from elman.formats.columns import DOCUMENT, read_columns, write_comment, write_rows
 
 CONLL_2003 = """\
 -DOCSTART- -X- -X- O
@@ -37,11 +39,29 @@ def test_tabs_separate_words_with_spaces():
     assert rows.words == ("New York", "is")
 
 
-def test_what_is_written_is_read_again():
-    sentences = read(CONLL_2003)
-    assert [rows.fields for rows in read("".join(write_rows(rows.fields) for rows in sentences))] == [
-        rows.fields for rows in sentences
-    ]
+WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\t\n"), min_size=1)
+FIELD = WORD.filter(lambda word: word == word.strip(" ") and word != DOCUMENT)
+SENTENCE = st.lists(st.tuples(FIELD, FIELD, FIELD), min_size=1)
+
+
+@given(st.lists(SENTENCE), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\n")))
+def test_what_is_written_reads_back(sentences, text):
+    written = "".join(write_comment("text", text) + write_rows(rows) for rows in sentences)
+    assert [list(rows.fields) for rows in read(written)] == sentences
+
+
+def test_only_spaces_and_tabs_separate_columns():
+    [rows] = read("10\u00a0000 O\nH\u3000à O\n")
+    assert rows.words == ("10\u00a0000", "H\u3000à")
+    [rows] = read("\u3000\tO\n# text = 1\tO\n")
+    assert rows.words == ("\u3000", "# text = 1")
+
+
+def test_words_alone_may_hold_spaces():
+    lines = ["Hà Nội", "có", "10 000", "", "Anh"]
+    assert [rows.words for rows in read_columns(lines, least=1, spaced=False)] == [("Hà Nội", "có", "10 000"), ("Anh",)]
+    with pytest.raises(elman.DataError, match="line 2: expected 2 columns as in line 1; .* by tabs"):
+        list(read_columns(lines, least=1))
 
 
 @pytest.mark.parametrize(

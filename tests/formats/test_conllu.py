@@ -2,6 +2,8 @@ import lzma
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import elman
 from elman.formats.conllu import read_conllu, sentence_of
@@ -142,3 +144,15 @@ def test_the_english_web_treebank(data_folder):
     assert (len(sentences), sum(len(sentence.words) for sentence in sentences)) == (2077, 25094)
     assert "".join(map(str, sentences)) == text
     assert len(Counter(tag for sentence in sentences for tag in sentence.values("upos"))) == 17
+
+
+TAG = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\t\n"), min_size=1)
+
+
+@given(st.lists(TAG, min_size=1), st.sampled_from(["upos", "misc=Tag", "feats=Tag"]))
+def test_tags_of_any_characters_read_back(tags, column):
+    sentence = sentence_of(["10 000"] * len(tags), unspaced=[0]).with_values(column, tags)
+    [again] = read(str(sentence))
+    assert again.values(column) == tuple(tags)
+    assert again.values("form") == ("10 000",) * len(tags)
+    assert again.values("misc=SpaceAfter")[0] == "No"

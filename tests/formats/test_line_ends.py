@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from elman.formats import line_ends
 from elman.formats.files import File, lines, text_of
 from elman.formats.line_ends import LineEnds, normal_line_ends
-from elman.formats.lines import arriving_lines
 from elman.formats.place import Place
+from elman.formats.sources import open_sources
 from elman.formats.table import read_table
 from elman.tasks.seq2seq.reading import read_pairs
 
@@ -47,7 +47,7 @@ def test_every_reader_finds_the_same_lines(tmp_path_factory, rows):
     plain = folder / "plain.txt"
     plain.write_bytes("".join(f"{row}\n" for row in rows).encode())
     assert lines(text_of(File("plain.txt", ("plain.txt",), plain.read_bytes()))) == rows
-    assert [line for group in arriving_lines(str(plain)) for line in group] == rows
+    assert [line for source in open_sources(plain) for line in source.lines()] == rows
     assert list(Place(str(plain)).lines) == rows
     tables = {
         "tsv": "".join(f"{row}\t1\n" for row in ["text", *rows]),

@@ -1,9 +1,12 @@
 import math
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from elman import DataError
-from elman.formats.numbers import LARGEST_WHOLE, number_of, whole_of
+from elman.formats.numbers import LARGEST_WHOLE, number_of, number_text, whole_of
 
 
 @pytest.mark.parametrize("text", ["", " ", "NA", "n/a", "NaN", "?", "null", "None"])
@@ -46,3 +49,18 @@ def test_what_is_no_whole_number_is_refused(text):
 def test_whole_numbers_beyond_64_bits_are_refused():
     with pytest.raises(DataError, match="line 8: expected a whole number of at most 9,223,372,036,854,775,807; got"):
         whole_of(str(LARGEST_WHOLE + 1), "line 8")
+
+
+@given(st.floats(allow_infinity=False, allow_nan=False, width=32))
+def test_a_number_of_float32_reads_back(value):
+    assert np.float32(number_of(number_text(np.float32(value)), "here")) == np.float32(value)
+    assert len(number_text(np.float32(value))) <= 47
+
+
+@given(st.floats(min_value=-3e38, max_value=3e38))
+def test_a_number_of_float64_reads_back(value):
+    assert number_of(number_text(value), "here") == value == number_of(number_text(np.float64(value)), "here")
+
+
+def test_a_missing_number_reads_back():
+    assert np.isnan(number_of(number_text(np.nan), "here"))

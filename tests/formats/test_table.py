@@ -3,11 +3,16 @@ import gzip
 import json
 import lzma
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from elman import ConfigError, DataError
-from elman.formats.files import read_files
-from elman.formats.table import read_table
+from elman.formats.files import File, read_files
+from elman.formats.lines import Lines, in_groups
+from elman.formats.rows import write_object, write_row
+from elman.formats.table import Table, read_table
 
 ROWS = [("one, two", "a"), ('say "three"', "b"), ("line\nend — é", "a")]
 
@@ -81,3 +86,55 @@ def test_what_cannot_be_read_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=message):
         table(tmp_path / name)
+
+
+ANY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+FIELD = ANY.filter(lambda text: "\r\n" not in text)
+PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\t\n\r"))
+
+
+def read_back(name, rows):
+    file = File(name, (name,), "".join(f"{row}\n" for row in rows).encode())
+    return [row.values for row in read_table(file, columns=("a", "b"))]
+
+
+@given(st.lists(st.tuples(FIELD, FIELD)))
+def test_a_row_of_csv_reads_back(rows):
+    written = [write_row(("a", "b")), *map(write_row, rows)]
+    assert read_back("t.csv", written) == [{"a": a, "b": b} for a, b in rows]
+
+
+@given(st.lists(st.tuples(PLAIN, PLAIN.filter(bool)), min_size=1))
+def test_a_row_of_tsv_reads_back(rows):
+    written = [write_row(row, ".tsv") for row in [("a", "b"), *rows]]
+    assert read_back("t.tsv", written) == [{"a": a, "b": b} for a, b in rows]
+
+
+@given(st.dictionaries(FIELD, FIELD | st.integers() | st.none()), FIELD, st.floats(width=32))
+def test_a_line_of_json_reads_back_with_more_values(values, text, number):
+    values |= {"c": 1.5}
+    written = write_object(json.dumps(values), {"a": text, "b": np.float32(number)})
+    again = json.loads(written, parse_constant=pytest.fail)
+    expected = float(number) if np.isfinite(number) else None
+    assert again == values | {"a": text, "b": pytest.approx(expected, rel=1e-7, abs=0) if expected else expected}
+    if expected is not None:
+        assert np.float32(again["b"]) == np.float32(number)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "values"),
+    [
+        (
+            ".csv",
+            'text\none\n"a"b\ntwo\n\n"three\nlines"\na,b\n\nfour',
+            ["one", "!", "two", "three\nlines", "!", "four"],
+        ),
+        (".tsv", "text\tid\none\t1\na\n\ntwo\t2", ["one", "!", "", "two"]),
+        (".jsonl", '{"text": "one"}\n{"text": ["a"]}\n\n[]\n{"id": 1}\n{"text": null}', ["one", "!", "", "!", "!", ""]),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_an_error_between_the_others(form, text, values):
+    lines = Lines("t", iter([text]))
+    rows = Table(lines, form, ["text"])
+    found = [one for group in in_groups(lines, lambda: rows) for one in group]
+    assert ["!" if isinstance(one, DataError) else one.values["text"] for one in found] == values

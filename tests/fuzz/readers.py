@@ -20,7 +20,7 @@ from elman.tasks.recognition import recognise
 from elman.tasks.seq2seq.reading import read_pairs
 from elman.tasks.series_classification.reading import read_series_parts
 from elman.tasks.tagging.reading import check_spans, read_tagged, scheme_of
-from elman.tasks.tagging.untagged import arriving_sentences
+from elman.tasks.tagging.untagged import sentences_asked
 from elman.words.lexicon import Lexicon, split_sentences
 from tests.fuzz import seeds
 
@@ -66,9 +66,9 @@ def tagged(place):
 
 
 def untagged(place, form):
-    for group in arriving_sentences(str(place), read=form):
-        for sentence in group:
-            str(sentence)
+    for group in sentences_asked(str(place), read=form):
+        for one in group:
+            str(one.asked.sentence if one.asked else one.error)
 
 
 def dictionary(place):
@@ -114,7 +114,8 @@ READERS = {
     "class-files": Reader((classes,), seeds.class_files),
     "conllu": Reader((tagged, partial(untagged, form="conllu")), seeds.conllu),
     "word-columns": Reader(
-        (tagged, partial(untagged, form="words")), lambda: seeds.named("a.txt", [seeds.COLUMNS, seeds.SCHEMES])
+        (tagged, partial(untagged, form="words"), partial(untagged, form="columns")),
+        lambda: seeds.named("a.txt", [seeds.COLUMNS, seeds.SCHEMES]),
     ),
     "untagged-text": Reader((partial(untagged, form="text"),), seeds.plain_texts),
     "pairs": Reader((read_pairs,), seeds.pairs),

@@ -128,7 +128,7 @@ class PredictsBackwards(Sound, frozen=True, kw_only=True):
 
 class SkipsEmpty(Classifier):
     def output(self, *places, options):
-        return (line for line in super().output(*places, options=options) if not line.startswith("-"))
+        return (line for line in super().output(*places, options=options) if line)
 
 
 class PredictsTooFew(Sound, frozen=True, kw_only=True):

@@ -4,15 +4,18 @@ separated by spaces or tabs; an empty line ends a sentence, and `-DOCSTART-` beg
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from elman._errors import ConfigError, DataError
+from elman._errors import ConfigError, RecordError
 
 NAMES = {2: ("word", "tag"), 3: ("word", "pos", "chunk"), 4: ("word", "pos", "chunk", "ner")}
 """Names of columns by their number: 2, as most files have; 3, as in CoNLL-2000; 4, as in CoNLL-2003."""
 
 DOCUMENT = "-DOCSTART-"
+
+_COMMENT = re.compile(r"# \w+ = ")
 
 
 class SentenceColumns(NamedTuple):
@@ -63,44 +66,74 @@ def find_number(column: str, count: int) -> int:
     raise ConfigError(f"column {column!r}: the file has the columns 1 to {count}{named}; the last is the default")
 
 
-def read_columns(lines: Iterable[str], *, file: str = "the text") -> Iterator[SentenceColumns]:
-    """Reads the sentences of a file, one by one; `lines` are without their ends. In a line with a tab, only tabs
-    separate columns.
+def read_columns(
+    lines: Iterable[str], *, file: str = "the text", first: int = 1, least: int = 2, spaced: bool = True
+) -> Iterator[SentenceColumns]:
+    r"""Reads the sentences of a file, one by one; `lines` are without their ends. In a line with a tab, only tabs
+    separate columns, so that words may hold spaces. Lines such as `# text = ...`, without a tab, are comments.
+
+    Args:
+        lines: the lines.
+        file: the file's name in messages.
+        first: the number of the first line.
+        least: the fewest columns.
+        spaced: spaces separate columns in a line without a tab; else it is a word alone.
 
     Raises:
-        DataError: a line with more or fewer columns than the first, or only one; with file and line.
+        RecordError: a line with more or fewer columns than the first, or too few; with file and line.
+
+    >>> [rows.words for rows in read_columns(["10 000", "cats", ""], least=1, spaced=False)]
+    [('10 000', 'cats')]
     """
     rows: list[tuple[str, ...]] = []
-    expected, first = 0, 0
-    number = 0
-    for number, line in enumerate(lines, start=1):
-        fields = tuple(field.strip() for field in line.split("\t")) if "\t" in line else tuple(line.split())
+    expected, start = 0, 0
+    number = first - 1
+    for number, line in enumerate(lines, start=first):
+        fields = _fields(line, spaced)
         if not any(fields) or fields[0] == DOCUMENT:
             if rows:
                 yield SentenceColumns(tuple(rows), file, number - len(rows))
                 rows = []
             continue
+        if not rows and "\t" not in line and _COMMENT.match(line):
+            continue
+        place = f"{file}, line {number}"
         if not expected:
-            expected, first = len(fields), number
-        if len(fields) < 2:
-            raise DataError(f"{file}, line {number}: expected a word and its tags in columns; got {line!r}")
+            expected, start = len(fields), number
+        if len(fields) < least:
+            raise RecordError(f"{place}: expected a word and its tags in columns; got {line!r}")
         if len(fields) != expected:
-            raise DataError(
-                f"{file}, line {number}: expected {expected} columns as in line {first}; got {len(fields)} ({line!r})"
+            mend = "" if "\t" in line else "; where words hold spaces, separate the columns by tabs"
+            raise RecordError(
+                f"{place}: expected {expected} columns as in line {start}; got {len(fields)} ({line!r}){mend}"
             )
         if "" in fields:
-            raise DataError(f"{file}, line {number}: column {fields.index('') + 1} is empty ({line!r})")
+            raise RecordError(f"{place}: column {fields.index('') + 1} is empty ({line!r})")
         rows.append(fields)
     if rows:
         yield SentenceColumns(tuple(rows), file, number + 1 - len(rows))
 
 
 def write_rows(rows: Iterable[Sequence[str]]) -> str:
-    """Writes the rows of one sentence as lines, with the empty line that ends it.
+    r"""Writes the rows of one sentence as lines with tabs, and the empty line that ends it.
 
-    >>> print(write_rows([["EU", "B-ORG"], ["rejects", "O"]]), end="")
-    EU B-ORG
-    rejects O
-    <BLANKLINE>
+    >>> write_rows([["New York", "B-LOC"], ["sleeps", "O"]])
+    'New York\tB-LOC\nsleeps\tO\n\n'
     """
-    return "".join(f"{' '.join(fields)}\n" for fields in rows) + "\n"
+    return "".join("\t".join(fields) + "\n" for fields in rows) + "\n"
+
+
+def write_comment(name: str, value: str) -> str:
+    r"""Writes a comment, as a line that is no row.
+
+    >>> write_comment("text", "New York\tsleeps")
+    '# text = New York sleeps\n'
+    """
+    return f"# {name} = {value}".replace("\t", " ") + "\n"
+
+
+def _fields(line: str, spaced: bool) -> tuple[str, ...]:
+    """The columns of a line. Only the space and the tab separate: other blanks, such as U+00A0, belong to words."""
+    if "\t" in line:
+        return tuple(field.strip(" ") for field in line.split("\t"))
+    return tuple(field for field in line.split(" ") if field) if spaced else (line.strip(" "),)

@@ -10,9 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from elman._errors import ConfigError, DataError, nearest
+from elman._errors import ConfigError, RecordError, nearest
 
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+
+_ESCAPED = re.compile(r"\\([p\\])")
+"""A bar in the value of a feature, `\\p`, or a backslash, `\\\\`, as in the values of SpacesAfter."""
 
 _ID = re.compile(r"(\d{1,9})(?:([-.])(\d{1,9}))?", re.ASCII)
 
@@ -102,7 +105,7 @@ def read_conllu(lines: Iterable[str], *, file: str = "the text", first: int = 1)
     """Reads the sentences of a file, one by one; `lines` are without their ends, and the first has the number `first`.
 
     Raises:
-        DataError: a line that is not CoNLL-U, with file and line: not ten columns, an empty column, or an id that is
+        RecordError: a line that is not CoNLL-U, with file and line: not ten columns, an empty column, or an id that is
             invalid or out of order.
     """
     kept: list[str] = []
@@ -155,15 +158,15 @@ class _Ids:
         fields = line.split("\t")
         if len(fields) != len(COLUMNS):
             hint = "; the columns are separated by spaces, expected tabs" if len(line.split()) == len(COLUMNS) else ""
-            raise DataError(f"{where}: expected 10 columns; got {len(fields)}{hint}")
+            raise RecordError(f"{where}: expected 10 columns; got {len(fields)}{hint}")
         if "" in fields:
             column = fields.index("")
-            raise DataError(
+            raise RecordError(
                 f"{where}: column {column + 1} ({COLUMNS[column]}) is empty; write _ where there is nothing"
             )
         match = _ID.fullmatch(fields[0])
         if match is None:
-            raise DataError(f"{where}: the id {fields[0]!r} is not a number, range (1-2) or empty node (8.1)")
+            raise RecordError(f"{where}: the id {fields[0]!r} is not a number, range (1-2) or empty node (8.1)")
         first, kind, second = int(match[1]), match[2], int(match[3] or 0)
         last = len(self.words)
         if kind is None:
@@ -180,11 +183,11 @@ class _Ids:
 
     def _check(self, holds: bool, id: str, expected: object, where: str) -> None:
         if not holds:
-            raise DataError(f"{where}: the id {id} is out of order; expected {expected}")
+            raise RecordError(f"{where}: the id {id} is out of order; expected {expected}")
 
     def sentence(self, lines: list[str], file: str, line: int) -> Sentence:
         if self.range_stop > len(self.words):
-            raise DataError(
+            raise RecordError(
                 f"{self.range_place}: the range goes to word {self.range_stop}; the sentence has {len(self.words)}"
             )
         return Sentence(tuple(lines), tuple(self.words), file, line)
@@ -193,11 +196,13 @@ class _Ids:
 def _features(field: str) -> dict[str, str]:
     if field == "_":
         return {}
-    return {name: value for name, _, value in (feature.partition("=") for feature in field.split("|"))}
+    pairs = (feature.partition("=") for feature in field.split("|"))
+    return {name: _ESCAPED.sub(lambda match: "|" if match[1] == "p" else "\\", value) for name, _, value in pairs}
 
 
 def _with_feature(field: str, feature: str, value: str) -> str:
     """The field with one feature changed, added in its alphabetical place, or removed."""
+    value = value.replace("\\", r"\\").replace("|", r"\p")
     parts = [] if field == "_" else field.split("|")
     names = [part.partition("=")[0] for part in parts]
     added = [] if value == "_" else [f"{feature}={value}"]

@@ -70,6 +70,16 @@ def whole_of(text: str, place: str, *, least: int = 0, most: int = LARGEST_WHOLE
     return value
 
 
+def number_text(value: float | np.floating) -> str:
+    """Writes a number with as many figures as are needed to read the same number back, of float32 where it is one, else
+    of float64; NaN, a missing number, is an empty text.
+
+    >>> number_text(np.float32(0.1)), number_text(1234567899.25), number_text(5.0), number_text(np.nan)
+    ('0.1', '1234567899.25', '5', '')
+    """
+    return "" if math.isnan(value) else str(value).removesuffix(".0")
+
+
 def _plain(text: str) -> str:
     """The text without the underscores that only Python's own numbers may have."""
     if "_" in text:

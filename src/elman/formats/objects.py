@@ -7,7 +7,7 @@ import re
 
 import msgspec
 
-from elman._errors import DataError
+from elman._errors import RecordError
 
 _EXPECTED = 'expected a JSON object such as {"text": ...}'
 _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")  # which "\u0000" and the like in a JSON text stand for
@@ -17,7 +17,7 @@ def values_of(text: str, place: str) -> dict[str, msgspec.Raw]:
     """Parses an object; its values stay JSON.
 
     Raises:
-        DataError: a text that is not one JSON object, is nested too deeply, or has a name twice; names `place`.
+        RecordError: a text that is not one JSON object, is nested too deeply, or has a name twice; names `place`.
 
     >>> {name: bytes(value) for name, value in values_of('{"text": "one", "y": 1.50}', "line 2").items()}
     {'text': b'"one"', 'y': b'1.50'}
@@ -26,12 +26,12 @@ def values_of(text: str, place: str) -> dict[str, msgspec.Raw]:
         values = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
         count, names = len(values), [] if len(values) == text.count(":") else _PAIRS.decode(text)
     except RecursionError:
-        raise DataError(f"{place}: {_EXPECTED}; it is nested too deeply") from None
+        raise RecordError(f"{place}: {_EXPECTED}; it is nested too deeply") from None
     except ValueError as error:
-        raise DataError(f"{place}: {_EXPECTED}; {error}") from None
+        raise RecordError(f"{place}: {_EXPECTED}; {error}") from None
     if len(names) > count:
         twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{place}: {twice[:40]!r} is there twice; expected each name once")
+        raise RecordError(f"{place}: {twice[:40]!r} is there twice; expected each name once")
     return values
 
 
@@ -40,19 +40,19 @@ def scalar_of(value: msgspec.Raw, place: str, *, lists: bool = False) -> str:
     True; null is empty.
 
     Raises:
-        DataError: a list, an object, or a text with something that is no character; names `place`.
+        RecordError: a list, an object, or a text with something that is no character; names `place`.
 
     >>> scalar_of(msgspec.Raw(b'"one"'), "line 2, text"), scalar_of(msgspec.Raw(b"1.50"), "line 2, y")
     ('one', '1.50')
     """
     written = bytes(value).strip()
     if written.startswith(b"{") or (written.startswith(b"[") and not lists):
-        raise DataError(f"{place} is nested; expected a text or a number")
+        raise RecordError(f"{place} is nested; expected a text or a number")
     if not written.startswith(b'"'):
         return "" if written == b"null" else written.decode()
     text: str = json.loads(written)
     if wrong := _NO_CHARACTER.search(text):
-        raise DataError(f"{place} has {wrong[0]!r}, which is no character of a text; take it out")
+        raise RecordError(f"{place} has {wrong[0]!r}, which is no character of a text; take it out")
     return text
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from elman._errors import DataError, nearest
+from elman._errors import DataError, RecordError, nearest
 from elman.formats.files import File, lines, text_of
+from elman.formats.lines import Lines
 from elman.formats.names import JSON_LINES, TABLES
 from elman.formats.objects import scalar_of, values_of
+
+CSV, TSV = ".csv", ".tsv"
+
+LONGEST_FIELD = 2**31 - 1
+"""The most characters of a field in CSV; Python's own limit, 131,072, is less than some documents have."""
 
 
 class Row(NamedTuple):
@@ -20,14 +25,106 @@ class Row(NamedTuple):
 
     line: int
     values: dict[str, str]
+    fields: tuple[str, ...] = ()
+    """All fields as they are written; of JSON lines, the whole line alone."""
+
+
+class Table:
+    r"""The rows of a table, one by one, as its lines arrive. CSV has a head, commas, and quotes around fields with a
+    comma or a line end. TSV has a head and tabs; its quotes are text. JSON lines have an object in each line; numbers,
+    true and false become their JSON text, and null an empty text. A line that is empty is no row in CSV, else a row of
+    empty texts.
+
+    A row that cannot be read raises a `RecordError`; the next call goes on with the row after it.
+
+    >>> table = Table(Lines("a.tsv", iter(["id\ttext\n1\tone\n2\n3\tthree"])), ".tsv", ["text"])
+    >>> table.head, next(table).values
+    (('id', 'text'), {'text': 'one'})
+    >>> next(table)
+    Traceback (most recent call last):
+    elman._errors.RecordError: a.tsv, line 3: 1 columns; expected 2, as in the head (id, text)
+    >>> next(table).fields
+    ('3', 'three')
+    """
+
+    def __init__(self, lines: Lines, form: str, columns: Sequence[str] | None = None, *, lists: Collection[str] = ()):
+        """Reads the head.
+
+        Args:
+            lines: the lines of the table.
+            form: the ending of the file's name.
+            columns: names of the columns to read; all by default.
+            lists: names of columns whose values may be lists in JSON lines.
+
+        Raises:
+            DataError: a file that is no table, a missing column (names those present), or one that is there twice.
+        """
+        if form not in TABLES:
+            raise DataError(f"{lines.name}: expected a table, a file ending in {', '.join(TABLES)} (or .gz, .xz)")
+        self.name, self.form = lines.name, form
+        self._lines, self._columns, self._lists = lines, columns, lists
+        self._records = iter(_Quoted(lines)) if form == CSV else lines
+        self.head = () if form in JSON_LINES else self._read_head(columns or ())
+        """The names of all columns; empty for JSON lines, where each row has its own."""
+
+    def __iter__(self) -> Iterator[Row]:
+        return self
+
+    def __next__(self) -> Row:
+        record = next(self._records)
+        place = f"{self.name}, line {self._lines.number}"
+        if self.form in JSON_LINES:
+            return self._object(place, str(record))
+        return self._row(place, self._split(record))
+
+    def _read_head(self, columns: Sequence[str]) -> tuple[str, ...]:
+        record = next(self._records, None)
+        if record is None:
+            raise DataError(f"{self.name}: empty; expected a head with the names of the columns, and rows")
+        head = self._split(record)
+        if self.form == CSV and len(head) == 1 and re.search("[;\t]", head[0]):
+            raise DataError(
+                f"{self.name}: expected commas between columns; got the head {head[0]!r}. Save it with commas"
+            )
+        counts = Counter(head)
+        for name in columns:
+            _check_column(self.name, name, counts)
+            if counts[name] > 1:
+                raise DataError(f"{self.name}: {counts[name]} columns are named {name!r}; give each its own name")
+        return tuple(head)
+
+    def _split(self, record: str | list[str]) -> list[str]:
+        return record.split("\t") if isinstance(record, str) else record
+
+    def _row(self, place: str, fields: Sequence[str]) -> Row:
+        if fields == [""]:
+            fields = [""] * len(self.head)
+        if len(fields) != len(self.head):
+            raise RecordError(
+                f"{place}: {len(fields)} columns; expected {len(self.head)}, as in the head ({', '.join(self.head)})"
+            )
+        values = dict(zip(self.head, fields, strict=True))
+        chosen = values if self._columns is None else {name: values[name] for name in self._columns}
+        return Row(self._lines.number, chosen, tuple(fields))
+
+    def _object(self, place: str, written: str) -> Row:
+        if not written.strip():
+            return Row(self._lines.number, dict.fromkeys(self._columns or (), ""), (written,))
+        values = values_of(written, place)
+        columns = values if self._columns is None else self._columns
+        for name in columns:
+            _check_column(place, name, values)
+        return Row(
+            self._lines.number,
+            {name: scalar_of(values[name], f"{place}: {name}", lists=name in self._lists) for name in columns},
+            (written,),
+        )
 
 
 def read_table(
     file: File, *, columns: Sequence[str], encoding: str = "utf-8", lists: Collection[str] = ()
 ) -> Iterator[Row]:
-    r"""Reads the rows of a file, whose suffix gives its format. CSV has a head, commas, and quotes around fields with a
-    comma or a line end. TSV has a head and tabs; its quotes are text. JSON lines have an object in each line; numbers,
-    true and false become their JSON text, and null an empty text.
+    r"""Reads the rows of a file, whose suffix gives its format; see `Table`. Empty lines at the end are no rows.
 
     Args:
         file: a file of `read_files`.
@@ -40,13 +137,10 @@ def read_table(
             a nested value; with the file and line.
 
     >>> file = File("a.csv", ("a.csv",), b'id,text\n1,"one, two"\n')
-    >>> list(read_table(file, columns=["text"]))
-    [Row(line=2, values={'text': 'one, two'})]
+    >>> [row.values for row in read_table(file, columns=["text"])]
+    [{'text': 'one, two'}]
     """
-    text = text_of(file, encoding)
-    if file.suffix in JSON_LINES:
-        return _objects(file, text, columns, lists)
-    return _with_head(file, _rows(file, text), columns)
+    return Table(_lines_of(file, encoding), file.suffix, columns, lists=lists)
 
 
 def columns_of(file: File, *, encoding: str = "utf-8") -> tuple[str, ...]:
@@ -58,74 +152,47 @@ def columns_of(file: File, *, encoding: str = "utf-8") -> tuple[str, ...]:
     Raises:
         DataError: a file that is empty or not a table.
     """
-    text = text_of(file, encoding)
     if file.suffix not in JSON_LINES:
-        return tuple(_head(file, _rows(file, text)))
-    first = next(iter(lines(text)), "{}")
+        return Table(_lines_of(file, encoding), file.suffix).head
+    first = next(iter(lines(text_of(file, encoding))), "{}")
     if not (names := tuple(values_of(first, f"{file.name}, line 1"))):
         raise DataError(f'{file.name}: empty; expected JSON objects such as {{"text": ...}}')
     return names
 
 
-def _rows(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
-    if file.suffix == ".csv":
-        return _quoted(file, text)
-    if file.suffix == ".tsv":
-        return ((line, row.split("\t")) for line, row in enumerate(lines(text), start=1))
-    raise DataError(f"{file.name}: expected a table, a file ending in {', '.join(TABLES)} (or .gz, .xz)")
+class _Quoted:
+    """The rows of CSV as lists of fields."""
+
+    def __init__(self, lines: Lines):
+        csv.field_size_limit(LONGEST_FIELD)
+        self._lines = lines
+        # csv ends a row at "\r" too. `Lines` leaves one within a line alone and has refused "\0", which stands for it.
+        self._reader = csv.reader((map(_without_return, lines)), strict=True)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        row: list[str] = []
+        while not row:  # csv gives an empty line as a row without fields
+            first = self._lines.number + 1
+            try:
+                row = next(self._reader)
+            except csv.Error as error:
+                last = self._lines.number
+                from_ = f", in the row that begins at line {first}" if first < last else ""
+                raise RecordError(f"{self._lines.name}, line {last}: not CSV ({error}{from_})") from None
+        return [field.replace("\0", "\r") for field in row]
 
 
-def _quoted(file: File, text: str) -> Iterator[tuple[int, list[str]]]:
-    # csv ends a row at "\r" too. `text_of` leaves one within a line alone and has refused "\0", which stands for it.
-    reader = csv.reader(io.StringIO(text.replace("\r", "\0"), newline="\n"), strict=True)
-    csv.field_size_limit(max(len(text), 1 << 17))  # a document in a field may be longer than the default limit
-    while True:
-        first = reader.line_num + 1
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            from_ = f", in the row that begins at line {first}" if first < reader.line_num else ""
-            raise DataError(f"{file.name}, line {reader.line_num}: not CSV ({error}{from_})") from None
-        if row is None:
-            return
-        if row:  # csv gives an empty line as a row without fields
-            yield reader.line_num, [field.replace("\0", "\r") for field in row]
+def _without_return(line: str) -> str:
+    return line.replace("\r", "\0") + "\n"
 
 
-def _with_head(file: File, rows: Iterator[tuple[int, list[str]]], columns: Sequence[str]) -> Iterator[Row]:
-    head = _head(file, rows)
-    counts, places = Counter(head), {name: place for place, name in enumerate(head)}
-    for name in columns:
-        _check_column(file.name, name, counts)
-        if counts[name] > 1:
-            raise DataError(f"{file.name}: {counts[name]} columns are named {name!r}; give each its own name")
-    for line, row in rows:
-        if len(row) != len(head):
-            raise DataError(
-                f"{file.name}, line {line}: {len(row)} columns; "
-                f"expected {len(head)}, as in the head ({', '.join(head)})"
-            )
-        yield Row(line, {name: row[places[name]] for name in columns})
-
-
-def _head(file: File, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
-    _, head = next(rows, (1, None))
-    if head is None:
-        raise DataError(f"{file.name}: empty; expected a head with the names of the columns, and rows")
-    if file.suffix == ".csv" and len(head) == 1 and re.search("[;\t]", head[0]):
-        raise DataError(f"{file.name}: expected commas between columns; got the head {head[0]!r}. Save it with commas")
-    return head
-
-
-def _objects(file: File, text: str, columns: Sequence[str], lists: Collection[str]) -> Iterator[Row]:
-    for line, written in enumerate(lines(text), start=1):
-        place = f"{file.name}, line {line}"
-        values = values_of(written, place)
-        for name in columns:
-            _check_column(place, name, values)
-        yield Row(line, {name: scalar_of(values[name], f"{place}: {name}", lists=name in lists) for name in columns})
+def _lines_of(file: File, encoding: str) -> Lines:
+    return Lines(file.name, iter([text_of(file, encoding).rstrip("\n")]))
 
 
 def _check_column(place: str, name: str, there: Collection[str]) -> None:
     if name not in there:
-        raise DataError(f"{place}: no column {name!r}{nearest(name, there)}; there are {', '.join(there)}")
+        raise RecordError(f"{place}: no column {name!r}{nearest(name, there)}; there are {', '.join(there)}")

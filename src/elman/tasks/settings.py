@@ -91,6 +91,26 @@ def check_vocabulary(*kinds: str | None, size: int | None, min_count: int) -> No
         raise ConfigError(f"vocabulary_size: belongs to subwords; {there} are all kept")
 
 
+OnError = Literal["fail", "skip", "blank"]
+"""What follows an input that cannot be read: the end, the next answer, or a blank answer."""
+
+
+class Stream(Config, frozen=True, kw_only=True):
+    """Option of `elman predict` for inputs of which some cannot be read."""
+
+    on_error: OnError = "fail"
+    """What follows an input that cannot be read, whose number is always written to standard error: the end (fail), the
+    answer to the next input (skip), or a blank answer (blank)."""
+
+
+class Answering(Stream, frozen=True, kw_only=True):
+    """Options of `elman predict` for inputs that are answered one by one."""
+
+    with_input: bool = False
+    """Write each input beside its answer: a table with more columns for a table; for lines, the line after the answer,
+    and a tab between them; for files, the file's name."""
+
+
 class TaskSettings(Config, frozen=True, kw_only=True):
     """Base class of the settings of tasks."""
 

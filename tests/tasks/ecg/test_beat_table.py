@@ -116,7 +116,7 @@ def test_csv_has_samples_seconds_and_marks():
     assert tuple(first) == CSV_HEAD
     assert (first["record"], first["lead"], first["beat"], first["kind"]) == ("r", "V1, x", "1", "N")
     assert (first["P_onset_sample"], first["R_sample"], first["T_end_sample"]) == ("410", "500", "665")
-    assert (first["P_onset_s"], first["R_s"], first["T_end_s"]) == ("0.820", "1.000", "1.330")
+    assert (first["P_onset_s"], first["R_s"], first["T_end_s"]) == ("0.82", "1", "1.33")
     assert (first["PR_ms"], first["RR_ms"], first["P_confidence"]) == ("140.0", "", "0.910")
     assert (second["P_sample"], second["PR_ms"], second["P_confidence"]) == ("", "", "")
     assert (second["RR_ms"], second["rate_per_minute"], second["outside"]) == ("800.0", "75.0", "")

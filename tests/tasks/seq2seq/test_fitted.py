@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import elman
 from elman.tasks.decoding import Decoding
+from elman.tasks.seq2seq.settings import PairPrediction
 from elman.training.reporters import Quiet
 
 
@@ -175,20 +176,34 @@ def test_files_are_read_for_evaluation(fitted, tmp_path):
 def test_lines_are_answered_as_they_are(fitted, tmp_path):
     place = tmp_path / "in.txt"
     place.write_text("1+2\n\n10+20\n")
-    expected = [fitted.predict(text).text for text in ("1+2", "", "10+20")]
-    assert list(fitted.output(str(place), options=Decoding())) == expected
-    ranked = list(fitted.output(str(place), options=Decoding(beam=3, n_best=2)))
-    best = [c for text in ("1+2", "", "10+20") for c in fitted.n_best(text, 2, beam=3)]
-    assert ranked == [f"{1 + i % 2}\t{c.score:.4f}\t{c.text}" for i, c in enumerate(best)]
+    first, second = (fitted.predict(text).text for text in ("1+2", "10+20"))
+    assert list(fitted.output(str(place), options=PairPrediction())) == [first, "", second]
+    beside = list(fitted.output(str(place), options=PairPrediction(with_input=True)))
+    assert beside == [f"{first}\t1+2", "\t", f"{second}\t10+20"]
+    ranked = list(fitted.output(str(place), options=PairPrediction(beam=3, n_best=2)))
+    best = [fitted.n_best(text, 2, beam=3) for text in ("1+2", "10+20")]
+    lines = [[f"{i}\t{np.float32(c.score)!s}\t{c.text}" for i, c in enumerate(each, start=1)] for each in best]
+    assert ranked == [*lines[0], "", *lines[1]]
+
+
+def test_the_sources_of_training_files_are_answered(fitted, tmp_path):
+    (tmp_path / "pairs.tsv").write_text("1+2\t3\tnote\n 10+20 \t30\n")
+    (tmp_path / "sums.dict").write_text(";;; sums\n1+2(2) 3 4 # twice\n")
+    found = list(fitted.output(str(tmp_path), options=PairPrediction()))
+    assert found == [*(fitted.predict(text).text for text in ("1+2", "10+20")), "", fitted.predict("1+2").text]
 
 
 def test_a_line_that_cannot_be_read_comes_after_the_answers_before_it(fitted, tmp_path):
     place = tmp_path / "in.txt"
     place.write_text("1+2\n3+4\nfive\n6+7\n")
-    found = fitted.output(str(place), options=Decoding())
-    assert [next(found), next(found)] == [fitted.predict(text).text for text in ("1+2", "3+4")]
-    with pytest.raises(elman.VocabularyError, match="'five'"):
+    found = fitted.output(str(place), options=PairPrediction())
+    answers = [fitted.predict(text).text for text in ("1+2", "3+4", "6+7")]
+    assert [next(found), next(found)] == answers[:2]
+    with pytest.raises(elman.DataError, match=r"in\.txt, line 3: the source 'five'"):
         next(found)
+    lines = [*fitted.output(str(place), options=PairPrediction(on_error="skip"))]
+    assert [line for line in lines if isinstance(line, str)] == answers
+    assert "line 3" in lines[2].text
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """A trained classifier of series in use: answers, files, standard input, and the command line."""
 
 import io
+import json
 import sys
 
 import numpy as np
@@ -68,6 +69,37 @@ def test_files_are_answered_with_classes_or_without_and_whatever_the_order_of_co
     )
     assert first == second
     assert [line.split("\t")[0] for line in first] == ["up", "down"]
+
+
+def test_series_are_answered_in_the_order_of_the_files_and_with_their_names(fitted, tmp_path):
+    for part, labels in (("TRAIN", ("down", "up")), ("TEST", ("up", "down"))):
+        series = [(n, label, row) for n, label in enumerate(labels) for row in (UP if label == "up" else DOWN)]
+        text = "".join(f"s {n},{x},{y},{label}\n" for n, label, (x, y) in series)
+        (tmp_path / f"a_{part}.csv").write_text("series,x,y,label\n" + text)
+    found = list(fitted.output(str(tmp_path), options=ClassPrediction(with_input=True)))
+    assert found[0] == "series,elman,elman-probability"
+    assert [line.split(",")[:2] for line in found[1:]] == [
+        ["s 0", "up"],
+        ["s 1", "down"],
+        ["s 0", "down"],
+        ["s 1", "up"],
+    ]
+
+
+def test_a_series_that_cannot_be_read_is_passed_over(fitted, tmp_path):
+    text = rows(UP, DOWN) + "c,1,?\n" + "".join(f"d,{x},{y}\n" for x, y in UP)
+    objects = [dict(zip(("series", "x", "y"), line.split(","), strict=True)) for line in text.split("\n")[:-1]]
+    (tmp_path / "a.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in objects))
+    options = ClassPrediction(on_error="blank", with_input=True)
+    (*answers,) = fitted.output(str(tmp_path / "a.jsonl"), options=options)
+    [note] = [one.text for one in answers if not isinstance(one, str)]
+    assert "y: the value of step 1 is missing" in note
+    found = [json.loads(one) for one in answers if isinstance(one, str)]
+    assert [(one["series"], one["elman"]) for one in found] == [("0", "up"), ("1", "down"), ("c", None), ("d", "up")]
+    found = fitted.output(str(tmp_path / "a.jsonl"), options=ClassPrediction())
+    assert [next(found).split("\t")[0] for _ in range(2)] == ["up", "down"]
+    with pytest.raises(elman.DataError, match="the value of step 1 is missing"):
+        next(found)
 
 
 @pytest.mark.parametrize(

@@ -120,11 +120,33 @@ def test_text_becomes_conllu(parts_of_speech, tmp_path):
 
 
 def test_words_become_conllu_or_columns(parts_of_speech, names, tmp_path):
-    text = "-DOCSTART- O\n\nthe O\ndog O\n\n\nsleeps\n"
-    written = answers(parts_of_speech, tmp_path / "in.txt", text, read="words")
+    text = "-DOCSTART- O\n\nthe O\ndog O\n\n\nsleeps O\n"
+    written = answers(parts_of_speech, tmp_path / "in.txt", text, read="columns")
     assert [sentence.values("form") for sentence in read_conllu(written.split("\n"))] == [("the", "dog"), ("sleeps",)]
     written = answers(names, tmp_path / "in.txt", "with\nAnn\n", read="words")
-    assert written == "with O\nAnn {}\n\n".format(names.predict(("with", "Ann")).tags[1])
+    assert written == "with\tO\nAnn\t{}\n\n".format(names.predict(("with", "Ann")).tags[1])
+    text = "Ann Lee\t1\tO\nsleeps\t2\tO\n\n"
+    tags = names.predict(("Ann Lee", "sleeps")).tags
+    written = answers(names, tmp_path / "in.txt", text, read="words", with_input=True)
+    assert written == f"Ann Lee\t1\tO\t{tags[0]}\nsleeps\t2\tO\t{tags[1]}\n\n"
+    written = answers(names, tmp_path / "in.txt", "Ann\n\n\tAnn\n", with_input=True)
+    one = "# text = Ann\nAnn\t{}\n\n".format(*names.predict("Ann").tags)
+    assert written == f"{one}\n{one}"
+
+
+def test_a_sentence_that_cannot_be_read_is_passed_over(parts_of_speech, tmp_path):
+    good = "1\tdog" + 8 * "\t_" + "\n\n"
+    (tmp_path / "in.conllu").write_text(good + good.replace("1", "2") + good + good.replace("_", "", 1) + "\n" + good)
+    for on_error, blanks in (("skip", 0), ("blank", 2)):
+        found = [*parts_of_speech.output(str(tmp_path / "in.conllu"), options=TagPrediction(on_error=on_error))]
+        assert [one.text for one in found if not isinstance(one, str)] == [
+            f"{tmp_path}/in.conllu, line 3: the id 2 is out of order; expected 1; "
+            + ("left out" if on_error == "skip" else "its answer is blank"),
+            f"{tmp_path}/in.conllu, line 7: column 3 (lemma) is empty; write _ where there is nothing; "
+            + ("left out" if on_error == "skip" else "its answer is blank"),
+        ]
+        assert sum(one.startswith("1\tdog") for one in found if isinstance(one, str)) == 3
+        assert found.count("") == 3 + blanks
 
 
 def test_conllu_keeps_all_but_its_tags_byte_for_byte(parts_of_speech, names, tmp_path):
@@ -153,8 +175,8 @@ def test_n_best_are_written_with_their_probabilities(names, tmp_path):
     written = answers(names, tmp_path / "in.txt", "with Ann\n", n_best=2, confidence=True)
     ranked = names.n_best(("with", "Ann"), 2)
     assert written.count("# rank = ") == 2
-    assert f"# probability = {ranked[0].probability:.4g}\n" in written
-    assert f"Ann {ranked[0].tags[1]} {ranked[0].probabilities[1]:.4f}\n" in written
+    assert f"# probability = {np.float32(ranked[0].probability)!s}\n" in written
+    assert f"Ann\t{ranked[0].tags[1]}\t{np.float32(ranked[0].probabilities[1])!s}\n" in written
 
 
 def test_malformed_conllu_is_named_after_the_answers_before_it(parts_of_speech, tmp_path):

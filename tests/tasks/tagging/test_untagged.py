@@ -1,21 +1,47 @@
 import pytest
 
-import elman
-from elman.tasks.tagging.untagged import arriving_sentences
+from elman.tasks.fitted import Warning
+from elman.tasks.tagging.untagged import sentences_asked
 
 CONLLU = "1\tHi" + 8 * "\t_" + "\n\n"
 
 
-def test_conllu_is_not_taken_for_text(tmp_path):
-    (tmp_path / "a.conllu").write_text(CONLLU)
-    place = str(tmp_path / "a.conllu")
-    with pytest.raises(elman.ConfigError, match=r"read: .*a\.conllu is CoNLL-U by its name.*--read conllu"):
-        next(arriving_sentences(place, read="text"))
-    [group] = [group for group in arriving_sentences(place, read="conllu") if group]
-    assert [str(sentence) for sentence in group] == [CONLLU]
+def words(place, read="auto", tags=("O", "B-LOC")):
+    groups = [*sentences_asked(str(place), read=read, tags=tags)]
+    asked = [one for group in groups if not isinstance(group, Warning) for one in group]
+    return [one.asked.words if one.asked else () for one in asked], [
+        group.text for group in groups if isinstance(group, Warning)
+    ]
 
 
-def test_empty_lines_of_text_are_no_sentences(tmp_path):
-    (tmp_path / "a.txt").write_text("Hi\n\n \nBye\n")
-    [group] = arriving_sentences(str(tmp_path / "a.txt"), read="text")
-    assert [sentence.values("form") for sentence in group] == [("Hi",), ("Bye",)]
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("a.conllu", CONLLU, [("Hi",)]),
+        ("a.txt", CONLLU, [("Hi",)]),
+        ("a.conll", "New York\tB-LOC\nis\tO\n", [("New York", "is")]),
+        ("a.bio", "York B-LOC\nis O\n\nHi O\n", [("York", "is"), ("Hi",)]),
+        ("a.txt", "York is\n\nHi you\n", [("York", "is"), (), ("Hi", "you")]),
+    ],
+)
+def test_the_name_or_the_content_of_a_file_says_its_form(tmp_path, name, text, found):
+    (tmp_path / name).write_text(text)
+    assert words(tmp_path / name) == (found, [])
+
+
+def test_a_guess_is_said(tmp_path):
+    (tmp_path / "a.txt").write_text("York B-LOC\nis O\n\nHi O\n")
+    found, [warning] = words(tmp_path / "a.txt")
+    assert found == [("York", "is"), ("Hi",)]
+    assert "the last column of every line is a tag; the first is read as words" in warning
+    assert words(tmp_path / "a.txt", "text") == ([("York", "B", "-", "LOC"), ("is", "O"), (), ("Hi", "O")], [])
+    found, [warning] = words(tmp_path / "a.txt", "words")
+    assert found == [("York B-LOC", "is O"), ("Hi O",)]
+    assert "--read columns" in warning
+
+
+def test_words_are_whole_lines_or_first_columns(tmp_path):
+    (tmp_path / "a.txt").write_text("Hà Nội\ncó\n10 000\n\n\nAnh\n")
+    assert words(tmp_path / "a.txt", "words")[0] == [("Hà Nội", "có", "10 000"), ("Anh",)]
+    (tmp_path / "a.txt").write_text("Hà Nội\tB-LOC\ncó\tO\n")
+    assert words(tmp_path / "a.txt", "words", ())[0] == [("Hà Nội", "có")]

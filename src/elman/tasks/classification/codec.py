@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Integer
 from msgspec import UNSET
 
+from elman._errors import DataError
 from elman._normal_form import normalise
 from elman._types import Unknown, VocabularyKind, Whole
 from elman.tasks.buckets import pad, padded_length
@@ -130,6 +131,14 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         known = ids_of(self.labels)
         labels = [known.get(label, -1) for label in self.form.labels(text.label, text.place)]
         return EncodedText(self.encode(text.text), tuple(sorted(labels)) if self.several else labels[0])
+
+    def is_label(self, written: str) -> bool:
+        """True for a label of the model, or for several, as files have them."""
+        try:
+            labels = self.form.labels(normalise(written, form_of(self.reading.normal_form)))
+        except DataError:
+            return False
+        return bool(labels) and {*labels} <= {*self.labels}
 
     def unlabelled(self, text: str) -> EncodedText:
         """A text without labels, encoded."""

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from elman._errors import DataError
-from elman.formats.lines import arriving_lines
+from elman.tasks.answers import Answer, answers_in_order
 from elman.tasks.classification.codec import TextCodec
 from elman.tasks.classification.model import ClassificationModel
 from elman.tasks.classification.predictor import ClassPredictor, Prediction
-from elman.tasks.classification.settings import ClassPrediction
+from elman.tasks.classification.settings import ClassPrediction, TextPrediction
+from elman.tasks.classification.unlabelled import texts_asked
 from elman.tasks.data import Part
+from elman.tasks.fitted import Warning
 
 if TYPE_CHECKING:
     from elman.tasks.classification.task import Classification
@@ -76,18 +78,22 @@ class Classifier(ClassPredictor):
                 raise DataError(f"text {number}: the text is empty")
         return self._answers(texts, ClassPrediction(threshold=threshold))
 
-    def output(self, *places: str, options: ClassPrediction) -> Iterator[str]:
-        """Yields the label and probability of each line of the files, with a tab between them. An empty line has no
-        label, and probability 0 for every class.
+    def output(self, *places: str, options: TextPrediction) -> Iterator[str | Warning]:
+        """Yields the label and probability of each text of the files, with a tab between them, in order: of each row of
+        a table, each line, or each file. An input without text has a blank answer.
 
         Raises:
-            DataError: a file that cannot be read.
+            DataError: an input that cannot be read, after the answers to those before it.
         """
-        none = Prediction(None, 0.0, dict.fromkeys(self.codec.labels, 0.0), ())
-        for group in arriving_lines(*places):
-            answers = iter(self._answers([line for line in group if line.strip()], options))
-            for line in group:
-                yield (next(answers) if line.strip() else none).line(options, self.codec.form)
+        task, codec = self.task, self.codec
+
+        def answer(texts: Sequence[str]) -> Iterator[list[Answer]]:
+            return ([one.answer(options, codec.form)] for one in self._answers(texts, options))
+
+        places_and_form = {"read": options.read, "column": task.text_column, "encoding": task.encoding}
+        asked = texts_asked(*places, **places_and_form, is_label=codec.is_label)
+        rules = {"with_input": options.with_input, "on_error": options.on_error}
+        return answers_in_order(asked, answer, blank=self._blank(options), **rules)
 
     def _answers(self, texts: Sequence[str], options: ClassPrediction) -> list[Prediction]:
         encoded = [self.codec.unlabelled(text) for text in texts]

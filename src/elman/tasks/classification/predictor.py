@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from elman.formats.numbers import number_text
+from elman.formats.rows import Cell, cell_text
 from elman.metrics.calibration import apply_temperature
 from elman.metrics.classification import log_softmax
+from elman.tasks.answers import NAME, Answer
 from elman.tasks.classification.label_metrics import HALF, LabelMetrics, log_sigmoid
 from elman.tasks.classification.labels import LabelForm
 from elman.tasks.classification.logits import all_logits
@@ -19,9 +22,6 @@ from elman.tasks.classification.metrics import ClassificationMetrics
 from elman.tasks.classification.settings import ClassPrediction
 from elman.tasks.data import Part
 from elman.tasks.fitted import Predictor, largest_difference
-
-ABSTAINS = "-"
-"""The text that `elman predict` writes instead of a label when the model abstains."""
 
 
 class Prediction(NamedTuple):
@@ -36,20 +36,25 @@ class Prediction(NamedTuple):
     labels: tuple[str, ...]
     """The predicted labels, likeliest first: `label` or none, or several where a text may have several."""
 
-    def line(self, options: ClassPrediction, form: LabelForm = LabelForm()) -> str:
-        """The line that `elman predict` writes; `form` writes several labels.
+    def answer(self, options: ClassPrediction, form: LabelForm = LabelForm()) -> Answer:
+        """The answer that `elman predict` writes: the label, empty where the model abstains, and its probability;
+        `form` writes several labels.
 
-        >>> Prediction("a", 0.75, {"a": 0.75, "b": 0.25}, ("a",)).line(ClassPrediction(probabilities=True))
-        'a\\ta=0.7500\\tb=0.2500'
+        >>> Prediction("a", 0.75, {"b": 0.25, "a": 0.75}, ("a",)).answer(ClassPrediction(probabilities=True)).fields
+        ('a', 'b=0.25', 'a=0.75')
         """
-        label, shown = ABSTAINS if self.label is None else self.label, [f"{self.probability:.4f}"]
+        chances = {name: np.float32(probability) for name, probability in self.probabilities.items()}
+        label: str | None = self.label
+        sure: Cell = np.float32(self.probability)
         if form.several:
             label = form.write(self.labels)
-            shown = [form.separator.join(f"{self.probabilities[name]:.4f}" for name in self.labels)]
-        if options.probabilities or options.top_k:
-            likeliest = list(self.probabilities.items())[: options.top_k or None]
-            shown = [f"{name}={probability:.4f}" for name, probability in likeliest]
-        return "\t".join([label, *shown])
+            sure = form.separator.join(number_text(chances[name]) for name in self.labels)
+        if not options.probabilities and not options.top_k:
+            return Answer((label or "", cell_text(sure)), {NAME: label, f"{NAME}-probability": sure})
+        likeliest = list(chances.items())[: options.top_k or None]
+        shown = [f"{name}={number_text(chance)}" for name, chance in likeliest]
+        columns = {f"{NAME}-{name}": dict(likeliest).get(name) for name in sorted(chances)}
+        return Answer((label or "", *shown), {NAME: label, **columns})
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,11 @@ class ClassPredictor(Predictor[ClassificationMetrics | LabelMetrics]):
         together = log(all_logits(self.model, examples, self.codec))
         alone = [log(all_logits(self.model, [example], self.codec)) for example in examples]
         return {"alone or beside others": largest_difference(together, np.concatenate(alone))}
+
+    def _blank(self, options: ClassPrediction) -> Answer:
+        """The answer to an input that has nothing to classify."""
+        answer = Prediction(None, 0.0, dict.fromkeys(self.codec.labels, 0.0), ()).answer(options)
+        return Answer(("",) * len(answer.fields), dict.fromkeys(answer.columns))
 
     def _predictions(self, examples: Sequence[Any], threshold: float | None) -> Iterator[Prediction]:
         """The predictions for encoded examples; without a threshold, the best class always, or the labels that reach

@@ -13,13 +13,14 @@ Files named train, dev (or valid, validation) and test are those parts.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from elman._errors import DataError, plural
+from elman._errors import DataError, RecordError, plural
 from elman.formats import table
 from elman.formats.files import File, by_part, data_files, lines, text_of
 from elman.formats.names import TABLES
@@ -92,11 +93,20 @@ def check_texts(examples: Iterable[LabelledText]) -> tuple[LabelledText, ...]:
         text, label = example.text.strip(), example.label.strip()
         if not text:
             raise DataError(f"{example.place}: the text is empty; write one, or delete it")
-        if "\t" in label or "\n" in label:  # answers are lines with tabs
-            raise DataError(f"{example.place}: the label {label[:40]!r} holds a tab or a line end; take it out")
+        check_label(label, example.place)
         marked_labels(label, example.place)
         found.append(LabelledText(text, label, example.place))
     return tuple(found)
+
+
+def check_label(label: str, place: str) -> None:
+    """Refuses a label that no line can hold beside other fields.
+
+    Raises:
+        DataError: a label with a tab or a line end.
+    """
+    if re.search(r"[\t\n\r]", label):
+        raise DataError(f"{place}: the label {label[:40]!r} holds a tab or a line end; take it out")
 
 
 @runtime_checkable
@@ -203,16 +213,38 @@ def _label_lines(file: File, encoding: str) -> Iterator[LabelledText]:
             label, text = split_marked(line)
             yield LabelledText(text, label, f"{file.name}, line {number}")
         return
-    tabs = sum("\t" in line for line in written) * 2 >= len(written) > 0
-    form = "label<TAB>text" if tabs else "label text"
+    tabs = has_tabs(written)
     for number, line in enumerate(written, start=1):
         place = f"{file.name}, line {number}"
-        label, separator, text = line.partition("\t") if tabs else line.strip().partition(" ")
-        if not label.strip():
-            raise DataError(f"{place}: no label; expected `{form}`")
-        if not separator:
-            raise DataError(f"{place}: expected `{form}`; got {line[:40]!r}")
-        yield LabelledText(text, label.strip(), place)
+        label, text = split_label(line, place, tabs=tabs)
+        yield LabelledText(text, label, place)
+
+
+def has_tabs(lines: Sequence[str]) -> bool:
+    r"""True for lines `label<TAB>text`; False for `label text`.
+
+    >>> has_tabs(["ham\tSee you", "spam\tWin now"]), has_tabs(["1 a fine film"])
+    (True, False)
+    """
+    return sum("\t" in line for line in lines) * 2 >= len(lines) > 0
+
+
+def split_label(line: str, place: str, *, tabs: bool) -> tuple[str, str]:
+    r"""The label and the text of a line.
+
+    >>> split_label("ham\tSee you", "line 1", tabs=True)
+    ('ham', 'See you')
+
+    Raises:
+        RecordError: a line without label or without text; names `place`.
+    """
+    form = "label<TAB>text" if tabs else "label text"
+    label, separator, text = line.partition("\t") if tabs else line.strip().partition(" ")
+    if not label.strip():
+        raise RecordError(f"{place}: no label; expected `{form}`")
+    if not separator:
+        raise RecordError(f"{place}: expected `{form}`; got {line[:40]!r}")
+    return label.strip(), text
 
 
 def _class_names(files: Sequence[File]) -> list[str]:

@@ -12,6 +12,7 @@ from elman._types import VocabularyKind
 from elman.formats.names import PARTS, TEXTS
 from elman.tasks.classification.labels import Labels, are_marked
 from elman.tasks.settings import (
+    Answering,
     CellName,
     Count,
     Layers,
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from elman.formats.place import Place
 
 
-class ClassPrediction(Config, frozen=True, kw_only=True):
+class ClassPrediction(Answering, frozen=True, kw_only=True):
     """Options of `elman predict` for classes."""
 
     threshold: Annotated[float, Meta(ge=0, le=1)] | None = None
-    """Write - instead of a label whose probability is below this; of several labels, write those that reach it (by
+    """Write no label where its probability is below this; of several labels, write those that reach it (by
     default each has a threshold of its own, which was fitted in training)."""
     top_k: Annotated[int, Meta(ge=0)] = 0
     """Write the probabilities of this many classes, the likeliest first."""
@@ -41,11 +42,20 @@ class ClassPrediction(Config, frozen=True, kw_only=True):
     """Write the probabilities of all classes, not only of the predicted one."""
 
 
+class TextPrediction(ClassPrediction, frozen=True, kw_only=True):
+    """Options of `elman predict` for the classes of texts."""
+
+    read: Literal["auto", "lines", "labelled", "files", "csv", "tsv", "jsonl"] = "auto"
+    """Form of the input: lines of text, lines that begin with a label, which is left out, files of one text each, or a
+    table. By default a file's name says it, files in folders of a folder have one text each, and all else is lines,
+    labelled ones where every line begins with a class."""
+
+
 class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
     """Settings of `Classification`."""
 
     training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003}
-    options: ClassVar[type[Config] | None] = ClassPrediction
+    options: ClassVar[type[Config] | None] = TextPrediction
 
     vocabulary: VocabularyKind = "words"
     """Kind of token."""

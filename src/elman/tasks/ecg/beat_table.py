@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+import numpy as np
+
 from elman._errors import DataError, quantity
+from elman.formats.numbers import number_text
 from elman.tasks.ecg.detected import DetectedBeat, DetectedWave
 from elman.tasks.ecg.normal_limits import LIMITS
 
@@ -119,9 +122,9 @@ class BeatRow:
             str(self.number),
             beat.symbol,
             *("" if sample is None else str(sample) for sample in points),
-            *("" if sample is None else self._seconds(sample) for sample in points),
-            *(_decimal(getattr(self, name)) for name in INTERVALS),
-            *("" if wave is None else f"{wave.confidence:.3f}" for wave in (beat.p, beat.qrs, beat.t)),
+            *("" if sample is None else _decimal(sample / self.samples_per_second, 6) for sample in points),
+            *(_decimal(getattr(self, name), 3) for name in INTERVALS),
+            *("" if wave is None else number_text(np.float32(wave.confidence)) for wave in (beat.p, beat.qrs, beat.t)),
             " ".join(f"{name}:{mark}" for name, mark in self.marks.items()),
         ]
 
@@ -250,8 +253,9 @@ def _whole(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
 
 
-def _decimal(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
+def _decimal(value: float | None, places: int) -> str:
+    """The number rounded to a microsecond, from which its sample follows at any rate; empty for None."""
+    return "" if value is None else number_text(round(value, places))
 
 
 def _confidence(wave: DetectedWave | None) -> str:

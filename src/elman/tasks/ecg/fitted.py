@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elman._errors import ConfigError, DataError, excerpt, nearest
+from elman._errors import ConfigError, DataError, RecordError, excerpt, nearest
 from elman.formats.files import lines, read_files
 from elman.formats.names import SAMPLES, ending
 from elman.formats.wfdb.places import record_folders
 from elman.formats.wfdb.record import Record, record_of, whole_records, write_annotations
+from elman.tasks.answers import pass_over
 from elman.tasks.data import Part
 from elman.tasks.ecg.beat_table import TEXT_HEAD, BeatRow, BeatTable
 from elman.tasks.ecg.beats import LeadBeats, at_rate
@@ -30,7 +31,7 @@ from elman.tasks.ecg.resample import Resampler, resample
 from elman.tasks.ecg.settings import EcgPrediction
 from elman.tasks.ecg.stream import EcgStream, StreamState
 from elman.tasks.ecg.strip import Strip, strips_of
-from elman.tasks.ecg.text import arriving_samples, read_ecg_table
+from elman.tasks.ecg.text import SampleGroup, arriving_samples, read_ecg_table
 from elman.tasks.ecg.wave_marks import wave_marks
 from elman.tasks.fitted import Output, Picture, Predictor, Warning, largest_difference
 
@@ -213,7 +214,7 @@ class EcgReader(Predictor[EcgMetrics]):
         streamed = np.concatenate(answers)[self.model.delay :][: len(signal)]
         return largest_difference(np.log(streamed), np.log(np.concatenate(whole, axis=-1)))
 
-    def _streamed(self, *places: str, options: EcgPrediction) -> Iterator[str]:
+    def _streamed(self, *places: str, options: EcgPrediction) -> Iterator[str | Warning]:
         """Yields a line for each beat of samples that come in lines."""
         if options.rate < LEAST_RATE:
             raise ConfigError(
@@ -222,7 +223,7 @@ class EcgReader(Predictor[EcgMetrics]):
         yield TEXT_HEAD
         running: tuple[EcgStream, StreamState] | None = None
         row: BeatRow | None = None
-        groups, broken = arriving_samples(*places), None
+        groups, broken = _readable(arriving_samples(*places), options), None
         while True:
             try:
                 samples = next(groups, None)
@@ -230,6 +231,9 @@ class EcgReader(Predictor[EcgMetrics]):
                 samples, broken = None, error
             if samples is None:
                 break
+            if isinstance(samples, Warning):
+                yield samples
+                continue
             if running is None:
                 stream = self.stream(rate=options.rate, leads=len(samples.leads))
                 running = stream, stream.start()
@@ -284,6 +288,23 @@ def _lines(reading: RecordBeats, options: EcgPrediction, *, head: bool) -> Itera
     for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:
         yield from lines(table.csv(head=head) if options.table == "csv" else table.text())
         head = False
+
+
+def _readable(groups: Iterable[SampleGroup | RecordError], options: EcgPrediction) -> Iterator[SampleGroup | Warning]:
+    """Yields samples, and a warning for each line that cannot be read; its blank answer is a missing sample.
+
+    Raises:
+        DataError: a line that cannot be read, unless the options say otherwise.
+    """
+    leads: tuple[str, ...] = ()
+    for group in groups:
+        if isinstance(group, SampleGroup):
+            leads = group.leads
+            yield group
+            continue
+        yield pass_over(group, options.on_error)
+        if options.on_error == "blank" and leads:
+            yield SampleGroup(leads, np.full((1, len(leads)), np.nan))
 
 
 def _picture(reading: RecordBeats, options: EcgPrediction, *, several: bool) -> Picture:

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from elman._config import Config
 from elman.formats.names import EDF, HEADER, SIGNALS
-from elman.tasks.settings import CellName, Count, Layers, Rate, Size, TaskSettings, check_parts
+from elman.tasks.settings import CellName, Count, Layers, Rate, Size, Stream, TaskSettings, check_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
@@ -29,7 +29,7 @@ _RECORDS = {HEADER, *EDF}
 """Endings of files by which a record is known."""
 
 
-class EcgPrediction(Config, frozen=True, kw_only=True):
+class EcgPrediction(Stream, frozen=True, kw_only=True):
     """Options of `elman predict` for ECGs. It is no medical device."""
 
     leads: tuple[str, ...] = ()

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from elman._errors import DataError
+from elman._errors import DataError, RecordError
 from elman.formats.files import File, lines, text_of
-from elman.formats.lines import arriving_lines
+from elman.formats.lines import Lines, in_groups
+from elman.formats.sources import open_sources
 from elman.formats.wfdb.record import Record
 from elman.tasks.ecg.strip import MILLIVOLTS
 
@@ -71,12 +74,13 @@ def read_ecg_table(file: File, *, rate: float | None = None) -> Record:
     return Record(file.stem, signals, rate, columns.leads, ("mV",) * len(columns.leads), (), file.name)
 
 
-def arriving_samples(*places: str) -> Iterator[SampleGroup]:
+def arriving_samples(*places: str) -> Iterator[SampleGroup | RecordError]:
     r"""Reads the samples of text files, or of standard input ("-"), in groups as they arrive: a pipe that is fed line
-    by line gives a group for each line. All files have the columns of the first line.
+    by line gives a group for each line. All files have the columns of the first line. A line that cannot be read is its
+    error.
 
     Raises:
-        DataError: a row of another width, or a field that is not a number; with the line.
+        DataError: a missing file, or a first line with an unknown unit.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
@@ -85,16 +89,44 @@ def arriving_samples(*places: str) -> Iterator[SampleGroup]:
     ...     [(group.leads, group.values.tolist()) for group in arriving_samples(file.name)]
     [(('II', 'V1'), [[0.5, 0.1], [0.25, nan]])]
     """
-    columns, number, name = None, 0, ", ".join("standard input" if place == "-" else place for place in places)
-    for group in arriving_lines(*places):
-        rows = [(f"{name}, line {number + index}", line) for index, line in enumerate(group, start=1) if line.strip()]
-        number += len(group)
-        if columns is None and rows:
-            columns, has_head = _columns(rows[0][1], rows[0][0])
-            rows = rows[has_head:]
-        if columns is not None and rows:
-            values = columns.numbers([line for _, line in rows], [place for place, _ in rows])
-            yield SampleGroup(columns.leads, columns.millivolts(values))
+    columns: _Columns | None = None
+    for source in open_sources(*places):
+        lines = source.lines()
+        rows = _Rows(lines, columns)
+        for group in in_groups(lines, partial(iter, rows)):
+            for _, run in groupby(group, key=lambda row: isinstance(row, RecordError)):
+                alike = [*run]
+                yield from (one for one in alike if isinstance(one, RecordError))
+                if numbers := [one for one in alike if not isinstance(one, RecordError)]:
+                    yield rows.samples(numbers)
+        columns = rows.columns
+
+
+class _Rows:
+    """The rows of numbers in lines, one by one; it goes on after a line that cannot be read."""
+
+    def __init__(self, lines: Lines, columns: _Columns | None):
+        self.columns = columns
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[list[float]]:
+        return self
+
+    def __next__(self) -> list[float]:
+        while True:
+            line = next(self._lines)
+            place = f"{self._lines.name}, line {self._lines.number}"
+            if not line.strip():
+                continue
+            if self.columns is None:
+                self.columns, is_head = _columns(line, place)
+                if is_head:
+                    continue
+            return self.columns.row(line, place)
+
+    def samples(self, rows: Iterable[list[float]]) -> SampleGroup:
+        assert self.columns is not None
+        return SampleGroup(self.columns.leads, self.columns.millivolts(np.array([*rows], np.float64)))
 
 
 class _Columns(NamedTuple):
@@ -112,7 +144,7 @@ class _Columns(NamedTuple):
 
     def numbers(self, rows: Sequence[str], places: Sequence[str]) -> Float[np.ndarray, "time column"]:
         """The fields of rows as numbers, in their own units."""
-        numbers = [self._row(row, place) for row, place in zip(rows, places, strict=True)]
+        numbers = [self.row(row, place) for row, place in zip(rows, places, strict=True)]
         return np.array(numbers, np.float64).reshape(len(rows), len(self.names))
 
     def millivolts(self, values: Float[np.ndarray, "time column"]) -> Float[np.ndarray, "time lead"]:
@@ -120,10 +152,11 @@ class _Columns(NamedTuple):
         own = [index for index in range(len(self.names)) if index != self.time]
         return values[:, own] * np.array([self.scales[index] for index in own])
 
-    def _row(self, row: str, place: str) -> list[float]:
+    def row(self, row: str, place: str) -> list[float]:
+        """The fields of a row as numbers."""
         fields = row.split(self.separator)
         if len(fields) != len(self.names):
-            raise DataError(f"{place}: {len(fields)} columns; expected {len(self.names)}, as in the first line")
+            raise RecordError(f"{place}: {len(fields)} columns; expected {len(self.names)}, as in the first line")
         return [_number(field, f"{place}, {name}") for field, name in zip(fields, self.names, strict=True)]
 
 
@@ -185,5 +218,5 @@ def _number(field: str, place: str) -> float:
     except ValueError:
         value = math.inf
     if math.isinf(value):
-        raise DataError(f"{place}: expected a number; got {field[:40]!r}")
+        raise RecordError(f"{place}: expected a number; got {field[:40]!r}")
     return value

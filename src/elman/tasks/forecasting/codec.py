@@ -236,7 +236,8 @@ def _transform(history: History, scaling: Scaling) -> np.ndarray:
     if len(below):
         step, target = below[0]
         raise DataError(
-            f"{history.place}: {history.name!r} is {history.values[step, target]:g} at {show(history.stamps[step])}; "
+            f"{history.place}: {history.name!r} is {history.values[step, target]!s} at "
+            f"{show(history.stamps[step])}; "
             'expected no value below -1 to take roots of: choose another scale, such as "standard"'
         )
     return np.sqrt(history.values + 1)

@@ -136,9 +136,9 @@ def _static(rows: SeriesRows, names: Sequence[str]) -> np.ndarray:
     if len(wrong):
         row, column = wrong[0]
         raise DataError(
-            f"{rows.places[row]}: {names[column]} of {rows.name!r} is {values[row, column]:g}, and "
-            f"{values[0, column]:g} in {rows.places[0]}; expected one number in all rows of a series, since it is "
-            "a static column"
+            f"{rows.places[row]}: {names[column]} of {rows.name!r} is {values[row, column]!s}, and "
+            f"{values[0, column]!s} in {rows.places[0]}; expected one number in all rows of a series, since "
+            "it is a static column"
         )
     return values[0]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import ConfigError, DataError, nearest
-from elman.formats.files import lines
+from elman.formats.numbers import number_text
+from elman.formats.rows import write_row
 from elman.formats.stamps import show
 
 NAME = "elman"
@@ -21,6 +21,9 @@ NAME = "elman"
 
 SHOWN = 5
 """The number of rows that are shown at either end."""
+
+FIGURES, MOST_FIGURES = 7, 17
+"""The figures of numbers that are shown, and those that float64 has."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,23 +75,22 @@ class ForecastTable:
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """Returns the table as CSV, and writes it to `path` if there is one."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self._texts())
+        text = "".join(f"{line}\n" for line in self.lines())
         if path is not None:
-            Path(path).write_text(text.getvalue(), encoding="utf-8")
-        return text.getvalue()
+            Path(path).write_text(text, encoding="utf-8")
+        return text
 
     def lines(self) -> Iterator[str]:
-        """The lines of the CSV, without their ends."""
-        yield from lines(self.to_csv())
+        """The rows of the CSV, without their ends. Each number reads back as it is."""
+        yield write_row(self.columns)
+        columns = ([_text(value) for value in column] for column in self.arrays)
+        yield from map(write_row, zip(*columns, strict=True))
 
     def __repr__(self) -> str:
-        rows = list(self._texts())
+        rows = [*zip(*map(_shown, self.arrays), strict=True)]
         if len(rows) > 2 * SHOWN:
-            rows = [*rows[:SHOWN], ["..."] * len(self.columns), *rows[-SHOWN:]]
-        table = [list(self.columns), *rows]
+            rows = [*rows[:SHOWN], ("...",) * len(self.columns), *rows[-SHOWN:]]
+        table = [self.columns, *rows]
         widths = [max(len(row[place]) for row in table) for place in range(len(self.columns))]
         return "\n".join(
             "  ".join(
@@ -97,10 +99,6 @@ class ForecastTable:
             )
             for row in table
         )
-
-    def _texts(self) -> Iterator[list[str]]:
-        columns = [[_text(value) for value in column] for column in self.arrays]
-        return (list(row) for row in zip(*columns, strict=True))
 
 
 def concatenate(tables: Sequence[ForecastTable]) -> ForecastTable:
@@ -115,7 +113,7 @@ def level_names(name: str, levels: Sequence[float]) -> tuple[str, ...]:
     >>> level_names("elman", [80, 97.5])
     ('elman-lo-80', 'elman-hi-80', 'elman-lo-97.5', 'elman-hi-97.5')
     """
-    return tuple(f"{name}-{side}-{level:g}" for level in levels for side in ("lo", "hi"))
+    return tuple(f"{name}-{side}-{number_text(float(level))}" for level in levels for side in ("lo", "hi"))
 
 
 def levels_of(level: str | float | Sequence[float]) -> tuple[float, ...]:
@@ -142,4 +140,14 @@ def levels_of(level: str | float | Sequence[float]) -> tuple[float, ...]:
 def _text(value: Any) -> str:
     if isinstance(value, np.datetime64 | np.integer):
         return show(value)
-    return f"{value:.7g}" if isinstance(value, float | np.floating) else str(value)
+    return number_text(value) if isinstance(value, float | np.floating) else str(value)
+
+
+def _shown(column: np.ndarray) -> list[str]:
+    """A column for people: numbers have seven figures of how far they vary, on any level."""
+    if column.dtype.kind != "f":
+        return [_text(value) for value in column]
+    known = column[~np.isnan(column)]
+    spread = np.ptp(known) if len(known) else 0
+    figures = FIGURES + max(0.0, math.log10(np.abs(known).max()) - math.log10(spread)) if spread else FIGURES
+    return [f"{value:.{int(min(figures, MOST_FIGURES))}g}" for value in column]

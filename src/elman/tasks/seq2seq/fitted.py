@@ -13,16 +13,19 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import ConfigError, DataError, VocabularyError
-from elman.formats.lines import arriving_lines
+from elman.formats.rows import cell_text
+from elman.formats.sources import open_sources
+from elman.tasks.answers import NAME, Answer, Group, answers_in_order, lines_asked
 from elman.tasks.buckets import padded_length
 from elman.tasks.data import Part
 from elman.tasks.decoding import Decoding
-from elman.tasks.fitted import Predictor, largest_difference
+from elman.tasks.fitted import Predictor, Warning, largest_difference
 from elman.tasks.seq2seq.answers import Candidate, answers
 from elman.tasks.seq2seq.codec import PairCodec
 from elman.tasks.seq2seq.metrics import Seq2SeqMetrics
 from elman.tasks.seq2seq.model import EncoderDecoder, shift_targets
-from elman.tasks.seq2seq.reading import Pair, read_pairs
+from elman.tasks.seq2seq.reading import Pair, is_dictionary, read_pairs, source_in
+from elman.tasks.seq2seq.settings import PairPrediction
 
 if TYPE_CHECKING:
     from elman.tasks.seq2seq.task import Seq2Seq
@@ -125,20 +128,23 @@ class Translator(Predictor[Seq2SeqMetrics]):
         self._check_known("target", [target for pair in pairs for target in pair.targets])
         return Part("test", pairs, self.codec)
 
-    def output(self, *places: str, options: Decoding) -> Iterator[str]:
-        """Yields the answers to the lines of files: one line each, or if `n_best` is above 1 as many, of rank, score
-        and text.
+    def output(self, *places: str, options: PairPrediction) -> Iterator[str | Warning]:
+        """Yields the answers to the sources in the lines of files: one line each, or if `n_best` is above 1 as many, of
+        rank, score and text. A line without a source has a blank answer.
 
         Raises:
             DataError: a file that does not exist, or a line that the model cannot read, after the answers to those
                 before it.
         """
-        for texts in arriving_lines(*places):
-            for several in self._readable(texts, options):
-                if options.n_best == 1:
-                    yield several[0].text
-                else:
-                    yield from (f"{rank}\t{one.score:.4f}\t{one.text}" for rank, one in enumerate(several, start=1))
+        several = options.n_best > 1
+        blank = Answer(("", "", "") if several else ("",), dict.fromkeys(_COLUMNS if several else (NAME,)))
+
+        def answer(texts: Sequence[str]) -> Iterator[list[Answer] | DataError]:
+            for found in self._readable(texts, options):
+                yield found if isinstance(found, DataError) else [*_written(found, several=several)]
+
+        rules = {"with_input": options.with_input, "on_error": options.on_error}
+        return answers_in_order(_sources_asked(*places), answer, blank=blank, **rules)
 
     def differences(self) -> dict[str, float]:
         """The largest difference when random pairs are read alone and in a batch with longer ones, and when answers
@@ -172,14 +178,32 @@ class Translator(Predictor[Seq2SeqMetrics]):
         task = self.task
         return answers(self.model, self.codec, texts, decoding=decoding, longest=task.longest, **task.directions)
 
-    def _readable(self, texts: Sequence[str], decoding: Decoding) -> Iterator[list[Candidate]]:
-        """Yields the answers to all texts, or to those before the first that cannot be read."""
+    def _readable(self, texts: Sequence[str], decoding: Decoding) -> Iterator[list[Candidate] | VocabularyError]:
+        """Yields the answers to texts, and the error for each that cannot be read."""
         try:
             yield from self._answers(texts, decoding)
-        except VocabularyError:
+        except VocabularyError as error:
+            if len(texts) == 1:
+                yield error
+                return
             for text in texts:
-                yield from self._answers([text], decoding)
-            raise
+                yield from self._readable([text], decoding)
+
+
+_COLUMNS = (f"{NAME}-rank", f"{NAME}-score", NAME)
+
+
+def _written(candidates: Sequence[Candidate], *, several: bool) -> Iterator[Answer]:
+    for rank, one in enumerate(candidates, start=1):
+        score = np.float32(one.score)
+        values = (str(rank), score, one.text) if several else (one.text,)
+        yield Answer(tuple(map(cell_text, values)), dict(zip(_COLUMNS[-len(values) :], values, strict=True)))
+
+
+def _sources_asked(*places: str) -> Iterator[Group]:
+    for source in open_sources(*places):
+        dictionary = is_dictionary(source.name)
+        yield from lines_asked(source.lines(), lambda line, _, d=dictionary: source_in(line, dictionary=d))
 
 
 @jax.jit

@@ -12,16 +12,17 @@ Lines with the same source are one pair with several correct targets, so that no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 from elman._errors import DataError
 from elman._normal_form import normalise
 from elman._types import NormalForm
-from elman.formats.dictionary import read_dictionary
-from elman.formats.lines import arriving_lines
+from elman.formats.dictionary import read_dictionary, word_of
+from elman.formats.lines import Lines
 from elman.formats.names import DICTIONARY, ending
+from elman.formats.sources import open_sources
 
 
 class Pair(NamedTuple):
@@ -62,8 +63,9 @@ def read_pairs(*places: str | Path, stress: bool = True, normal_form: NormalForm
             raise DataError(f"{place}: a folder; expected a file of lines source<TAB>target, or two aligned files")
     match places:
         case (place,):
-            name, lines = "standard input" if str(place) == "-" else str(place), _lines(place)
-            read = _dictionary(name, lines, stress) if is_dictionary(name) else _table(name, lines)
+            lines = _lines(place)
+            name = lines.name
+            read = _dictionary(lines, stress) if is_dictionary(name) else _table(lines)
         case (sources, targets):
             name, read = str(sources), _aligned(sources, targets)
         case _:
@@ -110,18 +112,31 @@ def check_line(line: Line, place: str) -> Line:
     return line
 
 
-def _lines(place: str | Path) -> Iterator[str]:
-    return chain.from_iterable(arriving_lines(str(place)))
+def source_in(line: str, *, dictionary: bool = False) -> str:
+    r"""The source in a line: all before the first tab, or the word in a line of a pronouncing dictionary, of which a
+    comment has none.
+
+    >>> source_in("one\tun"), source_in("read(2) R EH1 D # past", dictionary=True)
+    ('one', 'read')
+    """
+    return word_of(line) if dictionary else line.split("\t", 1)[0].strip()
 
 
-def _table(name: str, lines: Iterable[str]) -> Iterator[Line]:
-    for number, line in enumerate(lines, start=1):
+def _lines(place: str | Path) -> Lines:
+    sources = [*open_sources(place)]
+    if len(sources) > 1:
+        raise DataError(f"{place}: {len(sources)} files in it; expected one of lines source<TAB>target")
+    return sources[0].lines()
+
+
+def _table(lines: Lines) -> Iterator[Line]:
+    for line in lines:
         if not line.strip():
             continue
-        source, *columns = line.split("\t")
+        place, (_, *columns) = f"{lines.name}, line {lines.number}", line.split("\t")
         if not columns:
-            raise DataError(f"{name}, line {number}: expected source<TAB>target; got {line[:60]!r}, without a tab")
-        yield check_line(Line(source.strip(), columns[0].strip()), f"{name}, line {number}")
+            raise DataError(f"{place}: expected source<TAB>target; got {line[:60]!r}, without a tab")
+        yield check_line(Line(source_in(line), columns[0].strip()), place)
 
 
 def _aligned(sources: str | Path, targets: str | Path) -> Iterator[Line]:
@@ -143,6 +158,6 @@ def _aligned(sources: str | Path, targets: str | Path) -> Iterator[Line]:
             yield check_line(Line(source.strip(), target.strip()), f"{sources} and {targets}, line {number}")
 
 
-def _dictionary(name: str, lines: Iterable[str], stress: bool) -> Iterator[Line]:
-    for word, phones, number in read_dictionary(lines, file=name, stress=stress):
-        yield check_line(Line(word, " ".join(phones)), f"{name}, line {number}")
+def _dictionary(lines: Lines, stress: bool) -> Iterator[Line]:
+    for word, phones, number in read_dictionary(lines, file=lines.name, stress=stress):
+        yield check_line(Line(word, " ".join(phones)), f"{lines.name}, line {number}")

@@ -14,6 +14,7 @@ from elman.tasks.settings import (
     CellName,
     Count,
     Layers,
+    OnError,
     Rate,
     Size,
     TaskSettings,
@@ -32,11 +33,21 @@ Unit = Literal["characters", "words", "subwords"]
 Connection = Literal["state", "repeat", "additive", "dot", "moving"]
 
 
+class PairPrediction(Decoding, frozen=True, kw_only=True):
+    """Options of `elman predict` for pairs of texts."""
+
+    with_input: bool = False
+    """Write each line behind its answer, with a tab between them."""
+    on_error: OnError = "fail"
+    """What follows a line that cannot be read, whose number is always written to standard error: the end (fail), the
+    answer to the next line (skip), or a blank answer (blank)."""
+
+
 class Seq2SeqSettings(TaskSettings, frozen=True, kw_only=True):
     """Settings of `Seq2Seq`."""
 
     training: ClassVar[dict[str, Any]] = {}
-    options: ClassVar[type[Config] | None] = Decoding
+    options: ClassVar[type[Config] | None] = PairPrediction
     generated: ClassVar[tuple[str, ...]] = ("sums", "dates")
 
     source_vocabulary: Unit = "characters"

@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from elman._errors import DataError
+from elman.formats.files import File
+from elman.formats.names import JSON_LINES, TABLES
+from elman.formats.rows import write_object
+from elman.tasks.answers import Answer, Input, TableForm, answers_in_order
 from elman.tasks.classification.model import ClassificationModel
 from elman.tasks.classification.predictor import ClassPredictor, Prediction
 from elman.tasks.classification.settings import ClassPrediction
 from elman.tasks.data import Part
+from elman.tasks.fitted import Warning
 from elman.tasks.series_classification.codec import EncodedSeries, SeriesCodec
+from elman.tasks.series_classification.reading import SeriesFile
 
 if TYPE_CHECKING:
     from elman.tasks.series_classification.task import SeriesClassification
@@ -81,13 +88,31 @@ class SeriesClassifier(ClassPredictor):
         ]
         return list(self._predictions([EncodedSeries(one, 0) for one in encoded], options.threshold))
 
-    def output(self, *places: str, options: ClassPrediction) -> Iterator[str]:
-        """Yields the label and probability of each series of the files, with a tab between them. The files may have
-        classes or not.
+    def output(self, *places: str, options: ClassPrediction) -> Iterator[str | Warning]:
+        """Yields the label and probability of each series of the files, with a tab between them, in order. The files
+        may have classes or not.
 
         Raises:
-            DataError: a malformed file, or channels that the model does not know.
+            DataError: a series that cannot be read, after the answers to those before it, or channels that the model
+                does not know.
         """
-        found = self.task.unlabelled(self.codec, *places)
-        examples = [EncodedSeries(self.codec.encode(one.values, place=one.place), 0) for one in found]
-        return (answer.line(options) for answer in self._predictions(examples, options.threshold))
+
+        def answer(series: Sequence[EncodedSeries]) -> Iterator[list[Answer]]:
+            return ([one.answer(options)] for one in self._predictions(series, options.threshold))
+
+        groups = ([*self._asked(*read)] for read in self.task.unlabelled(self.codec, *places))
+        rules = {"with_input": options.with_input, "on_error": options.on_error}
+        return answers_in_order(groups, answer, blank=self._blank(options), **rules)
+
+    def _asked(self, file: File, found: SeriesFile) -> Iterator[Input]:
+        """The series of a file as inputs; beside their answers stand their names."""
+        column = self.task.series_column
+        table = TableForm(file.name, file.suffix, (column,)) if file.suffix in TABLES else None
+        for name, one in zip(found.names, found.series, strict=True):
+            fields = (write_object("", {column: name}),) if file.suffix in JSON_LINES else (name,)
+            encoded, error = None, found.errors.get(name)
+            try:
+                encoded = None if error else EncodedSeries(self.codec.encode(one.values, place=one.place), 0)
+            except DataError as refusal:
+                error = refusal
+            yield Input(encoded, fields, table, one.place, error)

@@ -4,12 +4,13 @@ tables in long form, with a row for each step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +22,7 @@ from elman.formats import table
 from elman.formats.files import File, by_part, data_files, text_of
 from elman.formats.names import SERIES, TABLES
 from elman.formats.numbers import number_of, whole_of
+from elman.tasks.classification.reading import check_label
 
 Missing = Literal["error", "interpolate"]
 """Ways of treating missing values: an error, or linear interpolation."""
@@ -40,6 +42,10 @@ class SeriesFile(NamedTuple):
     channels: tuple[str, ...]
     """Names of the channels; "1", "2" and so on for `.ts` files, which name none."""
     series: tuple[Series, ...]
+    names: tuple[str, ...]
+    """The names of the series; `.ts` files number them from 1 on."""
+    errors: dict[str, DataError]
+    """The errors of series that cannot be read, by name, where they are kept; such a series has no steps."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ def read_series(
     missing: Missing = "error",
     encoding: str = "utf-8",
     normal_form: NormalForm = "none",
+    keep_errors: bool = False,
 ) -> SeriesFile:
     r"""Reads the series of one file, in order.
 
@@ -84,6 +91,7 @@ def read_series(
             after, and at an end with the nearest value.
         encoding: encoding of the text.
         normal_form: the normal form of Unicode in which names of classes and of series are compared and returned.
+        keep_errors: keeps the error of a series that cannot be read by itself, instead of raising it.
 
     Raises:
         DataError: a malformed file, with its line: channels of different length in one series, a missing value, a
@@ -94,10 +102,11 @@ def read_series(
     >>> found.channels, found.series[0].label, found.series[0].values.tolist()
     (('1', '2'), 'b', [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]])
     """
+    trial = _Trial(keep_errors)
     if file.suffix == SERIES:
-        found = _read_ts(file, normalise(text_of(file, encoding), normal_form), missing)
+        found = _read_ts(file, normalise(text_of(file, encoding), normal_form), missing, trial)
     elif file.suffix in TABLES:
-        found = _read_table(file, columns, labelled, missing, encoding, normal_form)
+        found = _read_table(file, columns, labelled, missing, encoding, normal_form, trial)
     else:
         raise DataError(f"{file.name}: expected series, a file ending in {', '.join((SERIES, *TABLES))} (or .gz, .xz)")
     if not found.series:
@@ -105,13 +114,13 @@ def read_series(
     for one in found.series:
         if labelled and not one.label:
             raise DataError(f"{one.place}: the series has no class; write one, or leave it out")
+        check_label(one.label, one.place)
     return found
 
 
 def read_series_parts(
     *places: str | Path,
     columns: ColumnRoles = ColumnRoles(),
-    labelled: bool = True,
     missing: Missing = "error",
     encoding: str = "utf-8",
     normal_form: NormalForm = "none",
@@ -130,9 +139,8 @@ def read_series_parts(
     >>> found.channels, len(found.train), len(found.validation), len(found.test)
     (('x',), 1, 0, 1)
     """
-    files = [_named(file) for file in data_files(*places)]
-    options = {"columns": columns, "labelled": labelled, "missing": missing, "encoding": encoding}
-    options["normal_form"] = normal_form
+    files = series_files(*places)
+    options: dict[str, Any] = {"columns": columns, "missing": missing, "encoding": encoding, "normal_form": normal_form}
     first: tuple[File, SeriesFile] | None = None
     parts: dict[str, list[Series]] = {}
     for part, group in (by_part(files) or {"train": files}).items():
@@ -147,6 +155,31 @@ def read_series_parts(
             parts.setdefault(part, []).extend(found.series)
     channels = first[1].channels if first else ()
     return SeriesParts(channels, **{name: tuple(series) for name, series in parts.items()})
+
+
+def series_files(*places: str | Path) -> list[File]:
+    """The files of series in files, folders and archives, and standard input ("-"), with a name for its form.
+
+    Raises:
+        DataError: no file with data, or one that cannot be read.
+    """
+    return [_named(file) for file in data_files(*places)]
+
+
+class _Trial:
+    """Reads series after series; it keeps the errors, or raises the first."""
+
+    def __init__(self, keep_errors: bool):
+        self.keep_errors, self.errors = keep_errors, dict[str, DataError]()
+
+    def __call__(self, read: Callable[[], Series], name: str, place: str) -> Series:
+        try:
+            return read()
+        except DataError as error:
+            if not self.keep_errors:
+                raise
+            self.errors[name] = error
+            return Series(np.zeros((0, 0), np.float32), "", place)
 
 
 class _Head(NamedTuple):
@@ -166,15 +199,21 @@ def _named(file: File) -> File:
     return file._replace(path=(*file.path[:-1], file.path[-1] + (SERIES if is_ts else ".csv")))
 
 
-def _read_ts(file: File, text: str, missing: Missing) -> SeriesFile:
-    head, found, begun = _Head(), [], False
+def _read_ts(file: File, text: str, missing: Missing, trial: _Trial) -> SeriesFile:
+    head, found, begun = _Head(), list[Series](), False
+
+    def case() -> Series:
+        one = _case(place, line, head, missing)
+        _check_agreed(place, head, one)
+        return one
+
     for number, line in enumerate(text.split("\n"), start=1):
         line, place = line.strip(), f"{file.name}, line {number}"
         if not line or line.startswith(("#", "%")):
             continue
         if begun:
-            found.append(_case(place, line, head, missing))
-            head = _agreed(place, head, found)
+            found.append(trial(case, str(len(found) + 1), place))
+            head = _agreed(head, found[-1])
         elif line.lower() == "@data":
             begun = True
         elif line.startswith("@"):
@@ -183,8 +222,9 @@ def _read_ts(file: File, text: str, missing: Missing) -> SeriesFile:
             raise DataError(f"{place}: expected a line with @, such as @data before the series; got {line[:40]!r}")
     if not begun:
         raise DataError(f"{file.name}: no @data in it; expected a line @data before the series")
-    channels = found[0].values.shape[1] if found else 0
-    return SeriesFile(tuple(str(channel + 1) for channel in range(channels)), tuple(found))
+    channels = next((one.values.shape[1] for one in found if len(one.values)), 0)
+    names = tuple(str(number) for number in range(1, len(found) + 1))
+    return SeriesFile(tuple(str(channel + 1) for channel in range(channels)), tuple(found), names, trial.errors)
 
 
 def _with_entry(place: str, head: _Head, line: str) -> _Head:
@@ -232,43 +272,60 @@ def _case(place: str, line: str, head: _Head, missing: Missing) -> Series:
     return Series(_numbers(columns, [place] * len(columns[0]), names, missing), label, place)
 
 
-def _agreed(place: str, head: _Head, found: list[Series]) -> _Head:
-    """The head after checking the last series against it; the first series settles what the head leaves open."""
-    steps, channels = found[-1].values.shape
-    if head.equal_length is False:
-        return head._replace(channels=channels)
-    length = steps if head.equal_length and head.length is None else head.length
-    if length not in (None, steps):
-        raise DataError(f"{place}: {steps} steps; expected {length}, since the head says that all are equally long")
-    return head._replace(channels=channels, length=length)
+def _check_agreed(place: str, head: _Head, one: Series) -> None:
+    steps = len(one.values)
+    if head.equal_length is not False and head.length not in (None, steps):
+        raise DataError(
+            f"{place}: {steps} steps; expected {head.length}, since the head says that all are equally long"
+        )
+
+
+def _agreed(head: _Head, one: Series) -> _Head:
+    """The head with what it leaves open settled by a series: the first that can be read."""
+    if not len(one.values):
+        return head
+    steps, channels = one.values.shape
+    fixed = head.equal_length and head.length is None
+    return head._replace(channels=channels, length=steps if fixed else head.length)
 
 
 def _read_table(
-    file: File, columns: ColumnRoles, labelled: bool, missing: Missing, encoding: str, form: NormalForm
+    file: File,
+    columns: ColumnRoles,
+    labelled: bool,
+    missing: Missing,
+    encoding: str,
+    form: NormalForm,
+    trial: _Trial,
 ) -> SeriesFile:
     there = table.columns_of(file, encoding=encoding)
     time = [columns.time] if columns.time in there else []
     label = [columns.label] if labelled or columns.label in there else []
-    own = {columns.series, columns.time, columns.label}
-    channels = columns.values or tuple(name for name in there if name not in own)
+    others = {columns.series, columns.time, columns.label}
+    channels = columns.values or tuple(name for name in there if name not in others)
     if not channels:
         raise DataError(f"{file.name}: no column with values; there are {', '.join(there)}")
     rows = table.read_table(file, columns=[columns.series, *time, *label, *channels], encoding=encoding)
     steps: dict[str, list[table.Row]] = {}
+    written: dict[str, str] = {}  # the names of the series as the file has them
     for row in rows:
         if not steps and not columns.values:
             _check_channels(file, row, channels)
         named = {name: normalise(row.values[name], form) for name in (columns.series, *label)}
+        written.setdefault(named[columns.series], row.values[columns.series])
         steps.setdefault(named[columns.series], []).append(row._replace(values=row.values | named))
-    series = []
-    for name, own_rows in steps.items():
-        kind = _label(file, columns, name, own_rows) if label else ""
-        place = f"{file.name}, line {own_rows[0].line}"
-        ordered = _by_time(file, columns.time, name, own_rows) if time else own_rows
+
+    def one(name: str, own: list[table.Row]) -> Series:
+        kind = _label(file, columns, name, own) if label else ""
+        ordered = _by_time(file, columns.time, name, own) if time else own
         values = [[row.values[channel] for row in ordered] for channel in channels]
         places = [f"{file.name}, line {row.line}" for row in ordered]
-        series.append(Series(_numbers(values, places, channels, missing), kind, place))
-    return SeriesFile(tuple(channels), tuple(series))
+        return Series(_numbers(values, places, channels, missing), kind, f"{file.name}, line {own[0].line}")
+
+    series = tuple(
+        trial(partial(one, name, own), written[name], f"{file.name}, line {own[0].line}") for name, own in steps.items()
+    )
+    return SeriesFile(tuple(channels), series, tuple(written.values()), trial.errors)
 
 
 def _check_channels(file: File, row: table.Row, channels: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +17,7 @@ from elman._errors import DataError
 from elman._normal_form import normalise
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
+from elman.formats.files import File
 from elman.formats.text import absolute_places
 from elman.tasks.checks import check_read, check_validation
 from elman.tasks.classification.batches import ClassBatch, ClassBatches
@@ -28,7 +29,15 @@ from elman.tasks.data import Data, Part, Parts, complete_parts
 from elman.tasks.scaler import Scaler
 from elman.tasks.series_classification.codec import SeriesCodec, check_values
 from elman.tasks.series_classification.fitted import SeriesClassifier
-from elman.tasks.series_classification.reading import ColumnRoles, Series, SeriesParts, read_series_parts
+from elman.tasks.series_classification.reading import (
+    ColumnRoles,
+    Series,
+    SeriesFile,
+    SeriesParts,
+    read_series,
+    read_series_parts,
+    series_files,
+)
 from elman.tasks.series_classification.settings import SeriesClassificationSettings
 from elman.tasks.task import Task
 
@@ -156,30 +165,39 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         """The unit that the loss is averaged over: that of an example."""
         return codec.unit
 
-    def unlabelled(self, codec: SeriesCodec, *places: str | Path) -> tuple[Series, ...]:
-        """Reads series with or without classes from files, to predict their classes.
+    def unlabelled(self, codec: SeriesCodec, *places: str | Path) -> Iterator[tuple[File, SeriesFile]]:
+        """Reads series with or without classes, file by file, to predict their classes; the errors of single series are
+        kept.
 
         Raises:
             DataError: as `read`, or other channels than the codec's.
         """
-        parts = self._read_files(*places, values=codec.channels, labelled=False)
-        return (*parts.train, *parts.validation, *parts.test)
+        columns = self._columns(codec.channels)
+        options = {"columns": columns, "missing": self.missing, "encoding": self.encoding}
+        options["normal_form"] = self.normal_form
+        for file in series_files(*places):
+            found = read_series(file, **options, labelled=False, keep_errors=True)
+            if len(found.errors) < len(found.series):
+                self._check_channels(found.channels, codec.channels, file.name)
+            yield file, found
 
-    def _read_files(self, *places: str | Path, values: tuple[str, ...] = (), labelled: bool = True) -> SeriesParts:
+    def _read_files(self, *places: str | Path, values: tuple[str, ...] = ()) -> SeriesParts:
         parts = read_series_parts(
             *places,
             columns=self._columns(values),
-            labelled=labelled,
             missing=self.missing,
             encoding=self.encoding,
             normal_form=self.normal_form,
         )
-        if values and parts.channels != values:
-            raise DataError(
-                f"{', '.join(map(str, places))}: expected the channels of the model, {', '.join(values)}; got "
-                f"{', '.join(parts.channels)}"
-            )
+        if values:
+            self._check_channels(parts.channels, values, ", ".join(map(str, places)))
         return parts
+
+    def _check_channels(self, channels: Sequence[str], expected: Sequence[str], place: str) -> None:
+        if tuple(channels) != tuple(expected):
+            raise DataError(
+                f"{place}: expected the channels of the model, {', '.join(expected)}; got {', '.join(channels)}"
+            )
 
     def _columns(self, values: tuple[str, ...]) -> ColumnRoles:
         return ColumnRoles(self.series_column, self.time_column, values or self.value_columns, self.label_column)

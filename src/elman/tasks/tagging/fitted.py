@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,10 +11,12 @@ import numpy as np
 
 from elman._errors import ConfigError, DataError
 from elman.formats import conllu
-from elman.formats.columns import write_rows
+from elman.formats.columns import write_comment, write_rows
+from elman.formats.numbers import number_text
+from elman.tasks.answers import Group, in_order
 from elman.tasks.buckets import padded_length
 from elman.tasks.data import Part
-from elman.tasks.fitted import Predictor, largest_difference
+from elman.tasks.fitted import Predictor, Warning, largest_difference
 from elman.tasks.tagging import decoding as decoding
 from elman.tasks.tagging.batches import EVALUATION_WORDS, TagBatches
 from elman.tasks.tagging.codec import TagCodec
@@ -24,7 +26,7 @@ from elman.tasks.tagging.model import TaggingModel
 from elman.tasks.tagging.reading import TaggedWords, check_spans, normal_tags, read_tagged
 from elman.tasks.tagging.settings import TagPrediction
 from elman.tasks.tagging.spans import Span
-from elman.tasks.tagging.untagged import arriving_sentences
+from elman.tasks.tagging.untagged import Untagged, sentences_asked
 from elman.words.tokenise import tokenise
 
 if TYPE_CHECKING:
@@ -137,18 +139,24 @@ class Tagger(Predictor[TaggingMetrics]):
             sentences = check_spans(sentences, scheme=self.codec.spans, ill_formed=self.task.ill_formed)
         return Part("test", sentences, self.codec)
 
-    def output(self, *places: str, options: TagPrediction) -> Iterator[str]:
-        """Yields the tagged sentences of files as lines: CoNLL-U, or word and tag if the training files had columns.
+    def output(self, *places: str, options: TagPrediction) -> Iterator[str | Warning]:
+        """Yields the tagged sentences of files as lines, in order: CoNLL-U, or words and tags in columns if the
+        training files had columns. An empty line of text has an empty line.
 
         Raises:
-            DataError: a file that does not exist, or malformed CoNLL-U.
+            DataError: a file that does not exist, or an input that cannot be read, after the answers to those before
+                it.
         """
-        for sentences in arriving_sentences(*places, read=options.read):
-            ranked = iter(self._ranked([s.values("form") for s in sentences if s.words], options.n_best))
-            for sentence in sentences:
-                ways = next(ranked) if sentence.words else []
-                for text in self._format(sentence, ways, options):
-                    yield from text.removesuffix("\n").split("\n")
+
+        def answer(group: Group) -> Iterator[list[str]]:
+            ranked = iter(self._ranked([one.asked.words for one in group if one.asked.words], options.n_best))
+            for one in group:
+                ways = next(ranked) if one.asked.words else []
+                texts = self._format(one.asked, ways, options)
+                yield [line for text in texts for line in text.removesuffix("\n").split("\n")]
+
+        asked = sentences_asked(*places, read=options.read, tags=self.codec.tags)
+        return in_order(asked, answer, blank=lambda _: [""], on_error=options.on_error)
 
     def differences(self) -> dict[str, float]:
         """The largest difference when random sentences are tagged alone and in a batch with longer ones."""
@@ -162,24 +170,46 @@ class Tagger(Predictor[TaggingMetrics]):
         ]
         return {"alone or beside others": max(differences)}
 
-    def _format(
-        self, sentence: conllu.Sentence, ways: Sequence[TaggedSentence], options: TagPrediction
-    ) -> Iterator[str]:
+    def _format(self, asked: Untagged, ways: Sequence[TaggedSentence], options: TagPrediction) -> Iterator[str]:
         if not ways:  # comments alone
-            yield str(sentence)
+            yield str(asked.sentence)
+        in_columns = self.codec.form == "columns" and not asked.is_conllu
         for rank, way in enumerate(ways, start=1):
-            shares = [f"{chance:.4f}" for chance in way.probabilities] if options.confidence else []
-            comments = [f"rank = {rank}", f"probability = {way.probability:.4g}"] if options.n_best > 1 else []
-            if self.codec.form == "columns" and options.read != "conllu":
-                columns = [column for column in (way.words, way.tags, shares) if column]
-                yield "".join(f"# {comment}\n" for comment in comments) + write_rows(zip(*columns, strict=True))
-                continue
-            column = self.codec.column if self.codec.form == "conllu" else TAG_FEATURE
-            tagged = sentence.with_values(column, way.tags)
-            tagged = tagged.with_values(CONFIDENCE_FEATURE, shares) if shares else tagged
-            for comment in comments:
-                tagged = tagged.with_comment(comment)
-            yield str(tagged)
+            shares = [number_text(np.float32(chance)) for chance in way.probabilities] if options.confidence else []
+            comments: dict[str, str] = {}
+            if options.n_best > 1:
+                comments = {"rank": str(rank), "probability": number_text(np.float32(way.probability))}
+            if in_columns:
+                yield self._columns(asked, way, shares, comments, with_input=options.with_input)
+            else:
+                yield self._conllu(asked.sentence, way, shares, comments)
+
+    def _columns(
+        self,
+        asked: Untagged,
+        way: TaggedSentence,
+        shares: Sequence[str],
+        comments: dict[str, str],
+        *,
+        with_input: bool,
+    ) -> str:
+        rows: Sequence[Sequence[str]] = [(word,) for word in way.words]
+        if with_input:
+            rows = asked.rows or rows
+            comments = comments if asked.rows else {"text": asked.text} | comments
+        more = [column for column in (way.tags, shares) if column]
+        written = ((*row, *fields) for row, fields in zip(rows, zip(*more, strict=True), strict=True))
+        return "".join(write_comment(*comment) for comment in comments.items()) + write_rows(written)
+
+    def _conllu(
+        self, sentence: conllu.Sentence, way: TaggedSentence, shares: Sequence[str], comments: Mapping[str, str]
+    ) -> str:
+        column = self.codec.column if self.codec.form == "conllu" else TAG_FEATURE
+        tagged = sentence.with_values(column, way.tags)
+        tagged = tagged.with_values(CONFIDENCE_FEATURE, shares) if shares else tagged
+        for name, value in comments.items():
+            tagged = tagged.with_comment(f"{name} = {value}")
+        return str(tagged)
 
     def _ranked(self, sentences: Sequence[tuple[str, ...]], count: int) -> list[list[TaggedSentence]]:
         """The `count` most probable ways to tag each sentence."""

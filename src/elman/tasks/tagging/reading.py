@@ -152,11 +152,18 @@ def _well_formed(sentence: TaggedWords, scheme: Scheme, ill_formed: IllFormed) -
     return sentence
 
 
+def is_conllu(lines: Iterable[str]) -> bool:
+    r"""True for the lines of CoNLL-U.
+
+    >>> is_conllu(["# text = Hi", "1\tHi" + 8 * "\t_"]), is_conllu(["Hi O"])
+    (True, False)
+    """
+    first = next((line for line in lines if line.strip() and not line.startswith("# ")), "")
+    return first.count("\t") == len(conllu.COLUMNS) - 1 and first[0].isdigit()
+
+
 def _form(file: File) -> Form:
-    if file.suffix in CONLLU:
-        return "conllu"
-    first = next((line for line in lines(text_of(file)) if line.strip() and not line.startswith("# ")), "")
-    return "conllu" if first.count("\t") == len(conllu.COLUMNS) - 1 and first[0].isdigit() else "columns"
+    return "conllu" if file.suffix in CONLLU or is_conllu(lines(text_of(file))) else "columns"
 
 
 def _sentences(files: Iterable[File], column: str) -> Iterator[TaggedWords]:

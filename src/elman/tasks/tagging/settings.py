@@ -9,7 +9,7 @@ from msgspec import Meta
 from elman._config import Config
 from elman.formats.columns import DOCUMENT
 from elman.formats.names import CONLLU, PARTS, WORD_COLUMNS
-from elman.tasks.settings import CellName, Count, Layers, PretrainedSettings, Rate, Size, check_parts
+from elman.tasks.settings import Answering, CellName, Count, Layers, PretrainedSettings, Rate, Size, check_parts
 from elman.tasks.tagging.spans import SchemeName
 
 if TYPE_CHECKING:
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from elman.formats.place import Place
 
 
-class TagPrediction(Config, frozen=True, kw_only=True):
+class TagPrediction(Answering, frozen=True, kw_only=True):
     """Options of `elman predict` for tags."""
 
-    read: Literal["text", "words", "conllu"] = "text"
-    """Format of the input: text, one sentence a line, which is split into words; words, one a line with an empty line
-    after a sentence; or conllu, of which only the tags' column changes."""
+    read: Literal["auto", "text", "words", "columns", "conllu"] = "auto"
+    """Format of the input: text, one sentence a line, which is split into words; words, one a line, with an empty line
+    after a sentence; columns, of which the first has the words; or conllu, of which only the tags' column changes. By
+    default a file's name or its first lines say it, and standard input is text."""
     n_best: Annotated[int, Meta(ge=1, le=100)] = 1
     """Taggings to write for each sentence, the best first."""
     confidence: bool = False
