@@ -87,6 +87,13 @@ def write_extreme(content, random, others):
     return content[:at] + value.to_bytes(size, "little") + content[at + size :]
 
 
+def replace_all(content, random, others):
+    """A file of almost nothing, or of nothing but one thing."""
+    return random.choice(
+        (b"", random.choice(WORDS), random.choice(WORDS) * random.choice(REPEATS), random.choice(NUMBERS))
+    )
+
+
 def truncate(content, random, others):
     at = random.randrange(len(content) + 1)
     return content[:at] if random.random() < 0.8 else content[at:]
@@ -195,7 +202,18 @@ def change_separator(content, random, others):
 
 
 MUTATIONS = (
-    *(flip_bits, flip_early, write_extreme, truncate, remove_span, repeat_span, move_span, splice, change_lines),
+    *(
+        flip_bits,
+        flip_early,
+        write_extreme,
+        replace_all,
+        truncate,
+        remove_span,
+        repeat_span,
+        move_span,
+        splice,
+        change_lines,
+    ),
     *(widen_line, replace_number, replace_number, replace_token, repeat_token, insert_word, insert_word, nest),
     *(encode_anew, change_case, change_separator),
 )

@@ -13,6 +13,7 @@ from elman.formats.wfdb.record import read_annotations, read_record
 from elman.tasks.classification.labels import LabelForm
 from elman.tasks.classification.reading import check_classes, read_labelled
 from elman.tasks.ecg.reading import read_strips
+from elman.tasks.ecg.text import arriving_samples, read_ecg_table
 from elman.tasks.forecasting.histories import read_histories
 from elman.tasks.forecasting.reading import SeriesColumns
 from elman.tasks.language_modelling.corpus import read_corpus
@@ -47,6 +48,16 @@ def series(place, missing):
         assert one.values.size
 
 
+def samples(place):
+    for _ in arriving_samples(str(place)):
+        pass
+
+
+SAMPLES = (
+    lambda place: [read_ecg_table(file) for file in read_files(place)],
+    lambda place: [read_ecg_table(file, rate=250.0) for file in read_files(place)],
+    samples,
+)
 SERIES = (partial(series, missing="error"), partial(series, missing="interpolate"))
 
 
@@ -107,6 +118,7 @@ READERS = {
     "wfdb-signals": Reader(RECORD, lambda: seeds.records(".dat")),
     "wfdb-annotations": Reader(RECORD, lambda: seeds.records(".atr")),
     "edf": Reader((read_record, read_annotations, lambda place: read_strips(place.parent)), seeds.edf_files),
+    "ecg-table": Reader(SAMPLES, seeds.ecg_tables),
     "sktime-ts": Reader(SERIES, seeds.series),
     "series-table": Reader(SERIES, lambda: seeds.named("a.csv", [seeds.LONG])),
     "forecast-table": Reader(HISTORIES, seeds.forecasts),

@@ -247,6 +247,11 @@ def edf_files():
     return named("a.edf", [plain, plus]) + named("a.bdf", [edf_bytes.edf(edf_bytes.Channel("I", wave), bits=24)])
 
 
+def ecg_tables():
+    timed = b"time,II,V1 (uV)\n0.000,0.5,120\n0.004,0.75,\n0.008,-1e-3,130\n"
+    return named("a.csv", [timed, b"0.5;0.25\n0.75;nan\n"]) + named("a.txt", [b"ms II\n0 1\n4 2\n8 3\n"])
+
+
 def text_vectors():
     real = [_counted(one, 20) for one in lines_of("vectors/gensim-lee_fasttext.vec", 21)]
     return named("a.vec", [vector_bytes.text(), *real])

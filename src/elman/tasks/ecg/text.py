@@ -26,7 +26,7 @@ from elman.tasks.ecg.strip import MILLIVOLTS
 TIME = {"time": 1.0, "t": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "time_s": 1.0, "ms": 1e-3, "time_ms": 1e-3}
 """Names of columns of time, with the length of their unit in seconds."""
 
-_NAME = re.compile(r"(?P<name>.*?)\s*[(\[]\s*(?P<unit>[^)\]]*?)\s*[)\]]")
+_UNIT = re.compile(r"[(\[]([^()\[\]]*)[)\]]$")
 _GAPS = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
 _SEPARATORS = (",", ";", "\t")
 
@@ -169,8 +169,8 @@ def _columns(line: str, place: str) -> tuple[_Columns, bool]:
         return _Columns(separator, names, (1.0,) * len(fields), None), False
     names, scales, time = [], [], None
     for index, field in enumerate(fields):
-        match = _NAME.fullmatch(field)
-        name, unit = (match["name"], match["unit"].lower()) if match else (field, "")
+        match = _UNIT.search(field)
+        name, unit = (field[: match.start()].rstrip(), match[1].strip().lower()) if match else (field, "")
         if name.lower() in TIME and time is None:
             time, factor = index, TIME.get(unit or name.lower())
         else:
