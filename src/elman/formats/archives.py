@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, cast
+from typing import NamedTuple, Self, cast
 
 from elman._errors import DataError
 from elman.formats.compression import PIECE, check_expansion, open_file
@@ -35,7 +35,7 @@ def members(archive: Path, *, most: int | None = None) -> Iterator[Member]:
     size, expanded, contents = archive.stat().st_size, 0, dict[str, bytes]()
     with open_file(archive, by_content=True) as stream:
         try:
-            with tarfile.open(fileobj=stream, mode="r|") as tar:
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictMember) as tar:
                 while member := tar.next():
                     tar.members.clear()  # ty: ignore - which would be kept until the end
                     # Before it is read or skipped: a sparse file, or a wrong header, may promise any size.
@@ -59,6 +59,20 @@ def members(archive: Path, *, most: int | None = None) -> Iterator[Member]:
         ) as error:  # the last ones are of wrong headers
             why = str(error).split("\n")[0].rstrip(":")
             raise DataError(f"{archive}: the archive is damaged or cut short ({why})") from None
+
+
+class _StrictMember(tarfile.TarInfo):
+    """A member whose header is whole. By itself, `tarfile` takes a wrong header, or a cut, for the end of the archive,
+    and members are lost without a word."""
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tar)
+        except tarfile.EOFHeaderError:  # the zeros that end an archive
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from None
 
 
 def _parts(name: str, archive: Path) -> tuple[str, ...]:
