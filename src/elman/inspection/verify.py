@@ -8,7 +8,7 @@ from pathlib import Path
 
 from elman import artefact
 from elman._trust import Untrusted, trusting
-from elman.tasks.load import from_saved
+from elman.tasks.load import errors_named, from_saved
 from elman.training.state import saved_run
 
 TOLERANCE = 1e-4
@@ -57,4 +57,5 @@ def verify(path: str | Path, *, trust: str | Iterable[str] = ()) -> Verification
             fitted = from_saved(Path(path), saved, remembered=False)
     except Untrusted as error:
         return Verification(files=len(files), differences={}, untrusted=str(error))
-    return Verification(files=len(files), differences=fitted.differences())
+    with errors_named(Path(path)):  # such as numbers that overflow
+        return Verification(files=len(files), differences=fitted.differences())

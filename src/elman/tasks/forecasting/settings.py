@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta
 
 from elman._config import Config
 from elman._errors import ConfigError
@@ -107,7 +109,7 @@ class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
     """Windows drawn at random for each epoch (all)."""
     validation_windows: Count = 2048
     """Most windows of the validation part to measure; they are evenly spaced."""
-    samples: Count = 100
+    samples: Annotated[int, Meta(ge=1, le=10_000)] = 100
     """Futures that the autoregressive model samples for a forecast."""
 
     def __post_init__(self) -> None:
