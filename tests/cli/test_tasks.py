@@ -1,5 +1,7 @@
 """Labels, tags and pairs on the command line: real pipes, the data that elman makes itself."""
 
+import csv
+import io
 import json
 import re
 import select
@@ -65,6 +67,36 @@ def test_raw_text_becomes_conllu(trained):
     rows = [line.split("\t") for line in found.splitlines() if line and not line.startswith("#")]
     assert [row[:2] for row in rows] == [[str(i), w] for i, w in enumerate(["the", "cat", "sees", "a", "dog"], start=1)]
     assert all(len(row) == 10 for row in rows)
+
+
+def test_a_table_is_answered_row_by_row_and_joined(trained):
+    folder = trained("classification")
+    rows = [["7", "see you, home"], ["8", ""], ["9", "win\ncash"]]
+    with open(folder / "asked.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("id", "text"), *rows])
+    answers = run(folder, "predict", "classification.elman", "asked.csv").stdout.splitlines()
+    assert [line.split("\t")[0] for line in answers] == ["ham", "", "spam"]
+    joined = run(folder, "predict", "classification.elman", "asked.csv", "--with-input").stdout
+    head, *answered = csv.reader(io.StringIO(joined, newline=""))
+    assert head == ["id", "text", "elman", "elman-probability"]
+    assert [row[:2] for row in answered] == rows
+    assert [row[2] for row in answered] == ["ham", "", "spam"]
+    labelled = run(folder, "predict", "classification.elman", "sms", "--with-input")
+    assert all(line.split("\t")[0] == line.split("\t")[2] for line in labelled.stdout.splitlines())
+    assert "lines have labels, as in training" in labelled.stderr
+
+
+def test_a_bad_byte_loses_no_answer(trained):
+    folder = trained("classification")
+    (folder / "bad.txt").write_bytes(b"see you\n" * 1000 + b"\xff\n" + b"win cash\n")
+    failed = run(folder, "predict", "classification.elman", "bad.txt", code=2)
+    assert failed.stdout.count("ham\t") == 1000
+    assert "bad.txt, line 1001: not text (byte 0xff)" in failed.stderr
+    blank = run(folder, "predict", "classification.elman", "bad.txt", "--on-error", "blank")
+    assert [line.split("\t")[0] for line in blank.stdout.splitlines()[999:]] == ["ham", "", "spam"]
+    skip = run(folder, "predict", "classification.elman", "bad.txt", "--on-error", "skip")
+    assert len(skip.stdout.splitlines()) == 1001
+    assert blank.stderr.count("line 1001") == skip.stderr.count("line 1001") == 1
 
 
 def test_sums_have_candidates_that_match_an_expression(trained):

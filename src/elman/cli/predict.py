@@ -56,7 +56,7 @@ def _command(default: Config) -> Callable[..., int]:
 
         Args:
             model: A saved model.
-            files: Files of inputs; - or none is standard input.
+            files: Files, folders and archives of inputs, as train reads them; - or none is standard input.
             prediction: Options of the model's task.
         """
         from elman.tasks.fitted import Picture, Predictor, TextGenerator, Warning

@@ -117,10 +117,17 @@ def test_csv_has_samples_seconds_and_marks():
     assert (first["record"], first["lead"], first["beat"], first["kind"]) == ("r", "V1, x", "1", "N")
     assert (first["P_onset_sample"], first["R_sample"], first["T_end_sample"]) == ("410", "500", "665")
     assert (first["P_onset_s"], first["R_s"], first["T_end_s"]) == ("0.82", "1", "1.33")
-    assert (first["PR_ms"], first["RR_ms"], first["P_confidence"]) == ("140.0", "", "0.910")
+    assert (first["PR_ms"], first["RR_ms"], first["P_confidence"]) == ("140", "", "0.91")
     assert (second["P_sample"], second["PR_ms"], second["P_confidence"]) == ("", "", "")
-    assert (second["RR_ms"], second["rate_per_minute"], second["outside"]) == ("800.0", "75.0", "")
+    assert (second["RR_ms"], second["rate_per_minute"], second["outside"]) == ("800", "75", "")
     assert table.csv(head=False).splitlines() == table.csv().splitlines()[1:]
+
+
+@pytest.mark.parametrize("rate", [128, 360, 1000, 2000, 257.3])
+def test_times_in_csv_read_back_as_their_samples(rate):
+    samples = [401, 90_017, 31_104_003]  # of a day at 360 a second
+    rows = csv.DictReader(io.StringIO(BeatTable.of([beat(at) for at in samples], rate=rate).csv()))
+    assert [round(float(row["R_s"]) * rate) for row in rows] == samples
 
 
 def test_no_beat_is_a_table_too():

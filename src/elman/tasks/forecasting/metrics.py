@@ -68,7 +68,8 @@ class ForecastMetrics:
     def report(self) -> str:
         """All measures, one a line."""
         lines = [f"{self}, over {quantity(self.count, self.unit)}"]
-        lines += [f"{name.replace('_', ' '):32s} {value:.6g}" for name, value in self.values.items()]
+        for name, value in self.values.items():
+            lines.append(f"{name.replace('_', ' '):32s} {value:{'.6g' if abs(value) < 1e6 else ',.0f'}}")
         lines += [f"{f'within {level}% intervals':32s} {share:.1%}" for level, share in self.coverage.items()]
         return "\n".join(lines)
 

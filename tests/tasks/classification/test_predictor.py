@@ -1,0 +1,41 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from elman.formats.files import File
+from elman.formats.rows import write_row
+from elman.formats.table import read_table
+from elman.tasks.classification.predictor import Prediction
+from elman.tasks.classification.settings import ClassPrediction
+
+LABELS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\t\n\r"), min_size=1)
+CHANCES = st.dictionaries(LABELS, st.floats(0, 1, width=32), min_size=2)
+
+
+@given(CHANCES, st.booleans(), st.booleans())
+def test_an_answer_reads_back_from_a_line_and_from_a_table(chances, sure, each):
+    ordered = dict(sorted(chances.items(), key=lambda item: -item[1]))
+    best = next(iter(ordered))
+    label = best if sure else None
+    prediction = Prediction(label, ordered[best], ordered, (best,) if sure else ())
+    answer = prediction.answer(ClassPrediction(probabilities=each))
+    first, *shown = "\t".join(answer.fields).split("\t")
+    assert (first or None) == label
+    if each:
+        pairs = [one.rpartition("=") for one in shown]
+        assert {name: np.float32(number) for name, _, number in pairs} == ordered
+    else:
+        assert [np.float32(number) for number in shown] == [ordered[best]]
+    head, row = write_row([*answer.columns]), write_row([*answer.columns.values()])
+    [again] = read_table(File("a.csv", ("a.csv",), f"{head}\n{row}\n".encode()), columns=[*answer.columns])
+    assert (again.values.pop("elman") or None) == label
+    every = {f"elman-{name}": chance for name, chance in chances.items()}
+    expected = every if each else {"elman-probability": ordered[best]}
+    assert {name: np.float32(number) for name, number in again.values.items()} == expected
+
+
+def test_a_class_that_is_a_dash_is_not_an_answer_that_is_not_sure():
+    chances = {"-": 0.5, "a": 0.25}
+    options = ClassPrediction()
+    assert Prediction("-", 0.5, chances, ("-",)).answer(options).fields == ("-", "0.5")
+    assert Prediction(None, 0.5, chances, ()).answer(options).fields == ("", "0.5")
