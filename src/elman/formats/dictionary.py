@@ -91,6 +91,16 @@ def word_of(line: str) -> str:
     return "" if split is None else split.word
 
 
+def sure_columns(line: str) -> int:
+    r"""The number of columns between the word and the phones of a line that can be no phones.
+
+    >>> sure_columns("bala\t0.99\tB AA1"), sure_columns("bala B AA1"), sure_columns("oeuf 9 f")
+    (1, 0, 0)
+    """
+    split = _split(line, 1)
+    return 0 if split is None else _sure_columns(split)
+
+
 def _split(line: str, number: int) -> _Line | None:
     entry = _COMMENT.sub("", line).strip() if "#" in line or line.startswith(";") else line.strip()
     if not entry:

