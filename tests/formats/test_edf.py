@@ -104,6 +104,13 @@ def test_signals_without_a_scale_have_no_unit():
     assert np.isnan(found.values).all(axis=0).tolist() == [False, True, True]
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+def test_fields_are_utf_8_or_latin_1(encoding):
+    unit = "µV".encode(encoding)
+    content = edf(ECG._replace(unit=len(unit) * "?")).replace(len(unit) * b"?", unit)
+    assert read_edf(content, "a.edf").units == ("µV",)
+
+
 def test_numbers_may_have_commas_and_fields_zeros():
     assert read_edf(edf(ECG._replace(physical=("-3,2768", "3,2767\0"))), "a.edf").values[3, 0] == pytest.approx(1e-4)
 

@@ -176,7 +176,7 @@ def _patient(text: str, *, is_plus: bool) -> str:
 
 def _fields(content: bytes, at: int, sizes: tuple[int, ...]) -> list[str]:
     ends = at + np.cumsum((0, *sizes))
-    return [content[start:end].decode("latin-1").strip(" \0") for start, end in pairwise(ends)]
+    return [_text(content[start:end]).strip(" \0") for start, end in pairwise(ends)]
 
 
 def _signal(

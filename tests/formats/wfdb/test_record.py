@@ -278,6 +278,16 @@ def test_leads_of_the_same_name_in_pieces_are_joined_in_their_order(tmp_path):
         read_record(tmp_path / "m")
 
 
+def test_pieces_have_the_rate_of_the_finest_lead_in_any_of_them(tmp_path):
+    (tmp_path / "m.hea").write_text("m/3 1 125 3\nm1 1\n~ 1\nm2 1\n")
+    for name, frame, numbers in (("m1", 1, [1]), ("m2", 2, [2, 3])):
+        (tmp_path / f"{name}.hea").write_text(f"{name} 1 125 1\n{name}.dat 16x{frame} 1 16 0 0 0 0 II\n")
+        (tmp_path / f"{name}.dat").write_bytes(packed(numbers, 16))
+    record = read_record(tmp_path / "m")
+    np.testing.assert_array_equal(record.signals[:, 0], [1, 1, np.nan, np.nan, 2, 3])
+    assert (record.rate, record.frame_rate) == (250, 125)
+
+
 def test_a_piece_without_length_has_that_of_its_record(tmp_path):
     place = pieces(tmp_path)
     (tmp_path / "m2.hea").write_text("m2 1 250\nm2.dat 16 100/mV 16 0 7 15 0 V1\n")

@@ -95,6 +95,14 @@ def test_an_ecg_lead_in_another_unit_is_refused_and_not_left_out(lead, unit, mes
     assert len(str(raised.value)) < 300
 
 
+@pytest.mark.parametrize(
+    ("unit", "size"), [("uV", 1e-3), ("µV", 1e-3), ("μV", 1e-3), ("microvolts", 1e-3), ("MilliVolt", 1), ("volt", 1000)]
+)
+def test_voltages_have_several_names(unit, size):
+    record = Record("a", np.array([[2.0]], np.float32), 250.0, ("II",), (unit,))
+    assert strips_of(record)[0].signal.tolist() == [pytest.approx(2 * size)]
+
+
 def test_units_become_millivolts_and_other_signals_are_left_out():
     values = np.array([[1, 2, 3, 4]], np.float32)
     record = Record("a", values, 250.0, ("I", "ABP", "II", "V1"), ("mV", "mmHg", "uV", "V"), place="x/a")

@@ -26,7 +26,13 @@ KINDS = {
 """Kinds of beats after AAMI EC57 with their WFDB symbols, as de Chazal et al. (2004) count them: normal and bundle
 branch block, supraventricular ectopic, ventricular ectopic, fusion, paced or unclassifiable."""
 
-MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
+_SPELLINGS = {
+    1e3: ("v", "volt", "volts"),
+    1.0: ("mv", "millivolt", "millivolts"),
+    1e-3: ("uv", "µv", "μv", "microvolt", "microvolts"),
+    1e-6: ("nv",),
+}
+MILLIVOLTS = {name: size for size, names in _SPELLINGS.items() for name in names}
 """Units of ECG signals, in lower case, in mV."""
 
 LEAST_RATE, MOST_RATE = 50.0, 1e5
