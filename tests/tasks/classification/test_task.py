@@ -269,7 +269,7 @@ def test_several_labels_are_learned_with_a_threshold_for_each(tmp_path):
     fox, blank, nothing, both = [line.split("\t") for line in lines()]
     separator = fitted.codec.form.separator
     assert (fox[0], {*both[0].split(separator)}) == ("animal", {"animal", "plant"})
-    assert nothing == blank == ["", ""]
+    assert (nothing, blank) == (["", ""], [""])
     assert float(fox[1]) == pytest.approx(fitted.predict("the fox").probability, rel=1e-6)
     assert [float(share) for share in both[1].split(separator)] == sorted(map(float, both[1].split(separator)))[::-1]
     assert lines(top_k=1)[0].startswith("animal\tanimal=")
