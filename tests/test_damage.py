@@ -179,6 +179,61 @@ def test_headers_of_weights_that_promise_or_hide_something_are_refused(damaged, 
     check_refusal(error.value, damaged.model / WEIGHTS)
 
 
+def test_a_state_that_is_not_finite_is_refused(tmp_path):
+    damaged = Copy("forecasting-autoregressive", tmp_path)
+    arrays = load_arrays((damaged.model / "memory.safetensors").read_bytes())
+    arrays |= {name: np.full_like(array, np.nan) for name, array in arrays.items() if name.startswith("1.state.")}
+    damaged.write("memory.safetensors", save_arrays(arrays))
+    with pytest.raises(elman.ArtefactError, match=r"memory\.safetensors: memory of 'south': state has NaN"):
+        elman.load(damaged.model)
+
+
+@pytest.mark.parametrize("model", ["", "AAAA", "Z2FyYmFnZQ==", "!"])
+def test_subwords_that_are_none_are_refused(damaged, model):
+    pytest.importorskip("sentencepiece")
+    damaged.write("codec.json", json.dumps({"kind": "subwords", "model": model}).encode())
+    with pytest.raises(elman.ArtefactError, match=r"codec\.json: "):
+        elman.load(damaged.model)
+
+
+@pytest.mark.parametrize(
+    "models",
+    [[], ["x"], ["[" * 10_000], ['{"type": "Ecg"}'], ['{"type": "LanguageModelling", "more": 1}'], ["{}"] * 10_000],
+)
+def test_language_models_that_are_none_are_refused(models, tmp_path):
+    damaged = Copy("tagging", tmp_path)
+    codec = {**damaged.contents["codec.json"], "language_models": models}
+    damaged.write("codec.json", json.dumps(codec).encode())
+    if not models:
+        elman.load(damaged.model)
+        return
+    with limited(), pytest.raises(elman.ArtefactError, match="language_models|LanguageModelling|16"):
+        elman.load(damaged.model)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda m: m["files"]["model.json"].update(bytes="many"),
+            r"manifest\.json: not what elman writes",
+        ),
+        (lambda m: m["files"].update({"codec.json": None}), r"manifest\.json: not what elman writes"),
+        (lambda m: m.update(files=[]), r"manifest\.json: not what elman writes"),
+        (lambda m: m.update(files=[], format_version=2), "written in format 2 by a newer elman"),
+        (lambda m: m["files"].pop("codec.json"), "its manifest lists no codec.json"),
+        (lambda m: m["files"].update({"../codec.json": m["files"]["codec.json"]}), "which is no file of an artefact"),
+        (lambda m: m["files"].update({"/etc/passwd": m["files"]["codec.json"]}), "which is no file of an artefact"),
+    ],
+)
+def test_manifests_that_are_not_elmans_are_refused(damaged, change, message):
+    change(damaged.contents["manifest.json"])
+    (damaged.model / "manifest.json").write_text(json.dumps(damaged.contents["manifest.json"]))
+    with pytest.raises(elman.ArtefactError, match=message) as error:
+        elman.load(damaged.model)
+    check_refusal(error.value, damaged.model)
+
+
 @pytest.mark.parametrize("name", ["hidden_size", "embedding_size"])
 def test_sizes_are_compared_with_the_weights_before_anything_is_made(damaged, name):
     damaged.damage("model.json", ("task", name), "large")
@@ -265,6 +320,7 @@ def test_a_file_larger_than_the_memory_is_not_read(damaged):
         (lambda a: a.update({"0.stamps": a["0.stamps"][::-1].copy()}), "expected ascending stamps"),
         (lambda a: a.update({"0.stamps": np.array(3)}), "memory of 'north': expected past"),
         (lambda a: a["1.values"].__setitem__(0, np.inf), "memory of 'south': values has infinite numbers"),
+        (lambda a: a.update({"0.static": np.full(0, np.nan)[:, None]}), "expected static"),
         (lambda a: a.update({"0.more": np.zeros(2)}), "holds more, which this model does not have"),
         (lambda a: a.update({"9.values": np.zeros(2)}), "holds '9.values', which belongs to none of its 2 series"),
         (lambda a: a.update({"values": np.zeros(2)}), "belongs to none of its 2 series"),

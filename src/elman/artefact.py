@@ -72,9 +72,14 @@ class _Entry(msgspec.Struct, frozen=True):
     bytes: Whole
 
 
-class _Manifest(msgspec.Struct, frozen=True):
+class _Head(msgspec.Struct, frozen=True):
+    """The part of a manifest that stays the same in all versions."""
+
     format: str
     format_version: int
+
+
+class _Manifest(_Head, frozen=True):
     files: dict[str, _Entry]
 
 
@@ -190,7 +195,7 @@ def peek(path: Path) -> Any:
 def _resolved(path: Path) -> Path:
     try:
         resolved = path.resolve()
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL
         raise ArtefactError(f"{path}: cannot be followed ({error})") from None
     if not resolved.name:
         raise ArtefactError(f"{path}: is no place for an artefact; name a new folder")
@@ -205,15 +210,16 @@ def _found(path: Path) -> Path | None:
         raise ArtefactError(f"{path}: cannot be reached ({error.strerror})") from None
 
 
-def _manifest(place: Path) -> _Manifest | None:
+def _manifest(place: Path) -> bytes | None:
+    """The manifest of an artefact of elman's, of any version; None where there is none."""
     file = place / _MANIFEST
     try:
         if not _is_own(file, place) or file.stat().st_size > _LARGEST_MANIFEST:
             return None
-        manifest = msgspec.json.decode(file.read_bytes(), type=_Manifest)
+        content = file.read_bytes()
+        return content if msgspec.json.decode(content, type=_Head).format == FORMAT else None
     except (OSError, msgspec.MsgspecError, RecursionError):
         return None
-    return manifest if manifest.format == FORMAT else None
 
 
 def _refuse_foreign(path: Path) -> None:
@@ -239,14 +245,18 @@ def _identity(place: Path | None) -> tuple[Path, int, int] | None:
 def _checked(path: Path, place: Path | None) -> dict[str, bytes]:
     if place is None:
         raise ArtefactError(f"{path}: no such artefact")
-    manifest = _manifest(place)
-    if manifest is None:
+    content = _manifest(place)
+    if content is None:
         raise ArtefactError(f"{path}: not an elman artefact; expected a directory with a {_MANIFEST} of elman's")
-    if manifest.format_version > FORMAT_VERSION:
+    version = msgspec.json.decode(content, type=_Head).format_version
+    if version > FORMAT_VERSION:
         raise ArtefactError(
-            f"{path}: written in format {manifest.format_version} by a newer elman; this one reads up to "
-            f"{FORMAT_VERSION}; upgrade it"
+            f"{path}: written in format {version} by a newer elman; this one reads up to {FORMAT_VERSION}; upgrade it"
         )
+    try:
+        manifest = msgspec.json.decode(content, type=_Manifest)
+    except msgspec.MsgspecError as error:
+        raise ArtefactError(f"{path / _MANIFEST}: not what elman writes ({error})") from None
     if unknown := set(manifest.files) - set(_FILES):
         raise ArtefactError(f"{path}: its manifest lists {shorten(min(unknown))!r}, which is no file of an artefact")
     if sum(entry.bytes for entry in manifest.files.values()) > _memory():

@@ -7,7 +7,7 @@ import codecs
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import ClassVar, SupportsIndex
+from typing import Annotated, ClassVar, SupportsIndex
 
 import msgspec
 import numpy as np
@@ -24,6 +24,9 @@ normal forms are what they were, also for the hash by which a training is resume
 
 SavedRules = WordRules | msgspec.UnsetType
 """The rules of words in a codec; models saved before there were rules have none, and read runs of letters."""
+
+SavedModels = Annotated[tuple[str, ...], msgspec.Meta(max_length=16)]
+"""The settings of language models in a codec, as JSON."""
 
 LONGEST_WORD = 1 << 22
 """The number of characters after which even a text without spaces is cut, to bound memory."""

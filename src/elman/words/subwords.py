@@ -140,7 +140,13 @@ def _without_rare_characters(lines: list[str], size: int) -> Iterator[str]:
 
 @lru_cache(maxsize=4)
 def _processor(model: bytes) -> Any:
-    return _sentencepiece().SentencePieceProcessor(model_proto=model)
+    try:
+        processor = _sentencepiece().SentencePieceProcessor(model_proto=model) if model else None
+    except RuntimeError:
+        processor = None
+    if processor is None or processor.get_piece_size() < _FIRST_BYTE + 256:
+        raise DataError("sub-words: the model is none of SentencePiece's with all bytes; restore it from a copy")
+    return processor
 
 
 @lru_cache(maxsize=4)

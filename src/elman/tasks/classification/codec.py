@@ -19,7 +19,7 @@ from elman.tasks.buckets import pad, padded_length
 from elman.tasks.classification.batches import Inputs
 from elman.tasks.classification.labels import LabelForm
 from elman.tasks.classification.reading import LabelledText
-from elman.words._vocabulary import SavedForm, SavedRules, form_of, ids_of, rules_of
+from elman.words._vocabulary import SavedForm, SavedModels, SavedRules, form_of, ids_of, rules_of
 from elman.words.lexicon import Lexicon, split_sentences, split_words
 from elman.words.vocabulary import Bytes, Characters, Subwords, Words
 
@@ -81,7 +81,7 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
     vocabulary: Characters | Bytes | Subwords | Words | Lexicon
     labels: tuple[str, ...]
     reading: ReadingSettings
-    language_models: tuple[str, ...] = ()
+    language_models: SavedModels = ()
     """Settings of the language models that read the texts first, as JSON."""
     form: LabelForm = LabelForm()
     """The form in which labels are written, and whether a text may have several."""

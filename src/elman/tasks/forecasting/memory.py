@@ -230,6 +230,8 @@ def _check_rows(found: dict[str, np.ndarray], one: _Saved, reading: SeriesReader
     for name in ("values", "past", "future", "static"):
         if np.isinf(found[name]).any():
             raise ArtefactError(f"{what}: {name} has infinite numbers; expected finite or missing ones")
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found.get("state"))):
+        raise ArtefactError(f"{what}: state has NaN or infinite numbers")
 
 
 def by_name(remembered: Iterable[SeriesMemory]) -> dict[str, SeriesMemory]:

@@ -97,7 +97,7 @@ def _changed(place: Path) -> int:
 def _task(settings: str) -> LanguageModelling:
     try:
         values = msgspec.json.decode(settings, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ConfigError(f"language_models: {error}") from None
     kind = values.pop("type", None)
     if kind != "LanguageModelling":

@@ -16,7 +16,7 @@ from elman._types import NormalForm, Whole
 from elman.formats.conllu import find_column
 from elman.tasks.tagging.reading import Form, TaggedWords
 from elman.tasks.tagging.spans import Notation, Scheme, SchemeName, Span
-from elman.words._vocabulary import SavedForm, form_of, ids_of, most_frequent, saved_form
+from elman.words._vocabulary import SavedForm, SavedModels, form_of, ids_of, most_frequent, saved_form
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary
 
 LETTERS = 24
@@ -50,7 +50,7 @@ class TagCodec(msgspec.Struct, frozen=True):
     """The column of the tags in the training files."""
     added: Whole = 0
     """The number of words, at the end of `words`, that are in no training sentence but were added from elsewhere."""
-    language_models: tuple[str, ...] = ()
+    language_models: SavedModels = ()
     """Settings of the language models that read the words first, as JSON."""
     normal_form: SavedForm = UNSET
     """The normal form in which words and letters are looked up; the sentences keep their spelling."""
