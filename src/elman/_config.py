@@ -19,6 +19,10 @@ class Converter(NamedTuple):
     function: Callable[[Any], Any]
 
 
+class Several:
+    """A mark in a field's type: on the command line the option takes all words up to the next option."""
+
+
 class _NearestName(msgspec.StructMeta, ABCMeta):
     """The metaclass of settings: an unknown keyword is an error that names the nearest option."""
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import tyro
 
-from elman._config import Config
+from elman._config import Config, Several
 from elman._errors import ConfigError, nearest
 from elman.cli._options import RULES, fields, option, positional_name
 
@@ -51,6 +51,7 @@ def call(function: Callable[..., Result], name: str, arguments: list[str], *, lo
         hints["trust"] = Trust
         parameters["trust"] = Parameter("trust", Parameter.KEYWORD_ONLY, default=())
     settings = {key: type(one.default) for key, one in parameters.items() if isinstance(one.default, Config)}
+    arguments = spread(arguments, *settings.values())
     names = {key for key, one in parameters.items() if one.kind is not Parameter.POSITIONAL_ONLY} - settings.keys()
     _check_names(
         name, FirstLook.at(arguments, function, *settings.values()), names.union(*map(fields, settings.values()))
@@ -114,6 +115,7 @@ class FirstLook(NamedTuple):
     def at(cls, arguments: Iterable[str], *kinds: Callable[..., Any]) -> FirstLook:
         """Looks at a command line whose options may be the fields of some settings or the parameters of functions. All
         of them take a value but those of type bool."""
+        arguments = spread(arguments, *kinds)
         hints = [get_type_hints(kind).items() for kind in kinds]
         flags = {name for group in hints for name, type_ in group if _is_flag(type_)}
         flags |= {"help", *(f"no_{name}" for name in flags)}  # --no-lower turns off a flag that is on by default
@@ -129,6 +131,30 @@ class FirstLook(NamedTuple):
             elif argument == "-" or not argument.startswith("-"):
                 files.append(argument)
         return cls(tuple(files), options)
+
+
+def spread(arguments: Iterable[str], *kinds: Callable[..., Any]) -> list[str]:
+    """The command line with an option before each of its values, for the options that take several.
+
+    >>> from elman.tasks.registry import find_settings
+    >>> spread(["a.de", "a.en", "--valid", "b.de", "b.en", "--lower"], find_settings("Seq2Seq"))
+    ['a.de', 'a.en', '--valid', 'b.de', '--valid', 'b.en', '--lower']
+    """
+    several = {
+        f"--{name.replace('_', '-')}"
+        for kind in kinds
+        for name, type_ in get_type_hints(kind, include_extras=True).items()
+        if any(isinstance(mark, Several) for mark in getattr(type_, "__metadata__", ()))
+    }
+    words, option, full = list[str](), "", False
+    for word in arguments:
+        if word.startswith("--"):
+            option, full = (word if word in several else ""), False
+        elif option and full:
+            words.append(option)
+        full = bool(option) and not word.startswith("--")
+        words.append(word)
+    return words
 
 
 def _is_flag(kind: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
-from elman._config import Config, Converter, hints_of
+from elman._config import Config, Converter, Several, hints_of
 from elman._errors import ConfigError
 from elman._types import NormalForm
 
@@ -51,6 +51,10 @@ def _tuple_of(places: Any) -> Any:
     return ((places,) if places else ()) if isinstance(places, str) else places
 
 
+def _absolute(places: Any) -> Any:
+    return tuple(str(Path(place).absolute()) for place in _tuple_of(places))
+
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -58,10 +62,11 @@ if TYPE_CHECKING:
     from elman.formats.place import Place
 
     CellName = str | Callable[..., Cell]
-    Places = str | tuple[str, ...]
+    Places = ValidationFiles = str | tuple[str, ...]
 else:
     CellName = Annotated[str, _TO_NAME]
     Places = Annotated[tuple[str, ...], Converter(_tuple_of)]
+    ValidationFiles = Annotated[tuple[str, ...], Converter(_absolute), Several()]
 
 
 def check_parts(validation: float, test: float, unit: str) -> None:
@@ -87,7 +92,7 @@ def check_vocabulary(*kinds: str | None, size: int | None, min_count: int) -> No
     there = " and ".join(dict.fromkeys(kind for kind in kinds if kind))
     if min_count > 1 and not {"words", None} & set(kinds):
         raise ConfigError(f"min_count: belongs to words; {there} are all kept")
-    if size is not None and "subwords" not in kinds:
+    if size is not None and not {"subwords", None} & set(kinds):
         raise ConfigError(f"vocabulary_size: belongs to subwords; {there} are all kept")
 
 

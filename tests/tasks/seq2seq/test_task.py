@@ -47,6 +47,54 @@ def test_units_are_told_from_the_file(tmp_path):
     )
 
 
+SENTENCES = [
+    (f"der {a} Hund sieht {n} Katzen .", f"the {b} dog sees {n} cats .")
+    for n in range(20) for a, b in (("alte", "old"), ("junge", "young"), ("kleine", "small"))
+]  # fmt: skip
+
+
+def test_sentences_are_read_and_written_by_pieces_of_words():
+    task = elman.Seq2Seq(validation=2, test=2)
+    data = task.read_pairs(SENTENCES)
+    assert (data.codec.source.kind, data.codec.target.kind) == ("subwords", "subwords")
+    assert "by pieces of words" in data.notes[0]
+    assert task.configure(data).source_vocabulary == "subwords"
+    own = elman.Seq2Seq(validation=2, test=2, source_vocabulary="words", target_vocabulary="characters")
+    said = own.read_pairs(SENTENCES)
+    assert (said.codec.source.kind, said.codec.target.kind, said.notes) == ("words", "characters", ())
+    assert task.read_pairs(PAIRS).codec.source.kind == "characters"
+    with pytest.raises(elman.ConfigError, match="vocabulary_size: belongs to subwords; characters are all kept"):
+        elman.Seq2Seq(validation=2, vocabulary_size=500).read_pairs(PAIRS)
+
+
+def test_a_file_of_its_own_chooses_the_best_weights(tmp_path, monkeypatch):
+    for name, column in (("a.de", 0), ("a.en", 1)):
+        (tmp_path / name).write_text("".join(pair[column] + "\n" for pair in SENTENCES[3:]))
+        (tmp_path / f"v{name[1:]}").write_text("".join(pair[column] + "\n" for pair in SENTENCES[:3]))
+    monkeypatch.chdir(tmp_path)
+    task = elman.Seq2Seq(valid=("v.de", "v.en"), test=5)
+    data = task.read("a.de", "a.en")
+    assert [(pair.source, *pair.targets) for pair in data.validation.examples] == SENTENCES[:3]
+    assert (len(data.train), len(data.test)) == (len(SENTENCES) - 8, 5)
+    assert task.valid == (str(tmp_path / "v.de"), str(tmp_path / "v.en"))  # so that a run goes on from any folder
+    (tmp_path / "v.en").write_text("another\n" * 3)
+    assert data.fingerprint != task.read("a.de", "a.en").fingerprint
+    with pytest.raises(elman.ConfigError, match="valid: expected one file of pairs, or two aligned files; got 3"):
+        elman.Seq2Seq(valid=("v.de", "v.en", "a.de"))
+
+
+def test_the_errors_of_words_choose_the_weights_of_sentences():
+    references = [["the old dog sees a cat"], ["it rains"]]
+
+    def measure(answers, **options):
+        return Seq2SeqMetrics.of(answers, references, nats=1.0, unit="word", sentences=True, **options)
+
+    near, lucky = measure(["the old dog saw a cat", "it rained"]), measure(["a b c d e f", "it rains"], token="subword")
+    assert near.exact_accuracy < lucky.exact_accuracy
+    assert near.objective < lucky.objective
+    assert str(lucky) == "word error rate 75.00%, 1.0000 nats per subword"
+
+
 def test_the_longest_answer_is_twice_the_longest_learnt_from():
     task = elman.Seq2Seq(validation=1, test=0)
     data = task.read_pairs([*PAIRS, ("x", "abcdefg")])
@@ -159,8 +207,14 @@ def test_activations_point_at_where_numbers_go_wrong():
     [
         (dict(hidden_size=7), "expected an even number with bidirectional; got 7"),
         (dict(validation=0), "the best weights are chosen by it"),
-        (dict(vocabulary_size=500), "vocabulary_size: belongs to subwords; characters are all kept"),
-        (dict(min_count=2, target_vocabulary="characters"), "min_count: belongs to words; characters are all kept"),
+        (
+            dict(vocabulary_size=500, source_vocabulary="words", target_vocabulary="characters"),
+            "vocabulary_size: belongs to subwords; words and characters are all kept",
+        ),
+        (
+            dict(min_count=2, source_vocabulary="characters", target_vocabulary="characters"),
+            "min_count: belongs to words; characters are all kept",
+        ),
         (dict(validation=0.6, test=0.5), "leave nothing to train on"),
         (dict(connection="repeat", scheduled_sampling=0.5), "the decoder reads no tokens"),
         (dict(conection="dot"), "did you mean 'connection'"),

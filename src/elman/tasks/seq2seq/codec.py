@@ -14,8 +14,12 @@ from msgspec import UNSET
 from elman._errors import VocabularyError
 from elman._types import NormalForm, Unknown
 from elman.tasks.seq2seq.reading import Pair
+from elman.tasks.settings import SUBWORDS
 from elman.words._vocabulary import SavedForm, WordVocabulary, most_frequent, saved_form
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords
+
+PER_SUBWORD = 400
+"""The characters of text for each sub-word to learn: fewer make the output layer slow and its rows rare."""
 
 Unit = Literal["characters", "words", "subwords"]
 """Kinds of tokens in a pair: characters, words between spaces, or pieces of words."""
@@ -110,10 +114,11 @@ class PairCodec(msgspec.Struct, frozen=True):
         source: Unit = "characters",
         target: Unit = "characters",
         min_count: int = 1,
-        size: int = 8000,
+        size: int | None = None,
         normal_form: NormalForm = "none",
     ) -> PairCodec:
-        """The codec of pairs; `size` is the size of a vocabulary of sub-words.
+        """The codec of pairs. `size` is the size of a vocabulary of sub-words: by default one for each `PER_SUBWORD`
+        characters, from 1,000 to 8,000.
 
         Raises:
             DataError: a `min_count` that leaves no word.
@@ -147,12 +152,13 @@ class PairCodec(msgspec.Struct, frozen=True):
         return RaggedIds(np.concatenate([np.zeros(0, np.int32), *ids]), np.concatenate([[0], np.cumsum(lengths)]))
 
 
-def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, size: int, form: NormalForm) -> Side:
-    lines = (text + "\n" for text in texts)
+def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, size: int | None, form: NormalForm) -> Side:
     match unit:
         case "characters":
             return Characters.of(texts, normal_form=form)
         case "words":
             return SpacedTokens.of(texts, min_count=min_count, normal_form=form)
         case "subwords":
-            return Subwords.of(lines, size=size, normal_form=form)
+            lines = [text + "\n" for text in texts]
+            fitting = min(max(1000, sum(map(len, lines)) // PER_SUBWORD), SUBWORDS)
+            return Subwords.of(lines, size=size or fitting, normal_form=form)

@@ -39,6 +39,10 @@ class Seq2SeqMetrics:
     chrf: float | None = None
     signatures: tuple[str, ...] = ()
     """sacreBLEU's scores with the signatures of their settings."""
+    token: str = ""
+    """Kind of token of the loss, where it is another than `unit`: a sentence is written by subwords."""
+    sentences: bool = False
+    """The answers are sentences, few of which are exactly those of a person: the errors of words choose weights."""
 
     @classmethod
     def of(
@@ -48,7 +52,9 @@ class Seq2SeqMetrics:
         *,
         nats: float,
         unit: str,
+        token: str = "",
         corpus: bool = False,
+        sentences: bool = False,
     ) -> Seq2SeqMetrics:
         """The measures of answers against one or more right answers for each; `corpus` adds BLEU and chrF.
 
@@ -62,7 +68,7 @@ class Seq2SeqMetrics:
         scores = SequenceScores.of(
             [split(answer) for answer in answers], [[split(one) for one in several] for several in references]
         )
-        found = [bleu(answers, references), chrf(answers, references)] if corpus else []
+        scored = [bleu(answers, references), chrf(answers, references)] if corpus else []
         return cls(
             nats_per_token=nats,
             exact_accuracy=scores.exact_accuracy,
@@ -70,9 +76,11 @@ class Seq2SeqMetrics:
             token_error_rate=scores.token_error_rate,
             answers=len(answers),
             unit=unit,
-            bleu=found[0].value if found else None,
-            chrf=found[1].value if found else None,
-            signatures=tuple(map(str, found)),
+            bleu=scored[0].value if scored else None,
+            chrf=scored[1].value if scored else None,
+            signatures=tuple(map(str, scored)),
+            token=token,
+            sentences=sentences,
         )
 
     @classmethod
@@ -82,8 +90,9 @@ class Seq2SeqMetrics:
 
     @property
     def objective(self) -> float:
-        """The measure that chooses the best weights: the share of wrong answers; the loss breaks ties."""
-        return 1 - self.exact_accuracy + 1e-4 * self.nats_per_token
+        """The measure that chooses the best weights: the share of wrong answers, or for sentences of wrong words; the
+        loss breaks ties."""
+        return (self.token_error_rate if self.sentences else 1 - self.exact_accuracy) + 1e-4 * self.nats_per_token
 
     def report(self) -> str:
         """The line of `str()`, the number of answers, and sacreBLEU's scores with their signatures."""
@@ -97,10 +106,11 @@ class Seq2SeqMetrics:
         corpus = [
             f"{name} {value:.1f}" for name, value in (("BLEU", self.bleu), ("chrF", self.chrf)) if value is not None
         ]
-        measures = [
-            f"{self.nats_per_token:.4f} nats per {self.unit}",
-            f"{self.exact_accuracy:.2%} exact",
-            f"{self.token_accuracy:.2%} of {self.unit}s right",
+        nats, errors = (
+            f"{self.nats_per_token:.4f} nats per {self.token or self.unit}",
             f"{self.unit} error rate {self.token_error_rate:.2%}",
-        ]
-        return ", ".join(measures + corpus)
+        )
+        if self.sentences:
+            return ", ".join([*corpus, errors, nats])
+        exact, right = f"{self.exact_accuracy:.2%} exact", f"{self.token_accuracy:.2%} of {self.unit}s right"
+        return ", ".join([nats, exact, right, errors, *corpus])

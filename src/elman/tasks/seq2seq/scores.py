@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,11 @@ def chrf(answers: Sequence[str], references: Sequence[Sequence[str]]) -> CorpusS
         DataError: more or fewer answers than references, none, or an answer without a reference.
     """
     return _corpus_score("CHRF", answers, references)
+
+
+def has_sacrebleu() -> bool:
+    """True where BLEU and chrF can be measured."""
+    return find_spec("sacrebleu") is not None
 
 
 def _corpus_score(metric: str, answers: Sequence[str], references: Sequence[Sequence[str]]) -> CorpusScore:

@@ -18,6 +18,7 @@ from elman.tasks.settings import (
     Rate,
     Size,
     TaskSettings,
+    ValidationFiles,
     VocabularySize,
     check_parts,
     check_vocabulary,
@@ -50,12 +51,17 @@ class Seq2SeqSettings(TaskSettings, frozen=True, kw_only=True):
     options: ClassVar[type[Config] | None] = PairPrediction
     generated: ClassVar[tuple[str, ...]] = ("sums", "dates")
 
-    source_vocabulary: Unit = "characters"
-    """Kind of token of inputs: characters, words (separated by spaces), or subwords (pieces of words)."""
+    source_vocabulary: Unit | None = None
+    """Kind of token of inputs: characters, words (separated by spaces), or subwords (pieces of words), which sentences
+    get unless you say otherwise (characters for other texts)."""
     target_vocabulary: Unit | None = None
-    """Kind of token of answers (characters; words, which are phones, for a pronouncing dictionary)."""
+    """Kind of token of answers (subwords for sentences; words, which are phones, for a pronouncing dictionary; else
+    characters)."""
     vocabulary_size: VocabularySize = None
-    """Sub-words to learn for inputs and for answers, the 256 bytes included (8,000)."""
+    """Sub-words to learn for inputs and for answers, the 256 bytes included (a 250th of the characters, at most 8,000).
+    """
+    valid: ValidationFiles = ()
+    """A file of pairs, or two aligned files, that choose the best weights, in place of a share of the other files."""
     normal_form: NormalForm = "NFC"
     """Normal form of Unicode that inputs and answers are put into; none leaves their spelling as it is."""
     min_count: Count = 1
@@ -100,14 +106,19 @@ class Seq2SeqSettings(TaskSettings, frozen=True, kw_only=True):
     max_length: Count | None = None
     """Longest answer, in tokens (twice the longest training answer)."""
     corpus_scores: bool = False
-    """Measure BLEU and chrF too; needs sacrebleu."""
+    """Measure BLEU and chrF also where answers are no sentences; needs sacrebleu."""
 
     def __post_init__(self) -> None:
         TaskSettings.__post_init__(self)
         check_parts(self.validation, self.test, "pairs")
         kinds = self.source_vocabulary, self.target_vocabulary
         check_vocabulary(*kinds, size=self.vocabulary_size, min_count=self.min_count)
-        if self.validation == 0:
+        if len(self.valid) > 2:
+            raise ConfigError(
+                f"valid: expected one file of pairs, or two aligned files; got {len(self.valid)}: "
+                f"{', '.join(self.valid)}. Name the files to train on before --valid"
+            )
+        if self.validation == 0 and not self.valid:
             raise ConfigError("validation: expected a share or at least 1 pair; the best weights are chosen by it")
         if self.bidirectional and self.hidden_size % 2:
             raise ConfigError(f"hidden_size: expected an even number with bidirectional; got {self.hidden_size}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import Any, ClassVar
 
 import jax
@@ -29,14 +31,16 @@ from elman.tasks.seq2seq.generated import dates, how_many_sums, sums
 from elman.tasks.seq2seq.metrics import Seq2SeqMetrics
 from elman.tasks.seq2seq.model import EncoderDecoder, shift_targets
 from elman.tasks.seq2seq.reading import Line, Pair, check_line, group_lines, is_dictionary, read_pairs
+from elman.tasks.seq2seq.scores import has_sacrebleu
 from elman.tasks.seq2seq.settings import Seq2SeqSettings, Unit
-from elman.tasks.settings import (
-    SUBWORDS,
-)
+from elman.tasks.settings import check_vocabulary
 from elman.tasks.task import Task
 
 EXAMPLES = 50_000
 """Default number of generated pairs."""
+
+SENTENCE = 4
+"""The words from which a text is a sentence."""
 
 LARGEST_VALIDATION = 5_000
 """Most pairs that a share sets aside for validation, as every evaluation answers all of them."""
@@ -67,10 +71,10 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
             most = how_many_sums(self.digits) if name == "sums" else EXAMPLES
             count = self.examples or min(EXAMPLES, most)
             pairs = sums(self.digits, count) if name == "sums" else dates(count)
-            return self._data(pairs, name, (name,), "characters")
+            return self._data(pairs, name, (name,), ("characters", "characters"))
         pairs = read_pairs(*places, stress=self.stress, normal_form=self.normal_form)
-        unit = "words" if is_dictionary(name) else "characters"
-        return self._data(pairs, ", ".join(map(str, places)), absolute_places(*places), unit)
+        units = ("characters", "words") if is_dictionary(name) else None
+        return self._data(pairs, ", ".join(map(str, places)), absolute_places(*places), units)
 
     def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> Data:
         """The data of pairs of source and target in memory.
@@ -81,24 +85,24 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         lines = [check_line(Line(*pair), f"pair {number}") for number, pair in enumerate(pairs, start=1)]
         if not lines:
             raise DataError("the pairs: expected at least two, of a source and a target; got none")
-        return self._data(group_lines(lines, self.normal_form), "the pairs", (), "characters")
+        return self._data(group_lines(lines, self.normal_form), "the pairs", (), None)
 
     def configure(self, data: Data) -> Seq2Seq:
-        """This task with the longest answer and the kind of target tokens filled in.
+        """This task with the longest answer and the kinds of tokens filled in.
 
         Raises:
             DataError: `data` is not what `read` returns or was read by another task, or its validation part is empty.
         """
         check_read(data, PairCodec)
         check_validation(data)
-        unit = data.codec.target.kind
-        if self.target_vocabulary not in (None, unit) or self.source_vocabulary != data.codec.source.kind:
+        units = {"source_vocabulary": data.codec.source.kind, "target_vocabulary": data.codec.target.kind}
+        if any(getattr(self, side) not in (None, unit) for side, unit in units.items()):
             raise DataError("data: another task read it as other tokens; read it with this task")
         if self.max_length is not None:
-            return msgspec.structs.replace(self, target_vocabulary=unit)
+            return msgspec.structs.replace(self, **units)
         targets = [target for pair in data.train.examples for target in pair.targets]
         longest = int(data.codec.rows("target", targets).lengths.max())
-        return msgspec.structs.replace(self, target_vocabulary=unit, max_length=2 * longest)
+        return msgspec.structs.replace(self, **units, max_length=2 * longest)
 
     def network(self, codec: PairCodec, *, key: PRNGKeyArray) -> EncoderDecoder:
         """The encoder and decoder for the tokens of `codec`, with random weights."""
@@ -159,13 +163,16 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         batches = PairBatches(pairs, codec, batch_size=self.batch_size, **self.directions)
         nats, tokens = total_loss(self, model, batches)
         sources = [pair.source for pair in pairs]
-        found = answers(model, codec, sources, decoding=Decoding(), longest=self.longest, **self.directions)
+        written = answers(model, codec, sources, decoding=Decoding(), longest=self.longest, **self.directions)
+        sentences = codec.target.kind == "subwords" or codec.source.kind == codec.target.kind == "words"
         return Seq2SeqMetrics.of(
-            [several[0].text for several in found],
+            [several[0].text for several in written],
             [pair.targets for pair in pairs],
             nats=nats / tokens,
             unit="character" if codec.target.kind == "characters" else "word",
-            corpus=self.corpus_scores,
+            token=codec.target.unit,
+            corpus=self.corpus_scores or (sentences and has_sacrebleu()),
+            sentences=sentences,
         )
 
     @property
@@ -182,15 +189,46 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         """The unit that the loss is averaged over: that of a target token."""
         return codec.target.unit
 
-    def _data(self, pairs: list[Pair], name: str, places: tuple[str, ...], target_unit: Unit) -> Data:
+    def _data(self, pairs: list[Pair], name: str, places: tuple[str, ...], units: tuple[Unit, Unit] | None) -> Data:
+        guess, notes = units_of(pairs) if units is None else (units, ())
+        source, target = self.source_vocabulary or guess[0], self.target_vocabulary or guess[1]
+        check_vocabulary(source, target, size=self.vocabulary_size, min_count=self.min_count)
+        if self.valid:
+            validation = read_pairs(*self.valid, stress=self.stress, normal_form=self.normal_form)
+            parts = split(pairs, validation=0, test=self.test)._replace(validation=validation)
+        else:
+            share = min(self.validation, LARGEST_VALIDATION / len(pairs)) if self.validation < 1 else self.validation
+            parts = split(pairs, validation=share, test=self.test)
         codec = PairCodec.of(
-            pairs,
-            source=self.source_vocabulary,
-            target=self.target_vocabulary or target_unit,
+            [*pairs, *(parts.validation if self.valid else ())],
+            source=source,
+            target=target,
             min_count=self.min_count,
-            size=self.vocabulary_size or SUBWORDS,
+            size=self.vocabulary_size,
             normal_form=self.normal_form,
         )
-        share = min(self.validation, LARGEST_VALIDATION / len(pairs)) if self.validation < 1 else self.validation
-        parts = split(pairs, validation=share, test=self.test)
-        return Data.of(parts, codec, source=name, places=places, unit="pair")
+        said = notes if (source, target) == guess else ()
+        return Data.of(parts, codec, source=name, places=places, unit="pair", notes=said)
+
+
+def units_of(pairs: Sequence[Pair]) -> tuple[tuple[Unit, Unit], tuple[str, ...]]:
+    """The kinds of tokens that suit pairs, and a sentence that says so: sub-words where both sides are sentences, most
+    of four words or more, else characters.
+
+    >>> units_of([Pair("5+92", ("97",))])
+    (('characters', 'characters'), ())
+    """
+    targets = [pair.targets[0] for pair in pairs]
+    if min(median(map(count_words, side)) for side in ([pair.source for pair in pairs], targets)) < SENTENCE:
+        return ("characters", "characters"), ()
+    if find_spec("sentencepiece") is None:
+        note = (
+            "sentences: they are read and written word by word; with pip install 'elman[subwords]' by pieces of words"
+        )
+        return ("words", "words"), (note,)
+    return ("subwords", "subwords"), ("sentences: they are read and written by pieces of words",)
+
+
+def count_words(text: str) -> int:
+    """The number of words between spaces."""
+    return len(text.split())
