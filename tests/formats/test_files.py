@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.formats.files import File, by_part, data_files, read_files, text_of
+from elman.formats.files import File, by_part, check_encoding, data_files, read_files, text_of
 
 
 def named(*names):
@@ -92,3 +92,9 @@ def test_a_damaged_archive_is_named_in_one_line(ending, damage, tmp_path):
     with pytest.raises(elman.DataError, match=message) as error:
         read_files(place)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["unknown", "hex", "undefined", "utf\0-8"])
+def test_what_is_no_encoding_of_texts_is_refused(name):
+    with pytest.raises(elman.ConfigError, match="encoding: Python knows no"):
+        check_encoding(name)

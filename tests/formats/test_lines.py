@@ -87,3 +87,19 @@ def test_a_folder_is_its_files_and_a_pipe_is_read_as_it_is_written(tmp_path):
         next(open_sources(tmp_path / "nothing"))
     with pytest.raises(elman.ConfigError, match="Python knows no 'latin-one'"):
         next(open_sources(tmp_path / "1.csv")).lines("latin-one")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [("utf-16", b"no mark"), ("utf-16-le", b"odd"), ("utf-32-be", b"odd"), ("utf-7", b"+////")],
+)
+def test_what_is_not_text_in_another_encoding_is_named(encoding, content):
+    with pytest.raises(
+        elman.DataError, match=f"a.txt: not {encoding.upper()}; say how the file is encoded with --encoding"
+    ):
+        list(Lines.decoded("a.txt", iter([content]), encoding))
+
+
+def test_many_empty_lines_take_no_time():
+    lines = Lines.decoded("a.txt", iter([b"\n" * 50_000 + b"one\n"]))
+    assert sum(len(group) for group in in_groups(lines, lambda: lines)) == 50_001

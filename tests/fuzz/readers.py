@@ -12,6 +12,7 @@ from elman.formats.vectors.vectors import match
 from elman.formats.wfdb.record import read_annotations, read_record
 from elman.tasks.classification.labels import LabelForm
 from elman.tasks.classification.reading import check_classes, read_labelled
+from elman.tasks.classification.unlabelled import texts_asked
 from elman.tasks.ecg.reading import read_strips
 from elman.tasks.ecg.text import arriving_samples, read_ecg_table
 from elman.tasks.forecasting.histories import read_histories
@@ -76,10 +77,24 @@ def tagged(place):
         check_spans(found.train, scheme=scheme, ill_formed="repair")
 
 
+def asked(groups):
+    """Goes through inputs that are to be answered, past those that cannot be read, and raises an error of these."""
+    errors = [one.error for group in groups if isinstance(group, list) for one in group if one.error]
+    if errors:
+        raise errors[-1]
+
+
 def untagged(place, form):
-    for group in sentences_asked(str(place), read=form):
-        for one in group:
-            str(one.asked.sentence if one.asked else one.error)
+    asked(sentences_asked(str(place), read=form, tags=("O", "B-NP")))
+
+
+def unlabelled(place, form, encoding="utf-8"):
+    asked(texts_asked(str(place), read=form, column="text", is_label={"ham", "spam"}.__contains__, encoding=encoding))
+
+
+UNLABELLED = tuple(
+    partial(unlabelled, form=form) for form in ("auto", "lines", "labelled", "files", "csv", "tsv", "jsonl")
+)
 
 
 def dictionary(place):
@@ -123,6 +138,15 @@ READERS = {
     "series-table": Reader(SERIES, lambda: seeds.named("a.csv", [seeds.LONG])),
     "forecast-table": Reader(HISTORIES, seeds.forecasts),
     "labelled-texts": Reader((read_labelled, classes), seeds.texts),
+    "unlabelled-texts": Reader(UNLABELLED, seeds.texts),
+    "other-encodings": Reader(
+        tuple(
+            partial(read, encoding=encoding)
+            for encoding in ("utf-16", "utf-32-be", "shift_jis", "cp1252", "utf-7")
+            for read in (read_labelled, partial(unlabelled, form="auto"))
+        ),
+        seeds.encoded,
+    ),
     "class-files": Reader((classes,), seeds.class_files),
     "conllu": Reader((tagged, partial(untagged, form="conllu")), seeds.conllu),
     "word-columns": Reader(

@@ -136,6 +136,15 @@ def texts():
     return tables(TEXTS) + real
 
 
+def encoded():
+    """Labelled texts in other encodings."""
+    text = "id,text,label\n1,naïve café,ham\n2,zwei,spam\n3,drei,ham\n"
+    encodings = ("utf-16", "utf-16-le", "utf-32-be", "cp1252", "utf-7")
+    return named(
+        "a.csv", [text.encode(encoding) for encoding in encodings] + ["text,label\n日本,ham\n".encode("shift_jis")]
+    )
+
+
 def class_files():
     """A file for each class, and a folder for each class."""
     polarity = [lines_of(f"classification/mr/rt-polarity.{kind}", 10) for kind in ("pos", "neg")]
@@ -173,14 +182,14 @@ def dictionaries():
 
 
 def plain_texts():
-    return named("a.txt", [TEXT, *lines_of("text/nietzsche.txt", 30), *lines_of("text/tinyshakespeare.txt", 30)])
+    return named("a.txt", [TEXT, *lines_of("text/nietzsche.txt", 8), *lines_of("text/tinyshakespeare.txt", 10)])
 
 
 def records(first):
     """A record in each format, in pieces, and the beginning of a real one; its file with the ending `first` is the one
     that is mutated."""
     found = [*(_record(format) for format in (16, 24, 32, 212)), *map(_packed, (8, 61, 80, 160, 310, 311)), _pieces()]
-    for place, frames in (("ludb/1", 1000), ("mitdb/100", 2000)):
+    for place, frames in (("ludb/1", 700), ("mitdb/100", 400)):
         found += _real_record(DATA / "ecg" / "samples" / place, frames)
     return [dict(sorted(seed.items(), key=lambda item: not item[0].endswith(first))) for seed in found]
 

@@ -147,7 +147,8 @@ def check_encoding(encoding: str) -> None:
     """
     try:
         "".encode(encoding)
-    except LookupError:
+        codecs.getincrementaldecoder(encoding)
+    except (LookupError, ValueError):  # the second of names with a zero, and of "undefined"
         raise ConfigError(f"encoding: Python knows no {encoding!r}; expected utf-8, latin-1, cp1252, ...") from None
 
 

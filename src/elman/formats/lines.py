@@ -43,6 +43,7 @@ class Lines:
         """The last line."""
         self._texts = texts
         self._there, self._rest = deque[str](), list[str]()
+        self._filled = 0  # lines of `_there` that are not empty
 
     @classmethod
     def decoded(cls, name: str, pieces: Iterator[bytes], encoding: str = "utf-8") -> Lines:
@@ -51,7 +52,7 @@ class Lines:
         Raises:
             ConfigError: an encoding that Python does not know.
         """
-        return cls(name, _texts(pieces, encoding))
+        return cls(name, _texts(name, pieces, encoding))
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -61,6 +62,7 @@ class Lines:
             self._arrive()
         self.number += 1
         self.last = self._there.popleft()
+        self._filled -= bool(self.last.strip())
         if broken := _BROKEN.search(self.last):
             byte = ord(broken[0]) & 0xFF
             why = f"not text (byte 0x{byte:02x}); convert it to UTF-8" if byte else "a zero byte; expected text"
@@ -70,7 +72,7 @@ class Lines:
     @property
     def waits(self) -> bool:
         """True if no line has arrived yet but empty ones, which may be no records."""
-        return not any(line.strip() for line in self._there)
+        return not self._filled
 
     def ahead(self) -> list[str]:
         """The next lines, as many as have arrived; it waits for the first. They are still there to be read."""
@@ -91,6 +93,7 @@ class Lines:
         if last:
             self._rest.append(last)
         self._there.extend(lines)
+        self._filled += sum(bool(line.strip()) for line in lines)
 
 
 def in_groups(
@@ -133,10 +136,13 @@ def in_groups(
         yield group
 
 
-def _texts(pieces: Iterator[bytes], encoding: str) -> Iterator[str]:
+def _texts(name: str, pieces: Iterator[bytes], encoding: str) -> Iterator[str]:
     decoder, ends, first = codecs.getincrementaldecoder(encoding)("surrogateescape"), LineEnds(), True
-    for piece in pieces:
-        text = decoder.decode(piece)
-        text, first = text.removeprefix("\ufeff") if first else text, first and not text
-        yield ends.feed(text)
-    yield ends.feed(decoder.decode(b"", final=True), final=True)
+    try:
+        for piece in pieces:
+            text = decoder.decode(piece)
+            text, first = text.removeprefix("\ufeff") if first else text, first and not text
+            yield ends.feed(text)
+        yield ends.feed(decoder.decode(b"", final=True), final=True)
+    except UnicodeError:  # of encodings whose broken bytes no surrogates can stand for, such as UTF-16
+        raise DataError(f"{name}: not {encoding.upper()}; say how the file is encoded with --encoding") from None
