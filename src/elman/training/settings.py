@@ -73,7 +73,7 @@ class Training(Config, frozen=True, kw_only=True):
         """The budget in words."""
         name = next((name for name in BUDGETS if getattr(self, name) is not None), "epochs")
         size = getattr(self, name) or 10
-        return f"{size:,} {name.removesuffix('s') if size == 1 else name}".replace(".0 ", " ")
+        return f"{size} {name.removesuffix('s') if size == 1 else name}".replace(".0 ", " ")
 
     @property
     def peak_rate(self) -> float:
