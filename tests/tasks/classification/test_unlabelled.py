@@ -85,3 +85,8 @@ def test_a_table_without_the_column_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("txt\nhere\n")
     with pytest.raises(elman.DataError, match=r"a\.csv: no column 'text'; did you mean 'txt'"):
         asked(tmp_path / "a.csv")
+
+
+def test_standard_input_is_utf_8_whatever_the_files_of_training_are(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("café\n".encode())))
+    assert asked("-", encoding="latin-1")[0] == ["café"]

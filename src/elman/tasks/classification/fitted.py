@@ -90,8 +90,13 @@ class Classifier(ClassPredictor):
         def answer(texts: Sequence[str]) -> Iterator[list[Answer]]:
             return ([one.answer(options, codec.form)] for one in self._answers(texts, options))
 
-        places_and_form = {"read": options.read, "column": task.text_column, "encoding": task.encoding}
-        asked = texts_asked(*places, **places_and_form, is_label=codec.is_label)
+        places_and_form = {
+            "read": options.read,
+            "column": task.text_column,
+            "encoding": options.encoding or task.encoding,
+        }
+        piped = options.encoding or "utf-8"
+        asked = texts_asked(*places, **places_and_form, piped=piped, is_label=codec.is_label)
         rules = {"with_input": options.with_input, "on_error": options.on_error}
         return answers_in_order(asked, answer, blank=self._blank(options), **rules)
 

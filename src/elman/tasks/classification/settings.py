@@ -49,6 +49,15 @@ class TextPrediction(ClassPrediction, frozen=True, kw_only=True):
     """Form of the input: lines of text, lines that begin with a label, which is left out, files of one text each, or a
     table. By default a file's name says it, files in folders of a folder have one text each, and all else is lines,
     labelled ones where every line begins with a class."""
+    encoding: str = ""
+    """Character encoding of the input (of files that of training, of standard input UTF-8)."""
+
+    def __post_init__(self) -> None:
+        ClassPrediction.__post_init__(self)
+        if self.encoding:
+            from elman.formats.files import check_encoding
+
+            check_encoding(self.encoding)
 
 
 class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):

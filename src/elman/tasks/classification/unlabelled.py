@@ -18,7 +18,7 @@ from elman.tasks.fitted import Warning
 
 
 def texts_asked(
-    *places: str, read: str, column: str, is_label: Callable[[str], bool], encoding: str
+    *places: str, read: str, column: str, is_label: Callable[[str], bool], encoding: str, piped: str = "utf-8"
 ) -> Iterator[Group | Warning]:
     r"""Yields the texts of files, folders, archives or standard input ("-"), in groups as they arrive.
 
@@ -27,7 +27,8 @@ def texts_asked(
         read: the form of the input, as in `TextPrediction`.
         column: the name of the column of texts in a table.
         is_label: a function that tells a label of the model, by which labelled lines are known.
-        encoding: encoding of all files.
+        encoding: encoding of files.
+        piped: encoding of standard input and other pipes.
 
     Raises:
         DataError: a missing file, or a table without such a column.
@@ -42,16 +43,16 @@ def texts_asked(
     """
     whole: Group = []
     for source in open_sources(*places):
-        form = _form(source, read)
+        form, own = _form(source, read), piped if source.is_pipe else encoding
         if form == "files":
-            whole.append(_file(source, encoding))
+            whole.append(_file(source, own))
         if whole and (form != "files" or len(whole) == AT_MOST):
             yield whole
             whole = []
         if form in TABLES:
-            yield from rows_asked(source.lines(encoding), form, column)
+            yield from rows_asked(source.lines(own), form, column)
         elif form != "files":
-            yield from _lines(source, form, is_label, encoding)
+            yield from _lines(source, form, is_label, own)
     if whole:
         yield whole
 
