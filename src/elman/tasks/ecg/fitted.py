@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, pairwise
@@ -138,23 +138,6 @@ class EcgReader(Predictor[EcgMetrics]):
         *single, together = self._find_beats(signals, broken, share)
         return replace(empty, leads=dict(zip(own, single, strict=True)), beats=together)
 
-    def readings(self, *places: str, options: EcgPrediction) -> Iterator[RecordBeats]:
-        """Finds the beats of each record: one of WFDB, or a table (.csv, .tsv, .txt) with a column for each lead.
-
-        Raises:
-            DataError: a record that cannot be read.
-        """
-        for place in places:
-            if place == "-":
-                raise DataError("standard input cannot be a record; read lines of numbers with --stream --rate 360")
-            if ending(place) in SAMPLES:
-                for file in read_files(place):
-                    yield self.predict(read_ecg_table(file, rate=options.rate or None), leads=options.leads)
-                continue
-            for shelf, names in record_folders(place):
-                for name in whole_records(shelf, names):
-                    yield self.predict(record_of(shelf, name), leads=options.leads)
-
     def stream(self, *, rate: float, leads: int = 1) -> EcgStream:
         """A stream that reads leads piece by piece.
 
@@ -193,14 +176,31 @@ class EcgReader(Predictor[EcgMetrics]):
         if options.stream:
             yield from self._streamed(*places, options=options)
             return
-        readings = self.readings(*places, options=options)
+        readings, head = self._readings(*places, options=options), True
         first = [*islice(readings, 2)]
-        for number, reading in enumerate(chain(first, readings)):
+        for reading in chain(first, readings):
+            if isinstance(reading, DataError):
+                yield pass_over(reading, options.on_error)
+                continue
             if options.annotations:
                 _annotate(reading, Path(options.annotations))
-            yield from _lines(reading, options, head=not number)
+            yield from _lines(reading, options, head=head)
+            head = False
             if options.plot:
                 yield _picture(reading, options, several=len(first) > 1)
+
+    def _readings(self, *places: str, options: EcgPrediction) -> Iterator[RecordBeats | DataError]:
+        """Finds the beats of each record; one that cannot be read is its error."""
+        for place in places:
+            records = _records(place, options)
+            while True:
+                try:
+                    read_record = next(records, None)
+                    if read_record is None:
+                        break
+                    yield self.predict(read_record(), leads=options.leads)
+                except DataError as error:
+                    yield error
 
     def _streamed_difference(self, signal: np.ndarray, whole: LabelProbabilities) -> float:
         """The largest difference between the probabilities of a whole signal and of its pieces of 4 and 64 samples."""
@@ -288,6 +288,22 @@ def _lines(reading: RecordBeats, options: EcgPrediction, *, head: bool) -> Itera
     for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:
         yield from lines(table.csv(head=head) if options.table == "csv" else table.text())
         head = False
+
+
+def _records(place: str, options: EcgPrediction) -> Iterator[Callable[[], Record]]:
+    """Yields a function that reads each record of a place: those of WFDB, or a table (.csv, .tsv, .txt) with a column
+    for each lead.
+
+    Raises:
+        DataError: a place that cannot be read.
+    """
+    if place == "-":
+        raise DataError("standard input cannot be a record; read lines of numbers with --stream --rate 360")
+    if ending(place) in SAMPLES:
+        yield from (partial(read_ecg_table, file, rate=options.rate or None) for file in read_files(place))
+        return
+    for shelf, names in record_folders(place):
+        yield from (partial(record_of, shelf, name) for name in whole_records(shelf, names))
 
 
 def _readable(groups: Iterable[SampleGroup | RecordError], options: EcgPrediction) -> Iterator[SampleGroup | Warning]:
