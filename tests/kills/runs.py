@@ -1,7 +1,11 @@
 """Runs of elman's tasks in processes that are killed, each forked from one that has imported what they need."""
 
 import multiprocessing
+import os
+import signal
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -82,10 +86,21 @@ class Running:
                 return False
         return True
 
-    def kill(self) -> None:
+    @contextmanager
+    def halted(self) -> Generator[None]:
+        """A block in which the process stands still."""
+        pid = self._process.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        yield
+        os.kill(pid, signal.SIGCONT)
+
+    def kill(self) -> bool:
+        """Kills the process; returns False if it had ended by itself."""
         self._process.kill()
         self._process.join()
-        assert self._process.exitcode == -9, self._process.exitcode
+        assert self._process.exitcode in (0, -signal.SIGKILL), self._process.exitcode
+        return self._process.exitcode != 0
 
     def end(self) -> str:
         """The last phase of a run that nobody kills."""

@@ -65,15 +65,16 @@ class Trial:
         wait = self.random.uniform(0, self.marks[at + 1].at - self.marks[at].at)
         running = self.start(self.out, resume=self.unfinished())
         if second and running.reaches("compiling"):
-            assert self.start(self.out).end() == "refused"
+            with running.halted():
+                assert self.start(self.out).end() == "refused"
         if running.reaches(phase, times):
             time.sleep(wait)
-            running.kill()
-            self.killed[phase] += 1
-            self.check()
-        else:
-            running.end()
-            self.compare()
+            if running.kill():
+                self.killed[phase] += 1
+                self.check()
+                return
+        assert running.end() == "ended"
+        self.compare()
 
     def unfinished(self):
         return artefact.exists(self.out) and artefact.read(self.out, with_state=True).state is not None
