@@ -14,7 +14,7 @@ from elman import artefact
 from tests.kills.runs import PHASES, Running
 from tests.tasks.cases import CASES
 
-KILLS = math.ceil(int(os.environ.get("ELMAN_KILLS", "42")) / len(CASES))
+KILLS = math.ceil(int(os.environ.get("ELMAN_KILLS", "48")) / len(CASES))
 """The kills of each task, in the second tier."""
 
 WRITERS = "from tests.kills.writers import main; import sys; main(*sys.argv[1:])"
@@ -81,10 +81,14 @@ class Trial:
 
     def check(self):
         """The artefact is whole, and no step that was saved is lost."""
-        if artefact.exists(self.out) and (state := artefact.read(self.out, with_state=True).state):
+        if self.unfinished():
+            state = artefact.read(self.out, with_state=True).state
+            assert state is not None
             step = state.values["progress"]["step"]
             assert step >= self.step
             self.step = step
+        elif artefact.exists(self.out):
+            self.compare()
 
     def complete(self):
         assert self.start(self.out, resume=self.unfinished()).end() == "ended"
