@@ -327,7 +327,12 @@ def test_a_users_files_in_the_way_are_named(small_fitted, saved):
     beside.mkdir()
     for folder in (saved, beside):
         (folder / "notes.txt").write_text(folder.name)
-    with pytest.raises(elman.ArtefactError, match=r"new holds notes\.txt; move it away.* saved before is whole"):
+    with pytest.raises(elman.ArtefactError, match=r"new has other files; move it away.* saved before is whole"):
+        small_fitted[0].save(saved, force=True)
+    assert (beside / "notes.txt").read_text() == beside.name
+    beside.rename(saved.with_name("mine"))
+    beside.symlink_to(saved.with_name("mine"))
+    with pytest.raises(elman.ArtefactError, match=r"new has other files; move it away"):
         small_fitted[0].save(saved, force=True)
     assert (beside / "notes.txt").read_text() == beside.name
 

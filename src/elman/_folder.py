@@ -65,13 +65,13 @@ def replace(path: Path, files: Mapping[str, bytes], *, own: Sequence[str]) -> No
 
 def _clear_leftovers(path: Path, beside: Path, own: Sequence[str]) -> None:
     """Clears away what a killed process left behind."""
+    if aside(path).exists() and not path.exists():
+        os.rename(aside(path), path)
     for leftover in (beside, aside(path)):
-        if leftover == aside(path) and leftover.exists() and not path.exists():
-            os.rename(leftover, path)
         _keep_foreign(leftover, path, own)
         _delete(leftover, own)
-        if leftover.exists():
-            raise OSError(errno.ENOTEMPTY, f"{leftover} holds {min(os.listdir(leftover))}; move it away first")
+        if os.path.lexists(leftover):
+            raise FileExistsError(errno.EEXIST, f"{leftover} has other files; move it away first")
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
