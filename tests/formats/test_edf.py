@@ -66,8 +66,10 @@ def test_pauses_are_gaps_and_rounded_onsets_are_none():
     np.testing.assert_allclose(values(b"10", b"12", kind="EDF+C"), [*first, *second], rtol=1e-5, atol=1e-5)
     with pytest.raises(DataError, match=r"a\.edf: data record 2 begins before the one before it ends"):
         values(b"10", b"10")
+    with pytest.raises(DataError, match=r"a\.edf: expands from 12 bytes to more than 67,108,864"):
+        values(b"10", b"10000000")
     with pytest.raises(DataError, match="data record 2 begins after 1e"):
-        values(b"10", b"10000000000")
+        values(b"10", b"1000000000000")
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import DataError, excerpt
+from elman.formats.compression import check_expansion
 from elman.formats.numbers import required_number, whole_of
 from elman.formats.wfdb import signals as formats
-from elman.formats.wfdb.header import lead_name
+from elman.formats.wfdb.header import RATES, lead_name
 
 UNSCALED = "uncalibrated"
 """The unit of a signal whose header gives no scale."""
@@ -26,9 +27,8 @@ _ONSET = re.compile(rb"([+-][0-9]{1,20}(?:\.[0-9]{0,20})?)(?:\x15([0-9]{0,20}(?:
 _FIXED = (8, 80, 80, 8, 8, 8, 44, 8, 8, 4)
 _OWN = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
 _UNKNOWN = re.compile(r"(x|startdate|anonym\w*|unknown|none|[\W_])*", re.IGNORECASE)
+_FARTHEST = 1 << 40  # samples
 _MARKS = ("EDF Annotations", "BDF Annotations")
-_MOST = 1 << 29  # samples of all signals, of which pauses may make more than the file holds
-_RATES = (1e-9, 1e9)
 
 
 class EdfMark(NamedTuple):
@@ -97,23 +97,15 @@ def read_edf(content: bytes, place: str) -> Edf:
     most = max((signal.samples for signal, _ in own), default=0)
     if not most:
         raise DataError(f"{place}: no signal in it; expected samples beside annotations")
-    if not header.duration or not _RATES[0] <= most / header.duration <= _RATES[1]:
+    if not header.duration or not RATES[0] <= most / header.duration <= RATES[1]:
         raise DataError(f"{place}: data records of {header.duration:g} s; expected the time that {most:,} samples take")
-    records = len(own[0][1])
     if header.broken:
-        starts = _starts(onsets, records, most, header.duration, place)
+        starts = _starts(onsets, len(own[0][1]), most, header.duration, place)
     else:
-        starts = np.arange(records, dtype=np.int64) * most
-    length = int(starts[-1]) + most if records else 0
-    if length * len(own) > _MOST:
-        raise DataError(f"{place}: {length:,} samples of {len(own)} signals with pauses; expected {_MOST:,} at most")
-    values = np.full((length, len(own)), np.nan, np.float32)
-    at = (starts[:, None] + np.arange(most)).reshape(-1)
-    for index, (signal, part) in enumerate(own):
-        values[at, index] = _physical(signal, part, header.format, most)
+        starts = np.arange(len(own[0][1]), dtype=np.int64) * most
     first = onsets[0] if onsets else 0.0
     return Edf(
-        values,
+        _values(own, starts, most, header.format, place),
         most / header.duration,
         tuple(lead_name(signal.label) for signal, _ in own),
         tuple(signal.unit for signal, _ in own),
@@ -121,6 +113,21 @@ def read_edf(content: bytes, place: str) -> Edf:
         header.comments,
         tuple(mark._replace(onset=mark.onset - first) for mark in marks),
     )
+
+
+def _values(
+    parts: list[tuple[_Signal, np.ndarray]], starts: np.ndarray, most: int, format: int, place: str
+) -> Float[np.ndarray, "time lead"]:
+    """The samples of all signals, `most` in a data record, of which each begins at its sample in `starts`."""
+    if not len(starts):
+        return np.zeros((0, len(parts)), np.float32)
+    length = int(starts[-1]) + most
+    check_expansion(4 * length * len(parts), sum(part.size for _, part in parts), place)  # pauses may be of any length
+    values = np.full((length, len(parts)), np.nan, np.float32)
+    at = (starts[:, None] + np.arange(most)).reshape(-1)
+    for index, (signal, part) in enumerate(parts):
+        values[at, index] = _physical(signal, part, format, most)
+    return values
 
 
 def _parts(content: bytes, header: _Header, place: str) -> list[tuple[_Signal, np.ndarray]]:
@@ -225,7 +232,7 @@ def _starts(onsets: list[float], records: int, most: int, duration: float, place
         offset = (onset - onsets[0]) * most / duration
         if offset <= after - 2:
             raise DataError(f"{place}: data record {number:,} begins before the one before it ends")
-        if offset > _MOST:
+        if offset > _FARTHEST:
             raise DataError(
                 f"{place}: data record {number:,} begins after {onset:g} s; expected a time in the recording"
             )

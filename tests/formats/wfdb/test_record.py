@@ -346,9 +346,10 @@ def test_pieces_that_do_not_fit_are_refused(tmp_path):
         ("a 1 250 6\na.dat 16 200 16 0 1 22 0 II\n", r"lead II: .* the checksum 21; the header says 22"),
         ("a 1 250 6\na.dat 516 200 16 0 1 22 0 II\n", r"lead II: signal format 516 \(FLAC\); expected 8, 16"),
         ("a 1 250\na.dat 16x0 200 16 0 1 22 0 II\n", "line 2: 0 samples in a frame; expected 1 or more"),
-        ("a 1 250 1099511627776\n~ 0 200\n", "1,099,511,627,776 samples of 1 leads; expected 536,870,912 in all"),
-        ("a 2 250 6\na.dat 16\n~ 0x999999999 1\n", "5,999,999,994 samples of 2 leads; expected 536,870,912"),
-        ("a/1 2 250\n~ 1099511627776\n", "1,099,511,627,776 samples of 0 leads; expected"),
+        ("a 1 250 1099511627776\n~ 0 200\n", "expands from 0 bytes to more than 67,108,864, as bombs do"),
+        ("a 2 250 6\na.dat 16\n~ 0x999999999 1\n", "expands from 12 bytes"),
+        ("a/1 2 250\n~ 1099511627776\n", "expands from 0 bytes"),
+        ("a/2 1 250\nb 1\n~ 9999999999\n", r"b: no file|no file b\.hea"),
         ("a 1 0 6\na.dat 16\n", "a rate of 0"),
         ("a 1 250 6\nb.dat 16\n", r"no file b\.dat, which .*a\.hea names; did you mean 'a\.dat'\?$"),
         ("a 2 250 3\na.dat 16\na.dat 212\n", "different formats or offsets"),
@@ -366,6 +367,19 @@ def test_a_header_without_length_takes_that_of_its_files(tmp_path):
     ]
     with pytest.raises(DataError, match=r"as many samples in each file; 'a\.dat' has 4, 'b\.dat' has 2"):
         read_record(files(tmp_path, "a 2\na.dat 16\nb.dat 16\n", a=[1, 2, 3, 4], b=[1, 2]))
+
+
+def test_a_long_pause_is_read_where_there_is_as_much_beside_it(tmp_path, monkeypatch):
+    files(tmp_path, "a 1 250 4\na.dat 16 1\n", a=[1, 2, 3, 4])
+    (tmp_path / "m.hea").write_text("m/2 1 250\na 4\n~ 20000000\n")
+    with pytest.raises(DataError, match=r"m\.hea: expands from 8 bytes .* ELMAN_MAX_EXPANSION to more than 50"):
+        read_record(tmp_path / "m")
+    (tmp_path / "m.hea").write_text("m/2 1 250\na 4\n~ 2000\n")
+    assert np.isnan(read_record(tmp_path / "m").signals).sum() == 2000
+
+
+def test_leads_of_no_frames_have_no_samples(tmp_path):
+    assert read_record(files(tmp_path, "a 2 250\na.dat 16\n~ 0x999999999\n", a=[])).signals.shape == (0, 2)
 
 
 def test_places_may_be_files_folders_and_archives(tmp_path, monkeypatch):

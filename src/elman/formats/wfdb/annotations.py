@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Int
 
 from elman._errors import DataError, excerpt
+from elman.formats.wfdb.header import RATES
 
 SYMBOLS = {
     **{1: "N", 2: "L", 3: "R", 4: "a", 5: "V", 6: "F", 7: "J", 8: "A", 9: "S", 10: "E", 11: "j", 12: "/", 13: "Q"},
@@ -36,7 +37,6 @@ _DEFINITIONS, _DEFINED = "## annotation type definitions", "## end of definition
 _DEFINITION = re.compile(r"(?P<code>[0-9]{1,2})\s+(?P<symbol>\S+)")
 FARTHEST = 1 << 31
 """The sample before which all marks lie."""
-_RATES = (1e-9, 1e9)
 
 
 class Annotations(NamedTuple):
@@ -204,7 +204,7 @@ def _rate(text: str, place: str) -> float:
         rate = float(text)
     except ValueError:
         rate = 0.0
-    if not _RATES[0] <= rate <= _RATES[1]:
+    if not RATES[0] <= rate <= RATES[1]:
         raise DataError(f"{place}: expected samples a second as the time resolution; got {excerpt(text)}")
     return rate
 

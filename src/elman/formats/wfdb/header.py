@@ -22,7 +22,9 @@ _FORMAT = re.compile(
 )
 _GAIN = re.compile(r"(?P<gain>[^(/]+)(?:\((?P<baseline>[^)]*)\))?(?:/(?P<units>.*))?")
 _LARGEST = 1 << 40
-_RATES = (1e-9, 1e9)
+RATES = (1e-9, 1e9)
+"""The least and the highest rate of any recording, in samples a second; others are damage."""
+
 _GAINS = (1e-18, 1e30)
 
 
@@ -168,7 +170,7 @@ def _record_line(place: str, line: str) -> tuple[Header, int, int]:
         rate_text, _, counter_text = words[2].partition("/")
         rate = required_number(rate_text, f"{place}, the rate")
         counter = _counter(counter_text, place) if counter_text else None
-    if not _RATES[0] <= rate <= _RATES[1]:
+    if not RATES[0] <= rate <= RATES[1]:
         raise DataError(f"{place}: a rate of {rate:g}; expected samples a second, such as 250: correct the header")
     frames = _whole(words[3], f"{place}, the number of samples") if len(words) > 3 else 0
     header = Header(name, rate, frames or None, counter=counter, start=words[4] if len(words) > 4 else "")

@@ -11,14 +11,12 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from elman._errors import DataError, excerpt
+from elman.formats.compression import check_expansion
 from elman.formats.files import File, text_of
 from elman.formats.names import HEADER
 from elman.formats.wfdb import signals as formats
 from elman.formats.wfdb.header import NO_FILE, Header, Signal, read_header
 from elman.formats.wfdb.places import RecordFolder
-
-MOST_SAMPLES = 1 << 29
-"""The most samples of all leads: 2 GB. A header can promise any number in leads and pauses that have no file."""
 
 
 class Samples(NamedTuple):
@@ -71,37 +69,35 @@ def _finest(signals: Sequence[Signal]) -> int:
 
 
 def _read(shelf: RecordFolder, header: Header, finest: int, place: str) -> Float[np.ndarray, "time lead"]:
-    """The leads of a record in one piece, with `finest` samples in a frame."""
+    """The leads of a record in one piece, with `finest` samples in a frame; those without a file are NaN."""
     by_file: dict[str, list[int]] = {}
     for index, signal in enumerate(header.signals):
         by_file.setdefault(signal.file, []).append(index)
+    by_file.pop(NO_FILE, None)
     columns: dict[int, np.ndarray] = {}
     for file, indices in by_file.items():
         own = [header.signals[index] for index in indices]
-        if file == NO_FILE:
-            frames = header.frames or 0
-            _check_extent(frames * finest, len(header.signals), place)
-            columns |= dict.fromkeys(indices, np.full((frames, 1), np.nan, np.float32))
-        else:
-            columns |= dict(zip(indices, _of_file(shelf, file, own, header.frames, place), strict=True))
+        columns |= dict(zip(indices, _of_file(shelf, file, own, header.frames, place), strict=True))
     lengths = {header.signals[index].file: len(column) for index, column in columns.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{excerpt(file)} has {length:,}" for file, length in list(lengths.items())[:3])
         raise DataError(f"{place}: expected as many samples in each file; {listed}")
     frames = next(iter(lengths.values()), header.frames or 0)
-    _check_extent(frames * finest, len(columns), place)
-    values = np.empty((frames * finest, len(columns)), np.float32)
+    values = _missing(frames * finest, len(header.signals), _stored(header.signals, frames), place)
     for index, column in columns.items():
-        values[:, index] = column[:, np.arange(finest) * column.shape[1] // finest].reshape(-1)
+        values[:, index] = column[:, np.arange(finest) * column.shape[1] // finest].reshape(-1) if frames else 0.0
     return values
 
 
-def _check_extent(length: int, leads: int, place: str) -> None:
-    if length * max(leads, 1) > MOST_SAMPLES:
-        raise DataError(
-            f"{place}: {length:,} samples of {leads} leads; expected {MOST_SAMPLES:,} in all at most: correct the "
-            "header, or cut the record into pieces"
-        )
+def _stored(signals: Sequence[Signal], frames: int) -> int:
+    """The bytes of the signals in files."""
+    return sum(formats.size(one.format, frames * one.frame) for one in signals if one.file != NO_FILE)
+
+
+def _missing(length: int, leads: int, stored: int, place: str) -> Float[np.ndarray, "time lead"]:
+    """Missing samples, not many more than the record has in files: a header can promise any number of them."""
+    check_expansion(4 * length * max(leads, 1), stored, place)
+    return np.full((length, leads), np.nan, np.float32)
 
 
 def _of_file(
@@ -174,9 +170,7 @@ def _join(shelf: RecordFolder, header: Header, place: str) -> Samples:
     else:
         described = next((headers[segment.name].signals for segment in pieces if segment.name in headers), ())
     finest = max(_finest(signals) for signals in (described, *(each.signals for each in headers.values())))
-    length = sum(segment.frames for segment in pieces) * finest
-    _check_extent(length, len(described), place)
-    values, start = np.full((length, len(described)), np.nan, np.float32), 0
+    read, start, stored = [], 0, 0
     for segment in pieces:
         if segment.name in headers:
             own, where = headers[segment.name], f"{shelf.name}/{segment.name}{HEADER}"
@@ -186,9 +180,12 @@ def _join(shelf: RecordFolder, header: Header, place: str) -> Samples:
                     f"{segment.frames} at {header.rate:g}: correct the header"
                 )
             columns = _columns(own.signals, described, header.has_layout, where, place)
-            read = _read(shelf, own._replace(frames=segment.frames), finest, where)
-            values[start : start + len(read), columns] = read
+            read.append((start, columns, _read(shelf, own._replace(frames=segment.frames), finest, where)))
+            stored += _stored(own.signals, segment.frames)
         start += segment.frames * finest
+    values = _missing(start, len(described), stored, place)
+    for start, columns, samples in read:
+        values[start : start + len(samples), columns] = samples
     return Samples(values, described, finest)
 
 
