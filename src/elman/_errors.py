@@ -12,6 +12,7 @@ from typing import Any
 LONGEST_MESSAGE = 300
 """The most characters of a message on data, whatever a file holds."""
 
+_LONG = 60  # characters of a word
 _LONGEST_NAME, _NAMES = 60, 1000  # that are compared for a hint; the time is quadratic in the first
 
 
@@ -86,17 +87,20 @@ class Interrupted(KeyboardInterrupt):
 
 
 def one_line(message: str, most: int = LONGEST_MESSAGE) -> str:
-    r"""A message as one line of `most` characters: what cannot be printed is escaped, and the middle of a longer one is
-    left out.
+    r"""A message as one line of `most` characters: what cannot be printed is escaped, and in a longer one the middle of
+    each long word, such as a path, is left out, and then that of the message.
 
-    >>> one_line("a\tb\nc"), one_line("a.csv, line 3: " + 1000 * "x" + "; mend it", 30)
-    ('a\\tb\\nc', 'a.csv, line 3: ... x; mend it')
+    >>> one_line("a\tb\nc"), one_line("a.csv: " + 100 * "x" + "; mend it", 80)
+    ('a\\tb\\nc', 'a.csv: xxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; mend it')
     """
     if not message.isprintable():
         message = "".join(
             character if character.isprintable() else character.encode("unicode_escape").decode()
             for character in message
         )
+    if len(message) <= most:
+        return message
+    message = " ".join(word if len(word) <= _LONG else f"{word[:20]}...{word[-37:]}" for word in message.split(" "))
     if len(message) <= most:
         return message
     end = most // 3

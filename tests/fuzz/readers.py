@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from elman import InputError
 from elman.formats.files import read_files, text_of
 from elman.formats.text import TextSource
 from elman.formats.vectors.files import open_vectors
@@ -50,8 +51,9 @@ def series(place, missing):
 
 
 def samples(place):
-    for _ in arriving_samples(str(place)):
-        pass
+    errors = [group for group in arriving_samples(str(place)) if isinstance(group, InputError)]
+    if errors:
+        raise errors[-1]
 
 
 SAMPLES = (

@@ -219,7 +219,8 @@ class TextVectors(_RecordFile):
         return file.readline()
 
     def _parse(self, numbers: bytes) -> np.ndarray:
-        return np.array(numbers.split(), np.float32)
+        with np.errstate(over="ignore"):  # what is infinite in float32 is refused
+            return np.array(numbers.split(), np.float32)
 
 
 class BinaryVectors(_RecordFile):

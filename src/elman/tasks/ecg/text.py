@@ -28,6 +28,7 @@ TIME = {"time": 1.0, "t": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "time_s": 1
 
 _UNIT = re.compile(r"[(\[]([^()\[\]]*)[)\]]$")
 _GAPS = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
+_LARGEST = 1e30  # in any unit within float32, which the signals have
 _SEPARATORS = (",", ";", "\t")
 
 
@@ -217,6 +218,6 @@ def _number(field: str, place: str) -> float:
         value = float(field)
     except ValueError:
         value = math.inf
-    if math.isinf(value):
+    if abs(value) > _LARGEST:
         raise RecordError(f"{place}: expected a number; got {field[:40]!r}")
     return value

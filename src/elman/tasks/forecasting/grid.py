@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from elman._errors import ConfigError, DataError, quantity
+from elman._errors import ConfigError, DataError, excerpt, quantity
 from elman.formats.stamps import Frequency, Stamps, check_ascending, check_even, show
 
 Gathering = Literal["mean", "last", "sum"]
@@ -82,7 +82,9 @@ def aggregate(rows: SeriesRows, frequency: Frequency, by: Gathering, *, summed: 
         ConfigError: steps of time for stamps that are whole numbers.
     """
     if (frequency.unit == "step") == np.issubdtype(rows.stamps.dtype, np.datetime64):
-        raise ConfigError(f"resample: the stamps of {rows.name!r} are whole numbers; expected times for {frequency}")
+        raise ConfigError(
+            f"resample: the stamps of {excerpt(rows.name)} are whole numbers; expected times for {frequency}"
+        )
     order = np.argsort(rows.stamps, kind="stable")
     values = rows.values[order]
     stamps, first, step = np.unique(frequency.floor(rows.stamps[order]), return_index=True, return_inverse=True)

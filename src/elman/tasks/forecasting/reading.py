@@ -240,7 +240,7 @@ def _stamps(fields: Sequence[Sequence[str]], names: Sequence[str], places: Seque
     texts = []
     for parts, place in zip(zip(*fields, strict=True), places, strict=True):
         for part, name in zip(parts, names, strict=True):
-            if not part.strip().isdecimal():
+            if not (part.strip().isdecimal() and len(part.strip()) < 5):
                 raise DataError(f"{place}, {name}: expected a whole number; got {part[:40]!r}")
         year, month, *rest = (int(part) for part in parts)
         day, hour, minute, second = (*rest, *(1, 0, 0, 0)[len(rest) :])
