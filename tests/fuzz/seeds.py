@@ -196,7 +196,7 @@ def records(first):
 
 def _record(format):
     random = np.random.default_rng(0)
-    record = Record("a", np.float32(random.standard_normal((40, 2))), 250.0, ("I", "II"), comments=("age: 40",))
+    record = Record("a", random.standard_normal((40, 2)).astype(np.float32), 250.0, ("I", "II"), comments=("age: 40",))
     return _files(record, format) | {"a.atr": _annotations()}
 
 
@@ -237,7 +237,8 @@ def _real_record(place, frames):
     cut = header._replace(name="a", frames=frames, signals=signals)
     marks = decode_annotations(next(place.parent.glob(f"{place.name}.a*")).read_bytes(), str(place))
     count = int(np.searchsorted(marks.samples, frames))
-    marks = Annotations(*(column[:count] for column in marks[:6]), marks.rate)
+    numbers = (column[:count] for column in (marks.subtypes, marks.channels, marks.numbers))
+    marks = Annotations(marks.samples[:count], marks.symbols[:count], *numbers, marks.notes[:count], marks.rate)
     return [
         {
             "a.hea": write_header(cut).encode(),

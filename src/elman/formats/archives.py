@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
+from tarfile import (
+    EOFHeaderError,  # ty: ignore[missing-module-member]
+    HeaderError,
+    ReadError,
+    TarError,
+    TarFile,
+    TarInfo,
+)
 from typing import NamedTuple, Self, cast
 
 from elman._errors import DataError
@@ -35,7 +42,7 @@ def members(archive: Path, *, most: int | None = None) -> Iterator[Member]:
     size, expanded, contents = archive.stat().st_size, 0, dict[str, bytes]()
     with open_file(archive, by_content=True) as stream:
         try:
-            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictMember) as tar:
+            with TarFile.open(fileobj=stream, mode="r|", tarinfo=_StrictMember) as tar:
                 while member := tar.next():
                     tar.members.clear()  # ty: ignore - which would be kept until the end
                     # Before it is read or skipped: a sparse file, or a wrong header, may promise any size.
@@ -52,7 +59,7 @@ def members(archive: Path, *, most: int | None = None) -> Iterator[Member]:
                         continue
                     yield Member(path, contents[member.name])
         except (
-            tarfile.TarError,
+            TarError,
             ValueError,
             LookupError,
             OverflowError,
@@ -61,18 +68,18 @@ def members(archive: Path, *, most: int | None = None) -> Iterator[Member]:
             raise DataError(f"{archive}: the archive is damaged or cut short ({why})") from None
 
 
-class _StrictMember(tarfile.TarInfo):
+class _StrictMember(TarInfo):
     """A member whose header is whole. By itself, `tarfile` takes a wrong header, or a cut, for the end of the archive,
     and members are lost without a word."""
 
     @classmethod
-    def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
+    def fromtarfile(cls, tarfile: TarFile) -> Self:
         try:
-            return super().fromtarfile(tar)
-        except tarfile.EOFHeaderError:  # the zeros that end an archive
+            return super().fromtarfile(tarfile)
+        except EOFHeaderError:  # the zeros that end an archive
             raise
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(str(error)) from None
+        except HeaderError as error:
+            raise ReadError(str(error)) from None
 
 
 def _parts(name: str, archive: Path) -> tuple[str, ...]:
