@@ -1,0 +1,77 @@
+"""Figures and their files, for the pictures of all tasks: fonts for many scripts, names that fit, and errors."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+from elman._errors import ConfigError, DataError
+
+FONTS = (
+    "DejaVu Sans",
+    *(
+        f"Noto Sans {script}"
+        for script in ("CJK SC", "CJK JP", "Devanagari", "Bengali", "Tamil", "Thai", "Arabic", "Hebrew")
+    ),
+    *("Arial Unicode MS", "Unifont"),
+)
+"""Fonts that together have most scripts, the first one with a character being used; those that are there."""
+
+LONGEST = 28
+"""The most characters of a name in a picture."""
+
+
+def new_figure(width: float, height: float) -> Any:
+    """A matplotlib figure of this size in inches, which arranges its parts itself.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigError("drawing needs matplotlib: pip install 'elman[plot]'") from None
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Any, path: str | Path, *, dpi: int = 150) -> None:
+    """Writes a figure in the format of the path's extension, such as `.png`, `.svg` or `.pdf`. In SVG, text stays text.
+
+    Warns where no installed font has a character.
+
+    Raises:
+        ConfigError: matplotlib does not know the format.
+        DataError: the file cannot be written.
+    """
+    from matplotlib import font_manager, rc_context
+
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = [font for font in FONTS if font in there]
+    with rc_context({"font.family": fonts, "svg.fonttype": "none"}), warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            figure.savefig(path, dpi=dpi)
+        except ValueError as error:
+            raise ConfigError(f"{path}: cannot be drawn: {error}") from None
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written ({error.strerror})") from None
+    missing = dict.fromkeys(found[1] for one in heard if (found := re.match(r"Glyph (\d+)", str(one.message))))
+    if missing and Path(path).suffix != ".svg":
+        some = " ".join(chr(int(code)) for code in list(missing)[:5])
+        warnings.warn(f"{path}: no installed font has {some}; draw to .svg, or install the Noto fonts", stacklevel=2)
+
+
+def label(text: str) -> str:
+    r"""A name as it stands in a picture: shortened in its middle, and without the sign that begins a formula.
+
+    >>> label("a$b"), label("Donaudampfschifffahrtsgesellschaftskapitän")
+    ('a\\$b', 'Donaudampfschi…haftskapitän')
+    """
+    half = LONGEST // 2
+    short = text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
+    return short.replace("$", r"\$")
