@@ -70,7 +70,7 @@ def label(text: str) -> str:
     r"""A name as it stands in a picture: shortened in its middle, and without the sign that begins a formula.
 
     >>> label("a$b"), label("Donaudampfschifffahrtsgesellschaftskapitän")
-    ('a\\$b', 'Donaudampfschi…haftskapitän')
+    ('a\\$b', 'Donaudampfschi…schaftskapitän')
     """
     half = LONGEST // 2
     short = text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
