@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.words import lexicon, vocabulary
+from elman.words import tokenise as tokenise_module
 from elman.words.lexicon import Lexicon, split_words
 from elman.words.tokenise import tokenise
 from elman.words.vocabulary import Words
@@ -74,8 +75,9 @@ def test_no_word_ends_where_unicode_says_that_it_goes_on(text):
 
 @given(st.text(st.characters(max_codepoint=127)))
 def test_ascii_is_split_alike_by_both_patterns_of_a_tokeniser(text):
-    for tokeniser in (lexicon, vocabulary):
-        assert tokeniser._LETTERS.findall(text) == tokeniser._UNICODE.findall(text)
+    for tokeniser in (lexicon, vocabulary, tokenise_module):
+        letters, unicode = (pattern.finditer(text) for pattern in (tokeniser._LETTERS, tokeniser._UNICODE))
+        assert [match.span() for match in letters] == [match.span() for match in unicode]
 
 
 @given(st.text())
@@ -88,6 +90,7 @@ def test_words_of_older_models_are_runs_of_letters():
     tokens = ("\0", "<unk>", "क", "ा")
     assert Lexicon(tokens=tokens).encode("का").tolist() == [2, 3]
     assert Words(tokens=tokens).encode("का").tolist() == [2, 3]
+    assert [token.form for token in tokenise("का!", "letters")] == ["क", "ा", "!"]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ VISIBLE_MARK = rf"(?!\u200b|{_DIRECTION}){MARK}"
 """A mark that is no space of no width, U+200B, and tells no direction: these only separate."""
 
 
-def find_words(text: str, rules: WordRules, *, unicode: Any, letters: re.Pattern[str]) -> list[str]:
-    """The words of a text by the pattern of its rules: `unicode` of `regex`, whose patterns have no type, or `letters`.
-    In ASCII the two patterns of a tokeniser find the same, and that of `re` is several times faster."""
-    return (letters if rules == "letters" or text.isascii() else unicode).findall(text)
+def pattern_of(text: str, rules: WordRules, *, unicode: Any, letters: re.Pattern[str]) -> Any:
+    """The pattern of the rules by which a text is read, `unicode`, which is one of `regex` and so has no type, or
+    `letters`. In ASCII the two patterns of a tokeniser find the same, and that of `re` is several times faster."""
+    return letters if rules == "letters" or text.isascii() else unicode

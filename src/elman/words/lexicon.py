@@ -18,7 +18,7 @@ from msgspec import UNSET
 
 from elman._types import NormalForm, Whole
 from elman.words._vocabulary import SavedForm, SavedRules, WordVocabulary, most_frequent, rules_of, saved_form
-from elman.words.boundaries import ROW, RUN, SHORTEST_ROW, VISIBLE_MARK, WordRules, find_words
+from elman.words.boundaries import ROW, RUN, SHORTEST_ROW, VISIBLE_MARK, WordRules, pattern_of
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD
 
 _LETTERS = re.compile(
@@ -56,7 +56,8 @@ def split_words(text: str, rules: WordRules = "unicode") -> list[str]:
     >>> split_words("मौसम सुहाना है")
     ['मौसम', 'सुहाना', 'है']
     """
-    return find_words(text.replace("’", "'"), rules, unicode=_UNICODE, letters=_LETTERS)
+    text = text.replace("’", "'")
+    return pattern_of(text, rules, unicode=_UNICODE, letters=_LETTERS).findall(text)
 
 
 def split_sentences(text: str) -> list[str]:

@@ -5,29 +5,45 @@ end where `boundaries` says.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import NamedTuple
 
 import regex
 
-from elman.words.boundaries import FOLLOWING, RUN, VISIBLE_MARK
+from elman.words.boundaries import FOLLOWING, RUN, VISIBLE_MARK, WordRules, pattern_of
 
 _ABBREVIATIONS = (
     "mr mrs ms dr prof rev gen col sgt capt lt st jr sr vs etc inc ltd co corp bros dept est approx fig no vol pp "
     "jan feb mar apr jun jul aug sept sep oct nov dec mon tue wed thu fri sat sun e.g i.e a.m p.m u.s u.k u.n d.c ph.d"
 )
-_LETTER = rf"\p{{L}}{FOLLOWING}*"
-_TOKEN = regex.compile(
-    rf"""
+
+
+def _pattern(run: str, letter: str, mark: str, *, following: str) -> str:
+    """The pattern of tokens made of these parts; no mark `following` a number or a row belongs to another token."""
+    return rf"""
     (?P<address> (?:https?://|www\.)[^\s<>"]*[^\s<>".,;:!?')\]] | (?<![\w.+-])[\w.+-]++@\w[\w-]*(?:\.\w[\w-]*)+ )
   | (?P<face> [:;=8]'?-?[)(DPpoO/\\|*\]\[]+(?!\w) | <3 | \^_?\^ )
-  | (?P<number> (?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:[.:/]\d+)*(?:st|nd|rd|th|s)?(?!\w|{FOLLOWING}) )
-  | (?P<initials> (?:{_LETTER}\.){{2,}} | {_LETTER}\.(?=\s+{_LETTER}) )
-  | (?P<word> {RUN}(?:['’]{RUN})*(?:[.&]{RUN})* )
-  | (?P<row> \.{{2,}} | [!?]+(?!{FOLLOWING}) | (?P<repeated>[-*<>=$#~+|])(?P=repeated)+ )
-  | (?P<mark> {VISIBLE_MARK} )
-    """,
+  | (?P<number> (?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:[.:/]\d+)*(?:st|nd|rd|th|s)?(?!\w|{following}) )
+  | (?P<initials> (?:{letter}\.){{2,}} | {letter}\.(?=\s+{letter}) )
+  | (?P<word> {run}(?:['’]{run})*(?:[.&]{run})* )
+  | (?P<row> \.{{2,}} | [!?]+(?!{following}) | (?P<repeated>[-*<>=$#~+|])(?P=repeated)+ )
+  | (?P<mark> {mark} )
+    """
+
+
+_UNICODE = regex.compile(
+    _pattern(RUN, rf"\p{{L}}{FOLLOWING}*", VISIBLE_MARK, following=FOLLOWING),
     regex.VERBOSE,
+)
+_LETTERS = re.compile(
+    _pattern(
+        r"[\w\u0300-\u036f]+",
+        r"[^\W\d_]",
+        r"[^\w\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\w\s])*",
+        following=r"(?!)",
+    ),
+    re.VERBOSE,
 )
 _CLITICS = frozenset(
     clitic.replace("'", mark) for clitic in ("n't", "'s", "'m", "'d", "'re", "'ve", "'ll") for mark in "'’"
@@ -44,15 +60,15 @@ class Token(NamedTuple):
     stop: int
 
 
-def tokenise(text: str) -> list[Token]:
+def tokenise(text: str, rules: WordRules = "unicode") -> list[Token]:
     """Splits a text into tokens; every character is in one of them but white space, U+200B and marks of direction.
 
     >>> " ".join(token.form for token in tokenise("It's $3.50, Mr. Smith-Jones; don't (ever) e-mail a@b.com!"))
     "It 's $ 3.50 , Mr. Smith - Jones ; do n't ( ever ) e - mail a@b.com !"
     """
     tokens: list[Token] = []
-    place = 0
-    while match := _TOKEN.search(text, place):
+    pattern, place = pattern_of(text, rules, unicode=_UNICODE, letters=_LETTERS), 0
+    while match := pattern.search(text, place):
         start, place = match.span()
         if match.lastgroup == "word":
             if text[start:place].lower() in _KEPT_DOT and text[place : place + 1] == ".":

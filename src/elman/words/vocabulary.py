@@ -32,7 +32,7 @@ from elman.words._vocabulary import (
     saved_form,
     whole_words,
 )
-from elman.words.boundaries import MARK, RUN, SPACE, find_words
+from elman.words.boundaries import MARK, RUN, SPACE, pattern_of
 from elman.words.subwords import Subwords
 
 __all__ = [
@@ -173,7 +173,7 @@ class Words(WordVocabulary, frozen=True, tag="words"):
 
     def words_of(self, text: str) -> list[str]:
         """The words of a normal text, with the space before them."""
-        return find_words(text, rules_of(self.rules), unicode=_UNICODE, letters=_LETTERS)
+        return pattern_of(text, rules_of(self.rules), unicode=_UNICODE, letters=_LETTERS).findall(text)
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The text of joined words, without padding."""

@@ -16,7 +16,7 @@ from elman._types import NormalForm, Whole
 from elman.formats.conllu import find_column
 from elman.tasks.tagging.reading import Form, TaggedWords
 from elman.tasks.tagging.spans import Notation, Scheme, SchemeName, Span
-from elman.words._vocabulary import SavedForm, SavedModels, form_of, ids_of, most_frequent, saved_form
+from elman.words._vocabulary import SavedForm, SavedModels, SavedRules, form_of, ids_of, most_frequent, saved_form
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary
 
 LETTERS = 24
@@ -54,6 +54,8 @@ class TagCodec(msgspec.Struct, frozen=True):
     """Settings of the language models that read the words first, as JSON."""
     normal_form: SavedForm = UNSET
     """The normal form in which words and letters are looked up; the sentences keep their spelling."""
+    rules: SavedRules = UNSET
+    """The rules by which a text is split into words."""
 
     def __post_init__(self) -> None:
         if self.form == "conllu":
@@ -99,6 +101,7 @@ class TagCodec(msgspec.Struct, frozen=True):
             column=column,
             added=len(others),
             normal_form=saved_form(normal_form),
+            rules="unicode",
         )
 
     def read_by(self, language_models: tuple[str, ...], vocabulary: AnyVocabulary) -> TagCodec:

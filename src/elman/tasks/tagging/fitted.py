@@ -27,6 +27,7 @@ from elman.tasks.tagging.reading import TaggedWords, check_spans, normal_tags, r
 from elman.tasks.tagging.settings import TagPrediction
 from elman.tasks.tagging.spans import Span
 from elman.tasks.tagging.untagged import Untagged, sentences_asked
+from elman.words._vocabulary import rules_of
 from elman.words.tokenise import tokenise
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Tagger(Predictor[TaggingMetrics]):
         Raises:
             DataError: a sentence without words.
         """
-        return [ranked[0] for ranked in self._ranked([_words_of(sentence) for sentence in sentences], 1)]
+        return [ranked[0] for ranked in self._ranked([self._words_of(sentence) for sentence in sentences], 1)]
 
     def n_best(self, sentence: str | Sequence[str], count: int = 5) -> list[TaggedSentence]:
         """The `count` most probable ways to tag a sentence as a whole, the best first, which is `predict`'s; fewer
@@ -116,7 +117,7 @@ class Tagger(Predictor[TaggingMetrics]):
         """
         if count < 1:
             raise ConfigError(f"count: expected at least 1; got {count}")
-        return self._ranked([_words_of(sentence)], count)[0]
+        return self._ranked([self._words_of(sentence)], count)[0]
 
     def marginals(self, sentence: str | Sequence[str]) -> list[dict[str, float]]:
         """The probability of every tag at each word, the likeliest first.
@@ -124,7 +125,7 @@ class Tagger(Predictor[TaggingMetrics]):
         Raises:
             DataError: a sentence without words.
         """
-        [chances] = self._tag_probabilities([_words_of(sentence)])
+        [chances] = self._tag_probabilities([self._words_of(sentence)])
         return [{self.codec.tags[i]: float(row[i]) for i in np.argsort(-row, kind="stable")} for row in chances]
 
     def read(self, *places: str | Path) -> Part[TaggedWords]:
@@ -155,7 +156,7 @@ class Tagger(Predictor[TaggingMetrics]):
                 texts = self._format(one.asked, ways, options)
                 yield [line for text in texts for line in text.removesuffix("\n").split("\n")]
 
-        asked = sentences_asked(*places, read=options.read, tags=self.codec.tags)
+        asked = sentences_asked(*places, read=options.read, tags=self.codec.tags, rules=rules_of(self.codec.rules))
         return in_order(asked, answer, blank=lambda _: [""], on_error=options.on_error)
 
     def differences(self) -> dict[str, float]:
@@ -210,6 +211,15 @@ class Tagger(Predictor[TaggingMetrics]):
         for name, value in comments.items():
             tagged = tagged.with_comment(f"{name} = {value}")
         return str(tagged)
+
+    def _words_of(self, sentence: str | Sequence[str]) -> tuple[str, ...]:
+        if isinstance(sentence, str):
+            words = tuple(token.form for token in tokenise(sentence, rules_of(self.codec.rules)))
+        else:
+            words = tuple(sentence)
+        if not words or not all(words):
+            raise DataError(f"expected a text or words to tag; got {sentence!r}")
+        return words
 
     def _ranked(self, sentences: Sequence[tuple[str, ...]], count: int) -> list[list[TaggedSentence]]:
         """The `count` most probable ways to tag each sentence."""
@@ -270,10 +280,3 @@ class Tagger(Predictor[TaggingMetrics]):
         batches = TagBatches(untagged, self.codec, batch_words=FEW_WORDS if few else EVALUATION_WORDS)
         for step in range(len(batches)):
             yield decoding.score(self.model, batches.at(step)), batches.indices(step)
-
-
-def _words_of(sentence: str | Sequence[str]) -> tuple[str, ...]:
-    words = tuple(token.form for token in tokenise(sentence)) if isinstance(sentence, str) else tuple(sentence)
-    if not words or not all(words):
-        raise DataError(f"expected a text or words to tag; got {sentence!r}")
-    return words

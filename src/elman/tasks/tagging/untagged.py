@@ -15,6 +15,7 @@ from elman.formats.sources import Source, open_sources
 from elman.tasks.answers import Group, Input, lines_asked
 from elman.tasks.fitted import Warning
 from elman.tasks.tagging.reading import is_conllu
+from elman.words.boundaries import WordRules
 from elman.words.tokenise import tokenise, unspaced_tokens
 
 InputFormat = Literal["auto", "text", "words", "columns", "conllu"]
@@ -46,13 +47,16 @@ _SAID = {
 }
 
 
-def sentences_asked(*places: str, read: InputFormat, tags: Sequence[str] = ()) -> Iterator[Group | Warning]:
+def sentences_asked(
+    *places: str, read: InputFormat, tags: Sequence[str] = (), rules: WordRules = "unicode"
+) -> Iterator[Group | Warning]:
     """Yields the sentences of files, folders, archives or standard input ("-") as inputs, in groups as they arrive.
 
     Args:
         places: files, folders and archives.
         read: the form of the input, as in `TagPrediction`.
         tags: the tags of the model, by which tagged words are known.
+        rules: the rules by which a text is split into words.
 
     Raises:
         DataError: a missing file.
@@ -73,7 +77,7 @@ def sentences_asked(*places: str, read: InputFormat, tags: Sequence[str] = ()) -
         form = form if read == "auto" else read
         if form == "text":
             for group in lines_asked(lines):
-                yield [one._replace(asked=_of_text(one.asked)) if one.asked else one for one in group]
+                yield [one._replace(asked=_of_text(one.asked, rules)) if one.asked else one for one in group]
         else:
             yield from _blocks(lines, form)
 
@@ -90,8 +94,8 @@ def _form(source: Source, lines: Lines, tags: Sequence[str]) -> tuple[InputForma
     return ("columns", True) if tagged else ("text", False)
 
 
-def _of_text(line: str) -> Untagged:
-    tokens = tokenise(line)
+def _of_text(line: str, rules: WordRules) -> Untagged:
+    tokens = tokenise(line, rules)
     forms = [token.form for token in tokens]
     return Untagged(sentence_of(forms, text=line, unspaced=unspaced_tokens(tokens)), line)
 
