@@ -35,3 +35,11 @@ NormalForm = Literal["NFC", "NFD", "NFKC", "NFKD", "none"]
 
 Padding = Literal["right", "left"]
 """The side of a sequence that its padding is on."""
+
+StampKind = Literal[
+    "times", "numbers", "dates", "weeks", "seconds", "milliseconds", "microseconds", "nanoseconds",
+    "spreadsheet", "spreadsheet-1904", "day-first", "month-first",
+]  # fmt: skip
+"""Kinds of stamps: times in ISO 8601; whole numbers that count; dates of digits alone (202401, 20240131); weeks of
+digits alone (202405); units of time since 1970; days of spreadsheets, whose day 1 is the first of 1900 or the second of
+1904; dates such as 31.1.2024 and 1/31/2024."""

@@ -63,6 +63,15 @@ def ending(name: str | PurePath) -> str:
     return PurePath(plain_name(name)).suffix.lower()
 
 
+def table_ending(head: str) -> str:
+    r"""The ending of a table with such a first line.
+
+    >>> table_ending("ds\ty"), table_ending("ds,y")
+    ('.tsv', '.csv')
+    """
+    return ".tsv" if "\t" in head else ".csv"
+
+
 def is_archive(name: str | PurePath) -> bool:
     """True for the name of a tar archive.
 

@@ -16,7 +16,7 @@ from elman.formats.archives import members
 from elman.formats.compression import open_file
 from elman.formats.files import File, lines
 from elman.formats.line_ends import normal_line_ends
-from elman.formats.names import JSON_LINES, TABLES, ending, is_archive, is_document, plain_name
+from elman.formats.names import JSON_LINES, TABLES, TEXTS, ending, is_archive, is_document, plain_name, table_ending
 
 HEAD = 1 << 20
 """The most bytes that are read of a file, decompressed."""
@@ -67,6 +67,13 @@ class Place:
     def is_table(self) -> bool:
         """True for the name of a table."""
         return self.suffix in TABLES
+
+    @property
+    def as_table(self) -> Place:
+        """This place, with the ending of a table where its name has none of its own or that of a text."""
+        if self.suffix not in ("", *TEXTS) or self.is_folder or not self.lines:
+            return self
+        return Place(self.given + table_ending(self.lines[0]), self._text.encode())
 
     @cached_property
     def is_folder(self) -> bool:

@@ -51,11 +51,6 @@ class Distribution(eqx.Module):
     def spread(self) -> _Values:
         """The uncertainty of the forecast: 1 for a number alone, else like a standard deviation."""
 
-    @property
-    def variance(self) -> _Values:
-        """The variance around the centre if that is a mean; 0 if it is a median or a number alone."""
-        return jnp.zeros_like(self.centre)
-
     @abstractmethod
     def loss(self, values: _Values) -> _Values:
         """The loss of each value; in nats for distributions."""
@@ -183,11 +178,6 @@ class Gaussian(Distribution):
         """The standard deviation."""
         return self.scale
 
-    @property
-    def variance(self) -> _Values:
-        """The variance scale^2."""
-        return self.scale**2
-
     def loss(self, values: _Values) -> _Values:
         """The negative log-likelihood -log p(y)."""
         return 0.5 * ((values - self.mean) / self.scale) ** 2 + jnp.log(self.scale) + 0.5 * math.log(2 * math.pi)
@@ -226,11 +216,6 @@ class StudentT(Distribution):
     def spread(self) -> _Values:
         """The scale."""
         return self.scale
-
-    @property
-    def variance(self) -> _Values:
-        """The variance scale^2 n / (n - 2), with n at least 2.5."""
-        return self.scale**2 * (n := jnp.maximum(self.freedom, 2.5)) / (n - 2)
 
     def loss(self, values: _Values) -> _Values:
         """The negative log-likelihood -log p(y)."""
@@ -274,11 +259,6 @@ class NegativeBinomial(Distribution):
     def spread(self) -> _Values:
         """The standard deviation."""
         return jnp.sqrt(self.mean + self.dispersion * self.mean**2) / self.unit
-
-    @property
-    def variance(self) -> _Values:
-        """The variance mean + dispersion mean^2, in the network's units."""
-        return self.spread**2
 
     def loss(self, values: _Values) -> _Values:
         """The negative log-likelihood -log p(y) of the nearest count."""
@@ -332,11 +312,6 @@ class Samples(Distribution):
     def spread(self) -> _Values:
         """The standard deviation."""
         return jnp.maximum(self.values.std(axis=-1), LEAST_SCALE)
-
-    @property
-    def variance(self) -> _Values:
-        """The variance of the draws."""
-        return self.spread**2
 
     def loss(self, values: _Values) -> _Values:
         """The continuous ranked probability score, E|X - y| - E|X - X'| / 2."""

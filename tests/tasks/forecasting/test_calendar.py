@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from elman.formats.stamps import Frequency
+from elman.formats.frequency import Frequency
 from elman.tasks.forecasting.calendar import calendar_features, calendar_names
 
 

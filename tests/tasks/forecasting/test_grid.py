@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from elman import ConfigError, DataError
-from elman.formats.stamps import Frequency
+from elman.formats.frequency import Frequency
 from elman.tasks.forecasting.grid import SeriesRows, aggregate, on_grid
 
 HOUR = Frequency.parse("1h")

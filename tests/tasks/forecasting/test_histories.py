@@ -9,7 +9,7 @@ import pandas
 import pytest
 
 from elman import ConfigError, DataError
-from elman.formats.stamps import Frequency
+from elman.formats.frequency import Frequency
 from elman.tasks.forecasting.histories import histories_of, read_histories
 from elman.tasks.forecasting.reading import SeriesColumns, rows_in
 

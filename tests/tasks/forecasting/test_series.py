@@ -52,7 +52,7 @@ def test_series_that_never_change_are_told_and_trained_on_all_the_same():
 def test_errors_of_series_that_never_change_are_measured_by_nothing(naive, there):
     codec = elman.Forecasting(**SMALL).read_histories(table(("still", lambda day: 0.0))).codec
     ones = np.ones((2, 3))
-    told = ScaledForecasts(0 * ones, ones, 4 * ones, ones, 0 * ones, ones, ones, np.zeros((2, 3, 2 * len(COVERED))))
+    told = ScaledForecasts(0 * ones, ones, 4 * ones, ones, 4 * ones, ones, ones, np.zeros((2, 3, 2 * len(COVERED))))
     gathered = ErrorSums("scaled_mae", None)
     gathered.add(told, codec, 0 * ones, ones, naive=np.array(naive))
     values = gathered.metrics().values

@@ -8,10 +8,12 @@ import jax.numpy as jnp
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import elman
 from elman._errors import ConfigError, DataError
-from elman.formats.stamps import Frequency
+from elman.formats.frequency import Frequency
 from elman.tasks.forecasting import scores as measures
 from elman.tasks.forecasting.evaluation import ROWS, model_inputs
 from elman.tasks.forecasting.histories import Histories
@@ -44,24 +46,25 @@ def test_measures_are_those_of_their_definitions():
     fitted, data = fit(output="gaussian")
     found = fitted.evaluate(data.test)
     part, codec = data.test, data.codec
-    truth, centre, std, low, high, scale = [], [], [], [], [], []
+    truth, median, centre, std, low, high, scale = [], [], [], [], [], [], []
     for place, origin in part.origins():
         one, mean, unit = part.series[place], codec.scalers[place].mean[0], codec.scalers[place].std[0]
         table = fitted.predict(cut(part.histories[place], origin), level=[80])
         truth.append(part.histories[place].values[origin : origin + 3, 0])
-        centre.append(table["elman"])
+        median.append(table["elman"])
         low.append(table["elman-lo-80"])
         high.append(table["elman-hi-80"])
         own = fitted.predict(cut(part.histories[place], origin), level=[100 * (2 * 0.8413447 - 1)], intervals="model")
+        centre.append(own["elman"])
         std.append((own.arrays[-1] - own.arrays[-2]) / 2)
         before = mean + unit * one.values[: part.spans[place][0], 0].astype(float)
         scale.append(np.full(3, measures.seasonal_scale(before, codec.season)))
-    truth, centre, std, low, high, scale = map(np.array, (truth, centre, std, low, high, scale))
+    truth, median, centre, std, low, high, scale = map(np.array, (truth, median, centre, std, low, high, scale))
     expected = {
-        "mae": measures.mean_absolute_error(truth, centre),
-        "rmse": measures.root_mean_squared_error(truth, centre),
-        "smape_percent": measures.symmetric_percentage_error(truth, centre),
-        "mase": measures.mean_absolute_scaled_error(truth, centre, scale),
+        "mae": measures.mean_absolute_error(truth, median),
+        "rmse": measures.root_mean_squared_error(truth, median),
+        "smape_percent": measures.symmetric_percentage_error(truth, median),
+        "mase": measures.mean_absolute_scaled_error(truth, median, scale),
         "crps": measures.crps_of_gaussian(truth, centre, std),
     }
     assert found.count == truth.size
@@ -93,12 +96,29 @@ def test_conformal_intervals_hold_what_they_say():
     pooled = np.sort(known[:50].ravel())
     np.testing.assert_array_equal(few.at(0.99), np.full(2, pooled[np.ceil(101 * 0.99).astype(int) - 1]))
     assert np.isnan(few.at(0.995)).all()
-    late = ErrorQuantiles.of(np.abs(known))  # forecasts that are always too low lie within their intervals nevertheless
-    np.testing.assert_array_equal(late.at(0.1), 0)
+    late = ErrorQuantiles.of(np.abs(known))  # forecasts that are always too low are shifted with their intervals
+    np.testing.assert_array_equal(late.median, np.sort(np.abs(known), axis=0)[1999])
+    assert (late.at(0.1) > 0).all()
     for share in (0.1, 0.9):
         side = 1 if share > 0.5 else -1
         chosen = measures.conformal_quantile(side * known, max(share, 1 - share))
         np.testing.assert_allclose(errors.at(share), side * chosen)
+
+
+@given(
+    st.integers(0, 10**6), st.integers(1, 60), st.floats(0, 0.9),
+    st.lists(st.floats(0.006, 0.994), min_size=2, max_size=8),
+)  # fmt: skip
+def test_quantiles_of_errors_never_cross(seed, count, missing, shares):
+    """Also where some steps have so few errors that some of their quantiles are those of all steps."""
+    random = np.random.default_rng(seed)
+    scores = random.normal(np.arange(4), 1 + np.arange(4), (count, 4))
+    scores[random.random(scores.shape) < missing * np.arange(4) / 3] = np.nan
+    errors = ErrorQuantiles.of(scores)
+    found = np.stack([errors.at(share) for share in sorted([*shares, 0.5])])
+    for step in found.T:
+        assert (np.diff(step[~np.isnan(step)]) >= 0).all()
+    assert not np.isnan(errors.median).any()
 
 
 def test_conformal_intervals_mend_a_model_that_is_too_sure():

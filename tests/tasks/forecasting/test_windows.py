@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from elman import DataError
-from elman.formats.stamps import Frequency
+from elman.formats.frequency import Frequency
 from elman.tasks.forecasting.codec import ForecastCodec
 from elman.tasks.forecasting.histories import Histories, History
 from elman.tasks.forecasting.windows import Ends, Windows, ends_of, parts_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from elman.formats.stamps import Frequency, Stamps
+from elman.formats.frequency import Frequency, Stamps
 
 _DAY, _WEEK, _YEAR = 86_400, 604_800, 366 * 86_400
 _MONDAY = np.datetime64("1970-01-05T00:00:00", "s")

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from elman._errors import DataError
-from elman.formats.stamps import Frequency, Stamps, show
+from elman.formats.frequency import Frequency, Stamps
+from elman.formats.stamp_forms import StampForm, show
 from elman.tasks.forecasting.calendar import calendar_features, calendar_names
 from elman.tasks.forecasting.histories import Histories, History
 from elman.tasks.scaler import Scaler
@@ -70,10 +71,16 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
     static_scaler: Scaler
     constant: tuple[str, ...]
     """Series with a target that has only one value in the steps to train on, so that nothing can be learned of it."""
+    steps: tuple[Frequency, ...] = ()
+    """The step of each series; empty where all have the same."""
+    stamps: StampForm = StampForm()
+    """The form of the stamps."""
 
     def __post_init__(self) -> None:
         if len(self.scalers) != len(self.series) or len({*self.series}) != len(self.series):
             raise ValueError("series: expected different names, and a scaler for each")
+        if self.steps and len(self.steps) != len(self.series):
+            raise ValueError("steps: expected one for each series, or none")
         for scaler in self.scalers:
             scaler.check(len(self.targets), "targets")
         self.past_scaler.check(len(self.past), "past covariates")
@@ -98,6 +105,7 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
         parts = list(zip(histories.histories, ends, strict=True))
         for one, end in parts:
             _check_known(one, end, histories.targets)
+        steps = tuple(one.frequency or histories.frequency for one, _ in parts)
         return cls(
             *histories[:4],
             histories.frequency,
@@ -110,6 +118,8 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
             _scaler([one.future[:end] for one, end in parts]),
             _scaler([one.static[None] for one, _ in parts]),
             tuple(one.name for one, end in parts if _never_changes(one.values[:end])),
+            steps if len({*steps}) > 1 else (),
+            histories.form,
         )
 
     @property
@@ -121,6 +131,20 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
     def features(self) -> tuple[str, ...]:
         """The names of the columns of `EncodedHistory.ahead`."""
         return (*self.future, *(calendar_names(self.frequency) if self.calendar else ()))
+
+    @property
+    def known_steps(self) -> dict[str, Frequency]:
+        """The steps of series by name, where they have different ones."""
+        return dict(zip(self.series, self.steps, strict=True)) if self.steps else {}
+
+    def step_of(self, history: History) -> Frequency:
+        """The step of a series."""
+        return history.frequency or self.known_steps.get(history.name) or self.frequency
+
+    def season_of(self, history: History) -> int:
+        """The steps of a season of a series."""
+        step = self.step_of(history)
+        return self.season if step == self.frequency else step.season
 
     def check(self, histories: Histories) -> None:
         """Refuses series with other targets, covariates or steps than the model's.
@@ -135,11 +159,14 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
                     f"{_place(histories)}: {kind} {', '.join(there) or 'none'}; the model knows "
                     f"{', '.join(known) or 'none'}"
                 )
-        if histories.frequency != self.frequency:
-            raise DataError(
-                f"{_place(histories)}: steps of {histories.frequency}; the model knows steps of {self.frequency}: "
-                f"aggregate the rows with --resample {self.frequency}, if their steps are shorter"
-            )
+        for one in histories.histories:
+            step = one.frequency or histories.frequency
+            if step not in (self.frequency, *self.steps):
+                raise DataError(
+                    f"{one.place}: steps of {step}; the model knows steps of "
+                    f"{' or '.join(dict.fromkeys(map(str, self.steps or [self.frequency])))}: aggregate the rows with "
+                    f"--resample {self.frequency}, if their steps are shorter"
+                )
 
     def scaler_of(self, history: History) -> Scaler:
         """The scaler of a series: the one of its name, or for a series not in the training part one of its own values.
@@ -159,17 +186,17 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
         Raises:
             DataError: a covariate known ahead ends before these steps do, or a scaled value is too large.
         """
-        steps = len(history.values) + ahead
+        steps, step = len(history.values) + ahead, self.step_of(history)
         if self.future and len(history.future) < steps:
-            missing = self.frequency.from_first(history.stamps[0], len(history.future) + 1)[-1]
-            last = self.frequency.from_first(history.stamps[0], steps)[-1]
+            missing = step.from_first(history.stamps[0], len(history.future) + 1)[-1]
+            last = step.from_first(history.stamps[0], steps)[-1]
             raise DataError(
                 f"{history.place}: {', '.join(self.future)} of {history.name!r} ends before {show(missing)}; expected "
                 f"covariates known ahead up to {show(last)}, {ahead} steps after the last value: add rows with them, "
                 f"and with {', '.join(self.targets)} empty"
             )
         steps = max(steps, len(history.future)) if self.future else steps
-        stamps = self.frequency.from_first(history.stamps[0], steps)
+        stamps = step.from_first(history.stamps[0], steps)
         scaler = self.scaler_of(history) if scaler is None else scaler
         values, past = _scaled(scaler, _transform(history, self.scaling)), _scaled(self.past_scaler, history.past)
         known, past_known = ~np.isnan(values), ~np.isnan(past)
@@ -190,12 +217,9 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
         _check_finite(history, encoded)
         return encoded
 
-    def real(
-        self, scaled: np.ndarray, mean: np.ndarray, std: np.ndarray, *, variance: np.ndarray | float = 0.0
-    ) -> np.ndarray:
+    def real(self, scaled: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
         """Scaled values in their original units, in float64. `mean` and `std` are those of their scalers; all shapes
-        broadcast. With the `variance` of scaled values, `scaled` is a mean and so is the result: the mean of roots and
-        the root of a mean differ.
+        broadcast.
 
         >>> none = np.zeros((2, 0))
         >>> history = History("a", np.arange(2), np.array([[0.0], [8.0]]), none, none, none[0])
@@ -203,14 +227,9 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
         >>> codec = ForecastCodec.of(histories, ends=[2], scaling="root")
         >>> codec.real(np.array([-1.0, 0.0, 1.0]), np.array(2.0), np.array(1.0)).tolist()
         [0.0, 3.0, 8.0]
-        >>> codec.real(np.array([0.0]), np.array(2.0), np.array(1.0), variance=1.0).tolist()
-        [4.0]
         """
-        std = np.asarray(std, np.float64)
-        values = np.asarray(mean, np.float64) + std * scaled
-        if self.scaling != "root":
-            return values
-        return np.maximum(values, 0.0) ** 2 + std**2 * variance - 1
+        values = np.asarray(mean, np.float64) + np.asarray(std, np.float64) * scaled
+        return np.maximum(values, 0.0) ** 2 - 1 if self.scaling == "root" else values
 
 
 def _scaler(parts: Sequence[np.ndarray], scaling: Scaling = "standard") -> Scaler:

@@ -114,14 +114,15 @@ def _forecast(model: Forecaster, batch: WindowBatch, key: Any, *, root: bool) ->
             return jnp.maximum(inputs.shift.reshape(-1, *axes) + inputs.scale.reshape(-1, *axes) * xs, 0) ** 2
 
         unit_score = crps(Quantiles(squared(forecast.quantile(jnp.array(LEVELS)))), squared(targets)) / scale
-    measures = (forecast.centre, forecast.spread, forecast.variance, score, unit_score * scale)
+    median = forecast.quantile(jnp.array([0.5]))[..., 0]
+    measures = (forecast.centre, forecast.spread, median, score, unit_score * scale)
     return (targets, inputs.weights, *measures, forecast.quantile(sides))
 
 
 def _season_changes(part: WindowPart, codec: ForecastCodec) -> Float[np.ndarray, "series target"]:
     """The mean seasonal change of each series, over the steps before the part, or over its own if there are none."""
     found = []
-    for one, (begin, end) in zip(part.series, part.spans, strict=True):
+    for one, history, (begin, end) in zip(part.series, part.histories, part.spans, strict=True):
         before = np.where(one.known, one.values, np.nan)[: begin or end].astype(np.float64)
-        found.append([seasonal_scale(column, codec.season) for column in before.T])
+        found.append([seasonal_scale(column, codec.season_of(history)) for column in before.T])
     return np.array(found)

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-import jax
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 
 from elman import artefact
 from elman._errors import ConfigError, DataError
-from elman.ops.distributions import Distribution
+from elman.formats.stamp_forms import StampForm
 from elman.tasks.data import Data
 from elman.tasks.fitted import Picture, Predictor
-from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster
 from elman.tasks.forecasting.codec import ForecastCodec
-from elman.tasks.forecasting.evaluation import measure_forecasts, model_inputs
-from elman.tasks.forecasting.histories import Histories, History, histories_of
+from elman.tasks.forecasting.evaluation import measure_forecasts
+from elman.tasks.forecasting.forecasts import forecast_series
+from elman.tasks.forecasting.histories import Histories, History
 from elman.tasks.forecasting.memory import SeriesMemory, SeriesReader, by_name, pack, unpack
 from elman.tasks.forecasting.metrics import ErrorQuantiles, ForecastMetrics, shares_of
 from elman.tasks.forecasting.model import Forecaster
 from elman.tasks.forecasting.picture import draw_forecast
-from elman.tasks.forecasting.reading import rows_in
 from elman.tasks.forecasting.settings import ForecastPrediction
 from elman.tasks.forecasting.table import NAME, ForecastTable, concatenate, level_names, levels_of
-from elman.tasks.forecasting.windows import WindowBatch, WindowPart
+from elman.tasks.forecasting.windows import WindowPart
 
 if TYPE_CHECKING:
     from elman.tasks.forecasting.task import Forecasting
@@ -101,8 +97,10 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             ConfigError: an invalid level, or intervals that this model does not have.
 
         The columns are `unique_id`, `ds`, `elman`, and a pair such as `elman-lo-80` and `elman-hi-80` for each level.
+        The forecast `elman` is the median of the distribution whose quantiles are the bounds.
         """
-        return self._table(self.memory if history is None else self._read(history), levels_of(level), intervals)
+        fitted = self if history is None else self._after(history)
+        return fitted._table(fitted.memory, levels_of(level), intervals)
 
     def update(self, rows: SeriesInput) -> Self:
         """Returns this model after new rows. Its memory is bit for bit that of reading the whole history again, at a
@@ -236,7 +234,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
                 memory[one.name] = self._reading.update(before, one)
             else:
                 memory[one.name] = self._reading.read(one)
-        return replace(self, memory=memory)
+        return replace(self, codec=self._codec_in_form(found), memory=memory)
 
     def remember(self, data: Data) -> Self:
         """Returns this model with a memory of its training series."""
@@ -259,9 +257,15 @@ class FittedForecaster(Predictor[ForecastMetrics]):
     def _reading(self) -> SeriesReader:
         return SeriesReader(self.codec, self.model, self.task.window or 1)
 
-    def _read(self, history: SeriesInput) -> dict[str, SeriesMemory]:
-        reading = self._reading
-        return by_name(reading.read(one) for one in self._to_histories(history).histories)
+    def _after(self, history: SeriesInput) -> Self:
+        """This model after series that are read whole."""
+        reading, found = self._reading, self._to_histories(history)
+        memory = by_name(reading.read(one) for one in found.histories)
+        return replace(self, codec=self._codec_in_form(found), memory=memory)
+
+    def _codec_in_form(self, found: Histories) -> ForecastCodec:
+        """The codec with the form of stamps of these series, if that is known."""
+        return msgspec.structs.replace(self.codec, stamps=found.form) if found.form != StampForm() else self.codec
 
     def _to_histories(self, *given: SeriesInput) -> Histories:
         """Reads series in any of their forms, and checks that they fit this model."""
@@ -270,9 +274,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             return self.task.histories(*places, codec=self.codec)
         found: Any = given[0]
         if not isinstance(found, Histories):
-            rows = rows_in(found, self.task.columns, zone=self.task.zone)
-            frequency = None if self.task.resample else self.codec.frequency
-            found = histories_of(rows, resample=self.task.resample, by=self.task.by, frequency=frequency)
+            return self.task.histories_in(found, codec=self.codec)
         self.codec.check(found)
         return found
 
@@ -289,7 +291,8 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         ids, stamps, numbers = zip(*found, strict=True)
         names = ("unique_id", "ds", NAME, *level_names(NAME, levels))
         labels = np.repeat(np.array(ids), [len(each) for each in stamps])
-        return ForecastTable(names, (labels, np.concatenate(stamps), *np.concatenate(numbers, axis=1)))
+        arrays = labels, np.concatenate(stamps), *np.concatenate(numbers, axis=1)
+        return ForecastTable(names, arrays, self.codec.stamps)
 
     def _check_rows(self, one: SeriesMemory) -> None:
         window, rows = self._reading.window, one.rows
@@ -302,95 +305,35 @@ class FittedForecaster(Predictor[ForecastMetrics]):
     def _forecasts(
         self, one: SeriesMemory, levels: tuple[float, ...], intervals: Intervals
     ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """Yields for each target of a series its name, stamps, and an array of the forecast and its bounds."""
-        centre, spread, variance, quantiles = self._scaled_forecast(one, levels)
-        bounds = quantiles
-        if intervals == "conformal" and levels:
-            if self.errors is None:
-                raise ConfigError("intervals: the model was never validated; expected intervals='model'")
-            bounds = [centre + spread * at for level in levels for at in _errors_within(self.errors, level)]
+        """Yields for each target of a series its name, stamps, and an array of the median and the bounds of intervals,
+        which are quantiles of the same distribution."""
+        shares = (0.5, *(share for level in levels for share in shares_of(level)))
+        centre, spread, quantiles = forecast_series(self._reading, one, self.horizon, shares)
+        if intervals == "conformal" and self.errors is not None:
+            quantiles = [centre + spread * at for at in _error_quantiles(self.errors, levels)]
+        elif intervals == "conformal" and levels:
+            raise ConfigError("intervals: the model was never validated; expected intervals='model'")
         elif levels and self.task.output in ("squared", "absolute"):
             raise ConfigError(f"intervals 'model': output {self.task.output!r} has none; choose conformal")
-        stamps = self.codec.frequency.after(one.last, self.horizon)
+        stamps = self.codec.step_of(one.history).after(one.last, self.horizon)
         for place, target in enumerate(self.codec.targets):
             name = one.history.name if len(self.codec.targets) == 1 else f"{one.history.name}/{target}"
             units = np.array(one.scaler.mean[place]), np.array(one.scaler.std[place])
-            real = self.codec.real(centre[place], *units, variance=variance[place])
-            yield name, stamps, np.stack([real, *(self.codec.real(bound[place], *units) for bound in bounds)])
+            yield name, stamps, np.stack([self.codec.real(each[place], *units) for each in quantiles])
 
-    def _scaled_forecast(
-        self, one: SeriesMemory, levels: tuple[float, ...]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
-        """Forecasts the scaled centre, spread, variance and bounds of each target. Each series is forecast by itself,
-        so that its forecast does not depend on which others are asked for."""
-        reading = self._reading
-        encoded = self.codec.encode(one.history, ahead=self.horizon, scaler=one.scaler)
-        shares = jnp.array([share for level in levels for share in shares_of(level)] or [0.5])
-        key = jax.random.key(zlib.crc32(one.history.name.encode()))
-        begin = len(one.history.values)
-        if one.state is not None:
-            ahead = np.repeat(encoded.ahead[None, begin : begin + self.horizon], len(self.codec.targets), axis=0)
-            found = _simulated(
-                self.model, one.state, reading.static_inputs(one.history.name, encoded), ahead, shares, key
+
+def _error_quantiles(errors: ErrorQuantiles, levels: Sequence[float]) -> Iterator[np.ndarray]:
+    """Yields the distances of the median and of the bounds of intervals from the centre, in spreads, for each step of
+    the horizon."""
+    yield errors.median
+    for level in levels:
+        bounds = [errors.at(share) for share in shares_of(level)]
+        if np.isnan(bounds).any():
+            raise ConfigError(
+                f"level {level:g}: the validation part has too few errors for such intervals; expected a lower level, "
+                "intervals 'model', or training with more to validate"
             )
-        else:
-            found = _windowed(self.model, _one_window(encoded, reading, begin, self.horizon), shares, key)
-        centre, spread, variance, quantiles = (np.asarray(each, np.float64) for each in found)
-        return centre, spread, variance, list(np.moveaxis(quantiles, -1, 0)) if levels else []
-
-
-def _errors_within(errors: ErrorQuantiles, level: float) -> list[np.ndarray]:
-    """The distances of an interval's bounds from the forecast, in spreads, for each step of the horizon."""
-    found = [errors.at(share) for share in shares_of(level)]
-    if np.isnan(found).any():
-        raise ConfigError(
-            f"level {level:g}: the validation part has too few errors for such intervals; expected a lower level, "
-            "intervals 'model', or training with more to validate"
-        )
-    return found
-
-
-def _one_window(encoded: Any, reading: SeriesReader, steps: int, horizon: int) -> WindowBatch:
-    """A batch of the last window of a series; steps before its first row are missing."""
-    missing = reading.window - steps
-
-    def before(xs: np.ndarray) -> np.ndarray:
-        return np.pad(xs[:steps], [(missing, 0)] + [(0, 0)] * (xs.ndim - 1))[None]
-
-    ahead = np.pad(encoded.ahead[: steps + horizon], ((missing, 0), (0, 0)))[None]
-    targets = len(reading.codec.targets)
-    nothing = np.zeros((1, horizon, targets), np.float32)
-    names = reading.codec.series
-    place = names.index(encoded.name) if encoded.name in names else len(names)
-    return WindowBatch(
-        before(encoded.values),
-        before(encoded.known),
-        before(encoded.past),
-        before(encoded.past_known),
-        ahead,
-        encoded.static[None],
-        nothing,
-        nothing,
-        np.array([encoded.scaler.mean], np.float32),
-        np.array([encoded.scaler.std], np.float32),
-        np.array([place], np.int32),
-    )
-
-
-@jax.jit
-def _windowed(model: Forecaster, batch: WindowBatch, shares: Any, key: Any) -> tuple[Any, ...]:
-    return _numbers(model.forecast(model_inputs(batch), key=key), shares)
-
-
-@jax.jit
-def _simulated(
-    model: AutoregressiveForecaster, state: Any, series: Any, ahead: Any, shares: Any, key: Any
-) -> tuple[Any, ...]:
-    return _numbers(model.simulate(state, series, ahead, key=key), shares)
-
-
-def _numbers(forecast: Distribution, shares: Any) -> tuple[Any, ...]:
-    return forecast.centre, forecast.spread, forecast.variance, forecast.quantile(shares)
+        yield from bounds
 
 
 def _rows(history: History, begin: int, end: int, horizon: int) -> History:

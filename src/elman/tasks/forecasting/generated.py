@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from elman.formats.stamps import Frequency
+from elman.formats.frequency import Frequency
 from elman.tasks.forecasting.histories import Histories, History
 
 PERIODS = (10.0, 100.0)

@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from elman._errors import ConfigError, DataError, excerpt, quantity
-from elman.formats.stamps import Frequency, Stamps, check_ascending, check_even, show
+from elman.formats.frequency import Frequency, Stamps
+from elman.formats.stamp_forms import show
+from elman.formats.stamps import check_ascending, check_even
 
 Gathering = Literal["mean", "last", "sum"]
 """Ways of aggregating the rows of one step."""

@@ -4,16 +4,21 @@ column for each series.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from jaxtyping import Float
 
-from elman._errors import DataError
+from elman._errors import ConfigError, DataError, quantity
+from elman._types import StampKind
 from elman.formats.files import data_files
-from elman.formats.stamps import Frequency, Stamps, check_ascending, show
+from elman.formats.frequency import Frequency, Stamps
+from elman.formats.stamp_forms import StampForm, show
+from elman.formats.stamps import check_ascending
+from elman.formats.steps import infer_steps
 from elman.tasks.forecasting.grid import Gathering, SeriesRows, aggregate, on_grid
 from elman.tasks.forecasting.reading import Names, SeriesColumns, TableRows, rows_of
 
@@ -32,10 +37,12 @@ class History(NamedTuple):
     static: Float[np.ndarray, " static"]
     place: str = "the series"
     """The file and line where the series begins, for messages."""
+    frequency: Frequency | None = None
+    """The step of the series; None where it is that of the data set."""
 
 
 class Histories(NamedTuple):
-    """The series of a data set, with the names of their columns and their step."""
+    """The series of a data set, with the names of their columns and their shortest step."""
 
     targets: tuple[str, ...]
     past: tuple[str, ...]
@@ -43,15 +50,17 @@ class Histories(NamedTuple):
     static: tuple[str, ...]
     frequency: Frequency
     histories: tuple[History, ...]
+    form: StampForm = StampForm()
+    """The form in which stamps are written."""
+    notes: tuple[str, ...] = ()
+    """Sentences for people on what was inferred of the stamps."""
 
     def __str__(self) -> str:
         rows = [len(one.values) for one in self.histories]
         least = f"{min(rows):,} to " if min(rows) < max(rows) else ""
         missing = sum(int(np.isnan(one.values).sum()) for one in self.histories)
-        return (
-            f"{len(self.histories):,} series of {least}{max(rows):,} steps of {self.frequency}, "
-            f"{missing:,} values missing"
-        )
+        steps = " or ".join(dict.fromkeys(str(one.frequency or self.frequency) for one in self.histories))
+        return f"{len(self.histories):,} series of {least}{max(rows):,} steps of {steps}, {missing:,} values missing"
 
 
 def read_histories(
@@ -60,7 +69,10 @@ def read_histories(
     resample: str = "",
     by: Gathering = "mean",
     zone: str = "",
+    step: str = "",
     frequency: Frequency | None = None,
+    steps: Mapping[str, Frequency] = {},
+    known: StampKind | None = None,
     encoding: str = "utf-8",
 ) -> Histories:
     """Reads the series of tables (CSV, TSV, JSON lines), also compressed. The rows of one series may lie in several
@@ -72,7 +84,11 @@ def read_histories(
         resample: a step, such as 1h, to which rows are aggregated; they may then come in any order and at any time.
         by: aggregation of the rows of one step; "sum" applies to targets, covariates are averaged.
         zone: time zone of times that name none, such as Europe/Berlin; with it, all times become UTC.
-        frequency: the step of time; without it, it is inferred from the stamps.
+        step: the step of all series, such as 1d; without it, the step of each is inferred from its stamps, and steps
+            that never have a row, such as weekends, are left out.
+        frequency: the step that a trained model knows; rows may then be the next ones of a series.
+        steps: the steps of series that a trained model knows, by name.
+        known: the kind of the stamps that a trained model knows.
         encoding: encoding of the text.
 
     Raises:
@@ -89,12 +105,18 @@ def read_histories(
     >>> found.histories[0].values.ravel().tolist()
     [5.0, nan, nan, 6.0]
     """
-    written = rows_of(data_files(*places), columns, zone=zone, encoding=encoding)
-    return histories_of(written, resample=resample, by=by, frequency=frequency)
+    written = rows_of(data_files(*places), columns, zone=zone, known=known, encoding=encoding)
+    return histories_of(written, resample=resample, by=by, step=step, frequency=frequency, steps=steps)
 
 
 def histories_of(
-    written: TableRows, *, resample: str = "", by: Gathering = "mean", frequency: Frequency | None = None
+    written: TableRows,
+    *,
+    resample: str = "",
+    by: Gathering = "mean",
+    step: str = "",
+    frequency: Frequency | None = None,
+    steps: Mapping[str, Frequency] = {},
 ) -> Histories:
     """The series of rows as a file has them, at even steps; see `read_histories`.
 
@@ -105,29 +127,82 @@ def histories_of(
 
     Raises:
         DataError: see `read_histories`.
+        ConfigError: an invalid step, or one of time for stamps that are whole numbers.
     """
     names, rows = written.names, written.rows
     statics = [_static(one, names.static) for one in rows]
     moving = [one._replace(values=one.values[:, : one.values.shape[1] - len(names.static)]) for one in rows]
     # Where the step is known already, the rows may be the next ones of a series and may have no target yet.
-    whole = frequency is None
+    whole = frequency is None and not steps
     if resample:
         frequency = Frequency.parse(resample)
         moving = [aggregate(one, frequency, by, summed=len(names.targets)) for one in moving]
     else:
         for one in moving:
             check_ascending(one.stamps, one.places, name=one.name)
-    frequency = frequency or _frequency(moving)
-    pairs = zip(moving, statics, strict=True)
-    histories = (_history(one, frequency, names, static, whole=whole) for one, static in pairs)
-    return Histories(*names, frequency, tuple(histories))
+    if step and whole and not resample:
+        frequency = Frequency.parse(step)
+    if frequency or steps:
+        _check_units(moving, frequency or next(iter(steps.values())), step)
+    found = _steps(moving, frequency, steps)
+    histories = tuple(
+        _history(one, own, names, static, whole=whole) for one, own, static in zip(moving, found, statics, strict=True)
+    )
+    notes = _notes(moving, found, histories) if whole else ()
+    return Histories(*names, min(found, key=_length), histories, written.form, (*written.notes, *notes))
 
 
-def _frequency(series: Sequence[SeriesRows]) -> Frequency:
-    try:
-        return Frequency.of([one.stamps for one in series])
-    except DataError as error:
-        raise DataError(f"{series[0].places[0]}: {error}") from None
+def _steps(
+    series: Sequence[SeriesRows], frequency: Frequency | None, steps: Mapping[str, Frequency]
+) -> list[Frequency]:
+    """The step of each series: the known one of its name or of all, else the one that its stamps show."""
+    known = {one.name: steps.get(one.name) or frequency for one in series}
+    others = [one for one in series if known[one.name] is None]
+    if others:
+        try:
+            known |= zip((one.name for one in others), infer_steps([one.stamps for one in others]), strict=True)
+        except DataError as error:
+            raise DataError(f"{others[0].places[0]}: {error}") from None
+    return [found for one in series if (found := known[one.name])]
+
+
+def _length(step: Frequency) -> tuple[float, bool]:
+    return step.seconds, bool(step.open)
+
+
+def _check_units(series: Sequence[SeriesRows], frequency: Frequency, step: str) -> None:
+    for one in series:
+        are_times = one.stamps.dtype.kind == "M"
+        if are_times == (frequency.unit == "step"):
+            there, expected = ("times", "whole numbers") if are_times else ("whole numbers", "times")
+            if step:
+                raise ConfigError(f"step {step}: the stamps of {one.name!r} are whole numbers; expected times")
+            raise DataError(f"{one.places[0]}: the stamps of {one.name!r} are {there}; the model knows {expected}")
+
+
+def _notes(series: Sequence[SeriesRows], found: Sequence[Frequency], histories: Sequence[History]) -> tuple[str, ...]:
+    """Sentences on steps of their own, calendars with holes, and steps without a row."""
+    notes = []
+    by_step: dict[Frequency, str] = {}
+    for step, one in zip(found, series, strict=True):
+        by_step.setdefault(step, one.name)
+    if len(by_step) > 1:
+        listed = ", ".join(
+            f"{step} ({name[:40]}{', ...' if found.count(step) > 1 else ''})" for step, name in by_step.items()
+        )
+        notes.append(f"series have steps of their own: {listed}")
+    for step in by_step:
+        if step.open:
+            plain = msgspec.structs.replace(step, open=())
+            notes.append(
+                f"steps of {step}: no row lies outside of this calendar, and no forecast will; --step {plain} takes "
+                "steps without a row as missing instead"
+            )
+    rows = sum(len(one.stamps) for one in series)
+    missing = sum(len(one.stamps) for one in histories) - rows
+    if missing > 0:
+        notes.append(f"{quantity(missing, 'step')} of {rows + missing:,} have no row and count as missing")
+    return tuple(notes)
 
 
 def _static(rows: SeriesRows, names: Sequence[str]) -> np.ndarray:
@@ -163,4 +238,6 @@ def _history(rows: SeriesRows, frequency: Frequency, names: Names, static: np.nd
             f"{where}: {names.future[column]} of {rows.name!r} at {show(grid.stamps[step])} {what}; expected a "
             "covariate known ahead to have a value at every step: add it, or name it as a covariate of the past"
         )
-    return History(rows.name, grid.stamps[:steps], targets[:steps], past[:steps], future, static, rows.places[0])
+    return History(
+        rows.name, grid.stamps[:steps], targets[:steps], past[:steps], future, static, rows.places[0], frequency
+    )

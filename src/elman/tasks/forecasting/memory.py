@@ -20,7 +20,8 @@ import numpy as np
 from elman import artefact
 from elman._errors import ArtefactError, DataError
 from elman._types import Whole
-from elman.formats.stamps import Stamp, show
+from elman.formats.frequency import Frequency, Stamp
+from elman.formats.stamp_forms import show
 from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster, Filter, HistorySteps, StaticInputs
 from elman.tasks.forecasting.codec import EncodedHistory, ForecastCodec
 from elman.tasks.forecasting.histories import History
@@ -124,7 +125,7 @@ class SeriesReader(NamedTuple):
                 f"{new.place}: {show(first)} of {new.name!r} is not after {show(last)}, the last row that the model "
                 "knows; expected new rows alone"
             )
-        frequency = self.codec.frequency
+        frequency = self.codec.step_of(before)
         pair = np.array([last, first])
         if frequency.first_off(pair) is not None:
             raise DataError(
@@ -158,6 +159,8 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scaler: Scaler
     times: bool
     """True if the stamps are times, False if they are numbers."""
+    frequency: Frequency | None = None
+    """The step of the series; None where it is that of the codec."""
 
 
 class _SavedMemory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -173,7 +176,9 @@ def pack(memory: Mapping[str, SeriesMemory]) -> artefact.SavedState:
     series, arrays = [], {}
     for place, (name, one) in enumerate(memory.items()):
         history = one.history
-        series.append(_Saved(name, one.rows, one.learned, one.scaler, history.stamps.dtype.kind == "M"))
+        series.append(
+            _Saved(name, one.rows, one.learned, one.scaler, history.stamps.dtype.kind == "M", history.frequency)
+        )
         arrays[f"{place}.stamps"] = np.ascontiguousarray(history.stamps.astype(np.int64))
         for part in ("values", "past", "future", "static"):
             arrays[f"{place}.{part}"] = np.ascontiguousarray(getattr(history, part))
@@ -215,7 +220,8 @@ def _unpack_series(one: _Saved, arrays: dict[str, np.ndarray], reading: SeriesRe
     found = artefact.fill(parts, arrays, what=what, put=np.asarray)
     _check_rows(found, one, reading, what)
     stamps = found["stamps"].astype("datetime64[s]" if one.times else np.int64)
-    history = History(one.name, stamps, *(found[part] for part in ("values", "past", "future", "static")), REMEMBERED)
+    columns = (found[part] for part in ("values", "past", "future", "static"))
+    history = History(one.name, stamps, *columns, REMEMBERED, one.frequency)
     return SeriesMemory(history, one.rows, one.scaler, one.learned, found.get("state"))
 
 
@@ -225,7 +231,8 @@ def _check_rows(found: dict[str, np.ndarray], one: _Saved, reading: SeriesReader
         raise ArtefactError(
             f"{what}: expected up to {reading.window:,} of {one.rows:,} rows, {one.learned:,} learned; got {rows:,}"
         )
-    if one.times == (reading.codec.frequency.unit == "step") or (np.diff(found["stamps"]) <= 0).any():
+    units = {step.unit == "step" for step in (reading.codec.frequency, one.frequency) if step}
+    if one.times in units or (np.diff(found["stamps"]) <= 0).any():
         raise ArtefactError(f"{what}: expected ascending stamps, steps of {reading.codec.frequency}")
     for name in ("values", "past", "future", "static"):
         if np.isinf(found[name]).any():

@@ -1,8 +1,9 @@
 """Measures of forecasts, and the errors from which conformal intervals are made.
 
 Intervals are conformal (Vovk et al., 2005; Lei et al., 2018): the errors on the validation part, each divided by the
-forecast's spread, give the quantiles of the error at each step of the horizon. They stretch or shrink the model's own
-uncertainty until intervals hold the true values as often as they should.
+forecast's spread, give the quantiles of the error at each step of the horizon. They shift, stretch or shrink the
+model's own uncertainty until intervals hold the true values as often as they should. The forecast is the median of the
+same distribution, so that it lies in every interval.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from elman.tasks.forecasting.scores import absolute_scaled_errors, symmetric_per
 
 SHARES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995)
 """Shares of the quantiles of the errors that are kept; others are interpolated linearly."""
+
+LEAST = 9
+"""The fewest errors of a step that an interval of 80% needs."""
 
 COVERED = (80, 95)
 """Levels of the intervals whose coverage is reported, in percent."""
@@ -85,8 +89,8 @@ class ScaledForecasts(NamedTuple):
     weights: Float[np.ndarray, "row horizon"]
     centre: Float[np.ndarray, "row horizon"]
     spread: Float[np.ndarray, "row horizon"]
-    variance: Float[np.ndarray, "row horizon"]
-    """The variance around the centre where that is a mean, else 0."""
+    median: Float[np.ndarray, "row horizon"]
+    """The model's own median."""
     crps: Float[np.ndarray, "row horizon"]
     """The continuous ranked probability score of each value."""
     unit_crps: Float[np.ndarray, "row horizon"]
@@ -118,10 +122,13 @@ class ErrorSums:
         """Adds windows, scaled by `mean` and `std`. `naive` is the scaled mean change of a row's series from season to
         season, NaN where there is none."""
         known = forecasts.weights > 0
-        error = np.where(known, forecasts.truth - forecasts.centre, 0.0).astype(np.float64)
+        median = forecasts.median
+        if self.errors is not None:
+            median = forecasts.centre + forecasts.spread * self.errors.median
+        error = np.where(known, forecasts.truth - median, 0.0).astype(np.float64)
         real = np.where(known, codec.real(forecasts.truth, mean, std), 0.0)
-        centre = np.where(known, codec.real(forecasts.centre, mean, std, variance=forecasts.variance), 0.0)
-        off = np.abs(real - centre)
+        point = np.where(known, codec.real(median, mean, std), 0.0)
+        off = np.abs(real - point)
         scaled = absolute_scaled_errors(error, np.zeros_like(error), naive[:, None])
         sums = {
             "count": known.sum(),
@@ -132,7 +139,7 @@ class ErrorSums:
             "mae": off.sum(),
             "crps": np.where(known, forecasts.unit_crps, 0.0).sum(),
             "size": np.abs(real).sum(),
-            "smape": symmetric_percentage_errors(real, centre).sum(),
+            "smape": symmetric_percentage_errors(real, point).sum(),
             "mase": np.nansum(scaled),
             "mase_count": (known & ~np.isnan(scaled)).sum(),
         }
@@ -183,8 +190,8 @@ class ErrorQuantiles:
     def of(cls, scores: Float[np.ndarray, "some horizon"]) -> ErrorQuantiles:
         """The quantiles of scores; NaN scores do not count. The rank of a quantile of n scores is its share of n + 1,
         rounded outwards, so that an interval holds the next value at least as often as its level says. A step with too
-        few scores for a share takes the scores of all steps, so that the level holds over the horizon as a whole;
-        where these are too few as well, the quantile is NaN.
+        few scores for a share, or for an interval of 80%, takes the scores of all steps, so that the level holds over
+        the horizon as a whole; where these are too few as well, the quantile is NaN.
 
         >>> ErrorQuantiles.of(np.linspace(-1, 1, 999)[:, None]).at(0.9).round(2).tolist()
         [0.8]
@@ -193,11 +200,17 @@ class ErrorQuantiles:
         """
         every = np.sort(scores[~np.isnan(scores)])
         steps = [np.sort(column[~np.isnan(column)]) for column in scores.T]
+        steps = [step if len(step) >= LEAST else every for step in steps]
         return cls(tuple(tuple(_first_known(share, step, every) for share in SHARES) for step in steps))
 
+    @property
+    def median(self) -> Float[np.ndarray, " horizon"]:
+        """The median at each step; 0 where no error is known."""
+        return np.nan_to_num(self.at(0.5))
+
     def at(self, share: float) -> Float[np.ndarray, " horizon"]:
-        """The quantile for any share, at each step; NaN beyond the known ones. It is at most 0 for shares below 0.5 and
-        at least 0 above, so that an interval contains the forecast too."""
+        """The quantile for any share, at each step; NaN beyond the known ones. Quantiles of larger shares are never
+        smaller, also where they come from the scores of other steps."""
         return np.array([_between(share, row) for row in self.quantiles])
 
 
@@ -229,5 +242,7 @@ def _between(share: float, row: tuple[float, ...]) -> float:
     shares = np.array(SHARES)[known]
     if not known.any() or not shares[0] - 1e-9 <= share <= shares[-1] + 1e-9:
         return np.nan
-    found = float(np.interp(share, shares, np.array(row)[known]))
-    return min(found, 0.0) if share < 0.5 else max(found, 0.0) if share > 0.5 else found
+    values, half = np.array(row)[known], int(np.argmin(np.abs(shares - 0.5)))
+    values[half:] = np.maximum.accumulate(values[half:])
+    values[: half + 1] = np.minimum.accumulate(values[half::-1])[::-1]
+    return float(np.interp(share, shares, values))

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import calendar
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import msgspec
 import numpy as np
 
 from elman._errors import ConfigError, DataError, nearest
+from elman._types import StampKind
 from elman.formats import table
-from elman.formats.files import File
+from elman.formats.files import File, text_of
+from elman.formats.frequency import Stamps
+from elman.formats.names import JSON_LINES, TABLES, table_ending
 from elman.formats.numbers import number_of
-from elman.formats.stamps import TIMES, Stamps, parse_stamps
+from elman.formats.stamp_forms import StampForm
+from elman.formats.stamp_kinds import NUMBER
+from elman.formats.stamp_texts import StampColumn
+from elman.formats.stamps import TIMES, parse_stamps
 from elman.tasks.forecasting.grid import SeriesRows
 
 SERIES = "unique_id"
 TARGET = "y"
 PARTS = ("year", "month", "day", "hour", "minute", "second")
 """Columns that together form a stamp, where at least the first two are present."""
+
+HEADLESS = "its first column is taken as stamps, the others as values"
+"""The reading of a table without names."""
 
 _MONTHS = frozenset(name.lower() for name in (*calendar.month_name[1:], *calendar.month_abbr[1:]))
 
@@ -38,6 +49,8 @@ class SeriesColumns(NamedTuple):
     """Covariates that are known ahead."""
     static: tuple[str, ...] = ()
     """Covariates that are the same at all steps of a series."""
+    stamps: StampKind | None = None
+    """The kind of the stamps; by default it is inferred from the column."""
 
 
 @runtime_checkable
@@ -62,10 +75,21 @@ class TableRows(NamedTuple):
 
     names: Names
     rows: tuple[SeriesRows, ...]
+    form: StampForm = StampForm()
+    """The form of the stamps."""
+    notes: tuple[str, ...] = ()
+    """Sentences for people on what was inferred."""
 
 
-def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", encoding: str = "utf-8") -> TableRows:
-    r"""Reads the rows of tables, by series.
+def rows_of(
+    files: Sequence[File],
+    columns: SeriesColumns,
+    *,
+    zone: str = "",
+    known: StampKind | None = None,
+    encoding: str = "utf-8",
+) -> TableRows:
+    r"""Reads the rows of tables, by series. `known` is the kind of earlier stamps of the same series.
 
     >>> file = File("a.csv", ("a.csv",), b"date,HUFL,OT\n2016-07-01,5,30\n2016-07-02,6,27\n")
     >>> [(one.name, one.values.ravel().tolist()) for one in rows_of([file], SeriesColumns()).rows]
@@ -78,36 +102,44 @@ def rows_of(files: Sequence[File], columns: SeriesColumns, *, zone: str = "", en
         ConfigError: a column with two roles.
     """
     found: dict[str, list[SeriesRows]] = {}
-    names = []
+    names, forms, notes = [], [], []
     for file in files:
-        file = file if file.suffix else file._replace(path=(*file.path[:-1], file.path[-1] + ".csv"))
+        file, added = _with_head(_as_table(file), encoding)
+        notes += [f"{file.name}: line 1 has values and no names; {HEADLESS}"] if added else []
         layout = _layout(file.name, table.columns_of(file, encoding=encoding), columns)
         rows = list(table.read_table(file, columns=layout.columns, encoding=encoding))
         fields = {name: [row.values[name] for row in rows] for name in layout.columns}
-        places = [f"{file.name}, line {row.line}" for row in rows]
+        places = [f"{file.name}, line {row.line - added}" for row in rows]
+        written = _Table(file.name, fields, places)
+        column = _stamps(written, layout, columns.stamps, known, zone)
+        known = known or column.form.kind
         names.append(layout.names)
-        for one in _series(_Table(file.name, fields, places), layout, zone, own="" if len(files) == 1 else file.stem):
+        forms.append(column.form)
+        notes += [f"{file.name}: {column.note}"] if column.note else []
+        for one in _series(written, layout, column.stamps, own="" if len(files) == 1 else file.stem):
             found.setdefault(one.name, []).append(one)
-    return TableRows(names[0], tuple(_joined(parts) for parts in found.values()))
+    return TableRows(names[0], tuple(_joined(parts) for parts in found.values()), forms[0], tuple(notes))
 
 
 def is_history(columns: Sequence[str], row: Mapping[str, str]) -> bool:
     """True for a table with a column of stamps or of names of series, whose other columns have numbers in its first
-    row, and none of which is called text or label.
+    row, and none of which is called text or label; where the stamps have separators, words may be beside a number. Also
+    for one without names, whose first line is a stamp with separators and numbers.
 
-    >>> is_history(("date", "OT"), {"date": "2016-07-01", "OT": "30"})
-    True
+    >>> is_history(("date", "OT"), {"date": "2016-07-01", "OT": "30"}), is_history(("2016-07-01", "30"), {})
+    (True, True)
     """
+    if _is_headless(columns):
+        return True
     names = [name for name in columns if name.lower() not in TIMES and name != SERIES]
-    if not names or len(names) == len(columns) or {"text", "label"} & {*columns}:
+    if not row or not names or len(names) == len(columns) or {"text", "label"} & {*columns}:
         return False
-    try:
-        return bool(row) and all(number_of(row[name], name) is not None for name in names)
-    except DataError:
-        return False
+    numbers = [_is_number(row[name]) for name in names]
+    dated = any(_is_date(row[name]) for name in columns if name not in names)
+    return all(numbers) or (dated and any(numbers) and all(len(row[name].split()) < 2 for name in names))
 
 
-def rows_in(frame: ColumnTable, columns: SeriesColumns, *, zone: str = "") -> TableRows:
+def rows_in(frame: ColumnTable, columns: SeriesColumns, *, zone: str = "", known: StampKind | None = None) -> TableRows:
     """Reads the rows of a table in memory, by series. None and NaN are missing values.
 
     >>> found = rows_in({"ds": ["2016-07-01", "2016-07-02"], "y": [5, None]}, SeriesColumns())
@@ -127,7 +159,55 @@ def rows_in(frame: ColumnTable, columns: SeriesColumns, *, zone: str = "") -> Ta
                 f"{layout.columns[0]}; expected as many"
             )
     places = [f"the table, row {row}" for row in range(1, len(fields[layout.columns[0]]) + 1)]
-    return TableRows(layout.names, tuple(_series(_Table("the table", fields, places), layout, zone, own="")))
+    written = _Table("the table", fields, places)
+    column = _stamps(written, layout, columns.stamps, known, zone)
+    texts = all(isinstance(next(iter(frame[name]), ""), str) for name in layout.time)
+    form = column.form if texts or column.form.kind != "times" else StampForm()  # times in memory have no form
+    notes = (column.note,) if column.note else ()
+    return TableRows(layout.names, tuple(_series(written, layout, column.stamps, own="")), form, notes)
+
+
+def _as_table(file: File) -> File:
+    """The file, with the ending of a table where its name has none."""
+    if file.suffix in TABLES:
+        return file
+    first = file.content[: 1 << 16].partition(b"\n")[0].decode("latin-1")
+    return file._replace(path=(*file.path[:-1], file.path[-1] + table_ending(first)))
+
+
+def _with_head(file: File, encoding: str) -> tuple[File, int]:
+    """The file, and the number of lines that were put before it: a head, where it has none."""
+    if file.suffix in JSON_LINES:
+        return file, 0
+    head = table.columns_of(file, encoding=encoding)
+    if not _is_headless(head):
+        return file, 0
+    names = ("ds", TARGET) if len(head) == 2 else ("ds", *(f"column {place}" for place in range(2, len(head) + 1)))
+    between = "\t" if file.suffix == ".tsv" else ","
+    return file._replace(content=f"{between.join(names)}\n{text_of(file, encoding)}".encode(encoding)), 1
+
+
+def _is_headless(columns: Sequence[str]) -> bool:
+    """True for a first line that has a stamp with separators and numbers in place of names."""
+    first, *others = columns or ("",)
+    return bool(others) and _is_date(first) and all(map(_is_number, others))
+
+
+def _is_date(text: str) -> bool:
+    if NUMBER.fullmatch(text.strip()):
+        return False
+    try:
+        parse_stamps([text], [""], zone="UTC", known="day-first")
+    except DataError:
+        return False
+    return True
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return number_of(text, "") is not None
+    except DataError:
+        return False
 
 
 class _Table(NamedTuple):
@@ -202,13 +282,9 @@ def _check_wide(table_name: str, series: str, channels: Sequence[str], there: Se
         )
 
 
-def _series(written: _Table, layout: _Layout, zone: str, *, own: str) -> Iterator[SeriesRows]:
+def _series(written: _Table, layout: _Layout, stamps: Stamps, *, own: str) -> Iterator[SeriesRows]:
     """The rows of each series of a table; `own` distinguishes unnamed series from those of other files."""
     places = written.places
-    if not places:
-        raise DataError(f"{written.name}: no row in it")
-    fields = [written.columns[name] for name in layout.time]
-    stamps = _stamps(fields, layout.time, places, zone) if layout.time else None
     values = np.stack([_numbers(written, name, layout) for name in layout.numbers], axis=1)
     if layout.channels:
         for number, channel in enumerate(layout.channels):
@@ -226,26 +302,45 @@ def _series(written: _Table, layout: _Layout, zone: str, *, own: str) -> Iterato
         yield _rows(own or "/".join(layout.names.targets), stamps, values, places, range(len(places)))
 
 
-def _rows(
-    name: str, stamps: Stamps | None, values: np.ndarray, places: Sequence[str], numbers: Sequence[int]
-) -> SeriesRows:
+def _rows(name: str, stamps: Stamps, values: np.ndarray, places: Sequence[str], numbers: Sequence[int]) -> SeriesRows:
     mine = tuple(places[number] for number in numbers)
     chosen = np.asarray(numbers)
-    return SeriesRows(name, np.arange(len(mine)) if stamps is None else stamps[chosen], values[chosen], mine)
+    return SeriesRows(name, stamps[chosen], values[chosen], mine)
 
 
-def _stamps(fields: Sequence[Sequence[str]], names: Sequence[str], places: Sequence[str], zone: str) -> Stamps:
+def _stamps(
+    written: _Table, layout: _Layout, kind: StampKind | None, known: StampKind | None, zone: str
+) -> StampColumn:
+    """The stamps of the rows of a table; where it has none, rows are counted by series."""
+    places, names = written.places, layout.time
+    if not places:
+        raise DataError(f"{written.name}: no row in it")
+    if not names:
+        return StampColumn(_counted(written.columns[layout.series] if layout.series else [""] * len(places)))
+    fields = [written.columns[name] for name in names]
     if len(fields) == 1:
-        return parse_stamps(fields[0], places, zone=zone)
+        return parse_stamps(fields[0], places, zone=zone, kind=kind, known=known, name=names[0])
     texts = []
     for parts, place in zip(zip(*fields, strict=True), places, strict=True):
         for part, name in zip(parts, names, strict=True):
-            if not (part.strip().isdecimal() and len(part.strip()) < 5):
+            if not (part.strip().isdecimal() and part.isascii() and len(part.strip()) < 5):
                 raise DataError(f"{place}, {name}: expected a whole number; got {part[:40]!r}")
         year, month, *rest = (int(part) for part in parts)
-        day, hour, minute, second = (*rest, *(1, 0, 0, 0)[len(rest) :])
-        texts.append(f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
-    return parse_stamps(texts, places, zone=zone)
+        day, *clock = (*rest, *(1, 0, 0, 0)[len(rest) :])
+        texts.append(f"{year:04}-{month:02}-{day:02} {':'.join(f'{part:02}' for part in clock)}")
+    column = parse_stamps(texts, places, zone=zone)
+    pattern = "%Y-%m-%d %H:%M:%S"[: {2: 5, 3: 8, 4: 14, 5: 14}.get(len(names))]
+    return column._replace(form=msgspec.structs.replace(column.form, pattern=pattern))
+
+
+def _counted(names: Sequence[str]) -> Stamps:
+    """The number of each row among those of its series, from 0."""
+    counts: Counter[str] = Counter()
+    numbers = []
+    for name in map(str.strip, names):
+        numbers.append(counts[name])
+        counts[name] += 1
+    return np.array(numbers, np.int64)
 
 
 def _numbers(written: _Table, name: str, layout: _Layout) -> np.ndarray:
@@ -260,13 +355,14 @@ def _numbers(written: _Table, name: str, layout: _Layout) -> np.ndarray:
 
 
 def _joined(parts: Sequence[SeriesRows]) -> SeriesRows:
-    """Joins the rows of one series from several files, one after the other."""
+    """Joins the rows of one series from several files, those with the earliest rows first."""
     kinds = {part.stamps.dtype.kind for part in parts}
     if len(kinds) > 1:
         raise DataError(
             f"{parts[1].places[0]}: stamps of {parts[0].name!r} are times in some files and whole numbers in others; "
             "expected one of both"
         )
+    parts = sorted(parts, key=lambda part: part.stamps[0])
     return SeriesRows(
         parts[0].name,
         np.concatenate([part.stamps for part in parts]),

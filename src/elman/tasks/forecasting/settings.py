@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from elman._config import Config
 from elman._errors import ConfigError
+from elman._types import StampKind
 from elman.tasks.settings import CellName, Count, Layers, Rate, Size, TaskSettings, check_parts
 
 if TYPE_CHECKING:
@@ -50,10 +51,17 @@ class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
     """Steps to forecast (a season: a day of hours, a week of days, a year of months; 12 without a season)."""
     window: Count | None = None
     """Past steps that a forecast reads (4 horizons, or fewer where series are short)."""
+    step: str = ""
+    """Step of time of all series, such as 1d or 15min (inferred for each series from its stamps; steps that never have
+    a row, such as weekends, are then left out)."""
     series_column: str = ""
     """The column that names the series (`unique_id`, if there is one)."""
     time_column: str = ""
     """The column of time stamps (`ds`, `date` or the like)."""
+    stamps: StampKind | None = None
+    """Kind of the stamps (inferred from the column): times; numbers that count; dates such as 202401 or 20240131; weeks
+    such as 202405; seconds, milliseconds, microseconds or nanoseconds since 1970; days of a spreadsheet that begin in
+    1900 or 1904; dates such as 1/2/2024 with the day or the month first."""
     past: tuple[str, ...] = ()
     """Covariates that are known up to the present."""
     future: tuple[str, ...] = ()
@@ -133,10 +141,8 @@ class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
     @classmethod
     def recognises(cls, places: Sequence[Place]) -> str:
         """The mark of time series: in every file a column of stamps or of names of series, and numbers."""
-        files = [file for place in places for file in place.files]
-        if not files or not all(file.row for file in files):
-            return ""
+        files = [file.as_table for place in places for file in place.files]
         from elman.tasks.forecasting.reading import is_history  # imports NumPy, which help does not need
 
-        found = all(is_history(file.columns, file.row) for file in files)
+        found = bool(files) and all(is_history(file.columns, file.row) for file in files)
         return "there are stamps or names of series, and numbers" if found else ""

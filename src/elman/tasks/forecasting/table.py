@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from elman._errors import ConfigError, DataError, nearest
 from elman.formats.numbers import number_text
 from elman.formats.rows import write_row
-from elman.formats.stamps import show
+from elman.formats.stamp_forms import StampForm
 
 NAME = "elman"
 """The name of the forecast's column."""
@@ -44,6 +44,8 @@ class ForecastTable:
 
     columns: tuple[str, ...]
     arrays: tuple[np.ndarray, ...]
+    form: StampForm = field(default_factory=StampForm)
+    """The form in which stamps are written."""
 
     def __getitem__(self, name: str) -> np.ndarray:
         """The column of a name.
@@ -71,7 +73,9 @@ class ForecastTable:
         """Returns this table with the last stamp before the forecast as `cutoff`, and the true values as `y`."""
         first, stamps, *others = self.arrays
         columns = (*self.columns[:2], "cutoff", "y", *self.columns[2:])
-        return ForecastTable(columns, (first, stamps, np.full_like(stamps, cutoff), truth.T.ravel(), *others))
+        return replace(
+            self, columns=columns, arrays=(first, stamps, np.full_like(stamps, cutoff), truth.T.ravel(), *others)
+        )
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """Returns the table as CSV, and writes it to `path` if there is one."""
@@ -83,11 +87,11 @@ class ForecastTable:
     def lines(self) -> Iterator[str]:
         """The rows of the CSV, without their ends. Each number reads back as it is."""
         yield write_row(self.columns)
-        columns = ([_text(value) for value in column] for column in self.arrays)
+        columns = ([_text(value, self.form) for value in column] for column in self.arrays)
         yield from map(write_row, zip(*columns, strict=True))
 
     def __repr__(self) -> str:
-        rows = [*zip(*map(_shown, self.arrays), strict=True)]
+        rows = [*zip(*(_shown(column, self.form) for column in self.arrays), strict=True)]
         if len(rows) > 2 * SHOWN:
             rows = [*rows[:SHOWN], ("...",) * len(self.columns), *rows[-SHOWN:]]
         table = [self.columns, *rows]
@@ -104,7 +108,7 @@ class ForecastTable:
 def concatenate(tables: Sequence[ForecastTable]) -> ForecastTable:
     """Concatenates tables of the same columns, one below the other."""
     arrays = (np.concatenate(columns) for columns in zip(*(table.arrays for table in tables), strict=True))
-    return ForecastTable(tables[0].columns, tuple(arrays))
+    return replace(tables[0], arrays=tuple(arrays))
 
 
 def level_names(name: str, levels: Sequence[float]) -> tuple[str, ...]:
@@ -137,16 +141,16 @@ def levels_of(level: str | float | Sequence[float]) -> tuple[float, ...]:
     return found
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, form: StampForm) -> str:
     if isinstance(value, np.datetime64 | np.integer):
-        return show(value)
+        return form.write(value)
     return number_text(value) if isinstance(value, float | np.floating) else str(value)
 
 
-def _shown(column: np.ndarray) -> list[str]:
+def _shown(column: np.ndarray, form: StampForm) -> list[str]:
     """A column for people: numbers have seven figures of how far they vary, on any level."""
     if column.dtype.kind != "f":
-        return [_text(value) for value in column]
+        return [_text(value, form) for value in column]
     known = column[~np.isnan(column)]
     spread = np.ptp(known) if len(known) else 0
     figures = FIGURES + max(0.0, math.log10(np.abs(known).max()) - math.log10(spread)) if spread else FIGURES

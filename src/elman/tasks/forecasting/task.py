@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +14,6 @@ from jaxtyping import PRNGKeyArray
 from elman._errors import ConfigError, DataError, quantity
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
-from elman.formats.stamps import Frequency
 from elman.formats.text import absolute_places
 from elman.tasks.checks import check_read, check_validation
 from elman.tasks.data import Data
@@ -25,10 +24,10 @@ from elman.tasks.forecasting.encoder_decoder import EncoderDecoderForecaster
 from elman.tasks.forecasting.evaluation import measure_forecasts, model_inputs
 from elman.tasks.forecasting.fitted import FittedForecaster
 from elman.tasks.forecasting.generated import seasonal, sines
-from elman.tasks.forecasting.histories import Histories, histories_of, read_histories
+from elman.tasks.forecasting.histories import Histories, History, histories_of, read_histories
 from elman.tasks.forecasting.metrics import ForecastMetrics
 from elman.tasks.forecasting.model import Forecaster, Sizes
-from elman.tasks.forecasting.reading import SeriesColumns, rows_in
+from elman.tasks.forecasting.reading import ColumnTable, SeriesColumns, rows_in
 from elman.tasks.forecasting.settings import ForecastingSettings, Normalise
 from elman.tasks.forecasting.windows import Ends, WindowBatch, WindowPart, Windows, ends_of, parts_of
 from elman.tasks.task import Metrics, Task
@@ -88,7 +87,8 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         Raises:
             DataError: as `read`.
         """
-        found = histories_of(rows_in(table, self.columns, zone=self.zone), resample=self.resample, by=self.by)
+        rows = rows_in(table, self.columns, zone=self.zone)
+        found = histories_of(rows, resample=self.resample, by=self.by, step=self.step)
         return self._data(found, source="the table", places=())
 
     def histories(self, *places: str | Path, codec: ForecastCodec) -> Histories:
@@ -97,14 +97,26 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         Raises:
             DataError: as `read`, or columns or steps that differ from the codec's.
         """
-        found = self._read_files(*places, frequency=None if self.resample else codec.frequency)
+        found = self._read_files(*places, known=codec.stamps.kind, **self._known_steps(codec))
+        codec.check(found)
+        return found
+
+    def histories_in(self, table: ColumnTable, *, codec: ForecastCodec) -> Histories:
+        """The series of a table in memory for a trained model with the given codec; one row is enough.
+
+        Raises:
+            DataError: as `histories`.
+        """
+        rows = rows_in(table, self.columns, zone=self.zone, known=codec.stamps.kind)
+        found = histories_of(rows, resample=self.resample, by=self.by, **self._known_steps(codec))
         codec.check(found)
         return found
 
     @property
     def columns(self) -> SeriesColumns:
         """The roles of the columns of a table."""
-        return SeriesColumns(self.series_column, self.time_column, self.target, self.past, self.future, self.static)
+        roles = self.target, self.past, self.future, self.static
+        return SeriesColumns(self.series_column, self.time_column, *roles, self.stamps)
 
     def configure(self, data: Data) -> Forecasting:
         """This task with window, horizon and the settings that depend on them filled in.
@@ -202,16 +214,23 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         """The unit that the loss is averaged over: "value"."""
         return "value"
 
-    def _read_files(self, *places: str | Path, frequency: Frequency | None = None) -> Histories:
+    def _read_files(self, *places: str | Path, **known: Any) -> Histories:
         return read_histories(
             *places,
             columns=self.columns,
             resample=self.resample,
             by=self.by,
             zone=self.zone,
-            frequency=frequency,
+            step=self.step,
             encoding=self.encoding,
+            **known,
         )
+
+    def _known_steps(self, codec: ForecastCodec) -> dict[str, Any]:
+        """The options of reading that name the steps of a codec."""
+        if self.resample:
+            return {}
+        return {"frequency": None if codec.steps else codec.frequency, "steps": codec.known_steps}
 
     @property
     def _normalise(self) -> Normalise:
@@ -242,10 +261,20 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         )
         window, horizon = self._lengths(codec, ends)
         parts = parts_of(series, codec, ends, window=window, horizon=horizon)
-        return Data(*parts, codec=codec, source=source, places=places, unit=codec.unit)
+        notes = (*found.notes, *_left_out(parts, series, ends))
+        return Data(*parts, codec=codec, source=source, places=places, unit=codec.unit, notes=notes)
 
     def _lengths(self, codec: ForecastCodec, ends: Sequence[Ends]) -> tuple[int, int]:
         """The steps of the window and of the horizon."""
         horizon = self.horizon or (codec.season if codec.season > 1 else WITHOUT_SEASON)
         room = max(1, (min(end.train for end in ends) - horizon) // 2)
         return self.window or min(4 * horizon, room), horizon
+
+
+def _left_out(parts: Sequence[WindowPart], series: Sequence[History], ends: Sequence[Ends]) -> Iterator[str]:
+    """Yields the numbers of windows and steps that no part uses, in words."""
+    windows, left_out = sum(map(len, parts)), sum(part.left_out for part in parts)
+    if left_out:
+        yield f"{left_out:,} of {quantity(windows, 'window')} left out: no value of their horizons is known"
+    if steps := sum(len(one.values) - end.test for one, end in zip(series, ends, strict=True)):
+        yield f"{quantity(steps, 'step')} after the test part left out"

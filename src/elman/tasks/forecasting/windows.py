@@ -91,6 +91,11 @@ class WindowPart:
         moving = (each[steps] for each in (history.stamps, history.values, history.past, history.future))
         return history.name, history.static, span, self.window, self.horizon, *moving
 
+    @property
+    def left_out(self) -> int:
+        """The number of windows without a known value in their horizon."""
+        return len(self) - len(self.origins())
+
     def origins(self, stride: int = 1) -> Integer[np.ndarray, "windows 2"]:
         """The series and the first step of the horizon of each window, every `stride` steps, without windows whose
         horizon has no known value."""

@@ -5,7 +5,6 @@ tables in long form, with a row for each step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -22,7 +21,11 @@ from elman.formats import table
 from elman.formats.files import File, by_part, data_files, text_of
 from elman.formats.names import SERIES, TABLES
 from elman.formats.numbers import number_of, whole_of
+from elman.formats.stamp_texts import parse_order
 from elman.tasks.classification.reading import check_label
+
+Order = dict[int, tuple[float, ...]]
+"""Keys that order the rows of a table, by their lines."""
 
 Missing = Literal["error", "interpolate"]
 """Ways of treating missing values: an error, or linear interpolation."""
@@ -305,7 +308,8 @@ def _read_table(
     channels = columns.values or tuple(name for name in there if name not in others)
     if not channels:
         raise DataError(f"{file.name}: no column with values; there are {', '.join(there)}")
-    rows = table.read_table(file, columns=[columns.series, *time, *label, *channels], encoding=encoding)
+    rows = list(table.read_table(file, columns=[columns.series, *time, *label, *channels], encoding=encoding))
+    keys = _order(file, columns.time, rows) if time else {}
     steps: dict[str, list[table.Row]] = {}
     written: dict[str, str] = {}  # the names of the series as the file has them
     for row in rows:
@@ -317,7 +321,7 @@ def _read_table(
 
     def one(name: str, own: list[table.Row]) -> Series:
         kind = _label(file, columns, name, own) if label else ""
-        ordered = _by_time(file, columns.time, name, own) if time else own
+        ordered = _by_time(file, columns.time, name, own, keys) if time else own
         values = [[row.values[channel] for row in ordered] for channel in channels]
         places = [f"{file.name}, line {row.line}" for row in ordered]
         return Series(_numbers(values, places, channels, missing), kind, f"{file.name}, line {own[0].line}")
@@ -348,19 +352,31 @@ def _label(file: File, columns: ColumnRoles, name: str, rows: list[table.Row]) -
     return first
 
 
-def _by_time(file: File, column: str, name: str, rows: list[table.Row]) -> list[table.Row]:
-    """The rows ordered by a column of numbers, or of texts that sort as text, such as ISO dates."""
-    times: list = [row.values[column].strip() for row in rows]
-    with suppress(ValueError):
-        times = [float(time) for time in times]
-    order = sorted(range(len(rows)), key=times.__getitem__)
-    for before, after in pairwise(order):
-        if times[before] == times[after]:
+def _order(file: File, column: str, rows: list[table.Row]) -> Order:
+    """The keys that order rows by time, by their lines; none where some time cannot be read."""
+    try:
+        return _keys(file, column, rows)
+    except DataError:
+        return {}  # the series that it belongs to is refused
+
+
+def _keys(file: File, column: str, rows: list[table.Row]) -> Order:
+    places = [f"{file.name}, line {row.line}, {column}" for row in rows]
+    keys = parse_order([row.values[column] for row in rows], places)
+    return {row.line: key for row, key in zip(rows, keys, strict=True)}
+
+
+def _by_time(file: File, column: str, name: str, rows: list[table.Row], keys: Order) -> list[table.Row]:
+    """The rows of a series in the order of their times."""
+    keys = keys or _keys(file, column, rows)
+    ordered = sorted(rows, key=lambda row: keys[row.line])
+    for before, after in pairwise(ordered):
+        if keys[before.line] == keys[after.line]:
             raise DataError(
-                f"{file.name}, line {rows[after].line}: {column} {rows[after].values[column]!r} of {name!r} is "
-                f"already in line {rows[before].line}; expected each once"
+                f"{file.name}, line {after.line}: {column} {after.values[column]!r} of {name!r} is already in line "
+                f"{before.line}; expected each once"
             )
-    return [rows[place] for place in order]
+    return ordered
 
 
 def _numbers(
