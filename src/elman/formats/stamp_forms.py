@@ -16,10 +16,10 @@ from elman._errors import ConfigError
 from elman._types import StampKind
 from elman.formats.frequency import Stamp
 
-EPOCH_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+EPOCH_UNITS: dict[StampKind, int] = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 """Units since 1970 in a second, by the kind of stamps."""
 
-SPREADSHEET_ORIGINS = {
+SPREADSHEET_ORIGINS: dict[StampKind, np.datetime64] = {
     "spreadsheet": np.datetime64("1899-12-30T00:00:00", "s"),  # valid from 1 March 1900 on: 1900 has a day too many
     "spreadsheet-1904": np.datetime64("1904-01-01T00:00:00", "s"),
 }

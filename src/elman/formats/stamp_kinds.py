@@ -60,7 +60,7 @@ def infer_kind(texts: Sequence[str], name: str = "") -> StampKind:
         if all(map(_is_week, texts)) and ("week" in name.lower() or len({text[:4] for text in texts}) > 1):
             return "weeks"
     values = [float(text) for text in texts]
-    if all(value.is_integer() for value in values):
+    if not any(value % 1 for value in values):
         whole = [int(float(text)) if "." in text else int(text) for text in texts]
         for kind, units in EPOCH_UNITS.items():
             if all(_EPOCH[0] * units <= value < _EPOCH[1] * units and value % units == 0 for value in whole):

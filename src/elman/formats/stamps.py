@@ -200,8 +200,12 @@ def _parse_dates(texts: Sequence[str], places: Sequence[str], kind: StampKind) -
                 f"{place}: expected {length} digits, since stamps are {kind}; got {text[:40]!r}: mend it, or read the "
                 "stamps with --stamps numbers"
             )
-        pairs = [int(text[at : at + 2]) for at in range(4, length, 2)]
-        written.append(week_in(text, place) if kind == "weeks" else WrittenTime(int(text[:4]), *pairs))
+        if kind == "weeks":
+            written.append(week_in(text, place))
+            continue
+        month, *rest = (int(text[at : at + 2]) for at in range(4, length, 2))
+        day, hour, minute, second = (*rest, *(1, 0, 0, 0)[len(rest) :])
+        written.append(WrittenTime(int(text[:4]), month, day, hour, minute, second))
     check_days(written, texts, places)
     pattern = "%G%V" if kind == "weeks" else "%Y%m%d%H%M%S"[: length - 2]
     return StampColumn(seconds_of(written), StampForm(kind, pattern))

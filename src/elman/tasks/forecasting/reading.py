@@ -102,7 +102,8 @@ def rows_of(
         ConfigError: a column with two roles.
     """
     found: dict[str, list[SeriesRows]] = {}
-    names, forms, notes = [], [], []
+    names, notes = [], []
+    forms: list[StampForm] = []
     for file in files:
         file, added = _with_head(_as_table(file), encoding)
         notes += [f"{file.name}: line 1 has values and no names; {HEADLESS}"] if added else []
@@ -111,8 +112,8 @@ def rows_of(
         fields = {name: [row.values[name] for row in rows] for name in layout.columns}
         places = [f"{file.name}, line {row.line - added}" for row in rows]
         written = _Table(file.name, fields, places)
-        column = _stamps(written, layout, columns.stamps, known, zone)
-        known = known or column.form.kind
+        earlier = forms[0].kind if forms and known is None else known
+        column = _stamps(written, layout, columns.stamps, earlier, zone)
         names.append(layout.names)
         forms.append(column.form)
         notes += [f"{file.name}: {column.note}"] if column.note else []
