@@ -183,6 +183,8 @@ def test_a_package_is_trusted_with_all_that_holds_it(place):
     (package / "__init__.py").write_text("")
     elman.load(path)
     assert (package / "cells.ran").exists()
+    refused(place, saved(place, "ownpackage.cells:build"), "no cell 'ownpackage.cells:build'")
+    assert not (package / "cells.called").exists()
 
 
 def test_the_cell_of_a_language_model_inside_a_codec_is_not_trusted_either(place):

@@ -117,7 +117,8 @@ def may_call(name: str, function: Any) -> bool:
     module = name.partition(":")[0]
     if not isinstance(function, types.FunctionType) or function.__module__ != module:
         return False
-    return now.remembered and not _remembered().isdisjoint(_lines(name))
+    own = {line for line in _lines(name) if line[1] == name}  # without the packages that hold the module
+    return now.remembered and not own.isdisjoint(_remembered())
 
 
 def remember(names: Iterable[str]) -> None:
