@@ -187,3 +187,21 @@ def test_files_of_other_channels_are_named(tmp_path):
 def test_standard_input_is_told_by_its_beginning(text, channels, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     assert read_series_parts("-").channels == channels
+
+
+@pytest.mark.parametrize(
+    "times",
+    [["9:57", "9:59", "10:00", "10:02"], ["2024-9-8", "2024-9-9", "2024-9-10", "2024-10-1"], ["2", "9", "10", "11"]],
+)
+def test_steps_are_ordered_by_time_whatever_their_letters(times, tmp_path):
+    order = [2, 0, 3, 1]
+    rows = [f"{series},{times[place]},{place + 10 * series},up" for series in (0, 1) for place in order]
+    (tmp_path / "a.csv").write_text("series,time,value,label\n" + "\n".join(rows) + "\n")
+    found = read_series_parts(tmp_path / "a.csv").train
+    assert [one.values.ravel().tolist() for one in found] == [[0, 1, 2, 3], [10, 11, 12, 13]]
+
+
+def test_times_without_an_order_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("series,time,value,label\n0,t2,1,up\n0,t10,2,up\n")
+    with pytest.raises(DataError, match="a.csv, line 2, time: expected a time such as .* or a whole number; got 't2'"):
+        read_series_parts(tmp_path / "a.csv")

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from elman._errors import DataError
 from elman.formats.frequency import Frequency, Stamps
+from elman.formats.numbers import number_text
 from elman.formats.stamp_forms import StampForm, show
 from elman.tasks.forecasting.calendar import calendar_features, calendar_names
 from elman.tasks.forecasting.histories import Histories, History
@@ -255,7 +256,7 @@ def _transform(history: History, scaling: Scaling) -> np.ndarray:
     if len(below):
         step, target = below[0]
         raise DataError(
-            f"{history.place}: {history.name!r} is {history.values[step, target]!s} at "
+            f"{history.place}: {history.name!r} is {number_text(history.values[step, target])} at "
             f"{show(history.stamps[step])}; "
             'expected no value below -1 to take roots of: choose another scale, such as "standard"'
         )

@@ -16,6 +16,7 @@ from elman._errors import ConfigError, DataError, quantity
 from elman._types import StampKind
 from elman.formats.files import data_files
 from elman.formats.frequency import Frequency, Stamps
+from elman.formats.numbers import number_text
 from elman.formats.stamp_forms import StampForm, show
 from elman.formats.stamps import check_ascending
 from elman.formats.steps import infer_steps
@@ -201,7 +202,7 @@ def _notes(series: Sequence[SeriesRows], found: Sequence[Frequency], histories: 
     rows = sum(len(one.stamps) for one in series)
     missing = sum(len(one.stamps) for one in histories) - rows
     if missing > 0:
-        notes.append(f"{quantity(missing, 'step')} of {rows + missing:,} have no row and count as missing")
+        notes.append(f"{quantity(missing, 'step')} of {rows + missing:,} without a row, which count as missing")
     return tuple(notes)
 
 
@@ -210,10 +211,10 @@ def _static(rows: SeriesRows, names: Sequence[str]) -> np.ndarray:
     wrong = np.argwhere(values != values[0])  # also where a value is NaN
     if len(wrong):
         row, column = wrong[0]
+        other, first = (number_text(values[place, column]) or "nan" for place in (row, 0))
         raise DataError(
-            f"{rows.places[row]}: {names[column]} of {rows.name!r} is {values[row, column]!s}, and "
-            f"{values[0, column]!s} in {rows.places[0]}; expected one number in all rows of a series, since "
-            "it is a static column"
+            f"{rows.places[row]}: {names[column]} of {rows.name!r} is {other}, and {first} in {rows.places[0]}; "
+            "expected one number in all rows of a series, since it is a static column"
         )
     return values[0]
 
