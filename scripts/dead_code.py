@@ -21,6 +21,8 @@ ALIVE = {
     "PR": "public, a column that is found by its name",
     "QT": "public, a column that is found by its name",
     "QTcB": "public, a column that is found by its name",
+    "readable": "a buffered reader calls it",
+    "seekable": "a buffered reader calls it",
     "_train_on": "a process of its own runs it, by name",
     "QTcF": "public, a column that is found by its name",
 }
