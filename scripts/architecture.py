@@ -16,7 +16,7 @@ import grimp
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "architecture.svg"
-WIDTH, HEIGHT = 1000, 1310
+WIDTH, HEIGHT = 1000, 1354
 SIZES = {"title": (14, 8.6), "note": (12.5, 6.9), "files": (11.5, 6.2)}
 """Height of each kind of text, and width of its letters where the font is a wide one, in pixels."""
 
@@ -50,10 +50,10 @@ ROOMS = {
     "inspection": Room(296, 246, 210, 90),
     "training": Room(522, 246, 428, 90),
     "tasks": Room(50, 378, 900, 382, "tasks"),
-    "formats": Room(50, 804, 128, 284, "plain"),
-    "words": Room(186, 804, 112, 284, "plain"),
-    "metrics": Room(306, 804, 112, 284, "plain"),
-    "artefact": Room(426, 804, 112, 284, "plain"),
+    "formats": Room(50, 804, 128, 328, "plain"),
+    "words": Room(186, 804, 112, 328, "plain"),
+    "metrics": Room(306, 804, 112, 328, "plain"),
+    "artefact": Room(426, 804, 112, 328, "plain"),
     "layers": Room(556, 804, 394, 98, "engine"),
     "recurrence": Room(556, 922, 394, 80, "engine"),
     "cells": Room(556, 1022, 394, 112, "engine"),
@@ -63,8 +63,8 @@ WINGS = ("series_classification", "classification", "language_modelling", "taggi
 ROOMS |= {f"tasks.{wing}": Room(60 + 126 * place, 444, 122, 206, "wing") for place, wing in enumerate(WINGS)}
 SHARED = Room(60, 666, 878, 82, "wing")
 """The modules of `tasks` that belong to no wing."""
-FOUNDATION = Room(50, 1258, 900, 32)
-LEGEND = Room(50, 1104, 488, 124)
+FOUNDATION = Room(50, 1302, 900, 32)
+LEGEND = Room(50, 1148, 488, 124)
 
 STYLE = """
 text { font-family: system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; fill: #1f2933; }
