@@ -326,7 +326,7 @@ def _stamps(
         for part, name in zip(parts, names, strict=True):
             if not (part.strip().isdecimal() and part.isascii() and len(part.strip()) < 5):
                 raise DataError(f"{place}, {name}: expected a whole number; got {part[:40]!r}")
-        year, month, *rest = (int(part) for part in parts)
+        year, month, *rest = (int(part.strip()) for part in parts)
         day, *clock = (*rest, *(1, 0, 0, 0)[len(rest) :])
         texts.append(f"{year:04}-{month:02}-{day:02} {':'.join(f'{part:02}' for part in clock)}")
     column = parse_stamps(texts, places, zone=zone)
