@@ -169,3 +169,16 @@ def test_times_of_a_place_come_back_as_its_clocks_show_them():
     assert lines[1:] == ["2024-01-09T08:00", "2024-01-09T09:00"]
     again = parse_stamps(lines[1:], ["", ""], zone="Europe/Berlin").stamps
     assert again.tolist() == fitted.predict()["ds"].tolist()
+
+
+def test_intervals_that_nobody_asked_for_are_left_out_where_errors_are_too_few():
+    from elman.tasks.fitted import Warning
+    from elman.tasks.forecasting.settings import ForecastPrediction
+
+    task = elman.Forecasting(horizon=6, window=12, validation=6, test=6, hidden_size=4)
+    fitted = fit(task, task.read_table({"ds": [*range(36)], "y": [n % 5 for n in range(36)]}), steps=2)
+    said, head, *rows = fitted.output(options=ForecastPrediction())
+    assert said == Warning("no intervals: the validation part has too few errors for 80%")
+    assert (head, len(rows)) == ("unique_id,ds,elman", 6)
+    with pytest.raises(elman.ConfigError, match="level 80: the validation part has too few errors"):
+        [*fitted.output(options=ForecastPrediction(level="80"))]

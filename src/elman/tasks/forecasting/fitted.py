@@ -15,7 +15,7 @@ from elman import artefact
 from elman._errors import ConfigError, DataError
 from elman.formats.stamp_forms import StampForm
 from elman.tasks.data import Data
-from elman.tasks.fitted import Picture, Predictor
+from elman.tasks.fitted import Output, Picture, Predictor, Warning
 from elman.tasks.forecasting.codec import ForecastCodec
 from elman.tasks.forecasting.evaluation import measure_forecasts
 from elman.tasks.forecasting.forecasts import forecast_series
@@ -31,6 +31,9 @@ from elman.tasks.forecasting.windows import WindowPart
 if TYPE_CHECKING:
     from elman.tasks.forecasting.task import Forecasting
 
+
+DEFAULT_LEVEL = 80
+"""The level of the intervals that `elman predict` gives by default, in percent."""
 
 SeriesInput = str | Path | Histories | Mapping[str, Any]
 """Series in one of their forms: a file, the result of `read_histories`, or columns by name, such as a data frame."""
@@ -201,7 +204,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             found.append(float(np.abs(ways[0] - ways[1]).max()) / scale)
         return {"row by row or together": max(found)}
 
-    def output(self, *places: str, options: ForecastPrediction) -> Iterator[str | Picture]:
+    def output(self, *places: str, options: ForecastPrediction) -> Iterator[Output]:
         """Yields the forecasts as lines of CSV, and a picture if the options ask for one. Files that begin after the
         last remembered row are new rows; others are read whole. Without files, the forecasts start after the remembered
         rows.
@@ -212,10 +215,20 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         fitted = self.continue_from(*places)
         if options.save:
             fitted.save(options.save, force=True)
-        table = fitted.predict(level=options.level, intervals=options.intervals)
+        level = options.level
+        if level is None and (options.intervals == "model" or self._knows_errors(DEFAULT_LEVEL)):
+            level = str(DEFAULT_LEVEL)
+        elif level is None:
+            level = ""
+            yield Warning(f"no intervals: the validation part has too few errors for {DEFAULT_LEVEL}%")
+        table = fitted.predict(level=level, intervals=options.intervals)
         yield from table.lines()
         if options.plot:
             yield Picture(Path(options.plot), partial(draw_forecast, fitted, table))
+
+    def _knows_errors(self, level: float) -> bool:
+        """True if the errors of the validation part are enough for conformal intervals."""
+        return self.errors is not None and not np.isnan([self.errors.at(share) for share in shares_of(level)]).any()
 
     def continue_from(self, *places: str) -> Self:
         """Returns this model after the rows of files, with a memory of the files' series alone. New rows of a series

@@ -28,8 +28,9 @@ Scaling = Literal["standard", "mean", "root", "none"]
 class ForecastPrediction(Config, frozen=True, kw_only=True):
     """Options of `elman predict` for forecasts."""
 
-    level: str = "80"
-    """Levels of the intervals in percent, separated by commas, such as 80,95; an empty text leaves intervals out."""
+    level: str | None = None
+    """Levels of the intervals in percent, separated by commas, such as 80,95; an empty text leaves intervals out (80,
+    if the validation part has enough errors)."""
     intervals: Literal["conformal", "model"] = "conformal"
     """Intervals from the errors on the validation part (conformal), or from the model's own quantiles (model)."""
     plot: str = ""
