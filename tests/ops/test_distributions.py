@@ -181,9 +181,3 @@ def test_any_numbers_give_a_finite_loss_and_gradient(output):
 def test_an_unknown_output_is_named(unchecked):
     with pytest.raises(ConfigError, match="did you mean 'gaussian'"):
         parameters("gausian")  # ty: ignore[invalid-argument-type]
-
-
-def test_variances_are_those_around_a_mean():
-    np.testing.assert_allclose(CONTINUOUS[0][0].variance, CONTINUOUS[0][1].var(), rtol=1e-6)
-    np.testing.assert_allclose(CONTINUOUS[1][0].variance, CONTINUOUS[1][1].var(), rtol=1e-5)
-    assert Point(jnp.ones(2), "absolute").variance.tolist() == [0.0, 0.0]
