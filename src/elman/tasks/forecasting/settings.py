@@ -143,7 +143,9 @@ class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
     def recognises(cls, places: Sequence[Place]) -> str:
         """The mark of time series: in every file a column of stamps or of names of series, and numbers."""
         files = [file.as_table for place in places for file in place.files]
+        if not any(file.columns for file in files):
+            return ""
         from elman.tasks.forecasting.reading import is_history  # imports NumPy, which help does not need
 
-        found = bool(files) and all(is_history(file.columns, file.row) for file in files)
+        found = all(is_history(file.columns, file.row) for file in files)
         return "there are stamps or names of series, and numbers" if found else ""
