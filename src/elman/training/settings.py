@@ -17,7 +17,7 @@ BUDGETS = ("minutes", "epochs", "steps")
 """The names of the settings for the budget."""
 
 
-WARMUP_STEPS, WARMUP_SHARE = 50, 0.1
+WARMUP_STEPS, WARMUP_SHARE = 50, 0.2
 """The steps in which the learning rate rises unless a setting says otherwise, and the largest share of the budget."""
 
 
@@ -44,7 +44,7 @@ class Training(Config, frozen=True, kw_only=True):
     weight_decay: Annotated[float, Meta(ge=0)] = 0.0
     """Share of each matrix subtracted per unit of learning rate."""
     warmup_steps: Annotated[int, Meta(ge=0)] | None = None
-    """Number of steps in which the learning rate rises to its peak (50, or a tenth of the budget if that is less)."""
+    """Number of steps in which the learning rate rises to its peak (50, or a fifth of the budget if that is less)."""
     hold: Annotated[float, Meta(ge=0, lt=1)] = 0.2
     """Share of the budget before the learning rate falls from its peak."""
     decay: Literal["linear", "cosine", "none"] = "linear"
