@@ -122,12 +122,12 @@ as_printed = np.arange(len(inputs)).reshape(-1, ROWS)
 orders = {"its own past": along, "the past of elsewhere": as_printed, "no past": along}
 past = {}
 for name, order in orders.items():
-    state, found = start(ROWS)[1], []
+    state, nats = start(ROWS)[1], []
     for rows in order[: pace(full=None, short=30)]:
         state = start(ROWS)[1] if name == "no past" else state
         state, mean = read(state, jnp.asarray(inputs[rows]), jnp.asarray(targets[rows]))
-        found.append(float(mean))
-    past[name] = float(np.mean(found[10:]))  # the first batches have no past in any case
+        nats.append(float(mean))
+    past[name] = float(np.mean(nats[10:]))  # the first batches have no past in any case
     print(f"{name:<22}{past[name]:.3f} nats")
 drawing, axes = figure()
 axes.barh(list(past), list(past.values()))

@@ -154,8 +154,8 @@ show(drawing, "09-errors")
 # %%
 @jax.jit
 def answers_to(weights, inputs):
-    _, chances = jax.lax.scan(lambda h, x: step(weights, h, x), jnp.zeros(HIDDEN), jax.nn.one_hot(inputs, VOCAB))
-    return chances[:, 1 : characters.size].argmax(1) + 1
+    _, probabilities = jax.lax.scan(lambda h, x: step(weights, h, x), jnp.zeros(HIDDEN), jax.nn.one_hot(inputs, VOCAB))
+    return probabilities[:, 1 : characters.size].argmax(1) + 1
 
 
 eight = " this is"

@@ -47,17 +47,17 @@ def is_private(name):
 def main():
     """Prints what is dead; returns whether there is any."""
     source = ROOT / "src"
-    found = unused(source, ROOT / "lessons", ROOT / "benchmarks")
+    items = unused(source, ROOT / "lessons", ROOT / "benchmarks")
     for file in source.rglob("*.py"):  # what has the same name in another file keeps no private name alive
-        found += [item for item in unused(file) if is_private(item.name) and item.typ != "method"]
+        items += [item for item in unused(file) if is_private(item.name) and item.typ != "method"]
     dead = {
         f"{item.filename.resolve().relative_to(ROOT)}:{item.first_lineno}: nothing uses the {item.typ} {item.name}"
-        for item in found
+        for item in items
         if item.filename.resolve().is_relative_to(source)
         and item.name not in ALIVE
         and (is_private(item.name) or item.filename.resolve().relative_to(source / "elman").as_posix() not in MEASURES)
     }
-    dead |= {f"{name}: used or gone, so take it out of ALIVE" for name in ALIVE.keys() - {item.name for item in found}}
+    dead |= {f"{name}: used or gone, so take it out of ALIVE" for name in ALIVE.keys() - {item.name for item in items}}
     for line in sorted(dead):
         print(line)
     return bool(dead)

@@ -142,8 +142,8 @@ def _foreign(folder: Path, own: Sequence[str]) -> list[str]:
 def _folders(folder: Path, own: Sequence[str]) -> list[Path]:
     """The folder and those in it that files of its own are in, inner ones first; a link to another is none of them."""
     names = {parent for name in own for parent in Path(name).parents}
-    found = [folder / name for name in sorted(names, reverse=True)]
-    return [directory for directory in found if directory.is_dir() and not directory.is_symlink()]
+    folders = [folder / name for name in sorted(names, reverse=True)]
+    return [directory for directory in folders if directory.is_dir() and not directory.is_symlink()]
 
 
 def _sync(directory: Path) -> None:

@@ -53,8 +53,8 @@ class Holder(msgspec.Struct, frozen=True):
         return cls(os.getpid(), platform.node(), command, now.isoformat(sep=" ", timespec="seconds"))
 
     def __str__(self) -> str:
-        said = f"process {self.pid} on {self.host} ({self.command}) since {self.since}"
-        return "".join(char if char.isprintable() else " " for char in said)
+        text = f"process {self.pid} on {self.host} ({self.command}) since {self.since}"
+        return "".join(char if char.isprintable() else " " for char in text)
 
 
 @contextmanager

@@ -98,14 +98,14 @@ def find_named(name: str) -> Any:
         _check(now, name, module)
     sys.path.extend(folder for folder in FOLDERS if folder not in sys.path)  # to stay: it may import others later
     try:
-        found: Any = import_module(module) if now is None else _import_source(module)
+        value: Any = import_module(module) if now is None else _import_source(module)
     except Exception as error:  # whatever a user's module raises
         raise ConfigError(
             f"{shorten(name)!r}: cannot import {module!r} ({error}); expected module:Class or module:function"
         ) from None
     for part in place.split("."):
-        found = getattr(found, part, None) if isinstance(found, types.ModuleType | type) else None
-    return found
+        value = getattr(value, part, None) if isinstance(value, types.ModuleType | type) else None
+    return value
 
 
 def may_call(name: str, function: Any) -> bool:

@@ -128,9 +128,9 @@ def exists(path: Path) -> bool:
 
 def refuse_existing(path: Path, *, force: bool) -> None:
     """Raises `ArtefactError` if `path` holds an artefact and `force` is not set, or anything that is no artefact."""
-    found = _found(path)
-    if found is not None and not force:
-        moved = f" as {found}, moved aside when a save was cut off" if found != _resolved(path) else ""
+    existing = _found(path)
+    if existing is not None and not force:
+        moved = f" as {existing}, moved aside when a save was cut off" if existing != _resolved(path) else ""
         raise ArtefactError(
             f"{path}: exists{moved}; --resume goes on with it, --force (force=True) overwrites it, "
             "or name another place"
@@ -321,13 +321,13 @@ def fill(tree: Any, arrays: Arrays, *, what: str, put: Callable[[np.ndarray], An
 
     def leaf(expected: Any) -> Any:
         name = next(names)
-        found = arrays.get(name)
-        if found is None or found.shape != expected.shape or found.dtype != expected.dtype:
-            came = "nothing" if found is None else f"{found.dtype} of shape {found.shape}"
+        array = arrays.get(name)
+        if array is None or array.shape != expected.shape or array.dtype != expected.dtype:
+            came = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
             raise ArtefactError(f"{what}: expected {name}, {expected.dtype} of shape {expected.shape}; got {came}")
         if put is not None:
-            return put(found)
-        return jax.device_put(found, may_alias=False)  # jax.numpy.array would compile a program for each shape
+            return put(array)
+        return jax.device_put(array, may_alias=False)  # jax.numpy.array would compile a program for each shape
 
     return jax.tree.map(leaf, tree)
 

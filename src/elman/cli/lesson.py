@@ -28,10 +28,10 @@ def main(name: tyro.conf.Positional[str | None] = None, /, short: bool = False, 
     from elman.lessons.pictures import FOLDER
 
     if name is None:
-        found = lessons()
-        width = max(len(lesson.name) for lesson in found)
-        print("\n".join(f"{lesson.name:<{width}}  {lesson.title}" for lesson in found))
-        print(f"\nRun one with elman lesson {found[0].name}; pictures go to lesson-pictures/.")
+        catalogue = lessons()
+        width = max(len(lesson.name) for lesson in catalogue)
+        print("\n".join(f"{lesson.name:<{width}}  {lesson.title}" for lesson in catalogue))
+        print(f"\nRun one with elman lesson {catalogue[0].name}; pictures go to lesson-pictures/.")
         return 0
     lesson = find_lesson(name)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file or a pipe shows progress as well

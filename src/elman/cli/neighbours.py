@@ -42,8 +42,8 @@ def main(
     if count < 1:
         raise ConfigError(f"count: expected at least 1; got {count}")
     vectors = open_place(place, normal_form)
-    found = vectors.neighbours(words[0], count) if len(words) == 1 else vectors.analogy(*words, count=count)
-    for word, cosine in found:
+    neighbours = vectors.neighbours(words[0], count) if len(words) == 1 else vectors.analogy(*words, count=count)
+    for word, cosine in neighbours:
         print(f"{cosine:.4f}\t{word!r}" if word.strip() != word or not word else f"{cosine:.4f}\t{word}")
     return 0
 

@@ -121,10 +121,10 @@ def _look(arguments: list[str]) -> FirstLook:
 def _recognise(files: Sequence[str]) -> str:
     from elman.tasks.recognition import recognise  # what looks into files would slow the help
 
-    found = recognise(*files)
-    if found.others:
-        print(f"elman train: {', '.join(files)}: {found}", file=sys.stderr)
-    return found.task
+    recognition = recognise(*files)
+    if recognition.others:
+        print(f"elman train: {', '.join(files)}: {recognition}", file=sys.stderr)
+    return recognition.task
 
 
 def _reader(settings: TaskSettings, training: Training) -> Callable[..., Options]:

@@ -55,15 +55,15 @@ def read_files(*places: str | Path) -> list[File]:
     ...     [(file.path, file.content) for file in read_files(folder)]
     [(('a.txt',), b'one')]
     """
-    found: list[File] = []
+    content: list[File] = []
     for place in places:
         files = list(_read(place))
         if not files:
             raise DataError(f"{place}: no file in it")
         if len(places) > 1:
             files = [file._replace(path=(*_top(place), *file.path)) for file in files]
-        found += files
-    return found
+        content += files
+    return content
 
 
 def data_files(*places: str | Path) -> list[File]:
@@ -154,9 +154,9 @@ def check_encoding(encoding: str) -> None:
 
 def _part_of(file: File) -> str | None:
     for step in file.path:
-        found = {PARTS[word] for word in re.split(r"[\W_]+", step.lower()) if word in PARTS}
-        if len(found) == 1:
-            return found.pop()
+        parts = {PARTS[word] for word in re.split(r"[\W_]+", step.lower()) if word in PARTS}
+        if len(parts) == 1:
+            return parts.pop()
     return None
 
 

@@ -132,12 +132,12 @@ def _spool(stream: ByteStream) -> ByteStream:
 
 def _files_of(place: Path) -> list[tuple[str, Path | ByteStream]]:
     if place.is_dir():
-        found = sorted(file for file in files_below(place) if file.is_file() and _is_text_name(file))
-        if not found:
+        texts = sorted(file for file in files_below(place) if file.is_file() and _is_text_name(file))
+        if not texts:
             raise DataError(
                 f"{place}: no text in this folder; expected files ending in {', '.join(TEXTS)} (or .gz, .xz)"
             )
-        return [(str(file), file) for file in found]
+        return [(str(file), file) for file in texts]
     if not place.exists():
         raise DataError(f"{place}: no such file or folder")
     if not place.is_file():  # a pipe or a device, which can be read only once

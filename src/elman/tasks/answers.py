@@ -112,12 +112,12 @@ def in_order(
             continue
         answers = iter(answer([one for one in group if one.asked]))
         for one in group:
-            found = one.error or (next(answers) if one.asked else blank(one))
-            if isinstance(found, DataError):
-                error = found if found is one.error else RecordError(f"{one.place}: {found}")
+            lines = one.error or (next(answers) if one.asked else blank(one))
+            if isinstance(lines, DataError):
+                error = lines if lines is one.error else RecordError(f"{one.place}: {lines}")
                 yield pass_over(error, on_error)
-                found = blank(one) if on_error == "blank" else ()
-            yield from found
+                lines = blank(one) if on_error == "blank" else ()
+            yield from lines
 
 
 def pass_over(error: DataError, on_error: OnError) -> Warning:
@@ -162,8 +162,10 @@ def answers_in_order(
     write = _Beside().lines if with_input else partial(_alone, blank)
 
     def lines(group: Group) -> Iterator[Iterable[str] | DataError]:
-        for one, found in zip(group, answer([one.asked for one in group]), strict=True):
-            yield found if isinstance(found, DataError) else chain.from_iterable(write(one, each) for each in found)
+        for one, written in zip(group, answer([one.asked for one in group]), strict=True):
+            yield (
+                written if isinstance(written, DataError) else chain.from_iterable(write(one, each) for each in written)
+            )
 
     return in_order(groups, lines, blank=lambda one: write(one, blank), on_error=on_error)
 

@@ -15,8 +15,8 @@ def check_read(data: Any, codec: Any) -> None:
         DataError: not a `Data`, or one whose codec is not of class `codec`.
     """
     if not isinstance(data, Data) or not isinstance(data.codec, codec):
-        found = f"data of {type(data.codec).__name__}" if isinstance(data, Data) else type(data).__name__
-        raise DataError(f"data: expected what task.read returns; got {found}")
+        kind = f"data of {type(data.codec).__name__}" if isinstance(data, Data) else type(data).__name__
+        raise DataError(f"data: expected what task.read returns; got {kind}")
 
 
 def check_validation(data: Data) -> None:

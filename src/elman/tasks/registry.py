@@ -90,7 +90,7 @@ def _own(name: str, module: str, kind: str) -> Any:
 
 
 def _imported(name: str, kind: type) -> Any:
-    found = find_named(name)
-    if not (isinstance(found, type) and issubclass(found, kind)):
-        raise ConfigError(f"task {name}: expected a subclass of elman.tasks.task.Task; got {found!r}")
-    return found
+    value = find_named(name)
+    if not (isinstance(value, type) and issubclass(value, kind)):
+        raise ConfigError(f"task {name}: expected a subclass of elman.tasks.task.Task; got {value!r}")
+    return value

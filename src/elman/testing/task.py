@@ -327,9 +327,11 @@ def _kill(task: Task, source: Source, place: Path, training: dict[str, Any]) -> 
         process.stdin.flush()
         reached = process.stdout.readline()
         process.kill()
-        said = process.stderr.read().decode().strip()
+        message = process.stderr.read().decode().strip()
     if not reached:
-        raise AssertionError(f"a run in a process of its own ends with: {said.splitlines()[-1] if said else 'nothing'}")
+        raise AssertionError(
+            f"a run in a process of its own ends with: {message.splitlines()[-1] if message else 'nothing'}"
+        )
 
 
 def _train_on() -> None:

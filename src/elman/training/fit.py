@@ -81,8 +81,8 @@ def fit(
     (5, 'GRU')
     """
     use_compilation_cache()
-    given = {name for name, value in settings.items() if value is not None}
-    training = Training(**{**training_defaults(task.training, given), **settings})
+    named = {name for name, value in settings.items() if value is not None}
+    training = Training(**{**training_defaults(task.training, named), **settings})
     place = Path(out).absolute() if out is not None else None
     if resume and force:
         raise ConfigError("resume goes on with the artefact, force overwrites it; choose one")
@@ -259,10 +259,10 @@ def _resume(task: Task, data: Data, training: Training, place: Path | None) -> t
     before, unfinished = from_saved(place, saved), saved_run(place, kept)
     for then, now in ((before.task, task), (before.training, training)):
         for name, value in then.to_builtins().items():
-            given = now.to_builtins()[name]
-            chosen = now is task and given is None  # the option is chosen by the data, which has not changed
-            if given != value and not chosen and name not in CHANGEABLE:
-                raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {given!r}")
+            value_now = now.to_builtins()[name]
+            chosen = now is task and value_now is None  # the option is chosen by the data, which has not changed
+            if value_now != value and not chosen and name not in CHANGEABLE:
+                raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {value_now!r}")
     run = f"{place}, which was training on {unfinished.source}"
     data.fingerprint.check(unfinished.fingerprint, run=run, source=data.source)
     shapes = before.task.shapes(data.codec)

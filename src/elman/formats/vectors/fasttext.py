@@ -125,14 +125,14 @@ class FastTextVectors(Vectors):
             shape = (int(rows[-1]) + 1, width)
             return np.memmap(self._path, "<f4", "r", begin, shape)[rows]  # a copy, so that nothing stays mapped
         unique, places = np.unique(rows, return_inverse=True)
-        found = np.empty((len(unique), width), np.float32)
+        matrix = np.empty((len(unique), width), np.float32)
         for at, row in enumerate(unique):
             file.seek(begin + 4 * width * int(row))
             content = file.read(4 * width)
             if len(content) < 4 * width:
                 raise _cut(self._path, begin + 4 * width * (self._layout.words + self._layout.buckets))
-            found[at] = np.frombuffer(content, "<f4")
-        return found[places]
+            matrix[at] = np.frombuffer(content, "<f4")
+        return matrix[places]
 
 
 def ngrams(

@@ -111,8 +111,8 @@ class _RecordFile(Vectors):
         wanted: dict[bytes, list[str]] = {}
         for word in words:
             wanted.setdefault(self._normal(word).encode(errors="replace"), []).append(word)
-        found = self._through(wanted) if is_compressed(self.path) else self._looked_up(wanted)
-        vectors = ((wanted[record.word], self._checked(record)) for record in found)
+        selected = self._through(wanted) if is_compressed(self.path) else self._looked_up(wanted)
+        vectors = ((wanted[record.word], self._checked(record)) for record in selected)
         return {word: vector for words, vector in vectors for word in words}
 
     def compose(self, words: Iterable[str]) -> dict[str, Float32[np.ndarray, " feature"]]:
@@ -182,7 +182,7 @@ class TextVectors(_RecordFile):
 
     def _records(self, file: BufferedReader) -> Iterator[VectorRecord]:
         file.seek(self.start)
-        place, found, empty, first = self.start, 0, 0, 1 if self.count is None else 2
+        place, count, empty, first = self.start, 0, 0, 1 if self.count is None else 2
         for line, text in enumerate(file, first):
             row = text.rstrip()
             if not row:
@@ -192,11 +192,11 @@ class TextVectors(_RecordFile):
             else:
                 word, numbers = self._cut(row, line)
                 yield VectorRecord(word, place + len(row) - len(numbers), numbers, line)
-                found += 1
+                count += 1
             place += len(text)
-        if self.count not in (None, found):
+        if self.count not in (None, count):
             raise DataError(
-                f"{self.name}: its first line promises {self.count:,} words; got {found:,}, so it was cut short or "
+                f"{self.name}: its first line promises {self.count:,} words; got {count:,}, so it was cut short or "
                 "changed; correct that line, or fetch the file again"
             )
 

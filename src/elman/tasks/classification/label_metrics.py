@@ -72,18 +72,18 @@ class LabelMetrics:
             DataError: no example.
         """
         check_examples(logits, truth)
-        chances = np.exp(log_sigmoid(logits))
+        probabilities = np.exp(log_sigmoid(logits))
         if thresholds is None:
-            thresholds = best_thresholds(chances, truth)
+            thresholds = best_thresholds(probabilities, truth)
         others = np.zeros(len(truth), int) if unknown is None else unknown
-        found = chances >= np.array(thresholds)
+        predicted = probabilities >= np.array(thresholds)
         return cls(
             nats=float(-log_sigmoid(np.where(truth, logits, -logits)).sum(axis=1).mean()),
-            subset_accuracy=float(((found == truth).all(axis=1) & (others == 0)).mean()),
+            subset_accuracy=float(((predicted == truth).all(axis=1) & (others == 0)).mean()),
             labels=labels,
             thresholds=thresholds,
-            right=_counts(found & truth),
-            predicted=_counts(found),
+            right=_counts(predicted & truth),
+            predicted=_counts(predicted),
             true=_counts(truth),
             unknown=int(others.sum()),
             count=len(truth),

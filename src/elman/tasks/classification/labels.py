@@ -66,11 +66,11 @@ class LabelForm(msgspec.Struct, frozen=True):
         texts, notes = sorted({one for one in written if marked_labels(one) is None}), list[str]()
         if separator is None and chosen != "one":
             separator, notes = _recognise_separator(texts)
-        found = [cls(True, separator or "").labels(one) for one in written if one.strip()]
-        most = max(map(len, found), default=1)
-        if chosen == "one" or (chosen is None and all(len(labels) == 1 for labels in found)):
+        groups = [cls(True, separator or "").labels(one) for one in written if one.strip()]
+        most = max(map(len, groups), default=1)
+        if chosen == "one" or (chosen is None and all(len(labels) == 1 for labels in groups)):
             return cls(), notes
-        kept = separator or _free_separator({*chain.from_iterable(found)})
+        kept = separator or _free_separator({*chain.from_iterable(groups)})
         form = f"separated by {kept!r}" if texts and separator else "as they are marked"
         notes = [
             f"texts have up to {quantity(most, 'label')}, {form}; each label is predicted by itself "
@@ -89,17 +89,17 @@ class LabelForm(msgspec.Struct, frozen=True):
             marked = [written] if written else []
         if marked is None:
             marked = written.split(self.separator) if self.separator else [written]
-        found = tuple(dict.fromkeys(label.strip() for label in marked if label.strip()))
-        if odd := next((label for label in found if re.search(r"[\t\n\r]", label)), ""):
+        names = tuple(dict.fromkeys(label.strip() for label in marked if label.strip()))
+        if odd := next((label for label in names if re.search(r"[\t\n\r]", label)), ""):
             raise DataError(f"{place}: the label {odd[:40]!r} holds a tab or a line end; take it out")
-        if not self.several and not found:
+        if not self.several and not names:
             raise DataError(f"{place}: the label is empty; write one, or delete the text")
-        if not self.several and len(found) > 1:
+        if not self.several and len(names) > 1:
             raise DataError(
-                f"{place}: expected one label; got {len(found)} ({', '.join(found[:5])}). Train with --labels several, "
+                f"{place}: expected one label; got {len(names)} ({', '.join(names[:5])}). Train with --labels several, "
                 "or keep one"
             )
-        return found
+        return names
 
     def write(self, labels: Iterable[str]) -> str:
         """The text of labels, from which `labels` reads them.
@@ -107,10 +107,10 @@ class LabelForm(msgspec.Struct, frozen=True):
         >>> LabelForm(several=True, separator="|").write(["sauce", "cheese"])
         'sauce|cheese'
         """
-        found = list(labels)
-        written = self.separator.join(found)
-        is_read = not written.startswith("[") and not any(self.separator in label for label in found)
-        return written if is_read or not self.several else list_text(found)
+        names = list(labels)
+        written = self.separator.join(names)
+        is_read = not written.startswith("[") and not any(self.separator in label for label in names)
+        return written if is_read or not self.several else list_text(names)
 
 
 def marked_labels(written: str, place: str = "the text") -> list[str] | None:

@@ -19,11 +19,11 @@ def all_logits(model: Any, examples: Sequence[Any], codec: ClassCodec) -> Float[
     """The logits of each sequence, in order, without noise. Apart from rounding, they do not depend on the batches."""
     rows = min(ROWS, 1 << max(0, len(examples) - 1).bit_length())  # a power of two, so that few shapes are compiled
     batches = ClassBatches(examples, codec, batch_size=rows, shuffle=False)
-    found = np.zeros((len(examples), len(codec.labels)), np.float32)
+    logits = np.zeros((len(examples), len(codec.labels)), np.float32)
     for step in range(len(batches)):
         indices, batch = batches.indices(step), batches.at(step)
-        found[indices] = np.asarray(_logits(model, batch.values, batch.outer, batch.inner))[: len(indices)]
-    return found
+        logits[indices] = np.asarray(_logits(model, batch.values, batch.outer, batch.inner))[: len(indices)]
+    return logits
 
 
 @jax.jit

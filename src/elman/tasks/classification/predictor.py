@@ -43,17 +43,17 @@ class Prediction(NamedTuple):
         >>> Prediction("a", 0.75, {"b": 0.25, "a": 0.75}, ("a",)).answer(ClassPrediction(probabilities=True)).fields
         ('a', 'b=0.25', 'a=0.75')
         """
-        chances = {name: np.float32(probability) for name, probability in self.probabilities.items()}
+        probabilities = {name: np.float32(probability) for name, probability in self.probabilities.items()}
         label: str | None = self.label
         sure: Cell = np.float32(self.probability)
         if form.several:
             label = form.write(self.labels)
-            sure = form.separator.join(number_text(chances[name]) for name in self.labels)
+            sure = form.separator.join(number_text(probabilities[name]) for name in self.labels)
         if not options.probabilities and not options.top_k:
             return Answer((label or "", cell_text(sure)), {NAME: label, f"{NAME}-probability": sure})
-        likeliest = list(chances.items())[: options.top_k or None]
-        shown = [f"{name}={number_text(chance)}" for name, chance in likeliest]
-        columns = {f"{NAME}-{name}": dict(likeliest).get(name) for name in sorted(chances)}
+        likeliest = list(probabilities.items())[: options.top_k or None]
+        shown = [f"{name}={number_text(share)}" for name, share in likeliest]
+        columns = {f"{NAME}-{name}": dict(likeliest).get(name) for name in sorted(probabilities)}
         return Answer((label or "", *shown), {NAME: label, **columns})
 
 
@@ -98,21 +98,21 @@ class ClassPredictor(Predictor[ClassificationMetrics | LabelMetrics]):
         """The predictions for encoded examples; without a threshold, the best class always, or the labels that reach
         their own thresholds."""
         logits, several = all_logits(self.model, examples, self.codec), self.codec.several
-        chances = np.exp(log_sigmoid(logits)) if several else apply_temperature(logits, self.temperature)
+        probabilities = np.exp(log_sigmoid(logits)) if several else apply_temperature(logits, self.temperature)
         usual = self.thresholds if several else (0.0,) * len(self.codec.labels)
         least = np.array(usual if threshold is None else (threshold,) * len(usual))
-        return (_prediction(row, self.codec.labels, least, most=None if several else 1) for row in chances)
+        return (_prediction(row, self.codec.labels, least, most=None if several else 1) for row in probabilities)
 
 
 def _prediction(
-    chances: Float[np.ndarray, " classes"],
+    row: Float[np.ndarray, " classes"],
     labels: Sequence[str],
     thresholds: Float[np.ndarray, " classes"],
     *,
     most: int | None,
 ) -> Prediction:
-    order = np.argsort(-chances, kind="stable")
-    probabilities = {labels[place]: float(chances[place]) for place in order}
-    predicted = tuple(labels[place] for place in order if chances[place] >= thresholds[place])[:most]
+    order = np.argsort(-row, kind="stable")
+    probabilities = {labels[place]: float(row[place]) for place in order}
+    predicted = tuple(labels[place] for place in order if row[place] >= thresholds[place])[:most]
     best = predicted[0] if predicted else None
     return Prediction(best, probabilities[best or labels[order[0]]], probabilities, predicted)

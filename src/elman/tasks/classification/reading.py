@@ -85,7 +85,7 @@ def check_texts(examples: Iterable[LabelledText]) -> tuple[LabelledText, ...]:
         DataError: a text that is empty or no string, or a label that is no string, has a tab or a line end, or is
             nearly a list of labels.
     """
-    found = []
+    texts = []
     for example in examples:
         for what, value in (("text", example.text), ("label", example.label)):
             if not isinstance(value, str):
@@ -95,8 +95,8 @@ def check_texts(examples: Iterable[LabelledText]) -> tuple[LabelledText, ...]:
             raise DataError(f"{example.place}: the text is empty; write one, or delete it")
         check_label(label, example.place)
         marked_labels(label, example.place)
-        found.append(LabelledText(text, label, example.place))
-    return tuple(found)
+        texts.append(LabelledText(text, label, example.place))
+    return tuple(texts)
 
 
 def check_label(label: str, place: str) -> None:

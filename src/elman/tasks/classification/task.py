@@ -66,8 +66,8 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
             raise DataError(
                 "expected labelled texts: a table (.csv, .tsv, .jsonl), a folder, or lines `label<TAB>text`"
             )
-        found = read_labelled(*places, **self._columns())
-        parts = found.train, found.validation, found.test
+        texts = read_labelled(*places, **self._columns())
+        parts = texts.train, texts.validation, texts.test
         return self._data(*parts, source=", ".join(map(str, places)), places=absolute_places(*places))
 
     def read_texts(
@@ -98,8 +98,8 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         Raises:
             DataError: as `read`, or a label that the codec does not know.
         """
-        found = read_labelled(*places, **self._columns())
-        texts = self._named(codec.form, found.test or found.validation or found.train)
+        parts = read_labelled(*places, **self._columns())
+        texts = self._named(codec.form, parts.test or parts.validation or parts.train)
         if not codec.several:
             check_known(codec.labels, texts)
         elif not any({*codec.labels} & {*codec.form.labels(text.label)} for text in texts):
@@ -243,15 +243,15 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
 
     def _data(
         self,
-        *found: Sequence[LabelledText],
+        *texts: Sequence[LabelledText],
         source: str,
         places: tuple[str, ...],
     ) -> Data:
         """Encodes the parts; empty ones are first split from the training texts."""
         form, notes = LabelForm.recognise(
-            [text.label for text in found[0]], chosen=self.labels, separator=self.label_separator
+            [text.label for text in texts[0]], chosen=self.labels, separator=self.label_separator
         )
-        parts = Parts(*(self._named(form, part) for part in found))
+        parts = Parts(*(self._named(form, part) for part in texts))
         counts = Counter(label for text in parts.train for label in form.labels(text.label))
         labels = check_labels(parts.train, counts) if form.several else check_classes(*parts)
         parts = complete_parts(

@@ -56,9 +56,9 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
     strips, bare = [], []
     for shelf, names in record_folders(*places):
         for name in whole_records(shelf, names):
-            found = [_readable(strip) for strip in _strips(shelf, name)]
-            strips += found
-            bare += [] if found else [f"{shelf.name}/{name}"]
+            readable = [_readable(strip) for strip in _strips(shelf, name)]
+            strips += readable
+            bare += [] if readable else [f"{shelf.name}/{name}"]
     if not strips:
         raise DataError(
             f"{bare[0]}: no annotations; expected {BEATS} (beats), {WAVES} (waves) or a file for each lead such as .ii "
@@ -79,8 +79,8 @@ def _strips(shelf: RecordFolder, name: str) -> Iterator[Strip]:
         waves, beats = marks(WAVES), marks(BEATS) if BEATS in endings else None
         yield from (_of_some_beats(strip, waves, beats) for strip in leads)
     elif BEATS in endings:
-        found = marks(BEATS)
-        yield from (_of_all(strip, found) for strip in leads)
+        annotations = marks(BEATS)
+        yield from (_of_all(strip, annotations) for strip in leads)
     elif record.marks and (annotated_beats(record.marks) or has_waves(record.marks)):
         check_within(record.marks.without(NOTE), len(record.signals), record.place)
         yield from (_of_all(strip, record.marks) for strip in leads)
@@ -88,13 +88,13 @@ def _strips(shelf: RecordFolder, name: str) -> Iterator[Strip]:
 
 def _annotations(shelf: RecordFolder, name: str, record: Record, ending: str) -> Annotations:
     """Reads the annotations of a record, converted to its sampling rate."""
-    found = annotations_of(shelf, name, ending)
-    rate = found.rate or record.frame_rate or record.rate
+    annotations = annotations_of(shelf, name, ending)
+    rate = annotations.rate or record.frame_rate or record.rate
     if rate != record.rate:
-        moved = np.clip(np.rint(found.samples * (record.rate / rate)), -FARTHEST, FARTHEST)
-        found = found._replace(samples=moved.astype(np.int64))
-    check_within(found, len(record.signals), f"{record.place}.{ending}")
-    return found._replace(rate=record.rate)
+        moved = np.clip(np.rint(annotations.samples * (record.rate / rate)), -FARTHEST, FARTHEST)
+        annotations = annotations._replace(samples=moved.astype(np.int64))
+    check_within(annotations, len(record.signals), f"{record.place}.{ending}")
+    return annotations._replace(rate=record.rate)
 
 
 def _of_all(strip: Strip, annotations: Annotations) -> Strip:

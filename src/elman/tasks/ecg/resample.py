@@ -108,10 +108,10 @@ class Resampler:
             gaps = np.concatenate([np.zeros(self._reach, bool), gaps])
         seen = state.seen + len(values)
         new = self._computed(ResamplerState(kept, gaps, seen, state.given))
-        given = state.given + len(new)
-        spare = given * self._down // self._up - self._reach - (seen - len(kept))
+        passed = state.given + len(new)
+        spare = passed * self._down // self._up - self._reach - (seen - len(kept))
         spare = max(0, min(spare, len(kept) - 1))  # the last sample fills the gaps that follow
-        return ResamplerState(kept[spare:], gaps[spare:], seen, given), new
+        return ResamplerState(kept[spare:], gaps[spare:], seen, passed), new
 
     def finish(self, state: ResamplerState) -> Values:
         """The last new samples; the signal is extended by its last value."""

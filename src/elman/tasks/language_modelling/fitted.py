@@ -125,10 +125,10 @@ class FittedLanguageModel(TextGenerator[LanguageMetrics]):
         """The probabilities of `next` after each token of `text`, in the order of reading."""
         _, logits = prefill(self.model, self._prime(text, "error"))
         allowed = np.flatnonzero(self.codec.output_mask())
-        chances = jax.nn.softmax(logits[0][:, allowed], axis=-1)
+        probabilities = jax.nn.softmax(logits[0][:, allowed], axis=-1)
         return [
             {self.codec.token(int(allowed[i])): float(row[i]) for i in np.argsort(-row, kind="stable")}
-            for row in np.asarray(chances)
+            for row in np.asarray(probabilities)
         ]
 
     def _pieces(self, prime: str, count: int, length: int, unknown: Unknown, sampling: Sampling) -> Iterator[list[str]]:

@@ -80,14 +80,14 @@ class LanguageReaders(eqx.Module):
 
     def depths(self) -> dict[str, int]:
         """The depth of each part below the outputs, by its name in this model: 1 for the top layers."""
-        found = {}
+        depths = {}
         for number, reader in enumerate(self.readers):
             count = len(reader.layers.cells)
             for layer in range(count):
                 parts = ("cells",) if reader.layers.norms is None else ("cells", "norms")
-                found |= {f"readers.{number}.layers.{part}.{layer}": count - layer for part in parts}
-            found[f"readers.{number}.embedding"] = count + 1
-        return found
+                depths |= {f"readers.{number}.layers.{part}.{layer}": count - layer for part in parts}
+            depths[f"readers.{number}.embedding"] = count + 1
+        return depths
 
 
 def reverse_sequences(xs: Array, lengths: Int[Array, " batch"]) -> Array:

@@ -68,14 +68,14 @@ def answers(
     longest = decoding.max_length or longest
     constraint = _on_device(_constraint(codec, decoding, longest, reverse_answers))
     rows = codec.rows("source", texts, unknown=decoding.unknown)
-    found: list[list[Candidate]] = [[] for _ in texts]
+    candidates_of: list[list[Candidate]] = [[] for _ in texts]
     for places, length in _groups(rows.lengths):
         sources, lengths = rows.pad(places, rows=ROWS, length=length, reverse=reverse_inputs)
         outputs = _write(model, sources, lengths, constraint, decoding, longest)
         several = _candidates(codec, outputs, len(places), decoding.n_best, reverse_answers)
         for place, candidates in zip(places, several, strict=True):
-            found[place] = candidates
-    return found
+            candidates_of[place] = candidates
+    return candidates_of
 
 
 def _constraint(codec: PairCodec, decoding: Decoding, longest: int, backwards: bool) -> Constraint:

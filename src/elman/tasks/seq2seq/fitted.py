@@ -140,8 +140,8 @@ class Translator(Predictor[Seq2SeqMetrics]):
         blank = Answer(("", "", "") if several else ("",), dict.fromkeys(_COLUMNS if several else (NAME,)))
 
         def answer(texts: Sequence[str]) -> Iterator[list[Answer] | DataError]:
-            for found in self._readable(texts, options):
-                yield found if isinstance(found, DataError) else [*_written(found, several=several)]
+            for candidates in self._readable(texts, options):
+                yield candidates if isinstance(candidates, DataError) else [*_written(candidates, several=several)]
 
         rules = {"with_input": options.with_input, "on_error": options.on_error}
         return answers_in_order(_sources_asked(*places), answer, blank=blank, **rules)
@@ -225,5 +225,5 @@ def _log_probabilities_by_step(model: EncoderDecoder, sources: Any, lengths: Any
         return carry, jax.nn.log_softmax(decoded.logits[:, 0])
 
     carry = jax.tree.map(lambda leaf: leaf[:, None], encoded.carry)
-    _, found = jax.lax.scan(step, carry, shift_targets(targets).T)
-    return jnp.swapaxes(found, 0, 1)
+    _, log_probabilities = jax.lax.scan(step, carry, shift_targets(targets).T)
+    return jnp.swapaxes(log_probabilities, 0, 1)

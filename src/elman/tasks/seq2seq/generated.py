@@ -33,13 +33,13 @@ def sums(digits: int, count: int, *, seed: int = 0) -> list[Pair]:
     available = how_many_sums(digits)
     if count > available:
         raise DataError(f"there are {available:,} sums of up to {digits} digits; got a request for {count:,}")
-    random, found = np.random.default_rng(seed), dict[tuple[int, int], Pair]()
-    while len(found) < count:
+    random, pairs = np.random.default_rng(seed), dict[tuple[int, int], Pair]()
+    while len(pairs) < count:
         for a, b in _numbers(random, digits, max(1000, count // 4)):
-            found.setdefault((min(a, b), max(a, b)), Pair(f"{a}+{b}", (str(a + b),)))
-            if len(found) == count:
+            pairs.setdefault((min(a, b), max(a, b)), Pair(f"{a}+{b}", (str(a + b),)))
+            if len(pairs) == count:
                 break
-    return list(found.values())
+    return list(pairs.values())
 
 
 def how_many_sums(digits: int) -> int:

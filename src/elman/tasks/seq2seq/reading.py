@@ -92,10 +92,10 @@ def group_lines(lines: Iterable[Line], normal_form: NormalForm = "none") -> list
     >>> group_lines([Line("a", "x"), Line("b", "y"), Line("a", "z"), Line("a", "x")])
     [Pair(source='a', targets=('x', 'z')), Pair(source='b', targets=('y',))]
     """
-    found: dict[str, dict[str, None]] = {}
+    targets_of: dict[str, dict[str, None]] = {}
     for source, target in lines:
-        found.setdefault(normalise(source, normal_form), {})[normalise(target, normal_form)] = None
-    return [Pair(source, tuple(targets)) for source, targets in found.items()]
+        targets_of.setdefault(normalise(source, normal_form), {})[normalise(target, normal_form)] = None
+    return [Pair(source, tuple(targets)) for source, targets in targets_of.items()]
 
 
 def check_line(line: Line, place: str) -> Line:

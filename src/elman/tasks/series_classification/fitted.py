@@ -104,13 +104,13 @@ class SeriesClassifier(ClassPredictor):
         rules = {"with_input": options.with_input, "on_error": options.on_error}
         return answers_in_order(groups, answer, blank=self._blank(options), **rules)
 
-    def _asked(self, file: File, found: SeriesFile) -> Iterator[Input]:
+    def _asked(self, file: File, series: SeriesFile) -> Iterator[Input]:
         """The series of a file as inputs; beside their answers stand their names."""
         column = self.task.series_column
         table = TableForm(file.name, file.suffix, (column,)) if file.suffix in TABLES else None
-        for name, one in zip(found.names, found.series, strict=True):
+        for name, one in zip(series.names, series.series, strict=True):
             fields = (write_object("", {column: name}),) if file.suffix in JSON_LINES else (name,)
-            encoded, error = None, found.errors.get(name)
+            encoded, error = None, series.errors.get(name)
             try:
                 encoded = None if error else EncodedSeries(self.codec.encode(one.values, place=one.place), 0)
             except DataError as refusal:

@@ -107,18 +107,18 @@ def read_series(
     """
     trial = _Trial(keep_errors)
     if file.suffix == SERIES:
-        found = _read_ts(file, normalise(text_of(file, encoding), normal_form), missing, trial)
+        content = _read_ts(file, normalise(text_of(file, encoding), normal_form), missing, trial)
     elif file.suffix in TABLES:
-        found = _read_table(file, columns, labelled, missing, encoding, normal_form, trial)
+        content = _read_table(file, columns, labelled, missing, encoding, normal_form, trial)
     else:
         raise DataError(f"{file.name}: expected series, a file ending in {', '.join((SERIES, *TABLES))} (or .gz, .xz)")
-    if not found.series:
+    if not content.series:
         raise DataError(f"{file.name}: no series in it")
-    for one in found.series:
+    for one in content.series:
         if labelled and not one.label:
             raise DataError(f"{one.place}: the series has no class; write one, or leave it out")
         check_label(one.label, one.place)
-    return found
+    return content
 
 
 def read_series_parts(
@@ -148,14 +148,14 @@ def read_series_parts(
     parts: dict[str, list[Series]] = {}
     for part, group in (by_part(files) or {"train": files}).items():
         for file in group:
-            found = read_series(file, **options)
-            first = first or (file, found)
-            if found.channels != first[1].channels:
+            content = read_series(file, **options)
+            first = first or (file, content)
+            if content.channels != first[1].channels:
                 raise DataError(
-                    f"{file.name}: channels {', '.join(found.channels)}; expected {', '.join(first[1].channels)}, as "
+                    f"{file.name}: channels {', '.join(content.channels)}; expected {', '.join(first[1].channels)}, as "
                     f"in {first[0].name}"
                 )
-            parts.setdefault(part, []).extend(found.series)
+            parts.setdefault(part, []).extend(content.series)
     channels = first[1].channels if first else ()
     return SeriesParts(channels, **{name: tuple(series) for name, series in parts.items()})
 
@@ -203,7 +203,7 @@ def _named(file: File) -> File:
 
 
 def _read_ts(file: File, text: str, missing: Missing, trial: _Trial) -> SeriesFile:
-    head, found, begun = _Head(), list[Series](), False
+    head, series, begun = _Head(), list[Series](), False
 
     def case() -> Series:
         one = _case(place, line, head, missing)
@@ -215,8 +215,8 @@ def _read_ts(file: File, text: str, missing: Missing, trial: _Trial) -> SeriesFi
         if not line or line.startswith(("#", "%")):
             continue
         if begun:
-            found.append(trial(case, str(len(found) + 1), place))
-            head = _agreed(head, found[-1])
+            series.append(trial(case, str(len(series) + 1), place))
+            head = _agreed(head, series[-1])
         elif line.lower() == "@data":
             begun = True
         elif line.startswith("@"):
@@ -225,9 +225,9 @@ def _read_ts(file: File, text: str, missing: Missing, trial: _Trial) -> SeriesFi
             raise DataError(f"{place}: expected a line with @, such as @data before the series; got {line[:40]!r}")
     if not begun:
         raise DataError(f"{file.name}: no @data in it; expected a line @data before the series")
-    channels = next((one.values.shape[1] for one in found if len(one.values)), 0)
-    names = tuple(str(number) for number in range(1, len(found) + 1))
-    return SeriesFile(tuple(str(channel + 1) for channel in range(channels)), tuple(found), names, trial.errors)
+    channels = next((one.values.shape[1] for one in series if len(one.values)), 0)
+    names = tuple(str(number) for number in range(1, len(series) + 1))
+    return SeriesFile(tuple(str(channel + 1) for channel in range(channels)), tuple(series), names, trial.errors)
 
 
 def _with_entry(place: str, head: _Head, line: str) -> _Head:

@@ -176,10 +176,10 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         options = {"columns": columns, "missing": self.missing, "encoding": self.encoding}
         options["normal_form"] = self.normal_form
         for file in series_files(*places):
-            found = read_series(file, **options, labelled=False, keep_errors=True)
-            if len(found.errors) < len(found.series):
-                self._check_channels(found.channels, codec.channels, file.name)
-            yield file, found
+            content = read_series(file, **options, labelled=False, keep_errors=True)
+            if len(content.errors) < len(content.series):
+                self._check_channels(content.channels, codec.channels, file.name)
+            yield file, content
 
     def _read_files(self, *places: str | Path, values: tuple[str, ...] = ()) -> SeriesParts:
         parts = read_series_parts(
@@ -202,17 +202,17 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
     def _columns(self, values: tuple[str, ...]) -> ColumnRoles:
         return ColumnRoles(self.series_column, self.time_column, values or self.value_columns, self.label_column)
 
-    def _data(self, found: SeriesParts, *, source: str, places: tuple[str, ...]) -> Data:
+    def _data(self, series_parts: SeriesParts, *, source: str, places: tuple[str, ...]) -> Data:
         """Encodes the parts; empty ones are first split from the training series."""
-        for one in (*found.train, *found.validation, *found.test):
-            check_values(one.values, found.channels, one.place)
-        labels = check_classes(found.train, found.validation, found.test, unit="series")
+        for one in (*series_parts.train, *series_parts.validation, *series_parts.test):
+            check_values(one.values, series_parts.channels, one.place)
+        labels = check_classes(series_parts.train, series_parts.validation, series_parts.test, unit="series")
         parts = complete_parts(
-            Parts(found.train, found.validation, found.test),
+            Parts(series_parts.train, series_parts.validation, series_parts.test),
             validation=self.validation,
             test=self.test,
             seed=self.split_seed,
             by=lambda series: series.label,
         )
-        codec = SeriesCodec(found.channels, labels, Scaler.of([series.values for series in parts.train]))
+        codec = SeriesCodec(series_parts.channels, labels, Scaler.of([series.values for series in parts.train]))
         return Data.of(parts, codec, source=source, places=places, unit=codec.unit, encode=codec.example)

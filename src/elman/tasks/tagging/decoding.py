@@ -43,8 +43,8 @@ def decode(chain: TagChain, scored: BatchScores, *, count: int = 1) -> BestTaggi
     """The `count` best taggings of every sentence; where fewer exist, the others' log-probability is minus infinity."""
     scores, mask = scored
     if count == 1 and chain.is_free:  # steps are independent: the best tag of each gives the same, faster
-        chances = jnp.where(mask, jax.nn.log_softmax(scores).max(-1), 0.0)
-        return BestTaggings(jnp.where(mask, scores.argmax(-1), 0)[:, None], chances.sum(-1)[:, None])
+        log_probabilities = jnp.where(mask, jax.nn.log_softmax(scores).max(-1), 0.0)
+        return BestTaggings(jnp.where(mask, scores.argmax(-1), 0)[:, None], log_probabilities.sum(-1)[:, None])
     tags, reached = crf.best(scores, chain(), mask, count=count)
     return BestTaggings(tags, reached - crf.log_partition(scores, chain(), mask)[:, None])
 

@@ -125,8 +125,8 @@ class Tagger(Predictor[TaggingMetrics]):
         Raises:
             DataError: a sentence without words.
         """
-        [chances] = self._tag_probabilities([self._words_of(sentence)])
-        return [{self.codec.tags[i]: float(row[i]) for i in np.argsort(-row, kind="stable")} for row in chances]
+        [probabilities] = self._tag_probabilities([self._words_of(sentence)])
+        return [{self.codec.tags[i]: float(row[i]) for i in np.argsort(-row, kind="stable")} for row in probabilities]
 
     def read(self, *places: str | Path) -> Part[TaggedWords]:
         """Reads tagged sentences for `evaluate`; where file names tell the parts, only the test part.
@@ -134,8 +134,8 @@ class Tagger(Predictor[TaggingMetrics]):
         Raises:
             DataError: a file that does not exist, is malformed, or has no sentence.
         """
-        found = read_tagged(*places, column=self.codec.column)
-        sentences = normal_tags(found.test or found.validation or found.train, self.task.normal_form)
+        parts = read_tagged(*places, column=self.codec.column)
+        sentences = normal_tags(parts.test or parts.validation or parts.train, self.task.normal_form)
         if self.codec.spans:
             sentences = check_spans(sentences, scheme=self.codec.spans, ill_formed=self.task.ill_formed)
         return Part("test", sentences, self.codec)
@@ -176,7 +176,11 @@ class Tagger(Predictor[TaggingMetrics]):
             yield str(asked.sentence)
         in_columns = self.codec.form == "columns" and not asked.is_conllu
         for rank, way in enumerate(ways, start=1):
-            shares = [number_text(np.float32(chance)) for chance in way.probabilities] if options.confidence else []
+            shares = (
+                [number_text(np.float32(probability)) for probability in way.probabilities]
+                if options.confidence
+                else []
+            )
             comments: dict[str, str] = {}
             if options.n_best > 1:
                 comments = {"rank": str(rank), "probability": number_text(np.float32(way.probability))}
@@ -223,19 +227,19 @@ class Tagger(Predictor[TaggingMetrics]):
 
     def _ranked(self, sentences: Sequence[tuple[str, ...]], count: int) -> list[list[TaggedSentence]]:
         """The `count` most probable ways to tag each sentence."""
-        found: list[list[TaggedSentence]] = [[] for _ in sentences]
+        ways: list[list[TaggedSentence]] = [[] for _ in sentences]
         for scored, indices in self._scored(sentences):
             tags, log_probabilities = map(np.asarray, decoding.decode(self.model.chain, scored, count=count))
-            chances = np.asarray(decoding.tag_probabilities(self.model.chain, scored))
+            probabilities = np.asarray(decoding.tag_probabilities(self.model.chain, scored))
             there = np.argwhere(np.isfinite(log_probabilities[: len(indices)])).tolist()
             named = [self._named(tags[row, rank], sentences[indices[row]]) for row, rank in there]
             spans = self._spans(scored, [row for row, _ in there], named)
             for (row, rank), own, marked in zip(there, named, spans, strict=True):
                 ids = tags[row, rank, : len(own)]
-                each = tuple(chances[row, np.arange(len(ids)), ids].tolist())
+                each = tuple(probabilities[row, np.arange(len(ids)), ids].tolist())
                 whole = float(np.exp(log_probabilities[row, rank]))
-                found[indices[row]].append(TaggedSentence(sentences[indices[row]], own, whole, each, marked))
-        return found
+                ways[indices[row]].append(TaggedSentence(sentences[indices[row]], own, whole, each, marked))
+        return ways
 
     def _named(self, ids: np.ndarray, words: Sequence[str]) -> tuple[str, ...]:
         return tuple(self.codec.tags[id] for id in ids[: len(words)])
@@ -249,8 +253,8 @@ class Tagger(Predictor[TaggingMetrics]):
             return [()] * len(taggings)
         marked = [scheme.spans(tags) for tags in taggings]
         asked = [(row, span) for row, spans in zip(rows, marked, strict=True) for span in spans]
-        chances = iter(self._span_probabilities(scored, asked))
-        return [tuple(TagSpan(*span, next(chances)) for span in spans) for spans in marked]
+        probabilities = iter(self._span_probabilities(scored, asked))
+        return [tuple(TagSpan(*span, next(probabilities)) for span in spans) for spans in marked]
 
     def _span_probabilities(self, scored: BatchScores, asked: Sequence[tuple[int, Span]]) -> list[float]:
         length = scored.scores.shape[1]
@@ -259,19 +263,19 @@ class Tagger(Predictor[TaggingMetrics]):
         rows, allowed = np.zeros(count, np.int32), np.ones((count, *scored.scores.shape[1:]), bool)
         for number, (place, mask) in enumerate(masks):
             rows[number], allowed[number] = asked[place][0], mask
-        chances = np.asarray(decoding.restricted_probabilities(self.model.chain, scored, rows, allowed))
-        found = np.zeros(len(asked))
-        np.add.at(found, [place for place, _ in masks], chances[: len(masks)])
-        return found.tolist()
+        probabilities = np.asarray(decoding.restricted_probabilities(self.model.chain, scored, rows, allowed))
+        shares = np.zeros(len(asked))
+        np.add.at(shares, [place for place, _ in masks], probabilities[: len(masks)])
+        return shares.tolist()
 
     def _tag_probabilities(self, sentences: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
         """The marginal probabilities of each sentence, an array with the axes word and tag."""
-        found = [np.zeros(0)] * len(sentences)
+        tables = [np.zeros(0)] * len(sentences)
         for scored, indices in self._scored(sentences):
-            chances = np.asarray(decoding.tag_probabilities(self.model.chain, scored))
+            probabilities = np.asarray(decoding.tag_probabilities(self.model.chain, scored))
             for row, index in enumerate(indices):
-                found[index] = chances[row, : len(sentences[index])]
-        return found
+                tables[index] = probabilities[row, : len(sentences[index])]
+        return tables
 
     def _scored(self, sentences: Sequence[tuple[str, ...]]) -> Iterator[tuple[BatchScores, list[int]]]:
         """Yields the network's scores of sentences, batch by batch, with the sentences' indices."""

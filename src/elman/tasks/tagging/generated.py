@@ -72,10 +72,10 @@ def _clause(random: np.random.Generator) -> Iterator[Word]:
 
 
 def _subject(random: np.random.Generator, plural: bool) -> Iterator[Word]:
-    chance = random.random()
-    if chance < 0.2:
+    draw = random.random()
+    if draw < 0.2:
         yield (_one(random, _PRONOUNS[plural]), "PRON")
-    elif chance < 0.4 and not plural:
+    elif draw < 0.4 and not plural:
         yield (_one(random, _NAMES), "PROPN")
     else:
         yield from _phrase(random, plural)

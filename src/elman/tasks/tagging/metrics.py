@@ -42,13 +42,18 @@ class TaggingMetrics:
 
     @classmethod
     def of(
-        cls, found: Sequence[Sequence[str]], sentences: Sequence[TaggedWords], codec: TagCodec, *, nats_per_word: float
+        cls,
+        predictions: Sequence[Sequence[str]],
+        sentences: Sequence[TaggedWords],
+        codec: TagCodec,
+        *,
+        nats_per_word: float,
     ) -> TaggingMetrics:
         """The measures of the predicted tags `found` of `sentences`."""
         truth = [sentence.tags for sentence in sentences]
         known, right, words = set(codec.tags), 0, 0
         unseen, mistakes = Counter[str](), Counter[tuple[str, str]]()
-        for ours, theirs in zip(found, truth, strict=True):
+        for ours, theirs in zip(predictions, truth, strict=True):
             words += len(theirs)
             unseen.update(tag for tag in theirs if tag not in known)
             wrong = [(tag, ours) for tag, ours in zip(theirs, ours, strict=True) if tag != ours]
@@ -58,7 +63,7 @@ class TaggingMetrics:
             accuracy=right / max(words, 1),
             nats_per_word=nats_per_word,
             words=words,
-            spans=SpanScores.of(found, truth, scheme=codec.spans) if codec.spans else None,
+            spans=SpanScores.of(predictions, truth, scheme=codec.spans) if codec.spans else None,
             unseen=tuple(unseen.most_common()),
             mistakes=tuple((*pair, times) for pair, times in mistakes.most_common(MISTAKES)),
         )

@@ -53,21 +53,21 @@ class SpanScores:
         """
         if len(predicted) != len(truth):
             raise DataError(f"expected tags for {len(truth)} sequences; got {len(predicted)}")
-        correct, found, there = Counter[str](), Counter[str](), Counter[str]()
+        correct, marked, there = Counter[str](), Counter[str](), Counter[str]()
         correct_tags = tokens = 0
         for number, (ours, right) in enumerate(zip(predicted, truth, strict=True), start=1):
             if len(ours) != len(right):
                 raise DataError(f"sequence {number}: expected {len(right)} tags; got {len(ours)}")
             our_spans, right_spans = scheme.spans(ours), scheme.spans(right)
-            found.update(span.label for span in our_spans)
+            marked.update(span.label for span in our_spans)
             there.update(span.label for span in right_spans)
             correct.update(span.label for span in set(our_spans) & set(right_spans))
             correct_tags += sum(one == other for one, other in zip(ours, right, strict=True))
             tokens += len(right)
         if not tokens:
             raise DataError("no tag to measure; expected at least one")
-        labels = tuple(sorted(found.keys() | there.keys()))
-        correct_of, found_of, truth_of = (tuple(n[label] for label in labels) for n in (correct, found, there))
+        labels = tuple(sorted(marked.keys() | there.keys()))
+        correct_of, found_of, truth_of = (tuple(n[label] for label in labels) for n in (correct, marked, there))
         return cls(labels, correct_of, found_of, truth_of, correct_tags, tokens)
 
     @property
@@ -93,8 +93,8 @@ class SpanScores:
     def by_label(self) -> dict[str, SpanScores]:
         """The scores of each label by itself; the counts of tags and tokens are those of all labels."""
         return {
-            label: SpanScores((label,), (correct,), (found,), (truth,), self.correct_tags, self.tokens)
-            for label, correct, found, truth in zip(self.labels, self.correct, self.found, self.truth, strict=True)
+            label: SpanScores((label,), (correct,), (predicted,), (truth,), self.correct_tags, self.tokens)
+            for label, correct, predicted, truth in zip(self.labels, self.correct, self.found, self.truth, strict=True)
         }
 
     def __str__(self) -> str:

@@ -66,12 +66,12 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         if not places:
             raise DataError("nothing to read; expected files of tagged sentences, a folder of them, or grammar")
         if self.is_generated(*places):
-            found, (name,) = TaggedSentences(tuple(sentences(5000)), (), (), "conllu"), self.generated
-            return self._data(found, UPOS, name, (name,))
-        found = read_tagged(*places, column=self.column)
-        column = self.column or (UPOS if found.form == "conllu" else "")
+            sentences_of, (name,) = TaggedSentences(tuple(sentences(5000)), (), (), "conllu"), self.generated
+            return self._data(sentences_of, UPOS, name, (name,))
+        sentences_of = read_tagged(*places, column=self.column)
+        column = self.column or (UPOS if sentences_of.form == "conllu" else "")
         source = ", ".join(map(str, places))
-        return self._data(found, column, source, absolute_places(*places))
+        return self._data(sentences_of, column, source, absolute_places(*places))
 
     def read_sentences(self, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Data:
         """The data of pairs of words and tags in memory.
@@ -79,15 +79,15 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         Raises:
             DataError: more or fewer tags than words, or no sentences.
         """
-        found = []
+        tagged = []
         for number, (words, tags) in enumerate(sentences, start=1):
             if len(words) != len(tags):
                 raise DataError(f"sentence {number}: expected a tag for each of {len(words)} words; got {len(tags)}")
-            found.append(TaggedWords(tuple(words), tuple(tags), f"sentence {number}"))
-        return self._data(TaggedSentences(tuple(found), (), (), "columns"), "", "the sentences", ())
+            tagged.append(TaggedWords(tuple(words), tuple(tags), f"sentence {number}"))
+        return self._data(TaggedSentences(tuple(tagged), (), (), "columns"), "", "the sentences", ())
 
-    def _data(self, found: Any, column: str, source: str, places: tuple[str, ...]) -> Data:
-        parts = Parts(*(normal_tags(part, self.normal_form) for part in (found.train, found.validation, found.test)))
+    def _data(self, tagged: Any, column: str, source: str, places: tuple[str, ...]) -> Data:
+        parts = Parts(*(normal_tags(part, self.normal_form) for part in (tagged.train, tagged.validation, tagged.test)))
         check_tags(parts.train, column=column)
         scheme, notes = scheme_of(parts.train, self.scheme)
         if scheme:
@@ -99,7 +99,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
             lower=self.lower,
             min_count=self.min_count,
             scheme=scheme,
-            form=found.form,
+            form=tagged.form,
             column=column,
             more=self.more_words(),
             normal_form=self.normal_form if models is None else form_of(models.vocabulary.normal_form),
@@ -184,14 +184,14 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         """
         check_part(part)
         batches = TagBatches(part.examples, codec, batch_words=EVALUATION_WORDS)
-        nats, known, found = 0.0, 0.0, [()] * len(part)
+        nats, known, predictions = 0.0, 0.0, [()] * len(part)
         for step in range(len(batches)):
             total, count, tags = measure(model, batches.at(step))
             nats, known = nats + float(total), known + float(count)
             for index, row in zip(batches.indices(step), tags.tolist(), strict=False):
                 words = part.examples[index].words
-                found[index] = tuple(codec.tags[tag] for tag in row[: len(words)])
-        return TaggingMetrics.of(found, part.examples, codec, nats_per_word=nats / max(known, 1))
+                predictions[index] = tuple(codec.tags[tag] for tag in row[: len(words)])
+        return TaggingMetrics.of(predictions, part.examples, codec, nats_per_word=nats / max(known, 1))
 
     def loss_unit(self, codec: TagCodec) -> str:
         """The unit that the loss is averaged over: "word"."""
