@@ -139,30 +139,30 @@ def _filled_slots(positions: np.ndarray, count: int, cycle: int) -> np.ndarray |
     slots, numbers = cycle // count, positions // count
     filled = np.bincount(numbers % slots, minlength=slots)
     rounds, rest = divmod(int(numbers[-1] - numbers[0]) + 1, slots)
-    chances = np.full(slots, rounds)
-    chances[(numbers[0] + np.arange(rest)) % slots] += 1
+    shares_filled = np.full(slots, rounds)
+    shares_filled[(numbers[0] + np.arange(rest)) % slots] += 1
     holes = filled == 0
-    if not holes.any() or chances[holes].min() < 2:
+    if not holes.any() or shares_filled[holes].min() < 2:
         return None
-    share = (filled.sum() + 1) / (chances[~holes].sum() + 2)
+    share = (filled.sum() + 1) / (shares_filled[~holes].sum() + 2)
     if share < LEAST_SHARE:
         return None
     choices = math.lgamma(slots + 1) - math.lgamma(holes.sum() + 1) - math.lgamma(slots - holes.sum() + 1)
-    chance = choices + chances[holes].sum() * math.log(1 - share)
-    return filled > 0 if chance < math.log(CHANCE) else None
+    log_probability = choices + shares_filled[holes].sum() * math.log(1 - share)
+    return filled > 0 if log_probability < math.log(CHANCE) else None
 
 
 def _candidates(series: Sequence[Stamps]) -> list[Frequency]:
     """The possible steps of the series, likeliest first."""
     whole = not np.issubdtype(series[0].dtype, np.datetime64)
     seconds = np.concatenate([_changes(stamps) for stamps in series])
-    found = []
+    fitting = []
     if not whole and seconds.min() >= 28 * SECONDS["d"]:
         months = np.concatenate([np.diff(stamps.astype("datetime64[M]")).astype(np.int64) for stamps in series])
         lengths = [*_commonest_and_least(months), int(np.gcd.reduce(months))] if (months > 0).all() else []
-        found = [Frequency("month", count, end) for count in lengths for end in (False, True)]
-        found = [one for one in found if all(one.first_off(stamps) is None for stamps in series)]
-    return found + [Frequency("step" if whole else "second", count) for count in _commonest_and_least(seconds)]
+        fitting = [Frequency("month", count, end) for count in lengths for end in (False, True)]
+        fitting = [one for one in fitting if all(one.first_off(stamps) is None for stamps in series)]
+    return fitting + [Frequency("step" if whole else "second", count) for count in _commonest_and_least(seconds)]
 
 
 def _commonest_and_least(steps: np.ndarray) -> list[int]:

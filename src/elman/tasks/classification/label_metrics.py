@@ -182,7 +182,7 @@ def log_sigmoid(logits: Float[np.ndarray, "example labels"]) -> Float[np.ndarray
 
 
 def best_thresholds(
-    chances: Float[np.ndarray, "example labels"], truth: Bool[np.ndarray, "example labels"]
+    probabilities: Float[np.ndarray, "example labels"], truth: Bool[np.ndarray, "example labels"]
 ) -> tuple[float, ...]:
     """The threshold of each label with which the F1 of all labels together is the largest: of several that are as good,
     the nearest to 0.5.
@@ -195,13 +195,13 @@ def best_thresholds(
     >>> best_thresholds(chances, np.array([[0, 0], [0, 0], [1, 1], [1, 0]]) > 0)
     (0.25, 0.5)
     """
-    order = np.argsort(-chances, axis=0, kind="stable")
-    edge = np.ones((1, chances.shape[1]))
-    falling = np.concatenate([edge, np.take_along_axis(chances, order, axis=0), 0 * edge])
+    order = np.argsort(-probabilities, axis=0, kind="stable")
+    edge = np.ones((1, probabilities.shape[1]))
+    falling = np.concatenate([edge, np.take_along_axis(probabilities, order, axis=0), 0 * edge])
     above, below = falling[:-1], falling[1:]  # the first k examples are predicted by a threshold between these
     places = np.where((below < HALF) & (above >= HALF), HALF, (above + below) / 2)
     right = np.concatenate([0 * edge, np.cumsum(np.take_along_axis(truth, order, axis=0), axis=0)])
-    predicted, labels = np.arange(len(right))[:, None], np.arange(chances.shape[1])
+    predicted, labels = np.arange(len(right))[:, None], np.arange(probabilities.shape[1])
     f1, before = 0.0, -1.0
     while f1 > before:
         gain = np.where(below < above, 2 * right - f1 * predicted, -np.inf)

@@ -156,8 +156,8 @@ class NonlinearAutoregression(NamedTuple):
             np.zeros(hidden_size),
             np.zeros(hidden_size),
         )
-        found = _train(start, (windows - linear.mean) / scale, errors, steps, learning_rate, penalty)
-        return cls(linear, *(np.asarray(weights, np.float64) for weights in found), scale)
+        weights_of_layers = _train(start, (windows - linear.mean) / scale, errors, steps, learning_rate, penalty)
+        return cls(linear, *(np.asarray(weights, np.float64) for weights in weights_of_layers), scale)
 
     def forecast(self, history: HistoryRows, horizon: int) -> Forecasts:
         """The next `horizon` values after each row.
@@ -236,8 +236,8 @@ def _train(
 
     def loss(weights):
         hidden, bias, readout = weights
-        found = jnp.tanh(xs @ hidden + bias) @ readout
-        return jnp.mean((found - ys) ** 2) + penalty * (jnp.sum(hidden**2) + jnp.sum(readout**2))
+        forecasts = jnp.tanh(xs @ hidden + bias) @ readout
+        return jnp.mean((forecasts - ys) ** 2) + penalty * (jnp.sum(hidden**2) + jnp.sum(readout**2))
 
     def step(_, state):
         weights, optimiser_state = state

@@ -121,8 +121,8 @@ def _forecast(model: Forecaster, batch: WindowBatch, key: Any, *, root: bool) ->
 
 def _season_changes(part: WindowPart, codec: ForecastCodec) -> Float[np.ndarray, "series target"]:
     """The mean seasonal change of each series, over the steps before the part, or over its own if there are none."""
-    found = []
+    changes = []
     for one, history, (begin, end) in zip(part.series, part.histories, part.spans, strict=True):
         before = np.where(one.known, one.values, np.nan)[: begin or end].astype(np.float64)
-        found.append([seasonal_scale(column, codec.season_of(history)) for column in before.T])
-    return np.array(found)
+        changes.append([seasonal_scale(column, codec.season_of(history)) for column in before.T])
+    return np.array(changes)

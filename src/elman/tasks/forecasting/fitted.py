@@ -162,18 +162,18 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         Raises:
             DataError: a malformed file, other columns than the model's, or no held-out window.
         """
-        found = self.task.histories(*places, codec=self.codec)
+        content = self.task.histories(*places, codec=self.codec)
         spans = []
-        for one in found.histories:
+        for one in content.histories:
             known = self.memory.get(one.name)
             start = 0
             if known is not None and one.stamps[0] <= known.last:
                 held_out = known.rows - known.learned  # rows after the validation part, up to the last
                 start = int(np.searchsorted(one.stamps, known.last)) + 1 - held_out
             spans.append((max(0, start), len(one.values)))
-        series = tuple(self.codec.encode(one) for one in found.histories)
+        series = tuple(self.codec.encode(one) for one in content.histories)
         name, window = ", ".join(map(str, places)), self._reading.window
-        part = WindowPart(name, series, found.histories, tuple(spans), self.codec, window, self.horizon)
+        part = WindowPart(name, series, content.histories, tuple(spans), self.codec, window, self.horizon)
         if not len(part):
             raise DataError(
                 f"{name}: no {self.horizon:,} held-out steps in it after a window of {window:,}; expected later rows"
@@ -187,7 +187,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
     def differences(self) -> dict[str, float]:
         """The largest difference between forecasts after reading the last remembered rows one by one and all at
         once."""
-        found, reading = [0.0], self._reading
+        differences, reading = [0.0], self._reading
         for one in list(self.memory.values())[:4]:
             whole = one.history
             # What is known ahead may end with the last value: the last horizon then has no forecast.
@@ -201,8 +201,8 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             together = reading.update(together, _rows(whole, begin, end, self.horizon))
             ways = [self._table({whole.name: each}, (), "conformal")[NAME] for each in (now, together)]
             scale = one.scaler.std[0]
-            found.append(float(np.abs(ways[0] - ways[1]).max()) / scale)
-        return {"row by row or together": max(found)}
+            differences.append(float(np.abs(ways[0] - ways[1]).max()) / scale)
+        return {"row by row or together": max(differences)}
 
     def output(self, *places: str, options: ForecastPrediction) -> Iterator[Output]:
         """Yields the forecasts as lines of CSV, and a picture if the options ask for one. Files that begin after the
@@ -239,15 +239,15 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         """
         if not places:
             return self
-        found, memory = self._to_histories(*places), {}
-        for one in found.histories:
+        histories, memory = self._to_histories(*places), {}
+        for one in histories.histories:
             before = self.memory.get(one.name)
             follows = before is not None and one.stamps.dtype == before.history.stamps.dtype
             if before is not None and follows and one.stamps[0] > before.last:
                 memory[one.name] = self._reading.update(before, one)
             else:
                 memory[one.name] = self._reading.read(one)
-        return replace(self, codec=self._codec_in_form(found), memory=memory)
+        return replace(self, codec=self._codec_in_form(histories), memory=memory)
 
     def remember(self, data: Data) -> Self:
         """Returns this model with a memory of its training series."""
@@ -272,24 +272,26 @@ class FittedForecaster(Predictor[ForecastMetrics]):
 
     def _after(self, history: SeriesInput) -> Self:
         """This model after series that are read whole."""
-        reading, found = self._reading, self._to_histories(history)
-        memory = by_name(reading.read(one) for one in found.histories)
-        return replace(self, codec=self._codec_in_form(found), memory=memory)
+        reading, histories = self._reading, self._to_histories(history)
+        memory = by_name(reading.read(one) for one in histories.histories)
+        return replace(self, codec=self._codec_in_form(histories), memory=memory)
 
-    def _codec_in_form(self, found: Histories) -> ForecastCodec:
+    def _codec_in_form(self, histories: Histories) -> ForecastCodec:
         """The codec with the form of stamps of these series, if that is known."""
-        return msgspec.structs.replace(self.codec, stamps=found.form) if found.form != StampForm() else self.codec
+        return (
+            msgspec.structs.replace(self.codec, stamps=histories.form) if histories.form != StampForm() else self.codec
+        )
 
-    def _to_histories(self, *given: SeriesInput) -> Histories:
+    def _to_histories(self, *inputs: SeriesInput) -> Histories:
         """Reads series in any of their forms, and checks that they fit this model."""
-        places = [each for each in given if isinstance(each, str | Path)]
+        places = [each for each in inputs if isinstance(each, str | Path)]
         if places:
             return self.task.histories(*places, codec=self.codec)
-        found: Any = given[0]
-        if not isinstance(found, Histories):
-            return self.task.histories_in(found, codec=self.codec)
-        self.codec.check(found)
-        return found
+        histories: Any = inputs[0]
+        if not isinstance(histories, Histories):
+            return self.task.histories_in(histories, codec=self.codec)
+        self.codec.check(histories)
+        return histories
 
     def _table(
         self, memory: Mapping[str, SeriesMemory], levels: tuple[float, ...], intervals: Intervals
@@ -300,8 +302,8 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             raise ConfigError(f"intervals: expected conformal or model; got {intervals!r}")
         for one in memory.values():
             self._check_rows(one)
-        found = [each for one in memory.values() for each in self._forecasts(one, levels, intervals)]
-        ids, stamps, numbers = zip(*found, strict=True)
+        forecasts = [each for one in memory.values() for each in self._forecasts(one, levels, intervals)]
+        ids, stamps, numbers = zip(*forecasts, strict=True)
         names = ("unique_id", "ds", NAME, *level_names(NAME, levels))
         labels = np.repeat(np.array(ids), [len(each) for each in stamps])
         arrays = labels, np.concatenate(stamps), *np.concatenate(numbers, axis=1)

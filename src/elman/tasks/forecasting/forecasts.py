@@ -42,10 +42,10 @@ def forecast_series(reading: SeriesReader, one: SeriesMemory, horizon: int, shar
     if one.state is not None:
         ahead = np.repeat(encoded.ahead[None, begin : begin + horizon], len(reading.codec.targets), axis=0)
         series = reading.static_inputs(one.history.name, encoded)
-        found = _simulated(reading.model, one.state, series, ahead, levels, key)
+        parts = _simulated(reading.model, one.state, series, ahead, levels, key)
     else:
-        found = _windowed(reading.model, _one_window(encoded, reading, begin, horizon), levels, key)
-    centre, spread, quantiles = (np.asarray(each, np.float64) for each in found)
+        parts = _windowed(reading.model, _one_window(encoded, reading, begin, horizon), levels, key)
+    centre, spread, quantiles = (np.asarray(each, np.float64) for each in parts)
     return ScaledForecast(centre, spread, list(np.moveaxis(quantiles, -1, 0)))
 
 

@@ -145,12 +145,13 @@ def histories_of(
         frequency = Frequency.parse(step)
     if frequency or steps:
         _check_units(moving, frequency or next(iter(steps.values())), step)
-    found = _steps(moving, frequency, steps)
+    own_steps = _steps(moving, frequency, steps)
     histories = tuple(
-        _history(one, own, names, static, whole=whole) for one, own, static in zip(moving, found, statics, strict=True)
+        _history(one, own, names, static, whole=whole)
+        for one, own, static in zip(moving, own_steps, statics, strict=True)
     )
-    notes = _notes(moving, found, histories) if whole else ()
-    return Histories(*names, min(found, key=_length), histories, written.form, (*written.notes, *notes))
+    notes = _notes(moving, own_steps, histories) if whole else ()
+    return Histories(*names, min(own_steps, key=_length), histories, written.form, (*written.notes, *notes))
 
 
 def _steps(
@@ -164,7 +165,7 @@ def _steps(
             known |= zip((one.name for one in others), infer_steps([one.stamps for one in others]), strict=True)
         except DataError as error:
             raise DataError(f"{others[0].places[0]}: {error}") from None
-    return [found for one in series if (found := known[one.name])]
+    return [step for one in series if (step := known[one.name])]
 
 
 def _length(step: Frequency) -> tuple[float, bool]:
@@ -181,15 +182,17 @@ def _check_units(series: Sequence[SeriesRows], frequency: Frequency, step: str) 
             raise DataError(f"{one.places[0]}: the stamps of {one.name!r} are {there}; the model knows {expected}")
 
 
-def _notes(series: Sequence[SeriesRows], found: Sequence[Frequency], histories: Sequence[History]) -> tuple[str, ...]:
+def _notes(
+    series: Sequence[SeriesRows], own_steps: Sequence[Frequency], histories: Sequence[History]
+) -> tuple[str, ...]:
     """Sentences on steps of their own, calendars with holes, and steps without a row."""
     notes = []
     by_step: dict[Frequency, str] = {}
-    for step, one in zip(found, series, strict=True):
+    for step, one in zip(own_steps, series, strict=True):
         by_step.setdefault(step, one.name)
     if len(by_step) > 1:
         listed = ", ".join(
-            f"{step} ({name[:40]}{', ...' if found.count(step) > 1 else ''})" for step, name in by_step.items()
+            f"{step} ({name[:40]}{', ...' if own_steps.count(step) > 1 else ''})" for step, name in by_step.items()
         )
         notes.append(f"series have steps of their own: {listed}")
     for step in by_step:

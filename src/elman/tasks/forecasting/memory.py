@@ -217,27 +217,27 @@ def _unpack_series(one: _Saved, arrays: dict[str, np.ndarray], reading: SeriesRe
     }
     if isinstance(reading.model, AutoregressiveForecaster):
         parts["state"] = jax.eval_shape(partial(reading.model.begin, len(codec.targets)))
-    found = artefact.fill(parts, arrays, what=what, put=np.asarray)
-    _check_rows(found, one, reading, what)
-    stamps = found["stamps"].astype("datetime64[s]" if one.times else np.int64)
-    columns = (found[part] for part in ("values", "past", "future", "static"))
+    arrays_of = artefact.fill(parts, arrays, what=what, put=np.asarray)
+    _check_rows(arrays_of, one, reading, what)
+    stamps = arrays_of["stamps"].astype("datetime64[s]" if one.times else np.int64)
+    columns = (arrays_of[part] for part in ("values", "past", "future", "static"))
     history = History(one.name, stamps, *columns, REMEMBERED, one.frequency)
-    return SeriesMemory(history, one.rows, one.scaler, one.learned, found.get("state"))
+    return SeriesMemory(history, one.rows, one.scaler, one.learned, arrays_of.get("state"))
 
 
-def _check_rows(found: dict[str, np.ndarray], one: _Saved, reading: SeriesReader, what: str) -> None:
-    rows = len(found["stamps"])
+def _check_rows(arrays: dict[str, np.ndarray], one: _Saved, reading: SeriesReader, what: str) -> None:
+    rows = len(arrays["stamps"])
     if not 1 <= rows <= reading.window or one.rows < rows or one.learned > one.rows:
         raise ArtefactError(
             f"{what}: expected up to {reading.window:,} of {one.rows:,} rows, {one.learned:,} learned; got {rows:,}"
         )
     units = {step.unit == "step" for step in (reading.codec.frequency, one.frequency) if step}
-    if one.times in units or (np.diff(found["stamps"]) <= 0).any():
+    if one.times in units or (np.diff(arrays["stamps"]) <= 0).any():
         raise ArtefactError(f"{what}: expected ascending stamps, steps of {reading.codec.frequency}")
     for name in ("values", "past", "future", "static"):
-        if np.isinf(found[name]).any():
+        if np.isinf(arrays[name]).any():
             raise ArtefactError(f"{what}: {name} has infinite numbers; expected finite or missing ones")
-    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found.get("state"))):
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(arrays.get("state"))):
         raise ArtefactError(f"{what}: state has NaN or infinite numbers")
 
 

@@ -226,7 +226,7 @@ def shares_of(level: float) -> tuple[float, float]:
 def _first_known(share: float, *groups: Float[np.ndarray, " _"]) -> float:
     """The quantile of the first group of sorted scores that has enough of them for the share."""
     return next(
-        (found for found in (_corrected_quantile(group, share) for group in groups) if not np.isnan(found)), np.nan
+        (value for value in (_corrected_quantile(group, share) for group in groups) if not np.isnan(value)), np.nan
     )
 
 

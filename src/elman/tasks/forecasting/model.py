@@ -136,9 +136,9 @@ def to_distribution(
 ) -> Distribution:
     """The forecast whose parameters `raw` are a network's outputs, with the window's normalisation undone."""
     units = jnp.broadcast_to(inputs.scale[:, None], raw.shape[:2])
-    found = distribution(output, raw, unit=units)
+    forecast = distribution(output, raw, unit=units)
     shift, scale = (jnp.broadcast_to(each[:, None], raw.shape[:2]) for each in window[1:])
-    return found.rescale(shift, scale)
+    return forecast.rescale(shift, scale)
 
 
 def steps_read(inputs: WindowInputs, window: NormalisedWindows) -> Float[Array, "batch past feature"]:

@@ -101,7 +101,7 @@ def rows_of(
         DataError: a missing column, a field that is not a number, a row without name or time, or no row.
         ConfigError: a column with two roles.
     """
-    found: dict[str, list[SeriesRows]] = {}
+    rows_by_name: dict[str, list[SeriesRows]] = {}
     names, notes = [], []
     forms: list[StampForm] = []
     for file in files:
@@ -118,8 +118,8 @@ def rows_of(
         forms.append(column.form)
         notes += [f"{file.name}: {column.note}"] if column.note else []
         for one in _series(written, layout, column.stamps, own="" if len(files) == 1 else file.stem):
-            found.setdefault(one.name, []).append(one)
-    return TableRows(names[0], tuple(_joined(parts) for parts in found.values()), forms[0], tuple(notes))
+            rows_by_name.setdefault(one.name, []).append(one)
+    return TableRows(names[0], tuple(_joined(parts) for parts in rows_by_name.values()), forms[0], tuple(notes))
 
 
 def is_history(columns: Sequence[str], row: Mapping[str, str]) -> bool:

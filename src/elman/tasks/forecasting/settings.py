@@ -147,5 +147,5 @@ class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
             return ""
         from elman.tasks.forecasting.reading import is_history  # imports NumPy, which help does not need
 
-        found = all(is_history(file.columns, file.row) for file in files)
-        return "there are stamps or names of series, and numbers" if found else ""
+        histories = all(is_history(file.columns, file.row) for file in files)
+        return "there are stamps or names of series, and numbers" if histories else ""

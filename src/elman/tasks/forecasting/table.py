@@ -133,12 +133,12 @@ def levels_of(level: str | float | Sequence[float]) -> tuple[float, ...]:
     if isinstance(level, str):
         parts = [part for part in level.split(",") if part.strip()]
     try:
-        found = tuple(float(part) for part in parts)
+        levels = tuple(float(part) for part in parts)
     except (TypeError, ValueError):
-        found = (0.0,)
-    if not all(0 < one < 100 for one in found):
+        levels = (0.0,)
+    if not all(0 < one < 100 for one in levels):
         raise ConfigError(f"level: expected numbers above 0 and below 100, in percent, such as 80,95; got {level!r}")
-    return found
+    return levels
 
 
 def _text(value: Any, form: StampForm) -> str:

@@ -88,8 +88,8 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
             DataError: as `read`.
         """
         rows = rows_in(table, self.columns, zone=self.zone)
-        found = histories_of(rows, resample=self.resample, by=self.by, step=self.step)
-        return self._data(found, source="the table", places=())
+        histories = histories_of(rows, resample=self.resample, by=self.by, step=self.step)
+        return self._data(histories, source="the table", places=())
 
     def histories(self, *places: str | Path, codec: ForecastCodec) -> Histories:
         """Reads the series of files for a trained model with the given codec; one row is enough.
@@ -97,9 +97,9 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         Raises:
             DataError: as `read`, or columns or steps that differ from the codec's.
         """
-        found = self._read_files(*places, known=codec.stamps.kind, **self._known_steps(codec))
-        codec.check(found)
-        return found
+        histories = self._read_files(*places, known=codec.stamps.kind, **self._known_steps(codec))
+        codec.check(histories)
+        return histories
 
     def histories_in(self, table: ColumnTable, *, codec: ForecastCodec) -> Histories:
         """The series of a table in memory for a trained model with the given codec; one row is enough.
@@ -108,9 +108,9 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
             DataError: as `histories`.
         """
         rows = rows_in(table, self.columns, zone=self.zone, known=codec.stamps.kind)
-        found = histories_of(rows, resample=self.resample, by=self.by, **self._known_steps(codec))
-        codec.check(found)
-        return found
+        histories = histories_of(rows, resample=self.resample, by=self.by, **self._known_steps(codec))
+        codec.check(histories)
+        return histories
 
     @property
     def columns(self) -> SeriesColumns:
@@ -248,12 +248,12 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
             channels=len(codec.series) * len(codec.targets),
         )
 
-    def _data(self, found: Histories, *, source: str, places: tuple[str, ...]) -> Data:
+    def _data(self, content: Histories, *, source: str, places: tuple[str, ...]) -> Data:
         """Splits each series by time into parts, as arrays."""
-        series = found.histories
+        series = content.histories
         ends = [ends_of(one, validation=self.validation, test=self.test, train=self.train) for one in series]
         codec = ForecastCodec.of(
-            found,
+            content,
             ends=[end.train for end in ends],
             season=self.season,
             scaling=self.scaling or ("mean" if self.output == "negative-binomial" else "standard"),
@@ -261,7 +261,7 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         )
         window, horizon = self._lengths(codec, ends)
         parts = parts_of(series, codec, ends, window=window, horizon=horizon)
-        notes = (*found.notes, *_left_out(parts, series, ends))
+        notes = (*content.notes, *_left_out(parts, series, ends))
         return Data(*parts, codec=codec, source=source, places=places, unit=codec.unit, notes=notes)
 
     def _lengths(self, codec: ForecastCodec, ends: Sequence[Ends]) -> tuple[int, int]:
