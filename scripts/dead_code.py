@@ -15,6 +15,8 @@ ALIVE = {
     "draw_attention": "public, in docs/translate-pairs.md",
     "to_dict": "public, in docs/forecast-a-series.md",
     "DS1": "public, the counterpart of DS2",
+    "read_settings": "tyro calls it",
+    "to_csv": "public, in docs/forecast-a-series.md",
     "log_probability": "public, a field of a translation",
     "lookback": "public, a size of a forecaster",
     "d_c": "an argument of the kernels, passed by its place",

@@ -344,5 +344,5 @@ def test_an_unfinished_run_with_a_damaged_state_is_not_resumed(tmp_path):
     for at in (("progress", "step"), ("fingerprint", "train"), ("fingerprint",), ("places",)):
         assert damaged.damage("training/state.json", at, "nested")
         with pytest.raises(elman.ArtefactError) as error:
-            elman.fit(task, task.read_text(text), out=damaged.model, resume=True, **settings)
+            elman.fit(task, task.read_text(text), out=damaged.model, resume=True, **settings)  # ty: ignore[missing-attribute]
         assert "training/state.json: Expected" in str(error.value) or "hashe" in str(error.value)

@@ -71,7 +71,7 @@ FORMS = {
 def test_any_times_are_read_and_written_in_any_form(pattern, seconds):
     kind, unit = FORMS[pattern]
     stamps = np.array([second // unit * unit for second in seconds], "datetime64[s]")
-    form = StampForm(kind, pattern, "UTC" if pattern.endswith("Z") else "")
+    form = StampForm(kind, pattern, "UTC" if pattern.endswith("Z") else "")  # ty: ignore[invalid-argument-type]
     texts = [form.write(stamp) for stamp in stamps]
     column = read(texts, kind=kind, zone=form.zone)
     assert column.stamps.tolist() == stamps.tolist()

@@ -148,8 +148,8 @@ def _filled_slots(positions: np.ndarray, count: int, cycle: int) -> np.ndarray |
     if share < LEAST_SHARE:
         return None
     choices = math.lgamma(slots + 1) - math.lgamma(holes.sum() + 1) - math.lgamma(slots - holes.sum() + 1)
-    log_probability = choices + shares_filled[holes].sum() * math.log(1 - share)
-    return filled > 0 if log_probability < math.log(CHANCE) else None
+    likelihood = choices + shares_filled[holes].sum() * math.log(1 - share)
+    return filled > 0 if likelihood < math.log(CHANCE) else None
 
 
 def _candidates(series: Sequence[Stamps]) -> list[Frequency]:

@@ -175,10 +175,10 @@ def test_the_finest_lead_has_all_its_samples_and_others_are_repeated(tmp_path):
 @pytest.mark.parametrize("format", GROUPED)
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 6])
 def test_filling_bytes_after_the_last_sample_hold_none(format, length, tmp_path):
-    numbers, missing = [*range(1, length), -5], formats.invalid(format)
-    numbers[0] = missing
+    missing = formats.invalid(format)
+    numbers = [missing or 0, *range(2, length), *([-5] if length > 1 else [])]
     place, total = files(tmp_path, f"a 1 250 {length}\na.dat {format} 1\n"), packed(numbers, format)
-    expected = np.where(np.array(numbers) == missing, np.nan, numbers).astype(np.float32)
+    expected = np.array([np.nan if number == missing else number for number in numbers], np.float32)
     for end in range(formats.size(format, length), len(total) + 1):
         (tmp_path / "a.dat").write_bytes(total[:end])
         np.testing.assert_array_equal(read_record(place).signals[:, 0], expected)

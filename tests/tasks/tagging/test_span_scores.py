@@ -70,7 +70,7 @@ def test_the_same_spans_have_the_same_scores_in_all_schemes():
         "BILOU": ("B-A L-A O U-B O", "B-A L-A O U-A O"),
         "BMES": ("B-A E-A O S-B O", "B-A E-A O S-A O"),
     }
-    reports = {str(SpanScores.of([a.split()], [b.split()], scheme=Scheme(name))) for name, (a, b) in tags.items()}
+    reports = {str(SpanScores.of([a.split()], [b.split()], scheme=Scheme(name))) for name, (a, b) in tags.items()}  # ty: ignore[invalid-argument-type]
     assert len(reports) == 1
     assert "found: 2 phrases; correct: 1" in reports.pop()
 

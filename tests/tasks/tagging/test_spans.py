@@ -54,7 +54,7 @@ def chunks(tags):
         if before[2:] != tag[2:] or before[0] + tag[0] in ends | begins:
             spans.append([tag[2:], place, place])
         spans[-1][2] = place + 1
-    return [Span(*span) for span in spans]
+    return [Span(*span) for span in spans]  # ty: ignore[invalid-argument-type]
 
 
 def test_all_schemes_are_tried():

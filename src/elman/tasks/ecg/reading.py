@@ -56,9 +56,9 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
     strips, bare = [], []
     for shelf, names in record_folders(*places):
         for name in whole_records(shelf, names):
-            readable = [_readable(strip) for strip in _strips(shelf, name)]
-            strips += readable
-            bare += [] if readable else [f"{shelf.name}/{name}"]
+            ready = [_readable(strip) for strip in _strips(shelf, name)]
+            strips += ready
+            bare += [] if ready else [f"{shelf.name}/{name}"]
     if not strips:
         raise DataError(
             f"{bare[0]}: no annotations; expected {BEATS} (beats), {WAVES} (waves) or a file for each lead such as .ii "
