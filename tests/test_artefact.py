@@ -353,13 +353,15 @@ def test_a_second_writer_is_refused_until_the_first_ends_however_it_ends(small_f
         assert first.stdout
         assert first.stdout.readline() == "holding\n"
         year = datetime.now().year
-        with pytest.raises(
-            elman.ArtefactError,
-            match=rf"by process {first.pid} on .* \(-c .*m\.elman\) since {year}-.*; wait .* or name another place",
-        ):
-            fitted.save(saved, force=True)
-        elman.verify(saved)
-        first.kill()
+        try:
+            with pytest.raises(
+                elman.ArtefactError,
+                match=rf"by process {first.pid} on .* \(-c .*\) since {year}-.*; wait .* or name another place",
+            ):
+                fitted.save(saved, force=True)
+            elman.verify(saved)
+        finally:
+            first.kill()
         first.wait()
     assert saved.with_name(".m.elman.lock").exists()
     fitted.save(saved, force=True)

@@ -38,7 +38,8 @@ def normal_pieces(texts: Iterable[str], form: NormalForm) -> Iterator[str]:
     for text in texts:
         cut = next((place for place in range(len(text)) if _is_apart(waiting, text[: place + 1], form)), len(text))
         if cut < len(text):
-            yield waiting + text[:cut]
+            if piece := waiting + text[:cut]:
+                yield piece
             waiting = text[cut:]
         else:
             waiting += text

@@ -76,7 +76,7 @@ def test_noise_is_of_training_only_and_of_its_size():
 def test_a_given_budget_replaces_the_tasks_own():
     task = elman.SeriesClassification(**SMALL)
     data = task.read_series(waves(20))
-    assert elman.fit(task, data, steps=1, report=Quiet()).training.budget == "1 steps"
+    assert elman.fit(task, data, steps=1, report=Quiet()).training.budget == "1 step"
     assert elman.fit(task, data, minutes=0.001, report=Quiet()).training.budget == "0.001 minutes"
     assert elman.Training(**task.training).budget == "60 epochs"
 
