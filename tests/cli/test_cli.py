@@ -331,7 +331,10 @@ def test_a_cell_of_ones_own_is_found_beside_the_command(folder):
     )
     run_alone(folder, "train", "cats.txt", "--cell", "mycells:Fading", "--steps", "5", *SMALL)
     assert run_alone(folder, "generate", "cats.elman", "--length", "5").stdout
-    assert "Fading has no hand-derived backward pass" in run_alone(folder, "info", "cats.elman", "--trust", "mycells").stdout
+    assert (
+        "Fading has no hand-derived backward pass"
+        in run_alone(folder, "info", "cats.elman", "--trust", "mycells").stdout
+    )
 
 
 def test_output_that_nobody_reads_is_no_error(folder):

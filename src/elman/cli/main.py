@@ -19,7 +19,7 @@ from elman._errors import ElmanError, Interrupted, nearest
 COMMANDS = {
     "train": "Train a model on a text, labels, tags or pairs.",
     "generate": "Generate text with a language model.",
-    "predict": "Predict labels, tags, translations or forecasts.",
+    "predict": "Predict labels, tags, translations, forecasts or the beats of an ECG.",
     "evaluate": "Measure a model on data.",
     "neighbours": "Show the words whose vectors are nearest to a word's.",
     "projector": "Write word vectors for TensorBoard's projector.",

@@ -11,8 +11,9 @@ import tyro
 
 from elman._config import Config
 from elman._errors import ConfigError
+from elman.cli._options import fields
 from elman.cli._parse import FirstLook, call
-from elman.tasks.registry import TASKS, find_settings
+from elman.tasks.registry import TASKS, find_settings, option_name
 
 
 def run(arguments: list[str]) -> int:
@@ -77,4 +78,19 @@ def _command(default: Config) -> Callable[..., int]:
         return 0
 
     main.__annotations__["prediction"] = type(default)
+    if type(default) is Config:
+        main.__doc__ = f"{main.__doc__}".replace(
+            "depend on the model.", f"depend on the model.\n\n        {_by_task()}", 1
+        )
     return main
+
+
+def _by_task() -> str:
+    """The names of the options for the models of each task."""
+    options = {option_name(task): find_settings(task).options for task in TASKS}
+    lists = (
+        f"for {task}: " + ", ".join("--" + name.replace("_", "-") for name in fields(kind))
+        for task, kind in options.items()
+        if kind is not None
+    )
+    return "\n\n".join(lists)
