@@ -219,6 +219,13 @@ class TestHelp:
         for ill in ("{None}", "STR", "INT", "FLOAT", "Annotated", "(default: )", "(default: None)", "default: False"):
             assert ill not in text
 
+    def test_predict_names_the_options_of_each_task(self, capsys):
+        with pytest.raises(SystemExit, match="0"):
+            run_command(["predict", "--help"])
+        text = capsys.readouterr().out
+        assert "for forecasting: --level, --intervals, --plot, --save" in text
+        assert "Args:" not in text
+
     @pytest.mark.parametrize(
         ("words", "hint"),
         {

@@ -93,4 +93,4 @@ def _by_task() -> str:
         for task, kind in options.items()
         if kind is not None
     )
-    return "\n\n".join(lists)
+    return "\n\n        ".join(lists)  # indented as the docstring is
