@@ -399,11 +399,11 @@ def test_a_file_system_without_locks_is_named(small_fitted, saved, monkeypatch):
 
 
 def test_verify_finds_agreement(saved):
-    found = elman.verify(saved)
-    assert found.files == 3
-    assert found.agrees
-    assert list(found.differences) == ["in chunks of 7 tokens", "step by step"]
-    assert all(0 <= difference < 1e-5 for difference in found.differences.values())
+    result = elman.verify(saved)
+    assert result.files == 3
+    assert result.agrees
+    assert list(result.differences) == ["in chunks of 7 tokens", "step by step"]
+    assert all(0 <= difference < 1e-5 for difference in result.differences.values())
 
 
 def test_verify_finds_a_cell_that_depends_on_how_time_is_cut(tmp_path, small_text):
@@ -411,9 +411,9 @@ def test_verify_finds_a_cell_that_depends_on_how_time_is_cut(tmp_path, small_tex
 
     task = elman.LanguageModelling(hidden_size=8, batch_size=2, unroll_length=8, cell="tests.test_artefact:Forgetful")
     elman.fit(task, task.read_text(small_text), steps=2, out=tmp_path / "m", report=Quiet())
-    found = elman.verify(tmp_path / "m", trust="tests.test_artefact")
-    assert not found.agrees
-    assert found.differences["in chunks of 7 tokens"] > 1e-3
+    result = elman.verify(tmp_path / "m", trust="tests.test_artefact")
+    assert not result.agrees
+    assert result.differences["in chunks of 7 tokens"] > 1e-3
 
 
 class Forgetful(elman.Elman):

@@ -41,11 +41,11 @@ def repeat(folder, command):
     return run(folder, *command.split(), stdin=(folder / source).read_text() if source else "").stdout
 
 
-def check_same(found, kept, *, share=ROUNDING):
-    assert NUMBER.sub("#", found) == NUMBER.sub("#", kept)
-    for ours, theirs in zip(NUMBER.finditer(found), NUMBER.finditer(kept), strict=True):
+def check_same(result, kept, *, share=ROUNDING):
+    assert NUMBER.sub("#", result) == NUMBER.sub("#", kept)
+    for ours, theirs in zip(NUMBER.finditer(result), NUMBER.finditer(kept), strict=True):
         place = 10.0 ** -len(theirs[2] or "")
-        assert float(ours[0]) == pytest.approx(float(theirs[0]), rel=share, abs=1.01 * place), (found, kept)
+        assert float(ours[0]) == pytest.approx(float(theirs[0]), rel=share, abs=1.01 * place), (result, kept)
 
 
 ANSWERS = [

@@ -15,11 +15,11 @@ ELMAN = [sys.executable, "-P", "-c", "from elman.cli.main import main; main()"]
 def run(folder, *arguments, stdin="", code=0):
     """Runs a command here, which saves importing JAX and compiling."""
     arguments = list(map(str, arguments))
-    given, out, err = (io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8") for text in (stdin, "", ""))
+    inputs, out, err = (io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8") for text in (stdin, "", ""))
     before, paths = sys.stdin, list(sys.path)
     jaxtyping.config.update("jaxtyping_disable", True)  # users have no shape checks
     try:
-        sys.stdin = given
+        sys.stdin = inputs
         with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 ended = main.run(arguments)

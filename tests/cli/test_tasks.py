@@ -63,8 +63,8 @@ def test_labels_come_with_their_probability(trained):
 
 @pytest.mark.slow
 def test_raw_text_becomes_conllu(trained):
-    found = run(trained("tagging"), "predict", "tagging.elman", stdin="the cat sees a dog\n").stdout
-    rows = [line.split("\t") for line in found.splitlines() if line and not line.startswith("#")]
+    result = run(trained("tagging"), "predict", "tagging.elman", stdin="the cat sees a dog\n").stdout
+    rows = [line.split("\t") for line in result.splitlines() if line and not line.startswith("#")]
     assert [row[:2] for row in rows] == [[str(i), w] for i, w in enumerate(["the", "cat", "sees", "a", "dog"], start=1)]
     assert all(len(row) == 10 for row in rows)
 

@@ -45,23 +45,23 @@ def cases():
     peer("onnx")
     node = peer("onnx.backend.test.case.node")
     # Called once a process: it collects into a list of its own, which would grow.
-    found = {case.name: case for case in node.collect_testcases(None)}
-    return {name: case for name, case in found.items() if case.model.graph.node[0].op_type in ("RNN", "GRU", "LSTM")}
+    result = {case.name: case for case in node.collect_testcases(None)}
+    return {name: case for name, case in result.items() if case.model.graph.node[0].op_type in ("RNN", "GRU", "LSTM")}
 
 
 def the_cell(family, tensors, attributes, direction):
     """The cell that the node's `direction` (0 or 1) asks for."""
     B, P = tensors["B"], tensors["P"]
-    found = weights.from_onnx(
+    result = weights.from_onnx(
         family, tensors["W"][direction], tensors["R"][direction], None if B is None else B[direction]
     )
     if family == "GRU":
         kind = GRU if attributes.get("linear_before_reset", 0) else cell_class("ResetBeforeGRU")
-        return weights.cell_with(kind, found)
+        return weights.cell_with(kind, result)
     if P is not None:
         peepholes = weights.ordered(P[direction], (0, 2, 1))  # i o f, ours i f o
-        return weights.cell_with(cell_class("PeepholeLSTM"), found, peepholes=peepholes)
-    return weights.cell_with({"RNN": Elman, "LSTM": LSTM}[family], found)
+        return weights.cell_with(cell_class("PeepholeLSTM"), result, peepholes=peepholes)
+    return weights.cell_with({"RNN": Elman, "LSTM": LSTM}[family], result)
 
 
 def run_node(model, arrays):
@@ -70,9 +70,9 @@ def run_node(model, arrays):
     node = model.graph.node[0]
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     assert set(attributes) <= KNOWN, f"the adapter does not know {set(attributes) - KNOWN}"
-    given = dict(zip([value.name for value in model.graph.input], arrays, strict=True))
+    arguments = dict(zip([value.name for value in model.graph.input], arrays, strict=True))
     tensors = dict.fromkeys(INPUTS)
-    tensors |= {place: given[name] for place, name in zip(INPUTS, node.input, strict=False) if name}
+    tensors |= {place: arguments[name] for place, name in zip(INPUTS, node.input, strict=False) if name}
     batch_first = attributes.get("layout", 0) == 1
     flip = (lambda a: a) if batch_first else (lambda a: np.swapaxes(a, 0, 1))  # to batch first, and back
 
@@ -85,8 +85,8 @@ def run_node(model, arrays):
         cell = the_cell(node.op_type, tensors, attributes, place)
         h, c = (jnp.zeros((len(xs), cell.hidden_size)) if s is None else jnp.asarray(s[:, place]) for s in starts)
         start = type(cell.init_carry())(h, c) if node.op_type == "LSTM" else h
-        last, found = unroll(cell, xs, start, lengths=lengths, reverse=reverse)
-        ys.append(found)
+        last, result = unroll(cell, xs, start, lengths=lengths, reverse=reverse)
+        ys.append(result)
         carries.append(last if node.op_type == "LSTM" else (last,))
     Y = np.stack(ys, 2)  # batch, time, direction, hidden
     states = [flip(np.stack(parts, 1)) for parts in zip(*carries, strict=True)]
@@ -103,7 +103,7 @@ def test_node(name):
     case = cases()[name]
     assert case.data_sets
     for arrays, expected in case.data_sets:
-        found = run_node(case.model, arrays)
+        result = run_node(case.model, arrays)
         for value, answer in zip(case.model.graph.output, expected, strict=True):
-            assert found[value.name].shape == answer.shape
-            np.testing.assert_allclose(found[value.name], answer, RELATIVE, ABSOLUTE, err_msg=value.name)
+            assert result[value.name].shape == answer.shape
+            np.testing.assert_allclose(result[value.name], answer, RELATIVE, ABSOLUTE, err_msg=value.name)

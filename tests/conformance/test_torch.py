@@ -32,16 +32,16 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch's test package warn
 def cell_of(module, suffix=""):
     """The cell with those weights of `module`, a layer or one of PyTorch's cells, whose names end in `suffix`."""
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-    found = [getattr(module, name + suffix, None) for name in names]
-    *found, projection = [None if array is None else array.detach().numpy() for array in found]
+    result = [getattr(module, name + suffix, None) for name in names]
+    *result, projection = [None if array is None else array.detach().numpy() for array in result]
     family = type(module).__name__.removesuffix("Cell")
-    found = weights.from_torch(family, *found)
+    result = weights.from_torch(family, *result)
     if projection is not None:
         projected = functools.partial(cell_class("ProjectedLSTM"), memory_size=module.hidden_size)
-        return weights.cell_with(projected, found, projection=projection.T)
+        return weights.cell_with(projected, result, projection=projection.T)
     if family == "RNN":
-        return weights.cell_with(functools.partial(Elman, activation=module.nonlinearity), found)
-    return weights.cell_with({"GRU": GRU, "LSTM": LSTM}[family], found)
+        return weights.cell_with(functools.partial(Elman, activation=module.nonlinearity), result)
+    return weights.cell_with({"GRU": GRU, "LSTM": LSTM}[family], result)
 
 
 def suffixes(module):
@@ -60,9 +60,9 @@ def torch_gradients(d_cell):
     second = d_cell.bias
     if isinstance(d_cell, GRU):
         second = jnp.concatenate([second[: -d_cell.hidden_size], d_cell.recurrent_bias])
-    found = {"weight_ih": d_cell.kernel.T, "weight_hh": d_cell.recurrent_kernel.T}
-    found |= {"bias_ih": d_cell.bias, "bias_hh": second}
-    return found | ({"weight_hr": d_cell.projection.T} if hasattr(d_cell, "projection") else {})
+    result = {"weight_ih": d_cell.kernel.T, "weight_hh": d_cell.recurrent_kernel.T}
+    result |= {"bias_ih": d_cell.bias, "bias_hh": second}
+    return result | ({"weight_hr": d_cell.projection.T} if hasattr(d_cell, "projection") else {})
 
 
 # Both sides: outputs, last states, and the gradients of a loss in which every number has a weight of its own
@@ -83,8 +83,8 @@ def elman_loss(cells, xs, hx, lengths):
             row += 1
         xs = jnp.concatenate([ys for _, ys in both], -1)
         lasts += [jax.tree.leaves(carry) for carry, _ in both]
-    found = (xs, *(jnp.stack(parts) for parts in zip(*lasts, strict=True)))
-    return sum(jnp.sum(a * weigh(a.shape).astype(a.dtype)) for a in found), found
+    result = (xs, *(jnp.stack(parts) for parts in zip(*lasts, strict=True)))
+    return sum(jnp.sum(a * weigh(a.shape).astype(a.dtype)) for a in result), result
 
 
 elman_side = jax.jit(jax.grad(elman_loss, argnums=(0, 1, 2), has_aux=True))
@@ -108,11 +108,11 @@ def torch_side(torch, module, xs, hx, lengths, *, batched):
         ys, last = module(flip(xs), start)
         ys = flip(ys)
     last = last if isinstance(last, tuple) else (last,)
-    found = (ys, *(h if batched else h[:, None] for h in last))
-    loss = sum((a * torch.tensor(weigh(tuple(a.shape))).to(a.dtype)).sum() for a in found)
+    result = (ys, *(h if batched else h[:, None] for h in last))
+    loss = sum((a * torch.tensor(weigh(tuple(a.shape))).to(a.dtype)).sum() for a in result)
     names = [name for name, _ in module.named_parameters()]
     d_xs, *rest = torch.autograd.grad(loss, [xs, *hx, *module.parameters()])
-    return [a.detach() for a in found], d_xs, rest[: len(hx)], dict(zip(names, rest[len(hx) :], strict=True))
+    return [a.detach() for a in result], d_xs, rest[: len(hx)], dict(zip(names, rest[len(hx) :], strict=True))
 
 
 def compare(torch, module, xs, hx=None, lengths=None, *, batched=True):
@@ -124,7 +124,7 @@ def compare(torch, module, xs, hx=None, lengths=None, *, batched=True):
     with jax.enable_x64(xs.dtype == np.float64):
         cells = [[cell_of(module, suffix) for suffix in layer] for layer in suffixes(module)]
         ours = elman_side(cells, jnp.asarray(xs), [jnp.asarray(h) for h in hx], lengths)
-    (d_cells, d_xs, d_hx), found = ours
+    (d_cells, d_xs, d_hx), result = ours
     theirs, their_d_xs, their_d_hx, d_weights = torch_side(torch, module, xs, hx, lengths, batched=batched)
 
     native = all(engine_for(cell, masked=True)[0] == "native" for layer in cells for cell in layer)
@@ -135,7 +135,7 @@ def compare(torch, module, xs, hx=None, lengths=None, *, batched=True):
             rtol, atol = 0, atol + rtol * float(np.abs(theirs).max())
         np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol, err_msg=err_msg)
 
-    for name, a, b in zip(("outputs", "h", "c"), found, theirs, strict=False):
+    for name, a, b in zip(("outputs", "h", "c"), result, theirs, strict=False):
         same(a, b, err_msg=f"{name} of {module}")
     for name, a, b in zip(("inputs", "h", "c"), (d_xs, *d_hx), (their_d_xs, *their_d_hx), strict=False):
         same(a, b, err_msg=f"gradient by {name} of {module}")

@@ -69,7 +69,7 @@ def test_probabilities_between_tabs_are_never_phones(drawn):
     # A line without a share whose first phone is 1 is as one of a file where some lines have a share.
     clear = [shares or phones[0] != "1" or len(phones) == 1 for _, shares, phones in drawn]
     expected = [(word.removesuffix("(2)"), " ".join(phones)) for word, _, phones in drawn]
-    found = read(*lines)
-    assert [one for one, is_clear in zip(found, clear, strict=True) if is_clear] == [
+    result = read(*lines)
+    assert [one for one, is_clear in zip(result, clear, strict=True) if is_clear] == [
         one for one, is_clear in zip(expected, clear, strict=True) if is_clear
     ]

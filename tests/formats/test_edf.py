@@ -10,48 +10,50 @@ ECG = Channel("ECG II", [[-32768, 0, 32767], [1, 2, 3]])
 
 
 def test_digital_values_become_physical_ones():
-    found = read_edf(edf(ECG, ECG._replace(label="ABP", unit="mmHg", physical=(300, 0), digital=(0, 100))), "a.edf")
-    assert (found.rate, found.labels, found.units) == (3, ("ECG II", "ABP"), ("mV", "mmHg"))
+    records = read_edf(edf(ECG, ECG._replace(label="ABP", unit="mmHg", physical=(300, 0), digital=(0, 100))), "a.edf")
+    assert (records.rate, records.labels, records.units) == (3, ("ECG II", "ABP"), ("mV", "mmHg"))
     numbers = np.array([-32768, 0, 32767, 1, 2, 3])
-    np.testing.assert_allclose(found.values[:, 0], numbers / 1e4, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(found.values[:, 1], 300 - 3 * numbers, rtol=1e-6)
-    assert found.values.dtype == np.float32
+    np.testing.assert_allclose(records.values[:, 0], numbers / 1e4, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(records.values[:, 1], 300 - 3 * numbers, rtol=1e-6)
+    assert records.values.dtype == np.float32
 
 
 def test_the_finest_signal_has_all_its_samples_and_others_are_repeated():
     channel = Channel("Resp", [[1], [2]], "", (0, 100), (0, 100))
     fine = Channel("ECG", [[5, 6, 7, 8], [9, 10, 11, 12]], "uV", (0, 100), (0, 100))
-    found = read_edf(
+    records = read_edf(
         edf(channel, fine, Channel("x", [[1, 2, 3], [4, 5, 6]], "", (0, 9), (0, 9)), duration=0.5), "a.edf"
     )
-    assert found.rate == 8
-    np.testing.assert_allclose(found.values[:, 0], [1] * 4 + [2] * 4)
-    np.testing.assert_allclose(found.values[:, 1], range(5, 13))
-    np.testing.assert_allclose(found.values[:, 2], [1, 1, 2, 3, 4, 4, 5, 6])
+    assert records.rate == 8
+    np.testing.assert_allclose(records.values[:, 0], [1] * 4 + [2] * 4)
+    np.testing.assert_allclose(records.values[:, 1], range(5, 13))
+    np.testing.assert_allclose(records.values[:, 2], [1, 1, 2, 3, 4, 4, 5, 6])
 
 
 def test_bdf_has_24_bits():
     channel = Channel("Ref", [[-8388608, 8388607, 5]], "uV", (-8388608, 8388607), (-8388608, 8388607))
-    found = read_edf(edf(channel, bits=24), "a.bdf")
-    np.testing.assert_allclose(found.values[:, 0], [-8388608, 8388607, 5], rtol=1e-6)
+    records = read_edf(edf(channel, bits=24), "a.bdf")
+    np.testing.assert_allclose(records.values[:, 0], [-8388608, 8388607, 5], rtol=1e-6)
 
 
 def test_annotations_count_from_the_first_sample():
     marks = annotations(
         b"+0.5\x14\x14\0+0.5\x14N\x14\0+1.25\x150.5\x14a\x14b\x14\0", b"+1.5\x14\x14\0+1\x14V\xc3\xa9\x14\0"
     )
-    found = read_edf(edf(ECG, marks, kind="EDF+C"), "a.edf")
-    assert found.labels == ("ECG II",)
-    assert found.marks == (
+    records = read_edf(edf(ECG, marks, kind="EDF+C"), "a.edf")
+    assert records.labels == ("ECG II",)
+    assert records.marks == (
         EdfMark(0, 0, "N"), EdfMark(0.5, 0, "Vé"), EdfMark(0.75, 0.5, "a"), EdfMark(0.75, 0.5, "b")
     )  # fmt: skip
-    assert read_edf(edf(ECG, marks._replace(label="BDF Annotations"), kind="BDF+C"), "a.bdf").marks == found.marks
+    assert read_edf(edf(ECG, marks._replace(label="BDF Annotations"), kind="BDF+C"), "a.bdf").marks == records.marks
 
 
 def test_annotations_may_take_several_signals():
     more = annotations(b"+0.25\x14S\x14\0", b"")
-    found = read_edf(edf(ECG, annotations(b"+0\x14\x14\0", b"+1\x14\x14\0+1\x14N\x14\0"), more, kind="EDF+C"), "a.edf")
-    assert [mark.text for mark in found.marks] == ["S", "N"]
+    records = read_edf(
+        edf(ECG, annotations(b"+0\x14\x14\0", b"+1\x14\x14\0+1\x14N\x14\0"), more, kind="EDF+C"), "a.edf"
+    )
+    assert [mark.text for mark in records.marks] == ["S", "N"]
 
 
 def test_pauses_are_gaps_and_rounded_onsets_are_none():
@@ -85,9 +87,9 @@ def test_pauses_are_gaps_and_rounded_onsets_are_none():
     ],
 )
 def test_patients_have_their_code_or_name(patient, kind, expected, comments):
-    found = read_edf(edf(ECG, annotations(b"+0\x14\x14\0", b"+1\x14\x14\0"), kind=kind, patient=patient), "a.edf")
-    assert found.patient == expected
-    assert found.comments == (patient,) * comments
+    records = read_edf(edf(ECG, annotations(b"+0\x14\x14\0", b"+1\x14\x14\0"), kind=kind, patient=patient), "a.edf")
+    assert records.patient == expected
+    assert records.comments == (patient,) * comments
     assert (
         read_edf(edf(ECG, patient=patient, recording="Startdate X X X holter"), "a.edf").comments[-1].endswith("holter")
     )
@@ -101,9 +103,9 @@ def test_a_file_may_be_that_of_a_recorder_which_was_stopped():
 
 
 def test_signals_without_a_scale_have_no_unit():
-    found = read_edf(edf(ECG, ECG._replace(label="-", digital=(0, 0)), ECG._replace(physical=(1, 1))), "a.edf")
-    assert found.units == ("mV", "uncalibrated", "uncalibrated")
-    assert np.isnan(found.values).all(axis=0).tolist() == [False, True, True]
+    records = read_edf(edf(ECG, ECG._replace(label="-", digital=(0, 0)), ECG._replace(physical=(1, 1))), "a.edf")
+    assert records.units == ("mV", "uncalibrated", "uncalibrated")
+    assert np.isnan(records.values).all(axis=0).tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])

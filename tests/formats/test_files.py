@@ -23,9 +23,9 @@ def named(*names):
     ],
 )
 def test_parts_are_told_by_names(names, parts):
-    found = by_part(named(*names))
+    result = by_part(named(*names))
     assert [
-        next(part for part, group in found.items() if file in group) for file in named(*names) if found
+        next(part for part, group in result.items() if file in group) for file in named(*names) if result
     ] == parts.split()
 
 
@@ -74,9 +74,9 @@ def archive(place, *names):
 
 
 def test_members_come_in_order_of_name_whatever_their_order_in_the_archive(tmp_path):
-    found = read_files(archive(tmp_path / "a.tar.xz", "b/2", "a/1", "./b/1", ".hidden"))
-    assert [file.path for file in found] == [("a", "1"), ("b", "1"), ("b", "2")]
-    assert {len(file.content) for file in found} == {20_000}
+    records = read_files(archive(tmp_path / "a.tar.xz", "b/2", "a/1", "./b/1", ".hidden"))
+    assert [file.path for file in records] == [("a", "1"), ("b", "1"), ("b", "2")]
+    assert {len(file.content) for file in records} == {20_000}
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ def test_lines_end_at_line_feeds_and_without_any_at_carriage_returns(text):
 def test_lines_do_not_depend_on_where_the_text_is_cut_into_pieces(text, cuts):
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     ends = LineEnds()
-    found = [ends.feed(text[start:stop]) for start, stop in zip(places, places[1:], strict=False)]
-    assert "".join([*found, ends.feed("", final=True)]) == normal_line_ends(text)
+    result = [ends.feed(text[start:stop]) for start, stop in zip(places, places[1:], strict=False)]
+    assert "".join([*result, ends.feed("", final=True)]) == normal_line_ends(text)
 
 
 def test_a_long_text_without_line_feeds_does_not_wait_for_its_end(monkeypatch):

@@ -42,11 +42,11 @@ def test_lines_of_other_encodings(encoding):
 )
 def test_a_line_that_is_no_text_is_an_error_between_the_others(bad, why):
     content = b"good\n" * 1000 + b"a" + bad + b"\n" + b"good\n" * 10
-    found = every(lines_of(content))
-    assert [*map(str, found[:1000])] == [*map(str, found[1001:]), *["good"] * 990]
-    assert isinstance(found[1000], elman.DataError)
+    result = every(lines_of(content))
+    assert [*map(str, result[:1000])] == [*map(str, result[1001:]), *["good"] * 990]
+    assert isinstance(result[1000], elman.DataError)
     with pytest.raises(elman.DataError, match=f"the text, line 1001: {why}"):
-        raise found[1000]
+        raise result[1000]
 
 
 def test_what_came_before_a_broken_file_is_not_lost():
@@ -76,8 +76,8 @@ def test_a_folder_is_its_files_and_a_pipe_is_read_as_it_is_written(tmp_path):
     (tmp_path / "b" / "2.txt").write_text("two")
     (tmp_path / "1.csv").write_text("one")
     (tmp_path / "README.md").write_text("no data")
-    found = [(source.path, source.suffix, [*source.lines()]) for source in open_sources(tmp_path)]
-    assert found == [(("1.csv",), ".csv", ["one"]), (("b", "2.txt"), ".txt", ["two"])]
+    result = [(source.path, source.suffix, [*source.lines()]) for source in open_sources(tmp_path)]
+    assert result == [(("1.csv",), ".csv", ["one"]), (("b", "2.txt"), ".txt", ["two"])]
     os.mkfifo(tmp_path / "pipe")
     [source] = open_sources(tmp_path / "pipe")
     Thread(target=(tmp_path / "pipe").write_text, args=("a\nb\n",)).start()

@@ -73,15 +73,15 @@ def test_what_is_no_stamp_is_refused(texts, message):
 
 
 def test_with_a_zone_all_times_become_utc():
-    found = parsed(
+    result = parsed(
         "2016-07-01T12:00+02:00", "2016-07-01 12:00-0530", "2016-07-01T12:00Z", "2016-07-01 12:00", zone="UTC"
     )
-    assert found.tolist() == times("2016-07-01T10", "2016-07-01T17:30", "2016-07-01T12", "2016-07-01T12").tolist()
+    assert result.tolist() == times("2016-07-01T10", "2016-07-01T17:30", "2016-07-01T12", "2016-07-01T12").tolist()
 
 
 def test_times_of_a_place_become_utc_over_the_change_of_clocks():
-    found = parsed("2016-03-27 01:59:59", "2016-03-27 03:00:00", "2016-10-30 03:00", zone="Europe/Berlin")
-    assert found.tolist() == times("2016-03-27T00:59:59", "2016-03-27T01:00:00", "2016-10-30T02:00").tolist()
+    result = parsed("2016-03-27 01:59:59", "2016-03-27 03:00:00", "2016-10-30 03:00", zone="Europe/Berlin")
+    assert result.tolist() == times("2016-03-27T00:59:59", "2016-03-27T01:00:00", "2016-10-30T02:00").tolist()
     with pytest.raises(DataError, match=r"line 2: '2016-10-30 02:30' comes twice in Europe/Berlin"):
         parsed("2016-10-30 02:30", zone="Europe/Berlin")
     with pytest.raises(DataError, match=r"line 2: '2016-03-27 02:30' does not exist in Europe/Berlin"):

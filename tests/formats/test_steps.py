@@ -120,8 +120,8 @@ def test_each_series_has_a_step_of_its_own():
     shop, depot = days("2024-01-01", 140), days("2023-03-06", 420, {0}.__contains__)
     months = np.arange("2020-01", "2024-01", dtype="datetime64[M]").astype("datetime64[s]")
     bank, few = days("2024-01-01", 100, WORKDAY.__contains__), days("2024-02-05", 4)
-    found = infer_steps([shop, depot, months, bank, few])
-    assert [str(step) for step in found] == ["1d", "1w", "1mo", "1d Mon-Fri", "1d"]
+    result = infer_steps([shop, depot, months, bank, few])
+    assert [str(step) for step in result] == ["1d", "1w", "1mo", "1d Mon-Fri", "1d"]
     alone = infer_steps([bank, few])
     assert [str(step) for step in alone] == ["1d Mon-Fri", "1d Mon-Fri"]
 

@@ -136,5 +136,5 @@ def test_a_line_of_json_reads_back_with_more_values(values, text, number):
 def test_a_row_that_cannot_be_read_is_an_error_between_the_others(form, text, values):
     lines = Lines("t", iter([text]))
     rows = Table(lines, form, ["text"])
-    found = [one for group in in_groups(lines, lambda: rows) for one in group]
-    assert ["!" if isinstance(one, DataError) else one.values["text"] for one in found] == values
+    result = [one for group in in_groups(lines, lambda: rows) for one in group]
+    assert ["!" if isinstance(one, DataError) else one.values["text"] for one in result] == values

@@ -24,9 +24,9 @@ def shout(texts):
 
 
 def answers(groups, with_input=False, on_error="fail"):
-    found = [*answers_in_order(groups, shout, blank=BLANK, with_input=with_input, on_error=on_error)]
-    lines = [one for one in found if isinstance(one, str)]
-    return lines, [one.text for one in found if isinstance(one, Warning)]
+    result = [*answers_in_order(groups, shout, blank=BLANK, with_input=with_input, on_error=on_error)]
+    lines = [one for one in result if isinstance(one, str)]
+    return lines, [one.text for one in result if isinstance(one, Warning)]
 
 
 def asked(text, form="", column="text"):
@@ -44,16 +44,16 @@ BAD = b"one\n\xff\nwhat?\ntwo\n"
 
 
 def test_a_line_that_cannot_be_answered_ends_the_answers_after_those_before_it():
-    found = answers_in_order(asked(BAD), shout, blank=BLANK, with_input=False, on_error="fail")
-    assert next(found) == "ONE\t0.1"
+    result = answers_in_order(asked(BAD), shout, blank=BLANK, with_input=False, on_error="fail")
+    assert next(result) == "ONE\t0.1"
     with pytest.raises(elman.DataError, match="here, line 2: not text"):
-        next(found)
+        next(result)
 
 
 @pytest.mark.parametrize(("on_error", "lines"), [("skip", ["ONE", "TWO"]), ("blank", ["ONE", "", "", "TWO"])])
 def test_or_it_is_passed_over(on_error, lines):
-    found, warnings = answers(asked(BAD), on_error=on_error)
-    assert [line.split("\t")[0] for line in found] == lines
+    result, warnings = answers(asked(BAD), on_error=on_error)
+    assert [line.split("\t")[0] for line in result] == lines
     said = "left out" if on_error == "skip" else "its answer is blank"
     assert warnings == [
         f"here, line 2: not text (byte 0xff); convert it to UTF-8; {said}",
@@ -81,9 +81,9 @@ def test_a_table_with_its_answers_is_a_table():
 def test_json_lines_with_their_answers_are_json_lines():
     text = "".join(f"{json.dumps({'id': int(id), 'text': text})}\n" for id, text in ROWS) + "\n"
     written, warnings = answers(asked(text + "[1]\n", ".jsonl"), with_input=True, on_error="blank")
-    found = [json.loads(line, parse_constant=pytest.fail) for line in written]
-    assert [one.get("id") for one in found] == [1, 2, 3, None, None]
-    assert [one["elman"] for one in found] == ['SAY "A", B', None, "TWO\nLINES", None, None]
+    result = [json.loads(line, parse_constant=pytest.fail) for line in written]
+    assert [one.get("id") for one in result] == [1, 2, 3, None, None]
+    assert [one["elman"] for one in result] == ['SAY "A", B', None, "TWO\nLINES", None, None]
     assert warnings == [warnings[0]]
     assert "here, line 5: expected a JSON object" in warnings[0]
 

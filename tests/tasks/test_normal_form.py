@@ -70,18 +70,18 @@ def test_a_language_model_reads_every_spelling_alike(tmp_path, monkeypatch, form
     if kind != "subwords":  # these are learned from lines, and from the parts of those that lie across pieces
         monkeypatch.setattr(text_module, "PIECE", 7)
     task = elman.LanguageModelling(vocabulary=kind, normal_form=form, validation=40, test=0, unroll_length=8)
-    found = []
+    pieces = []
     for name, spelt in zip(("nfc.txt", "nfd.txt"), both(TEXT * 12), strict=True):
         (tmp_path / name).write_text(spelt)
-        found.append(task.read(tmp_path / name))
-    ids = [np.concatenate([data.train.tokens[:], data.validation.tokens[:]]) for data in found]
+        pieces.append(task.read(tmp_path / name))
+    ids = [np.concatenate([data.train.tokens[:], data.validation.tokens[:]]) for data in pieces]
     np.testing.assert_array_equal(ids[0], ids[1])
-    assert found[0].codec == found[1].codec
-    assert found[0].codec.decode(ids[0].tolist()) == unicodedata.normalize(form, TEXT * 12)
-    np.testing.assert_array_equal(*map(found[0].codec.encode, both("idée 각")))
-    task.configure(found[0])
+    assert pieces[0].codec == pieces[1].codec
+    assert pieces[0].codec.decode(ids[0].tolist()) == unicodedata.normalize(form, TEXT * 12)
+    np.testing.assert_array_equal(*map(pieces[0].codec.encode, both("idée 각")))
+    task.configure(pieces[0])
     with pytest.raises(elman.DataError, match="another task read it"):
-        elman.LanguageModelling(vocabulary=kind, normal_form="none").configure(found[0])
+        elman.LanguageModelling(vocabulary=kind, normal_form="none").configure(pieces[0])
 
 
 def test_the_place_of_an_unknown_character_is_counted_in_normal_form(tmp_path):

@@ -79,8 +79,8 @@ def test_a_file_is_known_by_its_name_and_its_beginning_also_compressed(tmp_path,
     (tmp_path / name).write_bytes(content)
     for ending, compress in ((".gz", gzip.compress), (".xz", lzma.compress), (".GZ", gzip.compress)):
         (tmp_path / f"{name}{ending}").write_bytes(compress(content))
-    found = [task_of(tmp_path / f"{name}{ending}") for ending in ("", ".gz", ".xz", ".GZ")]
-    assert found == [task] * 4
+    result = [task_of(tmp_path / f"{name}{ending}") for ending in ("", ".gz", ".xz", ".GZ")]
+    assert result == [task] * 4
 
 
 DAMAGED = {
@@ -232,8 +232,8 @@ def test_rows_with_stamps_and_numbers_are_forecast(tmp_path):
     }
     for name, text in rows.items():
         (tmp_path / name).write_text(text)
-    found = {name: task_of(str(tmp_path / name)) for name in rows}
-    assert [name for name, task in found.items() if task == "Forecasting"] == ["wide.csv", "long.csv", "quoted.csv"]
+    result = {name: task_of(str(tmp_path / name)) for name in rows}
+    assert [name for name, task in result.items() if task == "Forecasting"] == ["wide.csv", "long.csv", "quoted.csv"]
     for name in ("reviews.csv", "names.csv", "empty.csv"):
         (tmp_path / name).unlink()
     assert task_of(str(tmp_path)) == "Forecasting"

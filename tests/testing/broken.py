@@ -85,8 +85,8 @@ class RoundsMetrics(Sound, frozen=True, kw_only=True):
     metrics_class = Rounded
 
     def evaluate(self, model, part, codec):
-        found = super().evaluate(model, part, codec)
-        return Rounded(**vars(found))
+        result = super().evaluate(model, part, codec)
+        return Rounded(**vars(result))
 
 
 class Different(Classifier):

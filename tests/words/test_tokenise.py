@@ -49,7 +49,7 @@ def test_tokens_of_the_english_web_treebank(data_folder):
     """F1 of tokens by their places; a good part of the rest are typing errors that the treebank's people mended."""
     with lzma.open(data_folder / "ud_english_ewt" / "en_ewt-ud-test.conllu.xz", "rt", encoding="utf-8") as file:
         sentences = list(read_conllu(file.read().split("\n")))
-    right = given = found = 0
+    right = arguments = result = 0
     for sentence in sentences:
         text = next(line.removeprefix("# text = ") for line in sentence.lines if line.startswith("# text = "))
         place, gold = 0, set()
@@ -58,5 +58,5 @@ def test_tokens_of_the_english_web_treebank(data_folder):
             place = start + len(form)
             gold.add((start, place))
         tokens = {(token.start, token.stop) for token in tokenise(text)}
-        right, given, found = right + len(gold & tokens), given + len(gold), found + len(tokens)
-    assert 2 * right / (given + found) > 0.98
+        right, arguments, result = right + len(gold & tokens), arguments + len(gold), result + len(tokens)
+    assert 2 * right / (arguments + result) > 0.98

@@ -66,12 +66,12 @@ def save_figure(figure: Any, path: str | Path, *, dpi: int = 150) -> None:
         warnings.warn(f"{path}: no installed font has {some}; draw to .svg, or install the Noto fonts", stacklevel=2)
 
 
-def label(text: str) -> str:
+def label(text: str, longest: int = LONGEST) -> str:
     r"""A name as it stands in a picture: shortened in its middle, and without the sign that begins a formula.
 
     >>> label("a$b"), label("Donaudampfschifffahrtsgesellschaftskapitän")
     ('a\\$b', 'Donaudampfschi…schaftskapitän')
     """
-    half = LONGEST // 2
-    short = text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
+    half = longest // 2
+    short = text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
     return short.replace("$", r"\$")

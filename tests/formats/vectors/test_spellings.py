@@ -108,11 +108,11 @@ def test_any_rows_are_vectors_or_an_error_of_the_data(tmp_path_factory, rows, he
     place.write_text(head + "".join(" ".join(row) + "\n" for row in rows), encoding="utf-8")
     try:
         vectors = open_vectors(place)
-        found = [pair for words, matrix in vectors.blocks() for pair in zip(words, matrix, strict=True)]
+        result = [pair for words, matrix in vectors.blocks() for pair in zip(words, matrix, strict=True)]
     except DataError:
         return
-    assert all(vector.shape == (vectors.width,) for _, vector in found)
-    assert all(unicodedata.is_normalized("NFC", word) for word, _ in found)
-    assert len(vectors) == len(found)
-    for word, vector in reversed(dict(reversed(found)).items()):
+    assert all(vector.shape == (vectors.width,) for _, vector in result)
+    assert all(unicodedata.is_normalized("NFC", word) for word, _ in result)
+    assert len(vectors) == len(result)
+    for word, vector in reversed(dict(reversed(result)).items()):
         np.testing.assert_array_equal(vectors.vector(word), vector)

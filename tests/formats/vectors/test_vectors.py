@@ -20,11 +20,11 @@ def block(request, monkeypatch):
 
 
 def test_neighbours_are_by_cosine_and_leave_out_the_word_itself(block):
-    found = CITIES.neighbours("rome", 10)
+    result = CITIES.neighbours("rome", 10)
     expected = sorted(((cosine(MATRIX[2], MATRIX[row]), WORDS[row]) for row in (0, 1, 3, 4)), reverse=True)
-    assert [word for word, _ in found] == [word for _, word in expected]
-    np.testing.assert_allclose([similarity for _, similarity in found], [value for value, _ in expected], atol=1e-6)
-    assert CITIES.neighbours("rome", 1) == found[:1]
+    assert [word for word, _ in result] == [word for _, word in expected]
+    np.testing.assert_allclose([similarity for _, similarity in result], [value for value, _ in expected], atol=1e-6)
+    assert CITIES.neighbours("rome", 1) == result[:1]
 
 
 def test_an_analogy_adds_unit_vectors_and_leaves_out_the_question(block):

@@ -26,20 +26,20 @@ def test_the_bytes_of_the_manual():
     content = words(code(1, 10), code(62, 1), code(61, 5), code(60, 2))
     content += words(code(59), 1, 70_000 - 65_536, code(5, 0))
     content += words(code(59), 0xFFFF, 0xFFFD, code(22, 0), code(63, 3), text=b"ab\0\0") + words(code(60, 0xFF))
-    found = decode_annotations(content + END, "a.atr")
-    assert found.samples.tolist() == [10, 70_010, 70_007]
-    assert found.symbols == ("N", "V", '"')
-    assert found.subtypes.tolist() == [5, 0, 0]
-    assert found.channels.tolist() == [1, 1, 1]
-    assert found.numbers.tolist() == [2, 2, -1]
-    assert found.notes == ("", "", "ab")
-    assert found.rate is None
+    result = decode_annotations(content + END, "a.atr")
+    assert result.samples.tolist() == [10, 70_010, 70_007]
+    assert result.symbols == ("N", "V", '"')
+    assert result.subtypes.tolist() == [5, 0, 0]
+    assert result.channels.tolist() == [1, 1, 1]
+    assert result.numbers.tolist() == [2, 2, -1]
+    assert result.notes == ("", "", "ab")
+    assert result.rate is None
 
 
 def test_a_word_without_a_code_is_time_and_no_mark():
     content = words(code(1, 10), code(59), 0xFFFF, 0xFFFF, 1, code(5, 3)) + END
-    found = decode_annotations(content, "a.atr")
-    assert (found.samples.tolist(), found.symbols) == ([10, 13], ("N", "V"))
+    result = decode_annotations(content, "a.atr")
+    assert (result.samples.tolist(), result.symbols) == ([10, 13], ("N", "V"))
 
 
 def test_what_follows_the_end_mark_is_padding():
@@ -62,16 +62,16 @@ def test_what_is_written_is_read(marks, rate):
     steps, symbols, subtypes, channels, numbers, notes = zip(*marks, strict=True) if marks else ((),) * 6
     columns = (np.array(column, np.int64) for column in (subtypes, channels, numbers))
     written = Annotations(np.cumsum(np.array(steps, np.int64)), symbols, *columns, notes, rate)
-    found = decode_annotations(encode_annotations(written), "a.atr")
-    for one, other in zip(found, written, strict=True):
+    result = decode_annotations(encode_annotations(written), "a.atr")
+    for one, other in zip(result, written, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_codes_without_a_symbol_are_named_by_their_numbers():
     content = words(*(code(kind, 1) for kind in (15, 17, *range(42, 50)))) + END
-    found = decode_annotations(content, "a.atr")
-    assert found.symbols == ("[15]", "[17]", *(f"[{kind}]" for kind in range(42, 50)))
-    assert encode_annotations(found) == content
+    result = decode_annotations(content, "a.atr")
+    assert result.symbols == ("[15]", "[17]", *(f"[{kind}]" for kind in range(42, 50)))
+    assert encode_annotations(result) == content
 
 
 OWN = st.sampled_from(["Z", "§", "beat", "[42]", "[22]", "[99]", "N", "V", "[47]", '"'])
@@ -80,8 +80,8 @@ OWN = st.sampled_from(["Z", "§", "beat", "[42]", "[22]", "[99]", "N", "V", "[47
 @given(st.lists(OWN, max_size=9), st.sampled_from([None, 250.0]))
 def test_symbols_of_ones_own_are_defined_in_the_file(symbols, rate):
     written = Annotations.of(np.arange(1, 1 + len(symbols)), tuple(symbols), rate=rate)
-    found = decode_annotations(encode_annotations(written), "a.atr")
-    assert (found.symbols, found.samples.tolist(), found.rate) == (written.symbols, written.samples.tolist(), rate)
+    result = decode_annotations(encode_annotations(written), "a.atr")
+    assert (result.symbols, result.samples.tolist(), result.rate) == (written.symbols, written.samples.tolist(), rate)
 
 
 def test_a_file_has_codes_for_eight_symbols_of_ones_own():
@@ -97,12 +97,12 @@ def test_symbols_of_ones_own_are_as_in_the_wfdb_package(tmp_path):
     wfdb = peer("wfdb")
     written = Annotations.of(np.array([5, 70_000, 70_001]), ("Z", "N", "zz!"), rate=250.0)
     (tmp_path / "a.atr").write_bytes(encode_annotations(written))
-    found = wfdb.rdann(str(tmp_path / "a"), "atr")
-    assert (found.symbol, found.sample.tolist(), found.fs) == (["Z", "N", "zz!"], [5, 70_000, 70_001], 250)
+    records = wfdb.rdann(str(tmp_path / "a"), "atr")
+    assert (records.symbol, records.sample.tolist(), records.fs) == (["Z", "N", "zz!"], [5, 70_000, 70_001], 250)
     own = {"custom_labels": [(42, "Y", "a strange beat"), (49, "z", "another one")]}
     wfdb.wrann("b", "atr", np.array([3, 9]), ["z", "Y"], fs=360, write_dir=str(tmp_path), **own)
-    found = decode_annotations((tmp_path / "b.atr").read_bytes(), "b.atr")
-    assert (found.symbols, found.samples.tolist(), found.rate) == (("z", "Y"), [3, 9], 360)
+    records = decode_annotations((tmp_path / "b.atr").read_bytes(), "b.atr")
+    assert (records.symbols, records.samples.tolist(), records.rate) == (("z", "Y"), [3, 9], 360)
 
 
 def test_a_file_may_define_codes_of_its_own():
@@ -111,8 +111,8 @@ def test_a_file_may_define_codes_of_its_own():
 
     head = note(b"## time resolution: 500") + note(b"## annotation type definitions")
     head += note(b"42 Z a strange beat") + note(b"## end of definitions")
-    found = decode_annotations(head + words(code(42, 9)) + END, "a.atr")
-    assert (found.samples.tolist(), found.symbols, found.rate) == ([9], ("Z",), 500.0)
+    result = decode_annotations(head + words(code(42, 9)) + END, "a.atr")
+    assert (result.samples.tolist(), result.symbols, result.rate) == ([9], ("Z",), 500.0)
 
 
 @pytest.mark.parametrize(

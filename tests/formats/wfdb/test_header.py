@@ -73,9 +73,9 @@ def test_age_and_sex_are_kept():
 def test_what_would_be_several_fields_or_lines_is_written_as_one():
     signal = Signal("a.dat", 16, "II\nleft", units="deg C", initial=0, checksum=0)
     header = Header("a", 250.0, 1, (signal, signal._replace(units="")), comments=("one\ntwo",))
-    found = read_header(write_header(header), "a.hea")
-    assert [(one.lead, one.units) for one in found.signals] == [("II left", "deg_C"), ("II left", "unknown")]
-    assert found.comments == ("one", "two")
+    records = read_header(write_header(header), "a.hea")
+    assert [(one.lead, one.units) for one in records.signals] == [("II left", "deg_C"), ("II left", "unknown")]
+    assert records.comments == ("one", "two")
 
 
 def test_a_record_in_pieces():

@@ -67,9 +67,13 @@ def test_real_records_have_the_values_that_their_headers_say(name, data_folder):
 
 
 def test_the_beats_of_a_real_record(data_folder):
-    found = read_annotations(data_folder / "ecg" / "samples" / "mitdb" / "100")
-    assert (len(found.samples), found.symbols.count("N"), found.symbols.count("A")) == (2274, 2239, 33)
-    assert (found.samples[:3].tolist(), found.symbols[:3], found.notes[0]) == ([18, 77, 370], ("+", "N", "N"), "(N")
+    records = read_annotations(data_folder / "ecg" / "samples" / "mitdb" / "100")
+    assert (len(records.samples), records.symbols.count("N"), records.symbols.count("A")) == (2274, 2239, 33)
+    assert (records.samples[:3].tolist(), records.symbols[:3], records.notes[0]) == (
+        [18, 77, 370],
+        ("+", "N", "N"),
+        "(N",
+    )
 
 
 @beside_wfdb
@@ -112,11 +116,11 @@ def test_what_is_written_is_read_to_half_a_step(format, signals, shift, tmp_path
     place = tmp_path_factory.mktemp("wfdb") / "a"
     record = Record("a", (signals + np.float32(shift)), 250.5, tuple("xyz"[: signals.shape[1]]), comments=("one",))
     write_record(place, record, format=format)
-    found = read_record(place)
-    assert (found.leads, found.rate, found.comments, found.name) == (record.leads, 250.5, ("one",), "a")
-    np.testing.assert_array_equal(np.isnan(found.signals), np.isnan(record.signals))
+    records = read_record(place)
+    assert (records.leads, records.rate, records.comments, records.name) == (record.leads, 250.5, ("one",), "a")
+    np.testing.assert_array_equal(np.isnan(records.signals), np.isnan(record.signals))
     step = 25 / 2 ** BITS[format]  # 5 mV over a fifth of the numbers on one side of 0, at the least
-    assert np.nanmax(np.abs(found.signals - record.signals), initial=0) <= step / 2 + 2e-7 * (5 + abs(shift))
+    assert np.nanmax(np.abs(records.signals - record.signals), initial=0) <= step / 2 + 2e-7 * (5 + abs(shift))
 
 
 @beside_wfdb
@@ -131,9 +135,9 @@ def test_what_is_written_is_read_by_the_wfdb_package(format, tmp_path):
     marks = Annotations.of(np.array([3, 5000, 100_000]), ("N", "V", '"'), rate=360.0)
     marks = marks._replace(notes=("", "", "one"), numbers=np.array([0, 2, 2]), channels=np.array([1, 0, 1]))
     write_annotations(tmp_path / "a", "atr", marks)
-    found = wfdb.rdann(str(tmp_path / "a"), "atr")
-    assert (found.sample.tolist(), found.symbol, found.fs) == ([3, 5000, 100_000], ["N", "V", '"'], 360)
-    assert (found.aux_note, found.num.tolist(), found.chan.tolist()) == (["", "", "one"], [0, 2, 2], [1, 0, 1])
+    result = wfdb.rdann(str(tmp_path / "a"), "atr")
+    assert (result.sample.tolist(), result.symbol, result.fs) == ([3, 5000, 100_000], ["N", "V", '"'], 360)
+    assert (result.aux_note, result.num.tolist(), result.chan.tolist()) == (["", "", "one"], [0, 2, 2], [1, 0, 1])
 
 
 @beside_wfdb
@@ -158,9 +162,9 @@ def test_skews_offsets_frames_and_files_are_as_in_the_wfdb_package(tmp_path):
     wfdb, random = peer("wfdb"), np.random.default_rng(2)
     header = "a 4 100 6\na.dat 16x2+4 100(7)/mV 16 0\na.dat 16:2+4 50/mV 16 3\nb.dat 16x3 10\nb.dat 16:1 10(5)/uV\n"
     place = files(tmp_path, header, a=random.integers(-99, 99, 2 + 18), b=random.integers(-99, 99, 24))
-    found, other = read_record(place), wfdb.rdrecord(str(place), smooth_frames=False)
-    assert (found.rate, found.frame_rate) == (300, 100)
-    for signal, expected, own in zip(found.signals.T, other.e_p_signal, (2, 1, 3, 1), strict=True):
+    records, other = read_record(place), wfdb.rdrecord(str(place), smooth_frames=False)
+    assert (records.rate, records.frame_rate) == (300, 100)
+    for signal, expected, own in zip(records.signals.T, other.e_p_signal, (2, 1, 3, 1), strict=True):
         held = np.arange(18) // 3 * own + np.arange(18) % 3 * own // 3
         np.testing.assert_array_equal(signal, expected.astype(np.float32)[held])
 
@@ -319,10 +323,10 @@ def test_pieces_without_a_layout_have_the_leads_of_the_first(tmp_path):
         pieces.append(random.normal(size=(4, 2)).astype(np.float32))
         write_record(tmp_path / name, Record(name, pieces[-1], 250.0, ("II", "V1")), scales=[Scale(1000)] * 2)
     (tmp_path / "m.hea").write_text("m/2 2 250 8\nm1 4\nm2 4\n")
-    found = read_record(tmp_path / "m")
-    assert (found.leads, found.rate) == (("II", "V1"), 250)
-    np.testing.assert_allclose(found.signals, np.concatenate(pieces), atol=5.1e-4)
-    np.testing.assert_array_equal(found.signals, wfdb.rdrecord(str(tmp_path / "m")).p_signal.astype(np.float32))
+    records = read_record(tmp_path / "m")
+    assert (records.leads, records.rate) == (("II", "V1"), 250)
+    np.testing.assert_allclose(records.signals, np.concatenate(pieces), atol=5.1e-4)
+    np.testing.assert_array_equal(records.signals, wfdb.rdrecord(str(tmp_path / "m")).p_signal.astype(np.float32))
 
 
 def test_pieces_that_do_not_fit_are_refused(tmp_path):

@@ -61,10 +61,10 @@ def test_the_last_group_may_be_cut_after_its_last_number(sample):
 @given(EVERY, st.binary(max_size=40))
 def test_any_bytes_hold_as_many_numbers_as_are_counted(format, content):
     total = formats.count(format, len(content))
-    found = formats.decode(content, format).tolist()
-    assert len(found) == total
+    result = formats.decode(content, format).tolist()
+    assert len(result) == total
     assert formats.size(format, total) <= len(content) < formats.size(format, total + 1)
-    assert all(-(1 << (BITS[format] - 1)) <= number < 1 << (BITS[format] - 1) for number in found)
+    assert all(-(1 << (BITS[format] - 1)) <= number < 1 << (BITS[format] - 1) for number in result)
 
 
 @pytest.mark.parametrize(

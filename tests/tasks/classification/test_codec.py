@@ -37,14 +37,14 @@ def test_texts_as_ids(reading, text, expected):
 
 
 def test_subwords():
-    found = codec(vocabulary="subwords", vocabulary_size=300).encode("A good film")
-    assert codec(vocabulary="subwords", vocabulary_size=300).vocabulary.decode(found[0]) == "a good film"
+    result = codec(vocabulary="subwords", vocabulary_size=300).encode("A good film")
+    assert codec(vocabulary="subwords", vocabulary_size=300).vocabulary.decode(result[0]) == "a good film"
 
 
 def test_long_pieces_are_cut():
     longest = LONGEST_PIECE["sentences"]
-    found = codec(pieces="sentences").encode(f"{'bad ' * (longest + 3)}. so bad")
-    assert [len(piece) for piece in found] == [longest, 4, 2]
+    result = codec(pieces="sentences").encode(f"{'bad ' * (longest + 3)}. so bad")
+    assert [len(piece) for piece in result] == [longest, 4, 2]
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ def test_answers_are_the_softmax_at_the_temperature(fitted):
 
     answer = fitted.predict("a good plot")
     logits = all_logits(fitted.model, [EncodedText(fitted.codec.encode("a good plot"), 0)], fitted.codec)[0]
-    chances = np.exp(logits.astype(float) / fitted.temperature)
-    expected = dict(zip(fitted.codec.labels, chances / chances.sum(), strict=True))
+    probabilities = np.exp(logits.astype(float) / fitted.temperature)
+    expected = dict(zip(fitted.codec.labels, probabilities / probabilities.sum(), strict=True))
     assert answer.label == max(expected, key=lambda label: expected[label]) == "pos"
     assert answer.probability == pytest.approx(expected["pos"])
     assert answer.probabilities == pytest.approx(expected)
@@ -82,7 +82,7 @@ def test_lines_are_answered_in_order(fitted, tmp_path):
     assert lines == [f"{answer.label}\t{np.float32(answer.probability)!s}" for answer in answers]
     lines = list(fitted.output(str(tmp_path / "asked.txt"), options=TextPrediction(probabilities=True, threshold=1.0)))
     assert lines[1] == "\t" + "\t".join(
-        f"{name}={np.float32(chance)!s}" for name, chance in answers[1].probabilities.items()
+        f"{name}={np.float32(probability)!s}" for name, probability in answers[1].probabilities.items()
     )
 
 

@@ -20,36 +20,36 @@ def test_measures_are_those_of_scikit_learn():
     sklearn = pytest.importorskip("sklearn.metrics")
     logits, truth = draw()
     metrics = LabelMetrics.of(logits, truth, labels=LABELS, unit="text", thresholds=(0.4, 0.5, 0.6))
-    chances = 1 / (1 + np.exp(-logits))
-    found = chances >= [0.4, 0.5, 0.6]
-    precision, recall, f1, true = sklearn.precision_recall_fscore_support(truth, found, zero_division=0)
+    probabilities = 1 / (1 + np.exp(-logits))
+    result = probabilities >= [0.4, 0.5, 0.6]
+    precision, recall, f1, true = sklearn.precision_recall_fscore_support(truth, result, zero_division=0)
     np.testing.assert_allclose(metrics.precision, precision)
     np.testing.assert_allclose(metrics.recall, recall)
     np.testing.assert_allclose(metrics.f1, f1)
     assert metrics.true == tuple(true)
-    assert metrics.micro_f1 == pytest.approx(sklearn.f1_score(truth, found, average="micro"))
-    assert metrics.macro_f1 == pytest.approx(sklearn.f1_score(truth, found, average="macro"))
-    assert metrics.subset_accuracy == pytest.approx(sklearn.accuracy_score(truth, found))
-    assert metrics.nats == pytest.approx(3 * sklearn.log_loss(truth.ravel(), chances.ravel()))
+    assert metrics.micro_f1 == pytest.approx(sklearn.f1_score(truth, result, average="micro"))
+    assert metrics.macro_f1 == pytest.approx(sklearn.f1_score(truth, result, average="macro"))
+    assert metrics.subset_accuracy == pytest.approx(sklearn.accuracy_score(truth, result))
+    assert metrics.nats == pytest.approx(3 * sklearn.log_loss(truth.ravel(), probabilities.ravel()))
     assert metrics.objective == metrics.nats
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_the_best_thresholds_have_the_best_f1_of_all(seed):
     random = np.random.default_rng(seed)
-    chances, truth = random.integers(1, 8, (7, 2)) / 8, random.random((7, 2)) < [0.6, 0.2]
+    probabilities, truth = random.integers(1, 8, (7, 2)) / 8, random.random((7, 2)) < [0.6, 0.2]
 
     def f1(thresholds):
-        found = chances >= thresholds
-        return 2 * (found & truth).sum() / max(found.sum() + truth.sum(), 1)
+        result = probabilities >= thresholds
+        return 2 * (result & truth).sum() / max(result.sum() + truth.sum(), 1)
 
     cuts = np.arange(1, 9) / 8 - 1 / 16
-    assert f1(best_thresholds(chances, truth)) == pytest.approx(max(f1(pair) for pair in product(cuts, cuts)))
+    assert f1(best_thresholds(probabilities, truth)) == pytest.approx(max(f1(pair) for pair in product(cuts, cuts)))
 
 
 def test_of_thresholds_that_are_as_good_the_nearest_to_a_half_is_taken():
-    def best(chances, truth):
-        return best_thresholds(np.array(chances)[:, None], np.array(truth)[:, None] > 0)[0]
+    def best(probabilities, truth):
+        return best_thresholds(np.array(probabilities)[:, None], np.array(truth)[:, None] > 0)[0]
 
     assert best([0.1, 0.2, 0.3, 0.4], [0, 1, 1, 1]) == pytest.approx(0.15)
     assert best([0.3, 0.9, 0.8, 0.7], [0, 1, 1, 1]) == 0.5
@@ -60,8 +60,8 @@ def test_of_thresholds_that_are_as_good_the_nearest_to_a_half_is_taken():
 def test_a_label_that_cannot_be_told_is_not_predicted_for_all():
     random = np.random.default_rng(0)
     truth = np.column_stack([np.arange(200) % 2, np.arange(200) % 20 == 0]) > 0
-    chances = np.column_stack([np.where(truth[:, 0], 0.9, 0.1), 0.05 + 0.001 * random.random(200)])
-    sure, unsure = best_thresholds(chances, truth)
+    probabilities = np.column_stack([np.where(truth[:, 0], 0.9, 0.1), 0.05 + 0.001 * random.random(200)])
+    sure, unsure = best_thresholds(probabilities, truth)
     assert sure == 0.5
     assert unsure > 0.0509
 

@@ -31,9 +31,9 @@ def torch_outputs(torch, ours, layers=1):
     lstm = torch.nn.LSTM(4, 5, layers, batch_first=True, bidirectional=True)
     for layer, cell in enumerate(ours.layers.cells):
         for direction, suffix in ((cell.forward, ""), (cell.backward, "_reverse")):
-            found = weights.Weights(direction.kernel, direction.recurrent_kernel, direction.bias, 0 * direction.bias)
+            result = weights.Weights(direction.kernel, direction.recurrent_kernel, direction.bias, 0 * direction.bias)
             names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            for name, array in zip(names, weights.to_torch(found), strict=True):
+            for name, array in zip(names, weights.to_torch(result), strict=True):
                 getattr(lstm, f"{name}_l{layer}{suffix}").data = torch.tensor(np.array(array))
     embedded = torch.tensor(np.array(ours.embedding.table[IDS]))
     packed = torch.nn.utils.rnn.pack_padded_sequence(embedded, LENGTHS.tolist(), batch_first=True, enforce_sorted=False)

@@ -13,8 +13,8 @@ CHANCES = st.dictionaries(LABELS, st.floats(0, 1, width=32), min_size=2)
 
 
 @given(CHANCES, st.booleans(), st.booleans())
-def test_an_answer_reads_back_from_a_line_and_from_a_table(chances, sure, each):
-    ordered = dict(sorted(chances.items(), key=lambda item: -item[1]))
+def test_an_answer_reads_back_from_a_line_and_from_a_table(probabilities, sure, each):
+    ordered = dict(sorted(probabilities.items(), key=lambda item: -item[1]))
     best = next(iter(ordered))
     label = best if sure else None
     prediction = Prediction(label, ordered[best], ordered, (best,) if sure else ())
@@ -29,13 +29,13 @@ def test_an_answer_reads_back_from_a_line_and_from_a_table(chances, sure, each):
     head, row = write_row([*answer.columns]), write_row([*answer.columns.values()])
     [again] = read_table(File("a.csv", ("a.csv",), f"{head}\n{row}\n".encode()), columns=[*answer.columns])
     assert (again.values.pop("elman") or None) == label
-    every = {f"elman-{name}": chance for name, chance in chances.items()}
+    every = {f"elman-{name}": probability for name, probability in probabilities.items()}
     expected = every if each else {"elman-probability": ordered[best]}
     assert {name: np.float32(number) for name, number in again.values.items()} == expected
 
 
 def test_a_class_that_is_a_dash_is_not_an_answer_that_is_not_sure():
-    chances = {"-": 0.5, "a": 0.25}
+    probabilities = {"-": 0.5, "a": 0.25}
     options = ClassPrediction()
-    assert Prediction("-", 0.5, chances, ("-",)).answer(options).fields == ("-", "0.5")
-    assert Prediction(None, 0.5, chances, ()).answer(options).fields == ("", "0.5")
+    assert Prediction("-", 0.5, probabilities, ("-",)).answer(options).fields == ("-", "0.5")
+    assert Prediction(None, 0.5, probabilities, ()).answer(options).fields == ("", "0.5")

@@ -37,10 +37,10 @@ FORMS["jsonl"]["b.jsonl"] = '{"text": "Où ?", "label": "ham"}\n'
 @pytest.mark.parametrize("form", FORMS)
 def test_all_forms_say_the_same(tmp_path, form):
     write(tmp_path, FORMS[form])
-    found = read_labelled(tmp_path)
-    assert pairs(found.train) == sorted(PAIRS)
-    assert not found.validation
-    assert not found.test
+    records = read_labelled(tmp_path)
+    assert pairs(records.train) == sorted(PAIRS)
+    assert not records.validation
+    assert not records.test
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -71,15 +71,15 @@ def test_files_and_folders_may_be_named_one_by_one(tmp_path):
 def test_parts_are_told_by_name(tmp_path, names):
     content = ["label\ttext\n" if name.endswith("tsv") else "" for name in names]
     write(tmp_path, {name: head + f"a\t{part}\n" for name, head, part in zip(names, content, "123", strict=True)})
-    found = read_labelled(tmp_path)
-    assert [pairs(part) for part in (found.train, found.validation, found.test)] == [[("a", n)] for n in "123"]
+    records = read_labelled(tmp_path)
+    assert [pairs(part) for part in (records.train, records.validation, records.test)] == [[("a", n)] for n in "123"]
 
 
 def test_parts_may_be_folders_of_classes(tmp_path):
     write(tmp_path, {"train/a/1": "one", "train/b/1": "two", "test/a/1": "three"})
-    found = read_labelled(tmp_path)
-    assert pairs(found.train) == [("a", "one"), ("b", "two")]
-    assert pairs(found.test) == [("a", "three")]
+    records = read_labelled(tmp_path)
+    assert pairs(records.train) == [("a", "one"), ("b", "two")]
+    assert pairs(records.test) == [("a", "three")]
 
 
 def test_a_test_file_alone_is_no_part(tmp_path):
@@ -89,8 +89,8 @@ def test_a_test_file_alone_is_no_part(tmp_path):
 
 def test_other_columns_and_encodings(tmp_path):
     write(tmp_path, {"a.csv": "review,stars\nCaf\xe9,5\n".encode("latin-1")})
-    found = read_labelled(tmp_path, text_column="review", label_column="stars", encoding="latin-1")
-    assert pairs(found.train) == [("5", "Café")]
+    records = read_labelled(tmp_path, text_column="review", label_column="stars", encoding="latin-1")
+    assert pairs(records.train) == [("5", "Café")]
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_several_labels_stay_as_they_are_written(tmp_path):
 
 def test_the_lines_of_fasttext(tmp_path):
     write(tmp_path, {"a.txt": "__label__x __label__y one  two\n\tthree __label__x\nno label\n__label__y four\n"})
-    found = [(one.label, one.text) for one in read_labelled(tmp_path / "a.txt").train]
-    assert found == [
+    records = [(one.label, one.text) for one in read_labelled(tmp_path / "a.txt").train]
+    assert records == [
         ("__label__x __label__y", "one  two"), ("__label__x", "three"), ("", "no label"), ("__label__y", "four"),
     ]  # fmt: skip
     write(tmp_path, {"b.txt": "__label__z five\n"})
@@ -185,5 +185,5 @@ def test_the_real_files(data_folder):
         "mr": {"pos": 5331, "neg": 5331},
         "review_polarity.tar.gz": {"pos": 1000, "neg": 1000},
     }.items():
-        found = Counter(one.label for one in read_labelled(folder / place, encoding="latin-1").train)
-        assert {label: found[label] for label in counts} == counts
+        records = Counter(one.label for one in read_labelled(folder / place, encoding="latin-1").train)
+        assert {label: records[label] for label in counts} == counts

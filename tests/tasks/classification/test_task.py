@@ -27,8 +27,8 @@ def texts(count=240, seed=0):
     for _ in range(count):
         words = list(random.choice(FILLER, random.integers(4, 7)))
         is_good, turned = random.integers(2), random.integers(2)
-        told = random.choice(GOOD if is_good else BAD)
-        words.insert(random.integers(len(words)), f"not {told}" if turned else told)
+        answers = random.choice(GOOD if is_good else BAD)
+        words.insert(random.integers(len(words)), f"not {answers}" if turned else answers)
         yield " ".join(words), "pos" if is_good != turned else "neg"
 
 
@@ -101,8 +101,8 @@ def test_the_loss_is_the_mean_over_texts_of_minus_the_log_of_the_probability():
         total, count = total + float(nats), count + float(texts_of_batch)
         assert carry == ()
     logits = all_logits(model, data.train.examples, data.codec).astype(float)
-    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    expected = -np.log([row[example.label] for row, example in zip(chances, data.train.examples, strict=True)])
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = -np.log([row[example.label] for row, example in zip(probabilities, data.train.examples, strict=True)])
     assert count == len(data.train) == 50
     np.testing.assert_allclose(total, expected.sum(), rtol=1e-5)
 
@@ -222,9 +222,9 @@ def test_measures_come_back_from_plain_values():
     assert metrics.accuracy == 0.75
     np.testing.assert_allclose(metrics.macro_f1, (1 + 2 / 3 + 2 / 3) / 3)
     assert metrics.confusion.counts == ((1, 0, 0), (0, 1, 0), (0, 1, 1))
-    chances = np.exp(logits / metrics.temperature)
-    chances /= chances.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(metrics.nats, -np.log(chances[range(4), truth]).mean())
+    probabilities = np.exp(logits / metrics.temperature)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(metrics.nats, -np.log(probabilities[range(4), truth]).mean())
     assert metrics.objective == metrics.nats
     assert "over 4 texts" in metrics.report()
     assert "calibration error" in metrics.report()
@@ -287,14 +287,14 @@ def test_files_of_several_labels_say_the_same(tmp_path):
         "b.csv": ["text,label", *(f'{text},"{labels}"' for text, labels in LISTS)],
         "a.jsonl": [json.dumps({"text": text, "label": labels}) for text, labels in LISTS],
     }
-    found = []
+    pieces = []
     for name, lines in written.items():
         (tmp_path / name).write_text("\n".join(lines))
         data = elman.Classification().read(tmp_path / name)
         assert data.codec.several
         assert [label.removeprefix("__label__") for label in data.codec.labels] == ["animal", "plant"]
-        found.append([example.label for part in (data.train, data.validation, data.test) for example in part.examples])
-    assert found[0] == found[1] == found[2] == found[3]
+        pieces.append([example.label for part in (data.train, data.validation, data.test) for example in part.examples])
+    assert pieces[0] == pieces[1] == pieces[2] == pieces[3]
 
 
 def test_one_label_is_refused_for_texts_of_several():

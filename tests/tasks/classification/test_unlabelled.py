@@ -14,9 +14,9 @@ ROWS = [("cross" if n % 3 else "happy", f'parcel {n}, "late"' + "\nand lost" * (
 
 
 def asked(*places, read="auto", encoding="utf-8", labels=("cross", "happy")):
-    found = texts_asked(*map(str, places), read=read, column="text", is_label=labels.__contains__, encoding=encoding)
+    result = texts_asked(*map(str, places), read=read, column="text", is_label=labels.__contains__, encoding=encoding)
     texts, notes = [], []
-    for group in found:
+    for group in result:
         if isinstance(group, Warning):
             notes.append(group.text)
         else:

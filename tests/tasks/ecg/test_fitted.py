@@ -120,10 +120,10 @@ def test_the_records_before_one_that_cannot_be_read_are_answered(reader, tmp_pat
         write_record(tmp_path / name, made)
     (tmp_path / "b.dat").unlink()
     whole = list(reader[0].output(str(tmp_path / "a"), options=EcgPrediction()))
-    found = reader[0].output(str(tmp_path), options=EcgPrediction())
-    assert [next(found) for _ in whole] == whole
+    result = reader[0].output(str(tmp_path), options=EcgPrediction())
+    assert [next(result) for _ in whole] == whole
     with pytest.raises(elman.DataError, match=r"b\.dat"):
-        next(found)
+        next(result)
     passed = [*reader[0].output(str(tmp_path), options=EcgPrediction(on_error="skip"))]
     again = [line.replace("a, lead", "c, lead") for line in whole]
     assert [one for one in passed if isinstance(one, str)] == whole + again
@@ -138,11 +138,11 @@ def test_a_bad_sample_is_left_out_or_missing(reader, tmp_path):
     (tmp_path / "short").write_text("".join([*lines[:1000], *lines[1001:]]))
     options = dict(stream=True, rate=360.0)
     for on_error, same in (("blank", "missing"), ("skip", "short")):
-        found = list(reader[0].output(str(tmp_path / "bad"), options=EcgPrediction(**options, on_error=on_error)))
-        assert [one for one in found if isinstance(one, str)] == list(
+        result = list(reader[0].output(str(tmp_path / "bad"), options=EcgPrediction(**options, on_error=on_error)))
+        assert [one for one in result if isinstance(one, str)] == list(
             reader[0].output(str(tmp_path / same), options=EcgPrediction(**options))
         )
-        assert sum("line 1001" in one.text for one in found if not isinstance(one, str)) == 1
+        assert sum("line 1001" in one.text for one in result if not isinstance(one, str)) == 1
 
 
 def test_a_table_is_read_as_a_record_is(reader, tmp_path):

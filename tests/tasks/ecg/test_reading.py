@@ -136,9 +136,9 @@ def test_annotations_count_frames_where_leads_have_several_samples_in_one(tmp_pa
     (tmp_path / "a.hea").write_text("a 1 62.5 250\na.dat 16x4 100\n")
     (tmp_path / "a.dat").write_bytes(np.random.default_rng(0).integers(-99, 99, 1000).astype("<i2").tobytes())
     write_annotations(tmp_path / "a", "atr", Annotations.of(np.array([100, 249]), ("N", "V")))
-    found = read_strips(tmp_path / "a")
-    assert (found[0].rate, len(found[0].signal)) == (250, 1000)
-    assert [beat.sample for beat in found[0].beats] == [400, 996]
+    strips = read_strips(tmp_path / "a")
+    assert (strips[0].rate, len(strips[0].signal)) == (250, 1000)
+    assert [beat.sample for beat in strips[0].beats] == [400, 996]
     write_annotations(tmp_path / "a", "atr", Annotations.of(np.array([100, 249]), ("N", "V"), rate=250.0))
     assert [beat.sample for beat in read_strips(tmp_path / "a")[0].beats] == [100, 249]
 
@@ -153,17 +153,17 @@ def edf_record(path, *texts, patient="P7 F X X", **options):
 
 
 def test_an_edf_file_may_hold_its_annotations(tmp_path):
-    found = read_strips(edf_record(tmp_path / "x.EDF", b"N", b"a remark", b"V"))
-    assert [(strip.record, strip.lead, strip.patient, strip.rate) for strip in found] == [("x", "ECG II", "P7", 250)]
-    assert [(beat.sample, beat.kind) for beat in found[0].beats] == [(125, "N"), (625, "V")]
-    assert found[0].beats_known.all()
-    assert not found[0].known.any()
+    strips = read_strips(edf_record(tmp_path / "x.EDF", b"N", b"a remark", b"V"))
+    assert [(strip.record, strip.lead, strip.patient, strip.rate) for strip in strips] == [("x", "ECG II", "P7", 250)]
+    assert [(beat.sample, beat.kind) for beat in strips[0].beats] == [(125, "N"), (625, "V")]
+    assert strips[0].beats_known.all()
+    assert not strips[0].known.any()
     late = b"N\x14\0+3\x14the end"  # a remark may lie after the last sample
     assert len(read_strips(edf_record(tmp_path / "x.EDF", b"N", b"V", late))[0].beats) == 3
     with pytest.raises(DataError, match=r"x\.EDF: 1 of 4 annotations lie beyond .*\('V'\) at sample 750"):
         read_strips(edf_record(tmp_path / "x.EDF", b"N", b"V", b"N\x14\0+3\x14V"))
-    found = read_strips(edf_record(tmp_path / "x.EDF", b"(", b"N", b")"))
-    assert found[0].waves == (Wave("QRS", 125, 375, 625),)
+    strips = read_strips(edf_record(tmp_path / "x.EDF", b"(", b"N", b")"))
+    assert strips[0].waves == (Wave("QRS", 125, 375, 625),)
 
 
 def test_an_edf_file_may_have_annotations_beside_it(tmp_path):
@@ -172,9 +172,9 @@ def test_an_edf_file_may_have_annotations_beside_it(tmp_path):
         read_strips(tmp_path)
     for name in ("x", "x.edf"):
         write_annotations(tmp_path / name, "atr", Annotations.of(np.array([100, 749]), ("N", "V")))
-        found = read_strips(tmp_path / "x.edf")
-        assert [beat.sample for beat in found[0].beats] == [100, 749]
-        assert found[0].patient == "record x"
+        strips = read_strips(tmp_path / "x.edf")
+        assert [beat.sample for beat in strips[0].beats] == [100, 749]
+        assert strips[0].patient == "record x"
         (tmp_path / f"{name}.atr").unlink()
 
 

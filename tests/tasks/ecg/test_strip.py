@@ -40,12 +40,12 @@ def test_at_a_rate_that_is_nearly_another_marks_stay_at_their_samples():
     signal[places] = 1
     known = np.ones(length, bool)
     beats = tuple(Beat(int(place), "N", "N") for place in places)
-    found = at_rate(Strip(signal, 249.89, "a", "II", "p", (), beats, known, known), 250)
-    marks = np.array([beat.sample for beat in found.beats])
-    assert found.signal[marks].min() > 0.5
-    found = at_rate(Strip(signal, 333.33, "a", "II", "p", (), beats, known, known), 250)
-    marks = np.array([beat.sample for beat in found.beats])
-    assert np.max([found.signal[marks + shift] for shift in (-1, 0, 1)], axis=0).min() > 0.5
+    result = at_rate(Strip(signal, 249.89, "a", "II", "p", (), beats, known, known), 250)
+    marks = np.array([beat.sample for beat in result.beats])
+    assert result.signal[marks].min() > 0.5
+    result = at_rate(Strip(signal, 333.33, "a", "II", "p", (), beats, known, known), 250)
+    marks = np.array([beat.sample for beat in result.beats])
+    assert np.max([result.signal[marks + shift] for shift in (-1, 0, 1)], axis=0).min() > 0.5
 
 
 @pytest.mark.parametrize("rate", [100, 128, 250, 360, 1000])

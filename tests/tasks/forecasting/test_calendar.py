@@ -27,9 +27,9 @@ def test_features_are_those_by_hand(step, cycles):
     moments = [datetime(1969, 12, 31, 23) + n * timedelta(hours=100) for n in range(40)]
     expected = [[number for cycle in cycles for number in by_hand(moment, cycle)] for moment in moments]
     frequency = Frequency.parse(step)
-    found = calendar_features(np.array(moments, "datetime64[s]"), frequency)
-    np.testing.assert_allclose(found, np.array(expected).reshape(40, -1), atol=1e-6)
-    assert found.dtype == np.float32
+    detections = calendar_features(np.array(moments, "datetime64[s]"), frequency)
+    np.testing.assert_allclose(detections, np.array(expected).reshape(40, -1), atol=1e-6)
+    assert detections.dtype == np.float32
     assert calendar_names(frequency) == tuple(f"{cycle} {wave}" for cycle in cycles for wave in ("sin", "cos"))
 
 

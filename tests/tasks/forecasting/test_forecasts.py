@@ -139,8 +139,8 @@ def test_series_with_steps_of_their_own_are_forecast_on_them(model, tmp_path):
     assert data.notes == ("series have steps of their own: 1d (shop), 1w (depot)",)
     fit(task, data, steps=2).save(tmp_path / "a.elman")
     fitted = elman.load(tmp_path / "a.elman")
-    found = fitted.predict()
-    assert found["ds"][found["unique_id"] == "depot"].astype("datetime64[D]").astype(str).tolist() == [
+    result = fitted.predict()
+    assert result["ds"][result["unique_id"] == "depot"].astype("datetime64[D]").astype(str).tolist() == [
         "2024-04-29", "2024-05-06", "2024-05-13"
     ]  # fmt: skip
     later = fitted.update({"unique_id": ["depot", "shop"], "ds": ["2024-04-29", "2024-05-20"], "y": [1, 2]})

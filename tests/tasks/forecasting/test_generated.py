@@ -43,6 +43,6 @@ def test_the_same_seed_gives_the_same():
 
 
 def test_they_can_be_encoded():
-    for found in (sines(3, 40), seasonal(3, 40)):
-        codec = ForecastCodec.of(found, ends=[30] * 3)
-        assert len(codec.encode(found.histories[0], ahead=5).ahead) == 45
+    for result in (sines(3, 40), seasonal(3, 40)):
+        codec = ForecastCodec.of(result, ends=[30] * 3)
+        assert len(codec.encode(result.histories[0], ahead=5).ahead) == 45

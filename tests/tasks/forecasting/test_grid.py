@@ -38,10 +38,10 @@ def test_rows_of_a_step_become_one():
         "last": [[3, 2], [1, np.nan], [np.nan, 5]],
     }
     for by, values in expected.items():
-        found = aggregate(mine, HOUR, by, summed=1)
-        np.testing.assert_array_equal(found.values, values)
-        assert found.stamps.tolist() == rows(["2020-01-01T00", "2020-01-01T01", "2020-01-01T03"]).stamps.tolist()
-        assert found.places == ("line 3", "line 2", "line 5")
+        result = aggregate(mine, HOUR, by, summed=1)
+        np.testing.assert_array_equal(result.values, values)
+        assert result.stamps.tolist() == rows(["2020-01-01T00", "2020-01-01T01", "2020-01-01T03"]).stamps.tolist()
+        assert result.places == ("line 3", "line 2", "line 5")
     assert aggregate(mine, HOUR, "sum").values.tolist()[0] == [12, 3]
 
 

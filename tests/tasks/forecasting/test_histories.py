@@ -32,22 +32,22 @@ def values(history):
 
 
 def test_long_tables_hold_series_of_different_length_with_gaps(read):
-    found = read("unique_id,ds,y\nb,2020-01-01,1\na,2020-01-03,5\nb,2020-01-02,\nb,2020-01-04,4\na,2020-01-04,6\n")
-    assert [(one.name, values(one)) for one in found.histories] == [("b", [1, None, None, 4]), ("a", [5, 6])]
-    assert str(found.histories[1].stamps[0]) == "2020-01-03T00:00:00"
-    assert str(found) == "2 series of 2 to 4 steps of 1d, 2 values missing"
-    assert found.histories[1].place.endswith("a.csv, line 3")
+    result = read("unique_id,ds,y\nb,2020-01-01,1\na,2020-01-03,5\nb,2020-01-02,\nb,2020-01-04,4\na,2020-01-04,6\n")
+    assert [(one.name, values(one)) for one in result.histories] == [("b", [1, None, None, 4]), ("a", [5, 6])]
+    assert str(result.histories[1].stamps[0]) == "2020-01-03T00:00:00"
+    assert str(result) == "2 series of 2 to 4 steps of 1d, 2 values missing"
+    assert result.histories[1].place.endswith("a.csv, line 3")
 
 
 def test_covariates_of_all_kinds_together(read):
-    found = read(
+    result = read(
         LONG + "a,1,5,1,10,7\na,2,6,,11,7\na,3,,,12,7\na,4,,,13,7\nb,2,8,2,20,9\nb,3,9,3,21,9\n",
         past=("load",),
         future=("price",),
         static=("area",),
     )
-    first, second = found.histories
-    assert (found.targets, found.past, found.future, found.static) == (("y",), ("load",), ("price",), ("area",))
+    first, second = result.histories
+    assert (result.targets, result.past, result.future, result.static) == (("y",), ("load",), ("price",), ("area",))
     assert first.values.tolist() == [[5], [6]]
     np.testing.assert_array_equal(first.past, [[1], [np.nan]])
     assert first.future.ravel().tolist() == [10, 11, 12, 13]
@@ -61,20 +61,20 @@ def test_without_covariates_known_ahead_rows_at_the_end_are_gaps_like_others(rea
 
 def test_wide_tables_are_series_by_column_or_one_of_many_targets(read):
     text = "date,x,y2,z\n2020-01-01,1,2,3\n2020-01-02,4,5,6\n"
-    found = read(text, future=("z",))
-    assert [(one.name, values(one), one.future.ravel().tolist()) for one in found.histories] == [
+    result = read(text, future=("z",))
+    assert [(one.name, values(one), one.future.ravel().tolist()) for one in result.histories] == [
         ("x", [1, 4], [3, 6]),
         ("y2", [2, 5], [3, 6]),
     ]
-    assert found.targets == ("y",)
+    assert result.targets == ("y",)
     together = read(text, targets=("x", "z"))
     assert [one.name for one in together.histories] == ["x/z"]
     assert together.histories[0].values.tolist() == [[1, 3], [4, 6]]
 
 
 def test_rows_without_stamps_are_counted(read):
-    found = read("y\n5\n6\n\n7\n").histories[0]
-    assert (found.stamps.tolist(), values(found)) == ([0, 1, 2], [5, 6, 7])
+    result = read("y\n5\n6\n\n7\n").histories[0]
+    assert (result.stamps.tolist(), values(result)) == ([0, 1, 2], [5, 6, 7])
 
 
 @pytest.mark.parametrize("name", ["Date", "ds", "timestamp", "Month", "YEAR"])
@@ -83,8 +83,8 @@ def test_columns_of_stamps_are_known_by_their_names(name, read):
 
 
 def test_stamps_in_columns_of_their_own(read):
-    found = read("No,year,month,day,hour,y\n1,2010,1,9,23,5\n2,2010,1,10,0,6\n")
-    assert str(found.histories[0].stamps[0]) == "2010-01-09T23:00:00"
+    result = read("No,year,month,day,hour,y\n1,2010,1,9,23,5\n2,2010,1,10,0,6\n")
+    assert str(result.histories[0].stamps[0]) == "2010-01-09T23:00:00"
     assert str(read("Year,Month,y\n2010,1,5\n2010,2,6\n").frequency) == "1mo"
     with pytest.raises(DataError, match="line 3, month: expected a whole number; got 'two'"):
         read("year,month,y\n2010,1,5\n2010,two,6\n")
@@ -93,13 +93,13 @@ def test_stamps_in_columns_of_their_own(read):
 def test_files_of_a_long_table_are_one_and_of_others_series_each(tmp_path):
     for year in (2019, 2020):
         (tmp_path / f"{year}.csv").write_text(f"unique_id,ds,y\na,{year}-12,{year}\n")
-    found = read_histories(tmp_path)
-    assert [(one.name, values(one)) for one in found.histories] == [("a", [2019, 2020])]
+    records = read_histories(tmp_path)
+    assert [(one.name, values(one)) for one in records.histories] == [("a", [2019, 2020])]
     for name in ("north", "south"):
         (tmp_path / name).mkdir()
         (tmp_path / name / f"{name}.csv").write_text("ds,y\n1,5\n2,6\n")
-    found = read_histories(tmp_path / "north", tmp_path / "south")
-    assert [one.name for one in found.histories] == ["north", "south"]
+    records = read_histories(tmp_path / "north", tmp_path / "south")
+    assert [one.name for one in records.histories] == ["north", "south"]
 
 
 def test_compressed_files_tabs_and_json_lines(tmp_path):
@@ -114,13 +114,13 @@ def test_compressed_files_tabs_and_json_lines(tmp_path):
 
 def test_rows_are_taken_together_on_request(read):
     text = "ds,y,t\n2020-01-01 00:10,1,10\n2020-01-01 02:50,9,30\n2020-01-01 00:40,3,20\n"
-    found = read(text, resample="1h", past=("t",))
-    assert values(found.histories[0]) == [2, None, 9]
-    assert found.histories[0].past[0] == 15
-    found = read(text, resample="1h", by="sum", past=("t",))
-    assert values(found.histories[0]) == [4, None, 9]
-    assert found.histories[0].past[0] == 15
-    assert str(found.frequency) == "1h"
+    resampled = read(text, resample="1h", past=("t",))
+    assert values(resampled.histories[0]) == [2, None, 9]
+    assert resampled.histories[0].past[0] == 15
+    resampled = read(text, resample="1h", by="sum", past=("t",))
+    assert values(resampled.histories[0]) == [4, None, 9]
+    assert resampled.histories[0].past[0] == 15
+    assert str(resampled.frequency) == "1h"
     with pytest.raises(DataError, match="line 4: 2020-01-01 00:40:00 of 'y' comes after 2020-01-01 02:50:00"):
         read(text)
 
@@ -211,11 +211,11 @@ def test_tables_in_memory(frame):
     }
     if frame:
         columns = pandas.DataFrame(columns)
-    found = histories_of(rows_in(columns, SeriesColumns(past=("load",))))
-    assert [(one.name, values(one)) for one in found.histories] == [("a", [5, None]), ("b", [1 / 3])]
-    assert str(found.frequency) == "1d"
-    assert found.histories[0].past.ravel().tolist() == [1, 2]
-    assert np.isnan(found.histories[1].past).all()
+    result = histories_of(rows_in(columns, SeriesColumns(past=("load",))))
+    assert [(one.name, values(one)) for one in result.histories] == [("a", [5, None]), ("b", [1 / 3])]
+    assert str(result.frequency) == "1d"
+    assert result.histories[0].past.ravel().tolist() == [1, 2]
+    assert np.isnan(result.histories[1].past).all()
 
 
 def test_what_is_wrong_in_a_table_in_memory_is_told_by_row():
@@ -230,14 +230,14 @@ def test_series_without_a_value_are_refused_unless_they_are_rows_to_come(read, t
     for options in ({}, {"resample": "1h"}):
         with pytest.raises(DataError, match="line 2: no value of y in 'y'; leave the series out"):
             read(text, **options)
-    found = read_histories(tmp_path / "a.csv", frequency=Frequency.parse("10min"))
-    assert values(found.histories[0]) == [None, None]
+    records = read_histories(tmp_path / "a.csv", frequency=Frequency.parse("10min"))
+    assert values(records.histories[0]) == [None, None]
 
 
 def test_one_row_is_enough_where_the_step_is_known(tmp_path):
     (tmp_path / "a.csv").write_text("ds,y\n2020-01-01,5\n")
-    found = read_histories(tmp_path, frequency=Frequency.parse("1h"))
-    assert (str(found.frequency), values(found.histories[0])) == ("1h", [5])
+    records = read_histories(tmp_path, frequency=Frequency.parse("1h"))
+    assert (str(records.frequency), values(records.histories[0])) == ("1h", [5])
 
 
 def table(place):
@@ -261,23 +261,23 @@ def table(place):
 )
 def test_real_files(name, target, step, steps, missing, data_folder):
     place = data_folder / "timeseries" / name
-    found = read_histories(place, columns=SeriesColumns(targets=(target,)))
-    [one] = found.histories
+    records = read_histories(place, columns=SeriesColumns(targets=(target,)))
+    [one] = records.histories
     gaps = np.isnan(one.values[:, 0])
-    assert (str(found.frequency), len(one.values), gaps.sum()) == (step, steps, missing)
+    assert (str(records.frequency), len(one.values), gaps.sum()) == (step, steps, missing)
     written = [row[target] for row in table(place)]
     assert one.values[~gaps, 0].tolist() == [float(value) for value in written if value not in ("", "NA")]
 
 
 def test_the_wide_channels_of_a_real_file(data_folder):
     place = data_folder / "timeseries" / "ETTh1.csv.xz"
-    found = read_histories(place)
-    assert [one.name for one in found.histories] == ["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]
+    records = read_histories(place)
+    assert [one.name for one in records.histories] == ["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]
     written = table(place)
-    for one in found.histories:
+    for one in records.histories:
         assert one.values[::1000, 0].tolist() == [float(row[one.name]) for row in written[::1000]]
     first = datetime(2016, 7, 1)
-    assert found.histories[0].stamps.tolist() == [first + n * timedelta(hours=1) for n in range(17_420)]
+    assert records.histories[0].stamps.tolist() == [first + n * timedelta(hours=1) for n in range(17_420)]
 
 
 def test_a_real_file_of_years_by_month_is_refused(data_folder):

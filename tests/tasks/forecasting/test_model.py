@@ -96,14 +96,14 @@ def test_the_direct_forecaster_is_the_loop_of_its_paper(segment):
     cell, h = model.layers.cells[0], np.zeros((ROWS, 6))
     for begin in range(0, xs.shape[1], segment):
         h = gru(cell, h, np.maximum(dense(model.embedding, xs[:, begin : begin + segment].reshape(ROWS, -1)), 0))
-    found = []
+    pieces = []
     ahead = np.pad(np.asarray(batch.future[:, 10:]), ((0, 0), (0, -5 % segment), (0, 0)))
     for place in range(-(-5 // segment)):
         question = np.concatenate([np.tile(model.places.table[place], (ROWS, 1)), channels(model)], axis=-1)
-        told = ahead[:, place * segment : (place + 1) * segment].reshape(ROWS, -1)
-        question = question + dense(model.ahead, np.concatenate([told, batch.static], axis=-1))
-        found.append(dense(model.head, gru(cell, h, question)))
-    expected = np.concatenate(found, axis=-1)[:, :5] + last_known(batch)[:, None]
+        answers = ahead[:, place * segment : (place + 1) * segment].reshape(ROWS, -1)
+        question = question + dense(model.ahead, np.concatenate([answers, batch.static], axis=-1))
+        pieces.append(dense(model.head, gru(cell, h, question)))
+    expected = np.concatenate(pieces, axis=-1)[:, :5] + last_known(batch)[:, None]
     np.testing.assert_allclose(forecast(model, batch).centre, expected, rtol=1e-4, atol=1e-5)
     taught = teach(model, batch)
     np.testing.assert_allclose(taught.forecast.centre, expected, rtol=1e-4, atol=1e-5)
@@ -124,12 +124,12 @@ def test_the_encoder_decoder_hands_its_state_over():
             [value, known[:, step : step + 1], batch.past[:, step], batch.future[:, step], same], axis=-1
         )
         h = gru(model.encoder.cells[0], h, x)
-    found = []
+    pieces = []
     for step in range(5):
         place = np.tile(model.places.table[step], (ROWS, 1))
         h = gru(model.decoder.cells[0], h, np.concatenate([place, batch.future[:, 10 + step], same], axis=-1))
-        found.append(dense(model.head, h)[:, 0])
-    expected = np.stack(found, axis=1) * np.sqrt(std**2 + 1e-5) + mean
+        pieces.append(dense(model.head, h)[:, 0])
+    expected = np.stack(pieces, axis=1) * np.sqrt(std**2 + 1e-5) + mean
     np.testing.assert_allclose(forecast(model, batch).centre, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -145,18 +145,18 @@ def test_the_autoregressive_forecaster_reads_the_value_before(normalise):
     known = np.concatenate([batch.known, batch.weights], axis=1)
     past = np.pad(np.asarray(batch.past), ((0, 0), (0, 5), (0, 0)))
     same = np.concatenate([batch.static, channels(model)], axis=-1)
-    h, last, found, free = np.zeros((ROWS, 6)), np.zeros(ROWS), [], []
+    h, last, pieces, free = np.zeros((ROWS, 6)), np.zeros(ROWS), [], []
     value, there, before = np.zeros(ROWS), np.zeros(ROWS), np.zeros((ROWS, 2))
     own: Any = None
     for step in range(15):
         x = np.concatenate([value[:, None], there[:, None], before, batch.future[:, step], same], axis=-1)
         h = gru(model.layers.cells[0], h, x)
-        found.append(dense(model.head, h)[:, 0] + (last if normalise == "last" else 0))
+        pieces.append(dense(model.head, h)[:, 0] + (last if normalise == "last" else 0))
         value, there, before = values[:, step], known[:, step], past[:, step]
         last = np.where(there > 0, value, last)
         if step == 9:
             own = (h, value, there, before, last)
-    np.testing.assert_allclose(teach(model, batch).forecast.centre, np.stack(found, axis=1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(teach(model, batch).forecast.centre, np.stack(pieces, axis=1), rtol=1e-4, atol=1e-5)
 
     h, value, there, before, last = own
     for step in range(10, 15):
@@ -217,9 +217,9 @@ def test_rows_without_a_window_do_not_count_in_teaching():
 @pytest.mark.parametrize("how", ["last", "window", "none"])
 def test_a_window_of_which_nothing_is_known_stays_finite(how):
     batch = inputs(known=jnp.zeros((ROWS, SIZES.lookback)))
-    found = normalise(batch, how)
-    assert all(np.isfinite(leaf).all() for leaf in found)
-    assert (found.values == 0).all()
+    result = normalise(batch, how)
+    assert all(np.isfinite(leaf).all() for leaf in result)
+    assert (result.values == 0).all()
 
 
 @pytest.mark.sample(1)

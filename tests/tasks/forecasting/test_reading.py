@@ -16,10 +16,10 @@ HEAD = "Date,Close"
 def test_prices_by_day_are_no_text(name, head, tmp_path):
     place = tmp_path / name
     place.write_text("\n".join([*head, *PRICES]) + "\n")
-    found = recognise(str(place))
-    assert (found.task, found.reason) == ("Forecasting", "there are stamps or names of series, and numbers")
+    result = recognise(str(place))
+    assert (result.task, result.reason) == ("Forecasting", "there are stamps or names of series, and numbers")
     if name.endswith(".txt"):
-        assert "--task language-modelling (.txt is the ending of plain text)" in str(found)
+        assert "--task language-modelling (.txt is the ending of plain text)" in str(result)
     [one] = read_histories(place).histories
     assert one.values[:3, 0].tolist() == [51.5, 52.5, 50.5]
     assert str(one.stamps[-1]) == "2024-01-28T00:00:00"
@@ -52,8 +52,8 @@ def test_what_was_inferred_and_left_out_is_said(tmp_path):
     days = np.datetime64("2024-01-01") + np.arange(60)
     days = days[(np.arange(60) % 7 < 5) & (np.arange(60) != 16)]
     (tmp_path / "a.csv").write_text("ds,y\n" + "".join(f"{day},1\n" for day in days))
-    found = read_histories(tmp_path / "a.csv")
-    assert found.notes == (
+    records = read_histories(tmp_path / "a.csv")
+    assert records.notes == (
         "steps of 1d Mon-Fri: no row lies outside of this calendar, and no forecast will; --step 1d takes steps "
         "without a row as missing instead",
         "1 step of 44 without a row, which count as missing",

@@ -67,14 +67,14 @@ def test_losses_of_quantiles_are_those_of_a_loop():
     random = np.random.default_rng(0)
     truth, levels = random.normal(size=(4, 3)), np.array([0.1, 0.5, 0.8])
     quantiles = random.normal(size=(4, 3, 3))
-    found = quantile_loss(truth, quantiles, levels)
+    result = quantile_loss(truth, quantiles, levels)
     total = 0.0
     for row in range(4):
         for step in range(3):
             for place, level in enumerate(levels):
                 y, q = truth[row, step], quantiles[row, step, place]
                 expected = level * (y - q) if y >= q else (1 - level) * (q - y)
-                assert found[row, step, place] == pytest.approx(expected)
+                assert result[row, step, place] == pytest.approx(expected)
                 total += expected
     expected = 2 * total / 3 / np.abs(truth).sum()
     assert weighted_quantile_loss(truth, quantiles, levels) == pytest.approx(expected)
@@ -151,12 +151,12 @@ def test_the_rank_is_that_of_the_finite_sample(count, level, rank):
 def test_each_step_has_its_own_quantile_of_what_is_known():
     scores = np.random.default_rng(0).exponential(size=(40, 3, 2))
     scores[:35, 1, 0], scores[5, 2, 1] = np.nan, np.nan
-    found = conformal_quantile(scores, 0.9)
+    quantiles = conformal_quantile(scores, 0.9)
     for step in range(3):
         for target in range(2):
             own = scores[:, step, target]
-            assert found[step, target] == conformal_quantile(own[~np.isnan(own)], 0.9)
-    assert found[1, 0] == math.inf  # five scores are too few
+            assert quantiles[step, target] == conformal_quantile(own[~np.isnan(own)], 0.9)
+    assert quantiles[1, 0] == math.inf  # five scores are too few
 
 
 def test_intervals_hold_new_values_as_often_as_they_say():

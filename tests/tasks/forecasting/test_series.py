@@ -52,9 +52,9 @@ def test_series_that_never_change_are_told_and_trained_on_all_the_same():
 def test_errors_of_series_that_never_change_are_measured_by_nothing(naive, there):
     codec = elman.Forecasting(**SMALL).read_histories(table(("still", lambda day: 0.0))).codec
     ones = np.ones((2, 3))
-    told = ScaledForecasts(0 * ones, ones, 4 * ones, ones, 4 * ones, ones, ones, np.zeros((2, 3, 2 * len(COVERED))))
+    answers = ScaledForecasts(0 * ones, ones, 4 * ones, ones, 4 * ones, ones, ones, np.zeros((2, 3, 2 * len(COVERED))))
     gathered = ErrorSums("scaled_mae", None)
-    gathered.add(told, codec, 0 * ones, ones, naive=np.array(naive))
+    gathered.add(answers, codec, 0 * ones, ones, naive=np.array(naive))
     values = gathered.metrics().values
     assert values["mae"] == 4
     assert values.get("mase") == (2 if there else None)
@@ -62,8 +62,8 @@ def test_errors_of_series_that_never_change_are_measured_by_nothing(naive, there
 
 
 def test_without_such_series_nothing_is_told():
-    task, found = elman.Forecasting(**SMALL), table(("a", float))
-    data = task.read_histories(found)
+    task, result = elman.Forecasting(**SMALL), table(("a", float))
+    data = task.read_histories(result)
     task = task.configure(data)
     assert task.initialise(task.build(data.codec, key=jax.random.key(0)), data.codec)[1] == ""
 

@@ -44,7 +44,7 @@ def fit(table=None, steps=20, **settings):
 
 def test_measures_are_those_of_their_definitions():
     fitted, data = fit(output="gaussian")
-    found = fitted.evaluate(data.test)
+    result = fitted.evaluate(data.test)
     part, codec = data.test, data.codec
     truth, median, centre, std, low, high, scale = [], [], [], [], [], [], []
     for place, origin in part.origins():
@@ -67,12 +67,12 @@ def test_measures_are_those_of_their_definitions():
         "mase": measures.mean_absolute_scaled_error(truth, median, scale),
         "crps": measures.crps_of_gaussian(truth, centre, std),
     }
-    assert found.count == truth.size
+    assert result.count == truth.size
     for name, value in expected.items():
-        assert found.values[name] == pytest.approx(value, rel=2e-4), name
-    assert found.coverage["80"] == pytest.approx(measures.coverage(truth, low, high), abs=2 / truth.size)
-    assert ForecastMetrics.from_builtins(msgspec.json.decode(msgspec.json.encode(found.to_builtins()))) == found
-    assert found.report().startswith("scaled MSE")
+        assert result.values[name] == pytest.approx(value, rel=2e-4), name
+    assert result.coverage["80"] == pytest.approx(measures.coverage(truth, low, high), abs=2 / truth.size)
+    assert ForecastMetrics.from_builtins(msgspec.json.decode(msgspec.json.encode(result.to_builtins()))) == result
+    assert result.report().startswith("scaled MSE")
 
 
 def cut(history, origin):
@@ -115,8 +115,8 @@ def test_quantiles_of_errors_never_cross(seed, count, missing, shares):
     scores = random.normal(np.arange(4), 1 + np.arange(4), (count, 4))
     scores[random.random(scores.shape) < missing * np.arange(4) / 3] = np.nan
     errors = ErrorQuantiles.of(scores)
-    found = np.stack([errors.at(share) for share in sorted([*shares, 0.5])])
-    for step in found.T:
+    result = np.stack([errors.at(share) for share in sorted([*shares, 0.5])])
+    for step in result.T:
         assert (np.diff(step[~np.isnan(step)]) >= 0).all()
     assert not np.isnan(errors.median).any()
 
@@ -137,10 +137,10 @@ def test_targets_side_by_side_are_rows_of_their_own():
     task = elman.Forecasting(**SMALL, target=("a", "b"))
     data = task.read_table(table)
     batch = task.batches(data.train, seed=0).at(0)
-    found = model_inputs(batch)
-    np.testing.assert_array_equal(found.values[0::2], batch.values[..., 0])
-    np.testing.assert_array_equal(found.targets[1::2], batch.targets[..., 1])
-    assert found.channel.tolist()[:4] == [0, 1, 0, 1]
+    result = model_inputs(batch)
+    np.testing.assert_array_equal(result.values[0::2], batch.values[..., 0])
+    np.testing.assert_array_equal(result.targets[1::2], batch.targets[..., 1])
+    assert result.channel.tolist()[:4] == [0, 1, 0, 1]
     fitted = elman.fit(task, data, steps=2, evaluations=1, report=Quiet())
     assert sorted(set(fitted.predict()["unique_id"])) == ["a/b/a", "a/b/b"]
 

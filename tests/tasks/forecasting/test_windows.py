@@ -75,10 +75,10 @@ def test_windows_of_later_parts_look_back_and_horizons_stay_within():
 def test_scores_are_of_the_usual_windows(data_folder):
     from elman.tasks.forecasting.histories import read_histories
 
-    found = read_histories(data_folder / "timeseries" / "ETTh1.csv.xz")
-    ends = [ends_of(one, train=8640, validation=2880, test=2880) for one in found.histories]
-    codec = ForecastCodec.of(found, ends=[end.train for end in ends])
-    train, validation, test = parts_of(found.histories, codec, ends, window=96, horizon=720)
+    records = read_histories(data_folder / "timeseries" / "ETTh1.csv.xz")
+    ends = [ends_of(one, train=8640, validation=2880, test=2880) for one in records.histories]
+    codec = ForecastCodec.of(records, ends=[end.train for end in ends])
+    train, validation, test = parts_of(records.histories, codec, ends, window=96, horizon=720)
     assert [len(part) // 7 for part in (train, validation, test)] == [8640 - 96 - 720 + 1, 2161, 2161]
     values = np.stack([one.values[:8640, 0] for one in train.series])
     np.testing.assert_allclose(values.mean(axis=1), 0, atol=1e-5)

@@ -22,9 +22,9 @@ def test_filter_keeps_what_a_sorted_loop_keeps(seed, top_k, top_p):
             break
         kept.append(int(token))
         total += p[token]
-    found = np.flatnonzero(np.isfinite(filter_logits(jnp.asarray(logits)[None], top_k=top_k, top_p=top_p)[0]))
+    result = np.flatnonzero(np.isfinite(filter_logits(jnp.asarray(logits)[None], top_k=top_k, top_p=top_p)[0]))
     border = abs(np.cumsum(np.sort(p)[::-1]) - top_p).min() < 1e-5
-    assert border or sorted(kept) == found.tolist()
+    assert border or sorted(kept) == result.tolist()
 
 
 def test_samples_come_as_often_as_their_probability_says():
@@ -71,16 +71,16 @@ def test_next_is_the_softmax_of_the_models_logits(small_fitted):
     _, logits = fitted.model(jnp.asarray(ids[None]), fitted.model.init_carry(1))
     p = np.exp(np.asarray(logits[0, -1, 1:], np.float64))
     expected = dict(zip(fitted.codec.tokens[1:], p / p.sum(), strict=True))
-    found = fitted.next("the c")
-    assert found == pytest.approx(expected, rel=1e-4)
-    assert list(found.values()) == sorted(found.values(), reverse=True)
-    assert sum(found.values()) == pytest.approx(1.0, abs=1e-5)
+    result = fitted.next("the c")
+    assert result == pytest.approx(expected, rel=1e-4)
+    assert list(result.values()) == sorted(result.values(), reverse=True)
+    assert sum(result.values()) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_nexts_gives_the_distribution_after_each_character(small_fitted):
     fitted, _ = small_fitted
-    for end, found in enumerate(fitted.nexts("the cat"), start=1):
-        assert found == pytest.approx(fitted.next("the cat"[:end]), rel=1e-3)
+    for end, result in enumerate(fitted.nexts("the cat"), start=1):
+        assert result == pytest.approx(fitted.next("the cat"[:end]), rel=1e-3)
 
 
 def test_primes_of_any_length_leave_the_same_state_as_reading_step_by_step(small_fitted):

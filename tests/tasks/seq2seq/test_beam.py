@@ -43,7 +43,7 @@ def search(net, sources, lengths, constraint, length_penalty, *, beam, longest=L
 
 
 def searched(net, beam, constraint=FREE, alpha=0.0, longest=LONGEST):
-    found = search(
+    result = search(
         net, jnp.asarray(SOURCES), jnp.asarray(LENGTHS), arrays(constraint), alpha, beam=beam, longest=longest
     )
     return [
@@ -52,7 +52,7 @@ def searched(net, beam, constraint=FREE, alpha=0.0, longest=LONGEST):
             for tokens, length, p, score in zip(*row, strict=True)
             if np.isfinite(score)
         ]
-        for row in zip(*map(np.asarray, found), strict=True)
+        for row in zip(*map(np.asarray, result), strict=True)
     ]
 
 
@@ -88,12 +88,12 @@ def ranked(table, alpha, kept=lambda output: True):
 
 @pytest.mark.parametrize("alpha", [0.0, 0.8, 3.0])
 def test_a_beam_that_holds_everything_is_exhaustive_search(net, log_probabilities, alpha):
-    for row, found in enumerate(searched(net, len(ALL), alpha=alpha)):
+    for row, result in enumerate(searched(net, len(ALL), alpha=alpha)):
         expected = ranked(log_probabilities[row], alpha)
-        assert [output for output, _, _ in found] == [output for output, _ in expected]
-        np.testing.assert_allclose([score for _, _, score in found], [score for _, score in expected], rtol=1e-4)
+        assert [output for output, _, _ in result] == [output for output, _ in expected]
+        np.testing.assert_allclose([score for _, _, score in result], [score for _, score in expected], rtol=1e-4)
         np.testing.assert_allclose(
-            [p for _, p, _ in found], [log_probabilities[row][output] for output, _, _ in found], rtol=1e-4
+            [p for _, p, _ in result], [log_probabilities[row][output] for output, _, _ in result], rtol=1e-4
         )
 
 
@@ -101,16 +101,16 @@ def test_constraints_leave_the_best_of_what_matches(net, log_probabilities):
     constraint = match_pattern("(ab|c)*a?", [None, "a", "b", "c"])
     text = lambda output: "".join(" abc"[token] for token in output)
     kept = lambda output: bool(re.fullmatch("(ab|c)*a?", text(output)))
-    for row, found in enumerate(searched(net, len(ALL), constraint)):
+    for row, result in enumerate(searched(net, len(ALL), constraint)):
         expected = ranked(log_probabilities[row], 0, kept)
-        assert [output for output, _, _ in found] == [output for output, _ in expected]
+        assert [output for output, _, _ in result] == [output for output, _ in expected]
 
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("beam", "alpha"), [(1, 0.0), (2, 0.0), (3, 0.6), (5, 1.0)])
 def test_a_narrow_beam_is_the_loop_over_beginnings(net, beam, alpha):
-    for row, found in enumerate(searched(net, beam, alpha=alpha)):
-        assert [output for output, _, _ in found] == Beginnings(net, row).searched(beam, alpha)
+    for row, result in enumerate(searched(net, beam, alpha=alpha)):
+        assert [output for output, _, _ in result] == Beginnings(net, row).searched(beam, alpha)
 
 
 class Beginnings:
@@ -144,11 +144,11 @@ class Beginnings:
 
 
 def test_a_beam_of_one_is_greedy(net):
-    for row, found in enumerate(searched(net, 1)):
+    for row, result in enumerate(searched(net, 1)):
         scores, output = Beginnings(net, row), ()
         while len(output) < LONGEST and (token := int(scores.next(output).argmax())):
             output = (*output, token)
-        assert [output] == [tokens for tokens, _, _ in found]
+        assert [output] == [tokens for tokens, _, _ in result]
 
 
 OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("repeat", "state", "additive", "moving")]
@@ -180,12 +180,12 @@ def drawn(net, count, constraint=FREE, temperature=1.0, seed=0):
     memory = net.encode(jnp.asarray(SOURCES), jnp.asarray(LENGTHS))
     keys = jax.random.split(jax.random.key(seed), len(SOURCES))
     run = jax.jit(partial(sample_outputs, net, count=count, longest=LONGEST), static_argnames=("count", "longest"))
-    found = run(memory, arrays(constraint), keys, temperature=temperature)
+    result = run(memory, arrays(constraint), keys, temperature=temperature)
     outputs = [
         [tuple(tokens[:length].tolist()) for tokens, length in zip(*row, strict=True)]
-        for row in zip(np.asarray(found.tokens), np.asarray(found.lengths), strict=True)
+        for row in zip(np.asarray(result.tokens), np.asarray(result.lengths), strict=True)
     ]
-    return outputs, np.asarray(found.log_probabilities)
+    return outputs, np.asarray(result.log_probabilities)
 
 
 def test_samples_come_as_often_as_the_model_says(net, log_probabilities):
@@ -204,4 +204,4 @@ def test_samples_obey_constraints_and_grow_greedy_with_cold(net):
         assert len(set(row)) > 1
         assert all(re.fullmatch("(ab|c)*a?", "".join(" abc"[token] for token in output)) for output in row)
     cold, _ = drawn(net, 2, temperature=1e-4)
-    assert cold == [[found[0][0]] * 2 for found in searched(net, 1)]
+    assert cold == [[result[0][0]] * 2 for result in searched(net, 1)]

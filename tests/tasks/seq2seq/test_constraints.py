@@ -11,17 +11,17 @@ from elman.tasks.seq2seq.constraints import allow_tokens, check_length, match_pa
 
 def outputs(constraint, longest):
     """Every output of at most `longest` tokens that the table allows."""
-    found: set[tuple[int, ...]] = set()
+    result: set[tuple[int, ...]] = set()
     waiting: list[tuple[tuple[int, ...], int]] = [((), 0)]
     while waiting:
         tokens, state = waiting.pop()
         if constraint.left[state] == 0:
-            found.add(tokens)
+            result.add(tokens)
         for token in np.flatnonzero(constraint.after[state] >= 0).tolist():
             after = constraint.after[state, token]
             if len(tokens) + 1 + constraint.left[after] <= longest:
                 waiting.append(((*tokens, token), after))
-    return found
+    return result
 
 
 def by_fullmatch(pattern, texts, separator, longest):
@@ -47,10 +47,10 @@ def by_fullmatch(pattern, texts, separator, longest):
 )
 def test_a_table_allows_what_fullmatch_matches(pattern, texts, separator):
     for longest in (3, 4):
-        found = outputs(match_pattern(pattern, texts, separator=separator), longest)
-        assert found == by_fullmatch(pattern, texts, separator, longest)
+        result = outputs(match_pattern(pattern, texts, separator=separator), longest)
+        assert result == by_fullmatch(pattern, texts, separator, longest)
         turned = outputs(match_pattern(pattern, texts, separator=separator, backwards=True), longest)
-        assert {output[::-1] for output in turned} == found
+        assert {output[::-1] for output in turned} == result
 
 
 def test_every_allowed_step_can_still_end():

@@ -125,19 +125,19 @@ def test_draws_follow_the_seed_and_the_temperature(fitted):
 
 
 def test_attention_is_the_networks_in_reading_order(fitted, phones):
-    found = fitted.attention("12+30")
-    assert found.source == tuple("12+30")
-    assert "".join(found.target) == fitted.predict("12+30").text
-    assert found.target[-1] == ""
-    np.testing.assert_allclose(found.weights.sum(axis=1), 1, atol=1e-5)
+    outputs = fitted.attention("12+30")
+    assert outputs.source == tuple("12+30")
+    assert "".join(outputs.target) == fitted.predict("12+30").text
+    assert outputs.target[-1] == ""
+    np.testing.assert_allclose(outputs.weights.sum(axis=1), 1, atol=1e-5)
     source, target = fitted.codec.source.encode("12+30"), fitted.codec.target.encode("42")
     exact = fitted.model(jnp.asarray(source[::-1][None]), jnp.array([5]), jnp.asarray([[0, *target]])).attention
     np.testing.assert_allclose(fitted.attention("12+30", "42").weights, np.asarray(exact)[0, :, ::-1], atol=1e-5)
-    found = phones.attention("ab", "A B C")
-    assert found.target == ("A", "B", "C", "")
+    outputs = phones.attention("ab", "A B C")
+    assert outputs.target == ("A", "B", "C", "")
     source, target = phones.codec.source.encode("ab"), phones.codec.target.encode("C B A")
     exact = phones.model(jnp.asarray(source[None]), jnp.array([2]), jnp.asarray([[0, *target]])).attention[0]
-    np.testing.assert_allclose(found.weights, np.asarray(exact)[[2, 1, 0, 3]], atol=1e-5)
+    np.testing.assert_allclose(outputs.weights, np.asarray(exact)[[2, 1, 0, 3]], atol=1e-5)
     assert phones.attention("ab", "").weights.shape == (1, 2)
 
 
@@ -189,18 +189,18 @@ def test_lines_are_answered_as_they_are(fitted, tmp_path):
 def test_the_sources_of_training_files_are_answered(fitted, tmp_path):
     (tmp_path / "pairs.tsv").write_text("1+2\t3\tnote\n 10+20 \t30\n")
     (tmp_path / "sums.dict").write_text(";;; sums\n1+2(2) 3 4 # twice\n")
-    found = list(fitted.output(str(tmp_path), options=PairPrediction()))
-    assert found == [*(fitted.predict(text).text for text in ("1+2", "10+20")), "", fitted.predict("1+2").text]
+    result = list(fitted.output(str(tmp_path), options=PairPrediction()))
+    assert result == [*(fitted.predict(text).text for text in ("1+2", "10+20")), "", fitted.predict("1+2").text]
 
 
 def test_a_line_that_cannot_be_read_comes_after_the_answers_before_it(fitted, tmp_path):
     place = tmp_path / "in.txt"
     place.write_text("1+2\n3+4\nfive\n6+7\n")
-    found = fitted.output(str(place), options=PairPrediction())
+    result = fitted.output(str(place), options=PairPrediction())
     answers = [fitted.predict(text).text for text in ("1+2", "3+4", "6+7")]
-    assert [next(found), next(found)] == answers[:2]
+    assert [next(result), next(result)] == answers[:2]
     with pytest.raises(elman.DataError, match=r"in\.txt, line 3: the source 'five'"):
-        next(found)
+        next(result)
     lines = [*fitted.output(str(place), options=PairPrediction(on_error="skip"))]
     assert [line for line in lines if isinstance(line, str)] == answers
     assert "line 3" in lines[2].text

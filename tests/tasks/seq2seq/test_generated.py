@@ -89,9 +89,9 @@ def parsed(text):
     left = [w for w in words[:month] if w not in ("the", "of", "on", "day") and w[:3] != weekday]
     right = [w for w in words[month + 1 :] if w not in ("the", "in")]
     day, year = (left[0], right) if left else (right[0], right[1:])
-    found = date(year_of(year), MONTHS.index(words[month][:3]) + 1, day_of(day))
-    assert weekday is None or found.strftime("%a").lower() == weekday
-    return found.isoformat()
+    result = date(year_of(year), MONTHS.index(words[month][:3]) + 1, day_of(day))
+    assert weekday is None or result.strftime("%a").lower() == weekday
+    return result.isoformat()
 
 
 def test_dates_in_words_mean_what_they_say():

@@ -118,11 +118,11 @@ def by_hand_moving(net, states, hidden):
 )
 def test_teacher_forcing_is_the_loop_over_steps(cell, bidirectional, connection):
     net = model(cell, connection=connection, bidirectional=bidirectional)
-    found = net(jnp.asarray(SOURCES), jnp.asarray(LENGTHS), jnp.asarray(INPUTS))
+    result = net(jnp.asarray(SOURCES), jnp.asarray(LENGTHS), jnp.asarray(INPUTS))
     for row in range(3):
         logits, places = by_hand(net, row)
-        np.testing.assert_allclose(found.logits[row], logits, atol=2e-5)
-        np.testing.assert_allclose(found.attention[row], places, atol=2e-5)
+        np.testing.assert_allclose(result.logits[row], logits, atol=2e-5)
+        np.testing.assert_allclose(result.attention[row], places, atol=2e-5)
 
 
 @pytest.mark.parametrize(
@@ -136,10 +136,10 @@ def test_steps_of_several_texts_are_teacher_forcing(cell, connection):
     step = jax.jit(lambda *arrays: net.step(*arrays))
     wholes = [net.decode(memory, jnp.asarray(beams[:, beam])) for beam in range(2)]
     for place in range(INPUTS.shape[1]):
-        carry, found = step(memory, carry, jnp.asarray(beams[:, :, place]))
+        carry, result = step(memory, carry, jnp.asarray(beams[:, :, place]))
         for beam, whole in enumerate(wholes):
-            np.testing.assert_allclose(found.logits[:, beam], whole.logits[:, place], atol=1e-5)
-            np.testing.assert_allclose(found.attention[:, beam], whole.attention[:, place], atol=1e-5)
+            np.testing.assert_allclose(result.logits[:, beam], whole.logits[:, place], atol=1e-5)
+            np.testing.assert_allclose(result.attention[:, beam], whole.attention[:, place], atol=1e-5)
 
 
 @pytest.mark.sample(1)
@@ -161,14 +161,14 @@ def test_scheduled_sampling_reads_what_it_drew():
     sources, lengths = jnp.tile(jnp.asarray(SOURCES[:1]), (rows, 1)), jnp.full(rows, 5)
     memory, inputs = net.encode(sources, lengths), jnp.zeros((rows, 2), jnp.int32)
     free = jnp.zeros((rows, 2), bool).at[:, 0].set(True)
-    found = net.decode_sampled(memory, inputs, free, key=jax.random.key(0))
+    detections = net.decode_sampled(memory, inputs, free, key=jax.random.key(0))
     other = net.decode_sampled(memory, inputs.at[:, 1].set(3), free, key=jax.random.key(0))
-    np.testing.assert_array_equal(found.logits, other.logits)
+    np.testing.assert_array_equal(detections.logits, other.logits)
     after = np.array(
         [net.decode(memory, jnp.full((rows, 2), token).at[:, 0].set(0)).logits[0, 1] for token in range(4)]
     )
-    drawn = np.abs(np.asarray(found.logits[:, 1])[:, None] - after[None]).sum(-1).argmin(1)
-    expected = jax.nn.softmax(found.logits[0, 0])
+    drawn = np.abs(np.asarray(detections.logits[:, 1])[:, None] - after[None]).sum(-1).argmin(1)
+    expected = jax.nn.softmax(detections.logits[0, 0])
     np.testing.assert_allclose(np.bincount(drawn, minlength=4) / rows, expected, atol=0.03)
 
 

@@ -48,8 +48,8 @@ def test_classes_are_pythons_for_every_character(pattern, flags):
     compiled = re.compile(flags + pattern)
     characters = [*map(chr, range(0x800)), "٣", "\u2003", "\n", "中", "𝟘", "\U0001f600"]
     for character in characters:
-        found = automaton.accepts(automaton.after(automaton.start, character))
-        assert found == bool(compiled.fullmatch(character)), character
+        result = automaton.accepts(automaton.after(automaton.start, character))
+        assert result == bool(compiled.fullmatch(character)), character
 
 
 @pytest.mark.parametrize(

@@ -140,10 +140,10 @@ def test_measures_of_greedy_answers():
     from elman.tasks.decoding import Decoding
     from elman.tasks.seq2seq.answers import answers
 
-    found = answers(
+    result = answers(
         model, data.codec, [p.source for p in data.validation.examples], decoding=Decoding(), longest=task.longest
     )
-    right = [several[0].text in pair.targets for several, pair in zip(found, data.validation.examples, strict=True)]
+    right = [several[0].text in pair.targets for several, pair in zip(result, data.validation.examples, strict=True)]
     assert metrics.exact_accuracy == pytest.approx(sum(right) / len(right))
     assert metrics.answers == 4
     (nats, count), _ = task.loss(model, (), task.batches(data.validation, seed=0).at(0))

@@ -31,9 +31,11 @@ def rows(*series):
 def test_answers_are_the_softmax_at_the_temperature(fitted):
     answer = fitted.predict(UP)
     logits = all_logits(fitted.model, [EncodedSeries(fitted.codec.encode(UP), 0)], fitted.codec)[0]
-    chances = np.exp(logits.astype(float) / fitted.temperature)
+    probabilities = np.exp(logits.astype(float) / fitted.temperature)
     assert answer.label == "up"
-    assert answer.probabilities == pytest.approx(dict(zip(("down", "up"), chances / chances.sum(), strict=True)))
+    assert answer.probabilities == pytest.approx(
+        dict(zip(("down", "up"), probabilities / probabilities.sum(), strict=True))
+    )
     assert fitted.predict(UP, threshold=1.0).label is None
 
 
@@ -76,9 +78,9 @@ def test_series_are_answered_in_the_order_of_the_files_and_with_their_names(fitt
         series = [(n, label, row) for n, label in enumerate(labels) for row in (UP if label == "up" else DOWN)]
         text = "".join(f"s {n},{x},{y},{label}\n" for n, label, (x, y) in series)
         (tmp_path / f"a_{part}.csv").write_text("series,x,y,label\n" + text)
-    found = list(fitted.output(str(tmp_path), options=ClassPrediction(with_input=True)))
-    assert found[0] == "series,elman,elman-probability"
-    assert [line.split(",")[:2] for line in found[1:]] == [
+    result = list(fitted.output(str(tmp_path), options=ClassPrediction(with_input=True)))
+    assert result[0] == "series,elman,elman-probability"
+    assert [line.split(",")[:2] for line in result[1:]] == [
         ["s 0", "up"],
         ["s 1", "down"],
         ["s 0", "down"],
@@ -94,12 +96,12 @@ def test_a_series_that_cannot_be_read_is_passed_over(fitted, tmp_path):
     (*answers,) = fitted.output(str(tmp_path / "a.jsonl"), options=options)
     [note] = [one.text for one in answers if not isinstance(one, str)]
     assert "y: the value of step 1 is missing" in note
-    found = [json.loads(one) for one in answers if isinstance(one, str)]
-    assert [(one["series"], one["elman"]) for one in found] == [("0", "up"), ("1", "down"), ("c", None), ("d", "up")]
-    found = fitted.output(str(tmp_path / "a.jsonl"), options=ClassPrediction())
-    assert [next(found).split("\t")[0] for _ in range(2)] == ["up", "down"]
+    result = [json.loads(one) for one in answers if isinstance(one, str)]
+    assert [(one["series"], one["elman"]) for one in result] == [("0", "up"), ("1", "down"), ("c", None), ("d", "up")]
+    result = fitted.output(str(tmp_path / "a.jsonl"), options=ClassPrediction())
+    assert [next(result).split("\t")[0] for _ in range(2)] == ["up", "down"]
     with pytest.raises(elman.DataError, match="the value of step 1 is missing"):
-        next(found)
+        next(result)
 
 
 @pytest.mark.parametrize(

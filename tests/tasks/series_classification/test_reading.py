@@ -37,20 +37,20 @@ def test_the_real_files_have_the_published_sizes(name, counts, channels, lengths
 
 def test_the_first_series_is_the_first_line(data_folder):
     (file,) = read_files(data_folder / "classification" / "multivariate" / "JapaneseVowels_TRAIN.ts.xz")
-    found = read_series(file).series
+    records = read_series(file).series
     lines = file.content.decode().split("@data\n")[1].splitlines()
-    for one, line in ((found[0], lines[0]), (found[-1], lines[-1])):
+    for one, line in ((records[0], lines[0]), (records[-1], lines[-1])):
         *channels, label = line.split(":")
         assert one.label == label
         np.testing.assert_allclose(one.values.T, [[float(x) for x in channel.split(",")] for channel in channels])
-    assert found[0].place.endswith("JapaneseVowels_TRAIN.ts.xz, line 16")
+    assert records[0].place.endswith("JapaneseVowels_TRAIN.ts.xz, line 16")
 
 
 def test_comments_empty_lines_and_line_ends_do_not_matter(tmp_path):
     text = "# a comment\r\n\r\n@Dimension 2\r\n@CLASSLABEL True a b\r\n@Data\r\n# another\r\n1, 2:3,4 : a \r\n\r\n5:6:b"
     (tmp_path / "x.ts.gz").write_bytes(gzip.compress(text.encode()))
-    found = read_series(*read_files(tmp_path / "x.ts.gz")).series
-    assert [(one.values.tolist(), one.label) for one in found] == [([[1, 3], [2, 4]], "a"), ([[5, 6]], "b")]
+    records = read_series(*read_files(tmp_path / "x.ts.gz")).series
+    assert [(one.values.tolist(), one.label) for one in records] == [([[1, 3], [2, 4]], "a"), ([[5, 6]], "b")]
 
 
 def test_a_file_without_classes_serves_where_none_are_needed():
@@ -108,19 +108,19 @@ LONG = "series,time,x,y,label\nq,2,3,30,a\nq,1,1,10,a\nr,1,5,50,b\nq,10,4,40,a\n
 
 
 def test_a_table_in_long_form_has_a_series_for_each_name_in_order_of_time():
-    found = read(LONG, "a.csv")
-    assert found.channels == ("x", "y")
-    assert [(one.label, one.values.tolist()) for one in found.series] == [
+    result = read(LONG, "a.csv")
+    assert result.channels == ("x", "y")
+    assert [(one.label, one.values.tolist()) for one in result.series] == [
         ("a", [[1, 10], [3, 30], [4, 40]]),
         ("b", [[5, 50]]),
     ]
-    assert found.series[1].place == "a.csv, line 4"
+    assert result.series[1].place == "a.csv, line 4"
 
 
 def test_columns_go_by_other_names_and_orders():
     text = "kind\tday\tid\tb\ta\tnote\nk\t2024-01-02\t7\t2\t1\tx\nk\t2024-01-01\t7\t4\t3\ty\n"
-    found = read(text, "a.tsv", columns=ColumnRoles(series="id", time="day", values=("a", "b"), label="kind"))
-    assert (found.channels, found.series[0].values.tolist()) == (("a", "b"), [[3, 4], [1, 2]])
+    result = read(text, "a.tsv", columns=ColumnRoles(series="id", time="day", values=("a", "b"), label="kind"))
+    assert (result.channels, result.series[0].values.tolist()) == (("a", "b"), [[3, 4], [1, 2]])
 
 
 def test_rows_without_a_time_keep_their_order():
@@ -169,9 +169,9 @@ def test_other_files_are_refused():
 def test_files_are_the_parts_that_their_names_tell(tmp_path):
     for name in ("TRAIN", "dev", "TEST"):
         (tmp_path / f"x_{name}.ts").write_text(HEAD + "1,2:3,4:a\n" * (1 + len(name)))
-    found = read_series_parts(tmp_path)
-    assert [len(part) for part in (found.train, found.validation, found.test)] == [6, 4, 5]
-    assert found.channels == ("1", "2")
+    records = read_series_parts(tmp_path)
+    assert [len(part) for part in (records.train, records.validation, records.test)] == [6, 4, 5]
+    assert records.channels == ("1", "2")
     alone = read_series_parts(tmp_path / "x_TEST.ts")
     assert (len(alone.train), len(alone.test)) == (5, 0)
 
@@ -197,8 +197,8 @@ def test_steps_are_ordered_by_time_whatever_their_letters(times, tmp_path):
     order = [2, 0, 3, 1]
     rows = [f"{series},{times[place]},{place + 10 * series},up" for series in (0, 1) for place in order]
     (tmp_path / "a.csv").write_text("series,time,value,label\n" + "\n".join(rows) + "\n")
-    found = read_series_parts(tmp_path / "a.csv").train
-    assert [one.values.ravel().tolist() for one in found] == [[0, 1, 2, 3], [10, 11, 12, 13]]
+    records = read_series_parts(tmp_path / "a.csv").train
+    assert [one.values.ravel().tolist() for one in records] == [[0, 1, 2, 3], [10, 11, 12, 13]]
 
 
 def test_times_without_an_order_are_refused(tmp_path):

@@ -47,17 +47,17 @@ def read_back(batch, codec):
 def test_an_epoch_holds_every_sentence_once(codec, batch_words):
     batches = TagBatches(TRAIN, codec, batch_words=batch_words, shuffle=True, seed=3)
     for epoch in range(2):
-        found, words = [], 0
+        records, words = [], 0
         for step in range(epoch * len(batches), (epoch + 1) * len(batches)):
             batch = batches.at(step)
-            found += [sentence for sentence in read_back(batch, codec) if sentence[0]]
+            records += [sentence for sentence in read_back(batch, codec) if sentence[0]]
             rows = batches.indices(step)
             assert [TRAIN[i][:2] for i in rows] == list(read_back(batch, codec))[: len(rows)]
             words += batch.weights.sum()
             distinct = batch.spellings.max() + 1
             assert len({tuple(letters) for letters in batch.letters[:distinct]}) == distinct
             assert (batch.words[batch.weights == 0] == 0).all()
-        assert sorted(found) == sorted(sentence[:2] for sentence in TRAIN)
+        assert sorted(records) == sorted(sentence[:2] for sentence in TRAIN)
         assert words == 18
     again = TagBatches(TRAIN, codec, batch_words=batch_words, shuffle=True, seed=3)
     last = len(batches) - 1

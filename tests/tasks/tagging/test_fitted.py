@@ -41,31 +41,37 @@ def every_tagging(tagger, words):
     scores = np.asarray(scored.scores[0, : len(words)], float)
     follow, start, end = (np.asarray(part, float) for part in tagger.model.chain())
     ids = range(len(tagger.codec.tags))
-    found = {}
+    result = {}
     for tags in product(ids, repeat=len(words)):
         total = scores[np.arange(len(words)), tags].sum() + start[tags[0]] + end[tags[-1]]
-        found[tags] = total + sum(follow[before, after] for before, after in zip(tags, tags[1:], strict=False))
-    whole = np.logaddexp.reduce(list(found.values()))
-    return {tuple(tagger.codec.tags[i] for i in tags): np.exp(score - whole) for tags, score in found.items()}
+        result[tags] = total + sum(follow[before, after] for before, after in zip(tags, tags[1:], strict=False))
+    whole = np.logaddexp.reduce(list(result.values()))
+    return {tuple(tagger.codec.tags[i] for i in tags): np.exp(score - whole) for tags, score in result.items()}
 
 
 @pytest.mark.slow
 def test_n_best_marginals_and_span_probabilities_are_those_of_all_taggings(names):
-    chances = every_tagging(names, SENTENCE)
+    probabilities = every_tagging(names, SENTENCE)
     ranked = names.n_best(SENTENCE, 6)
-    expected = sorted(chances.items(), key=lambda item: -item[1])[:6]
+    expected = sorted(probabilities.items(), key=lambda item: -item[1])[:6]
     assert [way.tags for way in ranked] == [tags for tags, _ in expected]
-    np.testing.assert_allclose([way.probability for way in ranked], [chance for _, chance in expected], rtol=1e-4)
+    np.testing.assert_allclose(
+        [way.probability for way in ranked], [log_probability for _, log_probability in expected], rtol=1e-4
+    )
     shares = names.marginals(SENTENCE)
     for place, share in enumerate(shares):
         for tag, probability in share.items():
-            whole = sum(chance for tags, chance in chances.items() if tags[place] == tag)
+            whole = sum(log_probability for tags, log_probability in probabilities.items() if tags[place] == tag)
             assert probability == pytest.approx(whole, abs=1e-5)
         assert list(share.values()) == sorted(share.values(), reverse=True)
     spans = [span for way in ranked for span in way.spans]
     assert len({span[:3] for span in spans}) > 3
     for span in spans:
-        whole = sum(chance for tags, chance in chances.items() if span[:3] in [tuple(s) for s in IOB2.spans(tags)])
+        whole = sum(
+            log_probability
+            for tags, log_probability in probabilities.items()
+            if span[:3] in [tuple(s) for s in IOB2.spans(tags)]
+        )
         assert span.probability == pytest.approx(whole, abs=1e-5)
     for way in ranked:
         assert [span[:3] for span in way.spans] == [tuple(span) for span in IOB2.spans(way.tags)]
@@ -138,15 +144,15 @@ def test_a_sentence_that_cannot_be_read_is_passed_over(parts_of_speech, tmp_path
     good = "1\tdog" + 8 * "\t_" + "\n\n"
     (tmp_path / "in.conllu").write_text(good + good.replace("1", "2") + good + good.replace("_", "", 1) + "\n" + good)
     for on_error, blanks in (("skip", 0), ("blank", 2)):
-        found = [*parts_of_speech.output(str(tmp_path / "in.conllu"), options=TagPrediction(on_error=on_error))]
-        assert [one.text for one in found if not isinstance(one, str)] == [
+        result = [*parts_of_speech.output(str(tmp_path / "in.conllu"), options=TagPrediction(on_error=on_error))]
+        assert [one.text for one in result if not isinstance(one, str)] == [
             f"{tmp_path}/in.conllu, line 3: the id 2 is out of order; expected 1; "
             + ("left out" if on_error == "skip" else "its answer is blank"),
             f"{tmp_path}/in.conllu, line 7: column 3 (lemma) is empty; write _ where there is nothing; "
             + ("left out" if on_error == "skip" else "its answer is blank"),
         ]
-        assert sum(one.startswith("1\tdog") for one in found if isinstance(one, str)) == 3
-        assert found.count("") == 3 + blanks
+        assert sum(one.startswith("1\tdog") for one in result if isinstance(one, str)) == 3
+        assert result.count("") == 3 + blanks
 
 
 def test_conllu_keeps_all_but_its_tags_byte_for_byte(parts_of_speech, names, tmp_path):

@@ -18,14 +18,14 @@ def test_the_parts_of_a_treebank_are_told_by_their_names(tmp_path):
     (tmp_path / "xx-ud-dev.conllu").write_text(conllu(("dev", "NOUN")))
     (tmp_path / "xx-ud-test.conllu").write_text(conllu(("test", "NOUN")))
     (tmp_path / "README.md").write_text("about")
-    found = read_tagged(tmp_path)
+    records = read_tagged(tmp_path)
     train = str(tmp_path / "xx-ud-train.conllu.xz")
-    assert found.form == "conllu"
-    assert found.train == (
+    assert records.form == "conllu"
+    assert records.train == (
         TaggedWords(("a", "cat"), ("DET", "NOUN"), f"{train}, sentence at line 1"),
         TaggedWords(("sat",), ("VERB",), f"{train}, sentence at line 5"),
     )
-    assert [sentence.words for sentence in found.validation + found.test] == [("dev",), ("test",)]
+    assert [sentence.words for sentence in records.validation + records.test] == [("dev",), ("test",)]
     assert read_tagged(tmp_path, column="feats=Case").train[0].tags == ("DET", "NOUN")
 
 
@@ -37,9 +37,9 @@ def test_conllu_is_known_by_its_content_too(tmp_path):
 def test_the_parts_of_conll_2003(tmp_path):
     for name in ("eng.train", "eng.testa", "eng.testb"):
         (tmp_path / name).write_text(f"-DOCSTART- -X- -X- O\n\n{name} NNP B-NP B-ORG\n")
-    found = read_tagged(tmp_path)
-    assert found.form == "columns"
-    assert [part[0].words for part in (found.train, found.validation, found.test)] == [
+    records = read_tagged(tmp_path)
+    assert records.form == "columns"
+    assert [part[0].words for part in (records.train, records.validation, records.test)] == [
         ("eng.train",),
         ("eng.testa",),
         ("eng.testb",),
@@ -113,8 +113,8 @@ def test_tags_that_no_repair_helps_are_not_said_to_be_repaired():
 
 @pytest.mark.slow
 def test_the_english_web_treebank(data_folder):
-    found = read_tagged(data_folder / "ud_english_ewt")
-    parts = (found.train, found.validation, found.test)
+    records = read_tagged(data_folder / "ud_english_ewt")
+    parts = (records.train, records.validation, records.test)
     assert [len(part) for part in parts] == [12544, 2001, 2077]
     assert [sum(len(sentence.words) for sentence in part) for part in parts] == [204577, 25147, 25094]
-    assert scheme_of(found.train, None) == (None, [])
+    assert scheme_of(records.train, None) == (None, [])

@@ -11,8 +11,8 @@ from elman.tasks.tagging.spans import Scheme
 def test_the_report_is_that_of_conlleval():
     """Three names of which the second's label and the third's end are wrong; worked out by hand."""
     truth = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-ORG", "I-ORG", "I-ORG", "O", "O"]]
-    found = [["B-PER", "I-PER", "O", "B-ORG"], ["O", "B-ORG", "I-ORG", "O", "O", "O"]]
-    scores = SpanScores.of(found, truth)
+    result = [["B-PER", "I-PER", "O", "B-ORG"], ["O", "B-ORG", "I-ORG", "O", "O", "O"]]
+    scores = SpanScores.of(result, truth)
     assert str(scores) == (
         "processed 10 tokens with 3 phrases; found: 3 phrases; correct: 1.\n"
         "accuracy:  80.00%; precision:  33.33%; recall:  33.33%; FB1:  33.33\n"
@@ -48,9 +48,9 @@ def test_random_tags_have_the_scores_of_sets_of_spans(scheme):
     pairs = [(sentence(), sentence()) for _ in range(50)]
     scores = SpanScores.of([ours[0] for ours, _ in pairs], [right[0] for _, right in pairs], scheme=Scheme(scheme))
     correct = sum(len(cut(ours[1]) & cut(right[1])) for ours, right in pairs)
-    found, truth = sum(len(ours[1]) for ours, _ in pairs), sum(len(right[1]) for _, right in pairs)
-    assert (scores.precision, scores.recall) == (correct / found, correct / truth)
-    assert scores.f1 == pytest.approx(2 / (found / correct + truth / correct))
+    result, truth = sum(len(ours[1]) for ours, _ in pairs), sum(len(right[1]) for _, right in pairs)
+    assert (scores.precision, scores.recall) == (correct / result, correct / truth)
+    assert scores.f1 == pytest.approx(2 / (result / correct + truth / correct))
     assert scores.accuracy == sum(a == b for x, y in pairs for a, b in zip(x[0], y[0], strict=True)) / 1500
     only = scores.by_label()["PER"]
     assert only.f1 != scores.f1

@@ -17,7 +17,7 @@ PEOPLE, PLACES = ("Ann", "Bob", "Cid", "Dee Fox"), ("Rome", "New York", "Oslo")
 
 def named(count, seed=0, scheme="IOB2"):
     """Sentences with names of people and places, which a word before tells apart."""
-    random, found = np.random.default_rng(seed), []
+    random, pieces = np.random.default_rng(seed), []
     for _ in range(count):
         words, tags = [], []
         for _ in range(2):
@@ -25,8 +25,8 @@ def named(count, seed=0, scheme="IOB2"):
             name = names[random.integers(len(names))].split()
             words += [before, *name]
             tags += ["O", f"B-{kind}", *(len(name) - 1) * [f"I-{kind}"]]
-        found.append((words, Scheme(scheme).tags(IOB2.spans(tags), len(tags))))
-    return found
+        pieces.append((words, Scheme(scheme).tags(IOB2.spans(tags), len(tags))))
+    return pieces
 
 
 def fit(task, data, **settings):

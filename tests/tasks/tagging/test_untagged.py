@@ -24,19 +24,19 @@ def words(place, read="auto", tags=("O", "B-LOC")):
         ("a.txt", "York is\n\nHi you\n", [("York", "is"), (), ("Hi", "you")]),
     ],
 )
-def test_the_name_or_the_content_of_a_file_says_its_form(tmp_path, name, text, found):
+def test_the_name_or_the_content_of_a_file_says_its_form(tmp_path, name, text, result):
     (tmp_path / name).write_text(text)
-    assert words(tmp_path / name) == (found, [])
+    assert words(tmp_path / name) == (result, [])
 
 
 def test_a_guess_is_said(tmp_path):
     (tmp_path / "a.txt").write_text("York B-LOC\nis O\n\nHi O\n")
-    found, [warning] = words(tmp_path / "a.txt")
-    assert found == [("York", "is"), ("Hi",)]
+    result, [warning] = words(tmp_path / "a.txt")
+    assert result == [("York", "is"), ("Hi",)]
     assert "the last column of every line is a tag; the first is read as words" in warning
     assert words(tmp_path / "a.txt", "text") == ([("York", "B", "-", "LOC"), ("is", "O"), (), ("Hi", "O")], [])
-    found, [warning] = words(tmp_path / "a.txt", "words")
-    assert found == [("York B-LOC", "is O"), ("Hi O",)]
+    result, [warning] = words(tmp_path / "a.txt", "words")
+    assert result == [("York B-LOC", "is O"), ("Hi O",)]
     assert "--read columns" in warning
 
 

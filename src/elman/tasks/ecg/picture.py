@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from elman._errors import ConfigError, DataError
+from elman.tasks.drawing import save_figure
 from elman.tasks.ecg.beat_table import BeatRow, BeatTable
 from elman.tasks.ecg.faults import Fault
 from elman.tasks.ecg.strip import Strip
@@ -34,6 +36,8 @@ EDGE_S = 0.25
 SHORTEST_ROW_MM = 190.0
 """The least width of a picture's rows, so that the key fits above them."""
 DOTS_INCH = 150
+NAME_WIDTH = 12
+"""The most characters of a lead's name in a line."""
 MOST_ROWS = 72
 """The most rows of a picture, a minute of twelve leads; more take minutes to draw, and no viewer shows them."""
 LEFT_MM, RIGHT_MM, TOP_MM, BOTTOM_MM, BETWEEN_MM = 14.0, 5.0, 18.0, 6.0, 7.0
@@ -59,7 +63,8 @@ def draw_ecg(
         faults: the parts of leads that could not be read.
 
     Raises:
-        ConfigError, DataError: as for `ecg_figure`; or matplotlib does not know the format.
+        ConfigError, DataError: as for `ecg_figure`; or matplotlib does not know the format, or the file cannot be
+            written.
 
     >>> import tempfile
     >>> from elman.tasks.ecg.strip import strips_of
@@ -71,10 +76,7 @@ def draw_ecg(
     True
     """
     figure = ecg_figure(leads, start=start, seconds=seconds, row_seconds=row_seconds, faults=faults)
-    try:
-        figure.savefig(path, dpi=DOTS_INCH)
-    except ValueError as error:
-        raise ConfigError(f"{path}: cannot be drawn: {error}") from None
+    save_figure(figure, path, dpi=DOTS_INCH)
 
 
 def ecg_figure(
@@ -219,7 +221,8 @@ def _draw_row(figure: Figure, row: _PaperRow, top: float, rate: float) -> None:
     for beat in row.beats:
         _draw_beat(axes, beat, row, rate)
     place, middle = (LEFT_MM - 2) / width, (bottom + row.height_mm / 2) / height
-    figure.text(place, middle, row.lead, ha="right", va="center", fontsize=8, parse_math=False)
+    name = fill(row.lead, NAME_WIDTH)  # in lines, so that it does not leave the paper
+    figure.text(place, middle, name, ha="right", va="center", fontsize=8 if len(row.lead) <= 6 else 5, parse_math=False)
 
 
 def _draw_paper(axes: Axes) -> None:
