@@ -15,7 +15,7 @@ def words(place, read="auto", tags=("O", "B-LOC")):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "found"),
+    ("name", "text", "result"),
     [
         ("a.conllu", CONLLU, [("Hi",)]),
         ("a.txt", CONLLU, [("Hi",)]),
