@@ -55,6 +55,11 @@ def test_a_number_where_a_phone_should_be_is_named(line, number):
         read("bala B AA", line)
 
 
+def test_tabs_say_where_the_phones_begin():
+    assert read("ba\t0.00\t2 2 2 AA1") == [("ba", "2 2 2 AA1")]
+    assert read("ba\t0.00\t2\t2\t2\tAA1") == [("ba", "AA1")]
+
+
 def test_a_word_without_phones_has_none():
     assert read("a", "b # nothing", "c 0.5 B") == [("a", ""), ("b", ""), ("c", "B")]
 

@@ -128,7 +128,7 @@ def _columns(line: _Line, columns_of_file: int) -> int:
 def _sure_columns(line: _Line) -> int:
     for count in COLUMNS:
         fields = line.fields[:count]
-        is_sure = line.tabs == count or any("." in field for field in fields)
+        is_sure = line.tabs == count or (line.tabs not in COLUMNS and any("." in field for field in fields))
         if is_sure and len(line.fields) > count and _is_probability(fields):
             return count
     return 0
