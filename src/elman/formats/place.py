@@ -38,7 +38,7 @@ class Place:
     ('Reviews.CSV', '.csv', False, False, ())
     """
 
-    given: str
+    argument: str
     """The place as the user wrote it; "-" is standard input."""
     content: bytes | None = None
     """The beginning of a member of an archive."""
@@ -46,22 +46,22 @@ class Place:
     @property
     def path(self) -> Path:
         """The path."""
-        return Path(self.given)
+        return Path(self.argument)
 
     @property
     def name(self) -> str:
         """The name without folder and the ending of a compression."""
-        return plain_name(self.given)
+        return plain_name(self.argument)
 
     @property
     def suffix(self) -> str:
         """The ending that names the form, in lower case and without that of a compression."""
-        return ending(self.given)
+        return ending(self.argument)
 
     @property
     def is_archive(self) -> bool:
         """True for the name of a tar archive that is no folder."""
-        return is_archive(self.given) and not self.is_folder
+        return is_archive(self.argument) and not self.is_folder
 
     @property
     def is_table(self) -> bool:
@@ -73,7 +73,7 @@ class Place:
         """This place, with the ending of a table where its name has none of its own or that of a text."""
         if self.suffix not in ("", *TEXTS) or self.is_folder or not self.lines:
             return self
-        return Place(self.given + table_ending(self.lines[0]), self._text.encode())
+        return Place(self.argument + table_ending(self.lines[0]), self._text.encode())
 
     @cached_property
     def is_folder(self) -> bool:
@@ -83,7 +83,7 @@ class Place:
     @cached_property
     def exists(self) -> bool:
         """True for anything that is there, standard input included."""
-        return self.given == "-" or self.content is not None or self.path.exists()
+        return self.argument == "-" or self.content is not None or self.path.exists()
 
     @property
     def archive(self) -> Place | None:
@@ -99,7 +99,7 @@ class Place:
                 return tuple(sorted(each.name for each in self.path.iterdir() if each.is_dir() and _is_shown(each)))
             except OSError:
                 return ()
-        steps = (PurePath(member.given).relative_to(self.given).parts for member in self.members)
+        steps = (PurePath(member.argument).relative_to(self.argument).parts for member in self.members)
         return tuple(sorted({parts[0] for parts in steps if len(parts) > 1}))
 
     @cached_property
@@ -118,7 +118,7 @@ class Place:
     @cached_property
     def endings_beside(self) -> frozenset[str]:
         """The endings of other files in the same folder that have the same name but for them: `.hea` beside `1.atr`."""
-        if self.given == "-" or self.is_folder:
+        if self.argument == "-" or self.is_folder:
             return frozenset()
         try:
             names = os.listdir(self.path.parent)
@@ -154,7 +154,7 @@ class Place:
 
     @property
     def _file(self) -> File:
-        return File(self.given, (PurePath(self.given).name,), self._text.encode())
+        return File(self.argument, (PurePath(self.argument).name,), self._text.encode())
 
     @cached_property
     def _text(self) -> str:

@@ -23,7 +23,7 @@ class Recognition(NamedTuple):
         return f"taken as data for {option_name(self.task)} ({self.reason}); choose another with {others}"
 
 
-def recognise(*given: str) -> Recognition:
+def recognise(*arguments: str) -> Recognition:
     """Recognises the task that files are for, by their names, by the beginning of files, and by the members of folders
     and archives. The first task of the registry that recognises them is taken; where none does, the first that accepts
     them.
@@ -33,9 +33,9 @@ def recognise(*given: str) -> Recognition:
     >>> recognise("a.en", "a.fr").task, recognise().task
     ('Seq2Seq', 'LanguageModelling')
     """
-    places, kinds = [Place(each) for each in given], {name: find_settings(name) for name in TASKS}
+    places, kinds = [Place(each) for each in arguments], {name: find_settings(name) for name in TASKS}
     for name, kind in kinds.items():
-        if kind.is_generated(*given):
+        if kind.is_generated(*arguments):
             return Recognition(name, "generated data", {})
     marks = {name: kind.recognises(places) for name, kind in kinds.items()}
     marks = {name: mark for name, mark in marks.items() if mark}

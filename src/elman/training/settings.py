@@ -108,10 +108,10 @@ class Training(Config, frozen=True, kw_only=True):
         return self.peak_rate * warmth * left
 
 
-def training_defaults(defaults: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
+def training_defaults(defaults: dict[str, Any], budgets: Collection[str]) -> dict[str, Any]:
     """The default settings of a task, without their budget if the user gives one.
 
     >>> training_defaults({"epochs": 60, "learning_rate": 0.01}, {"minutes"})
     {'learning_rate': 0.01}
     """
-    return {name: value for name, value in defaults.items() if name not in BUDGETS or not {*BUDGETS} & {*given}}
+    return {name: value for name, value in defaults.items() if name not in BUDGETS or not {*BUDGETS} & {*budgets}}

@@ -58,7 +58,7 @@ class ResamplerState(NamedTuple):
     """The mask of those of them that were NaN."""
     seen: int
     """Number of input samples so far."""
-    given: int
+    outputs: int
     """Number of output samples so far."""
 
 
@@ -107,8 +107,8 @@ class Resampler:
             kept = np.concatenate([np.full(self._reach, first), _held(values, gaps, first)])
             gaps = np.concatenate([np.zeros(self._reach, bool), gaps])
         seen = state.seen + len(values)
-        new = self._computed(ResamplerState(kept, gaps, seen, state.given))
-        passed = state.given + len(new)
+        new = self._computed(ResamplerState(kept, gaps, seen, state.outputs))
+        passed = state.outputs + len(new)
         spare = passed * self._down // self._up - self._reach - (seen - len(kept))
         spare = max(0, min(spare, len(kept) - 1))  # the last sample fills the gaps that follow
         return ResamplerState(kept[spare:], gaps[spare:], seen, passed), new
@@ -119,12 +119,12 @@ class Resampler:
             return np.zeros(0)
         total = -(-state.seen * self._up // self._down)
         _, new = self.step(state, np.full(self._reach + 1, state.kept[-1]))
-        return new[: total - state.given]
+        return new[: total - state.outputs]
 
     def _computed(self, state: ResamplerState) -> Values:
-        """All new samples from `state.given` on whose neighbours have all arrived."""
+        """All new samples from `state.outputs` on whose neighbours have all arrived."""
         ready = state.seen - self._reach  # old samples whose look-ahead has arrived
-        numbers = np.arange(state.given, max(state.given, -(-ready * self._up // self._down)))
+        numbers = np.arange(state.outputs, max(state.outputs, -(-ready * self._up // self._down)))
         if not len(numbers):
             return np.zeros(0)
         start = state.seen - len(state.kept)
