@@ -42,7 +42,7 @@ def make_case(cell, shape, *, training, ragged=False):
 
 
 def operations(case):
-    """Of the products alone: 2 a weight and step forward, twice that again for the gradients."""
+    """The operations of the products alone: 2 a weight and step forward, twice that again for the gradients."""
     inputs, gates = case.weights.kernel.shape
     steps = case.xs.shape[0] * case.xs.shape[1] if case.lengths is None else int(case.lengths.sum())
     return (6 if case.training else 2) * steps * (inputs + len(case.weights.recurrent_kernel)) * gates

@@ -1,4 +1,4 @@
-"""How well ECGs are read: waves on LUDB, beats on MIT-BIH, and a stream beside the whole.
+"""The quality of the reading of ECGs: waves on LUDB, beats on MIT-BIH, and a stream beside the whole.
 
     python benchmarks/ecg.py ludb [--seed 0] [--epochs 20] [--out ludb.elman] [name=value ...]
     python benchmarks/ecg.py mitdb [--seed 0] [--epochs 8] [--out mitdb.elman] [name=value ...]

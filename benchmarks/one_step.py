@@ -1,4 +1,4 @@
-"""What cannot be batched over time, and what can after all: streaming, generation and a long linear recurrence.
+"""Work that cannot be batched over time, and some that can: streaming, generation and a long linear recurrence.
 
     python benchmarks/one_step.py [--rounds 15] [--only streaming generation linear]
 

@@ -1,4 +1,4 @@
-"""What it costs to look inside, and what serves without the native kernels.
+"""The cost of looking inside, and the engines that serve without the native kernels.
 
     python benchmarks/taps.py [--rounds 15]
 

@@ -89,7 +89,7 @@ def test_some_values_are_decoded_or_refused(name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_read_of_an_edited_model_computes(name, tmp_path):
-    """Of the edits that are read, those of other settings, codecs and memories, `verify` and an answer."""
+    """Verifies, and asks for an answer, after those edits of settings, codecs and memories that can still be read."""
     damaged, draw = Copy(name, tmp_path), random.Random(2)
     whole = elman.load(damaged.model)
     _, readable = check_edits(damaged, draw.sample([*edits(name)], 150))

@@ -182,7 +182,7 @@ def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> C
 
 
 def peek(path: Path) -> Any:
-    """What `model.json` holds, before anything is checked; None where it holds nothing that can be read."""
+    """The contents of `model.json`, before anything is checked; None where nothing can be read."""
     file = path / MODEL
     try:
         if _is_own(file, path) and file.stat().st_size <= _LARGEST_MODEL:

@@ -1,4 +1,4 @@
-"""What every cell's test needs: random weights, a NumPy loop over time, and float64 central differences.
+"""Tools of every cell's test: random weights, a NumPy loop over time, and float64 central differences.
 
 Numbers are drawn by NumPy and functions run under `jit`: JAX compiles each operation that it runs by itself.
 """

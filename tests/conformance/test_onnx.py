@@ -65,7 +65,7 @@ def the_cell(family, tensors, attributes, direction):
 
 
 def run_node(model, arrays):
-    """What a backend gives for a model of one recurrent node: its named outputs."""
+    """The named outputs of a backend for a model of one recurrent node."""
     onnx = peer("onnx")
     node = model.graph.node[0]
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}

@@ -45,7 +45,7 @@ def cell_of(module, suffix=""):
 
 
 def suffixes(module):
-    """Of the names of its weights: a list a layer, an entry a direction."""
+    """The names of its weights: a list a layer, an entry a direction."""
     directions = ("", "_reverse") if module.bidirectional else ("",)
     return [[f"_l{layer}{direction}" for direction in directions] for layer in range(module.num_layers)]
 

@@ -77,7 +77,7 @@ def from_keras(family, kernel, recurrent_kernel, bias):
 
 
 def to_keras(family, weights, *, two_biases):
-    """What `layer.set_weights` takes."""
+    """The arrays that `layer.set_weights` takes."""
     kernel, recurrent_kernel, *biases = (ordered(blocks, inverse(KERAS_ORDER[family])) for blocks in weights)
     return [kernel, recurrent_kernel, np.stack(biases) if two_biases else sum(biases)]
 

@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 
 
 class Fault(NamedTuple):
-    """What a reader does with a mutation that it must not do."""
+    """A forbidden outcome of reading a mutation."""
 
     number: int
     kind: str

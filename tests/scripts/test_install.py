@@ -62,7 +62,7 @@ def run(tree, tmp_path):
 
 @pytest.fixture
 def calls(tree):
-    """What was called since it was asked last."""
+    """The calls since the last time that it was asked."""
 
     def calls():
         made = (tree / "calls").read_text().splitlines() if (tree / "calls").exists() else []

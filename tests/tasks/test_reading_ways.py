@@ -8,7 +8,7 @@ from elman.training.reporters import Quiet
 
 SMALL = dict(hidden_size=24, embedding_size=8, num_layers=1, batch_size=4, unroll_length=16, dropout=0.0)
 ONE_WAY = "".join(np.random.default_rng(0).choice(["abcd ", "ebcf "], 400))
-"""What comes after `bc` depends on what was before it; what comes before `bc`, on what is after it."""
+"""The letter after `bc` depends on the one before it, and the one before `bc` on the one after it."""
 
 
 def test_a_model_of_subwords_is_trained_saved_and_writes(small_text, tmp_path):

@@ -151,7 +151,7 @@ half_gradient.defvjp(lambda x: (x, None), lambda _, d: (d / 2,))
 
 
 class Reservoir(Fading):
-    """Of random weights that never learn."""
+    """A cell of random weights that never learn."""
 
     def step(self, h, x):
         h = jnp.tanh(h @ jax.lax.stop_gradient(self.recurrent) + x @ jax.lax.stop_gradient(self.kernel))

@@ -16,7 +16,7 @@ from tyro.constructors import StructConstructorSpec, StructFieldSpec, StructType
 from elman._config import Config
 
 VALUES = {int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
-"""What stands in help for a value of a type."""
+"""The words that stand in help for the values of a type."""
 
 RULES = tyro.constructors.ConstructorRegistry()
 """The rules by which tyro reads elman's settings."""

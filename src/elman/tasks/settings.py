@@ -97,14 +97,14 @@ def check_vocabulary(*kinds: str | None, size: int | None, min_count: int) -> No
 
 
 OnError = Literal["fail", "skip", "blank"]
-"""What follows an input that cannot be read: the end, the next answer, or a blank answer."""
+"""The treatment of an input that cannot be read: the end, the next answer, or a blank answer."""
 
 
 class Stream(Config, frozen=True, kw_only=True):
     """Option of `elman predict` for inputs of which some cannot be read."""
 
     on_error: OnError = "fail"
-    """What follows an input that cannot be read, whose number is always written to standard error: the end (fail), the
+    """Treatment of an input that cannot be read, whose number is always written to standard error: the end (fail), the
     answer to the next input (skip), or a blank answer (blank)."""
 
 
@@ -120,7 +120,7 @@ class TaskSettings(Config, frozen=True, kw_only=True):
     """Base class of the settings of tasks."""
 
     earlier: ClassVar[dict[str, Any]] = {"normal_form": "none"}
-    """What models did that were saved before these settings existed, where it is not the default."""
+    """Values of these settings for models that were saved before they existed, where those differ from the defaults."""
     training: ClassVar[dict[str, Any]] = {}
     """Settings of `Training` that suit this task better than the general defaults."""
     options: ClassVar[type[Config] | None] = None

@@ -41,7 +41,7 @@ def check_agreement(table):
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(("model", "output"), KINDS)
 def test_the_forecast_is_the_median_of_its_intervals(model, output):
-    """Of a growing series, of which a hardly trained model is always wrong on one side."""
+    """A forecaster of a growing series, of which a hardly trained model is always wrong on one side."""
     counts = {"ds": [*range(240)], "y": [n // 4 + n % 3 for n in range(240)]}
     task = elman.Forecasting(model=model, output=output, horizon=3, window=9, hidden_size=4, samples=20)
     fitted = fit(task, task.read_table(counts))

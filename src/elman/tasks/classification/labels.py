@@ -20,7 +20,7 @@ import msgspec
 from elman._errors import DataError, quantity
 
 Labels = Literal["one", "several"]
-"""How many labels a text has."""
+"""The number of labels of a text: one, or several."""
 
 PREFIX = "__label__"
 """The beginning of a label in fastText's files."""

@@ -151,7 +151,7 @@ class SeriesReader(NamedTuple):
 
 
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an artefact holds of one series beside its arrays."""
+    """The part of an artefact that describes one series, beside its arrays."""
 
     name: str
     rows: Whole

@@ -40,7 +40,7 @@ class PairPrediction(Decoding, frozen=True, kw_only=True):
     with_input: bool = False
     """Write each line behind its answer, with a tab between them."""
     on_error: OnError = "fail"
-    """What follows a line that cannot be read, whose number is always written to standard error: the end (fail), the
+    """Treatment of a line that cannot be read, whose number is always written to standard error: the end (fail), the
     answer to the next line (skip), or a blank answer (blank)."""
 
 
