@@ -139,17 +139,17 @@ def _filled_slots(positions: np.ndarray, count: int, cycle: int) -> np.ndarray |
     slots, numbers = cycle // count, positions // count
     filled = np.bincount(numbers % slots, minlength=slots)
     rounds, rest = divmod(int(numbers[-1] - numbers[0]) + 1, slots)
-    shares_filled = np.full(slots, rounds)
-    shares_filled[(numbers[0] + np.arange(rest)) % slots] += 1
+    rounds_of_slots = np.full(slots, rounds)
+    rounds_of_slots[(numbers[0] + np.arange(rest)) % slots] += 1
     holes = filled == 0
-    if not holes.any() or shares_filled[holes].min() < 2:
+    if not holes.any() or rounds_of_slots[holes].min() < 2:
         return None
-    share = (filled.sum() + 1) / (shares_filled[~holes].sum() + 2)
+    share = (filled.sum() + 1) / (rounds_of_slots[~holes].sum() + 2)
     if share < LEAST_SHARE:
         return None
     choices = math.lgamma(slots + 1) - math.lgamma(holes.sum() + 1) - math.lgamma(slots - holes.sum() + 1)
-    likelihood = choices + shares_filled[holes].sum() * math.log(1 - share)
-    return filled > 0 if likelihood < math.log(CHANCE) else None
+    log_likelihood = choices + rounds_of_slots[holes].sum() * math.log(1 - share)
+    return filled > 0 if log_likelihood < math.log(CHANCE) else None
 
 
 def _candidates(series: Sequence[Stamps]) -> list[Frequency]:
