@@ -4,8 +4,9 @@
 
 | part | what is timed |
 |---|---|
-| streaming | one step of one sequence with its state, LSTM 256, by a jitted `unroll` |
-| generation | a character of a language model, LSTM 2 x 512, by `Fitted.generate` |
+| streaming | one step of one sequence with its state, LSTM 256, by a `Stepper`, also in int8 and by a jitted `unroll` |
+| overhead | the same by a `Stepper` for a cell of one unit: what is around the arithmetic |
+| generation | a character of a language model, LSTM 2 x 512, by `Fitted.generate`, also in int8 |
 | linear | training of a linear recurrence, MinGRU of 64 units, over 65,536 steps, engine by engine |
 
 Libraries take turns; shown are medians in microseconds with half the range between the quartiles.
@@ -33,13 +34,13 @@ def streaming(options):
     size = 256
     case = make_case("LSTM", (1, 1, size, size), training=False)
     cell, step = weights.cell_with(elman.LSTM, case.weights), jax.jit(elman.unroll)
-    x, state = jnp.asarray(case.xs), {"elman": step(cell, jnp.asarray(case.xs))[0]}
+    x, state = jnp.asarray(case.xs), {"unroll": step(cell, jnp.asarray(case.xs))[0]}
 
-    def elman_step():
-        state["elman"], ys = step(cell, x, state["elman"])
+    def unroll_step():
+        state["unroll"], ys = step(cell, x, state["unroll"])
         return ys.block_until_ready()
 
-    calls = {"elman": elman_step}
+    calls = {"elman": stepped(cell), "elman int8": stepped(cell, "int8"), "elman unroll": unroll_step}
     if "torch" in options.peers:
         import torch
 
@@ -65,13 +66,37 @@ def streaming(options):
     one_row("one-step-streaming", measure(calls, options.rounds), options)
 
 
+def overhead(options):
+    """The mean of a hundred steps, as of a stream that is never interrupted."""
+    step = stepped(elman.LSTM(1, 1, key=jax.random.key(0)))
+    seconds = measure({"elman": lambda: [step() for _ in range(100)]}, options.rounds)
+    one_row("one-step-overhead", {"elman": [each / 100 for each in seconds["elman"]]}, options)
+
+
+def stepped(cell, weights="float32"):
+    """A call that makes the next step of a stream."""
+    stepper, x = elman.Stepper(cell, weights=weights), np.ones((1, cell.input_size), np.float32)
+    state = stepper.start()
+
+    def step():
+        nonlocal state
+        state, y = stepper.step(state, x)
+        return y
+
+    return step
+
+
 def generation(options):
     """Random weights: what is written does not matter to the time."""
     hidden, length, vocab = options.hidden_size, options.length, 96
     task = elman.LanguageModelling(hidden_size=hidden, num_layers=2)
     codec = Characters(tokens=("\0", *map(chr, range(32, 31 + vocab))))
     fitted = FittedLanguageModel(task=task, codec=codec, model=task.build(codec, key=jax.random.key(0)))
-    calls = {"elman": lambda: fitted.generate("A", length=length, seed=0)}
+    int8 = fitted.packed("int8")
+    calls = {
+        "elman": lambda: fitted.generate("A", length=length, seed=0),
+        "elman int8": lambda: int8.generate("A", length=length, seed=0),
+    }
     if "torch" in options.peers:
         import torch
 
@@ -109,7 +134,7 @@ def one_row(name, timings, options):
         table.add(*(middle([1e6 * second for second in seconds]) for seconds in timings.values()))
 
 
-PARTS = {"streaming": streaming, "generation": generation, "linear": linear}
+PARTS = {"streaming": streaming, "overhead": overhead, "generation": generation, "linear": linear}
 
 
 def main():

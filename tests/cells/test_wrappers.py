@@ -1,3 +1,6 @@
+from typing import Any
+from unittest import mock
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -6,7 +9,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.cells import GRU, LSTM, Elman, LearnedStart, LSTMCarry, Normalised, Residual, Zoneout
+from elman.cells import GRU, LSTM, Elman, LearnedStart, LSTMCarry, MinGRU, Normalised, Residual, Zoneout
 from elman.cells.find import build_cell
 from elman.recurrence import engine_for, tap, unroll
 from tests.cells.checks import HIDDEN, INPUT, check_gradients, check_values, inputs, loss, shaken, sigmoid, weights
@@ -63,6 +66,32 @@ def test_a_residual_adds_the_input():
 
     check_values(cell, step, ZEROS, xs)
     check_gradients(loss, cell, xs)
+
+
+def test_wrappers_that_act_outside_the_recurrence_keep_the_fast_engine_of_their_cell():
+    """Values, gradients and taps are those of the wrapper's own step, which a subclass of it takes."""
+
+    class Stepping(Residual):
+        def step(self, carry, x):
+            return super().step(carry, x)
+
+    inner = shaken(GRU(HIDDEN, HIDDEN, key=jr.key(0)))
+    inside = shaken(Normalised(Residual(LearnedStart(inner))))
+    outer, xs = Residual(inside), inputs(size=HIDDEN).at[1, 4:].set(jnp.nan)
+    stepping = Stepping(inside)  # ty: ignore[missing-argument]
+    assert engine_for(outer) == engine_for(inner) != engine_for(stepping) == ("scan", mock.ANY)
+    assert engine_for(Residual(MinGRU(HIDDEN, HIDDEN, key=jr.key(0))))[0] == "parallel"
+    how: dict[str, Any] = dict(lengths=jnp.array([6, 4, 0]), resets=jnp.arange(6) == jnp.array([[2], [3], [4]]))
+
+    def seen(cell, xs):
+        carry, ys, taps = tap(cell, xs, **how)
+        weigh = sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves((carry, ys, taps)))
+        return weigh, (carry, ys, unroll(cell, xs, **how)[1], taps)
+
+    results = [jax.value_and_grad(seen, argnums=(0, 1), has_aux=True)(cell, xs) for cell in (outer, stepping)]
+    (got, expected) = map(jax.tree.leaves, results)
+    for one, other in zip(got, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_a_residual_around_another_width_is_refused():

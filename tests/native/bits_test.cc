@@ -1,7 +1,7 @@
 // The bits of the kernels, without Python and XLA: `scripts/kernels`. A sequence has the same outputs, state, and gradients
 // by its inputs and its carry alone, in a batch of any size, at any row, beside any neighbours, with any number of
-// threads, padded on either side, in one piece or step by step; the gradients by weights are the same for any number of
-// threads.
+// threads, padded on either side, in one piece or step by step, and its outputs whether or not anything is kept for a
+// backward pass; the gradients by weights are the same for any number of threads.
 #include <cstdio>
 #include <cstring>
 
@@ -32,13 +32,15 @@ Case<Real> chosen(const Case<Real>& in, const std::vector<long>& rows) {
       memcpy(to.at() + row * width, from.at() + rows[row] * width, width * sizeof(Real));
   };
   take(in.xs, out.xs, time * features), take(in.d_ys, out.d_ys, time * hidden);
-  for (auto state : {&Case<Real>::h, &Case<Real>::c, &Case<Real>::h_start, &Case<Real>::c_start, &Case<Real>::d_h_last,
-                     &Case<Real>::d_c_last})
-    take(in.*state, out.*state, hidden);
-  out.lengths.clear(), out.resets.clear();
+  for (auto state : {&Case<Real>::h, &Case<Real>::h_start, &Case<Real>::d_h_last}) take(in.*state, out.*state, hidden);
+  for (auto state : {&Case<Real>::c, &Case<Real>::c_start, &Case<Real>::d_c_last})
+    take(in.*state, out.*state, memory_of(in.kind, hidden));
+  out.lengths.clear(), out.resets.clear(), out.zone_h.clear();
   for (long row : rows) {
     out.lengths.push_back(in.lengths[row]);
     out.resets.insert(out.resets.end(), in.resets.begin() + row * time, in.resets.begin() + (row + 1) * time);
+    if (const long all = time * hidden; !in.zone_h.empty())
+      out.zone_h.insert(out.zone_h.end(), in.zone_h.begin() + row * all, in.zone_h.begin() + (row + 1) * all);
   }
   return out;
 }
@@ -54,6 +56,7 @@ Case<Real> padded_otherwise(const Case<Real>& in) {
     memmove(out.xs.at() + to * features, in.xs.at() + from * features, length * features * sizeof(Real));
     memmove(out.d_ys.at() + to * hidden, in.d_ys.at() + from * hidden, length * hidden * sizeof(Real));
     std::copy_n(in.resets.begin() + from, length, out.resets.begin() + to);
+    if (!in.zone_h.empty()) std::copy_n(in.zone_h.begin() + from * hidden, length * hidden, out.zone_h.begin() + to * hidden);
   }
   return out;
 }
@@ -67,14 +70,19 @@ void expect_same_row(const Case<Real>& in_a, const Results<Real>& a, long row_a,
   const auto steps = [&](const Odd<Real>& x, const Odd<Real>& y, long width, const char* what) {
     expect_same(x.at() + first(in_a, row_a) * width, y.at() + first(in_b, row_b) * width, length * width, what, in_b, row_b, threads);
   };
-  const auto state = [&](const Odd<Real>& x, const Odd<Real>& y, const char* what) {
-    expect_same(x.at() + row_a * hidden, y.at() + row_b * hidden, hidden, what, in_b, row_b, threads);
+  const long memory = memory_of(in_a.kind, hidden);
+  const auto of_units = [&](const Odd<Real>& x, const Odd<Real>& y, long units, const char* what) {
+    expect_same(x.at() + row_a * units, y.at() + row_b * units, units, what, in_b, row_b, threads);
   };
+  const auto state = [&](const Odd<Real>& x, const Odd<Real>& y, const char* what) { of_units(x, y, hidden, what); };
+  const auto cell = [&](const Odd<Real>& x, const Odd<Real>& y, const char* what) { of_units(x, y, memory, what); };
   steps(a.ys, b.ys, hidden, "output"), steps(a.d_xs, b.d_xs, features, "gradient by inputs");
   state(a.h_last, b.h_last, "last h"), state(a.d_h, b.d_h, "gradient by first h");
   state(a.d_h_start, b.d_h_start, "gradient by start h");
-  if (in_a.kind != Kind::kLstm) return;
-  steps(a.cs, b.cs, hidden, "c"), state(a.c_last, b.c_last, "last c"), state(a.d_c, b.d_c, "gradient by first c");
+  steps(a.ys, b.only_ys, hidden, "output alone"), state(a.h_last, b.only_h_last, "last h alone");
+  if (!elman::has_cell_state(in_a.kind)) return;
+  steps(a.cs, b.cs, memory, "c"), cell(a.c_last, b.c_last, "last c"), cell(a.d_c, b.d_c, "gradient by first c");
+  cell(a.c_last, b.only_c_last, "last c alone");
 }
 
 void expect_same_weights(const Case<Real>& in, const Results<Real>& a, const Results<Real>& b, int threads) {
@@ -83,7 +91,7 @@ void expect_same_weights(const Case<Real>& in, const Results<Real>& a, const Res
   };
   all(a.d_kernel, b.d_kernel, "gradient by kernel"), all(a.d_bias, b.d_bias, "gradient by bias");
   all(a.d_recurrent_kernel, b.d_recurrent_kernel, "gradient by recurrent kernel");
-  if (in.kind == Kind::kGru) all(a.d_recurrent_bias, b.d_recurrent_bias, "gradient by recurrent bias");
+  all(a.d_extra, b.d_extra, "gradient by extra weights");
 }
 
 // Outputs of one step after the other, each a call of its own that goes on from the state of the last.
@@ -98,13 +106,16 @@ void expect_same_steps(const Case<Real>& whole, const Results<Real>& expected, i
       const long begin = whole.pad_left ? time - whole.lengths[row] : 0;
       in.lengths[row] = t >= begin && t < begin + whole.lengths[row];
       in.resets[row] = whole.resets[row * time + t];
+      if (!in.zone_h.empty())
+        std::copy_n(whole.zone_h.begin() + (row * time + t) * hidden, hidden, in.zone_h.begin() + row * hidden);
     }
     const Results<Real> got = run(in, threads);
     for (long row = 0; row < batch; row++)
-      expect_same(got.ys.at() + row * hidden, expected.ys.at() + (row * time + t) * hidden, hidden, "output of a single step",
-                  in, row, threads);
+      for (const Odd<Real>& ys : {got.ys, got.only_ys})
+        expect_same(ys.at() + row * hidden, expected.ys.at() + (row * time + t) * hidden, hidden, "output of a single step",
+                    in, row, threads);
     in.h = got.h_last;
-    if (in.kind == Kind::kLstm) in.c = got.c_last;
+    if (elman::has_cell_state(in.kind)) in.c = got.c_last;
   }
 }
 
@@ -140,7 +151,8 @@ int main(int arguments, char**) {
   std::vector<long> batches;
   for (long batch = 1; batch <= 70; batch += quick && batch > 3 ? 13 : 1) batches.push_back(batch);
   const long time = 3;
-  for (Kind kind : {Kind::kElmanTanh, Kind::kElmanRelu, Kind::kGru, Kind::kLstm}) {
+  for (Kind kind : {Kind::kElmanTanh, Kind::kElmanRelu, Kind::kGru, Kind::kLstm, Kind::kPeephole, Kind::kResetTanh,
+                    Kind::kResetRelu, Kind::kProjected}) {
     int mix = 0;  // of lengths, padding, direction and resets
     for (long hidden : {1, 3, 17, 33, 255})
       if (!quick || hidden < 255 || kind == Kind::kLstm)

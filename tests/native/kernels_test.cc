@@ -15,49 +15,79 @@ bool failed = false;
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
+// One step of a sequence by plain loops, from the sums over its inputs and over h: changes h and c.
+template <class T>
+void advance(const Case<T>& in, const std::vector<double>& x, const std::vector<double>& u, std::vector<double>& h,
+             std::vector<double>& c) {
+  const long hidden = in.size.hidden, memory = memory_of(in.kind, hidden);
+  const std::vector<double> before = h;
+  const T* const extra = in.extra.at();
+  const auto sum = [&](long gate, long j) { return x[gate * memory + j] + u[gate * memory + j]; };
+  std::vector<double> m(memory);
+  for (long j = 0; j < memory; j++) {
+    if (in.kind == Kind::kElmanTanh) h[j] = std::tanh(sum(0, j));
+    if (in.kind == Kind::kElmanRelu) h[j] = sum(0, j) > 0 ? sum(0, j) : 0;
+    if (in.kind == Kind::kGru) {
+      const double r = sigmoid(sum(0, j)), z = sigmoid(sum(1, j));
+      h[j] = (1 - z) * std::tanh(x[2 * hidden + j] + r * (u[2 * hidden + j] + extra[j])) + z * h[j];
+    }
+    if (elman::has_cell_state(in.kind)) {
+      const auto peep = [&](long which) { return in.kind == Kind::kPeephole ? extra[which * hidden + j] * c[j] : 0; };
+      const double i = sigmoid(sum(0, j) + peep(0)), f = sigmoid(sum(1, j) + peep(1));
+      c[j] = f * c[j] + i * std::tanh(sum(2, j));
+      m[j] = sigmoid(sum(3, j) + peep(2)) * std::tanh(c[j]);
+      if (in.kind != Kind::kProjected) h[j] = m[j];
+    } else {
+      m[j] = sigmoid(sum(0, j)) * before[j];
+    }
+  }
+  if (!elman::has_two_products(in.kind)) return;
+  for (long j = 0; j < hidden; j++) {
+    const bool projected = in.kind == Kind::kProjected;
+    double a = projected ? 0 : x[2 * hidden + j];
+    for (long k = 0; k < memory; k++)
+      a += m[k] * (projected ? extra[k * hidden + j] : in.recurrent_kernel.at()[k * 3 * hidden + 2 * hidden + j]);
+    const double n = in.kind == Kind::kResetTanh ? std::tanh(a) : in.kind == Kind::kResetSigmoid ? sigmoid(a) : std::max(a, 0.0);
+    h[j] = projected ? a : (1 - sigmoid(sum(1, j))) * n + sigmoid(sum(1, j)) * before[j];
+  }
+}
+
 // The loss by plain loops; where `ys` is given, the outputs too.
 template <class T> double loop(const Case<T>& in, std::vector<double>* ys = nullptr) {
   const auto [batch, time, features, hidden] = in.size;
-  const int gates = elman::gate_count(in.kind);
+  const long memory = memory_of(in.kind, hidden), columns = elman::gate_count(in.kind) * memory;
   double loss = 0;
   for (long b = 0; b < batch; b++) {
-    std::vector<double> h(in.h.at() + b * hidden, in.h.at() + (b + 1) * hidden), c(hidden);
-    for (long j = 0; j < hidden; j++) c[j] = in.c.at()[b * hidden + j];
+    const auto row = [&](const Odd<T>& states, long units) {
+      return std::vector<double>(states.at() + b * units, states.at() + (b + 1) * units);
+    };
+    std::vector<double> h = row(in.h, hidden), c = row(in.c, memory);
     const long length = in.lengths[b], begin = in.pad_left ? time - length : 0;
     for (long s = 0; s < length; s++) {
       const long t = in.reverse ? begin + length - 1 - s : begin + s;
-      if (in.resets[b * time + t])
-        for (long j = 0; j < hidden; j++) h[j] = in.h_start.at()[b * hidden + j], c[j] = in.c_start.at()[b * hidden + j];
-      std::vector<double> x(gates * hidden), u(gates * hidden), next(hidden);
-      for (long g = 0; g < gates * hidden; g++) {
+      if (in.resets[b * time + t]) h = row(in.h_start, hidden), c = row(in.c_start, memory);
+      std::vector<double> x(columns), u(columns);
+      for (long g = 0; g < columns; g++) {
         x[g] = in.bias.at()[g];
         for (long i = 0; i < features; i++)
-          x[g] += in.xs.at()[(b * time + t) * features + i] * static_cast<double>(in.kernel.at()[i * gates * hidden + g]);
-        for (long k = 0; k < hidden; k++) u[g] += h[k] * in.recurrent_kernel.at()[k * gates * hidden + g];
+          x[g] += in.xs.at()[(b * time + t) * features + i] * static_cast<double>(in.kernel.at()[i * columns + g]);
+        for (long k = 0; k < hidden; k++) u[g] += h[k] * in.recurrent_kernel.at()[k * columns + g];
+      }
+      const std::vector<double> h_before = h, c_before = c;
+      advance(in, x, u, h, c);
+      for (long j = 0; j < hidden && !in.zone_h.empty(); j++) {
+        if (in.zone_h[(b * time + t) * hidden + j]) h[j] = h_before[j];
+        c[j] = in.rate_c * c_before[j] + (1 - in.rate_c) * c[j];
       }
       for (long j = 0; j < hidden; j++) {
-        auto sum = [&](long g) { return x[g * hidden + j] + u[g * hidden + j]; };
-        if (in.kind == Kind::kElmanTanh) next[j] = std::tanh(sum(0));
-        if (in.kind == Kind::kElmanRelu) next[j] = sum(0) > 0 ? sum(0) : 0;
-        if (in.kind == Kind::kGru) {
-          double r = sigmoid(sum(0)), z = sigmoid(sum(1));
-          double n = std::tanh(x[2 * hidden + j] + r * (u[2 * hidden + j] + in.recurrent_bias.at()[j]));
-          next[j] = (1 - z) * n + z * h[j];
-        }
-        if (in.kind == Kind::kLstm) {
-          c[j] = sigmoid(sum(1)) * c[j] + sigmoid(sum(0)) * std::tanh(sum(2));
-          next[j] = sigmoid(sum(3)) * std::tanh(c[j]);
-        }
         const long at = (b * time + t) * hidden + j;
-        if (ys) (*ys)[at] = next[j];
-        loss += weight(at) * next[j];
+        if (ys) (*ys)[at] = h[j];
+        loss += weight(at) * h[j];
       }
-      h = next;
     }
-    for (long j = 0; j < hidden; j++) {
-      loss += weight(b * hidden + j + 1) * h[j];
-      if (in.kind == Kind::kLstm) loss += weight(b * hidden + j + 2) * c[j];
-    }
+    for (long j = 0; j < hidden; j++) loss += weight(b * hidden + j + 1) * h[j];
+    if (elman::has_cell_state(in.kind))
+      for (long j = 0; j < memory; j++) loss += weight(b * memory + j + 2) * c[j];
   }
   return loss;
 }
@@ -102,10 +132,10 @@ void check_gradients(Kind kind, Size size, int mix) {
   check(in.kernel, got.d_kernel, "gradient by kernel");
   check(in.recurrent_kernel, got.d_recurrent_kernel, "gradient by recurrent kernel");
   check(in.bias, got.d_bias, "gradient by bias");
-  if (kind == Kind::kGru) check(in.recurrent_bias, got.d_recurrent_bias, "gradient by recurrent bias");
+  check(in.extra, got.d_extra, "gradient by extra weights");
   check(in.h, got.d_h, "gradient by first h");
   check(in.h_start, got.d_h_start, "gradient by start h");
-  if (kind == Kind::kLstm) check(in.c, got.d_c, "gradient by first c"), check(in.c_start, got.d_c_start, "gradient by start c");
+  if (elman::has_cell_state(kind)) check(in.c, got.d_c, "gradient by first c"), check(in.c_start, got.d_c_start, "gradient by start c");
 }
 #endif
 
@@ -115,10 +145,11 @@ bool same_outputs(const Case<ELMAN_TESTED_REAL>& in, const std::vector<ELMAN_TES
 
 }  // namespace
 
-int main(int arguments, char**) {
+int main([[maybe_unused]] int arguments, char**) {
   setenv("ELMAN_NUM_THREADS", "3", 0);
   using Real = ELMAN_TESTED_REAL;
-  const Kind kinds[] = {Kind::kElmanTanh, Kind::kElmanRelu, Kind::kGru, Kind::kLstm};
+  const Kind kinds[] = {Kind::kElmanTanh, Kind::kElmanRelu, Kind::kGru, Kind::kLstm, Kind::kPeephole,
+                        Kind::kResetTanh, Kind::kResetSigmoid, Kind::kResetRelu, Kind::kProjected};
   const Size sizes[] = {{1, 1, 1, 1}, {3, 5, 2, 3}, {5, 4, 17, 17}, {8, 3, 1, 33}, {2, 2, 3, 255}, {1, 6, 40, 128}, {23, 2, 12, 70}};
   for (Kind kind : kinds)
     for (Size size : sizes)

@@ -7,7 +7,7 @@ from elman.recurrence import native
 
 def _missing() -> str:
     try:
-        native.instruction_set()
+        native.layout()
     except OSError as error:
         return str(error)
     return ""

@@ -16,13 +16,11 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from elman.cells import GRU, LSTM, Elman
+from elman.cells import GRU, LSTM, Elman, PeepholeLSTM, ProjectedLSTM, ResetBeforeGRU
 from elman.recurrence import native, tap, unroll
 from tests.recurrence.kernels import needs_kernels
 
-pytestmark = pytest.mark.optimised
-
-pytestmark = needs_kernels
+pytestmark = [pytest.mark.optimised, needs_kernels]
 
 HERE = Path(__file__)
 # Instruction sets to ask for, each with those to which it is no lesser one.
@@ -43,7 +41,10 @@ def assert_same_bits(got, expected):
         np.testing.assert_array_equal(np.asarray(a).view(np.int32), np.asarray(b).view(np.int32))
 
 
-@pytest.mark.parametrize("kind", [Elman, GRU, LSTM])
+LATER = [pytest.param(kind, marks=pytest.mark.slow) for kind in (PeepholeLSTM, ProjectedLSTM)]
+
+
+@pytest.mark.parametrize("kind", [Elman, GRU, LSTM, ResetBeforeGRU, *LATER])
 @pytest.mark.parametrize(
     "hidden", [17, pytest.param(1, marks=pytest.mark.slow), pytest.param(255, marks=pytest.mark.slow)]
 )
@@ -57,13 +58,26 @@ def test_a_sequence_is_the_same_alone_and_in_any_batch(kind, hidden):
             return jnp.sum(ys * jnp.cos(jnp.arange(hidden))), (carry, ys)
 
         slope, outputs = jax.grad(loss, has_aux=True)(xs)
-        return slope, outputs, tap(cell, xs, lengths=lengths, resets=resets)
+        alone = unroll(cell, xs, lengths=lengths, resets=resets)
+        return slope, outputs, tap(cell, xs, lengths=lengths, resets=resets), alone
 
     expected = run(*sequences)
     for rows in (np.array([5]), np.array([22, 5]), np.random.default_rng(0).permutation(23)[:13]):
-        slope, outputs, tapped = run(*(array[rows] for array in sequences))
-        assert_same_bits((slope, outputs, tapped), jax.tree.map(lambda leaf, rows=rows: leaf[rows], expected))
+        slope, outputs, tapped, alone = run(*(array[rows] for array in sequences))
+        assert_same_bits((slope, outputs, tapped, alone), jax.tree.map(lambda leaf, rows=rows: leaf[rows], expected))
         assert_same_bits(tapped[:2], outputs)
+        assert_same_bits(alone, outputs)
+
+
+def test_nothing_is_kept_for_a_backward_pass_where_nobody_differentiates():
+    cell = LSTM(3, 5, key=jr.key(0))
+    xs = jnp.ones((2, 4, 3))
+
+    def loss(cell):
+        return unroll(cell, xs, engine="native")[1].sum()
+
+    calls = [set(re.findall(r"elman_\w+", jax.jit(run).lower(cell).as_text())) for run in (loss, jax.grad(loss))]
+    assert calls == [{"elman_outputs"}, {"elman_forward", "elman_backward"}]
 
 
 @pytest.mark.parametrize("kind", [Elman, GRU, LSTM])

@@ -1,11 +1,13 @@
 """The native kernels, at the edges: odd sizes, special values, threads, processes, derivatives of every kind."""
 
+import _ctypes
 import os
 import re
 import subprocess
 import sys
 import threading
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +16,20 @@ import numpy as np
 import pytest
 
 import elman
-from elman.cells import GRU, LSTM, Elman
+from elman.cells import GRU, LSTM, Elman, LSTMCarry, PeepholeLSTM, ProjectedLSTM, ResetBeforeGRU, Zoneout
 from elman.recurrence import engine_for, native, tap, unroll
 from elman.recurrence.native import engine
 from tests.recurrence.kernels import needs_kernels
 
 pytestmark = needs_kernels
 
-KINDS = {"elman": Elman, "relu": partial(Elman, activation="relu"), "gru": GRU, "lstm": LSTM}
+KINDS = {"elman": Elman, "relu": partial(Elman, activation="relu"), "gru": GRU, "lstm": LSTM} | {
+    "peephole": PeepholeLSTM,
+    "projected": partial(ProjectedLSTM, memory_size=19),
+    "reset before": ResetBeforeGRU,
+    "reset before, sigmoid": partial(ResetBeforeGRU, activation="sigmoid"),
+    "reset before, relu": partial(ResetBeforeGRU, activation="relu"),
+}
 ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
@@ -31,7 +39,11 @@ def layer(kind, batch, time, inputs, hidden, dtype=jnp.float32, seed=0):
     draw = lambda shape, scale: jnp.asarray(np.asarray(jr.normal(next(keys), shape)) * scale, dtype)
     cell = kind(inputs, hidden, key=next(keys))
     cell = jax.tree.map(lambda w: jnp.asarray(np.asarray(w), dtype) + draw(w.shape, 0.1 * hidden**-0.5), cell)
-    return cell, draw((batch, time, inputs), 1.0), jax.tree.map(lambda _: draw((batch, hidden), 0.5), cell.init_carry())
+    return (
+        cell,
+        draw((batch, time, inputs), 1.0),
+        jax.tree.map(lambda state: draw((batch, *state.shape), 0.5), cell.init_carry()),
+    )
 
 
 def weigh(tree):
@@ -75,6 +87,35 @@ def test_odd_sizes_equal_scan(kind, size, dtype):
         arguments = layer(kind, *size, dtype)
         results = [outputs_and_gradients(arguments, engine, **how) for engine in ("native", "scan")]
         assert_same(*results, 2e-5 if dtype == jnp.float32 else 1e-11)
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("kind", [Elman, GRU, LSTM])
+@pytest.mark.parametrize("noisy", [False, True])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_zoneout_keeps_the_same_numbers_as_in_scan(kind, noisy, dtype):
+    """Values, gradients and taps, with the paper's two rates for an LSTM."""
+
+    how: dict[str, Any] = dict(
+        lengths=jnp.array([7, 3, 0]), resets=jnp.arange(7) == jnp.array([[2], [1], [9]]), reverse=noisy
+    )
+
+    def loss(cell, xs, carry, engine):
+        rate = LSTMCarry(0.15, 0.5) if kind is LSTM else 0.3  # ty: ignore[invalid-argument-type]
+        zoned = Zoneout(cell, rate=rate).sample(jr.key(1) if noisy else None)
+        outputs = unroll(zoned, xs, carry, engine=engine, **how)
+        return weigh(outputs), (outputs, tap(zoned, xs, carry, engine=engine, **how))
+
+    with jax.enable_x64(dtype == jnp.float64):
+        arguments = layer(kind, 3, 7, 4, 18, dtype)
+        assert engine_for(Zoneout(arguments[0], rate=0.1))[0] == "native"
+        run = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True), static_argnums=3)
+        results = [run(*arguments, engine) for engine in ("native", "scan")]
+        assert_same(*results, 2e-5 if dtype == jnp.float32 else 1e-11)
+
+
+def test_zoneout_of_a_cell_without_a_kernel_for_it_goes_by_scan():
+    assert "no native kernel around PeepholeLSTM" in engine_for(Zoneout(PeepholeLSTM(2, 3, key=jr.key(0)), rate=0.1))[1]
 
 
 @pytest.mark.sample(4)
@@ -148,6 +189,66 @@ def test_vmap_over_inputs_and_over_weights(kind):
     assert_same(got, jax.tree.map(lambda *leaves: jnp.stack(leaves), *expected), 1e-6)
 
 
+@pytest.mark.sample(1)
+@ALL
+def test_vmap_over_rows_is_one_call_with_more_rows(kind):
+    cell, xs, carry = layer(kind, 6, 5, 4, 6)
+    lengths = jnp.array([5, 2, 0, 4, 1, 3])
+    apart = lambda leaf: leaf.reshape(2, 3, *leaf.shape[1:])
+
+    def loss(cell, xs, carry, lengths):
+        return weigh(
+            jax.vmap(jax.vmap(lambda *row: one(cell, *jax.tree.map(lambda leaf: leaf[None], row)), 0), 0)(
+                xs, carry, lengths
+            )
+        )
+
+    def one(cell, xs, state, lengths):
+        return unroll(cell, xs, state, lengths=lengths, engine="native")[1]
+
+    whole = lambda cell: weigh(one(cell, xs, carry, lengths))
+    folded = lambda cell: loss(cell, *jax.tree.map(apart, (xs, carry, lengths)))
+    assert_same(jax.grad(folded)(cell), jax.grad(whole)(cell), 0)
+    calls = str(jax.make_jaxpr(jax.grad(folded))(cell))
+    assert calls.count("ffi_call[") == 2
+    assert "scan[" not in calls
+
+
+@pytest.mark.sample(1)
+@ALL
+def test_forward_mode_is_that_of_scan(kind):
+    """Also of taps, and mixed with reverse mode in any order."""
+    cell, xs, carry = layer(kind, 2, 3, 2, 3)
+    lengths = jnp.array([3, 2])
+
+    def derivatives(name):
+        run = lambda *arguments: tap(*arguments, engine=name, lengths=lengths)
+        loss = lambda xs: weigh(unroll(cell, xs, carry, engine=name, lengths=lengths))
+        orders = [jax.jacfwd(jax.jacrev(loss)), jax.jacrev(jax.jacfwd(loss)), jax.jacfwd(jax.jacfwd(loss))]
+        change = jax.linearize(lambda xs: unroll(cell, xs, carry, engine=name), xs)[1](xs)
+        return jax.jvp(run, (cell, xs, carry), (cell, xs, carry)), change, [order(xs) for order in orders]
+
+    assert_same(*(jax.jit(derivatives, static_argnums=0)(name) for name in ("native", "scan")), 1e-5)
+
+
+@pytest.mark.sample(1)
+@ALL
+def test_gradients_inside_shard_map(kind):
+    cell, xs, _ = layer(kind, 4, 5, 3, 6)
+    mesh = jax.make_mesh((1,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
+    split = jax.sharding.PartitionSpec("rows")
+
+    def slope(engine, cell, xs):
+        return jax.grad(lambda cell: weigh(unroll(cell, xs, engine=engine)[1]))(cell)
+
+    for name in ("auto", *["fused"] * (kind in (Elman, GRU, LSTM)), "scan"):
+        one = partial(slope, name)
+        sharded = jax.shard_map(
+            one, mesh=mesh, in_specs=(jax.sharding.PartitionSpec(), split), out_specs=jax.sharding.PartitionSpec()
+        )
+        assert_same(jax.jit(sharded)(cell, xs), one(cell, xs), 1e-5)
+
+
 def test_two_threads_at_once_get_the_values_of_one():
     arguments = [layer(LSTM, 16, 12, 8, 64, seed=seed) for seed in range(4)]
     run = jax.jit(lambda cell, xs, carry: unroll(cell, xs, carry, engine="native"))
@@ -200,9 +301,9 @@ def test_instruction_sets_agree():
 @pytest.mark.parametrize(("name", "value"), [("ELMAN_ISA", "avx1024"), ("ELMAN_NUM_THREADS", "many")])
 def test_an_environment_variable_that_means_nothing_is_an_error(name, value, monkeypatch):
     monkeypatch.setenv(name, value)
-    engine._library.cache_clear()
+    engine.library.cache_clear()
     with pytest.raises(elman.ConfigError, match=f"{name}: expected .*got '{value}'"):
-        engine._library()
+        engine.library()
 
 
 @pytest.mark.sample(2)
@@ -211,7 +312,7 @@ def test_weights_that_are_not_plain_float32_or_float64_go_by_another_engine(kind
     """The kernels read memory; they must not take two bytes for four, nor a small array for a large one."""
     cell, xs, _ = layer(kind, 2, 20, 3, 6)
     half = jax.tree.map(lambda w: w.astype(jnp.bfloat16), cell)
-    assert engine_for(half)[0] == "fused"
+    assert engine_for(half)[0] != "native"
     ys = unroll(half, xs.astype(jnp.bfloat16))[1]
     np.testing.assert_allclose(ys.astype(jnp.float32), unroll(cell, xs)[1], rtol=0.1, atol=0.1)
     object.__setattr__(half, "bias", cell.bias)
@@ -236,18 +337,25 @@ def test_info_names_the_kernels():
     )
 
 
-def test_the_library_may_be_missing(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("library", "expected"),
+    [
+        ("none.so", "no native kernels were built when elman was installed"),
+        (_ctypes.__file__, "built from other sources than these"),  # any library without the kernels
+    ],
+)
+def test_the_library_may_be_missing(monkeypatch, tmp_path, library, expected):
     from elman.recurrence.native import engine
 
-    engine._library.cache_clear()
-    monkeypatch.setattr(engine, "_LIBRARY", tmp_path / "none.so")
+    engine.library.cache_clear()
+    monkeypatch.setattr(engine, "_LIBRARY", tmp_path / library)
     try:
         name, reason = engine_for(LSTM(2, 3, key=jr.key(0)))
         assert name == "fused"
-        assert "no native kernels were built when elman was installed" in reason
+        assert expected in reason
         assert unroll(LSTM(2, 3, key=jr.key(0)), jnp.ones((1, 2, 2)))[1].shape == (1, 2, 3)
     finally:
-        engine._library.cache_clear()
+        engine.library.cache_clear()
 
 
 def test_without_a_compiler_building_says_so():

@@ -58,6 +58,21 @@ def test_values_are_those_of_the_numpy_loop(kind, engine, reverse, xs):
         np.testing.assert_allclose(value, expected_carry[name], rtol=1e-6, atol=2e-6)
 
 
+@MASKED_ENGINES
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_mask_with_holes_gives_the_values_of_the_steps_that_are_left(engine, reverse, xs):
+    cell, mask = shaken(GRU), np.array([[0, 1, 0, 1, 1, 0, 1], [1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0]], bool)
+    holes = jnp.where(mask[..., None], xs, jnp.nan)
+    carry, ys = unroll(cell, holes, mask=jnp.asarray(mask), reverse=reverse, engine=engine)
+    for row, real in enumerate(mask):
+        expected, last = np.zeros((TIME, HIDDEN)), np.zeros((1, HIDDEN))
+        if real.any():
+            carries, expected[real] = loop(cell, np.asarray(xs[row : row + 1, real]), reverse=reverse)
+            last = carries["h"]
+        np.testing.assert_allclose(ys[row], expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(carry[row], last[0], rtol=1e-5, atol=1e-6)
+
+
 @CELLS
 @MASKED_ENGINES
 @pytest.mark.parametrize("reverse", [False, True])
@@ -133,7 +148,8 @@ def test_gradients_are_those_of_float64_finite_differences(kind, engine, reverse
         xs = jnp.asarray(np.asarray(xs), jnp.float64)
         start = jax.tree.map(lambda leaf: jnp.full((BATCH, HIDDEN), 0.2, jnp.float64), cell.init_carry())
         arguments = (cell, xs, start)
-        gradients = jax.grad(loss, argnums=(0, 1, 2))(*arguments, engine, reverse)
+        run = lambda *arguments: loss(*arguments, engine, reverse)
+        gradients = jax.grad(run, argnums=(0, 1, 2))(*arguments)
         leaves, structure = jax.tree.flatten(arguments)
         function = jax.jit(lambda *leaves: loss(*structure.unflatten(leaves), "scan", reverse))
         rng = np.random.default_rng(0)
@@ -145,6 +161,10 @@ def test_gradients_are_those_of_float64_finite_differences(kind, engine, reverse
             ]
             slope = (moved[0] - moved[1]) / 2e-6
             assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=1e-6, abs=1e-7)
+        if engine != "reference":  # forward mode, along the gradient
+            forward = jax.jit(lambda arguments, change: jax.jvp(run, arguments, change)[1])(arguments, gradients)
+            squares = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradients))
+            assert float(forward) == pytest.approx(float(squares), rel=1e-9)
 
 
 @pytest.mark.sample(2)
@@ -237,6 +257,7 @@ def test_jit_and_eager_agree_with_one_trace(kind, xs):
         (dict(lengths=np.array([1, 4])), "lengths: expected 0 to 3, .* got 4"),
         (dict(lengths=np.array([-1, 3])), "lengths: expected 0 to 3, .* got -1"),
         (dict(lengths=np.ones(2, "f")), "lengths: expected one whole number per sequence"),
+        (dict(mask=np.ones((2, 2), bool)), "mask: expected one bool per step, shape \\(2, 3\\); got \\(2, 2\\)"),
         (dict(resets=np.zeros((2, 3), int)), "resets: expected one bool per step"),
         (dict(xs=np.zeros((2, 3, 4), np.int32)), "inputs: expected float32"),
         (dict(xs=np.zeros((2, 3, 4), np.float16)), "inputs: expected float32"),

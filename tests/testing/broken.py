@@ -8,9 +8,11 @@ import jax
 import msgspec
 
 import elman
+from elman.tasks.baseline import Baseline
 from elman.tasks.classification.fitted import Classifier
 from elman.tasks.classification.metrics import ClassificationMetrics
 from elman.tasks.data import Part
+from elman.tasks.items import Items
 
 
 class Sound(elman.Classification, frozen=True, kw_only=True):
@@ -135,6 +137,22 @@ class PredictsTooFew(Sound, frozen=True, kw_only=True):
     fitted_class = SkipsEmpty
 
 
+class ComparesAnotherMeasure(Sound, frozen=True, kw_only=True):
+    """A baseline with a measure that the model does not have."""
+
+    def baselines(self, data):
+        return [Baseline(name="a rule", measures={"bleu": 3.0}, measure="bleu")]
+
+
+class ForgetsItems(Sound, frozen=True, kw_only=True):
+    """Inputs that are others each time."""
+
+    times = itertools.count()
+
+    def items(self, part):
+        return Items([next(self.times) for _ in range(len(part))], "text", len(part))
+
+
 BROKEN = {
     ReadsAnew: {"reads", "resume"},
     ConfiguresTwice: {"configures", "fingerprint", "resume"},
@@ -143,6 +161,8 @@ BROKEN = {
     HalfLoss: {"loss"},
     SavesRounded: {"save", "resume"},
     RoundsMetrics: {"metrics"},
+    ComparesAnotherMeasure: {"baselines"},
+    ForgetsItems: {"items"},
     DiffersInBatches: {"verify"},
     IgnoresTest: {"fingerprint"},
     StartsByProcess: {"resume"},

@@ -64,4 +64,4 @@ def test_broken_tasks_are_caught_by_the_checks_meant_for_them(kind, sms):
     with pytest.raises(TaskError) as caught:
         check(kind, sms)
     assert set(caught.value.failed) == broken.BROKEN[kind], str(caught.value)
-    assert str(caught.value).startswith(f"{kind.__name__} fails {len(broken.BROKEN[kind])} of 10 checks:\n- ")
+    assert str(caught.value).startswith(f"{kind.__name__} fails {len(broken.BROKEN[kind])} of 12 checks:\n- ")

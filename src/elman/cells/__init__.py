@@ -2,7 +2,7 @@
 
 from elman.cells._cell import Cell
 from elman.cells._linear import LinearCell
-from elman.cells._wrapper import Wrapper
+from elman.cells._wrapper import Outside, Wrapper
 from elman.cells.echo_state import EchoState
 from elman.cells.elman import Elman
 from elman.cells.elman_output import OutputElman
@@ -38,6 +38,7 @@ __all__ = [
     "MinLSTM",
     "Normalised",
     "OutputElman",
+    "Outside",
     "PeepholeLSTM",
     "ProjectedLSTM",
     "RecurrentDropout",

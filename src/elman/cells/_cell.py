@@ -8,10 +8,11 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from elman._module import Module
 from elman._types import Carry
 
 
-class Cell(eqx.Module):
+class Cell(Module):
     """One recurrent step: an immutable module, built as `Cell(input_size, hidden_size, key=key)`.
 
     A new cell needs `init_carry` and `step`. Write `project` if a part of the step needs only the input: it then runs

@@ -51,6 +51,48 @@ class Wrapper(Cell):
         return around(self, self.inner.sample(key))
 
 
+class Outside(Wrapper):
+    """A wrapper that changes only what goes into its cell's recurrence and what comes out of it, at all steps alike: it
+    overrides `before` or `after`. Engines run the inner cell between the two, so it keeps its fast engine.
+    """
+
+    def __init__(self, inner: Cell):
+        super().__init__(inner)
+
+    def before(self, xs: Float[Array, "*steps feature"]) -> Float[Array, "*steps feature"]:
+        """The inputs of the inner cell."""
+        return xs
+
+    def after(
+        self, ys: Float[Array, "*steps hidden"], xs: Float[Array, "*steps feature"]
+    ) -> Float[Array, "*steps hidden"]:
+        """The outputs, from those of the inner cell and the wrapper's inputs."""
+        return ys
+
+    def project(self, xs: Float[Array, "time batch feature"]) -> tuple[Any, Float[Array, "time batch feature"]]:
+        """The inner cell's projection, and the input itself."""
+        return self.inner.project(self.before(xs)), xs
+
+    def gates(self, carry: Any, x: Any) -> Any:
+        """The inner cell's gates."""
+        return self.inner.gates(carry, x[0])
+
+    def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
+        """The inner cell's step, with its output changed."""
+        projected, x = x
+        carry, y = self.inner.step(carry, projected)
+        return carry, self.after(y, x)
+
+
+def unwrap(cell: Cell) -> tuple[Cell, tuple[Outside, ...]]:
+    """Returns the cell that engines run, and the wrappers that act outside its recurrence, the outermost first."""
+    outer: list[Outside] = []
+    while isinstance(core := cell.core, Outside) and _acts_outside(type(core)):
+        outer.append(core)
+        cell = core.inner
+    return core, tuple(outer)
+
+
 def around(wrapper: Wrapped, inner: Cell) -> Wrapped:
     """A copy of `wrapper` with another inner cell."""
     return eqx.tree_at(lambda wrapper: wrapper.inner, wrapper, inner)
@@ -85,6 +127,11 @@ def recurrent_kernel(cell: Any) -> Any:
 def change_recurrent_kernel(cell: Cell, change: Callable[[Any], Any]) -> Cell:
     """A copy of `cell` with its recurrent kernel replaced by `change(kernel)`."""
     return eqx.tree_at(recurrent_kernel, cell, replace_fn=change)
+
+
+def _acts_outside(kind: type[Outside]) -> bool:
+    """Whether a class leaves all but `before` and `after` as they are."""
+    return (kind.project, kind.gates, kind.step) == (Outside.project, Outside.gates, Outside.step)
 
 
 def _innermost(cell: Any) -> Any:

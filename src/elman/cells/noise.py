@@ -13,6 +13,7 @@ import jax.random as jr
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from elman._errors import ConfigError
+from elman._module import Module
 from elman._types import Carry
 from elman.cells._cell import Cell
 from elman.cells._wrapper import (
@@ -31,7 +32,7 @@ class Zoneout(Wrapper):
 
     In training each number of the carry keeps its old value with probability `rate`, drawn anew for every step; after
     training it is the expected value, rate * old + (1 - rate) * new. If the output is a part of the carry, as h is, it
-    is the part after the noise: put `Residual` outside.
+    is the part after the noise: put `Residual` outside. An Elman (tanh), GRU or LSTM keeps its native engine.
 
     Args:
         inner: any cell.
@@ -69,16 +70,19 @@ class Zoneout(Wrapper):
 
     def project(self, xs: Float[Array, "time batch feature"]) -> Any:
         """The inner cell's projection; if sampled, also a mask for each part of the carry, True for kept units."""
-        projected = self.inner.project(xs)
+        projected, (time, batch, _) = self.inner.project(xs), xs.shape
+        return projected if self.key is None else (projected, self.kept(batch, time))
+
+    def kept(self, batch: int, time: int) -> Carry | None:
+        """The masks (time, batch, hidden) , True for numbers that keep their old values; None if unsampled."""
         if self.key is None:
-            return projected
+            return None
         parts, structure = jax.tree.flatten(jax.eval_shape(self.inner.init_carry))
-        keys = jr.split(self.key, len(parts))
-        kept = [
-            jr.bernoulli(key, rate, (*xs.shape[:2], *part.shape))
-            for key, rate, part in zip(keys, self._rates(len(parts)), parts, strict=True)
+        masks = [
+            jr.bernoulli(key, rate, (time, batch, *part.shape))
+            for key, rate, part in zip(jr.split(self.key, len(parts)), self.rates(), parts, strict=True)
         ]
-        return projected, structure.unflatten(kept)
+        return structure.unflatten(masks)
 
     def gates(self, carry: Any, x: Any) -> Any:
         """The inner cell's gates."""
@@ -90,7 +94,7 @@ class Zoneout(Wrapper):
         after, y = self.inner.step(carry, projected)
         olds, (news, structure) = jax.tree.leaves(carry), jax.tree.flatten(after)
         if kept is None:
-            pairs = zip(olds, news, self._rates(len(news)), strict=True)
+            pairs = zip(olds, news, self.rates(), strict=True)
             mixed = [rate * old + (1 - rate) * new for old, new, rate in pairs]
         else:
             mixed = list(map(jnp.where, jax.tree.leaves(kept), olds, news))
@@ -98,7 +102,9 @@ class Zoneout(Wrapper):
         y = next((part for part, new in zip(mixed, news, strict=True) if new is y), y)
         return structure.unflatten(mixed), y
 
-    def _rates(self, parts: int) -> list[float]:
+    def rates(self) -> list[float]:
+        """The rate of each part of the carry."""
+        parts = len(jax.tree.leaves(jax.eval_shape(self.inner.init_carry)))
         rates = jax.tree.leaves(self.rate)
         return rates if len(rates) == parts else rates * parts
 
@@ -202,7 +208,7 @@ class WeightDropout(Wrapper):
         return change_recurrent_kernel(self.inner.sample(inner), lambda kernel: _dropped(kernel, self.rate, own))
 
 
-class _MaskedKernel(eqx.Module):
+class _MaskedKernel(Module):
     """The kernel diag(kept / share) U as an operand of `h @ U`, without a copy of U for every sequence."""
 
     kernel: Any

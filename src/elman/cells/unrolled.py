@@ -18,6 +18,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from elman._errors import ShapeError, one_of
+from elman._module import Module
 from elman.cells._cell import Cell
 from elman.ops.activations import ACTIVATIONS
 from elman.ops.initializers import RecurrentStart, glorot, recurrent
@@ -80,7 +81,7 @@ class SummedElman(Cell):
         return h, h
 
 
-class Unrolled(eqx.Module):
+class Unrolled(Module):
     """A recurrent network for a fixed number of characters, layer after layer, without a loop over time or a carry.
 
     `every_step` equals `unroll(network.cell, xs)`. A call equals the last state of `unroll(network.cell, xs[:, 1:],

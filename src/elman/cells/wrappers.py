@@ -5,8 +5,6 @@ cell = Residual(Normalised(LearnedStart(LSTM(64, 64, key=key))))
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -14,7 +12,7 @@ from jaxtyping import Array, Float
 from elman._errors import ConfigError
 from elman._types import Carry
 from elman.cells._cell import Cell
-from elman.cells._wrapper import Wrapper
+from elman.cells._wrapper import Outside, Wrapper
 from elman.ops.normalisation import layer_norm
 
 
@@ -43,10 +41,10 @@ class LearnedStart(Wrapper):
         return self.inner.core
 
 
-class Residual(Wrapper):
+class Residual(Outside):
     """A residual connection, y + x: the input is added to the output, so that layers stack deep (He et al., 2016).
 
-    `Stack(..., residual=True)` does the same outside the recurrence, where the inner cell keeps its fast engine.
+    The inner cell keeps its fast engine. `Stack(..., residual=True)` does the same for every layer.
 
     Raises:
         ConfigError: a cell whose output is wider or narrower than its input.
@@ -68,31 +66,24 @@ class Residual(Wrapper):
             )
         super().__init__(inner)
 
-    def project(self, xs: Float[Array, "time batch feature"]) -> tuple[Any, Float[Array, "time batch feature"]]:
-        """The inner cell's projection, and the input itself."""
-        return self.inner.project(xs), xs
-
-    def gates(self, carry: Any, x: Any) -> Any:
-        """The inner cell's gates."""
-        return self.inner.gates(carry, x[0])
-
-    def step(self, carry: Any, x: Any) -> tuple[Carry, Float[Array, " hidden"]]:
-        """The inner cell's step, with x added to its output."""
-        projected, x = x
-        carry, y = self.inner.step(carry, projected)
-        return carry, y + x
+    def after(
+        self, ys: Float[Array, "*steps hidden"], xs: Float[Array, "*steps feature"]
+    ) -> Float[Array, "*steps hidden"]:
+        """The inner cell's outputs plus the inputs."""
+        return ys + xs
 
 
-class Normalised(Wrapper):
+class Normalised(Outside):
     """Layer norm of the cell's input (Ba et al., 2016).
 
     The norm is on the input, not the output: so the state is unchanged, a residual connection around the cell stays an
-    identity (Xiong et al., 2020, on the place of a norm), and all steps are normalised at once before the recurrence.
+    identity (Xiong et al., 2020, on the place of a norm), all steps are normalised at once before the recurrence, and
+    the inner cell keeps its fast engine.
 
     >>> from elman.cells import GRU
     >>> cell = Normalised(GRU(3, 2, key=jax.random.key(0)))
     >>> xs = jax.random.normal(jax.random.key(1), (1, 1, 3))
-    >>> bool(jnp.allclose(cell.project(xs), cell.project(5 * xs + 7), atol=1e-4))
+    >>> bool(jnp.allclose(cell.project(xs)[0], cell.project(5 * xs + 7)[0], atol=1e-4))
     True
     """
 
@@ -103,6 +94,6 @@ class Normalised(Wrapper):
         super().__init__(inner)
         self.scale, self.shift = jnp.ones(inner.input_size), jnp.zeros(inner.input_size)
 
-    def project(self, xs: Float[Array, "time batch feature"]) -> Any:
-        """The inner cell's projection of the normalised input."""
-        return self.inner.project(layer_norm(xs, self.scale, self.shift))
+    def before(self, xs: Float[Array, "*steps feature"]) -> Float[Array, "*steps feature"]:
+        """The inputs, normalised."""
+        return layer_norm(xs, self.scale, self.shift)

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from elman._module import Module
+from elman.layers.notes import note_attention
 from elman.ops.initializers import glorot
 
 
@@ -28,7 +29,7 @@ class AttentionOutput(NamedTuple):
     weights: Float[Array, "batch time source"]
 
 
-class AdditiveAttention(eqx.Module):
+class AdditiveAttention(Module):
     """Additive attention, for queries and states of any width.
 
     `keys` is the part of the scores that depends only on the states; it is computed once for all queries.
@@ -70,7 +71,7 @@ class AdditiveAttention(eqx.Module):
         return attend(compared @ self.score, states, lengths=lengths)
 
 
-class DotAttention(eqx.Module):
+class DotAttention(Module):
     """Dot attention, which has no trainable weights: queries and states have the same width.
 
     >>> attention, states = DotAttention(), jnp.array([[[9.0, 0.0], [0.0, 9.0]]])
@@ -108,4 +109,5 @@ def attend(
         real = (jnp.arange(scores.shape[-1]) < lengths[:, None])[:, None]
         # A finite number in place of minus infinity: a row without real states would be 0/0.
         weights = jnp.where(real, jax.nn.softmax(jnp.where(real, scores, jnp.finfo(scores.dtype).min), axis=-1), 0)
+    note_attention("attention", weights[:, None])
     return AttentionOutput(jnp.einsum("bts,bsf->btf", weights, states), weights)

@@ -1,6 +1,6 @@
 """Batch normalisation (Ioffe and Szegedy, 2015).
 
-    y = (x - mean) / sqrt(variance + 0.001) * scale + shift        for each feature
+    y = (x - mean) / sqrt(variance + epsilon) * scale + shift        for each feature
 
 In training, mean and variance are those of the batch, over all its sequences and steps. Their running means are kept
 for inference. The running values are measured, not learned: a state, passed from batch to batch. So a layer of n
@@ -16,8 +16,7 @@ import jax.numpy as jnp
 from jax.lax import rsqrt
 from jaxtyping import Array, Bool, Float
 
-TINY = 1e-3
-"""The summand that keeps a constant feature finite; this and the momentum of 0.99 are Keras' defaults."""
+from elman._module import Module
 
 
 class BatchStatistics(NamedTuple):
@@ -27,7 +26,7 @@ class BatchStatistics(NamedTuple):
     variance: Float[Array, " feature"]
 
 
-class BatchNorm(eqx.Module):
+class BatchNorm(Module):
     """Normalises each feature to zero mean and unit variance over a batch, then applies a learned scale and shift.
 
     >>> norm = BatchNorm(1)
@@ -40,10 +39,13 @@ class BatchNorm(eqx.Module):
     scale: Float[Array, " feature"]
     shift: Float[Array, " feature"]
     momentum: float = eqx.field(static=True)
+    epsilon: float = eqx.field(static=True)
 
-    def __init__(self, size: int, *, momentum: float = 0.99):
-        """Builds the layer; `momentum` is the share of the running values that is kept at each batch."""
-        self.scale, self.shift, self.momentum = jnp.ones(size), jnp.zeros(size), momentum
+    def __init__(self, size: int, *, momentum: float = 0.99, epsilon: float = 1e-3):
+        """Builds the layer: `momentum` is the share of the running values that is kept at each batch, `epsilon` keeps
+        a constant feature finite. The defaults are Keras'."""
+        self.scale, self.shift = jnp.ones(size), jnp.zeros(size)
+        self.momentum, self.epsilon = momentum, epsilon
 
     def init_carry(self) -> BatchStatistics:
         """The running values before the first batch: mean 0 and variance 1."""
@@ -53,7 +55,7 @@ class BatchNorm(eqx.Module):
         self, xs: Float[Array, "*batch feature"], statistics: BatchStatistics
     ) -> Float[Array, "*batch feature"]:
         """Normalises by `statistics`, as in inference."""
-        return (xs - statistics.mean) * rsqrt(statistics.variance + TINY) * self.scale + self.shift
+        return (xs - statistics.mean) * rsqrt(statistics.variance + self.epsilon) * self.scale + self.shift
 
     def over_batch(
         self,

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from elman._errors import ConfigError
+from elman._module import Module
 from elman._types import Carry, Padding
 from elman.cells import Cell
 from elman.recurrence import start_carry, unroll
@@ -24,7 +24,7 @@ class BidirectionalCarry(NamedTuple):
     backward: Carry
 
 
-class Bidirectional(eqx.Module):
+class Bidirectional(Module):
     """A cell that reads each sequence from its start and one that reads it from its end, with concatenated outputs.
 
     With lengths, the backward cell begins at the last real step of each sequence, whichever side its padding is on.

@@ -13,11 +13,12 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from elman._errors import ConfigError, ShapeError
+from elman._module import Module
 from elman.ops.initializers import normal
 from elman.recurrence.steps import Steps
 
 
-class TimeConvolution(eqx.Module):
+class TimeConvolution(Module):
     """A convolution along time: relu(x W + b) of `width` neighbouring steps at every `stride`-th step, then the maximum
     of every `pool` of these. Beyond both ends, and in padding, there are zeros, so that the outputs of a sequence do
     not depend on the amount of padding. Padding is on the right.
@@ -76,7 +77,7 @@ class TimeConvolution(eqx.Module):
         return _maxima(ys, axis=1, size=self.pool), _fewer(lengths, self.pool)
 
 
-class FrameConvolution(eqx.Module):
+class FrameConvolution(Module):
     """A convolution of each frame of a video into a vector: for each of `channels`, relu of a `width` x `width`
     convolution and the maximum of every `pool` x `pool` places; the result is flattened. Frames beyond a length are
     zeros.

@@ -7,13 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from elman._module import Module
 from elman.ops.crf import FORBIDDEN, Chain, log_likelihood
 from elman.ops.losses import cross_entropy
 
 Allowed = tuple[tuple[bool, ...], ...]
 
 
-class TagChain(eqx.Module):
+class TagChain(Module):
     """Transition, start and end scores of tags for `elman.ops.crf`, which start at zero. If they are not learned they
     stay zero: every step is then a softmax of its own, except for transitions that are not allowed.
 

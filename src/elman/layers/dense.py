@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from elman._module import Module
 from elman.ops.initializers import glorot
 
 
-class Dense(eqx.Module):
+class Dense(Module):
     """A dense layer, x W + b on the last axis; the kernel starts as Glorot's, the bias at zero.
 
     >>> import jax
@@ -26,4 +27,5 @@ class Dense(eqx.Module):
 
     def __call__(self, xs: Float[Array, "*batch feature"]) -> Float[Array, "*batch outputs"]:
         """Applies the layer to every step."""
-        return xs @ self.kernel + self.bias
+        with jax.named_scope("output"):
+            return xs @ self.kernel + self.bias

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import equinox as eqx
+import jax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from elman._module import Module
 from elman.ops.initializers import embedding
 
 
-class Embedding(eqx.Module):
+class Embedding(Module):
     """A table with a row for each token: equals a one-hot vector times the table, without the product.
 
     >>> import jax, jax.numpy as jnp
@@ -20,9 +21,11 @@ class Embedding(eqx.Module):
 
     table: Float[Array, "vocab feature"]
 
-    def __init__(self, vocab: int, size: int, *, key: PRNGKeyArray):
-        self.table = embedding(key, vocab, size)
+    def __init__(self, vocab: int, size: int, *, deviation: float = 0.3, key: PRNGKeyArray):
+        """Builds the layer; `deviation` is that of the random vectors' numbers."""
+        self.table = embedding(key, vocab, size, deviation=deviation)
 
     def __call__(self, ids: Int[Array, "batch time"]) -> Float[Array, "batch time feature"]:
         """Looks up the vectors of `ids`, which must lie in [0, vocab)."""
-        return self.table[ids]
+        with jax.named_scope("embedding"):
+            return self.table[ids]

@@ -6,19 +6,19 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from elman._errors import ConfigError, ShapeError
+from elman._module import Module
 from elman._types import Carry
 from elman.layers.recurrent import Recurrent, final, run, start
 
 Lengths = Int[Array, "..."] | None
 
 
-class Hierarchical(eqx.Module):
+class Hierarchical(Module):
     """A hierarchy of recurrent layers, the innermost first. A level reads every piece from a fresh state, and its final
     output is one step of the level above; the last level outputs every step.
 

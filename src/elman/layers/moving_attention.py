@@ -18,7 +18,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from elman._module import Module
 from elman.layers.dense import Dense
+from elman.layers.notes import note_attention
 
 TINY = 1e-8
 """The summand that keeps the logarithm and the quotient of weights finite."""
@@ -31,7 +33,7 @@ class MovingAttentionOutput(NamedTuple):
     weights: Float[Array, "batch time head source"]
 
 
-class MovingAttention(eqx.Module):
+class MovingAttention(Module):
     """Moving attention with several heads, each with its own weights that are passed from step to step.
 
     >>> attention = MovingAttention(3, 4, heads=2, key=jax.random.key(0))
@@ -92,5 +94,6 @@ class MovingAttention(eqx.Module):
 
         last, all_weights = jax.lax.scan(step, weights, (content, gates, shares, sharpnesses))
         all_weights = jnp.moveaxis(all_weights, 0, 1)
+        note_attention("attention", jnp.swapaxes(all_weights, 1, 2))
         context = jnp.einsum("bths,bsf->bthf", all_weights, states).reshape(batch, time, -1)
         return last, MovingAttentionOutput(context, all_weights)

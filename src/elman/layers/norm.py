@@ -6,10 +6,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from elman.ops.normalisation import layer_norm
+from elman._module import Module
+from elman.ops.normalisation import EPSILON, layer_norm
 
 
-class LayerNorm(eqx.Module):
+class LayerNorm(Module):
     """Normalises the features of each step to mean 0 and variance 1, then scales and shifts them (Ba et al., 2016).
 
     >>> ys = LayerNorm(4)(jnp.array([[[1.0, 2.0, 3.0, 4.0]]]))
@@ -19,10 +20,12 @@ class LayerNorm(eqx.Module):
 
     scale: Float[Array, " feature"]
     shift: Float[Array, " feature"]
+    epsilon: float = eqx.field(static=True)
 
-    def __init__(self, size: int):
-        self.scale, self.shift = jnp.ones(size), jnp.zeros(size)
+    def __init__(self, size: int, *, epsilon: float = EPSILON):
+        """Builds the layer; `epsilon` keeps a constant step finite."""
+        self.scale, self.shift, self.epsilon = jnp.ones(size), jnp.zeros(size), epsilon
 
     def __call__(self, xs: Float[Array, "*batch feature"]) -> Float[Array, "*batch feature"]:
         """Normalises the last axis."""
-        return layer_norm(xs, self.scale, self.shift)
+        return layer_norm(xs, self.scale, self.shift, epsilon=self.epsilon)

@@ -12,9 +12,11 @@ import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from elman._errors import one_of
+from elman._module import Module
 from elman._types import Padding
 from elman.layers.bidirectional import Bidirectional
 from elman.layers.dense import Dense
+from elman.layers.notes import note_attention
 from elman.layers.recurrent import Recurrent, ends
 from elman.ops.initializers import normal
 from elman.recurrence.steps import Steps
@@ -26,7 +28,7 @@ Lengths = Int[Array, " batch"] | None
 Vectors = Float[Array, "batch hidden"]
 
 
-class Pooling(eqx.Module):
+class Pooling(Module):
     """Base class of poolings, which reduce the real steps of each sequence to one vector. An empty sequence gives
     zeros, with finite gradients; the content of padding is ignored."""
 
@@ -101,6 +103,7 @@ class AttentionPooling(Pooling):
     def __call__(self, ys: Outputs, *, lengths: Lengths = None, padding: Padding = "right") -> Vectors:
         """The weighted mean of each sequence."""
         weights = self.weights(ys, lengths=lengths, padding=padding)
+        note_attention("pooling", weights[:, None, None])
         return jnp.einsum("bt,bth->bh", weights, jnp.where(_valid(ys, lengths, padding), ys, 0))
 
     def weights(

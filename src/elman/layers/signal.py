@@ -14,11 +14,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from elman._errors import ConfigError, ShapeError
+from elman._module import Module
 from elman.layers.dense import Dense
 from elman.ops.initializers import normal
 
 
-class SignalConvolution(eqx.Module):
+class SignalConvolution(Module):
     """A convolution: x W + b of `width` neighbouring steps at every `stride`-th step; zeros beyond both ends.
 
     Output j of the causal layer reads the steps before stride (j + 1); that of the centred layer reads as many steps
@@ -83,7 +84,7 @@ class SignalConvolution(eqx.Module):
         return xs[:, xs.shape[1] - carry.shape[1] :], ys + self.bias
 
 
-class Delay(eqx.Module):
+class Delay(Module):
     """A delay of all features by `steps` steps; zeros come first.
 
     >>> layer = Delay(1, 2)
@@ -107,7 +108,7 @@ class Delay(eqx.Module):
         return both[:, xs.shape[1] :], both[:, : xs.shape[1]]
 
 
-class Doubling(eqx.Module):
+class Doubling(Module):
     """A layer that outputs two steps for each, x W + b: the reverse of a convolution of stride 2.
 
     >>> Doubling(3, 4, key=jr.key(0))(jnp.ones((1, 5, 3))).shape
@@ -122,4 +123,4 @@ class Doubling(eqx.Module):
     def __call__(self, xs: Float[Array, "batch time feature"]) -> Float[Array, "batch twice channels"]:
         """Applies the layer; returns twice as many steps."""
         ys = self.dense(xs)
-        return ys.reshape(len(xs), 2 * xs.shape[1], -1)
+        return ys.reshape(xs.shape[0], 2 * xs.shape[1], ys.shape[2] // 2)

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from elman._module import Module
 from elman._types import Carry
 from elman.layers.norm import LayerNorm
 from elman.layers.recurrent import Recurrent, run, start
@@ -15,7 +16,7 @@ from elman.ops.dropout import variational_dropout
 from elman.recurrence.unroll import Engine
 
 
-class Stack(eqx.Module):
+class Stack(Module):
     """A stack of recurrent layers. Each is a norm (optional), then a cell unrolled over time or a `Bidirectional`, then
     a residual connection (optional, if the widths agree), then variational dropout. The carry is a tuple, one
     entry per layer.

@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from elman._show import brief, brief_table
+
 FORBIDDEN = -1e30
 """The score of a forbidden transition: as good as minus infinity, but sums, differences and gradients stay finite."""
 
@@ -25,6 +27,8 @@ class Chain(NamedTuple):
     follow: Float[Array, "tag next"]
     start: Float[Array, " tag"]
     end: Float[Array, " tag"]
+
+    __repr__, _repr_html_ = brief, brief_table
 
 
 def log_partition(

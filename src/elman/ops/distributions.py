@@ -25,6 +25,7 @@ from jax.scipy.special import betainc, gammaln, ndtri, xlog1py, xlogy
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from elman._errors import one_of
+from elman._module import Module
 from elman.ops.student import student_quantile
 
 OutputName = Literal["squared", "absolute", "quantile", "gaussian", "student", "negative-binomial"]
@@ -38,7 +39,7 @@ LEAST_SCALE = 1e-3
 _Values = Float[Array, "*batch"]
 
 
-class Distribution(eqx.Module):
+class Distribution(Module):
     """Base class of forecasts: a distribution of the value to come, for each place of a batch."""
 
     @property

@@ -74,9 +74,13 @@ def normal(key: PRNGKeyArray, shape: tuple[int, ...], deviation: float | Array) 
     return jax.lax.optimization_barrier(jr.normal(key, shape)) * deviation
 
 
-def embedding(key: PRNGKeyArray, vocab: int, size: int) -> Float[Array, "vocab size"]:
-    """An embedding table, normal with deviation 0.3: large enough that tokens differ from the first step on."""
-    return normal(key, (vocab, size), 0.3)
+def embedding(key: PRNGKeyArray, vocab: int, size: int, *, deviation: float = 0.3) -> Float[Array, "vocab size"]:
+    """An embedding table, normal with a deviation that is large enough for tokens to differ from the first step on.
+
+    >>> bool(abs(embedding(jr.key(0), 1000, 8, deviation=2.0).std() - 2) < 0.1)
+    True
+    """
+    return normal(key, (vocab, size), deviation)
 
 
 def gated_kernels(

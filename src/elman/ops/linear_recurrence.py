@@ -31,6 +31,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Inexact
 
+from elman.ops.by_hand import ByHand
+
 
 def linear_recurrence(
     a: Inexact[Array, " steps *state"],
@@ -46,22 +48,21 @@ def linear_recurrence(
     [3.0, 2.5, 1.0]
     """
     dtype = jnp.result_type(a, b, h)
-    return _recurrence(reverse, a.astype(dtype), b.astype(dtype), h.astype(dtype))
+    return _RECURRENCE(reverse, a.astype(dtype), b.astype(dtype), h.astype(dtype))
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _recurrence(reverse: bool, a: Array, b: Array, h: Array) -> Array:
     loop, rounds = partial(_loop, reverse), partial(_rounds, reverse)
     return jax.lax.platform_dependent(a, b, h, cpu=loop, default=rounds)
 
 
-def _forward(reverse: bool, a: Array, b: Array, h: Array) -> tuple[Array, tuple]:
+def _forward(reverse: bool, a: Array, b: Array, h: Array) -> tuple[Array, Array]:
     hs = _recurrence(reverse, a, b, h)
-    return hs, (a, h, hs)
+    return hs, hs
 
 
-def _backward(reverse: bool, residuals: tuple, dh: Array) -> tuple[Array, Array, Array]:
-    a, h, hs = residuals
+def _backward(reverse: bool, arguments: tuple, hs: Array, dh: Array) -> tuple[Array, Array, Array]:
+    a, _, h = arguments
     first = -1 if reverse else 0
     after = a if len(a) == 1 else _shifted(a, jnp.zeros_like(h), reverse=not reverse)
     s = _recurrence(not reverse, after, dh, jnp.zeros_like(h))
@@ -69,7 +70,7 @@ def _backward(reverse: bool, residuals: tuple, dh: Array) -> tuple[Array, Array,
     return da.sum(0, keepdims=True) if len(a) == 1 else da, s, a[first] * s[first]
 
 
-_recurrence.defvjp(_forward, _backward)
+_RECURRENCE = ByHand(plain=_recurrence, forward=_forward, backward=_backward)
 
 
 def _loop(reverse: bool, a: Array, b: Array, h: Array) -> Array:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 
+@jax.named_scope("loss")
 def cross_entropy(
     logits: Float[Array, "batch time vocab"],
     targets: Int[Array, "batch time"],

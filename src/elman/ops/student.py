@@ -19,7 +19,10 @@ def student_quantile(levels: Float[Array, "*#batch"], freedom: Float[Array, "*#b
     tail, n = jnp.minimum(levels, 1 - levels), freedom
     t = _hill(2 * tail, n)
     for _ in range(3):
-        beyond = 0.5 * betainc(n / 2, 0.5 * jnp.ones_like(n), n / (n + t**2))
+        half = 0.5 * jnp.ones_like(n)
+        inside = betainc(half, n / 2, t**2 / (n + t**2))  # near the median, the share on the next line rounds to 1
+        outside = betainc(n / 2, half, n / (n + t**2))
+        beyond = jnp.where(tail > 0.25, 0.5 - 0.5 * inside, 0.5 * outside)
         log_density = gammaln((n + 1) / 2) - gammaln(n / 2) - 0.5 * jnp.log(n * math.pi)
         density = jnp.exp(log_density - (n + 1) / 2 * jnp.log1p(t**2 / n))
         t = jnp.maximum(t + (beyond - tail) / density, 0.0)

@@ -22,6 +22,7 @@ from jaxtyping import Array, Float
 from elman._types import Carry
 from elman.cells import GRU, LSTM, Cell, Elman, LSTMCarry
 from elman.ops.activations import sigmoid
+from elman.ops.by_hand import ByHand
 from elman.recurrence.steps import Steps
 
 Gates = Float[Array, "time batch gates"]
@@ -56,12 +57,12 @@ def run(
 def _hand_derived(forward: Callable, backward: Callable) -> Callable:
     """Returns a function (weights, carry, a) -> (carry, ys) whose gradient is `backward`."""
 
-    @jax.custom_vjp
-    def layer(weights: tuple, carry: Carry, a: Gates) -> tuple[Carry, Outputs]:
-        return forward(weights, carry, a)[0]
-
-    layer.defvjp(forward, backward)
-    return layer
+    rule = ByHand(
+        plain=lambda _, *arguments: forward(*arguments)[0],
+        forward=lambda _, *arguments: forward(*arguments),
+        backward=lambda _, arguments, saved, gradients: backward(saved, gradients),
+    )
+    return partial(rule, None)
 
 
 def _before(first: Float[Array, "batch hidden"], states: Outputs) -> Outputs:

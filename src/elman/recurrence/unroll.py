@@ -13,8 +13,11 @@ from jaxtyping import Array, Bool, Float, Int
 from elman._errors import ConfigError, ShapeError, nearest
 from elman._types import Carry, Padding
 from elman.cells import Cell
+from elman.cells._wrapper import unwrap
+from elman.ops.mesh_axes import vary_alike
 from elman.recurrence import by_reference, fused, native, parallel, scan
-from elman.recurrence.steps import Steps
+from elman.recurrence.steps import Holes, Steps
+from elman.recurrence.watch import watcher
 
 Engine = Literal["auto", "native", "fused", "parallel", "scan", "reference"]
 
@@ -28,6 +31,7 @@ def unroll(
     *,
     lengths: Int[Array, " batch"] | None = None,
     padding: Padding = "right",
+    mask: Bool[Array, "batch time"] | None = None,
     resets: Bool[Array, "batch time"] | None = None,
     reverse: bool = False,
     engine: Engine = "auto",
@@ -42,12 +46,13 @@ def unroll(
         lengths: valid steps of each sequence, 0 to time. Padded steps keep the carry and output zeros, whatever the
             padding holds; gradients stay finite.
         padding: the side of a sequence that its padding is on.
+        mask: False at steps that are treated as padding, wherever they are, in place of `lengths`.
         resets: True restarts the state from `cell.init_carry()` before that step and cuts the gradient there; it does
             nothing at padding.
         reverse: runs from the last step to the first; outputs keep their places.
         engine: the engine that computes; "auto" takes the fastest that serves the call (`engine_for` tells which and
-            why). All give the same numbers up to rounding and can be differentiated in reverse mode, also twice, except
-            "reference", NumPy in float64 to check the others; forward mode (jax.jvp, jax.jacfwd) needs "scan".
+            why). All give the same numbers up to rounding and can be differentiated in both modes, also twice, except
+            "reference", NumPy in float64 to check the others, which has gradients only.
         taps: not accepted; use `tap`, which returns gates and states.
 
     Raises:
@@ -66,8 +71,15 @@ def unroll(
         raise ConfigError(
             "unroll returns (carry, ys) and takes no taps; elman.tap(cell, xs, names=...) returns (carry, ys, seen)"
         )
-    carry, ys, _ = _run(cell, xs, carry, Steps(lengths, padding, resets, reverse), (), engine)
-    return carry, ys
+    if mask is None:
+        carry, ys, _ = _run(cell, xs, carry, Steps(lengths, padding, resets, reverse), (), engine)
+        return carry, ys
+    _check_mask(xs, mask, lengths)
+    _check_resets(xs, resets)
+    holes = Holes.of(mask)
+    resets = None if resets is None else holes.pack(resets)
+    carry, ys, _ = _run(cell, holes.pack(xs), carry, Steps(holes.lengths, "right", resets, reverse), (), engine)
+    return carry, holes.spread(ys)
 
 
 def tap(
@@ -116,11 +128,11 @@ def engine_for(cell: Cell, *, masked: bool = False, tapped: bool = False) -> tup
     >>> engine_for(MyGRU(3, 4, key=jax.random.key(0)))
     ('scan', 'MyGRU has no native kernel; MyGRU has no hand-derived backward pass; MyGRU is no LinearCell')
     """
-    refusals = []
+    refusals, (core, _) = [], unwrap(cell)
     for engine, module in _ENGINES.items():
-        refusal = module.refusal(cell.core, masked=masked, tapped=tapped)
+        refusal = module.refusal(core, masked=masked, tapped=tapped)
         if refusal is None:
-            name = type(cell.core).__name__
+            name = type(core).__name__
             if engine == "parallel":
                 return engine, f"{name} is linear in its state"
             return engine, "; ".join(refusals) or f"{name} has kernels for {native.instruction_set()}"
@@ -152,9 +164,24 @@ def _run(
     start = start_carry(cell, xs.shape[0])
     carry = start if carry is None else carry
     _check_carry(cell, carry, start)
+    if not wanted and (watch := watcher()) is not None:
+        return (*watch(cell, xs, carry, steps), {})
     masked = steps.lengths is not None or steps.resets is not None
     chosen = _choose(engine, cell, masked=masked, tapped=bool(wanted))
-    return _ENGINES[chosen].run(cell.core, xs, carry, start=start, steps=steps, wanted=wanted)
+    masks = (steps.lengths, steps.resets)
+    (core, outer), xs, carry, start, (lengths, resets) = vary_alike((unwrap(cell), xs, carry, start, masks))
+    steps = steps._replace(lengths=lengths, resets=resets)
+    valid = steps.valid(xs.shape[1]) if outer else None
+    if valid is not None:  # padding may hold anything; zeros keep the gradients of the wrappers finite
+        xs = jnp.where(valid[..., None], xs, 0)
+    inputs = [xs]
+    for wrapper in outer:
+        inputs.append(wrapper.before(inputs[-1]))
+    with jax.named_scope("recurrence"):
+        carry, ys, tapped = _ENGINES[chosen].run(core, inputs.pop(), carry, start=start, steps=steps, wanted=wanted)
+    for wrapper in reversed(outer):
+        ys = wrapper.after(ys, inputs.pop())
+    return carry, ys if valid is None else jnp.where(valid[..., None], ys, 0), tapped
 
 
 def _choose(engine: str, cell: Cell, **call: bool) -> str:
@@ -163,8 +190,9 @@ def _choose(engine: str, cell: Cell, **call: bool) -> str:
     if engine not in _ENGINES:
         known = ("auto", *_ENGINES)
         raise ConfigError(f"no engine {engine!r}{nearest(engine, known)}; expected one of {', '.join(known)}")
-    if refusal := _ENGINES[engine].refusal(cell.core, **call):
-        able = [name for name, module in _ENGINES.items() if module.refusal(cell.core, **call) is None]
+    core, _ = unwrap(cell)
+    if refusal := _ENGINES[engine].refusal(core, **call):
+        able = [name for name, module in _ENGINES.items() if module.refusal(core, **call) is None]
         raise ConfigError(f"engine {engine!r} cannot serve this call: {refusal}; {', '.join(able)} can")
     return engine
 
@@ -217,6 +245,13 @@ def _check_lengths(xs: Array, lengths: Array | None, padding: str) -> None:
     if values.min() < 0 or values.max() > time:
         worst = int(values.min() if values.min() < 0 else values.max())
         raise ShapeError(f"lengths: expected 0 to {time}, the steps of the inputs {xs.shape}; got {worst}")
+
+
+def _check_mask(xs: Array, mask: Array, lengths: Array | None) -> None:
+    if lengths is not None:
+        raise ConfigError("mask: says which steps are real, and so do lengths; give one of them")
+    if mask.shape != xs.shape[:2] or mask.dtype != jnp.bool_:
+        raise ShapeError(f"mask: expected one bool per step, shape {xs.shape[:2]}; got {mask.shape} of {mask.dtype}")
 
 
 def _check_resets(xs: Array, resets: Array | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -37,6 +37,15 @@ def run_checks(checks: dict[str, Callable[[Any], None]], trial: Any) -> dict[str
             failed[name] = f"as {first[message]}" if message in first else message
             first.setdefault(message, name)
     return failed
+
+
+def passed(name: str, checks: Sequence[str]) -> str:
+    """The line that says which checks passed.
+
+    >>> passed("Cell(3, 5)", ["values", "jit"])
+    'Cell(3, 5) passes all 2 checks: values, jit'
+    """
+    return f"{name} passes all {len(checks)} checks: {', '.join(checks)}"
 
 
 def shaken(model: Any, seed: int) -> Any:

@@ -37,7 +37,7 @@ from elman.cells import Cell
 from elman.cells.find import build_cell
 from elman.recurrence import start_carry, tap, unroll
 from elman.recurrence.unroll import Engine
-from elman.testing._checks import CheckError, run_checks, same, shaken
+from elman.testing._checks import CheckError, passed, run_checks, same, shaken
 
 Loop = Callable[[Any, np.ndarray], np.ndarray]
 """A NumPy loop: (cell, xs of one sequence: time feature) -> outputs: time hidden; the weights are float64 arrays."""
@@ -63,8 +63,9 @@ def check_cell(
     loop: Loop | None = None,
     fixed: tuple[str, ...] = (),
     seed: int = 0,
+    show: Callable[[str], Any] | None = print,
 ) -> None:
-    """Runs every check of the table above on the cell `kind(input_size, hidden_size, key=key)`.
+    """Runs every check of the table above on the cell `kind(input_size, hidden_size, key=key)`, and says what passed.
 
     Args:
         kind: a cell's class, or any function that builds one.
@@ -73,6 +74,7 @@ def check_cell(
             cell's weights are float64 NumPy arrays. It makes the check of values independent of `step`.
         fixed: names of weights that never learn; their gradients must be zero.
         seed: the seed of weights and inputs. Noise is added to every weight, so that no term of an equation is zero.
+        show: takes the line that says what passed; None for silence.
 
     Raises:
         CellError: (an AssertionError) lists every failed check, with the largest difference and its place. Where
@@ -94,6 +96,7 @@ def check_cell(
     ...         h = jax.nn.sigmoid(self.decay) * h + jnp.tanh(x @ self.kernel)
     ...         return h, h
     >>> check_cell(Fading)
+    Fading(3, 5) passes all 13 checks: contract, values, ...
 
     >>> def fading_loop(cell, xs):
     ...     ys = [np.zeros(cell.hidden_size)]
@@ -101,6 +104,7 @@ def check_cell(
     ...         ys.append(ys[-1] / (1 + np.exp(-cell.decay)) + np.tanh(x @ cell.kernel))
     ...     return np.stack(ys[1:])
     >>> check_cell(Fading, loop=fading_loop)
+    Fading(3, 5) passes all 14 checks: contract, values, ...
 
     >>> class Centred(Fading):
     ...     def project(self, xs):
@@ -128,6 +132,8 @@ def check_cell(
             failed = run_checks(_CHECKS, trials[0])
     if failed:
         raise CellError(name, failed, of=1 + len(_CHECKS))
+    if show is not None:
+        show(passed(name, ["contract", *(check for check in _CHECKS if loop is not None or check != "loop")]))
 
 
 # The cell under test

@@ -8,6 +8,8 @@
 | loss | the loss of one step is that of your NumPy function, in (sum, count) |
 | save | a saved model loads with the same bits, settings, codec and measures |
 | metrics | measures survive JSON; their objective is a finite number |
+| baselines | the measures of rules, if the task has any, have the names of the model's, survive JSON, and are kept |
+| items | the inputs of the training and validation parts are recognised by their hashes |
 | verify | the files are whole, and the model computes the same however its input is cut or batched |
 | fingerprint | a run is not resumed with data that differ in anything, and the part that differs is named |
 | resume | a run whose process was killed goes on to the bits of one that was not |
@@ -38,13 +40,15 @@ import numpy as np
 from elman import artefact
 from elman._errors import ArtefactError, DataError
 from elman.inspection.verify import TOLERANCE, verify
+from elman.metrics.saved import single_numbers
+from elman.tasks.baseline import Baseline
 from elman.tasks.data import Data
 from elman.tasks.fingerprint import PARTS
 from elman.tasks.fitted import Fitted, Predictor
 from elman.tasks.load import load
 from elman.tasks.registry import find_task
 from elman.tasks.task import Task
-from elman.testing._checks import CheckError, run_checks, same, shaken
+from elman.testing._checks import CheckError, passed, run_checks, same, shaken
 from elman.training.events import Event, Stepped
 from elman.training.fit import fit
 from elman.training.reporters import Quiet
@@ -85,9 +89,10 @@ def check_task(
     inputs: Mapping[str | Path, int | None] | None = None,
     head: int = 0,
     options: Mapping[str, Any] | None = None,
+    show: Callable[[str], Any] | None = print,
     **training: Any,
 ) -> None:
-    """Runs every check of the table above on a task, which it trains for a few steps.
+    """Runs every check of the table above on a task, which it trains for a few steps, and says what passed.
 
     Args:
         task: a small network; a task of your own is in a module that can be imported.
@@ -100,6 +105,7 @@ def check_task(
             or None where the number is a part of the answer; left out for a task without prediction options.
         head: the number of lines that are printed once, before those of the first input.
         options: prediction options; those should print numbers from which answers can be told apart.
+        show: takes the line that says what passed; None for silence.
         training: settings of `Training`; by default 6 steps with 2 evaluations.
 
     Raises:
@@ -112,6 +118,8 @@ def check_task(
         failed = run_checks(_CHECKS, trial)
     if failed:
         raise TaskError(type(task).__name__, failed, of=len(_CHECKS))
+    if show is not None:
+        show(passed(type(task).__name__, list(_CHECKS)))
 
 
 # The task under test
@@ -227,7 +235,7 @@ def _loss(t: _Trial) -> None:
 
 def _save(t: _Trial) -> None:
     _same_weights(t.loaded, t.fitted, "loaded")
-    for name in ("task", "codec", "training", "measures"):
+    for name in ("task", "codec", "training", "measures", "history"):
         ours, other = getattr(t.loaded, name), getattr(t.fitted, name)
         _expect(_plain(ours) == _plain(other), f"loaded, {name} is {ours}; expected {other}")
     before, after = (_text(fitted.evaluate(t.data.test)) for fitted in (t.fitted, t.loaded))
@@ -245,6 +253,32 @@ def _metrics(t: _Trial) -> None:
     before, after = metrics.objective, again.objective
     _expect(math.isfinite(before), f"the objective is {before}; expected a finite number")
     _expect(before == after, f"after JSON, the objective is {after}; expected {before}")
+
+
+def _baselines(t: _Trial) -> None:
+    baselines = tuple(t.configured.baselines(t.data))
+    known = single_numbers(t.fitted.evaluate(t.data.validation).to_builtins())
+    for one in baselines:
+        for name in (*one.measures, *([one.measure] if one.measure else [])):
+            _expect(name in known, f"{one.name}: no measure {name!r} in to_builtins(); there are {', '.join(known)}")
+        _expect(not one.measure or one.measure in one.measures, f"{one.name}: no value of its {one.measure!r}")
+    again = msgspec.convert(_through_json(msgspec.to_builtins(baselines)), tuple[Baseline, ...])
+    _expect(again == baselines, f"after JSON, the baselines are {again}; expected {baselines}")
+    for what, fitted in {"trained": t.fitted, "loaded": t.loaded}.items():
+        _expect(fitted.baselines == baselines, f"{what}, the baselines are {fitted.baselines}; expected {baselines}")
+    said = t.configured.verdicts(t.fitted.evaluate(t.data.validation))
+    _expect(all(isinstance(one, str) for one in said), f"verdicts: expected sentences; got {said}")
+
+
+def _items(t: _Trial) -> None:
+    for what, fitted in {"trained": t.fitted, "loaded": t.loaded}.items():
+        whole = fitted.overlap(t.data.train)
+        part = fitted.overlap(t.data.validation)
+        assert whole is not None, f"{what}, the model has no hashes"
+        assert part is not None, f"{what}, the model has no hashes"
+        _expect(whole.total > 0, f"{what}, items() has none of the training part")
+        _expect(whole.trained == whole.total, f"{what}, of its own training part it knows {whole}; expected all")
+        _expect(part.trained + part.validated == part.total, f"{what}, of its validation part it knows {part}")
 
 
 def _verify(t: _Trial) -> None:
@@ -275,8 +309,10 @@ def _resume(t: _Trial) -> None:
     again = fit(t.task, t.read(t.source), out=t.killed, resume=True, report=Quiet(), **t.training)
     for what, fitted in {"resumed": again, "resumed and loaded": load(t.killed)}.items():
         _same_weights(fitted, t.fitted, what)
-        ours, other = ({**fitted.measures, "seconds": 0} for fitted in (fitted, t.fitted))
+        ours, other = ({**fitted.measures, "seconds": 0, "times": {}} for fitted in (fitted, t.fitted))
         _expect(_plain(ours) == _plain(other), f"{what}, the measures are {ours}; expected {other}")
+        ours, other = ({**one.history.columns(), "seconds": 0} for one in (fitted, t.fitted))
+        _expect(_plain(ours) == _plain(other), f"{what}, the history is {ours}; expected {other}")
 
 
 def _predict(t: _Trial) -> None:
@@ -304,6 +340,8 @@ _CHECKS: dict[str, Callable[[_Trial], None]] = {
     "loss": _loss,
     "save": _save,
     "metrics": _metrics,
+    "baselines": _baselines,
+    "items": _items,
     "verify": _verify,
     "fingerprint": _fingerprint,
     "resume": _resume,

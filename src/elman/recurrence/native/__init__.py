@@ -4,6 +4,6 @@ A kernel owns the whole layer: the input's product, all steps, and in the backwa
 inputs too; see `kernels/layer.cc`. Padded steps are skipped, not masked.
 """
 
-from elman.recurrence.native.engine import instruction_set, refusal, run
+from elman.recurrence.native.engine import instruction_set, layout, pack_cell, packed_refusal, refusal, run
 
-__all__ = ["instruction_set", "refusal", "run"]
+__all__ = ["instruction_set", "layout", "pack_cell", "packed_refusal", "refusal", "run"]

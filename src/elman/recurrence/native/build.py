@@ -40,7 +40,8 @@ def build(target: Path = LIBRARY) -> None:
     Raises:
         BuildError: no compiler, or it failed; with its output.
     """
-    units = [*kernel_units(), ("team.cc", ()), ("scratch.cc", ()), ("binding.cc", ("-isystem", str(_headers())))]
+    others = [(name, ()) for name in ("team.cc", "scratch.cc", "sampler.cc")]
+    units = [*kernel_units(), *others, binding_unit()]
     with tempfile.TemporaryDirectory() as folder:
         objects = compile_all(units, Path(folder))
         library = Path(folder) / target.name
@@ -53,11 +54,28 @@ def build(target: Path = LIBRARY) -> None:
 
 
 def kernel_units() -> list[tuple[str, tuple[str, ...]]]:
-    """The compilations of layer.cc, for each instruction set and number type, the slowest first."""
+    """The compilations of layer.cc and two_products.cc, for each instruction set and number type, then of stepper.cc
+    for each instruction set; the slowest come first.
+    """
     sets = [("baseline", "float", ()), ("baseline", "double", ())]
     if platform.machine().lower() in ("x86_64", "amd64"):
         sets = [("avx512", "float", ("-march=x86-64-v4",)), ("avx2", "float", ("-march=x86-64-v3",)), *sets]
-    return [("layer.cc", (*march, f"-DELMAN_ISA={isa}", f"-DELMAN_REAL={real}")) for isa, real, march in sets]
+    layers = [
+        (source, (*march, f"-DELMAN_ISA={isa}", f"-DELMAN_REAL={real}"))
+        for source in ("layer.cc", "two_products.cc")
+        for isa, real, march in sets
+    ]
+    if len(sets) > 2:
+        sets = [("avx512vnni", "float", ("-march=x86-64-v4", "-mavx512vnni")), *sets]
+    return layers + [("stepper.cc", (*march, f"-DELMAN_ISA={isa}")) for isa, real, march in sets if real == "float"]
+
+
+def binding_unit() -> tuple[str, tuple[str, ...]]:
+    """The compilation of binding.cc. Messages of jaxlib's headers name their files: without the folder, so that equal
+    sources give equal libraries.
+    """
+    headers = _headers()
+    return "binding.cc", ("-isystem", str(headers), f"-ffile-prefix-map={headers}=include")
 
 
 def compile_all(units: list[tuple[str, tuple[str, ...]]], folder: Path, extra: tuple[str, ...] = ()) -> list[Path]:

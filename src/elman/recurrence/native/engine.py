@@ -14,32 +14,20 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from elman._errors import ConfigError, one_of
-from elman._types import Carry, Padding
-from elman.cells import GRU, LSTM, Cell, Elman
+from elman._types import Carry, Padding, WeightFormat
+from elman.cells import Cell
+from elman.ops.by_hand import ByHand
+from elman.ops.mesh_axes import vary_alike
 from elman.recurrence import scan
+from elman.recurrence.native.described import WEIGHTS, Kernel, described, irregularity, kernel_of
+from elman.recurrence.native.packed import FORMATS, Layout, PackedCell
+from elman.recurrence.native.zoneout import Rates, unwrap_zoneout, with_zones, zones_of
 from elman.recurrence.steps import Steps
 
+_REVISION = 2
+"""The number that `kernels/binding.cc` has for what its functions take and the cells that they know."""
+
 _LIBRARY = Path(__file__).with_name("_kernels.so")
-
-
-class _Kernel(NamedTuple):
-    """The description of a cell for the kernels: `kernels/layer.h` has the blocks, `kernels/binding.cc` the order."""
-
-    kind: int  # the number of `Kind`
-    gates: int  # blocks of hidden_size columns in a weight
-    weights: tuple[str, ...]
-    kept: (
-        str  # a letter for each block that the backward pass needs of a step, besides its outputs; a gate has its name
-    )
-
-
-_WEIGHTS = ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
-_KERNELS = {
-    (Elman, "tanh"): _Kernel(0, 1, _WEIGHTS[:3], ""),
-    (Elman, "relu"): _Kernel(1, 1, _WEIGHTS[:3], ""),
-    (GRU, None): _Kernel(2, 3, _WEIGHTS, "rznq"),
-    (LSTM, None): _Kernel(3, 4, _WEIGHTS[:3], "ifgo"),
-}
 
 
 class _Inputs(NamedTuple):
@@ -49,13 +37,15 @@ class _Inputs(NamedTuple):
     kernel: Array
     recurrent_kernel: Array
     bias: Array
-    recurrent_bias: Array
+    extra: Array
     h: Array
     c: Array
     h_start: Array
     c_start: Array
     lengths: Array
     resets: Array
+    zone_h: Array
+    zone_c: Array
 
 
 class _Outputs(NamedTuple):
@@ -76,7 +66,7 @@ class _Gradients(NamedTuple):
     kernel: Any
     recurrent_kernel: Any
     bias: Any
-    recurrent_bias: Any
+    extra: Any
     h: Any
     c: Any
     h_start: Any
@@ -85,26 +75,73 @@ class _Gradients(NamedTuple):
 
 
 class _Call(NamedTuple):
-    """The static part of a call. `tapped` means that states and gates are returned too."""
+    """The static part of a call. `tapped` means that states and gates are returned too; `rates` are those of zoneout
+    without noise.
+    """
 
     padding: Padding
     reverse: bool
     tapped: bool
+    rates: Rates = ()
 
 
 def refusal(cell: Cell, *, masked: bool, tapped: bool) -> str | None:
     """The reason why the kernels cannot serve a call; None if they can."""
-    if _kernel(cell) is None:
-        return f"{type(cell).__name__} has no native kernel"
-    if problem := _irregular(cell):
+    if isinstance(cell, PackedCell):
+        return "the kernels for packed weights return no gates" if tapped else _unavailable()
+    inner, zoneout = unwrap_zoneout(cell)
+    kernel = kernel_of(inner)
+    if kernel is None or (zoneout and not kernel.zones):
+        return f"{type(cell).__name__} has no native kernel" + f" around {type(inner).__name__}" * bool(zoneout)
+    if problem := irregularity(inner):
         return problem
+    return _unavailable()
+
+
+def packed_refusal(cell: Cell) -> str | None:
+    """The reason why a cell's weights cannot be packed; None if they can."""
+    problem = refusal(cell, masked=False, tapped=False)
+    if problem is None and not ((kernel := kernel_of(cell)) and kernel.packs):
+        problem = f"{type(cell).__name__} has no kernel for packed weights"
+    if problem is None and (dtype := jax.tree.leaves(cell)[0].dtype) != jnp.float32:
+        return f"packed weights are for models in float32; these are {dtype}"
+    return problem
+
+
+def kind_of(cell: Cell) -> int:
+    """The number of a cell's kernel, `Kind` in `kernels/layer.h`."""
+    return described(cell).kind
+
+
+def pack_cell(cell: Cell, weights: WeightFormat) -> PackedCell:
+    """The cell with packed weights; see `packed_refusal`."""
+    kernel = described(cell)
+    extra: Any = getattr(cell, kernel.extra) if kernel.extra else np.zeros(0, np.float32)
+    return PackedCell(cell, weights, extra, gates=kernel.gates, layout=layout())
+
+
+def _unavailable() -> str | None:
+    """The reason why there are no kernels on this machine; None if there are."""
     if jax.default_backend() != "cpu":
         return f"the native kernels are for CPUs, and the arrays are on {jax.default_backend()}"
     try:
-        _library()
+        library()
     except OSError as error:
         return str(error)
     return None
+
+
+@cache
+def layout() -> Layout:
+    """The order in which the kernels in use read packed weights.
+
+    Raises:
+        OSError: no kernels are installed.
+    """
+    functions = library().elman_lanes, library().elman_rows_together
+    for function in functions:
+        function.restype = ctypes.c_int64
+    return Layout(*(function() for function in functions))
 
 
 @cache
@@ -114,7 +151,7 @@ def instruction_set() -> str:
     Raises:
         OSError: no kernels are installed.
     """
-    function = _library().elman_instruction_set
+    function = library().elman_instruction_set
     function.restype = ctypes.c_char_p
     return function().decode()
 
@@ -129,73 +166,68 @@ def run(
     wanted: tuple[str, ...] = (),
 ) -> tuple[Carry, Float[Array, "batch time hidden"], dict[str, Any]]:
     """Runs a layer; see `recurrence.scan.run` for the arguments."""
-    _library()
-    call = _Call(steps.padding, steps.reverse, bool(wanted))
+    library()
     lengths = None if steps.lengths is None else jnp.asarray(steps.lengths, jnp.int32)
-    (carry, ys, taps), _ = _layer(call, cell, xs, carry, start, lengths, steps.resets)
+    call = _Call(steps.padding, steps.reverse, bool(wanted))
+    if isinstance(cell, PackedCell):
+        return (*_packed(call, cell, xs, carry, start, lengths, steps.resets), {})
+    masks = None
+    cell, zoneout = unwrap_zoneout(cell)
+    if zoneout:
+        rates, masks = zones_of(zoneout, *xs.shape[:2])
+        call = call._replace(rates=rates)
+    carry, ys, taps = _LAYER(call, cell, xs, carry, start, lengths, steps.resets, masks)
     return carry, ys, {name: taps[name] for name in wanted}
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _layer(call: _Call, *inputs: Any) -> tuple[tuple[Carry, Array, dict[str, Any]], tuple]:
-    """The outputs, and the arrays saved for the backward pass. No gradient flows through the latter: the function that
-    reads them accounts for it through the inputs.
-    """
-    return _forward(call, *inputs)
-
-
-def _layer_forward(call: _Call, *inputs: Any) -> tuple[Any, Any]:
-    outputs, saved = _layer(call, *inputs)
-    return (outputs, saved), (inputs, None if call.tapped else saved)
-
-
-def _layer_backward(call: _Call, residuals: Any, gradients: Any) -> tuple:
-    (inputs, saved), (outputs, _) = residuals, gradients
-    if call.tapped:  # gradients may come through any gate, which the kernel does not support
-        return (*_scan_gradients(call, inputs, outputs), None, None)
-    carry, ys, _ = outputs
-    return (*_gradients(call, inputs, saved, (carry, ys)), None, None)
-
-
-_layer.defvjp(_layer_forward, _layer_backward)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _gradients(call: _Call, inputs: tuple, saved: tuple, gradients: tuple) -> tuple:
-    return _backward(call, inputs, saved, gradients)
-
-
-def _gradients_forward(call: _Call, inputs: tuple, saved: tuple, gradients: tuple) -> tuple[Any, Any]:
-    return _gradients(call, inputs, saved, gradients), (inputs, saved, gradients)
-
-
-def _gradients_backward(call: _Call, residuals: tuple, seconds: tuple) -> tuple:
-    """The second derivatives, by the scan engine."""
-    inputs, saved, (carry, ys) = residuals
-    arrays, masks = inputs[:4], inputs[4:]
-
-    def first(arrays: tuple, carry: Carry, ys: Array) -> tuple:
-        return _scan_gradients(call, (*arrays, *masks), (carry, ys, {}))
-
-    by_arrays, by_carry, by_ys = jax.vjp(first, arrays, carry, ys)[1](seconds)
-    return (*by_arrays, None, None), jax.tree.map(jnp.zeros_like, saved), (by_carry, by_ys)
-
-
-_gradients.defvjp(_gradients_forward, _gradients_backward)
-
-
-def _scan_gradients(call: _Call, inputs: tuple, gradients: tuple) -> tuple:
-    *arrays, lengths, resets = inputs
-    steps = Steps(lengths, call.padding, resets, call.reverse)
-    wanted = tuple(gradients[2])
-
-    def by_scan(cell: Cell, xs: Array, carry: Carry, start: Carry) -> tuple:
-        return scan.run(cell, xs, carry, start=start, steps=steps, wanted=wanted)
-
-    return jax.vjp(by_scan, *arrays)[1](gradients)
-
-
 # The calls
+
+
+def _value(
+    call: _Call, cell: Cell, xs: Array, carry: Carry, start: Carry, lengths: Any, resets: Any, masks: Any
+) -> tuple[Carry, Array, dict[str, Any]]:
+    """The outputs of `_forward`; no gates and cell states are written where nobody asks for them."""
+    if call.tapped:
+        return _forward(call, cell, xs, carry, start, lengths, resets, masks)[0]
+    inputs, (batch, time, _) = _inputs(cell, xs, carry, start, lengths, resets, masks), xs.shape
+    ys, h, c = jax.ffi.ffi_call(
+        "elman_outputs",
+        (_like(xs, batch, time, cell.hidden_size), *(_like(xs, *state.shape) for state in (inputs.h, inputs.c))),
+        vmap_method="sequential",
+    )(*inputs, **_attributes(call, cell), **_rates(call))
+    return _carry_like(carry, h, c), ys, {}
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _packed(
+    call: _Call,
+    cell: PackedCell,
+    xs: Array,
+    carry: Carry,
+    start: Carry,
+    lengths: Int[Array, " batch"] | None,
+    resets: Bool[Array, "batch time"] | None,
+) -> tuple[Carry, Array]:
+    (batch, time, _), hidden = xs.shape, cell.hidden_size
+    states = _inputs(cell.inner, xs, carry, start, lengths, resets, None)
+    ys, h, c = jax.ffi.ffi_call(
+        "elman_packed",
+        (_like(xs, batch, time, hidden), _like(xs, batch, hidden), _like(xs, *states.c.shape)),
+        vmap_method="sequential",
+    )(
+        xs,
+        *(cell.kernel.values, cell.recurrent_kernel.values, cell.kernel.scales, cell.recurrent_kernel.scales),
+        *(cell.bias, cell.extra),
+        *states[states._fields.index("h") : states._fields.index("zone_h")],
+        format=np.int64(FORMATS.index(cell.format)),
+        **_attributes(call, cell.inner),
+    )
+    return _carry_like(carry, h, c), ys
+
+
+@_packed.defjvp
+def _no_gradients(*_: Any) -> Any:
+    raise ConfigError("a packed model has no gradients; differentiate the model from which elman.pack made it")
 
 
 def _forward(
@@ -206,57 +238,77 @@ def _forward(
     start: Carry,
     lengths: Int[Array, " batch"] | None,
     resets: Bool[Array, "batch time"] | None,
+    masks: Carry | None,
 ) -> tuple[tuple[Carry, Array, dict[str, Any]], tuple]:
     """The outputs, and the arrays saved for the backward pass."""
-    kernel, (batch, time, _), hidden = _described(cell), xs.shape, cell.hidden_size
-    inputs = _inputs(cell, xs, carry, start, lengths, resets)
+    kernel, (batch, time, _), hidden = described(cell), xs.shape, cell.hidden_size
+    inputs = _inputs(cell, xs, carry, start, lengths, resets, masks)
     c_size = inputs.c.shape[1]
     ys, gates, cs, h, c = jax.ffi.ffi_call(
         "elman_forward",
         (
             _like(xs, batch, time, hidden),
-            _like(xs, batch, time, len(kernel.kept) * hidden),
+            _like(xs, batch, time, len(kernel.kept) * kernel.memory(cell)),
             _like(xs, batch, time, c_size),
             _like(xs, batch, hidden),
             _like(xs, batch, c_size),
         ),
         vmap_method="sequential",
-    )(*inputs, **_attributes(call, cell))
+    )(*inputs, **_attributes(call, cell), **_rates(call))
     last = _carry_like(carry, h, c)
     taps = _taps(call, kernel, (carry, last), (ys, gates, cs), lengths) if call.tapped else {}
-    return (last, ys, taps), (ys, gates, cs)
+    return (last, ys, taps), () if call.tapped else (ys, gates, cs)
 
 
 def _backward(call: _Call, inputs: tuple, saved: tuple, gradients: tuple) -> tuple:
     """The gradients by cell, inputs, carry and start."""
-    cell, xs, carry, _, _, _ = inputs
+    if call.tapped:  # gradients may come through any gate, which the kernel does not support
+        return jax.vjp(partial(_by_scan, call), *inputs)[1](gradients)[:4]
+    cell, _, carry, *_ = inputs
     ys, gates, cs = saved
-    d_carry, d_ys = gradients
+    d_carry, d_ys, _ = gradients
     arrays = _inputs(*inputs)
     # The gradients before the non-linearities overwrite the saved gates, or those by ys if no gates were saved.
-    replaced = "gates" if _described(cell).kept else "d_ys"
+    replaced = "gates" if described(cell).kept else "d_ys"
     outputs = _Outputs(ys, cs, d_ys, *_states(d_carry, arrays.c), gates)
-    shapes = [_like(xs, *array.shape) for array in (*arrays[: len(_Gradients._fields) - 1], getattr(outputs, replaced))]
+    shapes = [jax.typeof(array) for array in (*arrays[: len(_Gradients._fields) - 1], getattr(outputs, replaced))]
     aliases = {len(arrays) + _Outputs._fields.index(replaced): _Gradients._fields.index("gates")}
     by = _Gradients(
         *jax.ffi.ffi_call("elman_backward", shapes, vmap_method="sequential", input_output_aliases=aliases)(
-            *arrays, *outputs, **_attributes(call, cell)
+            *arrays, *outputs, **_attributes(call, cell), **_rates(call)
         )
     )
     return _by_cell(cell, by), by.xs, _carry_like(carry, by.h, by.c), _carry_like(carry, by.h_start, by.c_start)
 
 
-def _inputs(cell: Cell, xs: Array, carry: Carry, start: Carry, lengths: Any, resets: Any) -> _Inputs:
+def _by_scan(
+    call: _Call, cell: Cell, xs: Array, carry: Carry, start: Carry, lengths: Any, resets: Any, masks: Any
+) -> tuple:
+    """The outputs of `_forward` by the scan engine, for derivatives that the kernels do not compute."""
+    steps = Steps(lengths, call.padding, resets, call.reverse)
+    kernel = described(cell)
+    wanted = ("carry", *kernel.kept[: kernel.gates]) if call.tapped else ()
+    return scan.run(with_zones(cell, call.rates, masks), xs, carry, start=start, steps=steps, wanted=wanted)
+
+
+_LAYER = ByHand(plain=_by_scan, forward=_forward, backward=_backward, shared=1, value=_value)
+
+
+def _inputs(cell: Cell, xs: Array, carry: Carry, start: Carry, lengths: Any, resets: Any, masks: Any) -> _Inputs:
     no_state, no_weight = jnp.zeros((xs.shape[0], 0), xs.dtype), jnp.zeros(0, xs.dtype)
-    named = _described(cell).weights
-    return _Inputs(
+    no_mask = jnp.zeros((xs.shape[0], 0, 0), bool)
+    weights = [getattr(cell, name) for name in described(cell).weights]
+    inputs = _Inputs(
         xs,
-        *(getattr(cell, name) if name in named else no_weight for name in _WEIGHTS),
+        *weights,
+        *[no_weight] * (len(WEIGHTS) - len(weights)),
         *_states(carry, no_state),
         *_states(start, no_state),
         jnp.zeros(0, jnp.int32) if lengths is None else lengths,
         jnp.zeros((0, 0), bool) if resets is None else resets,
+        *_states(no_mask if masks is None else masks, no_mask),
     )
+    return vary_alike(inputs)
 
 
 def _states(carry: Carry, missing: Array) -> tuple[Array, Array]:
@@ -271,34 +323,25 @@ def _carry_like(carry: Carry, h: Array, c: Array) -> Carry:
     return structure.unflatten((h, c)[: structure.num_leaves])
 
 
-def _irregular(cell: Cell) -> str | None:
-    """The reason why the kernels, which read plain memory, cannot take these weights; None if they can."""
-    kernel, hidden = _described(cell), cell.hidden_size
-    columns = kernel.gates * hidden
-    shapes = ((cell.input_size, columns), (hidden, columns), (columns,), (hidden,))
-    for name, shape in zip(kernel.weights, shapes, strict=False):
-        weight = getattr(cell, name)
-        if jnp.shape(weight) != shape:
-            return f"{name} has shape {jnp.shape(weight)}; the native kernel takes {shape}"
-    dtypes = {str(jnp.result_type(getattr(cell, name))) for name in kernel.weights}
-    if dtypes not in ({"float32"}, {"float64"}):
-        return f"the native kernels are for weights of float32 or float64; these are {', '.join(sorted(dtypes))}"
-    return None
-
-
 def _by_cell(cell: Cell, gradients: _Gradients) -> Cell:
     """The gradients by the weights, as a cell."""
     paths, structure = jax.tree_util.tree_flatten_with_path(cell)
-    return structure.unflatten([getattr(gradients, jax.tree_util.keystr(path, simple=True)) for path, _ in paths])
+    by_name = dict(zip(described(cell).weights, gradients[1:], strict=False))
+    return structure.unflatten([by_name[jax.tree_util.keystr(path, simple=True)] for path, _ in paths])
 
 
 def _attributes(call: _Call, cell: Cell) -> dict[str, Any]:
-    kind = np.int64(_described(cell).kind)
+    kind = np.int64(described(cell).kind)
     return {"kind": kind, "pad_left": call.padding == "left", "reverse": call.reverse}
 
 
+def _rates(call: _Call) -> dict[str, Any]:
+    rate_h, rate_c, *_ = (*call.rates, 0.0, 0.0)
+    return {"rate_h": np.float64(rate_h), "rate_c": np.float64(rate_c)}
+
+
 def _taps(
-    call: _Call, kernel: _Kernel, ends: tuple[Carry, Carry], saved: tuple, lengths: Int[Array, " batch"] | None
+    call: _Call, kernel: Kernel, ends: tuple[Carry, Carry], saved: tuple, lengths: Int[Array, " batch"] | None
 ) -> dict[str, Any]:
     """The taps: the state after each step, and the gates."""
     ys, gates, cs = saved
@@ -315,11 +358,11 @@ def _taps(
 
 
 @cache
-def _library() -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
     """Loads the kernels and registers them with XLA.
 
     Raises:
-        OSError: no kernels were built when elman was installed.
+        OSError: no kernels were built when elman was installed, or those of another version of elman.
         ConfigError: an environment variable with an invalid value.
     """
     _check_environment()
@@ -329,9 +372,37 @@ def _library() -> ctypes.CDLL:
             "python -m elman.recurrence.native.build makes them"
         )
     library = ctypes.CDLL(str(_LIBRARY))
-    for name in ("elman_forward", "elman_backward"):
+    names = ("elman_outputs", "elman_forward", "elman_backward", "elman_packed")
+    called = ("elman_instruction_set", "elman_lanes", "elman_rows_together", "elman_step", "elman_revision")
+    for name in (*names, *called):
+        _function(library, name)
+    if (revision := library.elman_revision()) != _REVISION:
+        raise _stale(f"revision {revision} of its functions instead of {_REVISION}")
+    for name in names:
         jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
     return library
+
+
+def native_function(name: str) -> Any:
+    """A function of the kernels that is no part of XLA's programs.
+
+    Raises:
+        OSError: no kernels were built, or from sources that have no such function.
+    """
+    return _function(library(), name)
+
+
+def _function(library: ctypes.CDLL, name: str) -> Any:
+    if not hasattr(library, name):
+        raise _stale(f"no {name}")
+    return getattr(library, name)
+
+
+def _stale(difference: str) -> OSError:
+    return OSError(
+        f"{_LIBRARY} was built from other sources than these: it has {difference}; "
+        "python -m elman.recurrence.native.build makes it anew"
+    )
 
 
 def _check_environment() -> None:
@@ -342,16 +413,6 @@ def _check_environment() -> None:
         raise ConfigError(f"ELMAN_NUM_THREADS: expected a number of threads from 1 on; got {threads!r}")
 
 
-def _kernel(cell: Cell) -> _Kernel | None:
-    """The kernel of a cell. A subclass may step differently, so it has none."""
-    return _KERNELS.get((type(cell), getattr(cell, "activation", None)))
-
-
-def _described(cell: Cell) -> _Kernel:
-    kernel = _kernel(cell)
-    assert kernel, "`refusal` comes first"
-    return kernel
-
-
-def _like(xs: Array, *shape: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, xs.dtype)
+def _like(xs: Array, *shape: int) -> Any:
+    """The type of an array of another shape that varies over the same axes of a device mesh."""
+    return jax.typeof(xs).update(shape=shape, weak_type=False)

@@ -1,4 +1,4 @@
-// Matrix products: register tiles over packed panels, and products C = start + A B made of them.
+// Matrix products: register tiles over packed panels, and products C = A B made of them.
 //
 // The order of a sum is part of what the kernels promise: along the axis of weights (features, hidden units, gates)
 // every element is one chain of multiply_add over k = 0, 1, 2, ..., in any tile, block or thread. So a row's result has
@@ -25,11 +25,21 @@ constexpr int panels_together(int rows, int vectors) {
   return rows > 2 || most < 1 ? 1 : most;
 }
 
-// sums[p][m][v] += sum over k of A[m, k] panel p[k, v], A[m, k] = a[m * row_stride + k * k_stride]; panels lie
-// `panel_stride` apart.
-template <int panels, int rows, int vectors, class T>
-ELMAN_INLINE void multiply_tile(const T* __restrict a, long row_stride, long k_stride, const T* __restrict panel,
-                                long panel_stride, long depth, Vector<T> (&sums)[panels][rows][vectors]) {
+// The factors of a tile's rows: evenly spaced, or each row at an address of its own.
+template <class T> struct Spaced {
+  const T* base;
+  long row_stride, k_stride;
+  ELMAN_INLINE T operator()(int m, long k) const { return base[m * row_stride + k * k_stride]; }
+};
+template <class T, int rows> struct Scattered {
+  const T* row[rows];
+  ELMAN_INLINE T operator()(int m, long k) const { return row[m][k]; }
+};
+
+// sums[p][m][v] += sum over k of a(m, k) panel p[k, v]; panels lie `panel_stride` apart.
+template <int panels, int rows, int vectors, class T, class Factors>
+ELMAN_INLINE void multiply_tile(const Factors a, const T* __restrict panel, long panel_stride, long depth,
+                                Vector<T> (&sums)[panels][rows][vectors]) {
   constexpr long width = vectors * kLanes<T>;
   for (long k = 0; k < depth; k++) {
     ELMAN_UNROLL for (int p = 0; p < panels; p++) {
@@ -37,7 +47,7 @@ ELMAN_INLINE void multiply_tile(const T* __restrict a, long row_stride, long k_s
       Vector<T> b[vectors];
       ELMAN_UNROLL for (int v = 0; v < vectors; v++) b[v] = whole(from + v * kLanes<T>);
       ELMAN_UNROLL for (int m = 0; m < rows; m++) {
-        Vector<T> from_a = fill(a[m * row_stride + k * k_stride]);
+        Vector<T> from_a = fill(a(m, k));
         ELMAN_UNROLL for (int v = 0; v < vectors; v++) sums[p][m][v] = multiply_add(from_a, b[v], sums[p][m][v]);
       }
     }
@@ -152,14 +162,14 @@ void pack_tiles(Rows<const T> row, long k_begin, long k_end, long begin, long en
   });
 }
 
-// The order of a product's sum: along the axis of weights, one chain from `start` on; along the places of a batch,
+// The order of a product's sum: along the axis of weights, one chain; along the places of a batch,
 // which are many, runs of kBlockDepth that begin at zero and are added in order, which has a smaller rounding error.
 enum class Sum { kChain, kRuns };
 
 // The tile of C at `row` and `column`, of which `width` columns exist; `first` at the first block of k.
 template <Sum sum, int rows, int panels, class T>
 __attribute__((noinline)) void finish_tile(const T* tile, const T* panel, long depth, Rows<T> c, long row, long column,
-                                           long width, const T* start, bool first) {
+                                           long width, bool first) {
   Vector<T> sums[panels][rows][kPanelVectors] = {};
   const auto each = [&](auto&& visit) {
     ELMAN_UNROLL for (int p = 0; p < panels; p++)
@@ -167,13 +177,12 @@ __attribute__((noinline)) void finish_tile(const T* tile, const T* panel, long d
         ELMAN_UNROLL for (int v = 0; v < kPanelVectors; v++) {
           const long at = p * kPanel<T> + v * kLanes<T>, count = width - at;
           if (count <= 0) break;
-          visit(sums[p][m][v], c(row + m) + column + at, column + at, count);
+          visit(sums[p][m][v], c(row + m) + column + at, count);
         }
   };
-  if (sum == Sum::kChain && (start || !first))
-    each([&](Vector<T>& value, T* to, long at, long count) { value = load(first ? start + at : to, count); });
-  multiply_tile<panels, rows, kPanelVectors, T>(tile, 1, rows, panel, kPanel<T> * depth, depth, sums);
-  each([&](Vector<T>& value, T* to, long, long count) {
+  if (sum == Sum::kChain && !first) each([&](Vector<T>& value, T* to, long count) { value = load(to, count); });
+  multiply_tile<panels, rows, kPanelVectors, T>(Spaced<T>{tile, 1, rows}, panel, kPanel<T> * depth, depth, sums);
+  each([&](Vector<T>& value, T* to, long count) {
     if (sum == Sum::kRuns && !first) value += load(to, count);
     store(to, value, count);
   });
@@ -198,10 +207,14 @@ struct Range {
   long begin, end;
 };
 
-// C[m, n] = start[n] + sum over k of A[m, k] B[k, n], for ranges of m, n and k; and column_sums[n] = sum over k of
-// B[k, n]. `start` and `column_sums` may be null. `a` gives rows of A, or of A^T where `a_transposed`; `b` likewise.
+// A thread's share of some equal pieces of work.
+ELMAN_INLINE Range share(long total, int id, int count) { return {total * id / count, total * (id + 1) / count}; }
+
+
+// C[m, n] = sum over k of A[m, k] B[k, n], for ranges of m, n and k; and column_sums[n] = sum over k of B[k, n], where it
+// is not null. `a` gives rows of A, or of A^T where `a_transposed`; `b` likewise.
 template <Sum sum, bool a_transposed, bool b_transposed, class T>
-void multiply(Rows<const T> a, Rows<const T> b, Rows<T> c, Range m, Range n, Range k, const T* start, T* column_sums,
+void multiply(Rows<const T> a, Rows<const T> b, Rows<T> c, Range m, Range n, Range k, T* column_sums,
               T* scratch) {
   T* const tiles = scratch;
   T* const panels = scratch + kBlockRows * kBlockDepth;
@@ -217,40 +230,67 @@ void multiply(Rows<const T> a, Rows<const T> b, Rows<T> c, Range m, Range n, Ran
         pack_tiles<a_transposed>(a, k0, k1, m0, m1, tiles);
         for_tiles<kTileRows, kPanelVectors>(m0, m1, 0, ceil_div(n1 - n0, kPanel<T>), [&]<int rows, int many>(long row, long p) {
           finish_tile<sum, rows, many, T>(tiles + (row - m0) * depth, panels + p * kPanel<T> * depth, depth, c, row,
-                                          n0 + p * kPanel<T>, n1 - n0 - p * kPanel<T>, start, first);
+                                          n0 + p * kPanel<T>, n1 - n0 - p * kPanel<T>, first);
         });
       }
     }
   }
 }
 
-// to[m][n] = start[n] + sum over k of a[m][k] matrix[k, n] for a block of rows and some n, from the unpacked matrix.
-template <int rows, class T>
-void multiply_rows(const T* const (&a)[rows], const T* matrix, long depth, long columns, Range some, const T* start,
-                   T* const (&to)[rows]) {
-  constexpr int most = kRegisters / 2, fit = (kRegisters == 32 ? 24 : 12) / rows, vectors = fit < most ? fit : most;
+// to[m][n] = start[m][n] + sum over k of a[m][k] matrix[k, n] for a block of rows and some n; `start` may be null. So many
+// `vectors` of a row's sums are in registers at a time. The loop is unrolled where the number of k is `known`, not 0.
+template <int rows, int vectors, int known, class T>
+ELMAN_INLINE void multiply_unpacked(const T* const* a, long k_begin, long k_end, const T* matrix, long columns, Range some,
+                                    const T* const* start, T* const* to) {
   for (long column = some.begin; column < some.end; column += vectors * kLanes<T>) {
-    const T* from = matrix + column;
     const long rest = some.end - column;
     const auto run = [&](auto whole_vectors) {
       const auto count = [&](int v) { return whole_vectors ? kLanes<T> : rest - v * kLanes<T>; };
       Vector<T> sums[rows][vectors] = {};
-      for (int v = 0; v < vectors && start && count(v) > 0; v++)
-        for (int m = 0; m < rows; m++) sums[m][v] = load(start + column + v * kLanes<T>, count(v));
-      for (long k = 0; k < depth; k++, from += columns) {
+      if (start)
+        ELMAN_UNROLL for (int v = 0; v < vectors; v++)
+          ELMAN_UNROLL for (int m = 0; m < rows; m++)
+            if (count(v) > 0) sums[m][v] = load(start[m] + column + v * kLanes<T>, count(v));
+      const auto add = [&](long k) {
+        const T* from = matrix + k * columns + column;
         ELMAN_UNROLL for (int v = 0; v < vectors; v++) {
           if (count(v) <= 0) break;
-          __builtin_prefetch(from + 8 * columns + v * kLanes<T>);
+          if constexpr (known == 0) __builtin_prefetch(from + 8 * columns + v * kLanes<T>);
           const Vector<T> b = load(from + v * kLanes<T>, count(v));
           ELMAN_UNROLL for (int m = 0; m < rows; m++) sums[m][v] = multiply_add(fill(a[m][k]), b, sums[m][v]);
         }
-      }
-      for (int v = 0; v < vectors && count(v) > 0; v++)
-        for (int m = 0; m < rows; m++) store(to[m] + column + v * kLanes<T>, sums[m][v], count(v));
+      };
+      if constexpr (known > 0)
+        ELMAN_UNROLL for (int k = 0; k < known; k++) add(k_begin + k);
+      else
+        for (long k = k_begin; k < k_end; k++) add(k);
+      ELMAN_UNROLL for (int v = 0; v < vectors; v++)
+        ELMAN_UNROLL for (int m = 0; m < rows; m++)
+          if (count(v) > 0) store(to[m] + column + v * kLanes<T>, sums[m][v], count(v));
     };
     if (rest >= vectors * kLanes<T>) run(std::true_type{});
     else run(std::false_type{});
   }
+}
+
+// to[m][n] = start[n] + sum over k of a[m][k] matrix[k, n] for a block of rows and some n, from the unpacked matrix. Few
+// rows wait for memory: they read eight rows of the matrix side by side, each from end to end, and keep their sums in the
+// cache. More rows keep their sums in registers through all k.
+template <int rows, class T>
+void multiply_rows(const T* const (&a)[rows], const T* matrix, long depth, long columns, Range some, const T* start,
+                   T* const (&to)[rows]) {
+  constexpr int together = 8;
+  constexpr bool side_by_side = rows == 1 || kRegisters == 16;
+  constexpr int most = side_by_side ? 4 : kRegisters / 2, fit = (kRegisters == 32 ? 24 : 12) / rows;
+  constexpr int vectors = fit < most ? fit : most;
+  const T *starts[rows], *sums[rows];
+  for (int m = 0; m < rows; m++) starts[m] = start, sums[m] = to[m];
+  const T* const* from = start ? starts : nullptr;
+  long k = 0;
+  if constexpr (side_by_side)
+    for (; k + together <= depth; k += together, from = sums)
+      multiply_unpacked<rows, vectors, together, T>(a, k, k + together, matrix, columns, some, from, to);
+  if (k == 0 || k < depth) multiply_unpacked<rows, vectors, 0, T>(a, k, depth, matrix, columns, some, from, to);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Vectors as wide as the instruction set that this file is compiled for, and the functions that gates are made of.
 #pragma once
 #include <cmath>
+#include <cstdint>
 #if defined(__AVX2__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
@@ -88,13 +89,58 @@ template <class T> ELMAN_INLINE void store(T* to, Vector<T> value, long count) {
 template <class T> ELMAN_INLINE Vector<T>& whole(T* at) { return *reinterpret_cast<Vector<T>*>(at); }
 template <class T> ELMAN_INLINE const Vector<T>& whole(const T* at) { return *reinterpret_cast<const Vector<T>*>(at); }
 
-// e^x, with the argument clamped to the range of normal floats; a NaN stays NaN. x = n ln 2 + r, and e^r is a
-// polynomial of degree 6 on |r| <= ln 2 / 2 (Cephes, Moshier 1992), right to 1.2e-7 relative. ln 2 is split in two so
-// that n ln 2 is exact.
-ELMAN_INLINE Vector<float> exponential(Vector<float> x) {
+// A vector of weights, stored as float32, bfloat16 (the upper half of a float) or whole numbers of a byte.
+ELMAN_INLINE Vector<float> widen(const float* at) { return load(at, kLanes<float>); }
+
+ELMAN_INLINE Vector<float> widen(const uint16_t* at) {
+#if defined(__AVX512F__)
+  return (Vector<float>)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)at)), 16);
+#elif defined(__AVX2__)
+  return (Vector<float>)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)at)), 16);
+#else
+  Bits<float> bits;
+  for (long lane = 0; lane < kLanes<float>; lane++) bits[lane] = static_cast<int>(static_cast<uint32_t>(at[lane]) << 16);
+  return (Vector<float>)bits;
+#endif
+}
+
+ELMAN_INLINE Vector<float> widen(const int8_t* at) {
+#if defined(__AVX512F__)
+  return (Vector<float>)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)at)));
+#elif defined(__AVX2__)
+  return (Vector<float>)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)at)));
+#else
+  Vector<float> value;
+  for (long lane = 0; lane < kLanes<float>; lane++) value[lane] = at[lane];
+  return value;
+#endif
+}
+
+// The lesser and the greater of both; a NaN stays NaN.
+// (GCC 12 warns about the intrinsics without a mask.)
+ELMAN_INLINE Vector<float> at_most(Vector<float> bound, Vector<float> x) {
+#if defined(__AVX512F__)
+  return (Vector<float>)_mm512_maskz_min_ps(0xffff, (__m512)bound, (__m512)x);
+#elif defined(__AVX2__)
+  return (Vector<float>)_mm256_min_ps((__m256)bound, (__m256)x);
+#else
+  return x > bound ? bound : x;
+#endif
+}
+ELMAN_INLINE Vector<float> at_least(Vector<float> bound, Vector<float> x) {
+#if defined(__AVX512F__)
+  return (Vector<float>)_mm512_maskz_max_ps(0xffff, (__m512)bound, (__m512)x);
+#elif defined(__AVX2__)
+  return (Vector<float>)_mm256_max_ps((__m256)bound, (__m256)x);
+#else
+  return x < bound ? bound : x;
+#endif
+}
+
+// 1 + e^x for |x| <= 88, the range of normal floats. x = n ln 2 + r, and e^r - 1 is a polynomial of degree 6 on
+// |r| <= ln 2 / 2 (Cephes, Moshier 1992), right to 1.2e-7 relative to e^r. ln 2 is split in two so that n ln 2 is exact.
+ELMAN_INLINE Vector<float> one_plus_exponential(Vector<float> x) {
   using V = Vector<float>;
-  x = x > 88.0f ? fill(88.0f) : x;
-  x = x < -87.0f ? fill(-87.0f) : x;
   const V magic = fill(12582912.0f);                          // 1.5 * 2^23
   V shifted = multiply_add(x, fill(1.44269504f), magic);      // the low bits now hold round(x / ln 2)
   V scale = (V)(((Bits<float>)shifted + 127) << 23);
@@ -106,15 +152,17 @@ ELMAN_INLINE Vector<float> exponential(Vector<float> x) {
   p = multiply_add(p, r, fill(4.1665795894e-2f));
   p = multiply_add(p, r, fill(1.6666665459e-1f));
   p = multiply_add(p, r, fill(5.0000001201e-1f));
-  return (multiply_add(p, r * r, r) + 1.0f) * scale;
+  return multiply_add(scale, multiply_add(p, r * r, r), scale + 1.0f);
 }
 
-ELMAN_INLINE Vector<double> exponential(Vector<double> x) {
-  for (long lane = 0; lane < kLanes<double>; lane++) x[lane] = std::exp(x[lane]);
+ELMAN_INLINE Vector<float> sigmoid(Vector<float> x) {
+  return 1 / one_plus_exponential(at_least(fill(-87.0f), at_most(fill(88.0f), -x)));
+}
+
+ELMAN_INLINE Vector<double> sigmoid(Vector<double> x) {
+  for (long lane = 0; lane < kLanes<double>; lane++) x[lane] = 1 / (1 + std::exp(-x[lane]));
   return x;
 }
-
-template <class V> ELMAN_INLINE V sigmoid(V x) { return 1 / (1 + exponential(-x)); }
 
 // For |x| < 0.625 an odd polynomial (Cephes), else 1 - 2 / (e^2|x| + 1): right to 1e-7 everywhere.
 ELMAN_INLINE Vector<float> hyperbolic_tangent(Vector<float> x) {
@@ -127,7 +175,7 @@ ELMAN_INLINE Vector<float> hyperbolic_tangent(Vector<float> x) {
   p = multiply_add(p, z, fill(1.33314422036e-1f));
   p = multiply_add(p, z, fill(-3.33332819422e-1f));
   V near = multiply_add(p * z, x, x);
-  V far = 1 - 2 / (exponential(magnitude + magnitude) + 1);
+  V far = 1 - 2 / one_plus_exponential(at_most(fill(88.0f), magnitude + magnitude));
   far = (V)((Bits<float>)far | sign);
   return magnitude < 0.625f ? near : far;
 }
