@@ -4,6 +4,9 @@ import gzip
 import io
 import lzma
 import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from elman.formats.archives import members
 from elman.formats.compression import MAX_EXPANSION, open_file
 from elman.formats.files import read_files
 from elman.formats.place import Place
+from elman.formats.sources import open_sources
 from elman.formats.text import TextSource
 from elman.formats.vectors.files import open_vectors
 from tests.memory import at_most
@@ -36,6 +40,20 @@ def tar_of(place, *entries):
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     return place
+
+
+def zip_of(place, *entries):
+    """A zip archive of pairs of a name, or a member, and its content."""
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+        for entry in entries:
+            archive.writestr(*entry)
+    return place
+
+
+def packed(pack, *entries, name="inner"):
+    """The bytes of an archive."""
+    with tempfile.TemporaryDirectory() as folder:
+        return pack(Path(folder, name), *entries).read_bytes()
 
 
 def link(name, to, kind):
@@ -62,10 +80,12 @@ def promised(place, size, *, sparse=False):
 
 
 @pytest.mark.usefixtures("small_limit")
-@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.xz", "a.tar.gz", "a.tar.xz", "a.tgz"])
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.xz", "a.tar.gz", "a.tar.xz", "a.tgz", "a.zip"])
 def test_a_bomb_is_refused_and_read_where_the_limit_is_raised(name, tmp_path, monkeypatch):
     place = tmp_path / name
-    if ".t" in name.removeprefix("a.txt"):
+    if name.endswith("zip"):
+        zip_of(place, ("a.txt", ZEROS))
+    elif ".t" in name.removeprefix("a.txt"):
         tar_of(place.with_suffix(".xz" if name.endswith("xz") else ".gz"), ("a.txt", ZEROS)).rename(place)
     else:
         place.write_bytes((gzip if name.endswith("gz") else lzma).compress(ZEROS))
@@ -143,6 +163,101 @@ def test_no_member_is_lost_in_silence(tmp_path):
             read_files(place)
 
 
+@pytest.mark.parametrize(("pack", "name"), [(zip_of, "a.zip"), (tar_of, "a.tar"), (tar_of, "a.tar.xz")])
+def test_an_archive_is_read_like_a_folder(pack, name, tmp_path):
+    inner = packed(zip_of, ("b.csv", b"3"), ("deep/c.csv.gz", gzip.compress(b"4")))
+    tar = packed(tar_of, ("d.csv", b"5"), name="inner.gz")
+    place = pack(
+        tmp_path / name,
+        ("one/a.csv", b"1"),
+        ("one/b.csv.gz", gzip.compress(b"2")),
+        ("__MACOSX/._a.csv", b"hidden"),
+        ("two/b.csv.zip", inner),
+        ("two/d.tgz", tar),
+    )
+    expected = [
+        (("one", "a.csv"), b"1"),
+        (("one", "b.csv.gz"), b"2"),
+        (("two", "b.csv"), b"3"),
+        (("two", "d.csv"), b"5"),
+        (("two", "deep", "c.csv.gz"), b"4"),
+    ]
+    assert sorted((file.path, file.content) for file in read_files(place)) == expected
+    found = {(place.name, place.content) for place in Place(str(place)).members}
+    assert found == {(path[-1].removesuffix(".gz"), content) for path, content in expected}
+
+
+def test_a_path_may_lead_into_an_archive(tmp_path):
+    inner = packed(zip_of, ("c.csv", b"text,label\nthree,x\n"))
+    entries = ("one/a.csv", b"text,label\none,x\n"), ("one/b.csv", b"2"), ("c.csv.zip", inner)
+    place = zip_of(tmp_path / "a.zip", *entries)
+    assert [(file.path, file.content) for file in read_files(place / "one" / "b.csv")] == [(("b.csv",), b"2")]
+    assert [file.path for file in read_files(place / "one")] == [("a.csv",), ("b.csv",)]
+    assert [file.path for file in read_files(place / "c.csv", place / "one")][1:] == [
+        ("one", "a.csv"),
+        ("one", "b.csv"),
+    ]
+    assert read_files(place / "c.csv", place / "one")[0].path == ("c.csv",)
+    [source] = open_sources(place / "one" / "a.csv")
+    assert (source.path, [*source.lines()]) == (("a.csv",), ["text,label", "one,x"])
+    assert Place(str(place / "c.csv")).alone.columns == ("text", "label")
+    with pytest.raises(DataError, match=r"a\.zip/one/c\.csv: no such file in the archive; did you mean 'one/"):
+        read_files(place / "one" / "c.csv")
+
+
+def test_a_zip_of_one_text_is_read_like_the_text(tmp_path):
+    place = zip_of(tmp_path / "a.ZIP", ("a.txt", "one\r\ntwo"), ("README.pdf", b"no text"))
+    for path in (place, place / "a.txt"):
+        assert "".join(TextSource.open(path).characters()) == "one\ntwo"
+    with pytest.raises(DataError, match=r"b\.zip: no text in this archive; expected files ending in \.txt"):
+        TextSource.open(zip_of(tmp_path / "b.zip", ("a.csv", b"1"), ("b.csv", b"1")))
+
+
+@pytest.mark.usefixtures("small_limit")
+@pytest.mark.parametrize("pack", [zip_of, tar_of])
+def test_members_that_expand_count_together(pack, tmp_path):
+    half = gzip.compress(bytes(600 << 10))
+    assert len(read_files(pack(tmp_path / "a.tar" if pack is tar_of else tmp_path / "a.zip", ("a.gz", half)))) == 1
+    twice = packed(zip_of, ("b.gz", half))
+    with pytest.raises(DataError, match=BOMB):
+        read_files(pack(tmp_path / ("b.tar" if pack is tar_of else "b.zip"), ("a.gz", half), ("b.zip", twice)))
+
+
+def encrypted():
+    content = bytearray(packed(zip_of, ("a.csv", b"1")))
+    content[6] |= 1  # in the member's own header
+    content[content.index(b"PK\1\2") + 8] |= 1
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (encrypted(), r"a\.zip: 'a\.csv' is encrypted; unpack it with its password"),
+        (packed(zip_of, ("..\\a", b"1")), r"a\.zip: the path '\.\./a' leads out of the archive"),
+        (packed(zip_of, ("a.7z", b"1")), r"a\.zip/a\.7z: \.7z is not read; unpack it"),
+        (packed(zip_of, ("a.gz", b"text")), r"a\.zip/a\.gz: the compressed file is damaged or cut short"),
+        (packed(zip_of, ("a.csv", b"one" * 99))[:-30], r"a\.zip: the archive is damaged or cut short"),
+        (packed(zip_of, ("a.csv", b"1")).replace(b"\xb7\xef\xdc\x83", b"sums"), r"a\.zip: the archive is damaged"),
+        (
+            packed(zip_of, ("b.zip", packed(zip_of, ("c.zip", packed(zip_of, ("a.csv", b"1")))))),
+            r"a\.zip/b\.zip/c\.zip: an archive in an archive in another; unpack it",
+        ),
+    ],
+)
+def test_a_zip_that_cannot_be_read_says_why(content, why, tmp_path):
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DataError, match=why):
+        read_files(tmp_path / "a.zip")
+
+
+def test_a_link_in_a_zip_is_left_out(tmp_path):
+    soft = zipfile.ZipInfo("soft")
+    soft.external_attr = 0o120777 << 16
+    place = zip_of(tmp_path / "a.zip", (soft, "/etc/passwd"), ("/etc/one", b"1"))
+    assert [(member.path, member.content) for member in members(place)] == [(("etc", "one"), b"1")]
+
+
 def test_names_that_are_not_utf_8_are_text(tmp_path):
     place = tar_of(tmp_path / "a.tar", ("caf\udce9/1", b"1"))
     assert [file.path for file in read_files(place)] == [("caf\\xe9", "1")]
@@ -154,7 +269,7 @@ def test_a_file_that_needs_too_much_memory_is_named(tmp_path):
         raise MemoryError
 
 
-@pytest.mark.parametrize("name", ["a.zip", "a.csv.ZST", "a.tar.bz2"])
+@pytest.mark.parametrize("name", ["a.7z", "a.csv.ZST", "a.tar.bz2"])
 @pytest.mark.parametrize("read", [read_files, open_vectors, lambda place: list(TextSource.open(place).raw())])
 def test_other_compressions_are_named_with_those_that_are_read(name, read, tmp_path):
     (tmp_path / name).write_bytes(b"text")

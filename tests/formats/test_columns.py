@@ -68,6 +68,11 @@ def test_words_alone_may_hold_spaces():
     ("text", "message"),
     [
         ("EU NNP B-ORG\nrejects VBZ\n", "eng.train, line 2: expected 3 columns as in line 1; got 2 .'rejects VBZ'"),
+        (
+            "I|PRON|O like|VERB|O Oslo|NNP|B-GPE\n",
+            "line 1: expected .* got a sentence whose words have their tags behind",
+        ),
+        ("and/or/CC Ann/NNP 1//CD\n", "line 1: .* Write each word, with its tags, on a line of its own"),
         ("EU\n", "line 1: expected a word and its tags in columns; got 'EU'"),
         ("EU\tB-ORG\n\t\tO\n", "line 2: expected 2 columns as in line 1; got 3"),
         ("EU\tB-ORG\n \tO\n", r"line 2: column 1 is empty"),
@@ -84,3 +89,12 @@ def test_a_column_that_is_not_there_is_named():
         rows.values("upos")
     with pytest.raises(elman.ConfigError, match="'5': the file has the columns 1 to 4"):
         rows.values("5")
+
+
+def test_lines_before_a_sentence_are_comments_and_words_with_a_hash_are_words():
+    lines = ["# id 5239-a1\tdomain=en", "robert _ _ B-PER", "# _ _ O", "", "# id x", "#tag _ _ O", ""]
+    assert [(one.words, one.values(), one.line) for one in read_columns(lines)] == [
+        (("robert", "#"), ("B-PER", "O"), 2),
+        (("#tag",), ("O",), 6),
+    ]
+    assert [one.words for one in read_columns(["#\tO", "# id\tO", "# a = b\tO"])] == [("#", "# id", "# a = b")]

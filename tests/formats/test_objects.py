@@ -36,6 +36,14 @@ def test_what_is_nested_does_no_harm_where_it_is_not_read():
         scalar_of(values["a"], "line 7: a")
 
 
+def test_a_column_of_texts_takes_texts_and_null():
+    values = values_of('{"a": "3", "b": null, "c": 3, "d": true}', "line 7")
+    assert [scalar_of(values[name], name, text_only=True) for name in "ab"] == ["3", ""]
+    for name, written in {"c": "3", "d": "true"}.items():
+        with pytest.raises(DataError, match=f'^{name} is {written}; expected a text, in quotes: "{written}"$'):
+            scalar_of(values[name], name, text_only=True)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

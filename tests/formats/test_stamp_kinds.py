@@ -1,3 +1,5 @@
+from datetime import date, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +48,32 @@ def test_numbers_go_on_by_their_step_whatever_they_are_taken_for(first, step, co
     texts = [str(first + n * step) for n in range(count)]
     column = read(texts)
     assert [column.form.write(stamp) for stamp in column.stamps] == texts
+
+
+DAYS = [date(2024, 12, 30) + timedelta(days=n) for n in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("form", "order"),
+    [("%y%m%d", "YYMMDD"), ("%d%m%Y", "DDMMYYYY"), ("%m%d%Y", "MMDDYYYY"), ("%Y%j", "YYYYDDD")],
+)
+def test_dates_of_digits_in_other_orders_are_no_numbers(form, order):
+    texts = [day.strftime(form) for day in DAYS]
+    with pytest.raises(DataError, match=rf"line 2: {texts[0]} seems to be a date, {order}.*; write it as 20241230"):
+        read(texts)
+    with pytest.raises(DataError, match=order):  # the name shows what steps do not
+        read([day.strftime(form).lstrip("0") for day in DAYS[1:]], name="date")
+    assert read(texts, kind="numbers").stamps.tolist() == [*map(int, texts)]
+
+
+def test_quarters_of_digits_are_no_numbers():
+    with pytest.raises(DataError, match="line 2: 20243 seems to be a date, YYYYQ.*; write it as 2024Q3"):
+        read(["20243", "20244", "20251"])
+
+
+@pytest.mark.parametrize("texts", [["240130", "240131"], ["20243", "20244"], ["240131", "240201", "240299"]])
+def test_numbers_that_may_be_dates_but_do_not_show_it_count(texts):
+    assert read(texts).stamps.tolist() == [*map(int, texts)]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def times(*texts):
         ("19580329", "1958-03-29T00:00:00"),
         ("2016-02-29", "2016-02-29T00:00:00"),
         ("0099-12-31", "0099-12-31T00:00:00"),
+        ("2015-12-31 24:00", "2016-01-01T00:00:00"),
     ],
 )
 def test_times(text, expected):
@@ -60,7 +61,9 @@ def test_whole_numbers_count_unless_all_are_dates_of_eight_figures():
         (["2016-02-30"], "line 2: there is no such time as '2016-02-30'"),
         (["2016-13-01"], "no such time"),
         (["2016-00-01"], "no such time"),
-        (["2016-01-01 24:00"], "no such time"),
+        (["2016-01-01 24:01"], "no such time"),
+        (["2016-01-01 24:00:00.5"], "has a fraction"),
+        (["9999-12-31 24:00"], "no such time"),
         (["20160230"], "no such time as '20160230'"),
         (["2016-01-01 10:00:00.5"], "line 2: .* has a fraction of a second; number such rows with whole numbers"),
         (["2016-01-01T10:00Z"], "line 2: .* names its time zone; .* convert all to UTC with --zone UTC"),
@@ -97,7 +100,9 @@ def test_stamps_twice_or_out_of_order_are_refused():
     places = ["line 2", "line 3", "line 4"]
     with pytest.raises(DataError, match="line 4: 2016-07-02 of 'a' is there already, in line 3; .*--resample"):
         check_ascending(times("2016-07-01", "2016-07-02", "2016-07-02"), places, name="a")
-    with pytest.raises(DataError, match="line 3: 3 of 'a' comes after 4; .*sort them by the column of stamps"):
+    with pytest.raises(
+        DataError, match="line 3: 3 of 'a' comes after 4; .*sort them by the column of stamps.*--series-column"
+    ):
         check_ascending(np.array([4, 3, 5]), places, name="a")
 
 

@@ -66,7 +66,8 @@ def test_another_encoding(tmp_path):
     ("name", "content", "message"),
     [
         ("a.csv", "txt,label\n1,2\n", r"a\.csv: no column 'text'; did you mean 'txt'\?; there are txt, label"),
-        ("a.csv", "text,label\na,b\na\n", r"a\.csv, line 3: 1 columns; expected 2, as in the head \(text, label\)"),
+        ("a.tsv", 'text\tlabel\n"a\nb"\tc\n', r"a\.tsv, line 2: 1 column; .* quotes are text in TSV: save .* as CSV"),
+        ("a.csv", "text,label\na,b\na\n", r"a\.csv, line 3: 1 column; expected 2, as in the head \(text, label\)"),
         ("a.csv", 'text,label\n"a"b,c\n', r"a\.csv, line 2: not CSV"),
         ("a.csv", 'text,label\n"a,c\n', r"a\.csv, line 2: not CSV"),
         ("a.csv", 'text,label\nx,y\n"a,c\n1,2\n', r"a\.csv, line 4: not CSV \(.*, in the row that begins at line 3\)"),

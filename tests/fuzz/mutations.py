@@ -47,7 +47,8 @@ WORDS = [
     *(c.encode() for c in "\x85\u2028\u2029\x0b\x0c\x1c\xa0\u200d\u200b\u0301\u202e\ufeff\ufffd\U0001f469İßἸ가"),
 ]
 NESTS = [(b"[", b"]"), (b'{"a":', b"}"), (b"(", b")"), (b'"', b'"'), (b'[{"a":', b"}]"), (b"a:", b"")]
-REPEATS = (2, 3, 10, 100, 1200, 5000, 50_000)
+REPEATS = (*((2, 3, 10, 100) * 4), 1200, 5000, 50_000)
+"""Numbers of repetitions; few are large, since reading these takes most of the time."""
 ENCODINGS = ("utf-16", "utf-16-le", "utf-32", "latin-1", "utf-8-sig", "cp037", "utf-7")
 
 _NUMBER = re.compile(rb"[-+]?\d+(?:\.\d+)?")

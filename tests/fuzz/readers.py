@@ -132,12 +132,12 @@ def every(*makers):
 
 READERS = {
     "wfdb-header": Reader(RECORD, lambda: seeds.records(".hea")),
-    "wfdb-signals": Reader(RECORD, lambda: seeds.records(".dat")),
-    "wfdb-annotations": Reader(RECORD, lambda: seeds.records(".atr")),
+    "wfdb-signals": Reader((RECORD[0], RECORD[2]), lambda: seeds.records(".dat")),
+    "wfdb-annotations": Reader(RECORD[1:], lambda: seeds.records(".atr")),
     "edf": Reader((read_record, read_annotations, lambda place: read_strips(place.parent)), seeds.edf_files),
     "ecg-table": Reader(SAMPLES, seeds.ecg_tables),
     "sktime-ts": Reader(SERIES, seeds.series),
-    "series-table": Reader(SERIES, lambda: seeds.named("a.csv", [seeds.LONG])),
+    "series-table": Reader(SERIES, lambda: [*seeds.named("a.csv", [seeds.LONG]), *seeds.named("a.tsv", [seeds.ROWS])]),
     "forecast-table": Reader(HISTORIES, seeds.forecasts),
     "labelled-texts": Reader((read_labelled, classes), seeds.texts),
     "unlabelled-texts": Reader(UNLABELLED, seeds.texts),
@@ -168,6 +168,7 @@ READERS = {
     "word2vec-bin": Reader((vectors,), seeds.binary_vectors),
     "glove": Reader((vectors,), seeds.glove),
     "archive": Reader((read_files, files), seeds.archives),
+    "zip": Reader((read_files, files), seeds.zips),
     "compressed": Reader((files,), seeds.compressed),
     "recognition": Reader(
         (lambda place: recognise(str(place)),),

@@ -9,6 +9,7 @@ import lzma
 import os
 import tarfile
 import tempfile
+import zipfile
 from itertools import islice
 from pathlib import Path
 
@@ -61,12 +62,17 @@ TS = b"""#a comment
 7,8,9:7,8,9:a
 """
 UNEVEN_TS = b"@univariate true\n@equalLength false\n@classLabel true\n@data\n1,2,3:a\n1,?,2:b\n"
+ROWS = b"1\t0.5\t-2e-1\t3\t1\t0.25\t4\t7\t1.5\n-1\t4\t5\t1\t2\t3\t0\tNaN\tNaN\n"
 LONG = b"series,time,x,y,label\ns1,1,0.5,2,a\ns1,2,0.75,3,a\ns2,1,5,-2,b\ns2,2,6,1e3,b\n"
 FORECASTS = {
     "long.csv": b"unique_id,ds,y,price\na,2016-07-01,5,1.5\na,2016-07-02,6,1.5\nb,2016-07-01,,2\nb,2016-07-02,7,3\n",
     "wide.csv": b"date,HUFL,OT\n2016-07-01 00:00:00,5.8,30.5\n2016-07-01 01:00:00,5.6,27.7\n2016-07-01 02:00:00,5,NA\n",
     "parts.csv": b"No,year,month,day,hour,y\n1,2010,1,1,0,129\n2,2010,1,1,1,148\n3,2010,1,1,2,159\n",
     "months.csv": b'"Month","y"\n"1749-01",58.0\n"1749-02",62.6\n"1749-03",70.0\n',
+    "days.txt": b"date price\n2024-01-31 0.5\n2024-02-01 7\n2024-02-02 1e3\n",
+    "clock.csv": b"Date;Time;y\n31/12/2024;23:30;0,5\n1/1/2025;00:00;-7\n1/1/2025;0:30;1.25\n",
+    "index.csv": b",a,Unnamed: 2\n20241231,5,1\n20250101,6,2\n20250102,,3\n",
+    "weeks.csv": b"year,week,y\n2024,51,1\n2024,52,2\n2025,1,3\n",
     "rows.tsv": b"ds\ty\n1\t0.5\n2\t1\n4\t2\n",
     "lines.jsonl": b"""{"ds": "2016Q1", "y": 5, "note": [1, {"a": null}]}
 {"ds": "2016Q2", "y": 6.5}
@@ -315,6 +321,24 @@ def archives():
                 _link(tar, "b/soft.txt", "/etc/passwd", tarfile.SYMTYPE)
             found.append({f"a{ending}": content.getvalue()})
     return found
+
+
+def zips():
+    """Zip archives in every compression, with a compressed member, an archive, a link and strange names."""
+    soft = zipfile.ZipInfo("soft")
+    soft.external_attr = 0o120777 << 16
+    inner = _zip({"1.txt": b"two"})
+    entries = {"a/1.txt": TEXT, "b\\é.txt.gz": gzip.compress(TEXT, mtime=0), "c.zip": inner, soft: b"a"}
+    kinds = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+    return [{"a.zip": _zip(entries, kind)} for kind in kinds]
+
+
+def _zip(entries, kind=zipfile.ZIP_STORED):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", kind) as archive:
+        for name, data in entries.items():
+            archive.writestr(name if isinstance(name, zipfile.ZipInfo) else zipfile.ZipInfo(name), data, kind)
+    return content.getvalue()
 
 
 def _add(tar, name, content):

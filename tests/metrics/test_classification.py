@@ -48,10 +48,10 @@ def test_the_table_lines_up_whatever_the_labels():
     text = str(Confusion.of(truth, truth, labels=("ham", "é", "a label that is long")))
     assert text == (
         "                      predicted\n"
-        "true                     ham  é  a label tha…   precision  recall      F1\n"
-        "ham                   12,345  0             0      100.0%  100.0%  100.0%\n"
-        "é                          0  1             0      100.0%  100.0%  100.0%\n"
-        "a label that is long       0  0             1      100.0%  100.0%  100.0%"
+        "true                     ham  é  a label tha…   precision  recall      F1  support\n"
+        "ham                   12,345  0             0      100.0%  100.0%  100.0%   12,345\n"
+        "é                          0  1             0      100.0%  100.0%  100.0%        1\n"
+        "a label that is long       0  0             1      100.0%  100.0%  100.0%        1"
     )
 
 

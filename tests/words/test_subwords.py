@@ -38,6 +38,15 @@ def test_streamed_pieces_never_show_a_broken_character(text):
     assert "".join(decoder.feed([id]) for id in LEARNED.encode(text)) == text
 
 
+@given(st.lists(st.integers(2, LEARNED.size - 1)))
+@example([2 + byte for byte in (0xC3, 0x41, 0xE2, 0x82, 0xE9, 0xA9, 0xF0, 0x9F, 0x98)])
+def test_ids_that_spell_no_characters_are_left_out(ids):
+    decoder, read = LEARNED.stream(), LEARNED.raw(ids)
+    text = "".join(decoder.feed([id]) for id in ids)
+    assert text == LEARNED.decode(ids) == read.decode(errors="ignore")
+    assert "\ufffd" not in text or "\ufffd".encode() in read
+
+
 def test_the_most_frequent_pair_is_joined_first():
     """By hand: of `ab ab ab cb`, `ab` occurs three times, so it is the first piece; then ` ab`, twice."""
     vocabulary = Subwords.of(["ab ab ab cb"], size=400)

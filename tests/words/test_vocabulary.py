@@ -76,4 +76,4 @@ def test_json_keeps_a_vocabulary(vocabulary):
 def test_bytes_are_their_own_ids():
     assert Bytes().size == 256
     np.testing.assert_array_equal(Bytes().encode("A\n"), [65, 10])
-    assert Bytes().decode([0xFF, 0x41]) == "\ufffdA"
+    assert Bytes().decode([0xFF, 0x41, 0xE2, 0x82, 0x42, 0xC3]) == "AB"

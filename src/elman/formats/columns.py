@@ -8,14 +8,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from elman._errors import ConfigError, RecordError
+from elman._errors import ConfigError, RecordError, quantity
 
 NAMES = {2: ("word", "tag"), 3: ("word", "pos", "chunk"), 4: ("word", "pos", "chunk", "ner")}
 """Names of columns by their number: 2, as most files have; 3, as in CoNLL-2000; 4, as in CoNLL-2003."""
 
 DOCUMENT = "-DOCSTART-"
 
-_COMMENT = re.compile(r"# \w+ = ")
+_COMMENT = re.compile(r"# (?:id \S|\w+ = [^\t]*$)")
+"""A line before a sentence that is no word of it: `# text = ...`, or `# id ...` as in MultiCoNER."""
 
 
 class SentenceColumns(NamedTuple):
@@ -70,7 +71,8 @@ def read_columns(
     lines: Iterable[str], *, file: str = "the text", first: int = 1, least: int = 2, spaced: bool = True
 ) -> Iterator[SentenceColumns]:
     r"""Reads the sentences of a file, one by one; `lines` are without their ends. In a line with a tab, only tabs
-    separate columns, so that words may hold spaces. Lines such as `# text = ...`, without a tab, are comments.
+    separate columns, so that words may hold spaces. Lines before a sentence such as `# text = ...`, without a tab, or
+    `# id ...` are comments.
 
     Args:
         lines: the lines.
@@ -80,7 +82,8 @@ def read_columns(
         spaced: spaces separate columns in a line without a tab; else it is a word alone.
 
     Raises:
-        RecordError: a line with more or fewer columns than the first, or too few; with file and line.
+        RecordError: a line with more or fewer columns than the first, or too few, or with the words of a sentence and
+            their tags behind bars or slashes; with file and line.
 
     >>> [rows.words for rows in read_columns(["10 000", "cats", ""], least=1, spaced=False)]
     [('10 000', 'cats')]
@@ -95,17 +98,23 @@ def read_columns(
                 yield SentenceColumns(tuple(rows), file, number - len(rows))
                 rows = []
             continue
-        if not rows and "\t" not in line and _COMMENT.match(line):
+        if not rows and _COMMENT.match(line):
             continue
         place = f"{file}, line {number}"
         if not expected:
             expected, start = len(fields), number
         if len(fields) < least:
             raise RecordError(f"{place}: expected a word and its tags in columns; got {line!r}")
+        if "\t" not in line and _are_tied(fields):
+            raise RecordError(
+                f"{place}: expected a word and its tags in columns; got a sentence whose words have their tags behind "
+                f"them ({line!r}). Write each word, with its tags, on a line of its own"
+            )
         if len(fields) != expected:
             mend = "" if "\t" in line else "; where words hold spaces, separate the columns by tabs"
             raise RecordError(
-                f"{place}: expected {expected} columns as in line {start}; got {len(fields)} ({line!r}){mend}"
+                f"{place}: expected {quantity(expected, 'column')} as in line {start}; got {len(fields)} "
+                f"({line!r}){mend}"
             )
         if "" in fields:
             raise RecordError(f"{place}: column {fields.index('') + 1} is empty ({line!r})")
@@ -123,6 +132,15 @@ def write_rows(rows: Iterable[Sequence[str]]) -> str:
     return "".join("\t".join(fields) + "\n" for fields in rows) + "\n"
 
 
+def is_field(text: str) -> bool:
+    r"""True for a text that is read back from a row as it is written.
+
+    >>> is_field("New York"), is_field("a\tb"), is_field(" "), is_field("")
+    (True, False, False, False)
+    """
+    return bool(text) and text == text.strip(" ") and not re.search(r"[\t\n\r]", text)
+
+
 def write_comment(name: str, value: str) -> str:
     r"""Writes a comment, as a line that is no row.
 
@@ -130,6 +148,12 @@ def write_comment(name: str, value: str) -> str:
     '# text = New York sleeps\n'
     """
     return f"# {name} = {value}".replace("\t", " ") + "\n"
+
+
+def _are_tied(fields: Sequence[str]) -> bool:
+    """True for words with their tags behind them, as in spaCy's .iob (`I|PRON|O like|VERB|O it|PRON|O`) or in `I/PRON
+    like/VERB it/PRON`."""
+    return len(fields) > 2 and any(all(bar in field for field in fields) for bar in "|/")
 
 
 def _fields(line: str, spaced: bool) -> tuple[str, ...]:

@@ -12,15 +12,15 @@ import zlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from io import BufferedReader
-from pathlib import Path
-from typing import cast
+from pathlib import Path, PurePath
+from typing import IO, cast
 
 from elman._errors import ConfigError, DataError
 
 COMPRESSIONS = {".gz": gzip.open, ".xz": lzma.open}
 """Endings of compressed files, and the functions that open them."""
 
-FOREIGN = (".zip", ".bz2", ".tbz2", ".zst", ".lz4", ".7z", ".rar", ".z")
+FOREIGN = (".bz2", ".tbz2", ".zst", ".lz4", ".7z", ".rar", ".z")
 """Endings of compressed files that are not read."""
 
 MAX_EXPANSION = "ELMAN_MAX_EXPANSION"
@@ -32,6 +32,7 @@ TIMES, FREE = 50, 64 << 20
 PIECE = 1 << 20
 """The number of bytes read at a time."""
 
+_TARS = {".tgz": gzip.open, ".txz": lzma.open}
 _MAGIC = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open}
 
 
@@ -73,10 +74,7 @@ def open_file(path: Path, *, name: str = "", by_content: bool = False) -> Genera
     b'one'
     """
     name = name or str(path)
-    if path.suffix.lower() in FOREIGN:
-        raise DataError(
-            f"{name}: {path.suffix} is not read; unpack it, or pack it anew as .gz, .xz, .tar.gz or .tar.xz"
-        )
+    _refuse_foreign(path.suffix, name)
     with errors_named(name), open(path, "rb") as raw:
         opener = _opener(raw) if by_content else COMPRESSIONS.get(path.suffix.lower())
         if opener is None:
@@ -86,6 +84,27 @@ def open_file(path: Path, *, name: str = "", by_content: bool = False) -> Genera
                 yield BufferedReader(
                     _Limited(cast(io.BufferedIOBase, stream), os.fstat(raw.fileno()).st_size, name), PIECE
                 )
+
+
+@contextmanager
+def decompressed(content: bytes, name: str) -> Generator[IO[bytes] | None]:
+    """Opens the decompressed content of a file in memory, without a limit: count what is read. None where the file is
+    not compressed, as the ending of its name says.
+
+    Raises:
+        DataError: a file of `FOREIGN`.
+
+    >>> with decompressed(gzip.compress(b"one"), "a.tar/a.gz") as file:
+    ...     file.read()
+    b'one'
+    """
+    suffix = PurePath(name).suffix.lower()
+    _refuse_foreign(suffix, name)
+    if opener := (COMPRESSIONS | _TARS).get(suffix):
+        with opener(io.BytesIO(content)) as stream:
+            yield cast(IO[bytes], stream)
+    else:
+        yield None
 
 
 def is_compressed(path: Path) -> bool:
@@ -107,6 +126,11 @@ def errors_named(name: str) -> Generator[None]:
         raise DataError(
             f"{name}: needs more memory than there is; read it on a larger machine, or less of it"
         ) from None
+
+
+def _refuse_foreign(suffix: str, name: str) -> None:
+    if suffix.lower() in FOREIGN:
+        raise DataError(f"{name}: {suffix} is not read; unpack it, or pack it anew as .gz, .xz, .zip or .tar.gz")
 
 
 def _times() -> float:

@@ -7,10 +7,12 @@ they are but are not words. A sentence ends with an empty line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from elman._errors import ConfigError, RecordError, nearest
+from elman._show import brief, brief_table
 
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 
@@ -38,6 +40,8 @@ class Sentence(NamedTuple):
     file: str = ""
     line: int = 1
     """Number of the first line in its file."""
+
+    __repr__, _repr_html_ = brief, brief_table
 
     def values(self, column: str) -> tuple[str, ...]:
         """The values of one column for all words. `feats=Number` and `misc=SpaceAfter` name one feature of a column,
@@ -128,22 +132,39 @@ def sentence_of(
     *,
     text: str | None = None,
     unspaced: Iterable[int] = (),
+    ranges: Mapping[int, tuple[int, str]] = MappingProxyType({}),
     file: str = "the text",
     line: int = 1,
 ) -> Sentence:
-    """Makes a sentence of its words; `unspaced` are the places of words that no space follows.
+    """Makes a sentence of its words.
+
+    Args:
+        forms: the words.
+        text: the text that they are from.
+        unspaced: the places of words that no space follows.
+        ranges: the places of words that are written as another together with those after them, the place after the last
+            of these, and their form in the text, such as du for de and le.
+        file, line: the place of the sentence, for messages.
 
     >>> sentence = sentence_of(["Hi", "!"], text="Hi!", unspaced=[0])
     >>> sentence.lines[0], sentence.values("form"), sentence.values("misc")
     ('# text = Hi!', ('Hi', '!'), ('SpaceAfter=No', '_'))
+    >>> [line[:6] for line in sentence_of(["de", "le"], ranges={0: (2, "du")}).lines]
+    ['1-2\\tdu', '1\\tde\\t_', '2\\tle\\t_']
     """
-    tight, comments = frozenset(unspaced), [] if text is None else [f"# text = {text}"]
-    lines = [
-        "\t".join((str(place + 1), form, *7 * ("_",), "SpaceAfter=No" if place in tight else "_"))
-        for place, form in enumerate(forms)
-    ]
-    places = range(len(comments), len(comments) + len(lines))
-    return Sentence((*comments, *lines), tuple(places), file, line)
+    tight, lines, words = frozenset(unspaced), [] if text is None else [f"# text = {text}"], []
+    inside = 0
+    for place, form in enumerate(forms):
+        if place in ranges:
+            inside, written = ranges[place]
+            lines.append(_row(f"{place + 1}-{inside}", written, is_tight=inside - 1 in tight))
+        words.append(len(lines))
+        lines.append(_row(str(place + 1), form, is_tight=place in tight and place >= inside))
+    return Sentence(tuple(lines), tuple(words), file, line)
+
+
+def _row(id: str, form: str, *, is_tight: bool) -> str:
+    return "\t".join((id, form, *7 * ("_",), "SpaceAfter=No" if is_tight else "_"))
 
 
 class _Ids:

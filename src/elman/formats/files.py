@@ -1,4 +1,4 @@
-"""Reads files that fit in memory: in folders, compressed, in a tar archive, or from a pipe."""
+"""Reads files that fit in memory: in folders, compressed, in an archive, or from a pipe."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from elman._errors import ConfigError, DataError
-from elman.formats.archives import members
+from elman._errors import ConfigError, DataError, nearest
+from elman.formats.archives import archive_above, members
 from elman.formats.line_ends import normal_line_ends
-from elman.formats.names import PARTS, ending, is_archive, is_document, plain_name
-from elman.formats.text import files_below, pieces, printable, standard_input
+from elman.formats.names import PARTS, ending, is_archive, is_document, is_hidden, plain_name, printable
+from elman.formats.text import files_below, pieces, refuse_document, standard_input
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -61,7 +61,7 @@ def read_files(*places: str | Path) -> list[File]:
         if not files:
             raise DataError(f"{place}: no file in it")
         if len(places) > 1:
-            files = [file._replace(path=(*_top(place), *file.path)) for file in files]
+            files = [file._replace(path=(*_top(place, files), *file.path)) for file in files]
         content += files
     return content
 
@@ -116,6 +116,7 @@ def text_of(file: File, encoding: str | None = None) -> str:
     """
     named = encoding or "utf-8"
     check_encoding(named)
+    refuse_document(file.name, file.content)
     try:
         text = file.content.decode(named)
     except UnicodeDecodeError as error:
@@ -168,10 +169,10 @@ def _read(place: str | Path) -> Iterator[File]:
     if path.is_dir():
         for file in sorted(files_below(path)):
             below = file.relative_to(path).parts
-            if not any(part.startswith(".") for part in below):
+            if not any(map(is_hidden, below)):
                 yield from _members(file, below[:-1]) if is_archive(file) else [_file(file, below)]
     elif not path.exists():
-        raise DataError(f"{path}: no such file or folder")
+        yield from _inside(path)
     elif is_archive(path):
         yield from _members(path, ())
     else:
@@ -187,10 +188,27 @@ def _members(archive: Path, below: tuple[str, ...]) -> Iterator[File]:
     yield from sorted(files, key=lambda file: file.name)
 
 
-def _top(place: str | Path) -> tuple[str, ...]:
+def _inside(path: Path) -> Iterator[File]:
+    """The file in an archive that a path leads to, or the files in its folder."""
+    if (archive := archive_above(path)) is None:
+        raise DataError(f"{path}: no such file or folder")
+    steps, found = path.relative_to(archive).parts, False
+    files = [*_members(archive, ())]
+    for file in files:
+        if file.path[: len(steps)] == steps:
+            found = True
+            yield file._replace(path=file.path[len(steps) :] or steps[-1:])
+    if not found:
+        there = ["/".join(file.path) for file in files]
+        raise DataError(f"{path}: no such file in the archive{nearest('/'.join(steps), there)}")
+
+
+def _top(place: str | Path, files: Sequence[File]) -> tuple[str, ...]:
     """The folder that distinguishes the files of this place from those of others; none for a single file."""
-    is_file = str(place) == "-" or (Path(place).is_file() and not is_archive(place))
-    return () if is_file else (Path(place).name,)
+    path = Path(place)
+    is_file = str(place) == "-" or (path.is_file() and not is_archive(path))
+    in_archive = not path.exists() and [file.path for file in files] == [(path.name,)]
+    return () if is_file or in_archive else (path.name,)
 
 
 def _plain(encoding: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from elman._errors import ConfigError
+from elman._show import Shown
 
 Stamp = np.datetime64 | np.integer | int
 Stamps = np.ndarray
@@ -30,7 +31,7 @@ _SEASONS = (60, _DAY, SECONDS["w"], 52 * SECONDS["w"])
 _WRITTEN = re.compile(r"(\d{0,6})\s*([A-Za-z]+)")
 
 
-class Frequency(msgspec.Struct, frozen=True):
+class Frequency(Shown, msgspec.Struct, frozen=True):
     """The step from one row to the next, as a number of seconds, of months or of whole numbers.
 
     >>> hour = Frequency.parse("1h")

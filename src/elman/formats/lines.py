@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -94,6 +94,29 @@ class Lines:
             self._rest.append(last)
         self._there.extend(lines)
         self._filled += sum(bool(line.strip()) for line in lines)
+
+
+def each_line(lines: Lines) -> Iterator[str | RecordError]:
+    """Yields each line, or the error of one that is not text; see `Lines`."""
+    while True:
+        try:
+            yield next(lines)
+        except StopIteration:
+            return
+        except RecordError as error:
+            yield error
+
+
+def all_readable(records: Iterable[Record | RecordError]) -> Iterator[Record]:
+    """Yields records, all of which have to be readable.
+
+    Raises:
+        RecordError: the error of the first one that is not.
+    """
+    for record in records:
+        if isinstance(record, RecordError):
+            raise record
+        yield record
 
 
 def in_groups(

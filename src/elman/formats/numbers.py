@@ -12,6 +12,9 @@ LARGEST_WHOLE = (1 << 63) - 1
 """The largest whole number of 64 bits."""
 
 _LARGEST = float(np.finfo(np.float32).max)
+_TOO_LARGE = _LARGEST * (1 + 2.0**-25)
+"""The least number that becomes infinite in float32; the largest one is below it as it is written, 3.4028235e+38."""
+
 _GAPS = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>"})
 
 
@@ -30,7 +33,7 @@ def number_of(text: str, place: str) -> float:
         value = float(_plain(text))
     except ValueError:
         raise DataError(f"{place}: expected a number; got {text.strip()[:40]!r}") from None
-    if not abs(value) <= _LARGEST:
+    if not abs(value) < _TOO_LARGE:
         raise DataError(f"{place}: expected a finite number, of {_LARGEST:.1e} at most; got {text.strip()[:40]!r}")
     return value
 

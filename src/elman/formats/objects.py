@@ -35,12 +35,13 @@ def values_of(text: str, place: str) -> dict[str, msgspec.Raw]:
     return values
 
 
-def scalar_of(value: msgspec.Raw, place: str, *, lists: bool = False) -> str:
+def scalar_of(value: msgspec.Raw, place: str, *, lists: bool = False, text_only: bool = False) -> str:
     """A value of an object as a text. Numbers, true and false stay their JSON text, also lists where `lists` is
     True; null is empty.
 
     Raises:
-        RecordError: a list, an object, or a text with something that is no character; names `place`.
+        RecordError: a list, an object, a text with something that is no character, or where `text_only` is True another
+            value than a text or null; names `place`.
 
     >>> scalar_of(msgspec.Raw(b'"one"'), "line 2, text"), scalar_of(msgspec.Raw(b"1.50"), "line 2, y")
     ('one', '1.50')
@@ -49,7 +50,10 @@ def scalar_of(value: msgspec.Raw, place: str, *, lists: bool = False) -> str:
     if written.startswith(b"{") or (written.startswith(b"[") and not lists):
         raise RecordError(f"{place} is nested; expected a text or a number")
     if not written.startswith(b'"'):
-        return "" if written == b"null" else written.decode()
+        plain = "" if written == b"null" else written.decode()
+        if plain and text_only:
+            raise RecordError(f'{place} is {plain[:40]}; expected a text, in quotes: "{plain[:40]}"')
+        return plain
     text: str = json.loads(written)
     if wrong := _NO_CHARACTER.search(text):
         raise RecordError(f"{place} has {wrong[0]!r}, which is no character of a text; take it out")

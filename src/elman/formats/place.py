@@ -12,11 +12,22 @@ from pathlib import Path, PurePath
 
 from elman._errors import DataError
 from elman.formats import table
-from elman.formats.archives import members
+from elman.formats.archives import archive_above, members
 from elman.formats.compression import open_file
 from elman.formats.files import File, lines
 from elman.formats.line_ends import normal_line_ends
-from elman.formats.names import JSON_LINES, TABLES, TEXTS, ending, is_archive, is_document, plain_name, table_ending
+from elman.formats.names import (
+    JSON_LINES,
+    TABLES,
+    TEXTS,
+    ending,
+    is_archive,
+    is_document,
+    is_hidden,
+    plain_name,
+    table_ending,
+    with_tabs,
+)
 
 HEAD = 1 << 20
 """The most bytes that are read of a file, decompressed."""
@@ -60,7 +71,7 @@ class Place:
 
     @property
     def is_archive(self) -> bool:
-        """True for the name of a tar archive that is no folder."""
+        """True for the name of an archive that is no folder."""
         return is_archive(self.argument) and not self.is_folder
 
     @property
@@ -70,10 +81,12 @@ class Place:
 
     @property
     def as_table(self) -> Place:
-        """This place, with the ending of a table where its name has none of its own or that of a text."""
-        if self.suffix not in ("", *TEXTS) or self.is_folder or not self.lines:
+        """This place, with the ending of a table where its name has none of its own or that of a text, and with tabs
+        between columns that semicolons or spaces separate."""
+        if self.suffix not in ("", ".csv", *TEXTS) or self.is_folder or not self.lines:
             return self
-        return Place(self.argument + table_ending(self.lines[0]), self._text.encode())
+        text = with_tabs(self._text)
+        return Place(self.argument + table_ending(text.partition("\n")[0]), text.encode())
 
     @cached_property
     def is_folder(self) -> bool:
@@ -88,8 +101,8 @@ class Place:
     @property
     def archive(self) -> Place | None:
         """The archive that this place lies in; None for one that is in no archive."""
-        parents = (parent for parent in self.path.parents if is_archive(parent) and parent.is_file())
-        return next((Place(str(parent)) for parent in parents), None)
+        archive = archive_above(self.path)
+        return None if archive is None else Place(str(archive))
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
@@ -114,6 +127,14 @@ class Place:
     def files(self) -> tuple[Place, ...]:
         """The members of a folder or an archive, and a file by itself."""
         return self.members if self.is_folder or self.is_archive else (self,)
+
+    @property
+    def alone(self) -> Place:
+        """The only file in an archive, or the one in it that the path leads to; else this place."""
+        if self.is_archive and len(self.members) == 1:
+            return self.members[0]
+        inside = () if self.path.exists() or self.archive is None else self.archive.members
+        return next((member for member in inside if member.argument == self.argument), self)
 
     @cached_property
     def endings_beside(self) -> frozenset[str]:
@@ -143,14 +164,19 @@ class Place:
         except DataError:
             return ()
 
-    @cached_property
+    @property
     def row(self) -> dict[str, str]:
         """The first row of a table, by the names of its columns; empty where there is none."""
-        try:
-            first = next(table.read_table(self._file, columns=self.columns), None) if self.columns else None
-        except DataError:
-            first = None
-        return first.values if first else {}
+        return next(iter(self.rows), {})
+
+    @cached_property
+    def rows(self) -> tuple[dict[str, str], ...]:
+        """The first rows of a table, up to one that cannot be read, by the names of its columns."""
+        rows = list[dict[str, str]]()
+        with suppress(DataError):
+            written = table.read_table(self._file, columns=self.columns) if self.columns else iter(())
+            rows.extend(row.values for row in islice(written, LINES))
+        return tuple(rows)
 
     @property
     def _file(self) -> File:
@@ -182,14 +208,14 @@ class Place:
 
 
 def _is_shown(path: PurePath) -> bool:
-    return not path.name.startswith(".")
+    return not is_hidden(path.name)
 
 
 def _files_below(folder: Path) -> Iterator[Place]:
     for parent, inner, names in os.walk(folder):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        inner[:] = sorted(name for name in inner if not is_hidden(name))
         for name in sorted(names):
-            if name.startswith(".") or is_document(name):
+            if is_hidden(name) or is_document(name):
                 continue
             path = Path(parent, name)
             yield from _files_in(path) if is_archive(name) else (Place(str(path)),)

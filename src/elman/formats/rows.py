@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -16,6 +17,9 @@ from elman.formats.table import CSV, TSV
 
 Cell = str | float | np.floating | None
 """A value to write: a text, a number, or None where there is none."""
+
+_LOST = {TSV: re.compile(r"[\t\n\r]"), CSV: re.compile("\r\n")}
+"""Characters of a text that are not read back as they are written: TSV has no quotes, and "\r\n" is read as "\n"."""
 
 
 def write_row(fields: Sequence[Cell], form: str = CSV) -> str:
@@ -52,6 +56,17 @@ def cell_text(value: Cell) -> str:
     ('a', '0.1', '')
     """
     return value if isinstance(value, str) else "" if value is None else number_text(value)
+
+
+def field_text(value: Cell, form: str = TSV) -> str:
+    r"""The text of a value as a field of a row, or of a line with tabs: one that would not be read back as the same is
+    written as a list in JSON, as labels are (`["a\tb"]`).
+
+    >>> field_text("a, b"), field_text("a\tb"), field_text("a\tb", ".csv")
+    ('a, b', '["a\\tb"]', 'a\tb')
+    """
+    text = cell_text(value)
+    return msgspec.json.encode([text]).decode() if _LOST[form].search(text) else text
 
 
 def _json(value: Cell) -> bytes:

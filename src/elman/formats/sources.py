@@ -7,7 +7,6 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import NamedTuple
 
-from elman._errors import DataError
 from elman.formats.files import File, check_encoding, data_files
 from elman.formats.lines import Lines
 from elman.formats.names import ending, is_archive
@@ -77,7 +76,8 @@ def open_sources(*places: str | Path) -> Iterator[Source]:
         elif path.exists():
             yield Source(str(place), (path.name,), _piped(path), is_pipe=True)
         else:
-            raise DataError(f"{place}: no such file or folder")
+            for file in data_files(path):  # in an archive, or an error
+                yield Source(file.name, file.path, iter([file.content]))
 
 
 def _piped(path: Path) -> Iterator[bytes]:

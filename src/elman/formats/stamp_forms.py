@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from elman._errors import ConfigError
+from elman._show import Shown
 from elman._types import StampKind
 from elman.formats.frequency import Stamp
 
@@ -33,7 +34,7 @@ _WIDTHS = {"Y": 4, "G": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "V": 2}
 """The digits of each field of a pattern; 1 for the others."""
 
 
-class StampForm(msgspec.Struct, frozen=True):
+class StampForm(Shown, msgspec.Struct, frozen=True):
     """The form of stamps.
 
     >>> StampForm("dates", "%Y%m").write(np.datetime64("2025-01-01")), StampForm().write(np.datetime64("2025-01-01"))
@@ -48,6 +49,8 @@ class StampForm(msgspec.Struct, frozen=True):
     one, times are written as `show` does."""
     zone: str = ""
     """The time zone in which times without offset are written; empty where times are those of one clock."""
+    by_clock: bool = False
+    """Stamps are what the clocks of the zone show; else they are times in UTC."""
 
     def write(self, stamp: Stamp) -> str:
         """A stamp as text.
@@ -70,7 +73,12 @@ class StampForm(msgspec.Struct, frozen=True):
     def _write_time(self, time: datetime) -> str:
         """A time, converted from UTC where the form has a zone. Where the clock shows it twice, its offset follows."""
         pattern, offset = self.pattern, timedelta()
-        if self.zone and not pattern.upper().endswith(UTC_NAMES) and 1 < time.year < 9999:
+        if self.by_clock and self.zone:
+            local = time.replace(tzinfo=zone_called(self.zone))
+            offset = local.utcoffset() or offset
+            if _names_utc(pattern):
+                time = local.astimezone(UTC)
+        elif self.zone and not _names_utc(pattern) and 1 < time.year < 9999:
             local = time.replace(tzinfo=UTC).astimezone(zone_called(self.zone))
             offset, time = local.utcoffset() or offset, local.replace(tzinfo=None)
             twice = {local.replace(fold=fold).utcoffset() for fold in (0, 1)}
@@ -92,6 +100,10 @@ class StampForm(msgspec.Struct, frozen=True):
             return f"{value:0{match[1] or _WIDTHS.get(match[2], 1)}}" if isinstance(value, int) else value
 
         return _TOKEN.sub(field, pattern)
+
+
+def _names_utc(pattern: str) -> bool:
+    return pattern.upper().endswith(UTC_NAMES) and not pattern.endswith("%z")
 
 
 def show(stamp: Stamp) -> str:

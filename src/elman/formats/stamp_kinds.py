@@ -10,13 +10,16 @@
 
 Days of a spreadsheet show themselves by the column's name (date, day, week, month, quarter), by parts of a day, or by
 months or weekends between them.
+
+Dates of digits in other orders (240131, 31012024, 2024031 for the 31st day, 20241 for a quarter) are refused, since
+they may be numbers; their column's name shows them, or steps that are even only as dates.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -42,6 +45,16 @@ _EPOCH = 315_532_800, 4_102_444_800
 _SPREADSHEET = 25_569, 73_051
 """The days of spreadsheets that begin 1970 and 2100."""
 _NAMES = ("date", "day", "week", "month", "quarter")
+_YEARS = 1900, 2099
+
+_ORDERS = {
+    "YYMMDD": (re.compile(r"(?P<y>\d{2})(?P<m>\d{2})(?P<d>\d{2})", re.ASCII), "%Y%m%d"),
+    "DDMMYYYY": (re.compile(r"(?P<d>\d{1,2})(?P<m>\d{2})(?P<Y>\d{4})", re.ASCII), "%Y%m%d"),
+    "MMDDYYYY": (re.compile(r"(?P<m>\d{1,2})(?P<d>\d{2})(?P<Y>\d{4})", re.ASCII), "%Y%m%d"),
+    "YYYYDDD, with the day of the year": (re.compile(r"(?P<Y>\d{4})(?P<j>\d{3})", re.ASCII), "%Y%m%d"),
+    "YYYYQ": (re.compile(r"(?P<Y>\d{4})(?P<q>[1-4])", re.ASCII), "%YQ%q"),
+}
+"""Orders of digits in dates that are not read, and the form to write instead."""
 
 
 def infer_kind(texts: Sequence[str], name: str = "") -> StampKind:
@@ -68,6 +81,52 @@ def infer_kind(texts: Sequence[str], name: str = "") -> StampKind:
     if may_be_spreadsheet(texts) and (_is_named(name) or _shows_days(values)):
         return "spreadsheet"
     return "numbers"
+
+
+def date_not_read(texts: Sequence[str], name: str = "") -> tuple[str, str] | None:
+    """The order of the digits of dates that are not read, and the first of them as it may be written; None for numbers.
+
+    Args:
+        texts: stamps of digits alone, each once.
+        name: the name of their column.
+
+    >>> [date_not_read(texts, "date") for texts in (["240131", "240201"], ["20244", "20251"], ["240131", "240132"])]
+    [('YYMMDD', '20240131'), ('YYYYQ', '2024Q4'), None]
+    """
+    named = name.lower() == "ds" or "time" in name.lower() or _is_named(name)
+    if len(texts) < 2 or not (named or _are_uneven([*map(float, texts)])):
+        return None
+    for order, (form, written) in _ORDERS.items():
+        dates = [*_first_dates(form, texts)]
+        even = "%q" in written or not _are_uneven([day.toordinal() for day in dates])
+        if len(dates) == len(texts) and even:
+            return order, dates[0].strftime(written).replace("%q", str((dates[0].month + 2) // 3))
+    return None
+
+
+def _first_dates(form: re.Pattern[str], texts: Sequence[str]) -> Iterator[date]:
+    """The dates of stamps, up to the first that is none."""
+    for text in texts:
+        if not (day := _date_in(form, text)):
+            return
+        yield day
+
+
+def _are_uneven(values: Sequence[float]) -> bool:
+    return len({*np.diff(values).tolist()}) > 1
+
+
+def _date_in(form: re.Pattern[str], text: str) -> date | None:
+    if not (match := form.fullmatch(text)):
+        return None
+    part = {name: int(digits) for name, digits in match.groupdict().items()}
+    year = part.get("Y", 2000 + part.get("y", 0))
+    month, day = part.get("m", 3 * part.get("q", 1) - 2), part.get("d", 1)
+    try:
+        found = date(year, month, day) + timedelta(days=part.get("j", 1) - 1)
+    except ValueError:
+        return None
+    return found if found.year == year and _YEARS[0] <= year <= _YEARS[1] else None
 
 
 def may_be_spreadsheet(texts: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Parses stamps with separators, such as 2016-07-01 05:00, 1/31/2024, 2016Q3 and 2016-W05, and orders steps by them."""
+"""Parses stamps with separators, such as 2016-07-01 05:00, 1/31/2024, 2016Q3 and 2016-W05."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ _QUARTER = re.compile(
     re.ASCII,
 )
 _WEEK = re.compile(r"(?P<G>\d{4})(?P<s>-?)W(?P<V>\d{2})(?:-?(?P<u>[1-7]))?", re.ASCII)
-_CLOCK = re.compile(r"(\d{1,4}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?", re.ASCII)
 _SHAPES = str.maketrans("23456789", "11111111")
 
 
@@ -84,6 +83,7 @@ def parse_times(
                 f"{place}: {text!r} has a fraction of a second; number such rows with whole numbers instead"
             )
     written, order = _settle_order(written, texts, places, kind, known)
+    written = _past_days(written)
     check_days(written, texts, places)
     form = StampForm(order, _pattern(texts, order), zone)
     if not zone:
@@ -92,26 +92,19 @@ def parse_times(
     return StampColumn(_in_utc(seconds_of(written), written, texts, places, zone), form)
 
 
-def parse_order(texts: Sequence[str], places: Sequence[str]) -> list[tuple[float, ...]]:
-    """Keys by which the steps of series are ordered: numbers, times of the day such as 9:57, or stamps, with parts of
-    seconds.
+def order_of_times(texts: Sequence[str], places: Sequence[str]) -> list[tuple[float, ...]]:
+    """Keys by which stamps are ordered, with parts of seconds.
 
-    >>> sorted(["10:02", "9:57"], key=dict(zip(["10:02", "9:57"], parse_order(["10:02", "9:57"], ["", ""]))).get)
-    ['9:57', '10:02']
+    >>> order_of_times(["1970-01-02 00:00:00.5"], ["line 2"])
+    [(86400.0, 0.5)]
 
     Raises:
-        DataError: a text that is neither.
+        DataError: a text that is no stamp.
     """
-    texts = [text.strip() for text in texts]
-    clocks = [_CLOCK.fullmatch(text) for text in texts]
-    if all(clocks):
-        fields = (clock.groups(default="0") for clock in clocks if clock)
-        return [(60.0 * int(hour) + int(minute), float(f"{second}.{part}")) for hour, minute, second, part in fields]
-    if numbers := _finite_numbers(texts):
-        return [(number,) for number in numbers]
     written, _ = _settle_order(
         [_written(text, place) for text, place in zip(texts, places, strict=True)], texts, places
     )
+    written = _past_days(written)
     check_days(written, texts, places)
     offsets = [time.offset for time in written]
     if None in offsets and any(offset is not None for offset in offsets):
@@ -139,6 +132,19 @@ def week_in(digits: str, place: str, *, day: int = 1) -> WrittenTime:
             f"{place}: {digits[:4]} has no week {digits[4:]}; expected weeks of ISO 8601, 01 to 52 or 53"
         ) from None
     return WrittenTime(date.year, date.month, date.day)
+
+
+def _past_days(written: Sequence[WrittenTime]) -> list[WrittenTime]:
+    """The times, with 24:00 as the beginning of the next day (ISO 8601)."""
+    return [_next_day(time) if time[3:6] == (24, 0, 0) and not time.fraction else time for time in written]
+
+
+def _next_day(time: WrittenTime) -> WrittenTime:
+    try:
+        day = datetime(*time[:3]) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return time  # `check_days` refuses it
+    return time._replace(year=day.year, month=day.month, day=day.day, hour=0)
 
 
 def check_days(written: Sequence[WrittenTime], texts: Sequence[str], places: Sequence[str]) -> None:
@@ -315,12 +321,3 @@ def _local_offset(time: WrittenTime, zone: tzinfo, text: str, place: str, name: 
             "from UTC, such as +02:00, or times in UTC"
         )
     return int(offset.total_seconds())
-
-
-def _finite_numbers(texts: Sequence[str]) -> list[float]:
-    """The texts as numbers; none where one is no finite number."""
-    try:
-        numbers = [float(text) for text in texts]
-    except ValueError:
-        return []
-    return numbers if all(map(np.isfinite, numbers)) else []

@@ -14,7 +14,14 @@ from elman._errors import DataError
 from elman._types import StampKind
 from elman.formats.frequency import Frequency, Stamps
 from elman.formats.stamp_forms import EPOCH_UNITS, SPREADSHEET_ORIGINS, StampForm, show
-from elman.formats.stamp_kinds import NUMBER, infer_kind, is_of_kind, may_be_spreadsheet, spreadsheet_seconds
+from elman.formats.stamp_kinds import (
+    NUMBER,
+    date_not_read,
+    infer_kind,
+    is_of_kind,
+    may_be_spreadsheet,
+    spreadsheet_seconds,
+)
 from elman.formats.stamp_texts import StampColumn, WrittenTime, check_days, parse_times, seconds_of, week_in
 
 TIMES = ("ds", "datetime", "date_time", "timestamp", "date", "time", "stamp", "day", "week", "month", "quarter", "year")
@@ -70,6 +77,12 @@ def parse_stamps(
     if kind is not None:
         return _parse_numbers(texts, places, kind)
     kind = infer_kind(texts, name)
+    if known is None and kind in ("numbers", "weeks") and (unread := date_not_read(texts, name)):
+        order, written = unread
+        raise DataError(
+            f"{places[0]}: {texts[0]} seems to be a date, {order}, which is not read; write it as {written}, or take "
+            f"the stamps as they are with --stamps {kind}"
+        )
     if known and known not in _TEXT_KINDS:
         return _parse_numbers(texts, places, _kind_beside(known, kind, texts))
     return _parse_numbers(texts, places, kind)._replace(note=_note(texts, places, kind))
@@ -90,11 +103,13 @@ def check_ascending(stamps: Stamps, places: Sequence[str], *, name: str) -> None
     if stamps[at] == stamps[at - 1]:
         raise DataError(
             f"{places[at]}: {show(stamps[at])} of {name!r} is there already, in {places[at - 1]}; expected each "
-            "stamp once: leave one out, or take their mean with --resample and the step, such as 1h"
+            "stamp once: leave one out, name the column of the series, if the rows are of several, with "
+            "--series-column, or take means with --resample and the step, such as 1h"
         )
     raise DataError(
         f"{places[at]}: {show(stamps[at])} of {name!r} comes after {show(stamps[at - 1])}; expected the "
-        "rows of a series in order of time: sort them by the column of stamps"
+        "rows of a series in order of time: sort them by the column of stamps, or name the column of the series, if "
+        "the rows are of several, with --series-column"
     )
 
 

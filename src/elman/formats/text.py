@@ -1,4 +1,6 @@
-"""Reads text from files, folders, .gz and .xz, or standard input, in pieces, so that it may be of any size."""
+"""Reads text from files, also compressed, folders, archives or standard input, in pieces, so that it may be of any
+size; archives are in memory.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,10 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from elman._errors import DataError
+from elman.formats.archives import archive_above, members
 from elman.formats.compression import PIECE, errors_named, open_file
 from elman.formats.line_ends import LineEnds
-from elman.formats.names import TEXTS, ending
+from elman.formats.names import TEXTS, ending, is_archive, is_hidden, printable
 
 _RAW = " (a language model can read raw bytes: --vocabulary bytes)"
 
@@ -27,6 +30,14 @@ class ByteStream(Protocol):
     def read(self, size: int, /) -> bytes: ...
     def seek(self, place: int, /) -> int: ...
     def close(self) -> None: ...
+
+
+_DOCUMENTS = {
+    b"%PDF-": "a PDF",
+    b"PK\x03\x04": "an archive or an office document (.docx, .xlsx, .odt)",
+    b"\xd0\xcf\x11\xe0": "an office document (.doc, .xls)",
+}
+"""The first bytes of documents that are no text."""
 
 
 class TextSource:
@@ -113,15 +124,6 @@ def standard_input() -> io.BufferedIOBase:
     return cast(io.BufferedIOBase, sys.stdin.buffer)
 
 
-def printable(place: str | Path) -> str:
-    r"""The name of a file as text: bytes that are not UTF-8 become their codes.
-
-    >>> printable("caf\udce9")
-    'caf\\xe9'
-    """
-    return os.fsencode(place).decode("utf-8", "backslashreplace")
-
-
 def _spool(stream: ByteStream) -> ByteStream:
     """A copy of a stream that can be read again: in memory when small, else in a temporary file."""
     copy = tempfile.SpooledTemporaryFile(max_size=64 * PIECE)  # noqa: SIM115 - lives as long as the source
@@ -138,12 +140,24 @@ def _files_of(place: Path) -> list[tuple[str, Path | ByteStream]]:
                 f"{place}: no text in this folder; expected files ending in {', '.join(TEXTS)} (or .gz, .xz)"
             )
         return [(str(file), file) for file in texts]
+    if archive := place if is_archive(place) and place.is_file() else archive_above(place):
+        return _members_of(place, archive)
     if not place.exists():
         raise DataError(f"{place}: no such file or folder")
     if not place.is_file():  # a pipe or a device, which can be read only once
         with open(place, "rb") as stream:
             return [(str(place), _spool(stream))]
     return [(str(place), place)]
+
+
+def _members_of(place: Path, archive: Path) -> list[tuple[str, Path | ByteStream]]:
+    """The texts in an archive, or those that a path into it leads to; a file alone may have any name."""
+    steps = place.relative_to(archive).parts
+    every = sorted((one.path, one.content) for one in members(archive) if one.path[: len(steps)] == steps)
+    held = [one for one in every if len(every) == 1 or ending(one[0][-1]) in TEXTS]
+    if not held:
+        raise DataError(f"{place}: no text in this archive; expected files ending in {', '.join(TEXTS)}")
+    return [("/".join((str(archive), *path)), io.BytesIO(content)) for path, content in held]
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -163,7 +177,7 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def _is_text_name(file: Path) -> bool:
-    return ending(file) in TEXTS and not file.name.startswith(".")
+    return ending(file) in TEXTS and not is_hidden(file.name)
 
 
 def pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
@@ -181,6 +195,22 @@ def pieces(name: str, place: Path | ByteStream) -> Iterator[bytes]:
         place.seek(0)
         while piece := place.read(PIECE):
             yield piece
+
+
+def refuse_document(name: str, content: bytes) -> None:
+    r"""Refuses a document where text is expected; `name` is the file's in the message.
+
+    >>> refuse_document("a.txt", b"some text")
+    >>> refuse_document("a.pdf", b"%PDF-1.4\n")
+    Traceback (most recent call last):
+    elman._errors.DataError: a.pdf: a PDF; expected text: save it as plain text (.txt), or a table as .csv
+
+    Raises:
+        DataError: such a document.
+    """
+    for mark, kind in _DOCUMENTS.items():
+        if content.startswith(mark):
+            raise DataError(f"{name}: {kind}; expected text: save it as plain text (.txt), or a table as .csv")
 
 
 def decode_text(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
@@ -203,6 +233,8 @@ def decode_text(name: str, pieces: Iterator[bytes]) -> Iterator[str]:
             ) from None
 
     for piece in pieces:
+        if first:
+            refuse_document(name, piece)
         if (null := piece.find(b"\0")) >= 0:
             raise DataError(f"{name}: a binary file (a zero byte at {offset + null}); expected text{_RAW}")
         text = decode(piece, False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
+from elman._show import Shown
 from elman.metrics.classification import check_examples, log_softmax, negative_log_likelihood
 
 TEMPERATURES = (0.01, 100.0)
@@ -19,7 +20,7 @@ SPREAD = math.log(2)
 
 
 @dataclass(frozen=True)
-class Bin:
+class Bin(Shown):
     """The predictions of similar confidence: their number, mean confidence and accuracy."""
 
     count: int
@@ -41,7 +42,18 @@ def reliability(
         DataError: no example.
     """
     check_examples(probabilities, truth)
-    confidence, right = probabilities.max(axis=1).astype(np.float64), probabilities.argmax(axis=1) == truth
+    return reliability_of(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth, bins=bins)
+
+
+def reliability_of(
+    confidence: Float[np.ndarray, " example"], right: Bool[np.ndarray, " example"], *, bins: int = 15
+) -> tuple[Bin, ...]:
+    """Groups predictions by confidence as `reliability` does.
+
+    >>> reliability_of(np.array([0.75, 1.0, 0.5]), np.array([True, False, True]), bins=2)
+    (Bin(count=1, confidence=0.5, accuracy=1.0), Bin(count=2, confidence=0.875, accuracy=0.5))
+    """
+    confidence = confidence.astype(np.float64)
     place = np.ceil(confidence * bins).astype(int).clip(1, bins)
     return tuple(_bin(confidence[place == i], right[place == i]) for i in range(1, bins + 1) if (place == i).any())
 
@@ -58,8 +70,16 @@ def expected_calibration_error(
         ShapeError: arrays of different length.
         DataError: no example.
     """
-    table = reliability(probabilities, truth, bins=bins)
-    return sum(part.count * abs(part.accuracy - part.confidence) for part in table) / len(truth)
+    return error_of(reliability(probabilities, truth, bins=bins))
+
+
+def error_of(bins: Sequence[Bin]) -> float:
+    """The mean distance between confidence and accuracy over bins, weighted by their counts.
+
+    >>> error_of([Bin(3, 0.5, 0.75), Bin(1, 0.5, 0.5)])
+    0.1875
+    """
+    return sum(part.count * abs(part.accuracy - part.confidence) for part in bins) / sum(part.count for part in bins)
 
 
 def fit_temperature(logits: Float[np.ndarray, "example classes"], truth: Integer[np.ndarray, " example"]) -> float:

@@ -9,7 +9,9 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from elman._errors import DataError, ShapeError
+from elman._show import Shown, table
 from elman._types import Whole
+from elman.formats.rows import field_text
 
 LONGEST_HEAD = 12
 """Most characters of a label in a column's head."""
@@ -69,16 +71,16 @@ def log_softmax(logits: Float[np.ndarray, "example classes"]) -> Float[np.ndarra
 
 
 @dataclass(frozen=True)
-class Confusion:
+class Confusion(Shown):
     """A confusion matrix: counts of examples by true and predicted class; printed, a table.
 
     >>> truth, predicted = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 1])
     >>> confusion = Confusion.of(predicted, truth, labels=("ham", "spam"))
     >>> print(confusion)
           predicted
-    true  ham  spam   precision  recall      F1
-    ham     2     1      100.0%   66.7%   80.0%
-    spam    0     2       66.7%  100.0%   80.0%
+    true  ham  spam   precision  recall      F1  support
+    ham     2     1      100.0%   66.7%   80.0%        3
+    spam    0     2       66.7%  100.0%   80.0%        2
     >>> round(confusion.accuracy, 3), round(confusion.macro_f1, 3)
     (0.8, 0.8)
     """
@@ -147,16 +149,26 @@ class Confusion:
         occurs = counts.sum(axis=0) + counts.sum(axis=1) > 0
         return float(self.f1[occurs].mean())
 
+    def _repr_html_(self) -> str:
+        heads = ("true", *self.labels, "precision", "recall", "F1")
+        shares = zip(self.precision, self.recall, self.f1, strict=True)
+        rows = [
+            (label, *(f"{count:,}" for count in row), *(f"{share:.1%}" for share in own))
+            for label, row, own in zip(self.labels, self.counts, shares, strict=True)
+        ]
+        return table(rows, head=heads, caption="predicted")
+
     def __str__(self) -> str:
-        heads = [label if len(label) <= LONGEST_HEAD else label[: LONGEST_HEAD - 1] + "…" for label in self.labels]
+        labels = list(map(field_text, self.labels))
+        heads = [label if len(label) <= LONGEST_HEAD else label[: LONGEST_HEAD - 1] + "…" for label in labels]
         widths = [max(len(head), *(len(f"{row[i]:,}") for row in self.counts)) for i, head in enumerate(heads)]
-        first = max(len("true"), *map(len, self.labels))
+        first = max(len("true"), *map(len, labels))
         columns = "".join(f"  {head:>{width}}" for head, width in zip(heads, widths, strict=True))
-        lines = [f"{'':{first}}  predicted", f"{'true':{first}}{columns}   precision  recall      F1"]
-        for label, row, *shares in zip(self.labels, self.counts, self.precision, self.recall, self.f1, strict=True):
+        lines = [f"{'':{first}}  predicted", f"{'true':{first}}{columns}   precision  recall      F1  support"]
+        for label, row, *shares in zip(labels, self.counts, self.precision, self.recall, self.f1, strict=True):
             numbers = "".join(f"  {number:>{width},}" for number, width in zip(row, widths, strict=True))
             percent = "{:>12.1%}{:>8.1%}{:>8.1%}".format(*shares)
-            lines.append(f"{label:{first}}{numbers}{percent}")
+            lines.append(f"{label:{first}}{numbers}{percent}{sum(row):>9,}")
         return "\n".join(lines)
 
 

@@ -44,6 +44,21 @@ def numbers(values: Any) -> Any:
     return values
 
 
+def single_numbers(values: dict[str, Any]) -> dict[str, float]:
+    """The measures that are single numbers, those of a group with its name and a point before theirs.
+
+    >>> single_numbers({"accuracy": 0.5, "unit": "text", "confusion": [[1, 0]], "beats": {"f1": 0.9}})
+    {'accuracy': 0.5, 'beats.f1': 0.9}
+    """
+    single = dict[str, float]()
+    for name, value in values.items():
+        if isinstance(value, dict):
+            single |= {f"{name}.{inner}": number for inner, number in single_numbers(value).items()}
+        elif type(value) in (int, float):
+            single[name] = float(value)
+    return single
+
+
 @cache
 def _floats(kind: type) -> frozenset[str]:
     return frozenset(name for name, hint in get_type_hints(kind, include_extras=True).items() if hint is float)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import abc
 import codecs
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Annotated, ClassVar, SupportsIndex
+from typing import Annotated, Any, ClassVar, SupportsIndex
 
 import msgspec
 import numpy as np
 from jaxtyping import Bool, Integer
 
-from elman._errors import ConfigError, DataError
+from elman._errors import ConfigError, DataError, VocabularyError
 from elman._normal_form import normalise
+from elman._show import Shown
 from elman._types import NormalForm, Unknown, VocabularyKind
 from elman.words.boundaries import WordRules
+from elman.words.elision import cut_elisions
+from elman.words.joints import Joints
 
 SavedForm = NormalForm | msgspec.UnsetType
 """The normal form in a codec, which has no such field for "none": so the codecs of models saved before there were
@@ -24,6 +27,10 @@ normal forms are what they were, also for the hash by which a training is resume
 
 SavedRules = WordRules | msgspec.UnsetType
 """The rules of words in a codec; models saved before there were rules have none, and read runs of letters."""
+
+SavedElisions = tuple[str, ...] | msgspec.UnsetType
+"""The elisions of a text in a codec, behind which its words are cut; none where there are none, as in models saved
+before they were looked for."""
 
 SavedModels = Annotated[tuple[str, ...], msgspec.Meta(max_length=16)]
 """The settings of language models in a codec, as JSON."""
@@ -36,7 +43,7 @@ class _AbstractStruct(msgspec.StructMeta, abc.ABCMeta):
     """The metaclass of structs with abstract methods."""
 
 
-class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_AbstractStruct):
+class Vocabulary(Shown, msgspec.Struct, frozen=True, tag_field="kind", metaclass=_AbstractStruct):
     """The interface of vocabularies: tokens and their ids. The first `reserved` ids stand for no text, such as padding
     and the unknown token."""
 
@@ -87,6 +94,10 @@ class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_Abstr
     def ids(self, text: str, unknown: Unknown) -> Integer[np.ndarray, " time"]:
         """The ids of a text that is spelt as `normal` spells it; see `encode`."""
 
+    def unknown_in(self, text: str) -> str:
+        """The different characters of a text that the vocabulary lacks, in their order; none by default."""
+        return ""
+
     @abc.abstractmethod
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The text of `ids`, without broken characters."""
@@ -99,9 +110,33 @@ class Vocabulary(msgspec.Struct, frozen=True, tag_field="kind", metaclass=_Abstr
     def text(self, id: int) -> str | None:
         """The text of one token; None for reserved ids, and for bytes that are not whole characters."""
 
-    @abc.abstractmethod
-    def stream(self) -> StreamDecoder:
-        """A decoder for ids that arrive one by one."""
+    def stream(self, waiting: bytes = b"") -> StreamDecoder:
+        """A decoder for ids that arrive one by one, after the bytes of an unfinished character."""
+        return StreamDecoder(self.decode)
+
+    def settled(self, text: str) -> int:
+        """The length of the beginning of a text whose ids nothing that follows can change: up to the last space or line
+        end, behind which a word may go on.
+
+        >>> from elman.words.vocabulary import Bytes, Words
+        >>> Words.of(["a cat"]).settled("a ca"), Bytes().settled("a ca")
+        (1, 4)
+        """
+        cut = max(text.rfind(" "), text.rfind("\n"), 0)
+        return cut or (len(text) if len(text) > LONGEST_WORD else 0)
+
+    def reading(self) -> dict[str, Any]:
+        """The entries that `codec.json` has beside the vocabulary's own, for programs without this package."""
+        return {}
+
+    def joints(self) -> Joints | None:
+        """The tokens that may stand side by side; None where all may."""
+        return None
+
+    def grown(self, other: Any) -> Any:
+        """This vocabulary with the tokens of another one of its class that it lacks, after its own, which keep their
+        ids. One that can spell any text stays as it is."""
+        return self
 
     def output_mask(self) -> Bool[np.ndarray, " vocab"]:
         """A mask of the tokens that an output may contain: all but the reserved ones."""
@@ -115,8 +150,22 @@ class ByteVocabulary(Vocabulary, frozen=True):
     def raw(self, ids: Iterable[SupportsIndex]) -> bytes:
         """The bytes of `ids`, which may begin or end within a character."""
 
+    def spelt(self, text: str, unknown: Unknown) -> str:
+        """A text that bytes can spell: a half of a surrogate pair, which JSON can hold, has none.
+
+        Raises:
+            VocabularyError: such a half, unless `unknown="skip"` leaves it out.
+        """
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            if unknown == "error":
+                raise VocabularyError.at(text[error.start], error.start, repr(text[:40])) from None
+            return text.encode(errors="ignore").decode()
+        return text
+
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
-        """The text of `ids`; an unfinished last character is left out, invalid bytes become U+FFFD."""
+        """The text of `ids`; bytes that are not whole characters are left out."""
         return self.stream().feed(ids)
 
     def text(self, id: int) -> str | None:
@@ -126,10 +175,9 @@ class ByteVocabulary(Vocabulary, frozen=True):
         except UnicodeDecodeError:
             return None
 
-    def stream(self) -> StreamDecoder:
-        """A decoder in which the bytes of an unfinished character wait for the rest."""
-        characters = codecs.getincrementaldecoder("utf-8")("replace")
-        return StreamDecoder(lambda ids: characters.decode(self.raw(ids)))
+    def stream(self, waiting: bytes = b"") -> StreamDecoder:
+        """A decoder in which the bytes of an unfinished character wait for the rest, and others are left out."""
+        return ByteDecoder(self.raw, waiting)
 
 
 class WordVocabulary(Vocabulary, frozen=True):
@@ -154,6 +202,15 @@ class WordVocabulary(Vocabulary, frozen=True):
         """The number of words, with the unknown word and the padding."""
         return len(self.tokens)
 
+    def grown(self, other: Any) -> Any:
+        """This vocabulary with the words of another one that it lacks, after its own.
+
+        >>> from elman.words.lexicon import Lexicon
+        >>> Lexicon.of(["a cat"]).grown(Lexicon.of(["a dog"])).tokens
+        ('\\x00', '<unk>', 'a', 'cat', 'dog')
+        """
+        return msgspec.structs.replace(self, tokens=joined(self.tokens, other.tokens))
+
     def ids(self, text: str, unknown: Unknown) -> Integer[np.ndarray, " time"]:
         """The ids of the words."""
         known = ids_of(self.tokens)
@@ -167,10 +224,6 @@ class WordVocabulary(Vocabulary, frozen=True):
     def text(self, id: int) -> str | None:
         """The word with this id; None for the padding and the unknown word."""
         return None if id < self.reserved else self.tokens[id]
-
-    def stream(self) -> StreamDecoder:
-        """A decoder for ids that arrive one by one."""
-        return StreamDecoder(self.decode)
 
 
 class StreamDecoder:
@@ -189,6 +242,25 @@ class StreamDecoder:
         """
         return self._decode(ids)
 
+    @property
+    def waiting(self) -> bytes:
+        """The bytes of a character that is not whole yet."""
+        return b""
+
+
+class ByteDecoder(StreamDecoder):
+    """Decodes ids that stand for bytes."""
+
+    def __init__(self, raw: Callable[[Iterable[SupportsIndex]], bytes], waiting: bytes):
+        self._characters = codecs.getincrementaldecoder("utf-8")("ignore")
+        self._characters.setstate((waiting, 0))
+        super().__init__(lambda ids: self._characters.decode(raw(ids)))
+
+    @property
+    def waiting(self) -> bytes:
+        """The bytes of a character that is not whole yet."""
+        return self._characters.getstate()[0]
+
 
 def saved_form(form: NormalForm) -> SavedForm:
     """The normal form as a codec stores it."""
@@ -198,6 +270,26 @@ def saved_form(form: NormalForm) -> SavedForm:
 def form_of(saved: SavedForm) -> NormalForm:
     """The normal form that a codec stores."""
     return "none" if isinstance(saved, msgspec.UnsetType) else saved
+
+
+def saved_elisions(elisions: tuple[str, ...]) -> SavedElisions:
+    """The elisions as a codec stores them."""
+    return elisions or msgspec.UNSET
+
+
+def merged(saved: tuple[str, ...] | msgspec.UnsetType, more: tuple[str, ...] | msgspec.UnsetType) -> SavedElisions:
+    """The sorted values of both; none where neither has any.
+
+    >>> merged(("l'",), ("d'", "l'")), merged(msgspec.UNSET, msgspec.UNSET)
+    (("d'", "l'"), UNSET)
+    """
+    both = {*(saved or ()), *(more or ())}
+    return saved_elisions(tuple(sorted(both)))
+
+
+def cut_words(words: list[str], saved: SavedElisions) -> list[str]:
+    """The words cut behind the elisions that a codec stores."""
+    return words if isinstance(saved, msgspec.UnsetType) else list(cut_elisions(words, saved))
 
 
 def rules_of(saved: SavedRules) -> WordRules:
@@ -247,6 +339,15 @@ def most_frequent(counts: Counter[str], min_count: int) -> list[str]:
         most = max(counts.values())
         raise DataError(f"min_count {min_count} leaves no word; the most frequent appears {most} times")
     return kept
+
+
+def joined(names: Sequence[str], others: Iterable[str]) -> tuple[str, ...]:
+    """The names, and after them the others that are not among them.
+
+    >>> joined(("a", "b"), ["c", "b"])
+    ('a', 'b', 'c')
+    """
+    return tuple(dict.fromkeys((*names, *others)))
 
 
 @lru_cache(maxsize=32)

@@ -16,17 +16,21 @@ from typing import Any, Literal
 WordRules = Literal["unicode", "letters"]
 """The rules by which words end: those of this module, or runs of \\w, as in models saved before there were others."""
 
-_BASE = r"A-Za-z0-9_\p{L}\p{N}\p{WB=ALetter}\p{WB=Numeric}\p{WB=Katakana}"
+BASE = r"A-Za-z0-9_\p{L}\p{N}\p{WB=ALetter}\p{WB=Numeric}\p{WB=Katakana}"
+"""Letters and digits, as a part of a class."""
 _FOLLOWING = r"\p{WB=Extend}\p{WB=ZWJ}\u00ad\u180e\u2060-\u2064"
-_DIRECTION = r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+DIRECTION = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
+"""Marks of direction, as a part of a class."""
 
 FOLLOWING = f"[{_FOLLOWING}]"
 """A mark, joiner or soft hyphen, which belongs to the letter before it."""
 
-_LATER = f"[{_BASE}{_FOLLOWING}]"
-_INSIDE = f"{_DIRECTION}++(?={_LATER})"
+LATER = f"[{BASE}{_FOLLOWING}]"
+"""A character of a row behind the first."""
 
-ROW, SHORTEST_ROW = f"[{_BASE}](?:{_LATER}++|{_INSIDE})*+", f"[{_BASE}](?:{_LATER}|{_INSIDE})*?"
+_INSIDE = f"[{DIRECTION}]++(?={LATER})"
+
+ROW, SHORTEST_ROW = f"[{BASE}](?:{LATER}++|{_INSIDE})*+", f"[{BASE}](?:{LATER}|{_INSIDE})*?"
 """A row of letters and digits with all that belongs to them: the longest, and the shortest after which a pattern can go
 on."""
 
@@ -41,7 +45,7 @@ SPACE = r"[\s\x1c-\x1f]"
 MARK = rf"(?!{SPACE})\X"
 """Any other character that is no white space: an emoji of several code points is one, and so is a flag."""
 
-VISIBLE_MARK = rf"(?!\u200b|{_DIRECTION}){MARK}"
+VISIBLE_MARK = rf"(?!\u200b|[{DIRECTION}]){MARK}"
 """A mark that is no space of no width, U+200B, and tells no direction: these only separate."""
 
 

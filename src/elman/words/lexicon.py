@@ -10,40 +10,51 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import msgspec
 import regex
 from msgspec import UNSET
 
 from elman._types import NormalForm, Whole
-from elman.words._vocabulary import SavedForm, SavedRules, WordVocabulary, most_frequent, rules_of, saved_form
+from elman.words._vocabulary import (
+    SavedElisions,
+    SavedForm,
+    SavedRules,
+    WordVocabulary,
+    cut_words,
+    merged,
+    most_frequent,
+    rules_of,
+    saved_elisions,
+    saved_form,
+)
 from elman.words.boundaries import ROW, RUN, SHORTEST_ROW, VISIBLE_MARK, WordRules, pattern_of
+from elman.words.elision import cut_counts, elisions_of
+from elman.words.portable import PARTS, portable
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD
 
-_LETTERS = re.compile(
-    r"""
-    \w+?(?=n't\b)                                       # do of don't
-    | n't\b
-    | '(?:s|re|ve|ll|d|m)\b
-    | \d+(?:[.,:/]\d+)+                                 # 1,000.50 and 10:30
-    | \w+(?:-\w+|'(?!(?:s|re|ve|ll|d|m)\b)\w+)*         # words, re-imagining, o'clock
-    | \.{2,} | -{2,} | `` | '' | -[lr][crs]b-           # -lrb- is the Treebank's bracket
-    | [^\w\s]
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+_NOT, _OF_VERBS = "[nN]'[tT]", "'(?:[sSſ]|[rR][eE]|[vV][eE]|[lL][lL]|[dD]|[mM])"
+"""The ends of don't and of it's, in capitals too."""
+
+_BETWEEN: dict[WordRules, str] = {"letters": ".,:/", "unicode": ".,:/٫٬\u202f"}
+"""The marks between the digits of a number, by the rules of words."""
+
+
+def _pattern(do: str, word: str, mark: str, *, rules: WordRules, digit: str = r"\d", end: str = r"\b") -> str:
+    """The pattern made of these parts: the `do` of don't, a word without hyphens, a mark, a digit, the end of a
+    word."""
+    return (
+        f"{do}(?={_NOT}{end})|{_NOT}{end}|{_OF_VERBS}{end}"
+        f"|{digit}+(?:[{_BETWEEN[rules]}]{digit}+)+"  # 1,000.50 and 10:30
+        f"|{word}(?:-{word}|'(?!{_OF_VERBS[1:]}{end}){word})*"  # re-imagining, o'clock
+        rf"|\.{{2,}}|-{{2,}}|``|''|-[lLrR][cCrRsSſ][bB]-|{mark}"  # -lrb- is the Treebank's bracket
+    )
+
+
+_LETTERS = re.compile(_pattern(r"\w+?", r"\w+", r"[^\w\s]", rules="letters"))
 _UNICODE = regex.compile(
-    rf"""
-    (?={ROW}(?<=n)'t\b){SHORTEST_ROW}(?=n't\b)
-    | n't\b
-    | '(?:s|re|ve|ll|d|m)\b
-    | \d+(?:[.,:/٫٬\u202f]\d+)+
-    | {RUN}(?:-{RUN}|'(?!(?:s|re|ve|ll|d|m)\b){RUN})*
-    | \.{{2,}} | -{{2,}} | `` | '' | -[lr][crs]b-
-    | {VISIBLE_MARK}
-    """,
-    regex.VERBOSE | regex.IGNORECASE,
+    _pattern(rf"(?={ROW}(?<=[nN])'[tT]\b){SHORTEST_ROW}", RUN, VISIBLE_MARK, rules="unicode"),
 )
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*\s+(?=[^\s.!?…])|\n")
 
@@ -89,6 +100,8 @@ class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
     """The number of words, at the end of `tokens`, that are in no training text but were added from elsewhere."""
     normal_form: SavedForm = UNSET
     rules: SavedRules = UNSET
+    elisions: SavedElisions = UNSET
+    """The elisions, words before an apostrophe, such as l' in French."""
 
     @classmethod
     def of(
@@ -109,16 +122,33 @@ class Lexicon(WordVocabulary, frozen=True, tag="lexicon"):
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(empty.words_of(empty.normal(text)))
-        kept = most_frequent(counts, min_count)
+        elisions = elisions_of(counts)
+        kept = most_frequent(cut_counts(counts, elisions), min_count)
         others = dict.fromkeys(map(empty.normal, more))
         for word in kept:
             others.pop(word, None)
         added = [word for word in others if split_words(word) == [word]]
-        return msgspec.structs.replace(empty, tokens=(*empty.tokens, *kept, *added), added=len(added))
+        return msgspec.structs.replace(
+            empty, tokens=(*empty.tokens, *kept, *added), added=len(added), elisions=saved_elisions(elisions)
+        )
+
+    def grown(self, other: Any) -> Any:
+        """This vocabulary with the words of another one that it lacks, after its own, among which none counts as added
+        any more."""
+        elisions = merged(self.elisions, other.elisions)
+        return msgspec.structs.replace(super().grown(other), added=0, elisions=elisions)
 
     def words_of(self, text: str) -> list[str]:
         """The words and marks of a normal text."""
-        return split_words(text, rules_of(self.rules))
+        return cut_words(split_words(text, rules_of(self.rules)), self.elisions)
+
+    def reading(self) -> dict[str, Any]:
+        """The pattern of words for programs without this package."""
+        rules = rules_of(self.rules)
+        parts = PARTS[rules]
+        row = f"(?={parts.row}(?<=[nN])'[tT]{parts.end})" if rules == "unicode" else ""
+        do = row + parts.shortest_row
+        return portable(_pattern(do, parts.word, parts.visible_mark, rules=rules, digit=parts.digit, end=parts.end))
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The words with a space between them; padding is left out."""

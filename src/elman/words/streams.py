@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Integer
 
-from elman._errors import DataError
+from elman._errors import DataError, quantity
 
 
 @runtime_checkable
@@ -108,6 +108,6 @@ def next_token_windows(
     """
     count = (len(ids) - 1) // length
     if count < 1:
-        raise DataError(f"windows of {length} tokens need a text of at least {length + 1}; got {len(ids)}")
+        raise DataError(f"windows of {quantity(length, 'token')} need a text of at least {length + 1}; got {len(ids)}")
     span = count * length
     return ids[:span].reshape(count, length), ids[1 : span + 1].reshape(count, length)

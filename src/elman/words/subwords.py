@@ -100,7 +100,7 @@ class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
 
     def ids(self, text: str, unknown: Unknown) -> Integer[np.ndarray, " time"]:
         """The ids of the pieces; no text is unknown."""
-        parts = _processor(self.model).encode(text.split(_SPACE))
+        parts = _processor(self.model).encode(self.spelt(text, unknown).split(_SPACE))
         mark = [_FIRST_BYTE + byte for byte in _SPACE.encode()]
         ids = chain(parts[0], *(mark + part for part in parts[1:]))
         return np.fromiter(ids, np.int32)
@@ -109,6 +109,10 @@ class Subwords(ByteVocabulary, frozen=True, tag="subwords"):
         """The bytes of the joined pieces, without padding."""
         contents = _contents(self.model)
         return b"".join(contents[i] for i in ids)
+
+    def reading(self) -> dict[str, Any]:
+        """The pieces for programs without SentencePiece, in order: of two that could be joined, the earlier one is."""
+        return {"pieces": ["" if id < _FIRST_BYTE + 256 else self.token(id) for id in range(self.size)]}
 
     def token(self, id: int) -> str:
         r"""The piece with this id; a byte that is not a whole character is shown by its number, such as `\xe9`."""

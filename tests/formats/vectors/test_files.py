@@ -91,7 +91,7 @@ def test_matching_reads_a_compressed_file_once(tmp_path, monkeypatch):
         (b"the 1 2\ncat 3 nan\n", "line 2: the vector of 'cat' has an infinite number or NaN"),
         (b"the 1 2\ncat inf 3\n", "line 2: the vector of 'cat' has an infinite number or NaN"),
         (b"5 2\nthe 1 2\ncat 3 4\n", "its first line promises 5 words; got 2, so it was cut short"),
-        (b"1 2\nthe 1 2\ncat 3 4\n", "its first line promises 1 words; got 2"),
+        (b"1 2\nthe 1 2\ncat 3 4\n", "its first line promises 1 word; got 2"),
         (b"3 2\n", "its first line promises 3 words; got 0"),
         (binary()[:-9], "expected 4 words with 12 bytes of numbers each; it ends within word 4, after 69 bytes"),
         (binary(vectors=VECTORS * np.nan), "the vector of 'the' has an infinite number"),

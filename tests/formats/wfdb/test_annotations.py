@@ -118,7 +118,7 @@ def test_a_file_may_define_codes_of_its_own():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\1", "1 bytes; expected an even number: the file is cut short or damaged"),
+        (b"\1", "1 byte; expected an even number: the file is cut short or damaged"),
         (b"", "ends before its end mark: the file is cut short"),
         (words(code(1, 10)), "ends before its end mark"),
         (words(code(59), 1), "ends before its end mark"),

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Integer
 
-from elman._errors import DataError
+from elman._errors import DataError, quantity
 from elman._normal_form import normalise
 from elman._types import NormalForm
 from elman.formats.compression import PIECE, check_expansion, is_compressed, open_file
@@ -170,7 +170,8 @@ class _RecordFile(Vectors):
             ) from None
         if len(vector) != self.width:
             raise DataError(
-                f"{where}: the vector of {decode_word(record.word)!r} has {len(vector)} numbers; expected {self.width}"
+                f"{where}: the vector of {decode_word(record.word)!r} has {quantity(len(vector), 'number')}; "
+                f"expected {self.width}"
             )
         refuse_non_finite(where, decode_word(record.word), vector)
         return vector
@@ -188,7 +189,9 @@ class TextVectors(_RecordFile):
             if not row:
                 empty = empty or line
             elif empty:
-                raise DataError(f"{self.name}, line {empty}: empty; expected a word and {self.width} numbers")
+                raise DataError(
+                    f"{self.name}, line {empty}: empty; expected a word and {quantity(self.width, 'number')}"
+                )
             else:
                 word, numbers = self._cut(row, line)
                 yield VectorRecord(word, place + len(row) - len(numbers), numbers, line)
@@ -196,7 +199,8 @@ class TextVectors(_RecordFile):
             place += len(text)
         if self.count not in (None, count):
             raise DataError(
-                f"{self.name}: its first line promises {self.count:,} words; got {count:,}, so it was cut short or "
+                f"{self.name}: its first line promises {quantity(self.count, 'word')}; got {count:,}, so it was cut "
+                "short or "
                 "changed; correct that line, or fetch the file again"
             )
 
@@ -211,7 +215,7 @@ class TextVectors(_RecordFile):
         *_, last = word.split() or [b""]
         if (len(fields) <= self.width and not is_blank) or (last != word and _is_number(last)):
             raise DataError(
-                f"{self.name}, line {line}: expected a word and {self.width} numbers; got {len(fields) - 1}"
+                f"{self.name}, line {line}: expected a word and {quantity(self.width, 'number')}; got {len(fields) - 1}"
             )
         return word, row[row.find(word) + len(word) :]
 
@@ -234,8 +238,9 @@ class BinaryVectors(_RecordFile):
                 piece = file.read(PIECE)
                 if not piece or (space < 0 and len(buffer) - at > LONGEST_LINE):
                     raise DataError(
-                        f"{self.name}: expected {self.count:,} words with {size} bytes of numbers each; it ends within "
-                        f"word {number:,}, after {base + len(buffer):,} bytes; fetch the file again"
+                        f"{self.name}: expected {self.count:,} words with {quantity(size, 'byte')} of "
+                        "numbers each; it ends within "
+                        f"word {number:,}, after {quantity(base + len(buffer), 'byte')}; fetch the file again"
                     )
                 buffer, base, at = buffer[at:] + piece, base + at, 0
             begin = space + 1
@@ -285,7 +290,9 @@ def open_vectors(place: str | Path, *, normal_form: NormalForm = "NFC") -> Vecto
         return TextVectors(path, len(fields) - 1, mark, None, normal_form)
     count, width = header
     if count < 1 or width < 1:
-        raise DataError(f"{path}: no words: its first line promises {count} words of {width} numbers")
+        raise DataError(
+            f"{path}: no words: its first line promises {quantity(count, 'word')} of {quantity(width, 'number')}"
+        )
     _check_width(path, width)
     line = after.partition(b"\n")[0].split()
     is_text = not after or (len(line) > 1 and all(map(_is_number, line[-min(width, len(line) - 1) :])))
@@ -323,7 +330,10 @@ def _check_width(path: Path, width: int) -> None:
     if is_compressed(path):
         check_expansion(least, size, str(path))
     elif least > size:
-        raise DataError(f"{path}: its first line promises vectors of {width:,} numbers; the file has {size:,} bytes")
+        raise DataError(
+            f"{path}: its first line promises vectors of {quantity(width, 'number')}; the file has "
+            f"{quantity(size, 'byte')}"
+        )
 
 
 def _is_number(field: bytes) -> bool:

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer
 
-from elman._errors import DataError
+from elman._errors import DataError, quantity
 from elman._normal_form import normalise
+from elman._show import Shown
 from elman._types import NormalForm
 
 BLOCK = 4096
@@ -147,7 +148,9 @@ class WordVectors(Vectors):
             DataError: the number of rows is not that of words.
         """
         if len(words) != len(matrix):
-            raise DataError(f"{name}: expected one vector a word; got {len(words)} words and {len(matrix)} vectors")
+            raise DataError(
+                f"{name}: expected one vector a word; got {quantity(len(words), 'word')} and {len(matrix)} vectors"
+            )
         super().__init__(name, matrix.shape[1], normal_form)
         self._matrix, self._list = np.asarray(matrix, np.float32), list(map(self._normal, words))
         self._rows = {word: row for row, word in reversed(list(enumerate(self._list)))}
@@ -175,7 +178,7 @@ class WordVectors(Vectors):
 
 
 @dataclass(frozen=True)
-class WordMatches:
+class WordMatches(Shown):
     """Vectors for a list of words, one row for each, and the way in which each was found.
 
     >>> toy = WordVectors("toy", ["cat"], np.ones((1, 2)))
@@ -205,7 +208,7 @@ class WordMatches:
     def __str__(self) -> str:
         counts = {name: int(np.sum(self.ways == way)) for way, name in enumerate(WAYS)}
         shown = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-        return f"vectors for {self.share:.1%} of {len(self.ways):,} words" + (f" ({shown})" if shown else "")
+        return f"vectors for {self.share:.1%} of {quantity(len(self.ways), 'word')}" + (f" ({shown})" if shown else "")
 
 
 def match(vectors: Vectors, words: Sequence[str]) -> WordMatches:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int
 
-from elman._errors import DataError, excerpt
+from elman._errors import DataError, excerpt, quantity
+from elman._show import brief, brief_table
 from elman.formats.wfdb.header import RATES
 
 SYMBOLS = {
@@ -53,6 +54,8 @@ class Annotations(NamedTuple):
     rate: float | None = None
     """Samples a second; None where the file does not give them."""
 
+    __repr__, _repr_html_ = brief, brief_table
+
     @classmethod
     def of(cls, samples: np.ndarray, symbols: tuple[str, ...], *, rate: float | None = None) -> Annotations:
         """Annotations that have a sample and a symbol only.
@@ -91,7 +94,8 @@ def decode_annotations(content: bytes, place: str) -> Annotations:
     [70000]
     """
     if len(content) % 2:
-        raise DataError(f"{place}: {len(content):,} bytes; expected an even number: the file is cut short or damaged")
+        size = quantity(len(content), "byte")
+        raise DataError(f"{place}: {size}; expected an even number: the file is cut short or damaged")
     symbols = {code: SYMBOLS.get(code, f"[{code}]") for code in range(1, _MOST + 1)}
     rows, rate = _without_header(_marks(content, place), symbols, place)
     for row in rows:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from elman._errors import DataError, excerpt
+from elman._errors import DataError, excerpt, quantity
 from elman.formats.line_ends import normal_line_ends
 from elman.formats.numbers import required_number, whole_of
 
@@ -231,7 +231,7 @@ def _check_segments(header: Header, place: str) -> None:
     total = sum(segment.frames for segment in header.segments)
     if header.frames not in (None, total):
         raise DataError(
-            f"{place}: {header.frames:,} samples; the segments have {total:,} together, "
+            f"{place}: {quantity(header.frames, 'sample')}; the segments have {total:,} together, "
             f"{abs(total - header.frames):,} too {'many' if total > header.frames else 'few'}"
         )
 

@@ -1,4 +1,4 @@
-"""Finds WFDB records, and EDF files, which WFDB reads as records too: the files of one folder, on disk or in a tar
+"""Finds WFDB records, and EDF files, which WFDB reads as records too: the files of one folder, on disk or in an
 archive, which is read once. Upper and lower case of endings are the same, and `a.hea.gz` is read as `a.hea`.
 """
 
@@ -12,8 +12,9 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from elman._errors import DataError, excerpt, nearest
+from elman.formats.archives import archive_above
 from elman.formats.files import File, read_files
-from elman.formats.names import EDF, HEADER, ending, is_archive, plain_name
+from elman.formats.names import EDF, HEADER, ending, is_archive, is_hidden, plain_name
 from elman.formats.text import files_below, pieces
 
 
@@ -72,7 +73,7 @@ class RecordFolder:
 
 def record_folders(*places: str | Path) -> Iterator[tuple[RecordFolder, tuple[str, ...]]]:
     """The folders that hold the records at `places`, each with the names of those records. A place is a record without
-    an ending, any file of a record, an EDF file, a folder with records at any depth, a tar archive, or a record in one
+    an ending, any file of a record, an EDF file, a folder with records at any depth, an archive, or a record in one
     (`ludb.tar.xz/ludb/data/1`). Hidden files are left out.
 
     Raises:
@@ -97,7 +98,7 @@ def _shelves(place: Path) -> Iterator[tuple[RecordFolder, tuple[str, ...]]]:
             yield from ((shelf, shelf.records) for shelf in _archive(file))
     elif is_archive(place) and place.is_file():
         yield from ((shelf, shelf.records) for shelf in _archive(place))
-    elif archive := next((folder for folder in place.parents if is_archive(folder) and folder.is_file()), None):
+    elif archive := archive_above(place):
         inner = f"{archive}/{place.relative_to(archive).parent.as_posix()}".removesuffix("/.")
         for shelf in _archive(archive):
             if shelf.name == inner:
@@ -131,7 +132,7 @@ def _folder(folder: Path) -> RecordFolder:
 
 
 def _is_shown(path: Path) -> bool:
-    return not any(part.startswith(".") for part in path.parts)
+    return not any(map(is_hidden, path.parts))
 
 
 def _archive(archive: Path) -> Iterator[RecordFolder]:

@@ -6,6 +6,7 @@ Signals come in physical units, NaN where the file marks a sample as missing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import DataError, ShapeError
+from elman._show import brief, brief_table
 from elman.formats.edf import Edf, read_edf
 from elman.formats.names import EDF, HEADER, ending
 from elman.formats.wfdb import signals as formats
@@ -61,10 +63,12 @@ class Record(NamedTuple):
     marks: Annotations | None = None
     """The annotations in an EDF+ file; None for records with annotation files."""
 
+    __repr__, _repr_html_ = brief, brief_table
+
 
 def read_record(place: str | Path) -> Record:
     """Reads one record. `place` is its name without an ending, one of its files, a folder that holds only this record,
-    or a record in a tar archive (`ludb.tar.xz/ludb/data/1`); or an EDF or BDF file. The segments of a record are
+    or a record in an archive (`ludb.tar.xz/ludb/data/1`); or an EDF or BDF file. The segments of a record are
     joined; a lead is NaN in segments without it. Where leads have different rates (several samples in a frame), the
     record has the highest, and samples of the others are repeated.
 
@@ -148,14 +152,14 @@ def write_annotations(place: str | Path, extension: str, annotations: Annotation
 
 
 def whole_records(shelf: RecordFolder, names: Sequence[str]) -> Iterator[str]:
-    """The records that are not segments of others on the shelf.
-
-    Raises:
-        DataError: a header that cannot be read.
-    """
-    headers = [header_of(shelf, name) for name in names if not _is_edf(shelf, name)] if len(names) > 1 else []
-    parts = {segment.name for header in headers for segment in header.segments}
-    yield from (name for name in names if name not in parts)
+    """The records that are not segments of others on the shelf. One whose header cannot be read is among them, as is
+    one that has segments and is named as a segment, which is damaged: `record_of` says why."""
+    parts = dict[str, set[str]]()
+    for name in (name for name in names if len(names) > 1 and not _is_edf(shelf, name)):
+        with suppress(DataError):
+            parts[name] = {segment.name for segment in header_of(shelf, name).segments}
+    segments = set[str]().union(*parts.values())
+    yield from (name for name in names if parts.get(name) or name not in segments)
 
 
 def record_of(shelf: RecordFolder, name: str) -> Record:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from elman._errors import DataError, excerpt
+from elman._errors import DataError, excerpt, quantity
 from elman.formats.compression import check_expansion
 from elman.formats.files import File, text_of
 from elman.formats.names import HEADER
@@ -116,7 +116,7 @@ def _of_file(
         there = frames if len(content) <= filled else there
     if frames is not None and there != frames:
         raise DataError(
-            f"{shelf.name}/{excerpt(file)[1:-1]}: {there:,} samples of each lead; the header "
+            f"{shelf.name}/{excerpt(file)[1:-1]}: {quantity(there, 'sample')} of each lead; the header "
             f"{PurePosixPath(place).name} says {frames:,}: {abs(there - frames):,} too "
             f"{'many' if there > frames else 'few'}; fetch the record again, or correct the header"
         )
