@@ -33,7 +33,9 @@ def test_writing_compiles_no_program_twice(small_fitted):
     with programs() as compiled:
         fitted.generate("the", length=70)
         fitted.generate("a cat", length=70, seed=1)
-    assert {"jit(_read)", "jit(_begin)", "jit(_write)"} <= {name for name, _ in compiled}
+    names = {name for name, _ in compiled}
+    assert "jit(_begin)" in names
+    assert names & {"jit(walk)", "jit(draws)"}  # by XLA, or the draws for the native kernels
     assert sorted({*compiled}) == sorted(compiled)
 
 

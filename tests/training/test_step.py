@@ -42,14 +42,16 @@ def batch():
     return (*(random.normal(size=size).astype("f") for size in ((4, 3), (4,))), np.array([1, 0, 1, 1], "f"))
 
 
-def one_step(*, is_first, optimiser_state=None, factors=None, made=None, optimiser=optax.sgd(1.0), start=None):
+def one_step(
+    *, is_first, optimiser_state=None, factors=None, made=None, optimiser=optax.sgd(1.0), start=None, rate=RATE
+):
     start = start or model()
     carry = jnp.array([1.0, 2.0, 3.0, 4.0])
     step = make_step(LINE, optimiser)
     key = jax.random.key(7)
     # The step reuses the buffers that it is given.
     copies = jax.tree.map(jnp.copy, (start, optimiser_state or optimiser.init(start), carry))
-    return step(*copies, made or batch(), np.bool_(is_first), key, RATE, factors)
+    return step(*copies, made or batch(), np.bool_(is_first), key, rate, factors)
 
 
 def by_hand(*, is_first):
@@ -101,6 +103,31 @@ def test_a_step_that_is_not_finite_changes_nothing(bad):
     jax.tree.map(np.testing.assert_array_equal, new, model())
     jax.tree.map(np.testing.assert_array_equal, after, kept)
     np.testing.assert_array_equal(carry, [1.0, 2.0, 3.0, 4.0])
+
+
+def test_a_step_takes_the_memory_of_its_gradients_beside_what_it_replaces():
+    """Weights and the optimiser's state are written in place: an update, a clipped gradient or a choice between old and
+    new weights would take as much memory again."""
+
+    class Table:  # as much of a task as a step needs
+        def init_carry(self, model, rows):
+            return ()
+
+        def loss(self, model, carry, batch, *, key):
+            return ((model[batch] ** 2).sum(), batch.size), carry
+
+    table_task: Any = Table()
+    table, optimiser = jnp.ones((4096, 64)), make_optimiser(Training())
+    arguments = table, optimiser.init(table), (), jnp.arange(8), np.bool_(True), jax.random.key(0), RATE
+    memory = make_step(table_task, optimiser).lower(*arguments).compile().memory_analysis()
+    assert memory.temp_size_in_bytes < 1.5 * table.nbytes
+    assert memory.alias_size_in_bytes > 3 * table.nbytes
+
+
+def test_a_rate_without_measure_changes_nothing():
+    new, _, _, result = one_step(is_first=True, rate=np.float32(1e30))
+    assert not bool(result.finite)
+    jax.tree.map(np.testing.assert_array_equal, new, model())
 
 
 def test_a_batch_without_targets_changes_no_weight():

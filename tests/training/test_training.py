@@ -3,7 +3,6 @@ import errno
 import os
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -158,10 +157,12 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(small_text, tmp_
     resumed = elman.fit(task, data, out=out, resume=True, report=Quiet(), **options)
     assert_same(resumed.model, whole.model)
     assert resumed.measures["validation"] == whole.measures["validation"]
+    assert [one.step for one in whole.history] == [8, 16, 24, 32, 40]
+    histories = [fitted.history.columns() | {"seconds": []} for fitted in (whole, resumed, elman.load(out))]
+    assert histories[0] == histories[1] == histories[2]
     assert_same(elman.load(out).model, whole.model)
-    assert not (out / "training").exists()
-    with pytest.raises(elman.ArtefactError, match="complete; there is nothing to resume"):
-        elman.fit(task, data, out=out, resume=True, report=Quiet(), **options)
+    with pytest.raises(elman.ArtefactError, match="complete, after step 40; a budget extends it"):
+        elman.fit(task, data, out=out, resume=True, report=Quiet())
 
 
 def test_a_run_is_resumed_only_as_it_began(small_text, tmp_path):
@@ -204,7 +205,7 @@ def test_the_best_evaluation_is_kept_and_patience_ends_the_run(small_text):
     best = min(history, key=lambda event: event.metrics.nats_per_token)
     assert history[-1].step < 2000
     assert history.index(best) == len(history) - 4
-    assert fitted.measures["step"] == best.step
+    assert fitted.measures["step"] == best.step == fitted.history.best.step
     assert fitted.evaluate(data.validation).nats_per_token == pytest.approx(best.metrics.nats_per_token, rel=1e-6)
 
 
@@ -276,7 +277,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(small_text, tm
     monkeypatch.setattr(artefact, "write", fails_once)
     data = task.read_text(small_text)
     elman.fit(task, data, steps=5, out=tmp_path / "m", checkpoint_seconds=1e-9, report=Quiet())
-    assert capsys.readouterr().err == "the disk is full\n"
+    assert capsys.readouterr().err.startswith("the disk is full\n")
     assert elman.load(tmp_path / "m").measures["step"] == 5
 
 
@@ -295,7 +296,8 @@ def test_a_full_disk_is_said_and_training_goes_on(small_text, tmp_path, capsys, 
         task, task.read_text(small_text), steps=30, evaluations=1, out=out, checkpoint_seconds=1e-9, report=Quiet()
     )
     said = capsys.readouterr().err.splitlines()
-    assert {*said} == {f"{out}: cannot be saved (No space left on device); the artefact saved before is whole"}
+    failed = f"{out}: cannot be saved (No space left on device); the artefact saved before is whole"
+    assert {line for line in said if "saved" in line} == {failed}
     assert_same(elman.load(out).model, fitted.model)
     assert os.listdir(tmp_path) == ["m"]
 
@@ -305,7 +307,7 @@ def test_the_last_save_is_tried_again(small_text, tmp_path, capsys, monkeypatch,
     task, left, write = elman.LanguageModelling(**SMALL), [*range(failing)], artefact.write
 
     def write_later(path, saved):
-        if saved.state is None and left:
+        if saved.state.values["complete"] and left:
             left.pop()
             raise elman.ArtefactError("m: cannot be saved")
         write(path, saved)
@@ -322,9 +324,9 @@ def test_the_last_save_is_tried_again(small_text, tmp_path, capsys, monkeypatch,
             elman.fit(task, data, **options)
         left.clear()
         fitted = elman.fit(task, data, resume=True, **options)
-    assert capsys.readouterr().err == "m: cannot be saved; trying again in 0 s\n" * min(failing, 3)
+    said = [line for line in capsys.readouterr().err.splitlines() if "saved" in line]
+    assert said == ["m: cannot be saved; trying again in 0 s"] * min(failing, 3)
     assert_same(elman.load("m").model, fitted.model)
-    assert not Path("m", "training").exists()
 
 
 def test_a_layer_whose_output_overflows_is_named(small_text):
@@ -403,7 +405,7 @@ def test_evaluations_take_a_tenth_of_a_budget_in_minutes(small_text, monkeypatch
     events = list(train(*begun(small_text, steps=None, minutes=0.03, evaluations=50)))
     evaluated = [event for event in events if isinstance(event, Evaluated)]
     assert evaluated[-1].spent == 1
-    for one, other in zip(evaluated, evaluated[1:-1], strict=False):  # the last one comes in any case
+    for one, other in zip(evaluated[1:], evaluated[2:-1], strict=False):  # the last one comes in any case
         assert other.seconds - one.seconds > 9 * 0.2
 
 

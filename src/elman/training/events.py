@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from elman._show import Shown
+from elman.tasks.baseline import Baseline
+from elman.tasks.data import Data
+from elman.training.profile import Profile
 from elman.training.state import TrainState
+from elman.training.step_memory import StepMemory
+from elman.training.times import Times
 
 
 @dataclass(frozen=True)
 class Noted:
-    """A sentence on what was concluded from the data or left out of them; each is reported before training."""
+    """A sentence on what was concluded from the data or left out of them, before training, or on how it was stopped."""
 
     message: str
 
@@ -23,7 +29,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Started:
+class Started(Shown):
     """Training begins, or continues after `state.progress.step` steps."""
 
     state: TrainState
@@ -37,6 +43,7 @@ class Started:
     budget: str
     engine: str
     """The engine that runs the recurrent layers, and why."""
+    data: Data
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,20 @@ class Compiling:
 
     what: str
     """The part: "the training step" or "the evaluation"."""
+
+
+@dataclass(frozen=True)
+class Compiled(Shown):
+    """The training step is compiled, and its memory is known."""
+
+    memory: StepMemory
+
+
+@dataclass(frozen=True)
+class Profiled(Shown):
+    """Some steps were measured."""
+
+    profile: Profile
 
 
 @dataclass(frozen=True)
@@ -65,7 +86,7 @@ class Stepped:
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class Evaluated(Shown):
     """The validation part was measured, from the initial state."""
 
     step: int
@@ -73,10 +94,16 @@ class Evaluated:
     metrics: Any
     is_best: bool
     seconds: float
+    training_loss: float
+    """The mean loss of the steps since the evaluation before, in nats per `Started.loss_unit`; NaN before the first
+    step."""
+    learning_rate: float
+    fitted: Any
+    """The model as it is now, not the best one; the next step reuses its memory."""
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Shown):
     """A good moment to save `state`."""
 
     state: TrainState
@@ -90,11 +117,41 @@ class SaveFailed:
 
 
 @dataclass(frozen=True)
-class Finished:
+class Judged(Shown):
+    """The result of a whole training, beside rules that need none."""
+
+    step: int
+    """The step whose weights are kept."""
+    steps: int
+    """The number of steps made."""
+    validation: Any
+    """The measures of the validation part at `step`."""
+    baselines: tuple[Baseline, ...]
+    """The measures of the rules."""
+    verdicts: tuple[str, ...]
+    """Sentences on a model that is worse than it might be."""
+
+
+@dataclass(frozen=True)
+class Finished(Shown):
     """Training is over. The reason is "done" (the budget is spent), "early" (patience ran out) or "interrupted"."""
 
     state: TrainState
     reason: str
+    times: Times
 
 
-Event = Noted | Prepared | Started | Compiling | Stepped | Evaluated | Checkpoint | SaveFailed | Finished
+Event = (
+    Noted
+    | Prepared
+    | Started
+    | Compiling
+    | Compiled
+    | Profiled
+    | Stepped
+    | Evaluated
+    | Checkpoint
+    | SaveFailed
+    | Finished
+    | Judged
+)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,27 +16,46 @@ import msgspec
 import numpy as np
 
 from elman import artefact
-from elman._compilation import use_compilation_cache
+from elman._compilation import CompileClock, use_compilation_cache
 from elman._errors import ArtefactError, ConfigError, Interrupted
+from elman._notebook import notebook
 from elman._trust import remember
-from elman.tasks.load import from_saved, trusted_parts_of
+from elman.formats.frames import is_frame
+from elman.tasks.items import ItemHashes
+from elman.training.begin import (
+    Beginning,
+    Origin,
+    begin_again,
+    begin_anew,
+    begin_from,
+    new_state,
+    origin_of,
+    refuse_overwriting,
+)
 from elman.training.events import (
     Checkpoint,
     Compiling,
     Evaluated,
     Event,
     Finished,
+    Judged,
     Noted,
     Prepared,
+    Profiled,
     SaveFailed,
     Started,
+    Stepped,
 )
-from elman.training.reporters import Reporter, default_reporter
-from elman.training.settings import Training, training_defaults
-from elman.training.state import SavedRun, TrainState, saved_run
+from elman.training.history import Evaluation, History
+from elman.training.profile import WAITS
+from elman.training.reporters import Reporter, Several, default_reporter
+from elman.training.state import SavedRun, TrainState
 from elman.training.stop import Stop, stop_requests
+from elman.training.verdicts import verdicts
 
 if TYPE_CHECKING:
+    from elman.formats.frames import AnyFrame
+    from elman.tasks.baseline import Baseline
     from elman.tasks.data import Data
     from elman.tasks.fitted import Fitted
     from elman.tasks.task import F, Task
@@ -44,36 +63,46 @@ if TYPE_CHECKING:
 LAST_WAITS = (1, 5, 15, 40)
 """The seconds between the attempts to save a model whose training is complete."""
 
-CHANGEABLE = ("checkpoint_seconds", "learning_rate", "clip")
-"""Settings that a resumed run may change: how often it is saved, and the remedies for a run that diverged."""
-
 
 def fit(
     task: Task[F],
-    data: Data,
+    data: Data | AnyFrame,
     *,
     out: str | Path | None = None,
     force: bool = False,
     resume: bool = False,
+    start_from: Fitted | Origin | str | Path | None = None,
     report: Reporter | None = None,
+    also: Sequence[Reporter] = (),
+    profile: str | Path | None = None,
     **settings: Any,
 ) -> F:
     """Trains `task` on `data` and returns the model of the best evaluation.
 
     Args:
         task: the task to learn, and the network to learn it with.
-        data: the data that `task.read` returned.
+        data: the data that `task.read` returned, or a table in memory for it to read.
         out: the artefact directory, updated during training; None keeps everything in memory.
         force: overwrite an artefact at `out`.
-        resume: continue from the state at `out`; task, data and settings must be the same.
-        report: receives the events; by default a progress bar if there is a terminal.
+        resume: continue from the state at `out`; task, data and settings must be the same, or be left out. A complete
+            run is extended by a new budget.
+        start_from: a trained model, or the place of a saved one, from whose weights training starts. It is a model of
+            the same task and the same sizes; tokens and labels that it lacks are added. What `settings` leave out is as
+            in its own training.
+        report: receives the events; by default a progress bar if there is a terminal, and in a notebook a line that is
+            updated and the learning curve.
+        also: reporters that receive the events too, such as `elman.inspection.tensorboard.TensorBoard`.
+        profile: a file for a table of where the time of a step goes, of some steps after the first ones.
         settings: the fields of `Training`, such as `minutes=5` or `epochs=10, seed=1`.
 
     Raises:
-        ConfigError: an unknown or impossible setting, or one that differs from the run to resume.
-        ArtefactError: `out` exists, cannot be written, or has nothing to resume.
+        ConfigError: an unknown or impossible setting, one that differs from the run to resume or from the model to
+            start from, or a `profile` that cannot be written.
+        ArtefactError: `out` exists, cannot be written, has nothing to resume, or is the model to start from.
+        DataError: data that the model to start from cannot go on with.
         NonFiniteError: a loss or gradient that is not finite; `out` keeps the last good state.
-        Interrupted: Ctrl-C, SIGTERM or SIGHUP; `out` keeps the state, and the exception the model.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP; `out` keeps the state, and the exception the model. In a notebook,
+            the model so far is returned instead, with a sentence, where there is one.
 
     >>> task = elman.LanguageModelling(cell=elman.GRU, hidden_size=8, batch_size=4)
     >>> fitted = elman.fit(task, task.read_text("hello world. " * 200), steps=5, evaluations=1)
@@ -81,19 +110,32 @@ def fit(
     (5, 'GRU')
     """
     use_compilation_cache()
-    named = {name for name, value in settings.items() if value is not None}
-    training = Training(**{**training_defaults(task.training, named), **settings})
+    data = task.read(data) if is_frame(data) else cast("Data", data)
     place = Path(out).absolute() if out is not None else None
     if resume and force:
         raise ConfigError("resume goes on with the artefact, force overwrites it; choose one")
+    if resume and start_from is not None:
+        raise ConfigError("resume goes on with the artefact, start_from begins another one; choose one")
+    origin = None if start_from is None else origin_of(start_from)
+    if place is not None:
+        refuse_overwriting(place, (*task.models, *([origin.place] if origin and origin.place else [])))
     with nullcontext() if place is None else artefact.claim(place):
         if place is not None and not resume:
             artefact.refuse_existing(place, force=force)
-        before = _resume(task, data, training, place) if resume else (task.configure(data), None, {})
-        remember(before[0].imports)
-        again = "" if out is None else f"--resume --out {shlex.quote(str(out))}"
+        if resume:
+            begun = begin_again(task, data, settings, place)
+        elif origin is not None:
+            begun = begin_from(task, data, settings, origin)
+        else:
+            begun = begin_anew(task, data, settings)
+        table = None if profile is None else _begun_file(Path(profile))
+        remember(begun.task.imports)
+        again = f"--resume --out {shlex.quote(str(out))}" if notebook() is None else "resume=True"
         with stop_requests() as stop:
-            run = _Run(*before, data, training, place, again, report or default_reporter(), stop)
+            reporter, again = Several(report or default_reporter(), *also), again if place else ""
+            run = _Run(
+                begun, begun.state, dict(begun.measures), begun.history, place, again, reporter, stop, profile=table
+            )
             return cast("F", run.finish())
 
 
@@ -101,17 +143,21 @@ def fit(
 class _Run:
     """A training: the state and the model that were saved last, or kept last where there is no place."""
 
-    task: Task
+    begun: Beginning
     state: TrainState | None
     measures: dict[str, Any]
-    data: Data
-    training: Training
+    history: History
     place: Path | None
     again: str
     """The options that go on with it."""
     reporter: Reporter
     """From its creation on, a bar says what it waits for."""
     stop: Stop
+    compiling: CompileClock = field(default_factory=CompileClock)
+    profile: Path | None = None
+    """The file for the table of where the time goes; None where there is none to write, or no longer."""
+    baselines: tuple[Baseline, ...] = ()
+    items: ItemHashes | None = None
     fitted: Fitted | None = None
     done: bool = False
 
@@ -133,30 +179,53 @@ class _Run:
             smaller = "a smaller batch_size, unroll_length or hidden_size"
             raise ConfigError(f"not enough memory for this network and batch; choose {smaller}") from None
         finally:
+            if self._is_kept:
+                self._tell(self.reporter, Noted(self.stop.message))
             self._tell(self.reporter.close)
-        if self.done and self.fitted is not None:
+        if self.fitted is not None and (self.done or self._is_kept):
             return self.fitted
         if self.stop.number is None and self.stop.failure is not None:
             raise self.stop.failure
         raise Interrupted(self.stop.message, self.fitted, number=self.stop.number or signal.SIGINT)
 
+    @property
+    def _is_kept(self) -> bool:
+        """True where a notebook's user stopped the run: an exception would take the model from the next cells."""
+        return self.fitted is not None and self.stop.number == signal.SIGINT and notebook() is not None
+
     def _train(self) -> None:
         from elman.training.loop import train  # here, so that importing `elman.fit` needs neither equinox nor optax
 
-        for sentence in self.data.notes:
+        task, data, training = self.begun[:3]
+        for sentence in (*data.notes, *self.begun.notes):
             self._tell(self.reporter, Noted(sentence))
-        state = self.state
-        if state is None:
-            state, note = _new(self.task, self.data, self.training)
-            if note:
-                self._tell(self.reporter, Prepared(note))
-        for event in train(self.task, self.data, self.training, state, stopped=self.stop.requested):
+        self.baselines = tuple(task.baselines(data))
+        self.items = ItemHashes.of(task, data, before=self.begun.items)
+        state = self.state or self._new()
+        measured = bool(self.begun.start_from)
+        how = {"stopped": self.stop.requested, "measure_first": measured, "profile": self.profile is not None}
+        for event in train(task, data, training, state, **how):
             self.stop.at_once = isinstance(event, Started | Compiling)
             self._tell(self.reporter, event)
-            if isinstance(event, Evaluated) and event.is_best:
-                self.measures = {"validation": event.metrics.to_builtins(), "step": event.step}
+            if isinstance(event, Evaluated):
+                self._note(event)
+            if isinstance(event, Stepped) and event.step == 1:
+                self.history = replace(self.history, start=event.loss)
+            if isinstance(event, Profiled | Finished) and self.profile is not None:
+                self._write_table(self.profile, event)
             if isinstance(event, Checkpoint | Finished):
                 self._keep(event)
+
+    def _new(self) -> TrainState:
+        """The state before the first step, of a new model or of the one to start from."""
+        task, data, training, _, model, *_ = self.begun
+        note = f"starting from {self.begun.start_from}"
+        if model is None:
+            new = task.build(data.codec, key=jax.random.key(training.seed))
+            model, note = task.initialise(new, data.codec)
+        if note:
+            self._tell(self.reporter, Prepared(note))
+        return new_state(task, model, data, training)
 
     def _tell(self, report: Callable[..., None], *event: Event) -> None:
         """Reports. Where a pipe or a terminal was closed, the run is stopped, which saves its state."""
@@ -165,14 +234,54 @@ class _Run:
         except OSError as error:
             self.stop.failure = error
 
+    def _write_table(self, place: Path, event: Profiled | Finished) -> None:
+        """Writes where the time goes, or says at the end that no step was measured."""
+        self.profile = None
+        if isinstance(event, Finished):
+            few = f"{place}: has no table, since the first {WAITS} steps are not measured, and no more were made"
+            self._tell(self.reporter, Noted(few))
+            return
+        try:
+            place.write_text(event.profile.table(), encoding="utf-8")
+        except OSError as error:
+            self._tell(self.reporter, SaveFailed(f"{place}: cannot be written: {error.strerror}"))
+
+    def _note(self, event: Evaluated) -> None:
+        if event.is_best:
+            self.measures = {"validation": event.metrics.to_builtins(), "step": event.step}
+        self.history = replace(self.history, evaluations=(*self.history, Evaluation.of(event)))
+
     def _keep(self, event: Checkpoint | Finished) -> None:
         done = isinstance(event, Finished) and event.reason != "interrupted"
-        fitted = _fitted(self.task, self.data, self.training, event.state, self.measures)
+        if done:
+            self._judge(event)
+        fitted = replace(_fitted(self.begun, event.state, self.measures), history=self.history, items=self.items)
         if isinstance(event, Finished):
-            fitted = fitted.remember(self.data)
-        if self.place is None or self._save(self.place, _with_state(fitted, event.state, self.data, done=done), event):
+            fitted = fitted.remember(self.begun.data)
+        saved = _with_state(fitted, event.state, self.begun, done=done)
+        if self.place is None or self._save(self.place, saved, event):
             self.state, self.fitted, self.done = event.state, fitted, done
             self.stop.message = self._saved()
+        if self.done:
+            step, steps = self.measures["step"], self.measures["steps"]
+            result = Judged(step, steps, fitted.validation, fitted.baselines, fitted.verdicts)
+            self._tell(self.reporter, result)
+
+    def _judge(self, event: Finished) -> None:
+        """Adds to the measures the steps made, the times of this run, the baselines, and the verdicts."""
+        task, data, training = self.begun[:3]
+        assert self.items is not None, "hashed before the first step"
+        metrics, overlap = (
+            task.metrics_from(self.measures["validation"]),
+            self.items.overlap(task.items(data.validation)),
+        )
+        run = {"history": self.history, "settings": training, "progress": event.state.progress, "overlap": overlap}
+        self.measures |= {
+            "steps": event.state.progress.step,
+            "times": event.times._replace(compiling=self.compiling.seconds())._asdict(),
+            "baselines": msgspec.json.decode(msgspec.json.encode(self.baselines)),  # as an artefact has them
+            "verdicts": list(verdicts(task, metrics, self.baselines, **run)),
+        }
 
     def _save(self, place: Path, saved: artefact.Contents, event: Event) -> bool:
         """Writes the artefact, and returns True if that succeeded.
@@ -203,83 +312,40 @@ class _Run:
         if self.state is None:
             return "interrupted before the first step; nothing was saved"
         where = f"resume with {self.again}" if self.again else "the exception's `fitted` is the model so far"
+        if notebook() is not None:
+            where = "fit returned the model so far"
+            where += f"; the same call with {self.again} goes on from there" if self.again else ""
         return f"interrupted after step {self.state.progress.step}; {where}"
 
 
-def read_unfinished(place: Path) -> tuple[SavedRun, Task, Training]:
-    """The state, task and settings of the unfinished run at `place`.
-
-    Raises:
-        ArtefactError: no artefact, or one whose training is complete.
-    """
-    saved, state = _read_unfinished(place)
-    parts = trusted_parts_of(place, saved)
-    return saved_run(place, state), parts.task, parts.training
+def _begun_file(place: Path) -> Path:
+    """The place of a file that can be written; what it holds stays until there is something to write."""
+    try:
+        place.open("ab").close()
+    except OSError as error:
+        raise ConfigError(f"profile: {place} cannot be written: {error.strerror}") from None
+    return place
 
 
-def _fitted(task: Task[F], data: Data, training: Training, state: TrainState, measures: dict[str, Any]) -> F:
+def _fitted(begun: Beginning, state: TrainState, measures: dict[str, Any]) -> Fitted:
     """The best model so far, or the latest one before the first evaluation."""
     best = state.model if state.progress.best_objective is None else state.best
     measures = measures | {"seconds": round(state.progress.seconds, 1)}
+    if begun.start_from:
+        measures["start_from"] = begun.start_from
     model = jax.device_put(jax.tree.map(np.array, best))  # copies without a compiled program
-    return task.fitted_class(task=task, codec=data.codec, model=model, training=training, measures=measures)
+    kind, codec, training = begun.task.fitted_class, begun.data.codec, begun.training
+    return kind(task=begun.task, codec=codec, model=model, training=training, measures=measures)
 
 
-def _with_state(fitted: Fitted, state: TrainState, data: Data, *, done: bool) -> artefact.Contents:
-    saved = fitted.contents()
-    if done:
-        return saved
+def _with_state(fitted: Fitted, state: TrainState, begun: Beginning, *, done: bool) -> artefact.Contents:
     run = SavedRun(
         progress=state.progress,
-        source=data.source,
-        places=data.places,
-        fingerprint=msgspec.to_builtins(data.fingerprint),
+        source=begun.data.source,
+        places=begun.data.places,
+        fingerprint=msgspec.to_builtins(begun.data.fingerprint),
+        complete=done,
+        start_from=begun.start_from,
     )
     kept = artefact.SavedState(msgspec.to_builtins(run), artefact.named_arrays(state.arrays()))
-    return msgspec.structs.replace(saved, state=kept)
-
-
-def _new(task: Task, data: Data, training: Training) -> tuple[TrainState, str]:
-    model, note = task.initialise(task.build(data.codec, key=jax.random.key(training.seed)), data.codec)
-    return _start_new(task, model, data, training), note
-
-
-def _start_new(task: Task, model: Any, data: Data, training: Training) -> TrainState:
-    from elman.training.start import start_state  # here as in `fit`
-    from elman.training.step import rows_of
-
-    rows = rows_of(task.batches(data.train, seed=training.seed).at(0))
-    return start_state(task, model, training, rows)
-
-
-def _resume(task: Task, data: Data, training: Training, place: Path | None) -> tuple[Task, TrainState, dict[str, Any]]:
-    if place is None:
-        raise ConfigError("resume: expected the artefact to resume in `out`")
-    saved, kept = _read_unfinished(place)
-    before, unfinished = from_saved(place, saved), saved_run(place, kept)
-    for then, now in ((before.task, task), (before.training, training)):
-        for name, value in then.to_builtins().items():
-            value_now = now.to_builtins()[name]
-            chosen = now is task and value_now is None  # the option is chosen by the data, which has not changed
-            if value_now != value and not chosen and name not in CHANGEABLE:
-                raise ConfigError(f"{name}: the run at {place} has {value!r}; it cannot be resumed with {value_now!r}")
-    run = f"{place}, which was training on {unfinished.source}"
-    data.fingerprint.check(unfinished.fingerprint, run=run, source=data.source)
-    shapes = before.task.shapes(data.codec)
-    empty = jax.eval_shape(lambda model: _start_new(before.task, model, data, training).arrays(), shapes)
-    arrays = artefact.fill(empty, kept.arrays, what=f"{place}/training")
-    state = TrainState(
-        model=arrays["model"],
-        optimiser=arrays["optimiser"],
-        carry=arrays["carry"],
-        best=before.model,
-        progress=unfinished.progress,
-    )
-    return before.task, state, before.measures
-
-
-def _read_unfinished(place: Path) -> tuple[artefact.Contents, artefact.SavedState]:
-    saved = artefact.read(place, with_state=True)
-    if saved.state is None:
-        raise ArtefactError(f"{place}: its training is complete; there is nothing to resume. Train anew with --force")
-    return saved, saved.state
+    return msgspec.structs.replace(fitted.contents(), state=kept)

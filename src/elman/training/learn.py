@@ -15,6 +15,7 @@ import optax
 from jaxtyping import PRNGKeyArray
 
 from elman._errors import ConfigError, NonFiniteError
+from elman._show import Shown
 from elman.tasks.task import Batches
 
 
@@ -26,7 +27,7 @@ class Loss(Protocol):
 
 
 @dataclass(frozen=True)
-class Epoch:
+class Epoch(Shown):
     """The state of a training after an epoch."""
 
     number: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from elman.training.settings import Training
@@ -32,7 +33,18 @@ def make_optimiser(settings: Training) -> optax.GradientTransformation:
                 # Muon's own decay also shrinks vectors, and shrinks the matrices that are left to AdamW less.
                 optax.add_decayed_weights(-settings.weight_decay, mask=_matrices),
             )
-    return optax.chain(optax.clip_by_global_norm(settings.clip), rule) if settings.clip else rule
+    return optax.chain(_clip(settings.clip), rule) if settings.clip else rule
+
+
+def _clip(largest: float) -> optax.GradientTransformation:
+    """`optax.clip_by_global_norm` by one factor, which the optimiser's own operations take in: a division of each
+    gradient would be written to memory first."""
+
+    def clipped(gradient: Any, _: Any) -> Any:
+        factor = jnp.minimum(1.0, largest / optax.tree.norm(gradient))
+        return jax.tree.map(lambda slope: slope * factor.astype(slope.dtype), gradient)
+
+    return optax.stateless(clipped)
 
 
 def _matrices(params: Any) -> Any:

@@ -17,6 +17,11 @@ BUDGETS = ("minutes", "epochs", "steps")
 """The names of the settings for the budget."""
 
 
+USUAL_EPOCHS, LEAST_STEPS = 10, 500
+"""The passes over the training part where no budget is set, and the fewest steps then: ten passes over a short series
+or a few texts would be a handful."""
+
+
 WARMUP_STEPS, WARMUP_SHARE = 50, 0.2
 """The steps in which the learning rate rises unless a setting says otherwise, and the largest share of the budget."""
 
@@ -26,13 +31,13 @@ class Training(Config, frozen=True, kw_only=True):
     the same weights on the same machine; with one in minutes, the schedule follows the clock.
 
     >>> Training(minutes=5).budget, Training(steps=1).budget, Training().budget
-    ('5 minutes', '1 step', '10 epochs')
+    ('5 minutes', '1 step', '10 epochs, at least 500 steps')
     """
 
     minutes: Positive | None = None
     """Budget in minutes."""
     epochs: Positive | None = None
-    """Budget in passes over the training part (10 if no budget is set)."""
+    """Budget in passes over the training part (if no budget is set 10, or as many as make 500 steps)."""
     steps: Annotated[int, Meta(ge=1)] | None = None
     """Budget in optimiser steps."""
     optimiser: Literal["adamw", "muon", "sgd"] = "adamw"
@@ -71,8 +76,10 @@ class Training(Config, frozen=True, kw_only=True):
     @property
     def budget(self) -> str:
         """The budget in words."""
-        name = next((name for name in BUDGETS if getattr(self, name) is not None), "epochs")
-        size = getattr(self, name) or 10
+        name = next((name for name in BUDGETS if getattr(self, name) is not None), None)
+        if name is None:
+            return f"{USUAL_EPOCHS} epochs, at least {LEAST_STEPS} steps"
+        size = getattr(self, name)
         return f"{size} {name.removesuffix('s') if size == 1 else name}".replace(".0 ", " ")
 
     @property
@@ -84,7 +91,9 @@ class Training(Config, frozen=True, kw_only=True):
         """The budget in steps; None if it is in minutes."""
         if self.minutes is not None:
             return None
-        return self.steps or max(1, math.ceil((self.epochs or 10) * steps_per_epoch))
+        if self.steps is None and self.epochs is None:
+            return max(LEAST_STEPS, USUAL_EPOCHS * steps_per_epoch)
+        return self.steps or max(1, math.ceil((self.epochs or USUAL_EPOCHS) * steps_per_epoch))
 
     def spent(self, *, step: int, seconds: float, steps_per_epoch: int) -> float:
         """The share of the budget used up, 0 to 1."""
@@ -92,20 +101,30 @@ class Training(Config, frozen=True, kw_only=True):
         share = step / total if total is not None else seconds / (60 * (self.minutes or 1))
         return min(1.0, share)
 
-    def rate(self, *, step: int, spent: float) -> float:
-        """The learning rate of a step.
+    def rate(self, *, step: int, spent: float, first: int = 0) -> float:
+        """The learning rate of a step. `first` is the step where the budget began, if it extends a complete run: the
+        rate rises again, unless there is no decay, so that it never fell.
 
         >>> schedule = Training(steps=100, learning_rate=1.0, warmup_steps=10)
         >>> [round(schedule.rate(step=s, spent=s / 100), 3) for s in (0, 9, 20, 60, 100)]
         [0.1, 1.0, 1.0, 0.5, 0.0]
         """
-        shares = [1.0] if self.warmup_steps == 0 else [(step + 1) / (self.warmup_steps or WARMUP_STEPS)]
-        if self.warmup_steps is None:
-            shares.append(spent / WARMUP_SHARE)
-        warmth = min(1.0, max(shares))
         fallen = max(0.0, spent - self.hold) / (1 - self.hold)
         left = {"linear": 1 - fallen, "cosine": (1 + math.cos(math.pi * fallen)) / 2, "none": 1.0}[self.decay]
-        return self.peak_rate * warmth * left
+        return self.peak_rate * self.warmth(step=step, spent=spent, first=first) * left
+
+    def warmth(self, *, step: int, spent: float, first: int = 0) -> float:
+        """The share of the warm-up that a step has reached, 0 to 1; `first` as for `rate`.
+
+        >>> Training(steps=100, warmup_steps=10).warmth(step=4, spent=0.04), Training(steps=1).warmth(step=0, spent=0)
+        (0.5, 0.02)
+        """
+        goes_on = first > 0 and self.decay == "none"
+        begun = step if goes_on else step - first
+        shares = [1.0] if self.warmup_steps == 0 else [(begun + 1) / (self.warmup_steps or WARMUP_STEPS)]
+        if self.warmup_steps is None:
+            shares.append(1.0 if goes_on else spent / WARMUP_SHARE)
+        return min(1.0, max(shares))
 
 
 def training_defaults(defaults: dict[str, Any], budgets: Collection[str]) -> dict[str, Any]:

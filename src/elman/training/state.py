@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from elman import artefact
+from elman._show import Shown, brief, brief_table
 from elman._types import Whole
 from elman.tasks.load import errors_named
 
@@ -26,10 +27,29 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     best_step: Whole = 0
     best_objective: float | None = None
     """The objective on the validation part at the best step; None before the first evaluation."""
+    loss_sum: float = 0.0
+    """The sum of the loss over the steps since the last evaluation, in nats."""
+    loss_count: float = 0.0
+    """The number of terms of that sum."""
+    learning_rate: float = 0.0
+    """The learning rate of the last step."""
+    warmth: float = 1.0
+    """The share of the warm-up that the last step had reached."""
+    passes: float = 1.0
+    """The times that the training part was read; 1 where an earlier elman did not count them."""
+    first_step: Whole = 0
+    """The steps before the budget began: those of the complete run that it extends."""
+    first_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """The seconds before the budget began."""
+
+    def extended(self) -> Progress:
+        """The numbers of a complete run at the beginning of another budget."""
+        begun = {"first_step": self.step, "first_seconds": self.seconds, "evaluations": 0, "stale_evaluations": 0}
+        return msgspec.structs.replace(self, **begun)
 
 
-class SavedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The state of an unfinished run in its artefact, beside the arrays."""
+class SavedRun(Shown, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The state of a run in its artefact, beside the arrays."""
 
     progress: Progress
     source: str
@@ -38,6 +58,10 @@ class SavedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The places from which the data can be read again."""
     fingerprint: Any
     """The hashes of the data, which depend on the version of elman; see `Fingerprint.check`."""
+    complete: bool = False
+    """The budget is spent, or patience ran out."""
+    start_from: str = ""
+    """The name of the model that the run started from."""
 
 
 def saved_run(path: Path, state: artefact.SavedState) -> SavedRun:
@@ -59,6 +83,8 @@ class TrainState(NamedTuple):
     best: Any
     """The model of the best evaluation so far."""
     progress: Progress
+
+    __repr__, _repr_html_ = brief, brief_table
 
     def arrays(self) -> dict[str, Any]:
         """The arrays of the state, by name, without the best model."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.stages import Wrapped
 
 from elman._errors import NonFiniteError
 from elman.tasks.task import Task
+
+LARGEST_UPDATE = 1e21
+"""No update is larger for a learning rate of 1 where the gradient's norm, a root of a float32, is finite."""
 
 
 class StepResult(NamedTuple):
@@ -25,7 +28,7 @@ class StepResult(NamedTuple):
     finite: Any
 
 
-def make_step(task: Task, optimiser: optax.GradientTransformation) -> Callable:
+def make_step(task: Task, optimiser: optax.GradientTransformation) -> Wrapped:
     """Compiles the optimiser step: (model, optimiser state, carry, batch, is_first, key, rate, factors) -> (model,
     optimiser state, carry, StepResult).
 
@@ -49,19 +52,21 @@ def make_step(task: Task, optimiser: optax.GradientTransformation) -> Callable:
         (mean, (total, count, after)), gradient = jax.value_and_grad(_mean_loss, argnums=1, has_aux=True)(
             task, model, carry, batch, is_first, key
         )
-        if factors is not None:
-            gradient = jax.tree.map(lambda slope, factor: jnp.where(factor > 0, slope, 0), gradient, factors)
-        norm = optax.tree.norm(gradient)
-        updates, new_optimiser_state = optimiser.update(gradient, optimiser_state, model)
-        if factors is not None:
-            updates = jax.tree.map(jnp.multiply, updates, factors)
-        new_model = jax.tree.map(lambda weight, update: (weight + rate * update).astype(weight.dtype), model, updates)
-        finite = jnp.isfinite(mean) & jnp.isfinite(norm) & jnp.isfinite(optax.tree.norm(new_model))
-        kept = jax.tree.map(
-            lambda new, old: jnp.where(finite, new, old),
-            (new_model, new_optimiser_state, after),
-            (model, optimiser_state, carry),
-        )
+        with jax.named_scope("optimiser"):
+            if factors is not None:
+                gradient = jax.tree.map(lambda slope, factor: jnp.where(factor > 0, slope, 0), gradient, factors)
+            norm = optax.tree.norm(gradient)
+            finite = jnp.isfinite(mean) & jnp.isfinite(norm) & jnp.isfinite(rate * LARGEST_UPDATE)
+
+            def update(model: Any, optimiser_state: Any, carry: Any) -> tuple:
+                updates, new_optimiser_state = optimiser.update(gradient, optimiser_state, model)
+                if factors is not None:
+                    updates = jax.tree.map(jnp.multiply, updates, factors)
+                new_model = jax.tree.map(lambda old, by: (old + rate * by).astype(old.dtype), model, updates)
+                return new_model, new_optimiser_state, after
+
+            # A branch writes in place what is donated; to select afterwards would read and write all weights twice.
+            kept = jax.lax.cond(finite, update, lambda *old: old, model, optimiser_state, carry)
         return *kept, StepResult(total, count, norm, finite)
 
     return step
@@ -89,7 +94,8 @@ def diagnose(task: Task, model: Any, carry: Any, batch: Any, is_first: bool, key
 def _mean_loss(task: Task, model: Any, carry: Any, batch: Any, is_first: Any, key: Any) -> tuple:
     fresh = task.init_carry(model, rows_of(batch))
     carry = jax.tree.map(lambda start, old: jnp.where(is_first, start, old), fresh, carry)
-    (total, count), after = task.loss(model, carry, batch, key=key)
+    with jax.named_scope("network"):
+        (total, count), after = task.loss(model, carry, batch, key=key)
     return total / jnp.maximum(count, 1), (total, count, after)
 
 
