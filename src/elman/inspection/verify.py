@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elman import artefact
+from elman._show import Shown
 from elman._trust import Untrusted, trusting
 from elman.tasks.load import errors_named, from_saved
 from elman.training.state import saved_run
@@ -16,7 +17,7 @@ TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verification(Shown):
     """The result of verifying a saved model."""
 
     files: int
