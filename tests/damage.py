@@ -20,6 +20,11 @@ INPUTS = {
     "series-classification": ("input.csv",),
     "tagging": ("input.txt",),
     "seq2seq": ("input.txt",),
+    "classification-several": ("input.txt",),
+    "classification-subwords": ("input.txt",),
+    "classification-vectors": ("input.txt",),
+    "tagging-bilou": ("input.txt",),
+    "ecg-causal": (ARTEFACTS / "ecg" / "strip.hea",),
 }
 SECONDS = 20  # the most that reading one artefact may take; it takes milliseconds
 

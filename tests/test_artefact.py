@@ -30,7 +30,8 @@ def test_a_loaded_model_is_the_saved_one(small_fitted, saved):
     assert loaded.task == fitted.task
     assert loaded.codec == fitted.codec
     assert loaded.training == fitted.training
-    assert loaded.measures == fitted.measures
+    assert (loaded.measures, loaded.history) == (fitted.measures, fitted.history)
+    assert len(fitted.history)
     for a, b in zip(jax.tree.leaves(loaded.model), jax.tree.leaves(fitted.model), strict=True):
         np.testing.assert_array_equal(a, b)
     assert loaded.generate("the", length=30, seed=1) == fitted.generate("the", length=30, seed=1)
@@ -40,6 +41,8 @@ def test_a_loaded_model_is_the_saved_one(small_fitted, saved):
 def test_an_artefact_is_plain_files(saved):
     assert sorted(file.name for file in saved.iterdir()) == [
         "codec.json",
+        "history.json",
+        "items.safetensors",
         "manifest.json",
         "model.json",
         "weights.safetensors",
@@ -56,7 +59,9 @@ def test_strided_arrays_are_saved_as_they_read():
     np.testing.assert_array_equal(artefact.named_arrays({"a": array})["a"], array)
 
 
-@pytest.mark.parametrize("name", ["model.json", "codec.json", "weights.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["model.json", "codec.json", "history.json", "items.safetensors", "weights.safetensors"]
+)
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -94,13 +99,19 @@ def test_foreign_and_newer_and_missing_artefacts(saved, tmp_path):
     with pytest.raises(elman.ArtefactError, match="not an elman artefact"):
         elman.load(tmp_path / "file")
     manifest = json.loads((saved / "manifest.json").read_text())
-    (saved / "manifest.json").write_text(json.dumps(manifest | {"format_version": 2}))
-    with pytest.raises(elman.ArtefactError, match="format 2 by a newer elman; this one reads up to 1"):
+    (saved / "manifest.json").write_text(json.dumps(manifest | {"format_version": 3}))
+    with pytest.raises(elman.ArtefactError, match="format 3 by a newer elman; this one reads up to 2"):
         elman.load(saved)
-    (saved / "manifest.json").write_text("{}")
-    with pytest.raises(elman.ArtefactError, match="not an elman artefact"):
+
+
+@pytest.mark.parametrize("content", ["{}", "[1", "", '{"format": "elman", "format_ver', None])
+def test_a_manifest_that_is_damaged_or_lost_is_told_from_a_foreign_folder(saved, content):
+    manifest = saved / "manifest.json"
+    manifest.unlink() if content is None else manifest.write_text(content)
+    what = "missing; restore" if content is None else "damaged: not what elman writes; restore"
+    with pytest.raises(elman.ArtefactError, match=f"manifest.json: {what} the artefact from a copy"):
         elman.load(saved)
-    (saved / "manifest.json").write_text("[1")
+    (saved / "weights.safetensors").unlink()
     with pytest.raises(elman.ArtefactError, match="not an elman artefact"):
         elman.load(saved)
 
@@ -120,7 +131,10 @@ def rewritten(saved, **changes):
     [
         (dict(model=lambda m: m["task"].update(kr=0.01)), "no option 'kr'"),
         (dict(model=lambda m: m["task"].update(hidden_sise=1)), "did you mean 'hidden_size'"),
-        (dict(model=lambda m: m["task"].update(hidden_size=0)), "hidden_size: expected `int` >= 1; got 0"),
+        (
+            dict(model=lambda m: m["task"].update(hidden_size=0)),
+            "hidden_size: expected a whole number of at least 1 and below 1,048,576; got 0",
+        ),
         (dict(model=lambda m: m["task"].update(hidden_size=17)), r"expected layers\.cells\.0\.kernel.* got"),
         (dict(model=lambda m: m["task"].update(cell="nowhere:Cell")), "cannot import 'nowhere'"),
         (dict(model=lambda m: m["task"].update(type="Dreaming")), "a model for Dreaming"),
@@ -251,7 +265,7 @@ def test_a_json_file_that_is_none_is_an_error(saved):
     (saved / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(elman.ArtefactError, match=r"model\.json: not what elman writes"):
         elman.load(saved)
-    assert len(contents) == 3
+    assert len(contents) == 5
 
 
 def test_a_link_is_followed_and_kept(small_fitted, saved, tmp_path):
@@ -400,7 +414,7 @@ def test_a_file_system_without_locks_is_named(small_fitted, saved, monkeypatch):
 
 def test_verify_finds_agreement(saved):
     result = elman.verify(saved)
-    assert result.files == 3
+    assert result.files == 5
     assert result.agrees
     assert list(result.differences) == ["in chunks of 7 tokens", "step by step"]
     assert all(0 <= difference < 1e-5 for difference in result.differences.values())

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +17,9 @@ from elman.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
-DOCUMENTED = re.findall(r"^::: (\S+)$", REFERENCE, re.M)
+LINKS = dict(re.findall(r"^- \[`(\S+)`\]\(\.\./(\S+)\)$", REFERENCE, re.M))
+"""The source file of each name of the reference, as the page links it."""
+DOCUMENTED = list(LINKS)
 PRIVATE = {
     f"{folder}.{name}"
     for folder, names in re.findall(r"^\| `(elman\S*)` \| (.*) \|$", REFERENCE, re.M)
@@ -71,6 +75,17 @@ def test_the_reference_documents_what_packages_export():
     ]
     assert not missing
     assert len(listed) > 5
+
+
+def test_the_reference_links_each_name_to_its_source():
+    """On a code host the page is read as it is; MkDocs puts the docstrings in its place (scripts/reference_hook.py)."""
+    homes = {path: path if path in MODULES else found(path).__module__ for path in DOCUMENTED}
+    sources = {path: str(Path(str(import_module(home).__file__)).relative_to(ROOT)) for path, home in homes.items()}
+    assert sources == LINKS, "mend the links in docs/reference.md"
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="reference.md"))
+    built = run_path(str(ROOT / "scripts" / "reference_hook.py"))["on_page_markdown"](REFERENCE, page=page)
+    assert re.findall(r"^::: (\S+)$", built, re.M) == DOCUMENTED
+    assert "](../src/" not in built, "each name stands on a line of its own"
 
 
 def test_public_names_have_docstrings():

@@ -8,9 +8,15 @@ import elman
     [
         (lambda: elman.LanguageModelling(kr=0.01), "LanguageModelling has no option 'kr'"),
         (lambda: elman.LanguageModelling(hiden_size=1), "did you mean 'hidden_size'"),
-        (lambda: elman.LanguageModelling(hidden_size=0), "hidden_size: expected `int` >= 1; got 0"),
-        (lambda: elman.LanguageModelling(hidden_size="256"), "hidden_size: expected `int`, got `str`; got '256'"),
-        (lambda: elman.LanguageModelling(dropout=1.5), "dropout: expected `float` < 1.0; got 1.5"),
+        (
+            lambda: elman.LanguageModelling(hidden_size=0),
+            "hidden_size: expected a whole number of at least 1 and below 1,048,576; got 0",
+        ),
+        (
+            lambda: elman.LanguageModelling(hidden_size="256"),
+            "hidden_size: expected a whole number of at least 1 and below 1,048,576; got '256'",
+        ),
+        (lambda: elman.LanguageModelling(dropout=1.5), "dropout: expected a number of at least 0 and below 1; got 1.5"),
         (lambda: elman.LanguageModelling(vocabulary="runes"), "vocabulary: .*'runes'"),
         (lambda: elman.LanguageModelling(vocabulary="bytes", lower=True), "bytes are read as they are"),
         (lambda: elman.Training(minutes=1, steps=5), "one budget at a time: got minutes and steps"),
@@ -20,7 +26,10 @@ import elman
         (lambda: elman.Training(momentum=0.5), "momentum: belongs to sgd"),
         (lambda: elman.LanguageModelling(min_count=7), "min_count: belongs to words"),
         (lambda: elman.LanguageModelling(validation=2.7), "validation: expected a share below 1 or a whole number"),
-        (lambda: elman.LanguageModelling(batch_size=10**11), "batch_size: expected `int` <= 1048575"),
+        (
+            lambda: elman.LanguageModelling(batch_size=10**11),
+            "batch_size: expected a whole number of at least 1 and below 1,048,576",
+        ),
     ],
 )
 def test_settings_that_cannot_be_are_named_with_their_range(make, message):
@@ -146,7 +155,8 @@ def test_budgets():
     assert elman.Training(epochs=5).spent(**spent) == 0.5
     assert elman.Training(minutes=1).spent(**spent) == 0.5
     assert elman.Training(epochs=0.1).total_steps(20) == 2
-    assert elman.Training().total_steps(20) == 200
+    assert elman.Training().total_steps(80) == 800
+    assert elman.Training().total_steps(20) == 500  # ten passes over little are a handful of steps
 
 
 def test_metrics_refuse_a_unit_they_do_not_have():

@@ -5,6 +5,7 @@ Run it only with the elman of the commit that README.md names: a later one would
 
 import json
 import math
+import os
 import random
 import shutil
 import signal
@@ -17,18 +18,26 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SMALL = "--hidden-size 8 --evaluations 2 --warmup-steps 5"
 TEXT = "--embedding-size 4 --num-layers 1 --batch-size 4 --unroll-length 16"
+TAGGER = "--embedding-size 6 --letter-size 4 --letter-hidden-size 4 --num-layers 1"
+SUBWORDS = "--vocabulary subwords --vocabulary-size 310"
+NO_DROPOUT = "--input-dropout 0 --dropout 0 --word-dropout 0 --learning-rate 0.02"
 SHOPS = "shops.csv --horizon 3 --window 14 --num-layers 1 --batch-size 16"
 
 TRAINED = {
     "language-modelling": f"cats.txt {TEXT} --steps 300",
     "classification": "sms.txt --task classification --embedding-size 4 --min-count 2 --steps 120",
     "series-classification": "waves.csv --embedding-size 4 --steps 300",
-    "tagging": "bank.conllu --embedding-size 6 --letter-size 4 --letter-hidden-size 4 --num-layers 1 --steps 120",
+    "tagging": f"bank.conllu {TAGGER} --steps 120",
     "seq2seq": "sums --digits 1 --embedding-size 6 --steps 1000",
     "forecasting": f"{SHOPS} --steps 200",
     "forecasting-autoregressive": f"{SHOPS} --model autoregressive --output gaussian --steps 200",
     "ecg": "ecg --channels 4 --num-layers 1 --steps 500",
     "unfinished": f"- {TEXT} --steps 400",
+    "classification-several": f"recipes.txt --task classification --embedding-size 4 {NO_DROPOUT} --steps 300",
+    "classification-vectors": "sms.txt --task classification --vectors words.vec --vectors-words 9 --steps 120",
+    "tagging-bilou": f"names.conll {TAGGER} --steps 200",
+    "classification-subwords": f"sms.txt --task classification {SUBWORDS} --embedding-size 4 --steps 120",
+    "ecg-causal": "ecg --causal --channels 4 --num-layers 1 --steps 500",
 }
 """The arguments of `elman train`, without those that all have."""
 
@@ -42,6 +51,11 @@ SHOWN = {
     "forecasting-autoregressive": ["predict model", "predict model more.csv --intervals model"],
     "ecg": ["predict model strip.hea", "predict model strip.hea --table csv"],
     "unfinished": ["generate model --prime the --length 60 --temperature 0.5"],
+    "classification-several": ["predict model input.txt --probabilities"],
+    "classification-vectors": ["predict model input.txt --probabilities"],
+    "tagging-bilou": ["predict model input.txt --confidence"],
+    "classification-subwords": ["predict model input.txt --probabilities"],
+    "ecg-causal": ["predict model - --stream --rate 250 < strip.txt"],
 }
 """The commands whose output is kept."""
 
@@ -61,7 +75,7 @@ def main(names):
         else:
             elman(folder, *command)
         commands = ["info model", *SHOWN[name]]
-        (folder / "session.txt").write_text("".join(f"$ elman {c}\n{elman(folder, *c.split())}" for c in commands))
+        (folder / "session.txt").write_text("".join(f"$ elman {c}\n{shown(folder, c)}" for c in commands))
         if name == "unfinished":
             resume(folder)
 
@@ -69,6 +83,12 @@ def main(names):
 def elman(folder, *arguments, stdin=None):
     command = ["elman", *arguments]
     return subprocess.run(command, cwd=folder, stdin=stdin, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def shown(folder, command):
+    command, _, source = command.partition(" < ")
+    with open(folder / source if source else os.devnull) as stdin:
+        return elman(folder, *command.split(), stdin=stdin)
 
 
 def stop(folder, command):
@@ -107,11 +127,22 @@ def write_data(name, folder):
 
     if name in ("language-modelling", "unfinished"):
         write("cats.txt", "the cat sat on the mat. the dog ate the cat's hat, and that was that.\n" * 20)
-    elif name == "classification":
+    elif name in ("classification", "classification-vectors", "classification-subwords"):
         words = {"ham": "home dinner late see you soon", "spam": "win prize cash free now you"}
         texts = [(label, " ".join(draw.choices(words[label].split(), k=4))) for label in ("ham", "spam") * 40]
         write("sms.txt", "".join(f"{label}\t{text}\n" for label, text in texts))
         write("input.txt", "see you at home\nfree cash, you win\nYou\nlate dinner or free prize\n")
+        if name == "classification-vectors":
+            known = [*words["ham"].split(), *words["spam"].split()[:5], "gratis"]
+            rows = [" ".join([word, *(f"{draw.gauss(0, 1):.2f}" for _ in range(4))]) for word in known]
+            write("words.vec", f"{len(rows)} 4\n" + "".join(f"{row}\n" for row in rows))
+    elif name == "classification-several":
+        words = {"cheese": ["brie", "gouda"], "sauce": ["pesto", "salsa"], "bread": ["toast", "rolls"]}
+        write("recipes.txt", "".join(recipe(draw, words) for _ in range(120)))
+        write("input.txt", "brie on toast\nhow much pesto\n\ntoast with salsa\nnone of it\n")
+    elif name == "tagging-bilou":
+        write("names.conll", "".join(named(draw) for _ in range(80)))
+        write("input.txt", "Ann lives in New Haven\nNew Oslo Bob\n")
     elif name == "series-classification":
         write("waves.csv", "series,time,left,right,label\n" + waves(draw, range(40)))
         write("input.csv", "series,time,left,right,label\n" + waves(draw, range(40, 44)))
@@ -129,8 +160,11 @@ def write_data(name, folder):
     elif name.startswith("forecasting"):
         write("shops.csv", "unique_id,ds,y\n" + shops(range(60)))
         write("more.csv", "unique_id,ds,y\n" + shops(range(60, 63)))
-    elif name == "ecg":
+    elif name.startswith("ecg"):
         samples = [round(200 * millivolts(at / 250)) for at in range(1250)]
+        if name == "ecg-causal":
+            write("strip.txt", "II\n" + "".join(f"{sample / 200}\n" for sample in samples))
+            return
         (folder / "strip.dat").write_bytes(struct.pack(f"<{len(samples)}h", *samples))
         check = (sum(samples) + 2**15) % 2**16 - 2**15
         write("strip.hea", f"strip 1 250 {len(samples)}\nstrip.dat 16 200(0)/mV 16 0 {samples[0]} {check} 0 II\n")
@@ -145,6 +179,26 @@ def waves(draw, numbers):
             left, right = (math.sin(0.7 * time + start + more) for more in (0, shift))
             rows.append(f"{number},{time},{left:.2f},{right:.2f},{'ahead' if shift > 0 else 'behind'}\n")
     return "".join(rows)
+
+
+def recipe(draw, words):
+    """One of fastText's lines, with none, one or two labels."""
+    labels = draw.sample(sorted(words), draw.choice([0, 1, 1, 2]))
+    text = [*(draw.choice(words[label]) for label in labels), "with", "how", "much"]
+    draw.shuffle(text)
+    return " ".join([*(f"__label__{label}" for label in labels), *text]) + "\n"
+
+
+def named(draw):
+    """A sentence with a person and a place of one to three words, in columns."""
+    people = (("Ann", "U-PER"),), (("Bob", "B-PER"), ("Lee", "L-PER"))
+    places = (
+        (("Oslo", "U-LOC"),),
+        (("New", "B-LOC"), ("York", "L-LOC")),
+        (("New", "B-LOC"), ("Mill", "I-LOC"), ("Bay", "L-LOC")),
+    )
+    rows = [*draw.choice(people), (draw.choice(["lives", "sleeps"]), "O"), ("in", "O"), *draw.choice(places)]
+    return "".join(f"{word} {tag}\n" for word, tag in rows) + "\n"
 
 
 def conllu(sentence):

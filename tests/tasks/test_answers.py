@@ -93,10 +93,10 @@ def test_a_tsv_with_its_answers_is_a_tsv_and_a_bad_row_a_blank_one():
     assert [line.split("\t")[:3] for line in written] == [
         ["id", "text", "elman"],
         ["1", '"a', '"A'],
-        ["", "", ""],
+        ["2", "", ""],
         ["3", "b", "B"],
     ]
-    assert "here, line 3: 1 columns; expected 2" in warnings[0]
+    assert "here, line 3: 1 column; expected 2" in warnings[0]
 
 
 def test_what_cannot_stand_beside_answers_is_named():

@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from typing import Any
 
 import jax
 import msgspec
@@ -10,8 +11,11 @@ import pytest
 
 import elman
 from elman.formats import text as text_module
+from elman.tasks.classification.reading import read_labelled
+from elman.tasks.classification.unlabelled import texts_asked
 from elman.tasks.load import task_of
 from elman.tasks.registry import TASKS, find_task
+from elman.tasks.series_classification.reading import ColumnRoles, read_series_parts
 from elman.words._vocabulary import form_of
 
 FORMS = ["NFC", "NFD", "NFKC", "NFKD"]
@@ -51,6 +55,40 @@ def test_series_of_one_name_and_class_in_two_forms_are_one(tmp_path):
     assert {len(series.values) for part in (data.train, data.validation, data.test) for series in part.examples} == {4}
     marks = elman.SeriesClassification().read_series([(np.ones((2, 1)), name) for name in (*names, "b") * 4])
     assert marks.codec.labels == ("b", "\xe9")
+
+
+def test_columns_and_series_of_forecasts_are_compared_in_normal_form(tmp_path):
+    names = both("é")
+    rows = [f"{names[step % 2]} ,{step},{step % 5},1" for step in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["unique_id,ds, \ufefflade\u0301,prix\xa0", *rows]))
+    task = elman.Forecasting(target=("ladé",), past=("prix",), horizon=2, window=4)
+    for kind in (task, msgspec.structs.replace(task, target=("lade\u0301",))):
+        data = kind.read(tmp_path / "a.csv")
+        assert (data.codec.series, data.codec.targets, data.codec.past) == (("\xe9",), ("lad\xe9",), ("prix",))
+    earlier = msgspec.structs.replace(data.codec, targets=("lade\u0301",))
+    assert task.histories(tmp_path / "a.csv", codec=earlier).histories[0].name == "\xe9"
+    table = {"ds": range(40), " lade\u0301": np.arange(40.0) % 5, "prix": [1] * 40}
+    assert task.read_table(table).codec.targets == ("lad\xe9",)
+    spelt = msgspec.structs.replace(task, normal_form="none", horizon=1, window=2)
+    assert len(spelt.histories(tmp_path / "a.csv", codec=earlier).histories) == 2
+
+
+def test_columns_of_texts_and_series_are_compared_in_normal_form(tmp_path):
+    head = '"id", label,"\ufeffavis e\u0301crit"'
+    (tmp_path / "a.csv").write_text("\n".join([head, *(f"{n},{'ab'[n % 2]},un deux" for n in range(8))]))
+    task = elman.Classification(text_column="avis \xe9crit", label_column="label ")
+    assert task.read(tmp_path / "a.csv").codec.labels == ("a", "b")
+    asked = {"read": "auto", "column": "avis \xe9crit", "encoding": "utf-8"}
+    group: Any = next(texts_asked(str(tmp_path / "a.csv"), is_label=bool, **asked))
+    assert (group[0].asked, group[0].table.head) == ("un deux", ("id", " label", "\ufeffavis e\u0301crit"))
+    (tmp_path / "b.jsonl").write_text('{"text ": "one", "label": "a"}\n{" text": "two", "label": "a"}\n')
+    assert [one.text for one in read_labelled(tmp_path / "b.jsonl").train] == ["one", "two"]
+    (tmp_path / "b.jsonl").write_text('{"text ": "one", "text": "two", "label": "a"}\n')
+    with pytest.raises(elman.DataError, match="line 1: 'text' is there twice"):
+        read_labelled(tmp_path / "b.jsonl")
+    (tmp_path / "c.csv").write_text("series,Re\u0301sultat,label\n a,1,x\na ,2,x\n")
+    columns = ColumnRoles(values=("R\xe9sultat",))
+    assert [len(one.values) for one in read_series_parts(tmp_path / "c.csv", columns=columns).train] == [2]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -11,6 +11,7 @@ import lzma
 import os
 import tarfile
 import threading
+import zipfile
 
 import pytest
 
@@ -26,6 +27,7 @@ HISTORY = '{"date": "2020-01-01", "y": 1}\n{"date": "2020-01-02", "y": null}\n'
 SERIES = '{"series": "a", "time": 0, "x": 1.5, "label": "up"}\n'
 REVIEWS = '{"text": "good", "label": 1}\n'
 CONLLU = "1\tDogs\tdog\tNOUN\t_\t_\t0\troot\t_\t_\n\n"
+UCR = "".join(f"{n % 2}" + f"\t-0.{n}\t1e-3" * 5 + "\n" for n in range(4))
 LABELLED = "".join(f"{'ham' if i % 3 else 'spam'}\ttext {i}\n" for i in range(50))
 PAIRS = "".join(f"source {i}\ttarget {i}\n" for i in range(50))
 
@@ -37,6 +39,10 @@ FILES = {
     "d.ndjson": (REVIEWS, "Classification"),
     "d.JSONL": (REVIEWS, "Classification"),
     "S.CSV": ("text,label\ngood,1\n", "Classification"),
+    "comments.tsv": (
+        "id\tcomment\ttoxic\tthreat\n3\tone two three\t0\t1\n4\ta b c\t1\t0\n",
+        "Classification",
+    ),
     "own.csv": ("review,stars\ngood,1\n", "Classification"),
     "quoted.csv": ('"text","label"\n"one, two\nthree",1\n', "Classification"),
     "small.csv": ("Features,rich,markdown\nhas tables,x,x\n", "Classification"),
@@ -45,6 +51,8 @@ FILES = {
     "empty.csv": ("", "Classification"),
     "stsa.binary.train": ("0 a dull film\n1 a good one\n", "Classification"),
     "sms": (LABELLED, "Classification"),
+    "sms.txt": (LABELLED, "Classification"),
+    "indented.txt": ("\tverse\n" * 50, "LanguageModelling"),
     "few.tsv": (LABELLED, "Classification"),
     "head.tsv": ("text\tlabel\n" + PAIRS, "Classification"),
     "f.jsonl": (HISTORY, "Forecasting"),
@@ -54,6 +62,10 @@ FILES = {
     "latin-history.csv": ("Datum,date,Temperatur in \xb0C\n1,2020-01-01,3\n".encode("latin-1"), "Forecasting"),
     "s.jsonl": (SERIES, "SeriesClassification"),
     "s.csv": ("series,time,x,label\na,0,1,up\n", "SeriesClassification"),
+    "Coffee_TRAIN.tsv": (UCR, "SeriesClassification"),
+    "Coffee_TRAIN.txt": (UCR.replace("\t", "  "), "SeriesClassification"),
+    "coffee.csv": (UCR.replace("\t", ","), "SeriesClassification"),
+    "years.csv": ("".join(f"{2000 + n},{n}\n" for n in range(9)), "Classification"),
     "s.Ts": ("# from sktime\n@problemName x\n@classLabel true a b\n@data\n1,2:a\n", "SeriesClassification"),
     "app.ts": ("import { x } from './x';\n@Component({})\nexport class A {}\n", "LanguageModelling"),
     "film.ts": (b"\x47\x40\x00\x10\x00" * 100, "LanguageModelling"),
@@ -61,7 +73,12 @@ FILES = {
     "t.conllup": (CONLLU, "Tagging"),
     "t.CoNLL": ("EU B-ORG\n", "Tagging"),
     "eng.train": ("-DOCSTART- -X- O O\n\nEU NNP I-NP I-ORG\n", "Tagging"),
+    "train.txt": ("EU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\nGerman JJ B-NP B-MISC\n", "Tagging"),
+    "words.txt": (CONLLU.replace("\n\n", "\n2\tbark\tbark\tVERB\t_\t_\t1\tx\t_\t_\n\n"), "Tagging"),
+    "two.txt": ("a B\nb O\n\nc d\n", "LanguageModelling"),
     "p.tsv": (PAIRS, "Seq2Seq"),
+    "fra.txt": ("Go.\tVa !\tCC-BY\nHi.\tSalut !\tCC-BY\n", "Seq2Seq"),
+    "days.txt": ("Day 5\nDay 6\n", "LanguageModelling"),
     "p.TSV": ("one\tun\tCC-BY\n" * 1, "Seq2Seq"),
     "cmu.DICT": ("A  AH0\n", "Seq2Seq"),
     "100.hea": ("100 1 360 10\n", "Ecg"),
@@ -79,8 +96,10 @@ def test_a_file_is_known_by_its_name_and_its_beginning_also_compressed(tmp_path,
     (tmp_path / name).write_bytes(content)
     for ending, compress in ((".gz", gzip.compress), (".xz", lzma.compress), (".GZ", gzip.compress)):
         (tmp_path / f"{name}{ending}").write_bytes(compress(content))
-    result = [task_of(tmp_path / f"{name}{ending}") for ending in ("", ".gz", ".xz", ".GZ")]
-    assert result == [task] * 4
+    with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+        archive.write(tmp_path / name, name)
+    result = [task_of(tmp_path / f"{name}{ending}") for ending in ("", ".gz", ".xz", ".GZ", ".zip")]
+    assert result == [task] * 5
 
 
 DAMAGED = {
@@ -90,7 +109,7 @@ DAMAGED = {
     "nested.jsonl": (b'{"date": {"year": 2020}, "y": 1}\n', "Classification"),
     "list.jsonl": (b"[1, 2]\n", "Classification"),
     "zero.csv": (b"text,label\0\n", "Classification"),
-    "semicolons.csv": (b"date;y\n2020-01-01;1\n", "Classification"),
+    "semicolons.csv": (b"date;y\n2020-01-01;1.25\n", "Forecasting"),
     "ragged.csv": (b"date,y\n2020-01-01\n", "Classification"),
     "twice.csv": (b"date,date\n1,2\n", "Classification"),
     "no.tar.gz": (b"no archive", "Classification"),
@@ -131,7 +150,7 @@ def test_generated_data_is_known_to_its_task_unless_there_is_such_a_file(tmp_pat
 def test_documents_in_a_folder_and_hidden_files_are_no_data(tmp_path):
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("date,y\n2020-01-01,1\n")
-    for name in ("README.md", "LICENSE", ".hidden.conllu"):
+    for name in ("README.md", "LICENSE", ".hidden.conllu", "Thumbs.db", "Desktop.ini"):
         (tmp_path / name).write_text("about the data")
     assert recognise(str(tmp_path)) == ("Forecasting", "there are stamps or names of series, and numbers", {})
 
@@ -197,7 +216,7 @@ def test_a_folder_is_told_by_what_is_in_it(tmp_path, data_folder):
     assert task_of(str(data_folder / "classification" / "multivariate")) == "SeriesClassification"
     assert task_of(str(data_folder / "classification" / "sst")) == "Classification"
     assert task_of(str(data_folder / "classification" / "sms" / "SMSSpamCollection")) == "Classification"
-    assert task_of(str(data_folder / "seq2seq" / "eng-fra-5000.txt.xz")) == "LanguageModelling"
+    assert task_of(str(data_folder / "seq2seq" / "eng-fra-5000.txt.xz")) == "Seq2Seq"
 
 
 def test_records_are_told_from_their_headers(tmp_path):

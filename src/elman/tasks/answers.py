@@ -7,16 +7,44 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from elman._errors import DataError, RecordError
 from elman.formats.lines import Lines, in_groups
 from elman.formats.names import JSON_LINES
-from elman.formats.rows import Cell, write_object, write_row
+from elman.formats.results import ResultTable
+from elman.formats.rows import Cell, field_text, write_object, write_row
 from elman.formats.table import Row, Table
 from elman.tasks.fitted import Warning
 from elman.tasks.settings import OnError
 
 NAME = "elman"
 """The name of the column of answers."""
+
+
+def answer_table(answers: Sequence[Answer], *, index: Any = None, beside: Mapping[str, Any] = {}) -> ResultTable:
+    """The answers to the rows of a table in memory, with the columns that `elman predict` writes beside its own.
+
+    Args:
+        answers: one for each row.
+        index: the index of the rows.
+        beside: columns before those of the answers.
+
+    >>> answer_table([Answer(("a",), {"elman": "a"}), Answer(("",), {"elman": None})])["elman"].tolist()
+    ['a', None]
+    """
+    names = dict.fromkeys(name for answer in answers for name in answer.columns)
+    columns = {name: [answer.columns.get(name) for answer in answers] for name in names}
+    return ResultTable.of(
+        {**beside, **{name: _numbers_or_texts(cells) for name, cells in columns.items()}}, index=index
+    )
+
+
+def _numbers_or_texts(cells: Sequence[Cell]) -> Any:
+    """The cells as an array of numbers, NaN where there is none, or as texts."""
+    if any(isinstance(cell, str) for cell in cells) or all(cell is None for cell in cells):
+        return cells
+    return np.array([np.nan if cell is None else cell for cell in cells], np.float32)
 
 
 class TableForm(NamedTuple):
@@ -76,12 +104,12 @@ def rows_asked(lines: Lines, form: str, column: str) -> Iterator[Group]:
     Raises:
         DataError: no such column.
     """
-    rows = Table(lines, form, [column])
-    table = TableForm(lines.name, form, rows.head)
+    rows = Table(lines, form, [column], texts=[column])
+    table = TableForm(lines.name, form, rows.written)
 
     def asked(row: Row | RecordError) -> Input:
         if isinstance(row, RecordError):
-            return Input("", table=table, error=row)
+            return Input("", row.fields, table, error=row)
         return Input(row.values[column].strip(), row.fields, table, f"{lines.name}, line {row.line}")
 
     for group in in_groups(lines, lambda: rows):
@@ -206,15 +234,17 @@ class _Beside:
             yield from self._rows(one, one.table, answer)
 
     def _rows(self, one: Input, table: TableForm, answer: Answer) -> Iterator[str]:
-        head = (*table.head, *answer.columns)
+        names = [field_text(name, table.form) for name in answer.columns]
+        values = [field_text(value, table.form) for value in answer.columns.values()]
+        head = (*table.head, *names)
         if head != self._head:
-            self._check(table, answer, head)
+            self._check(table, names, head)
             self._head = head
             yield write_row(head, table.form)
-        yield write_row([*(one.fields or ("",) * len(table.head)), *answer.columns.values()], table.form)
+        yield write_row([*(one.fields or ("",) * len(table.head)), *values], table.form)
 
-    def _check(self, table: TableForm, answer: Answer, head: tuple[str, ...]) -> None:
-        twice = next((name for name in answer.columns if name in table.head), None)
+    def _check(self, table: TableForm, names: Sequence[str], head: tuple[str, ...]) -> None:
+        twice = next((name for name in names if name in table.head), None)
         if twice is not None:
             raise DataError(f"{table.name}: there is a column {twice!r} already; give it another name")
         if self._head:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,13 @@ def shapes_of(task: Task, codec: Any) -> Any:
     return jax.eval_shape(lambda: task.network(codec, key=jax.random.key(0)))
 
 
-# The initial weights are computed once, so the compiler need not optimise much; level 0 would round differently.
-@partial(jax.jit, static_argnums=(0, 1, 2), compiler_options={"xla_backend_optimization_level": 1})
+# The initial weights are computed once, so the compiler need not optimise much; level 0 would round differently. What
+# XLA_FLAGS name stays: level 0 compiles in half of the time.
+_LEVEL = "xla_backend_optimization_level"
+_OPTIONS = {} if _LEVEL in os.environ.get("XLA_FLAGS", "") else {_LEVEL: 1}
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=_OPTIONS)
 def _computed(task: Task, codec: Any, cell: Any, key: PRNGKeyArray) -> Any:
     return task.network(codec, key=key)
 

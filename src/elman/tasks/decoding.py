@@ -59,6 +59,7 @@ class Decoding(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         Config.__post_init__(self)
         if self.temperature == 0 and self.n_best > self.beam:
-            raise ConfigError(f"n_best: expected at most beam={self.beam}; got {self.n_best}; use a wider beam")
+            advice = f"use a wider beam, --beam {self.n_best}"
+            raise ConfigError(f"n_best: expected at most beam={self.beam}; got {self.n_best}; {advice}")
         if self.temperature > 0 and self.beam > 1:
             raise ConfigError("beam: belongs to search, but a temperature above 0 samples answers; use n_best instead")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,22 @@ FONTS = (
 
 LONGEST = 28
 """The most characters of a name in a picture."""
+
+
+PAGE, INK = "#121212", "#e8e8e8"
+"""The colours of a dark page and of what is written on it."""
+
+_DARK: ContextVar[bool] = ContextVar("dark", default=False)
+
+
+@contextmanager
+def dark_pictures(dark: bool = True) -> Generator[None]:
+    """Draws the pictures that are saved in its body for a dark page."""
+    token = _DARK.set(dark)
+    try:
+        yield
+    finally:
+        _DARK.reset(token)
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -50,6 +69,8 @@ def save_figure(figure: Any, path: str | Path, *, dpi: int = 150) -> None:
     """
     from matplotlib import font_manager, rc_context
 
+    if _DARK.get():
+        _darken(figure)
     there = {font.name for font in font_manager.fontManager.ttflist}
     fonts = [font for font in FONTS if font in there]
     with rc_context({"font.family": fonts, "svg.fonttype": "none"}), warnings.catch_warnings(record=True) as heard:
@@ -64,6 +85,24 @@ def save_figure(figure: Any, path: str | Path, *, dpi: int = 150) -> None:
     if missing and Path(path).suffix != ".svg":
         some = " ".join(chr(int(code)) for code in list(missing)[:5])
         warnings.warn(f"{path}: no installed font has {some}; draw to .svg, or install the Noto fonts", stacklevel=2)
+
+
+def _darken(figure: Any) -> None:
+    """Gives a figure a dark page; what is black on it becomes light."""
+    from matplotlib.colors import to_hex
+    from matplotlib.lines import Line2D
+    from matplotlib.spines import Spine
+    from matplotlib.text import Text
+
+    figure.set_facecolor(PAGE)
+    for axes in figure.axes:
+        axes.set_facecolor(PAGE)
+        axes.tick_params(which="both", colors=INK)
+    for one in [*figure.findobj(Line2D), *figure.findobj(Text)]:
+        if to_hex(one.get_color()) == "#000000":
+            one.set_color(INK)
+    for spine in figure.findobj(Spine):
+        spine.set_edgecolor(INK)
 
 
 def label(text: str, longest: int = LONGEST) -> str:

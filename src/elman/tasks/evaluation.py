@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from elman._errors import quantity
 from elman._types import Whole
+from elman.metrics.measures import Measures
 from elman.metrics.saved import restore
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class MeanLoss:
+class MeanLoss(Measures):
     """The loss of a model on a part: the measure of a task that names no others.
 
     >>> metrics = MeanLoss(loss=0.25, count=1000, unit="line")

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from elman._errors import ArtefactError
+from elman._show import Shown
 
 VERSION = 2
 """The version of the hashes, raised when the same data get others. Version 1 was a single hash, made by each task."""
@@ -20,7 +21,7 @@ PARTS = {"train": "the training part", "validation": "the validation part", "tes
 _ARRAY = 1  # the code of the MessagePack extension type for arrays
 
 
-class Fingerprint(msgspec.Struct, frozen=True):
+class Fingerprint(Shown, msgspec.Struct, frozen=True):
     """Hashes of the data on which a run is trained and evaluated."""
 
     train: str
@@ -80,8 +81,13 @@ def digest(values: Iterable[Any]) -> str:
     """
     sha = hashlib.sha256()
     for value in values:
-        sha.update(_ENCODER.encode(_placeless(value)))
+        sha.update(encoded(value))
     return sha.hexdigest()
+
+
+def encoded(value: Any) -> bytes:
+    """The bytes of a value, which are others for another value; see `digest`."""
+    return _ENCODER.encode(_placeless(value))
 
 
 def _placeless(value: Any) -> Any:

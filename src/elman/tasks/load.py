@@ -14,7 +14,11 @@ from elman import artefact
 from elman._compilation import use_compilation_cache
 from elman._errors import ArtefactError, InputError, shorten
 from elman._trust import reading, trusting
+from elman._types import Whole
+from elman.tasks.baseline import Baseline
+from elman.tasks.items import ItemHashes
 from elman.tasks.registry import TASKS, find_task
+from elman.training.history import History
 from elman.training.settings import Training
 
 if TYPE_CHECKING:
@@ -42,8 +46,13 @@ class Parts(NamedTuple):
 
 class _Measures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validation: dict[str, Any] | None = None
-    step: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
+    step: Whole | None = None
     seconds: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    steps: Whole | None = None
+    times: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+    baselines: tuple[Baseline, ...] = ()
+    verdicts: tuple[str, ...] = ()
+    start_from: str = ""
 
 
 class _Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,7 +108,13 @@ def from_saved(
     with errors_named(file), reading(file, remembered=remembered):  # the codec may hold models with cells of their own
         shapes = task.shapes(codec)
     model = artefact.fill(shapes, saved.weights, what=str(path / artefact.WEIGHTS))
-    fitted = task.fitted_class(task=task, codec=codec, model=model, training=training, measures=measures)
+    with errors_named(path / artefact.HISTORY):
+        history = History() if saved.history is None else History.from_builtins(saved.history)
+    with errors_named(path / artefact.ITEMS, kinds=VALUES):
+        items = None if saved.items is None else ItemHashes.from_arrays(saved.items)
+    fitted = task.fitted_class(
+        task=task, codec=codec, model=model, training=training, measures=measures, history=history, items=items
+    )
     if saved.memory is None:
         return fitted
     with errors_named(path / artefact.MEMORY_ARRAYS), errors_named(path / artefact.MEMORY, kinds=VALUES):

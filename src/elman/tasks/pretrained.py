@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import equinox as eqx
 import jax.numpy as jnp
+import msgspec
 
 from elman._trust import remember
 from elman._types import NormalForm
@@ -76,6 +77,22 @@ class Pretrained(PretrainedSettings, Task[F], frozen=True, kw_only=True):
         if self.start_from:
             return self._with_language_models(model)
         return self._with_vectors(model, codec) if self.vectors else (model, "")
+
+    def for_new_data(self, codec: Any) -> Self:
+        """This task of a saved model as it reads other data: the model has its word vectors and language models, whose
+        weights are trained like all others."""
+        reading = self.reading_of(codec) if self.start_from else {}
+        return msgspec.structs.replace(
+            self, start_from=(), vectors="", vectors_train="trained", vectors_rate=None, **reading
+        )
+
+    @abstractmethod
+    def reading_of(self, codec: Any) -> dict[str, Any]:
+        """The settings by which the codec of a model that started from language models reads: theirs."""
+
+    def unknown_rows(self, codec: Any) -> Mapping[str, int]:
+        """The row of the unknown word in the embedding, or in the embeddings of language models."""
+        return {"embedding": self.known_words(codec).first - 1}
 
     def rates(self, model: Any, epoch: int) -> Mapping[str, float]:
         """Factors of the learning rate: `vectors_rate` for word vectors, 0 while they are frozen; language models thaw

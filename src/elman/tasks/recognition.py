@@ -25,15 +25,15 @@ class Recognition(NamedTuple):
 
 def recognise(*arguments: str) -> Recognition:
     """Recognises the task that files are for, by their names, by the beginning of files, and by the members of folders
-    and archives. The first task of the registry that recognises them is taken; where none does, the first that accepts
-    them.
+    and archives; an archive of one file is for what the file is for. The first task of the registry that recognises
+    them is taken; where none does, the first that accepts them.
 
     >>> [recognise(name).task for name in ("a.txt", "b.CONLLU.xz", "c.csv", "sums", "d.ts.gz", "100.hea")]
     ['LanguageModelling', 'Tagging', 'Classification', 'Seq2Seq', 'SeriesClassification', 'Ecg']
     >>> recognise("a.en", "a.fr").task, recognise().task
     ('Seq2Seq', 'LanguageModelling')
     """
-    places, kinds = [Place(each) for each in arguments], {name: find_settings(name) for name in TASKS}
+    places, kinds = [Place(each).alone for each in arguments], {name: find_settings(name) for name in TASKS}
     for name, kind in kinds.items():
         if kind.is_generated(*arguments):
             return Recognition(name, "generated data", {})

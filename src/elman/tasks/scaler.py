@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import DataError
+from elman._show import Shown
 
 Values = Float[np.ndarray, "_ channel"]
 
 
-class Scaler(msgspec.Struct, frozen=True):
+class Scaler(Shown, msgspec.Struct, frozen=True):
     """The mean and standard deviation of each channel over all steps of the training series.
 
     >>> scaler = Scaler.of([np.array([[1.0, 5.0], [3.0, 5.0]])])

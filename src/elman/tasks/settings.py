@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from msgspec import Meta
 
-from elman._config import Config, Converter, Several, hints_of
+from elman._config import Config, Converter, Hidden, Several, hints_of
 from elman._errors import ConfigError
 from elman._types import NormalForm
 
@@ -100,6 +100,10 @@ OnError = Literal["fail", "skip", "blank"]
 """The treatment of an input that cannot be read: the end, the next answer, or a blank answer."""
 
 
+OnUnreadable = Literal["fail", "skip"]
+"""The treatment of a record that cannot be read where answers are measured: the end, or the next record."""
+
+
 class Stream(Config, frozen=True, kw_only=True):
     """Option of `elman predict` for inputs of which some cannot be read."""
 
@@ -116,6 +120,16 @@ class Answering(Stream, frozen=True, kw_only=True):
     and a tab between them; for files, the file's name."""
 
 
+class BatchSizes(NamedTuple):
+    """The sizes of a batch among which a training chooses where the user does not."""
+
+    name: str
+    """The setting that has the size, or None where it is to be chosen."""
+    usual: int
+    least: int
+    """The size below which a short budget does not go."""
+
+
 class TaskSettings(Config, frozen=True, kw_only=True):
     """Base class of the settings of tasks."""
 
@@ -123,10 +137,23 @@ class TaskSettings(Config, frozen=True, kw_only=True):
     """Values of these settings for models that were saved before they existed, where those differ from the defaults."""
     training: ClassVar[dict[str, Any]] = {}
     """Settings of `Training` that suit this task better than the general defaults."""
+    fixed: ClassVar[tuple[str, ...]] = ()
+    """Settings that a model keeps where it goes on with new data, beside its cell and all that change the shapes of its
+    weights."""
+    foundation: ClassVar[bool] = False
+    """True if models of other tasks may start from its models."""
+    batch_sizes: ClassVar[BatchSizes | None] = None
+    """The sizes of a batch where the budget chooses it; None where it does not."""
     options: ClassVar[type[Config] | None] = None
     """The options of `elman predict`; None where it has none."""
     generated: ClassVar[tuple[str, ...]] = ()
     """Names of generated data that `read` takes in place of a file."""
+
+    @property
+    def in_batch(self) -> int:
+        """The size of a batch, in what the task counts; the usual one before a training has chosen it."""
+        assert self.batch_sizes is not None, "the task has its own setting"
+        return getattr(self, self.batch_sizes.name) or self.batch_sizes.usual
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -137,6 +164,11 @@ class TaskSettings(Config, frozen=True, kw_only=True):
             for name in self.__struct_fields__
             if _TO_NAME in getattr(hints[name], "__metadata__", ())
         )
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The places of saved models among the settings."""
+        return ()
 
     @classmethod
     def is_generated(cls, *places: str | Path) -> bool:
@@ -166,9 +198,9 @@ class PretrainedSettings(TaskSettings, frozen=True, kw_only=True):
     """Factor of the learning rate for those vectors, whose values are larger than random initial ones (5)."""
     vectors_words: Annotated[int, Meta(ge=0)] = 50_000
     """Words of that file, the most frequent first, that the model keeps even if the training texts do not have them."""
-    start_from: Places = ()
-    """Language models to start from (--from for short): their vocabulary, embedding and layers. The outputs of several,
-    such as one that reads forwards and one trained with --reverse, are concatenated."""
+    start_from: Annotated[Places, Hidden()] = ()
+    """Language models to start from: their vocabulary, embedding and layers. The outputs of several, such as one that
+    reads forwards and one trained with --reverse, are concatenated. On the command line it is --from."""
     thaw_epochs: Annotated[int, Meta(ge=0)] = 1
     """Epochs until one more layer of the language models is trained, from the top; 0 trains all from the start."""
     normal_form: NormalForm = "NFC"
@@ -185,3 +217,8 @@ class PretrainedSettings(TaskSettings, frozen=True, kw_only=True):
             raise ConfigError(f"vectors_rate: {self.vectors_rate:g} needs word vectors; name their file with vectors")
         if self.vectors and self.start_from:
             raise ConfigError("vectors and start_from: a language model has its own word vectors; choose one")
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The places of the language models."""
+        return tuple(self.start_from)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar, runtime_checkable
 
+import jax
 import msgspec
+import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from elman._types import Carry
+from elman.formats.frames import AnyFrame
+from elman.tasks.baseline import Baseline
 from elman.tasks.building import new_model, shapes_of
 from elman.tasks.checks import check_part, check_read, check_validation
 from elman.tasks.data import Data
 from elman.tasks.evaluation import MeanLoss, total_loss
+from elman.tasks.growth import Growth
+from elman.tasks.items import Items
 from elman.tasks.settings import TaskSettings
 
 if TYPE_CHECKING:
@@ -72,8 +78,8 @@ class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
     """The class of its measures; by default the mean loss."""
 
     @abstractmethod
-    def read(self, *places: str | Path) -> Data:
-        """The data at `places`, split into parts.
+    def read(self, *places: str | Path | AnyFrame) -> Data:
+        """The data at `places`, files or one table in memory, split into parts.
 
         Raises:
             DataError: a file that is missing or malformed, or too little data.
@@ -109,9 +115,37 @@ class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
         """
         return model, ""
 
+    def for_new_data(self, codec: Any) -> Self:
+        """This task of a saved model as it reads other data: without the files that only its own training needed."""
+        return self
+
+    def grow(self, codec: Any, data: Data) -> Growth:
+        """The codec of a saved model, grown by what it lacks of the data that it goes on with, and sentences that say
+        so. What it has keeps its number. By default it stays as it is.
+
+        Raises:
+            DataError: data that the model cannot go on with.
+        """
+        return Growth(codec)
+
+    def unknown_rows(self, codec: Any) -> Mapping[str, int]:
+        """The row of the unknown token in embeddings, by the name of the part. The rows of new tokens are copies of it;
+        those of other parts are means."""
+        return {}
+
     @abstractmethod
     def batches(self, part: Any, *, seed: int) -> Batches:
         """The training batches of a part."""
+
+    def evaluation_batches(self, part: Any) -> Batches:
+        """The batches of an epoch in which nothing is random, to measure a model and to look into it."""
+        return self.batches(part, seed=0)
+
+    def work(self, batch: Any) -> int:
+        """The steps of recurrent layers in a batch, all rows together, by which a budget in minutes chooses the size of
+        batches; by default those of the longest array with rows and steps."""
+        shapes = [np.shape(array) for array in jax.tree.leaves(batch)]
+        return max(shape[0] * shape[1] for shape in shapes if len(shape) > 1)
 
     def init_carry(self, model: Any, batch: int) -> Carry:
         """The state before the first batch of an epoch, which `loss` passes on from batch to batch; () by default."""
@@ -134,14 +168,29 @@ class Task(TaskSettings, Generic[F], frozen=True, kw_only=True):
         return []
 
     def evaluate(self, model: Any, part: Any, codec: Any) -> Metrics:
-        """Measures the model on the whole of a part; by default the mean loss of an epoch of `batches`.
+        """Measures the model on the whole of a part; by default the mean loss of `evaluation_batches`.
 
         Raises:
             DataError: an empty part.
         """
         check_part(part)
-        total, count = total_loss(self, model, self.batches(part, seed=0))
+        total, count = total_loss(self, model, self.evaluation_batches(part))
         return self.metrics_class(total / count, int(count), self.loss_unit(codec))
+
+    def items(self, part: Any) -> Items:
+        """The inputs of a part as a model reads them, by which evaluation recognises those that training had; by
+        default the examples."""
+        examples = getattr(part, "examples", ())
+        return Items(examples, "example", len(examples))
+
+    def baselines(self, data: Data) -> Sequence[Baseline]:
+        """The measures of rules that need no training on the validation part; none by default. They are taken before
+        each training, so they take little time."""
+        return ()
+
+    def verdicts(self, metrics: Any) -> Sequence[str]:
+        """Sentences on answers that nobody wants, which measures show, such as one class for everything."""
+        return ()
 
     @abstractmethod
     def loss_unit(self, codec: Any) -> str:

@@ -2,12 +2,15 @@
 
 import io
 import sys
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
 import elman
 from elman.cli.main import run
+from elman.tasks.classification.reading import read_labelled
 from elman.tasks.classification.settings import TextPrediction
 from elman.training.reporters import Quiet
 
@@ -86,6 +89,27 @@ def test_lines_are_answered_in_order(fitted, tmp_path):
     )
 
 
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "txt"])
+@pytest.mark.parametrize("labels", [("a\tb", "c\r\nd"), ("e f", '"g"')])
+def test_labels_are_read_back_from_answers_whatever_they_hold(fitted, tmp_path, form, labels):
+    odd = replace(fitted, codec=msgspec.structs.replace(fitted.codec, labels=labels))
+    asked = {
+        "csv": "text,id\nso good,1\nbad film,2\n",
+        "tsv": "text\tid\nso good\t1\nbad film\t2\n",
+        "jsonl": '{"text": "so good"}\n{"text": "bad film"}\n',
+        "txt": "so good\nbad film\n",
+    }
+    (tmp_path / f"asked.{form}").write_text(asked[form])
+    for each in (False, True):
+        options = TextPrediction(with_input=True, probabilities=each)
+        written = list(odd.output(str(tmp_path / f"asked.{form}"), options=options))
+        place = tmp_path / f"answers.{form}"
+        place.write_bytes("".join(f"{line}\n" for line in written).encode())
+        again = read_labelled(place, label_column="elman").train
+        assert [one.text.rpartition("\t")[2] for one in again] == ["so good", "bad film"]
+        assert [odd.codec.form.labels(one.label) for one in again] == [(labels[1],), (labels[0],)]
+
+
 def test_the_command_line_predicts_and_evaluates(saved, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"so good\nbad film\n")))
     assert run(["predict", saved, "-", "--probabilities"]) == 0
@@ -98,9 +122,13 @@ def test_the_command_line_predicts_and_evaluates(saved, tmp_path, capsys, monkey
     assert out.startswith("accuracy 66.67%, macro-F1 66.67%")
     assert "over 3 texts" in out
     assert out.splitlines()[-2:] == [
-        "neg     1    1      100.0%   50.0%   66.7%",
-        "pos     0    1       50.0%  100.0%   66.7%",
+        "neg     1    1      100.0%   50.0%   66.7%        2",
+        "pos     0    1       50.0%  100.0%   66.7%        1",
     ]
+    for more, advice in (("a new one\tpos\n", "only the others say"), ("", "measure it on new ones")):
+        (tmp_path / "trained.tsv").write_text(f"text\tlabel\nso good\tpos\nso bad\tneg\n{more}")
+        assert run(["evaluate", saved, str(tmp_path / "trained.tsv")]) == 0
+        assert advice in capsys.readouterr().err
     (tmp_path / "odd.tsv").write_text("text\tlabel\nso good\tmixed\n")
     assert run(["evaluate", saved, str(tmp_path / "odd.tsv")]) == 2
     assert "odd.tsv, line 2: label 'mixed' is not among those of training: neg, pos" in capsys.readouterr().err

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from elman.cells import GRU, LSTM
+from elman.interop import gates
 from elman.layers import Hierarchical
 from elman.tasks.classification.model import ClassificationModel
 from tests.cells.checks import shaken
-from tests.conformance import weights
 from tests.conformance.peers import peer
 
 VOCAB, CLASSES = 9, 3
@@ -31,9 +31,9 @@ def torch_outputs(torch, ours, layers=1):
     lstm = torch.nn.LSTM(4, 5, layers, batch_first=True, bidirectional=True)
     for layer, cell in enumerate(ours.layers.cells):
         for direction, suffix in ((cell.forward, ""), (cell.backward, "_reverse")):
-            result = weights.Weights(direction.kernel, direction.recurrent_kernel, direction.bias, 0 * direction.bias)
+            result = gates.Weights(direction.kernel, direction.recurrent_kernel, direction.bias, 0 * direction.bias)
             names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            for name, array in zip(names, weights.to_torch(result), strict=True):
+            for name, array in zip(names, gates.to_torch_arrays(result), strict=True):
                 getattr(lstm, f"{name}_l{layer}{suffix}").data = torch.tensor(np.array(array))
     embedded = torch.tensor(np.array(ours.embedding.table[IDS]))
     packed = torch.nn.utils.rnn.pack_padded_sequence(embedded, LENGTHS.tolist(), batch_first=True, enforce_sorted=False)

@@ -1,6 +1,7 @@
 import io
 import tarfile
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,50 @@ def test_files_and_folders_may_be_named_one_by_one(tmp_path):
     assert pairs(read_labelled(tmp_path / "ham", tmp_path / "spam").train) == sorted(PAIRS)
 
 
+COLUMNS = {
+    "a.csv": "id,text,rude,kind,n\n1,thanks,0,1,0\n2,go away,1,0,5\n3,well,0.0,1.0,1\n4,so so,False,TRUE,1\n",
+    "a.tsv": "rude\ttext\tkind\n0\tthanks\t1\n1\tgo away\t0\n0\twell\t1\n0\tso so\t1\n",
+    "a.jsonl": "".join(
+        f'{{"text": "{text}", "rude": {rude}, "kind": {kind}}}\n'
+        for text, rude, kind in (("thanks", 0, 1), ("go away", "true", "false"), ("well", 0, 1.0), ("so so", 0, 1))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_columns_of_0_and_1_are_labels(tmp_path, name):
+    write(tmp_path, {name: COLUMNS[name]})
+    records = read_labelled(tmp_path / name)
+    assert records.columns == ("rude", "kind")
+    expected = [('["kind"]', "thanks"), ('["rude"]', "go away"), ('["kind"]', "well"), ('["kind"]', "so so")]
+    assert [(one.label, one.text) for one in records.train] == expected
+    assert [one.label for one in read_labelled(tmp_path / name, label_column="rude").train][1] in ("1", "true")
+    named = read_labelled(tmp_path / name, label_column="kind, rude")
+    assert [one.label for one in named.train] == [label for label, _ in expected]
+    assert read_labelled(tmp_path / name, known=("kind",)).columns == ("kind",)
+    both = {"train.csv": COLUMNS["a.csv"], "test.csv": "text,kind,rude\none,1,1\n"}
+    write(tmp_path, {f"parts/{part}": content for part, content in both.items()})
+    assert read_labelled(tmp_path / "parts").test[0].label == '["rude","kind"]'
+
+
+def test_columns_that_are_no_labels_are_refused(tmp_path):
+    write(tmp_path, {"a.csv": "text,rude,kind\none,0,1\ntwo,-1,-1\n", "b.jsonl": '{"text": "a", "c": {}, "d": 1}\n'})
+    with pytest.raises(
+        DataError, match=r"a\.csv: no column 'label'; there are text, rude, kind\. Name it with --label"
+    ):
+        read_labelled(tmp_path / "a.csv")
+    named: tuple[dict[str, Any], ...] = ({"label_column": "rude,kind"}, {"known": ("rude", "kind")})
+    for options in named:
+        with pytest.raises(
+            DataError, match=r"a\.csv, line 3: rude is '-1'; expected 0 or 1, since the column is a label"
+        ):
+            read_labelled(tmp_path / "a.csv", **options)
+    with pytest.raises(DataError, match="no column 'sad'"):
+        read_labelled(tmp_path / "a.csv", known=("rude", "sad"))
+    with pytest.raises(DataError, match="no column 'label'"):
+        read_labelled(tmp_path / "b.jsonl")
+
+
 @pytest.mark.parametrize(
     "names",
     [
@@ -85,6 +130,22 @@ def test_parts_may_be_folders_of_classes(tmp_path):
 def test_a_test_file_alone_is_no_part(tmp_path):
     write(tmp_path, {"test.txt": "a one\nb two\n"})
     assert len(read_labelled(tmp_path / "test.txt").train) == 2
+
+
+def test_a_tsv_without_a_head_has_lines_of_label_and_text(tmp_path):
+    rows = "ham\tSee you\nspam\tWin now\nham\tOn my way\n"
+    write(tmp_path, {"a.tsv": rows, "b/train.tsv": rows, "b/test.tsv": rows, "c.tsv": f"label\ttext\n{rows}"})
+    expected = [("ham", "On my way"), ("ham", "See you"), ("spam", "Win now")]
+    for place in ("a.tsv", "b", "c.tsv"):
+        assert pairs(read_labelled(tmp_path / place).train) == expected
+    assert pairs(read_labelled(tmp_path / "b").test) == expected
+    assert read_labelled(tmp_path / "a.tsv").train[0].place.endswith("a.tsv, line 1")
+
+
+def test_a_table_for_a_trained_model_is_to_have_its_columns(tmp_path):
+    write(tmp_path, {"a.csv": "body,label\nSee you,ham\n"})
+    with pytest.raises(DataError, match="no column 'text', as in training; there are body, label. Rename them in the"):
+        read_labelled(tmp_path, known=("ham", "spam"))
 
 
 def test_other_columns_and_encodings(tmp_path):

@@ -73,7 +73,7 @@ def reread(fitted, pairs):
     from elman.tasks.classification.reading import LabelledText
     from elman.tasks.data import Part
 
-    return Part.of("again", [LabelledText(*pair) for pair in pairs], fitted.codec, fitted.codec.example)
+    return Part.of("again", [LabelledText(*pair) for pair in pairs], fitted.codec, type(fitted.codec).example)
 
 
 @pytest.mark.sample(1)
@@ -183,7 +183,6 @@ def test_impossible_settings(settings, message):
         ([("a", "x"), ("b", "")], "train, text 2: the label is empty"),
         ([("a", 1), ("b", 0)], "train, text 1: the label is 1; expected a string, such as '1'"),
         ([("a", "x"), (None, "x")], "train, text 2: the text is None; expected a string"),
-        ([("a", "x"), ("b", "y\tz")], r"train, text 2: the label 'y\\tz' holds a tab or a line end; take it out"),
         ([], "at least two classes; there is no text"),
     ],
 )
@@ -227,7 +226,7 @@ def test_measures_come_back_from_plain_values():
     np.testing.assert_allclose(metrics.nats, -np.log(probabilities[range(4), truth]).mean())
     assert metrics.objective == metrics.nats
     assert "over 4 texts" in metrics.report()
-    assert "calibration error" in metrics.report()
+    assert f"calibration error {metrics.calibrated:.1%} (without the temperature" in metrics.report()
 
 
 def test_a_test_part_is_measured_at_the_temperature_of_the_validation_part(fitted):

@@ -13,6 +13,13 @@ from elman.tasks.fitted import Warning
 ROWS = [("cross" if n % 3 else "happy", f'parcel {n}, "late"' + "\nand lost" * (n % 5 == 0)) for n in range(40)]
 
 
+def test_lines_in_a_tsv_without_a_head_are_labelled(tmp_path):
+    (tmp_path / "a.tsv").write_text("cross\tgo away\nhappy\tso nice\ncross\tno\n")
+    texts, (note,) = asked(tmp_path / "a.tsv")
+    assert texts == ["go away", "so nice", "no"]
+    assert "lines have labels" in note
+
+
 def asked(*places, read="auto", encoding="utf-8", labels=("cross", "happy")):
     result = texts_asked(*map(str, places), read=read, column="text", is_label=labels.__contains__, encoding=encoding)
     texts, notes = [], []
@@ -52,7 +59,11 @@ def test_labels_before_the_texts_of_all_lines_are_left_out(tmp_path, monkeypatch
     assert asked(tmp_path / "sms") == (["cross\tis lost", "what?"], [])
     assert asked(tmp_path / "sms", read="labelled")[0][1].endswith("line 2: expected `label<TAB>text`; got 'what?'")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
-    assert asked("-")[0] == ["cross\tis lost", "", "happy\tit came"]
+    texts, [note] = asked("-")
+    assert texts == ["cross\tis lost", "", "happy\tit came"]
+    assert "standard input: lines begin with labels, as in training, which are read as text; --read labelled" in note
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+    assert asked("-", read="lines")[1] == []
     (tmp_path / "marked.txt").write_text("__label__a __label__b is lost\nit came __label__c\n\n")
     assert asked(tmp_path / "marked.txt")[0] == ["is lost", "it came", ""]
     (tmp_path / "one.txt").write_text("cross people wait\n")

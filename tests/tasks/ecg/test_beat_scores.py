@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from elman import ConfigError, DataError
-from elman.tasks.ecg.beat_scores import BeatScores
+from elman.tasks.ecg.beat_scores import NONE, BeatScores
 
 
 class Marked(NamedTuple):
@@ -24,12 +24,12 @@ def test_the_table_of_a_case_done_by_hand():
     result.append(Marked(9000, "S"))  # there is none
     scores = BeatScores.of(truth, result, rate=360)
     assert scores.counts == (
-        (2, 0, 1, 0, 0, 1),
-        (1, 1, 0, 0, 0, 0),
-        (1, 0, 2, 0, 0, 0),
-        (0, 0, 1, 0, 0, 0),
-        (0, 0, 1, 0, 0, 0),
-        (0, 1, 0, 0, 0, 0),
+        (2, 0, 1, 0, 0, 1, 0),
+        (1, 1, 0, 0, 0, 0, 0),
+        (1, 0, 2, 0, 0, 0, 0),
+        (0, 0, 1, 0, 0, 0, 0),
+        (0, 0, 1, 0, 0, 0, 0),
+        (0, 1, 0, 0, 0, 0, 0),
     )
     assert (scores.sensitivity("N"), scores.precision("N")) == (2 / 4, 2 / 4)
     assert (scores.sensitivity("S"), scores.precision("S")) == (1 / 2, 1 / 2)
@@ -42,7 +42,7 @@ def test_the_table_of_a_case_done_by_hand():
 
 def test_beats_are_matched_by_time_whatever_their_kind():
     scores = BeatScores.of([Marked(100, "N"), Marked(160, "V")], [Marked(150, "N")], rate=360)
-    assert scores.counts[0][-1] == 1, "the nearer beat is the one that was found"
+    assert scores.counts[0][NONE] == 1, "the nearer beat is the one that was found"
     assert scores.counts[2][0] == 1
 
 
@@ -51,7 +51,7 @@ def test_only_the_known_part_counts():
     known[:700] = True
     truth, result = beats("NNNN"), beats("NVVN")
     scores = BeatScores.of(truth, [*result, Marked(1500, "V")], rate=360, known=known)
-    assert scores.counts == ((1, 0, 1, 0, 0, 0), *((0,) * 6,) * 5)
+    assert scores.counts == ((1, 0, 1, 0, 0, 0, 0), *((0,) * 7,) * 5)
     assert scores.detection.found == 2
 
 
@@ -61,10 +61,21 @@ def test_beats_without_a_kind_are_detected_or_not_and_that_is_all():
     )
     assert (some.detection.truth, some.detection.matched, some.detection.found) == (3, 3, 4)
     assert np.sum(some.counts) == 3
-    assert some.counts[-1] == (0, 1, 0, 0, 0, 0)
+    assert some.counts[-1] == (0, 1, 0, 0, 0, 0, 0)
     none = BeatScores.of([Marked(1000, "")], beats("NV"), rate=360)
     assert np.sum(none.counts) == 0
     assert (none.detection.truth, none.detection.found) == (1, 2)
+
+
+def test_beats_found_without_a_kind_are_not_right_and_have_a_column():
+    result = [one._replace(kind=kind) for one, kind in zip(beats("NNVF"), ["N", "", "V", ""], strict=True)]
+    scores = BeatScores.of(beats("NNVF"), result, rate=360)
+    assert (scores.counts[0], scores.counts[3]) == ((1, 0, 0, 0, 0, 0, 1), (0, 0, 0, 0, 0, 0, 1))
+    assert (scores.accuracy, scores.sensitivity("N"), scores.sensitivity("F")) == (2 / 4, 1 / 2, 0)
+    assert scores.report().splitlines()[1] == "true   N  S  V  F  Q  missed  -  sensitivity  precision"
+    before = scores.to_builtins()
+    before["counts"] = [row[:-1] for row in before["counts"]]  # as an earlier elman saved them
+    assert BeatScores.from_builtins(before).counts[0] == (1, 0, 0, 0, 0, 0, 0)
 
 
 def test_strips_add_up_and_go_to_plain_values_and_back():

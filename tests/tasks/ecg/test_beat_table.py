@@ -101,8 +101,8 @@ def test_lines_stand_below_their_heads():
     assert head == TEXT_HEAD
     row = lines[2]
     assert len(row) == len(head)
-    ends = {word: head.index(word) + len(word) for word in ("beat", "R at", "kind", "P s", "R s", "S s", "T sure")}
-    assert row[: ends["R at"]].endswith("1000000")
+    ends = {word: head.index(word) + len(word) for word in ("beat", "R sample", "kind", "P s", "R s", "S s", "T sure")}
+    assert row[: ends["R sample"]].endswith("1000000")
     assert row[: ends["kind"]].endswith("N")
     assert row[: ends["P s"]].endswith("1999.860")
     assert row[: ends["S s"]].endswith("2000.018")

@@ -1,13 +1,21 @@
+import csv
+import io
+from dataclasses import replace
+
+import equinox as eqx
 import jax.random as jr
 import numpy as np
 import pytest
+from msgspec.structs import replace as struct_with
 
 import elman
-from elman.formats.wfdb.record import Record, read_record, write_record
+from elman.artefact import SavedState
+from elman.formats.wfdb.record import Record, read_annotations, read_record, write_record
 from elman.tasks.ecg.delineation import PointScores
 from elman.tasks.ecg.fitted import EcgReader
 from elman.tasks.ecg.generator import generate_ecg, generate_patients
 from elman.tasks.ecg.settings import EcgPrediction
+from elman.tasks.fitted import Warning
 from elman.training.reporters import Quiet
 
 SMALL = dict(channels=4, hidden_size=16, num_layers=1, seconds=4)
@@ -102,6 +110,51 @@ def test_verify_knows_the_ways_to_compute(reader, tmp_path):
     assert loaded.summary == "P, QRS and T, kinds of beats N, S, V"
 
 
+@pytest.mark.parametrize(
+    ("kinds", "line"),
+    [
+        ((), "kind - of {others} beats: training had no kinds of beats"),
+        (("N",), "every beat is N, the only kind that training had"),
+        (("S", "V"), "kind - of {others} beats: most like N, F or Q, which training never had; it had S, V"),
+    ],
+)
+def test_beats_of_kinds_that_training_never_had_have_no_kind(reader, tmp_path, kinds, line):
+    """A model with fewer kinds; the scores of the others are small where a training had one kind alone."""
+    fitted, data = reader
+    codec, model = struct_with(fitted.codec, kinds=kinds), fitted.model
+    if len(kinds) == 1:
+        model = eqx.tree_at(lambda model: model.heads[1].bias, model, model.heads[1].bias.at[2:].set(-99.0))
+    fewer, (made, _) = replace(fitted, codec=codec, model=model), record(seconds=20.0)
+    write_record(tmp_path / "made", made)
+    before, after = fitted.predict(made).beats, fewer.predict(made).beats
+    expected = ["N" if len(kinds) == 1 else beat.kind if beat.kind in kinds else "-" for beat in before]
+    assert [beat.kind for beat in after] == expected
+    line = line.format(others=expected.count("-"))
+    first, *_ = fewer.output(str(tmp_path / "made"), options=EcgPrediction())
+    assert first == f"# {line}"
+    options = EcgPrediction(table="csv", annotations=str(tmp_path))
+    warning, *rows = fewer.output(str(tmp_path / "made"), options=options)
+    assert warning == Warning(f"made: {line}")
+    assert [row["kind"] for row in csv.DictReader(rows)] == expected
+    symbols = read_annotations(tmp_path / "made", "elm").symbols
+    assert {*symbols} <= {*"()ptNSVQ"}
+    assert ("Q" in symbols) == ("-" in expected)
+    (tmp_path / "lines.txt").write_text("".join(f"{a} {b}\n" for a, b in made.signals.tolist()))
+    _, *lines = fewer.output(str(tmp_path / "lines.txt"), options=EcgPrediction(stream=True, rate=360))
+    rows = [one for one in lines if isinstance(one, str)]
+    assert [one.text[:19] for one in lines if one not in rows] == ["a beat of the kind "] * ("-" in expected)
+    assert rows[-1] == f"# {line}"
+    assert [row.split()[2] for row in rows if not row.startswith("#")] == expected
+    metrics = fewer.evaluate(replace(data.test, codec=codec))
+    there = {beat.kind for strip in data.test.examples for beat in strip.beats}
+    assert {*metrics.unlearned} == there - {*kinds}
+    how = "count as not right" if kinds else "are not measured"
+    assert (f"training never had {how}: " in metrics.report()) == bool(metrics.unlearned)
+    if kinds == ("S", "V"):
+        assert metrics.beats.sensitivity("N") == 0
+        assert metrics.beats.accuracy < 0.5
+
+
 def test_records_become_tables_and_annotations(reader, tmp_path):
     made, _ = record(seconds=8.0)
     write_record(tmp_path / "made", made)
@@ -128,6 +181,13 @@ def test_the_records_before_one_that_cannot_be_read_are_answered(reader, tmp_pat
     again = [line.replace("a, lead", "c, lead") for line in whole]
     assert [one for one in passed if isinstance(one, str)] == whole + again
     assert [one.text.endswith("; left out") for one in passed if not isinstance(one, str)] == [True]
+    (tmp_path / "a.hea").write_text("a many 360\n")
+    blank = [*reader[0].output(str(tmp_path), options=EcgPrediction(on_error="blank"))]
+    assert [one for one in blank if isinstance(one, str)] == ["a: not read", "b: not read", *again]
+    rows = [*reader[0].output(str(tmp_path), options=EcgPrediction(on_error="blank", table="csv"))]
+    rows = list(csv.DictReader(row for row in rows if isinstance(row, str)))
+    assert [row["record"] for row in rows][:3] == ["a", "b", "c"]
+    assert {*rows[1].values()} == {"b", ""}
 
 
 def test_a_bad_sample_is_left_out_or_missing(reader, tmp_path):
@@ -145,12 +205,15 @@ def test_a_bad_sample_is_left_out_or_missing(reader, tmp_path):
         assert sum("line 1001" in one.text for one in result if not isinstance(one, str)) == 1
 
 
-def test_a_table_is_read_as_a_record_is(reader, tmp_path):
+def test_a_table_is_read_as_a_record_is(reader, tmp_path, monkeypatch):
     made, _ = record(seconds=8.0)
     rows = "".join(f"{n / 360:.6f},{a:.6f},{b:.6f}\n" for n, (a, b) in enumerate(made.signals))
     (tmp_path / "made.csv").write_text("time,I,II\n" + rows)
     lines = list(reader[0].output(str(tmp_path / "made.csv"), options=EcgPrediction()))
     assert lines == reader[0].predict(made).table().text().splitlines()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "made.csv").read_bytes())))
+    piped = list(reader[0].output("-", options=EcgPrediction()))
+    assert [line.replace("standard input, lead", "made, lead") for line in piped] == lines
 
 
 def test_leads_of_one_name_are_numbered(reader):
@@ -186,8 +249,8 @@ def test_lines_of_numbers_are_a_stream(reader, tmp_path):
     [
         ("1\n", dict(), "rate: a stream does not say it; give the samples a second, 50 or more"),
         ("1\n", dict(rate=1.0), "rate: a stream does not say it"),
-        ("1\nx\n", dict(rate=250.0), "line 2, 1: .*x"),
-        ("1 2\n3\n", dict(rate=250.0), "line 2: 1 columns; expected 2"),
+        ("1\nx\n", dict(rate=250.0), "line 2, column 1: .*x"),
+        ("1 2\n3\n", dict(rate=250.0), "line 2: 1 column; expected 2"),
     ],
 )
 def test_streams_that_cannot_be_read(reader, tmp_path, text, options, message):
@@ -231,3 +294,49 @@ def test_what_cannot_be_read_is_refused(reader):
     fitted = EcgReader(task=task, codec=codec, model=task.build(codec, key=jr.key(0)))
     with pytest.raises(elman.ConfigError, match="reads from both ends; for a stream, train one with --causal"):
         fitted.stream(rate=360.0)
+    with pytest.raises(elman.ConfigError, match="reads from both ends"):
+        next(iter(fitted.output("-", options=EcgPrediction(stream=True, rate=360))))  # no head before the error
+
+
+def test_a_session_is_saved_between_its_pieces_and_finds_what_predict_does(reader):
+    fitted, _ = reader
+    (ecg, _), random = record(seconds=12.0), np.random.default_rng(0)
+    session, at, beats, infos = fitted.session(rate=360, leads=2), 0, [], []
+    while at < len(ecg.signals):
+        stop = at + int(random.integers(0, 900))
+        beats += session.feed(ecg.signals[at:stop])
+        infos += session.changes
+        at = stop
+        again = fitted.session(session.to_bytes())
+        assert again.diff(session) == {}
+        session = again
+    fork = session.fork()
+    beats += session.finish()
+    assert [*map(key, beats)] == [*map(key, fitted.predict(ecg).beats)]
+    assert beats
+    assert session.diff(fork) == {}
+    assert session.position == len(ecg.signals)
+    session.feed(np.zeros((720, 2)))
+    assert session.changes
+    assert session.diff(fork)["heard"] > 400
+
+
+def test_a_session_refuses_what_is_no_ecg(reader):
+    fitted, _ = reader
+    for options, message in (
+        ({}, "samples a second, 50 or more"),
+        ({"rate": 20}, "50 or more"),
+        ({"rate": 250, "leads": 0}, "leads"),
+        ({"rate": 250, "lead": 1}, "no option 'lead'; did you mean 'leads'"),
+    ):
+        with pytest.raises(elman.ConfigError, match=message):
+            fitted.session(**options)
+    session = fitted.session(rate=250)
+    assert session.feed([]) == session.finish() == []
+    for samples, message in (("ab", "numbers in mV"), ([[1, 2]], "expected 1 numbers"), ([np.inf], "infinite")):
+        with pytest.raises(elman.DataError, match=message):
+            session.feed(samples)
+    saved = session.contents()
+    for values in ({}, {"rate": -1.0, "leads": 1}, {"rate": 250.0, "leads": 2}):
+        with pytest.raises(elman.ArtefactError):
+            fitted.saved_session(SavedState(values, saved.arrays))

@@ -3,6 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+import elman
 from elman import DataError
 from elman.formats.wfdb.record import Annotations, Record, write_annotations, write_record
 from elman.tasks.ecg.reading import read_strips
@@ -178,6 +179,22 @@ def test_an_edf_file_may_have_annotations_beside_it(tmp_path):
         (tmp_path / f"{name}.atr").unlink()
 
 
+def test_records_that_cannot_be_read_are_named_together_and_may_be_left_out(tmp_path):
+    for name in ("a", "b", "c", "d"):
+        record(tmp_path, name, atr=("NV", [100, 400]), leads=("II",))
+    (tmp_path / "a.hea").write_text("a many 360\n")
+    (tmp_path / "c.dat").unlink()
+    for read in (read_strips, elman.Ecg().read):
+        with pytest.raises(DataError, match=r"^2 of 4 records, a, c, cannot be read; mend them, or .*a\.hea, line 1"):
+            read(tmp_path)
+    task = elman.Ecg(on_error="skip", validation=1, test=0)
+    data = task.read(tmp_path)
+    assert data.notes[0].startswith("2 of 4 records, a, c, left out, since they cannot be read (")
+    assert {strip.record for part in (data.train, data.validation) for strip in part.examples} == {"b", "d"}
+    with pytest.raises(DataError, match=r"^[^,]*a\.hea, line 1"):
+        task.read(tmp_path / "a")
+
+
 def test_annotations_that_do_not_fit_are_refused(tmp_path):
     place = record(tmp_path, atr=("NV", [999, 1000]))
     with pytest.raises(DataError, match=r"a\.atr: 1 of 2 annotations lie beyond the record.*at sample 1,000"):
@@ -185,3 +202,12 @@ def test_annotations_that_do_not_fit_are_refused(tmp_path):
     (tmp_path / "a.atr").unlink()
     with pytest.raises(DataError, match=r"a: no annotations; expected atr \(beats\), q1c \(waves\) or a file for each"):
         read_strips(place)
+
+
+@pytest.mark.parametrize("others", [{"a": "a"}, {"a": "b", "b": "a"}])
+def test_records_that_are_segments_of_themselves_are_damaged(tmp_path, others):
+    record(tmp_path, "a_1", length=20)
+    for name, other in others.items():
+        (tmp_path / f"{name}.hea").write_text(f"{name}/2 2 250 40\na_1 20\n{other} 20\n")
+    with pytest.raises(DataError, match=r"a\.hea says|b\.hea says"):
+        read_strips(tmp_path)

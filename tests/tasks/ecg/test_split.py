@@ -52,6 +52,12 @@ def test_one_half_of_mit_bih_alone_is_dealt_out():
     assert patients(split_by_patient(strips(*DS1, *DS2), validation=0.1, test=0).train) & set(DS2)
 
 
+def test_mit_bih_alone_is_split_by_name_too():
+    parts = split_by_patient(strips(*DS1, *DS2), validation=0.1, test=0.4)
+    assert patients(parts.test) == set(DS2)
+    assert [len(patients(part)) for part in (parts.train, parts.validation)] == [20, 2]
+
+
 def test_the_lists_are_those_of_de_chazal():
     assert (len(DS1), len(DS2), set(DS1) & set(DS2)) == (22, 21, set())
 
@@ -59,3 +65,5 @@ def test_the_lists_are_those_of_de_chazal():
 def test_somebody_is_left_to_learn_from():
     with pytest.raises(DataError, match="leave none to train on"):
         split_by_patient(strips("a"), validation=0.5, test=0.5)
+    with pytest.raises(DataError, match="leave none to train on"):
+        split_by_patient([], validation=0.1, test=0.1)

@@ -9,6 +9,10 @@ import pytest
 
 import elman
 from elman.tasks.ecg.batches import SOME_KIND, EcgBatch
+from elman.tasks.ecg.beat_table import BeatTable
+from elman.tasks.ecg.beats import LeadBeats
+from elman.tasks.ecg.beats import at_rate as at_lead_rate
+from elman.tasks.ecg.codec import KINDS, WAVES, EcgCodec
 from elman.tasks.ecg.generator import generate_patients
 from elman.tasks.ecg.probabilities import MARGIN, WINDOW, label_probabilities, pieces
 from elman.tasks.ecg.strip import Beat, Strip, Wave
@@ -22,8 +26,6 @@ def people(count=60, seconds=10.0):
 
 
 def model_of(task, kinds=("N", "V")):
-    from elman.tasks.ecg.codec import EcgCodec
-
     codec = EcgCodec(kinds=kinds)
     return task.build(codec, key=jr.key(0)), codec
 
@@ -105,6 +107,30 @@ def test_no_patient_is_in_two_parts():
     assert [len(part) for part in parts] == [15, 6, 9]
     assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
     assert elman.Ecg(split_seed=1).read_strips(strips).fingerprint != data.fingerprint
+    assert data.notes == ()
+
+
+def test_a_training_part_without_annotated_waves_is_said():
+    unknown = [strip._replace(waves=(), known=np.zeros_like(strip.known)) for strip in people(20, seconds=4)]
+    task = elman.Ecg(channels=2, hidden_size=4, num_layers=1, seconds=2)
+    data = task.read_strips(unknown)
+    (note,) = data.notes
+    assert note.startswith("no wave (P, QRS, T) is annotated, only beats: answers will have the place and the kind of")
+    # A network that finds two beats and a T wave: without learned waves, only beats are left.
+    labels = np.zeros((1, 1000, len(WAVES) + 1 + len(KINDS)))
+    labels[..., 0] = labels[..., len(WAVES)] = 1.0
+    labels[:, 340:400, : len(WAVES)] = np.eye(len(WAVES))[WAVES.index("T")]
+    labels[:, 300:310, len(WAVES) :] = labels[:, 600:610, len(WAVES) :] = np.eye(1 + len(KINDS))[1]
+    signal, broken = np.random.default_rng(0).normal(size=(1, 1000)), np.zeros((1, 1000), bool)
+    _, (beats, _) = LeadBeats.start(1).read(signal, labels, broken, data.codec, ended=True)
+    rows = BeatTable.of([at_lead_rate(beat, 1.0) for beat in beats], rate=250).rows
+    assert [(row.QRS, row.QT, row.PR, row.beat.t, row.beat.p, row.beat.symbol) for row in rows] == [
+        (None, None, None, None, None, "N")
+    ] * 2
+    assert rows[1].RR is not None
+    assert " none " not in rows[1].line()
+    _, (beats, _) = LeadBeats.start(1).read(signal, labels, broken, EcgCodec(kinds=("N",)), ended=True)
+    assert beats[0].t is not None
 
 
 def test_a_model_that_learned_no_kinds_is_not_measured_by_them():
@@ -114,12 +140,15 @@ def test_a_model_that_learned_no_kinds_is_not_measured_by_them():
     task = elman.Ecg(channels=2, hidden_size=4, num_layers=1, seconds=2)
     data = task.read_strips(unknown)
     assert data.codec.kinds == ()
+    assert data.notes == ("no beat has a kind (N, S, V, F, Q): the kind of every beat will be -",)
     model = task.build(data.codec, key=jr.key(0))
     eager = eqx.tree_at(lambda model: model.heads[1].bias, model, jnp.array([-9.0, 0, 0, 0, 0, 9.0]))
     part = replace(task.read_strips(people(20, seconds=4)).test, codec=data.codec)
     metrics = task.evaluate(eager, part, data.codec)
     assert metrics.beats.detection.truth > 0
     assert "kinds" not in str(metrics)
+    assert metrics.report().splitlines()[-1].startswith("beats of kinds that training never had are not measured: N ")
+    assert task.metrics_from(metrics.to_builtins()) == metrics
 
 
 def test_nothing_to_learn_from_is_refused():

@@ -57,11 +57,11 @@ def test_a_rate_need_not_be_whole():
     [
         ("", "a.csv: empty; expected a column of numbers"),
         ("II\n1\n", "a.csv: no rate; give the samples a second with --rate"),
-        ("time,II\n0,1\n", "a.csv: 1 samples; expected at least two"),
+        ("time,II\n0,1\n", "a.csv: 1 sample; expected at least two"),
         ("time\n0\n1\n", "line 1: no lead"),
-        ("I,II\n1,2\n3\n", "line 3: 1 columns; expected 2, as in the first line"),
-        ("I,II\n1,2\n3,x\n", "line 3, II: expected a number; got 'x'"),
-        ("I,II\n1,inf\n", "line 2, II: expected a number; got 'inf'"),
+        ("I,II\n1,2\n3\n", "line 3: 1 column; expected 2, as in the first line"),
+        ("I,II\n1,2\n3,x\n", "line 3, column II: expected a number; got 'x'"),
+        ("I,II\n1,inf\n", "line 2, column II: expected a number; got 'inf'"),
         ("I (mmHg),II\n1,2\n", "line 1: unit 'mmhg' of I; expected mV, uV or V"),
         ("time (h),II\n1,2\n", "line 1: unit 'h' of time"),
         ("time,II\n0,1\n0.1,1\n0.2,1\n0.4,1\n0.5,1\n", "line 5: 0.2 s after the sample before; expected about 0.1 s"),
@@ -113,5 +113,5 @@ def test_what_arrives_malformed_is_named_with_the_line(monkeypatch):
     text = b"1\n" * 300 + b"x\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
     *groups, error = arriving_samples("-")
-    assert str(error) == "standard input, line 301, 1: expected a number; got 'x'"
+    assert str(error) == "standard input, line 301, column 1: expected a number; got 'x'"
     assert sum(len(group.values) for group in groups) == 300

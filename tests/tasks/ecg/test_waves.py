@@ -76,8 +76,8 @@ def test_beats_are_at_the_middle_of_their_mass_and_of_the_likeliest_kind():
     beats = find_beats(table, names=KINDS, rate=RATE)
     assert [beat[:2] for beat in beats] == [(110, "N"), (315, "V")]
     assert [beat.confidence for beat in beats] == pytest.approx([0.9, 0.8])
-    assert [beat.kind for beat in find_beats(table, names=("N", "S", ""), rate=RATE)] == ["N", "N"]
-    assert [beat.kind for beat in find_beats(table, names=("", "", ""), rate=RATE)] == ["N", "N"]
+    assert [beat.kind for beat in find_beats(table, names=("N", "S", ""), rate=RATE)] == ["N", "-"]
+    assert [beat.kind for beat in find_beats(table, names=("", "", ""), rate=RATE)] == ["-", "-"]
 
 
 def test_of_two_beats_within_200_ms_the_one_of_more_mass_stays():

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import elman
-from elman._errors import ConfigError, DataError
+from elman._errors import ArtefactError, ConfigError, DataError
+from elman.artefact import SavedState
 from elman.training.reporters import Quiet
 
 SMALL = dict(horizon=4, window=12, hidden_size=8, samples=20)
@@ -117,6 +118,31 @@ def test_what_is_remembered_is_saved_to_the_bit(fitted, tmp_path):
     }
 
 
+@pytest.mark.sample(1)
+def test_a_session_reads_on_and_is_a_value(fitted):
+    session = fitted.session()
+    fork = session.fork()
+    later = table(162, first=160)
+    assert session.feed(later) == 4
+    assert session.position == fork.position + 4
+    assert session.next(level=[80])["elman"].tobytes() == fitted.update(later).predict()["elman"].tobytes()
+    again = fitted.session(session.to_bytes())
+    assert again.diff(session) == {}
+    assert [*again.next(level=80).lines()] == [*session.next(level=80).lines()]
+    assert {name for name in fork.diff(session) if name.endswith("values")} == {"0.values", "1.values"}
+    with pytest.raises(DataError, match="is not after"):
+        session.feed(later)
+    assert session.diff(again) == {}
+    whole = fitted.session(history=table(170))
+    assert whole.next()["ds"].tolist()[:4] == [170, 171, 172, 173]
+    with pytest.raises(ConfigError, match="did you mean 'history'"):
+        fitted.session(histroy=1)
+    saved = session.contents()
+    for values in ({}, {**saved.values, "stamps": {"kind": "hours"}}, {**saved.values, "series": []}):
+        with pytest.raises(ArtefactError):
+            fitted.saved_session(SavedState(values, saved.arrays))
+
+
 def test_the_table_has_the_columns_that_users_expect(fitted):
     result = fitted.predict(level=[80, 97.5])
     assert result.columns == (
@@ -194,8 +220,9 @@ def test_what_is_known_ahead_has_to_reach_over_the_horizon(fitted):
 
 
 def test_impossible_questions(fitted):
-    with pytest.raises(ConfigError, match="level: expected numbers above 0 and below 100"):
-        fitted.predict(level=[120])
+    for level in ([120], 0.8):
+        with pytest.raises(ConfigError, match="level: expected numbers in percent, from 1 on and below 100"):
+            fitted.predict(level=level)
     with pytest.raises(DataError, match="20 rows; expected 24 or more"):
         fitted.backtest(table(20), first=20)
     with pytest.raises(DataError, match="no column 'wind'"):

@@ -1,10 +1,16 @@
 """Forecasts agree with their intervals, for every kind of model, output and series, and lie on stamps that exist."""
 
+import re
+from dataclasses import replace
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
 import elman
 from elman.formats.stamps import parse_stamps
+from elman.tasks.fitted import Warning
+from elman.tasks.forecasting.settings import ForecastPrediction
 from elman.training.reporters import Quiet
 
 KINDS = [
@@ -23,7 +29,9 @@ FILES = {
     "beijing-pm25.csv.xz": {"target": ("pm2.5",)},
     "ETTh1.csv.xz": {},
 }
-LEVELS = (50, 80, 95)
+LEVELS = (1, 30, 50, 80, 90, 95, 99, 99.9)
+
+pytestmark = pytest.mark.filterwarnings("ignore:level .* the validation part has")
 
 
 def fit(task, data, steps=3):
@@ -47,7 +55,10 @@ def test_the_forecast_is_the_median_of_its_intervals(model, output):
     fitted = fit(task, task.read_table(counts))
     table = fitted.predict(level=LEVELS)
     check_agreement(table)
-    assert table["elman"].tolist() == fitted.predict()["elman"].tolist()
+    for level in LEVELS:  # whatever else is asked for
+        alone = fitted.predict(level=[level])
+        for name in alone.columns[1:]:
+            np.testing.assert_allclose(alone[name], table[name], rtol=1e-5, atol=1e-5)
     if output not in ("squared", "absolute"):
         check_agreement(fitted.predict(level=LEVELS, intervals="model"))
     past = fitted.backtest(counts, first=200, step=6, level=LEVELS)
@@ -89,7 +100,7 @@ def test_the_picture_draws_the_forecast_within_its_bands(tmp_path, monkeypatch):
     fitted = fit(task, task.read_table({"ds": [*range(300)], "y": [n % 5 + n for n in range(300)]}))
     draw_forecast(fitted, fitted.predict(level=LEVELS), tmp_path / "a.png")
     (_, (_, line)), bands = drawn["lines"], drawn["bands"]
-    assert len(bands) == 3
+    assert len(bands) == len(LEVELS)
     for _, low, high in bands:
         assert ((low <= line) & (line <= high)).all()
 
@@ -171,14 +182,38 @@ def test_times_of_a_place_come_back_as_its_clocks_show_them():
     assert again.tolist() == fitted.predict()["ds"].tolist()
 
 
-def test_intervals_that_nobody_asked_for_are_left_out_where_errors_are_too_few():
-    from elman.tasks.fitted import Warning
-    from elman.tasks.forecasting.settings import ForecastPrediction
+def few_errors(validation, output="quantile"):
+    task = elman.Forecasting(horizon=6, window=12, validation=validation, test=6, hidden_size=4, output=output)
+    return fit(task, task.read_table({"ds": [*range(30 + validation)], "y": [n % 5 for n in range(30 + validation)]}))
 
-    task = elman.Forecasting(horizon=6, window=12, validation=6, test=6, hidden_size=4)
-    fitted = fit(task, task.read_table({"ds": [*range(36)], "y": [n % 5 for n in range(36)]}), steps=2)
-    said, head, *rows = fitted.output(options=ForecastPrediction())
-    assert said == Warning("no intervals: the validation part has too few errors for 80%")
+
+def test_intervals_beyond_the_known_errors_follow_the_models_own_quantiles_and_say_so():
+    fitted = few_errors(validation=8)  # 18 errors
+    sentence = (
+        "level 95, 99.9: the validation part has 18 errors in 3 windows, enough for 80%; beyond, bounds follow the "
+        "model's own quantiles; train with a validation of 39 steps or more to measure them, up to 99%"
+    )
+    with pytest.warns(UserWarning, match=re.escape(sentence)):
+        table = fitted.predict(level=[80, 95, 99.9])
+    said, head, *rows = fitted.output(options=ForecastPrediction(level="80,95,99.9"))
+    assert said == Warning(sentence)
+    assert [head, *rows] == [*table.lines()]
+    own = fitted.predict(level=LEVELS, intervals="model")
+    beyond = table["elman-hi-95"] - table["elman-hi-80"]
+    assert (beyond >= (own["elman-hi-95"] - own["elman-hi-80"]) * (1 - 1e-5)).all()
+    assert not isinstance(next(iter(fitted.output(options=ForecastPrediction()))), Warning)  # 80% needs nothing else
+
+
+def test_a_number_alone_has_intervals_as_wide_as_its_errors_or_none():
+    fitted = few_errors(validation=8, output="squared")
+    with pytest.warns(UserWarning, match="beyond, bounds follow a normal distribution"):
+        table = fitted.predict(level=[80, 95])
+    ratio = NormalDist().inv_cdf(0.975) / NormalDist().inv_cdf(0.9)
+    width = (table["elman-hi-80"] - table["elman-lo-80"]) / 2
+    np.testing.assert_allclose(table["elman-hi-95"] - table["elman-hi-80"], width * (ratio - 1), rtol=1e-5)
+    none = replace(fitted, measures={})
+    with pytest.raises(elman.ConfigError, match="never validated, and output 'squared' has no intervals of its own"):
+        none.predict(level=[80])
+    said, head, *rows = none.output(options=ForecastPrediction())
+    assert said.text.startswith("no intervals: ")
     assert (head, len(rows)) == ("unique_id,ds,elman", 6)
-    with pytest.raises(elman.ConfigError, match="level 80: the validation part has too few errors"):
-        [*fitted.output(options=ForecastPrediction(level="80"))]

@@ -2,7 +2,8 @@ import csv
 import gzip
 import io
 import lzma
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas
@@ -125,6 +126,83 @@ def test_rows_are_taken_together_on_request(read):
         read(text)
 
 
+CLOCKS = {
+    "past midnight": (["23:50", "23:55", "00:00", "00:05", "00:10"], "5min", ["00:15", "00:20"]),
+    "to midnight": (["22:00", "23:00", "24:00", "01:00", "02:00"], "1h", ["03:00", "04:00"]),
+    "without zeros": ([f"{hour % 24}:00:00" for hour in range(9, 60)], "1h", ["12:00:00", "13:00:00"]),
+    "by day": (
+        [f"{hour:02}:{half}" for _ in range(30) for hour in range(9, 17) for half in ("00", "30")],
+        "30min 09:00-16:30",
+        ["09:00", "09:30"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_times_without_dates_go_on_past_midnight(read, name):
+    texts, step, following = CLOCKS[name]
+    found = read("ds,y\n" + "".join(f"{text},{n}\n" for n, text in enumerate(texts)))
+    [one] = found.histories
+    assert (str(one.frequency), one.values.ravel().tolist()) == (step, [*range(len(texts))])
+    assert [found.form.write(stamp) for stamp in one.frequency.after(one.stamps[-1], 2)] == following
+    assert "have no date: a new day begins where they go back" in found.notes[0]
+
+
+def test_times_without_dates_have_each_series_own_days_and_need_order(read):
+    found = read("unique_id,ds,y\na,23:00,1\nb,01:00,1\na,00:00,2\nb,02:00,2\n")
+    assert [str(one.stamps[1] - one.stamps[0]) for one in found.histories] == ["3600 seconds"] * 2
+    with pytest.raises(DataError, match="line 4: .* 12:05:00 of 'y' comes after .* 12:10:00"):
+        read("ds,y\n12:00,1\n12:10,2\n12:05,3\n12:15,3\n")
+    with pytest.raises(DataError, match="line 2: '12:00' has no date, which a time zone needs"):
+        read("ds,y\n12:00,1\n12:10,2\n", zone="Europe/Berlin")
+
+
+def times_of(first, hours, *, days=120, weekdays=7):
+    """Times of the hours of each day, or the days, over a change of the clocks."""
+    dates = (first + timedelta(days=n) for n in range(days))
+    clocks = [f" {hour:02}:00" for hour in hours] or [""]
+    return [f"{day}{clock}" for day in dates if day.weekday() < weekdays for clock in clocks]
+
+
+DAYS = {
+    "1d": (times_of(date(2024, 1, 1), []), ["2024-04-30", "2024-05-01"]),
+    "1d Mon-Fri": (times_of(date(2024, 8, 1), [], weekdays=5), ["2024-11-29", "2024-12-02"]),
+    "1h Mon-Fri 09:00-16:00": (
+        times_of(date(2024, 1, 1), range(9, 17), weekdays=5),
+        ["2024-04-30 09:00", "2024-04-30 10:00"],
+    ),
+    "1h Mon-Fri 00:00-23:00": (
+        times_of(date(2024, 8, 1), range(24), weekdays=5),
+        ["2024-11-29 00:00", "2024-11-29 01:00"],
+    ),
+    "1mo": ([f"2024-{month:02}" for month in range(1, 13)], ["2025-01", "2025-02"]),
+}
+
+
+@pytest.mark.parametrize("step", DAYS)
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+def test_days_and_calendars_follow_the_clocks_of_a_zone(read, step, zone):
+    texts, following = DAYS[step]
+    found = read("ds,y\n" + "".join(f"{text},{n}\n" for n, text in enumerate(texts)), zone=zone)
+    [one] = found.histories
+    assert (str(one.frequency), np.isnan(one.values).any()) == (step, False)
+    assert [found.form.write(stamp) for stamp in one.frequency.after(one.stamps[-1], 2)] == following
+    assert found.form.by_clock
+
+
+def test_hours_of_all_days_are_even_in_utc_and_days_of_their_means_begin_by_the_clock(read):
+    berlin = ZoneInfo("Europe/Berlin")
+    hours = [datetime(2024, 3, 29, 23, tzinfo=UTC) + timedelta(hours=n) for n in range(96)]
+    text = "ds,y\n" + "".join(f"{hour.astimezone(berlin).isoformat()},{n}\n" for n, hour in enumerate(hours))
+    found = read(text, zone="Europe/Berlin")
+    [one] = found.histories
+    assert (str(one.frequency), len(one.values), found.form.by_clock) == ("1h", 96, False)
+    assert found.form.write(one.stamps[26]) == "2024-03-31T03:00:00+02:00"
+    [daily] = (means := read(text, zone="Europe/Berlin", resample="1d")).histories
+    assert daily.values[:3].ravel().tolist() == [11.5, 35.0, 58.5]  # of 24, 23 and 24 hours
+    assert means.form.write(daily.stamps[1]) == "2024-03-31T00:00:00+01:00"
+
+
 def test_zones_are_refused_or_taken_to_utc(read):
     text = "ds,y\n2020-01-01T00:00+01:00,1\n2020-01-01T01:00+01:00,2\n"
     with pytest.raises(DataError, match="line 2: '2020-01-01T00:00.01:00' names its time zone"):
@@ -141,7 +219,7 @@ def test_zones_are_refused_or_taken_to_utc(read):
             "line 3, y: expected a number; got '.0.2'; mend the row, or leave",
         ),
         ("ds,y\n2020-01-01,5\n2020-01-01,6\n", {}, "line 3: 2020-01-01 of 'y' is there already, in .*line 2"),
-        ("ds,y\n2020-01-01,5\n2020-01-02\n", {}, "line 3: 1 columns; expected 2"),
+        ("ds,y\n2020-01-01,5\n2020-01-02\n", {}, "line 3: 1 column; expected 2"),
         ("ds,y\n2020-01-01,5\n", {}, "line 2: one row a series does not tell the step of time"),
         ("ds,y\n", {}, "a.csv: no row in it"),
         ("", {}, "a.csv: empty"),
@@ -221,7 +299,7 @@ def test_tables_in_memory(frame):
 def test_what_is_wrong_in_a_table_in_memory_is_told_by_row():
     with pytest.raises(DataError, match="the table, row 2, y: expected a number; got 'x'"):
         rows_in({"ds": [1, 2], "y": [5, "x"]}, SeriesColumns())
-    with pytest.raises(DataError, match="the table: 1 rows of y, and 2 of ds; expected as many"):
+    with pytest.raises(DataError, match="the table: 1 row of y, and 2 of ds; expected as many"):
         rows_in({"ds": [1, 2], "y": [5]}, SeriesColumns())
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from elman.cells import GRU, LSTM
+from elman.interop import gates
 from elman.ops.distributions import Samples
 from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster, Filter, HistorySteps, StaticInputs
 from elman.tasks.forecasting.direct import SegmentForecaster
 from elman.tasks.forecasting.encoder_decoder import EncoderDecoderForecaster
 from elman.tasks.forecasting.model import Sizes, WindowInputs, normalise
 from tests.cells.checks import shaken
-from tests.conformance import weights
 from tests.conformance.peers import peer
 
 SIZES = Sizes(lookback=10, horizon=5, past=2, future=1, static=3, channels=2)
@@ -263,8 +263,8 @@ def test_the_direct_forecaster_is_pytorchs_gru_over_segments():
     )  # fmt: skip
     cell = model.layers.cells[0]
     layer = torch.nn.GRU(6, 6, batch_first=True)
-    state = weights.to_torch(
-        weights.Weights(cell.kernel, cell.recurrent_kernel, cell.bias, np.pad(cell.recurrent_bias, (12, 0)))
+    state = gates.to_torch_arrays(
+        gates.Weights(cell.kernel, cell.recurrent_kernel, cell.bias, np.pad(cell.recurrent_bias, (12, 0)))
     )
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
     for name, array in zip(names, state, strict=True):

@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 
 from elman.formats.files import File
 from elman.formats.numbers import number_of
+from elman.formats.results import ResultTable
 from elman.formats.table import read_table
-from elman.tasks.forecasting.table import ForecastTable, level_names
+from elman.tasks.forecasting.table import level_names
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 NUMBERS = st.floats(min_value=-3e38, max_value=3e38)
@@ -23,7 +24,7 @@ def read_back(table):
 def test_what_is_written_reads_back(rows):
     names, *values = zip(*rows, strict=True)
     values = (np.array(column, float) for column in values)
-    table = ForecastTable(
+    table = ResultTable(
         ("unique_id", "ds", "elman", "elman-lo-80"), (np.array(names, dtype=object), np.arange(len(rows)), *values)
     )
     assert [*read_back(table)] == [(name, str(n), *both) for n, (name, *both) in enumerate(rows)]
@@ -31,7 +32,7 @@ def test_what_is_written_reads_back(rows):
 
 def test_a_high_level_keeps_its_small_changes():
     values = 1234567890 + np.arange(7) / 10
-    table = ForecastTable(("unique_id", "ds", "elman"), (np.array(["a"] * 7), np.arange(7), values))
+    table = ResultTable(("unique_id", "ds", "elman"), (np.array(["a"] * 7), np.arange(7), values))
     assert [row[2] for row in read_back(table)] == values.tolist()
     assert "1234567890.6" in str(table)
 

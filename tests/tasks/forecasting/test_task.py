@@ -42,14 +42,16 @@ def fit(table=None, steps=20, **settings):
     return elman.fit(task, data, steps=steps, evaluations=1, report=Quiet()), data
 
 
+@pytest.mark.filterwarnings("ignore:level 99, 98.* bounds follow the model's own quantiles")
 def test_measures_are_those_of_their_definitions():
     fitted, data = fit(output="gaussian")
     result = fitted.evaluate(data.test)
     part, codec = data.test, data.codec
-    truth, median, centre, std, low, high, scale = [], [], [], [], [], [], []
+    truth, median, centre, std, low, high, scale, bounds = [], [], [], [], [], [], [], []
     for place, origin in part.origins():
         one, mean, unit = part.series[place], codec.scalers[place].mean[0], codec.scalers[place].std[0]
-        table = fitted.predict(cut(part.histories[place], origin), level=[80])
+        table = fitted.predict(cut(part.histories[place], origin), level=LEVELS)
+        bounds.append(np.sort(np.stack(table.arrays[2:], axis=-1), axis=-1))
         truth.append(part.histories[place].values[origin : origin + 3, 0])
         median.append(table["elman"])
         low.append(table["elman-lo-80"])
@@ -65,14 +67,32 @@ def test_measures_are_those_of_their_definitions():
         "rmse": measures.root_mean_squared_error(truth, median),
         "smape_percent": measures.symmetric_percentage_error(truth, median),
         "mase": measures.mean_absolute_scaled_error(truth, median, scale),
-        "crps": measures.crps_of_gaussian(truth, centre, std),
+        "crps": ranked_probability_score(truth, np.array(bounds)),
     }
     assert result.count == truth.size
     for name, value in expected.items():
         assert result.values[name] == pytest.approx(value, rel=2e-4), name
+    own = fitted.task.evaluate(fitted.model, part, codec).values["crps"]
+    assert own == pytest.approx(measures.crps_of_gaussian(truth, centre, std), rel=2e-4)
+    assert own != pytest.approx(result.values["crps"], rel=1e-3)
     assert result.coverage["80"] == pytest.approx(measures.coverage(truth, low, high), abs=2 / truth.size)
     assert ForecastMetrics.from_builtins(msgspec.json.decode(msgspec.json.encode(result.to_builtins()))) == result
     assert result.report().startswith("scaled MSE")
+
+
+LEVELS = [99, 98, 95, 90, 80, 70, 60, 50]
+"""The levels of intervals whose bounds, and the median, are knots of the distribution that is given."""
+
+
+def ranked_probability_score(truth, bounds):
+    """Twice the mean loss of the quantiles at 20,000 levels, which are linear between the bounds of intervals."""
+    shares = sorted([0.5, *(share for level in LEVELS for share in shares_of(level))])
+    levels = (np.arange(20_000) + 0.5) / 20_000
+    losses = []
+    for value, row in zip(truth.ravel(), bounds.reshape(-1, len(shares)), strict=True):
+        above = value - np.interp(levels, shares, row)
+        losses.append(2 * np.maximum(levels * above, (levels - 1) * above).mean())
+    return np.mean(losses)
 
 
 def cut(history, origin):

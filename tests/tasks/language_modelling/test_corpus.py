@@ -87,7 +87,7 @@ def test_a_codec_that_is_given_is_used():
     codec = Characters.of(["abc"])
     data = read_corpus(TextSource.of_text("t", "cab"), codec=codec, validation=0, test=0)
     assert data.train.tokens[:].tolist() == [3, 1, 2]
-    with pytest.raises(VocabularyError, match=r"t: the vocabulary has no 'z' .*, character 3;"):
+    with pytest.raises(VocabularyError, match=r"t, line 1: the vocabulary has no 'z' .*, character 3;"):
         read_corpus(TextSource.of_text("t", "caz"), codec=codec)
     data = read_corpus(TextSource.of_text("t", "cazb"), codec=codec, unknown="skip", validation=0, test=0)
     assert data.train.tokens[:].tolist() == [3, 1, 2]

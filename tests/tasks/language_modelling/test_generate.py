@@ -1,3 +1,8 @@
+import pickle
+import re
+from typing import Any, cast
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,8 +13,10 @@ from hypothesis import strategies as st
 import elman
 from elman.tasks.decoding import Sampling
 from elman.tasks.language_modelling import generate as generate_module
-from elman.tasks.language_modelling.generate import generate, prefill
+from elman.tasks.language_modelling.generate import generate, network_of, prefill
 from elman.tasks.language_modelling.sampling import filter_logits, sample
+from elman.words.vocabulary import Words
+from tests.recurrence.kernels import needs_kernels
 
 
 @given(st.integers(0, 1000), st.integers(0, 8), st.floats(0.05, 1.0))
@@ -44,6 +51,8 @@ def test_the_same_seed_gives_the_same_text(small_fitted):
     assert written(fitted, "the", seed=3) == written(fitted, "the", seed=3)
     assert written(fitted, "the", seed=3) != written(fitted, "the", seed=4)
     assert len(written(fitted, "the")) == 100
+    again = pickle.loads(pickle.dumps(fitted))  # whose packed weights are laid out anew where they are used
+    assert written(again, "the", seed=3) == written(fitted, "the", seed=3)
 
 
 @pytest.mark.optimised
@@ -53,7 +62,47 @@ def test_a_text_does_not_depend_on_its_neighbours_or_on_the_size_of_a_call(small
     assert fitted.samples("the", count=3, length=100, seed=5)[0] == alone
     assert len(set(fitted.samples("the", count=3, length=100, seed=5))) == 3
     monkeypatch.setattr(generate_module, "TOKENS_PER_CALL", 7)
+    monkeypatch.setattr(generate_module, "_MOST_TOKENS", 7)
     assert written(fitted, "the", seed=5) == alone
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    ("cell", "sampling"),
+    [
+        ("LSTM", {}),
+        ("LSTM", {"temperature": 0.7, "top_k": 4}),
+        ("LSTM", {"top_k": 5, "top_p": 0.6}),
+        ("GRU", {"top_p": 0.8}),
+        ("Elman", {"temperature": 0}),
+    ],
+)
+def test_the_native_loop_draws_what_the_compiled_one_draws(cell, sampling):
+    """Also with words that must fit each other, a shared head, and layers whose input is added."""
+    words = Words.of(["L'eau, l'air et l'or (l'art) : un !\nor art eau « air » or\nl'eau d'or\n"])
+    task = elman.LanguageModelling(
+        cell=cell, hidden_size=16, embedding_size=16, residual=True, tied=cell == "GRU", vocabulary="words"
+    )
+    model = task.build(words, key=jax.random.key(0))
+    model = jax.tree.map(lambda leaf: leaf * 3, model)  # far from equally likely
+    carry, logits = prefill(model, words.encode("or"))
+    options: dict[str, Any] = {"count": 2, "length": 40, "allowed": words.output_mask(), "joints": words.joints()}
+    options |= {"sampling": Sampling(seed=1, **sampling)}
+    network = network_of(model)
+    assert network is not None
+    native, compiled = (
+        np.concatenate([*generate(model, carry, logits[0, -1], 3, network=one, **options)], axis=1)
+        for one in (network, None)
+    )
+    assert len(set(compiled.ravel().tolist())) > (1 if sampling.get("temperature") == 0 else 3)
+    np.testing.assert_array_equal(native, compiled)
+
+
+def test_a_model_that_the_native_loop_does_not_serve_writes_by_the_compiled_one():
+    words = Words.of(["or art eau air"])
+    for options in ({"layer_norm": True}, {"cell": "MinGRU"}, {"zoneout": 0.1}):
+        task = elman.LanguageModelling(hidden_size=4, vocabulary="words", **options)
+        assert network_of(task.build(words, key=jax.random.key(0))) is None
 
 
 def test_greedy_is_the_loop_of_likeliest_tokens(small_fitted):
@@ -102,10 +151,41 @@ def test_tokens_that_are_not_allowed_never_come(small_fitted):
     allowed = np.zeros(fitted.codec.size, bool)
     allowed[[2, 5]] = True
     for sampling in (Sampling(), Sampling(temperature=0), Sampling(top_k=3), Sampling(top_p=0.9)):
-        pieces = generate(fitted.model, carry, logits[0, -1], count=4, length=40, sampling=sampling, allowed=allowed)
+        options: dict[str, Any] = {"count": 4, "length": 40, "sampling": sampling, "allowed": allowed}
+        pieces = generate(fitted.model, carry, logits[0, -1], 2, **options)
         ids = np.concatenate(list(pieces), axis=1)
         assert ids.shape == (4, 40)
         assert set(ids.ravel().tolist()) <= {2, 5}
+
+
+class Uniform(eqx.Module):
+    """A model for which all tokens are equally likely."""
+
+    size: int = eqx.field(static=True)
+
+    def __call__(self, ids, carry):
+        return carry, jnp.zeros((*ids.shape, self.size))
+
+
+def test_words_and_marks_have_the_spaces_of_the_training_text():
+    """By a model for which all are equally likely: no words without a space, no space behind l' or ( or at the start of
+    a line, in French a space before ! and none before a comma."""
+    text = "L'eau, l'air et l'or (l'art) : un !\nor art eau « air » or\nl'eau d'or\n"
+    words = Words.of([text])
+    options: dict[str, Any] = {"count": 3, "length": 99, "sampling": Sampling(seed=2), "allowed": words.output_mask()}
+
+    def written(joints):
+        start = words.encode("\n")[0]
+        pieces = generate(
+            cast("Any", Uniform(words.size)), None, np.zeros(words.size), int(start), joints=joints, **options
+        )
+        return [words.decode(row) for row in np.concatenate([*pieces], axis=1)]
+
+    wrong = re.compile(r"(?<=[^\W_])[(«:!]|[!)»:](?=[^\W_])|[ («]\B[,)]|^ |[('] | ,", re.MULTILINE)
+    for result in written(words.joints()):
+        assert not wrong.search(result), (wrong.search(result), result)
+        assert set(re.findall(r"\w+", result)) <= set(re.findall(r"\w+", text))
+    assert all(wrong.search(result) for result in written(None))
 
 
 def test_a_stop_text_ends_the_text_before_it(small_fitted):
@@ -157,7 +237,7 @@ def test_an_empty_prime_of_a_model_that_knows_no_line_end():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(temperature=-1), "temperature: expected `float` >= 0.0; got -1"),
+        (dict(temperature=-1), "temperature: expected a number of at least 0; got -1"),
         (dict(top_p=0.0), "top_p"),
         (dict(topk=3), "did you mean 'top_k'"),
         (dict(length=-1), "no negative length"),

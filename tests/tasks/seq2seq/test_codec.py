@@ -91,7 +91,7 @@ def test_an_epoch_holds_every_target_once():
         )
         seen, shapes = [], set()
         for step in range(len(batches)):
-            batch, owners = batches.at(step), batches.owners(step)
+            batch, owners = batches.at(step), batches.indices(step)
             shapes.add((batch.sources.shape, batch.targets.shape))
             assert batch.forced is None
             for row, owner in enumerate(owners):
@@ -126,3 +126,14 @@ def test_scheduled_sampling_forces_fewer_tokens_from_epoch_to_epoch():
     assert shares[0] == 1.0
     np.testing.assert_allclose(shares, [1, 0.875, 0.75, 0.625, *[0.5] * 6], atol=0.05)
     np.testing.assert_array_equal(batches.at(5).forced, batches.at(5).forced)
+
+
+def test_words_of_running_text_have_their_spaces():
+    pairs = [Pair("Go!", ("Va !",)), Pair("Hi, Tom.", ("Salut, Tom.",)), Pair("l'ami (the one)", ('« L\'ami » "ici"',))]
+    codec = PairCodec.of(pairs, source="words", target="words")
+    assert (codec.source.separator, codec.target.separator) == ("", "")
+    for pair in pairs:
+        assert codec.target.decode(codec.target.encode(pair.targets[0])) == pair.targets[0]
+    assert codec.target.encode("Salut !").tolist() == [codec.target.tokens.index(word) for word in ("Salut", " !")]
+    assert not any("\n" in word for word in codec.source.tokens)
+    assert isinstance(PairCodec.of([Pair("go , go !", ("G OW",))], source="words").source, SpacedTokens)

@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import elman
+from elman.tasks.answers import Answer
 from elman.tasks.decoding import Decoding
+from elman.tasks.seq2seq.answers import Candidate
+from elman.tasks.seq2seq.fitted import _written
 from elman.tasks.seq2seq.settings import PairPrediction
 from elman.training.reporters import Quiet
 
@@ -96,7 +99,7 @@ def test_answers_of_some_tokens_only(fitted, phones):
         (dict(pattern="1{30}"), "has 30 tokens, and outputs have at most 6; allow longer ones with max_length"),
         (dict(pattern="(1"), "not a regular expression"),
         (dict(tokens="12x"), "tokens: the model cannot write 'x'"),
-        (dict(beam=2, n_best=3), "n_best: expected at most beam=2; got 3"),
+        (dict(beam=2, n_best=3), "n_best: expected at most beam=2; got 3; use a wider beam, --beam 3"),
         (dict(beam=2, temperature=1.0), "beam: belongs to search"),
         (dict(beem=2), "did you mean 'beam'"),
         (dict(beam=0), "beam: "),
@@ -169,8 +172,32 @@ def test_files_are_read_for_evaluation(fitted, tmp_path):
         ("1\tx3", "the target 'x3': .* no 'x'"),
     ):
         place.write_text(f"1+2\t3\n{text}\n")
-        with pytest.raises(elman.DataError, match=f"{message}; leave out the pairs that hold it"):
+        with pytest.raises(elman.DataError, match=f"more.tsv, line 2: {message}.* --on-error skip .* --unknown skip"):
             fitted.read(place)
+
+
+def test_lines_that_cannot_be_read_are_left_out_of_an_evaluation_and_named(fitted, tmp_path):
+    """The same lines and characters as `predict` leaves out; an answer that should have one counts as wrong."""
+    place = tmp_path / "more.tsv"
+    place.write_text("1+2\t3\nno tab\n1*+2\t3\n5+5\t1x\n\t7\n10+20\t30\n")
+    known = fitted.read(place, on_error="skip")
+    assert [pair.source for pair in known.examples] == ["1+2", "10+20"]
+    assert [note.split(":")[0].rpartition("/")[2] for note in known.notes] == [
+        *(f"more.tsv, line {line}" for line in (2, 3, 4, 5)),
+        "4 of 6 lines left out, which cannot be read",
+    ]
+    every = fitted.read(place, on_error="skip", unknown="skip")
+    answers = fitted.predict_all([pair.source for pair in every.examples], unknown="skip")
+    right = [answer.text == target for answer, target in zip(answers, ["3", "3", "1x", "30"], strict=True)]
+    measured = fitted.evaluate(every)
+    assert (measured.answers, measured.exact_accuracy) == (4, np.mean(right))
+    assert "such characters were left out of 2 of 4 lines" in every.notes[-1]
+    assert "1x" not in [row[1] for row in fitted.mistakes(every) if row[2] == row[1]]
+    place.write_text("1*+2\t3\n5x+5\t10\n")
+    with pytest.raises(elman.DataError, match="line 1: .* no '\\*' .*; so it is with 2 lines in all"):
+        fitted.read(place)
+    with pytest.raises(elman.DataError, match="line 1: .* 2 of 2 lines, and none is left"):
+        fitted.read(place, on_error="skip")
 
 
 def test_lines_are_answered_as_they_are(fitted, tmp_path):
@@ -184,6 +211,12 @@ def test_lines_are_answered_as_they_are(fitted, tmp_path):
     best = [fitted.n_best(text, 2, beam=3) for text in ("1+2", "10+20")]
     lines = [[f"{i}\t{np.float32(c.score)!s}\t{c.text}" for i, c in enumerate(each, start=1)] for each in best]
     assert ranked == [*lines[0], "", *lines[1]]
+
+
+def test_an_answer_with_a_line_end_is_one_line():
+    """Sub-words are spelt by bytes, of which any may be drawn."""
+    [one] = _written([Candidate("two\nlines", -1.0, -1.0)], several=False)
+    assert one == Answer((r'["two\nlines"]',), {"elman": "two\nlines"})
 
 
 def test_the_sources_of_training_files_are_answered(fitted, tmp_path):

@@ -5,7 +5,7 @@ import lzma
 import pytest
 
 from elman._errors import DataError
-from elman.tasks.seq2seq.reading import Pair, read_pairs
+from elman.tasks.seq2seq.reading import Line, Pair, read_lines, read_pairs
 
 
 def write(path, text):
@@ -79,6 +79,17 @@ def test_the_real_files(data_folder):
 def test_a_table_that_cannot_be_read(tmp_path, text, message):
     with pytest.raises(DataError, match=message):
         read_pairs(write(tmp_path / "pairs.tsv", text))
+
+
+def test_lines_after_one_that_cannot_be_read(tmp_path):
+    """Aligned files stay aligned where a line of one is no text."""
+    sources, targets = tmp_path / "a.en", write(tmp_path / "a.fr", "un\ndeux\ntrois\n")
+    sources.write_bytes(b"one\nt\xffo\nthree\n")
+    lines = [*read_lines(sources, targets)]
+    assert [line[:2] for line in lines if isinstance(line, Line)] == [("one", "un"), ("three", "trois")]
+    assert "a.en, line 2: not text (byte 0xff)" in str(lines[1])
+    with pytest.raises(DataError, match="line 2: not text"):
+        read_pairs(sources, targets)
 
 
 def test_aligned_files_that_are_not(tmp_path):

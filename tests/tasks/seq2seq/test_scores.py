@@ -108,7 +108,7 @@ def test_without_sacrebleu_the_mend_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("answers", "references", "message"),
     [
-        (["a"], [], "references for 1 answers; got 0"),
+        (["a"], [], "references for 1 answer; got 0"),
         ([], [], "no answer to measure"),
         (["a", "b"], [["a"], []], "answer 2 has no reference"),
     ],

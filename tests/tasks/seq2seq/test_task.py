@@ -83,15 +83,22 @@ def test_a_file_of_its_own_chooses_the_best_weights(tmp_path, monkeypatch):
         elman.Seq2Seq(valid=("v.de", "v.en", "a.de"))
 
 
-def test_the_errors_of_words_choose_the_weights_of_sentences():
+def test_chrf_or_the_loss_chooses_the_weights_of_sentences():
     references = [["the old dog sees a cat"], ["it rains"]]
 
-    def measure(answers, **options):
-        return Seq2SeqMetrics.of(answers, references, nats=1.0, unit="word", sentences=True, **options)
+    def measure(answers, nats=1.0, **options):
+        return Seq2SeqMetrics.of(answers, references, nats=nats, unit="word", sentences=True, **options)
 
     near, lucky = measure(["the old dog saw a cat", "it rained"]), measure(["a b c d e f", "it rains"], token="subword")
     assert near.exact_accuracy < lucky.exact_accuracy
-    assert near.objective < lucky.objective
+    short, long = ["a", "it"], ["the old cat saw the dog and it then sat", "it will rain a lot"]
+    assert measure(short).token_error_rate < measure(long).token_error_rate
+    assert measure(long, 0.9).objective < measure(short).objective
+    pytest.importorskip("sacrebleu")
+    assert measure(long, corpus=True).objective < measure(short, corpus=True).objective
+    assert measure(near_answers := ["the old dog saw a cat", "it rained"], corpus=True).objective == pytest.approx(
+        1 - measure(near_answers, corpus=True).chrf / 100
+    )
     assert str(lucky) == "word error rate 75.00%, 1.0000 nats per subword"
 
 

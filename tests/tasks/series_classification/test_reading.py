@@ -1,5 +1,6 @@
 import gzip
 import io
+import re
 import sys
 
 import numpy as np
@@ -73,9 +74,9 @@ def test_gaps_are_filled_by_straight_lines_where_this_is_asked_for():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEAD + "1,2:3,4:a\n1,2:3:a\n", "line 8: channel 2 has 1 values, channel 1 has 2"),
+        (HEAD + "1,2:3,4:a\n1,2:3:a\n", "line 8: channel 2 has 1 value, channel 1 has 2"),
         (HEAD + "1,2:3,4:5,6:a\n", "line 7: 3 channels; the head says 2"),
-        (HEAD + "1,2:a\n", "line 7: 1 channels; the head says 2"),
+        (HEAD + "1,2:a\n", "line 7: 1 channel; the head says 2"),
         (HEAD + "1,2:3,4:c\n", "line 7: class 'c' is not among those of @classLabel: a b"),
         (HEAD + "1,2,3\n", "line 7: no class; expected it after the last colon"),
         (HEAD + "1,x:3,4:a\n", "line 7, channel 1: expected a number.*got 'x'"),
@@ -85,10 +86,10 @@ def test_gaps_are_filled_by_straight_lines_where_this_is_asked_for():
         (HEAD, "no series in it"),
         (HEAD.replace("@data\n", ""), "no @data"),
         (HEAD.replace("@data\n", "") + "1:2:a", "line 6: expected a line with @"),
-        ("@classLabel true\n@data\n1:2:a\n1:a\n", "line 4: 1 channels; the head says 2"),
+        ("@classLabel true\n@data\n1:2:a\n1:a\n", "line 4: 1 channel; the head says 2"),
         ("@univariate true\n@classLabel true a\n@data\n1:2:a\n", "line 4: 2 channels; the head says 1"),
         ("@seriesLength 2\n@classLabel true a\n@data\n1,2,3:a\n", "line 4: 3 steps; expected 2"),
-        ("@equalLength true\n@classLabel true a\n@data\n1,2:a\n1:a\n", "line 5: 1 steps; expected 2"),
+        ("@equalLength true\n@classLabel true a\n@data\n1,2:a\n1:a\n", "line 5: 1 step; expected 2"),
         ("@dimensions two\n@data\n", "line 1, @dimensions: expected a whole number from 1 on; got 'two'"),
         (
             f"@seriesLength {'9' * 5000}\n@data\n",
@@ -142,12 +143,50 @@ def test_gaps_of_a_table():
         read(text, "a.csv")
 
 
+@pytest.mark.parametrize("name", ["X_TRAIN.tsv", "X_TRAIN.txt", "X_TRAIN.csv"])
+def test_a_line_of_the_ucr_archive_is_a_class_and_a_series_that_missing_values_fill_up(name):
+    text = "  1 0.5 -2e-1 3\n\n -1 4 5 NaN\r\n"
+    text = {"tsv": text.strip().replace(" ", "\t"), "csv": text.strip().replace(" ", ",")}.get(name[-3:], text)
+    found = read(text.replace("\n\t", "\n").replace("\n,", "\n"), name)
+    assert [(one.label, one.values.ravel().tolist()) for one in found.series] == [
+        ("1", [0.5, np.float32(-0.2), 3.0]),
+        ("-1", [4.0, 5.0]),
+    ]
+    assert (found.channels, found.names) == (("1",), ("1", "2"))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1\t2\tNaN\t3", "x.tsv, line 2, value: the value of step 2 is missing ('NaN')"),
+        ("1\t2\tx", "x.tsv, line 2, value: expected a number; got 'x'"),
+        ("1\tNaN\tNaN", "x.tsv, line 2: a class without values"),
+    ],
+)
+def test_damaged_lines_of_the_ucr_archive_are_named(line, message):
+    with pytest.raises(DataError, match=re.escape(message)):
+        read(f"1\t2\t3\n{line}\n", "x.tsv")
+
+
+def test_a_class_may_hold_tabs_and_line_ends():
+    texts = {
+        "a.csv": 'series,v,label\n1,2,"a\tb"\n2,3,"c\nd"\n',
+        "a.tsv": 'series\tv\tlabel\n1\t2\t["a\\tb"]\n2\t3\t["c\\nd"]\n',
+        "a.ts": '@classLabel true ["a\\tb"] ["c\\nd"]\n@data\n2:["a\\tb"]\n3:["c\\nd"]\n',
+    }
+    for name, text in texts.items():
+        assert [one.label for one in read(text, name).series] == ["a\tb", "c\nd"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("sries,v,label\n1,2,a\n", r"no column 'series'; did you mean 'sries'\?; there are sries, v, label"),
-        ("series,v,label\n1,2,a\n1,3,b\n", "line 3: label 'b'; expected 'a', as in line 2 of the same series '1'"),
-        ("series,time,v,label\n1,1,2,a\n1,1.0,2,a\n", "line 3: time '1.0' of '1' is already in line 2"),
+        (
+            "series,v,label\n1,2,a\n1,3,b\n",
+            "line 3: label 'b'; expected 'a', as in a.csv, line 2 of",
+        ),
+        ("series,time,v,label\n1,1,2,a\n1,1.0,2,a\n", "line 3: time '1.0' of '1' is already in a.csv, line 2"),
         ("series,v,label\n1,x,a\n", "line 2, v: expected a number; got 'x'; say which columns are channels"),
         ("series,v,label\n1,2,a\n1,x,a\n", "line 3, v: expected a number; got 'x'$"),
         ("series,label\n1,a\n", "no column with values; there are series, label"),

@@ -113,7 +113,8 @@ def test_it_is_the_same_when_loaded(names, tmp_path):
 
 def answers(tagger, path, text, **options):
     path.write_text(text)
-    return "".join(f"{line}\n" for line in tagger.output(str(path), options=TagPrediction(**options)))
+    lines = tagger.output(str(path), options=TagPrediction(**options))
+    return "".join(f"{line}\n" for line in lines if isinstance(line, str))
 
 
 def test_text_becomes_conllu(parts_of_speech, tmp_path):
@@ -123,6 +124,9 @@ def test_text_becomes_conllu(parts_of_speech, tmp_path):
     assert first.values("upos") == ("DET", "NOUN", "VERB", "PUNCT")
     assert first.values("misc") == ("_", "_", "SpaceAfter=No", "_")
     assert second.values("form") == ("the", "dog")
+    (tmp_path / "in.txt").write_text("L'homme mange le dog.\n")
+    *_, note = parts_of_speech.output(str(tmp_path / "in.txt"), options=TagPrediction())
+    assert "words are new to the model" in note.text
 
 
 def test_words_become_conllu_or_columns(parts_of_speech, names, tmp_path):

@@ -10,7 +10,7 @@ def test_the_seed_makes_the_data():
 
 def test_a_sentence_has_one_reading():
     readings = {}
-    for words, tags, _ in sentences(30_000, seed=4):
+    for words, tags, *_ in sentences(30_000, seed=4):
         assert len(words) == len(tags)
         assert readings.setdefault(words, tags) == tags
     tags_of = {}

@@ -54,6 +54,12 @@ def test_the_parts_of_conll_2003(tmp_path):
         ({"a.conllu": conllu(("a", "X")) + "1\ta\n"}, elman.DataError, "a.conllu, line 4: expected 10 columns; got 2"),
         ({"a.conllu": conllu(("a", "X")), "b.txt": "a X\n"}, elman.DataError, "a.conllu is CoNLL-U and .*b.txt is not"),
         ({"a.txt": "a X Y\n"}, elman.ConfigError, r"'upos': the file has the columns 1 to 3 \(word, pos, chunk\)"),
+        (
+            {"a.csv": "word,is_org,is_per\nNew York,1,0\n"},
+            elman.DataError,
+            "a.csv: a table; expected a word and its tag",
+        ),
+        ({"a.jsonl": '{"tokens": ["a"], "tags": [0]}\n'}, elman.DataError, "a.jsonl: a table; expected a word and its"),
         ({"a.txt": "a\x00"}, elman.DataError, "a binary file"),
         ({}, elman.DataError, "no file"),
     ],
@@ -84,6 +90,16 @@ def test_ill_formed_spans_are_refused_by_file_and_word_or_repaired():
         check_spans([TaggedWords(("a",), ("NOUN",))], scheme=Scheme("IOB2"), ill_formed="repair")
 
 
+def test_tags_outside_of_spans_say_what_is_beside_them_in_bmewo_plus():
+    tags = ("BOS_O", "EE_O_PER", "B_PER", "E_PER", "PER_O", "MM_O", "O_LOC", "W_LOC", "WW_O_LOC")
+    for ill_formed in ("refuse", "repair"):
+        [sentence] = check_spans([TaggedWords(tags, tags)], scheme=Scheme("BMEWO", "B_X"), ill_formed=ill_formed)
+        assert sentence.tags == ("O", "O", "B_PER", "E_PER", "O", "O", "O", "W_LOC", "O")
+    with pytest.raises(elman.DataError, match="E_PER cannot be the first tag"):
+        check_spans([TaggedWords(tags[3:], tags[3:])], scheme=Scheme("BMEWO", "B_X"), ill_formed="refuse")
+    assert Scheme("BMES", "B_X").without_context(tags) == tags
+
+
 def test_what_is_recognised_is_said():
     def told(*tags, chosen=None):
         return scheme_of([TaggedWords(("w",) * len(tags), tags)], chosen)
@@ -91,9 +107,18 @@ def test_what_is_recognised_is_said():
     assert told("U-PER", "O") == (
         Scheme("BILOU"), ["the tags mark spans in BILOU; choose another scheme with --scheme"]
     )  # fmt: skip
+    assert told("EE_O_A", "W_A", "BB_O_A", "MM_O") == (
+        Scheme("BMEWO", "B_X"),
+        ["the tags mark spans in BMEWO+, of which tags such as BB_O_A are read and written as O; choose another scheme "
+         "with --scheme"],
+    )  # fmt: skip
     assert told("I-A", "B-A", chosen="IOB2") == (Scheme("IOB2"), [])
     assert told("A_I", "A_B", chosen="IOB1") == (Scheme("IOB1", "X_B"), [])
     assert told("U-PER", "O", chosen="plain") == (None, [])
+    assert told("b-per", "i-per", "o") == (
+        None,
+        ["tags such as b-per would mark spans in IOB2 if their marks were capital letters: each is a tag by itself"],
+    )  # fmt: skip
     assert told("NOUN", "VERB") == told("I", "N") == told("O", "O") == (None, [])
     assert told("B-A", "I-A", "NOUN") == (
         None, ["some tags, such as B-A, seem to mark spans, but 'NOUN' does not: each is a tag by itself"]

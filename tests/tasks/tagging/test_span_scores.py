@@ -83,7 +83,7 @@ def test_no_span_at_all_is_no_error():
 def test_sequences_that_do_not_fit_are_named():
     with pytest.raises(DataError, match="expected tags for 2 sequences; got 1"):
         SpanScores.of([["O"]], [["O"], ["O"]])
-    with pytest.raises(DataError, match="sequence 2: expected 1 tags; got 2"):
+    with pytest.raises(DataError, match="sequence 2: expected 1 tag; got 2"):
         SpanScores.of([["O"], ["O", "O"]], [["O"], ["O"]])
     with pytest.raises(DataError, match="no tag to measure"):
         SpanScores.of([[]], [[]])

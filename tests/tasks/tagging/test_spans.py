@@ -133,6 +133,8 @@ def test_labels_may_hold_hyphens():
         (["B-A L-A", "U-A"], ("BILOU", "B-X")),
         (["B-A M-A E-A", "S-B"], ("BMES", "B-X")),
         (["B_A M_A E_A O", "W_B"], ("BMEWO", "B_X")),
+        (["O_A W_A A_O O_EOS", "BB_O_A EE_O_B B_B M_B E_B WW_O_A W_A BB_O_A MM_O"], ("BMEWO", "B_X")),
+        (["B_A E_A", "NOUN_O X"], None),
         (["B-A I-A", "S-A"], ("BIOS", "B-X")),
         (["A-B A-I O", "A-B"], ("IOB2", "X-B")),
         (["A_B A_E O", "A_S"], ("BIOES", "X_B")),

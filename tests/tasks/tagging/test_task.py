@@ -146,9 +146,12 @@ def test_what_cannot_be_learned_is_named(tmp_path):
         task.read(tmp_path / "none.conllu")
     with pytest.raises(elman.DataError, match="sentence 2: expected a tag for each of 2 words; got 1"):
         task.read_sentences([(("a",), ("X",)), (("a", "b"), ("X",))])
+    for tag in ("X\tY", "X\nY", " X", ""):
+        with pytest.raises(elman.DataError, match="sentence 1: the tag .* cannot be written in columns"):
+            task.read_sentences([(("a",), (tag,))])
     with pytest.raises(elman.DataError, match="sentence 1, word 1 .'a'.: I-X cannot be the first tag"):
         task.read_sentences([(("a", "b"), ("I-X", "B-Y"))])
-    with pytest.raises(elman.DataError, match="nothing to learn, all 1 words have 'X'"):
+    with pytest.raises(elman.DataError, match="nothing to learn, all 1 word have 'X'"):
         task.read_sentences([(("a",), ("X",))])
     with pytest.raises(elman.DataError, match="leave none to train on"):
         elman.Tagging(validation=3, test=1).read_sentences([(("a", "b"), ("X", "Y"))] * 4)

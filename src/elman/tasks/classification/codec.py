@@ -14,12 +14,13 @@ from msgspec import UNSET
 
 from elman._errors import DataError
 from elman._normal_form import normalise
+from elman._show import Shown, brief, brief_table
 from elman._types import Unknown, VocabularyKind, Whole
 from elman.tasks.buckets import pad, padded_length
 from elman.tasks.classification.batches import Inputs
 from elman.tasks.classification.labels import LabelForm
 from elman.tasks.classification.reading import LabelledText
-from elman.words._vocabulary import SavedForm, SavedModels, SavedRules, form_of, ids_of, rules_of
+from elman.words._vocabulary import SavedForm, SavedModels, SavedRules, form_of, ids_of, joined, rules_of
 from elman.words.lexicon import Lexicon, split_sentences, split_words
 from elman.words.vocabulary import Bytes, Characters, Subwords, Words
 
@@ -30,7 +31,7 @@ LONGEST_PIECE = {"words": 24, "sentences": 64}
 """The most tokens of a piece; a longer piece is cut into several."""
 
 
-class ReadingSettings(msgspec.Struct, frozen=True, kw_only=True):
+class ReadingSettings(Shown, msgspec.Struct, frozen=True, kw_only=True):
     """Settings by which texts are read."""
 
     vocabulary: VocabularyKind = "words"
@@ -69,8 +70,10 @@ class EncodedText(NamedTuple):
     pieces: tuple[Integer[np.ndarray, " _"], ...]
     label: int | tuple[int, ...]
 
+    __repr__, _repr_html_ = brief, brief_table
 
-class TextCodec(msgspec.Struct, frozen=True, tag="text"):
+
+class TextCodec(Shown, msgspec.Struct, frozen=True, tag="text"):
     """Encodes texts as ids: a vocabulary, the settings by which texts are read, and the names of the classes.
 
     >>> codec = TextCodec.of(["good film", "bad film"], labels=("neg", "pos"), reading=ReadingSettings())
@@ -105,6 +108,16 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         vocabulary = _vocabulary(map(reading.normal, texts), reading, map(reading.normal, more))
         return cls(vocabulary, tuple(labels), reading, form=form)
 
+    def grown(self, other: TextCodec) -> TextCodec:
+        """This codec with the tokens and labels of another one that it lacks; texts are as long as the other reads
+        them."""
+        return msgspec.structs.replace(
+            self,
+            vocabulary=self.vocabulary.grown(other.vocabulary),
+            labels=joined(self.labels, other.labels),
+            reading=msgspec.structs.replace(self.reading, max_length=other.reading.max_length),
+        )
+
     @property
     def unit(self) -> str:
         """text"""
@@ -131,6 +144,14 @@ class TextCodec(msgspec.Struct, frozen=True, tag="text"):
         known = ids_of(self.labels)
         labels = [known.get(label, -1) for label in self.form.labels(text.label, text.place)]
         return EncodedText(self.encode(text.text), tuple(sorted(labels)) if self.several else labels[0])
+
+    def unknown_words(self, texts: Iterable[EncodedText]) -> float | None:
+        """The share of the words of texts that are not in the vocabulary; None where no token can be unknown."""
+        unknown = self.vocabulary.unknown
+        if unknown is None:
+            return None
+        counts = [(int((ids == unknown).sum()), len(ids)) for text in texts for ids in text.pieces]
+        return sum(count for count, _ in counts) / max(sum(length for _, length in counts), 1)
 
     def is_label(self, written: str) -> bool:
         """True for a label of the model, or for several, as files have them."""

@@ -9,7 +9,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from elman._errors import quantity
+from elman._types import Whole
+from elman.formats.results import ResultTable
+from elman.formats.rows import field_text
 from elman.metrics.classification import check_examples
+from elman.metrics.measures import Measures, scores_of
 from elman.metrics.saved import restore
 
 MOST_LABELS = 100
@@ -20,7 +24,7 @@ HALF = 0.5
 
 
 @dataclass(frozen=True)
-class LabelMetrics:
+class LabelMetrics(Measures):
     """Measures of the labels that a classifier predicts for the texts of one part: those whose probability is at least
     their threshold.
 
@@ -37,16 +41,18 @@ class LabelMetrics:
     """Share of texts of which all labels are right."""
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
-    right: tuple[int, ...]
+    right: tuple[Whole, ...]
     """The number of texts of each label for which it is predicted."""
-    predicted: tuple[int, ...]
+    predicted: tuple[Whole, ...]
     """The number of texts for which each label is predicted."""
-    true: tuple[int, ...]
+    true: tuple[Whole, ...]
     """The number of texts of each label."""
     unknown: int
     """The number of labels of texts that do not occur in the training part, so that they are never predicted."""
     count: int
     unit: str
+    unknown_words: float | None = None
+    """The share of the texts' words that are not in the vocabulary; None where none can be unknown."""
 
     def __post_init__(self) -> None:
         size = len(self.labels)
@@ -63,6 +69,7 @@ class LabelMetrics:
         unit: str,
         unknown: Integer[np.ndarray, " example"] | None = None,
         thresholds: tuple[float, ...] | None = None,
+        unknown_words: float | None = None,
     ) -> LabelMetrics:
         """The measures of a model's logits; without thresholds, those that fit this part best are used. `unknown` is
         the number of other labels of each example.
@@ -88,6 +95,7 @@ class LabelMetrics:
             unknown=int(others.sum()),
             count=len(truth),
             unit=unit,
+            unknown_words=unknown_words,
         )
 
     @classmethod
@@ -145,20 +153,28 @@ class LabelMetrics:
             "unknown": self.unknown,
             "count": self.count,
             "unit": self.unit,
+            "unknown_words": self.unknown_words,
         }
+
+    def scores(self) -> ResultTable:
+        """Precision, recall and F1 of each label, with the numbers of its texts and of its predictions."""
+        names = {"label": self.labels, "threshold": np.array(self.thresholds, float)}
+        return scores_of(names, self.right, self.predicted, self.true)
 
     def report(self) -> str:
         """The line of `str()`, and precision, recall and F1 of each label, the most frequent first."""
         order = sorted(range(len(self.labels)), key=lambda place: -self.true[place])[:MOST_LABELS]
-        first = max([len("label"), *(len(self.labels[place]) for place in order)])
+        labels = list(map(field_text, self.labels))
+        first = max([len("label"), *(len(labels[place]) for place in order)])
         lines = [f"{self}, over {quantity(self.count, self.unit)}"]
+        lines += [] if self.unknown_words is None else [f"unknown words: {self.unknown_words:.1%}"]
         if self.unknown:
             lines.append(f"not there in training, so never predicted: {quantity(self.unknown, 'label')}")
         lines.append(f"{'label':{first}}  threshold  precision  recall      F1  {'true':>7}  {'predicted':>9}")
         for place in order:
             shares = (self.precision[place], self.recall[place], self.f1[place])
             lines.append(
-                f"{self.labels[place]:{first}}  {self.thresholds[place]:9.3f}  {shares[0]:9.1%}  {shares[1]:6.1%}  "
+                f"{labels[place]:{first}}  {self.thresholds[place]:9.3f}  {shares[0]:9.1%}  {shares[1]:6.1%}  "
                 f"{shares[2]:6.1%}  {self.true[place]:7,}  {self.predicted[place]:9,}"
             )
         if len(order) < len(self.labels):

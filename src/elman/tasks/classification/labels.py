@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, count
 from typing import Any, Literal
 
 import msgspec
 
 from elman._errors import DataError, quantity
+from elman._show import Shown
 
 Labels = Literal["one", "several"]
 """The number of labels of a text: one, or several."""
@@ -26,7 +27,16 @@ PREFIX = "__label__"
 """The beginning of a label in fastText's files."""
 
 SEPARATORS = ("|", ";", ",")
-"""Separators of several labels that are recognised."""
+"""Separators of several labels that are recognised, and written between labels."""
+
+WHITE_SEPARATORS = {"\n": r"\n", "\t": r"\t"}
+"""Separators that are recognised too, in quoted fields, and how they are typed."""
+
+MARKS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
+"""The values in columns that are labels: whether the text of a row has the label."""
+
+LEAST = 2
+"""The fewest columns of 0 and 1 that are taken for labels."""
 
 _WORD = re.compile(rf"(?<!\S){PREFIX}\S*")
 _LABEL = re.compile(rf"{PREFIX}(?:(?!{PREFIX})\S)*")
@@ -34,7 +44,7 @@ _QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?[\d.]+)"""
 _PYTHON = re.compile(rf"\[\s*(?:{_QUOTED}\s*(?:,\s*{_QUOTED}\s*)*,?\s*)?\]")
 
 
-class LabelForm(msgspec.Struct, frozen=True):
+class LabelForm(Shown, msgspec.Struct, frozen=True):
     """The form in which the labels of texts are written.
 
     >>> LabelForm().labels("sauce|cheese"), LabelForm(several=True, separator="|").labels("sauce|cheese")
@@ -63,6 +73,7 @@ class LabelForm(msgspec.Struct, frozen=True):
         >>> LabelForm.recognise(["a|b", "a", "b"])[0], LabelForm.recognise(["x, y", "z"])[0]
         (LabelForm(several=True, separator='|'), LabelForm(several=False, separator=''))
         """
+        separator = next((white for white, typed in WHITE_SEPARATORS.items() if typed == separator), separator)
         texts, notes = sorted({one for one in written if marked_labels(one) is None}), list[str]()
         if separator is None and chosen != "one":
             separator, notes = _recognise_separator(texts)
@@ -90,10 +101,10 @@ class LabelForm(msgspec.Struct, frozen=True):
         if marked is None:
             marked = written.split(self.separator) if self.separator else [written]
         names = tuple(dict.fromkeys(label.strip() for label in marked if label.strip()))
-        if odd := next((label for label in names if re.search(r"[\t\n\r]", label)), ""):
-            raise DataError(f"{place}: the label {odd[:40]!r} holds a tab or a line end; take it out")
         if not self.several and not names:
-            raise DataError(f"{place}: the label is empty; write one, or delete the text")
+            raise DataError(
+                f"{place}: the label is empty; write one, or delete the text; --labels several lets texts have none"
+            )
         if not self.several and len(names) > 1:
             raise DataError(
                 f"{place}: expected one label; got {len(names)} ({', '.join(names[:5])}). Train with --labels several, "
@@ -102,15 +113,25 @@ class LabelForm(msgspec.Struct, frozen=True):
         return names
 
     def write(self, labels: Iterable[str]) -> str:
-        """The text of labels, from which `labels` reads them.
+        r"""The text of labels, from which `labels` reads them: a list where the form has no other. Several labels are a
+        list too where one holds a tab or a line end.
 
-        >>> LabelForm(several=True, separator="|").write(["sauce", "cheese"])
-        'sauce|cheese'
+        >>> form = LabelForm(several=True, separator="|")
+        >>> form.write(["sauce", "cheese"]), form.write(["a|b", "c"]), LabelForm().write(["a\tb"])
+        ('sauce|cheese', '["a|b","c"]', 'a\tb')
         """
-        names = list(labels)
+        from elman.formats.rows import field_text  # which imports NumPy, and settings import this module
+
+        names = tuple(labels)
         written = self.separator.join(names)
-        is_read = not written.startswith("[") and not any(self.separator in label for label in names)
-        return written if is_read or not self.several else list_text(names)
+        is_line = not self.several or written == field_text(written)
+        return written if is_line and self._is_read(written, names) else list_text(names)
+
+    def _is_read(self, written: str, names: tuple[str, ...]) -> bool:
+        try:
+            return self.labels(written) == names
+        except DataError:
+            return False
 
 
 def marked_labels(written: str, place: str = "the text") -> list[str] | None:
@@ -138,6 +159,18 @@ def marked_labels(written: str, place: str = "the text") -> list[str] | None:
     return None
 
 
+def marked_columns(rows: Iterable[Mapping[str, str]], names: Sequence[str]) -> list[str]:
+    """Those of the columns that hold 0 or 1 in every row.
+
+    >>> marked_columns([{"a": "1", "b": "one"}, {"a": "0.0", "b": "1"}], ["a", "b"])
+    ['a']
+    """
+    marked = list(names)
+    for row in rows:
+        marked = [name for name in marked if row[name].strip().lower() in MARKS]
+    return marked
+
+
 def are_marked(lines: Sequence[str]) -> bool:
     """True for fastText's lines, of which most have a word that begins with `__label__`.
 
@@ -145,6 +178,19 @@ def are_marked(lines: Sequence[str]) -> bool:
     (True, False, False)
     """
     return 2 * sum(bool(_WORD.search(line)) for line in lines) >= max(len(lines), 1)
+
+
+def single_label(written: str, place: str = "the text") -> str:
+    r"""The label of an example that has one: of a list of one label, that label.
+
+    >>> single_label('["a\\tb"]'), single_label("[a]")
+    ('a\tb', '[a]')
+
+    Raises:
+        DataError: as `marked_labels`.
+    """
+    marked = marked_labels(written, place) or []
+    return marked[0].strip() if len(marked) == 1 else written
 
 
 def split_marked(line: str) -> tuple[str, str]:
@@ -180,7 +226,7 @@ def check_labels(texts: Sequence[Any], counts: Counter[str]) -> tuple[str, ...]:
 def _recognise_separator(texts: Sequence[str]) -> tuple[str, list[str]]:
     """The separator of several labels, empty where there is none, and a sentence where there might be one."""
     notes = []
-    for separator in SEPARATORS:
+    for separator in (*SEPARATORS, *WHITE_SEPARATORS):
         pieces = [[piece.strip() for piece in text.split(separator)] for text in texts]
         if all(len(several) < 2 for several in pieces):
             continue

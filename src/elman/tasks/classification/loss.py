@@ -33,8 +33,11 @@ def class_loss(model: Any, batch: ClassBatch, *, smoothing: float, key: PRNGKeyA
     return jnp.sum(jnp.where(weights > 0, nats * weights, 0.0)), jnp.sum(weights)
 
 
-def class_metrics(model: Any, part: Part, codec: Any, *, temperature: float | None) -> ClassificationMetrics:
-    """The measures of a model on a part; without a temperature, the one that fits the part best is used.
+def class_metrics(
+    model: Any, part: Part, codec: Any, *, temperature: float | None, threshold: float | None = None
+) -> ClassificationMetrics:
+    """The measures of a model on a part; without a temperature, the one that fits the part best is used. With a
+    threshold the answers that reach it are counted too.
 
     Raises:
         DataError: an empty part.
@@ -42,7 +45,15 @@ def class_metrics(model: Any, part: Part, codec: Any, *, temperature: float | No
     check_part(part)
     logits = all_logits(model, part.examples, codec)
     truth = np.array([example.label for example in part.examples])
-    return ClassificationMetrics.of(logits, truth, labels=codec.labels, unit=codec.unit, temperature=temperature)
+    return ClassificationMetrics.of(
+        logits,
+        truth,
+        labels=codec.labels,
+        unit=codec.unit,
+        temperature=temperature,
+        unknown_words=codec.unknown_words(part.examples),
+        threshold=threshold,
+    )
 
 
 def label_metrics(model: Any, part: Part, codec: Any, *, thresholds: tuple[float, ...] | None) -> LabelMetrics:
@@ -61,4 +72,5 @@ def label_metrics(model: Any, part: Part, codec: Any, *, thresholds: tuple[float
         unit=codec.unit,
         unknown=np.array([several.count(-1) for several in labels]),
         thresholds=thresholds,
+        unknown_words=codec.unknown_words(part.examples),
     )

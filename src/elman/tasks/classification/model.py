@@ -10,9 +10,13 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from elman._errors import ConfigError
+from elman._module import Module
 from elman.cells import Cell
 from elman.layers import Dense, Embedding, Stack
+from elman.layers.chain import Chain, Dropout, stack_parts
 from elman.layers.conv import TimeConvolution
+from elman.layers.graph import Graph, Input
 from elman.layers.pooling import Pooling, PoolingName, make_pooling
 from elman.layers.recurrent import make_layers, run
 from elman.ops.dropout import variational_dropout
@@ -22,7 +26,7 @@ Tokens = Int[Array, "batch *piece time"]
 Numbers = Float[Array, "batch time channel"]
 
 
-class Reader(eqx.Module):
+class Reader(Module):
     """A recurrent layer and a pooling that make one vector of each piece, such as a word's characters."""
 
     layer: Any  # a Recurrent
@@ -40,7 +44,7 @@ class Reader(eqx.Module):
         return self.pooling(ys, lengths=lengths)
 
 
-class ClassificationModel(eqx.Module):
+class ClassificationModel(Module):
     """embedding -> dropout -> (convolution) -> (a reader of pieces) -> recurrent layers -> pooling -> logits.
 
     The embedding is a table of token vectors, or a linear map of each step's channels for numeric series; language
@@ -141,7 +145,7 @@ class ClassificationModel(eqx.Module):
         """The outputs of each part of the model, by name, in the order of computation; the logits come last."""
         word_key, input_key, reader_key, layers_key = (None,) * 4 if key is None else jr.split(key, 4)
         steps = outer if inner is None else inner.reshape(-1)
-        flat = values if inner is None else values.reshape(len(steps), -1)
+        flat = values if inner is None else values.reshape(steps.shape[0], values.shape[2])
         xs = self._embed(self._with_unknown(flat, word_key), steps, input_key)
         outputs_by_name = [("embedding", xs)]
         if self.convolution is not None:
@@ -151,10 +155,40 @@ class ClassificationModel(eqx.Module):
             xs = self.reader(xs, lengths=steps, key=reader_key).reshape(*values.shape[:2], -1)
             outputs_by_name.append(("reader", xs))
             steps = outer
-        _, outputs = self.layers.outputs(xs, self.layers.init_carry(len(xs)), lengths=steps, key=layers_key)
+        _, outputs = self.layers.outputs(xs, self.layers.init_carry(xs.shape[0]), lengths=steps, key=layers_key)
         outputs_by_name += [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]
         pooled = self.pooling(outputs[-1], lengths=steps)
         return [*outputs_by_name, ("pooling", pooled), ("head", self.head(pooled))]
+
+    def as_chain(self) -> Chain:
+        """The network as layers one after the other.
+
+        Raises:
+            ConfigError: a network that reads pieces, starts from language models or has a convolution.
+        """
+        others = {"a convolution": self.convolution, "a reader of pieces": self.reader}
+        others["language models"] = self.embedding if isinstance(self.embedding, LanguageReaders) else None
+        if names := [name for name, part in others.items() if part is not None]:
+            raise ConfigError(f"the network has {' and '.join(names)}, so it is no row of layers; export it to ONNX")
+        dropout = {"input_dropout": Dropout(self.input_dropout)} if self.input_dropout else {}
+        layers = stack_parts(self.layers)
+        return Chain({"embedding": self.embedding, **dropout, **layers, "pooling": self.pooling, "head": self.head})
+
+    def graphs(self) -> dict[str, Graph]:
+        """Reads sequences, or pieces of tokens with the length of each, and gives the logits of the classes."""
+
+        def read(state: Any, values: Array, lengths: Array, piece_lengths: Any = None) -> tuple[Any, dict[str, Array]]:
+            return state, {"logits": self(values, lengths, piece_lengths)}
+
+        lengths = {"lengths": Input(("batch",), "time" if self.reader is None else "piece")}
+        if isinstance(self.embedding, Dense):
+            return {"model": Graph(read, {"values": Input(("batch", "time", len(self.embedding.kernel))), **lengths})}
+        readers = isinstance(self.embedding, LanguageReaders)
+        vocab = self.embedding.vocab if readers else len(self.embedding.table)
+        if self.reader is None:
+            return {"model": Graph(read, {"values": Input(("batch", "time"), vocab), **lengths})}
+        pieces = {"piece_lengths": Input(("batch", "piece"), "time")}
+        return {"model": Graph(read, {"values": Input(("batch", "piece", "time"), vocab), **lengths, **pieces})}
 
     def _embed(self, values: Array, lengths: Array, key: PRNGKeyArray | None) -> Float[Array, "batch time feature"]:
         if isinstance(self.embedding, LanguageReaders):

@@ -2,8 +2,8 @@
 
 | format | the label is |
 |---|---|
-| CSV, TSV or JSON lines | a column |
-| a folder for each class with a file for each text, also in a tar archive | the folder's name |
+| CSV, TSV or JSON lines | a column, or columns of 0 and 1, each named after a label |
+| a folder for each class with a file for each text, also in an archive | the folder's name |
 | a file for each class with a line for each text | the part of the files' names that differs |
 | lines of `label<TAB>text` or `label text` | the first field of the line |
 | lines with words that begin with `__label__`, as fastText reads them | these words |
@@ -13,18 +13,22 @@ Files named train, dev (or valid, validation) and test are those parts.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from elman._errors import DataError, RecordError, plural
+import numpy as np
+
+from elman._errors import DataError, RecordError, nearest, plural
+from elman._show import Shown, brief, brief_table
 from elman.formats import table
 from elman.formats.files import File, by_part, data_files, lines, text_of
+from elman.formats.frames import TABLE, AnyFrame, Frame, check_text, read_frame
 from elman.formats.names import TABLES
-from elman.tasks.classification.labels import are_marked, marked_labels, split_marked
+from elman.tasks.classification.label_columns import find_label_columns, label_of_marks
+from elman.tasks.classification.labels import LEAST, are_marked, list_text, marked_columns, marked_labels, split_marked
 
 
 class LabelledText(NamedTuple):
@@ -34,25 +38,34 @@ class LabelledText(NamedTuple):
     label: str
     place: str = "the text"
 
+    __repr__, _repr_html_ = brief, brief_table
+
 
 @dataclass(frozen=True)
-class LabelledTexts:
+class LabelledTexts(Shown):
     """The labelled texts of files, by part; `validation` and `test` are empty where no file is named so."""
 
     train: tuple[LabelledText, ...]
     validation: tuple[LabelledText, ...] = ()
     test: tuple[LabelledText, ...] = ()
+    columns: tuple[str, ...] = ()
+    """The columns of tables that are labels, with 1 where a text has the label and 0 where it has not."""
 
 
 def read_labelled(
-    *places: str | Path, text_column: str = "text", label_column: str = "label", encoding: str = "utf-8"
+    *places: str | Path,
+    text_column: str = "text",
+    label_column: str = "label",
+    encoding: str = "utf-8",
+    known: Sequence[str] = (),
 ) -> LabelledTexts:
     """Reads labelled texts from files, folders and archives.
 
     Args:
         places: files, folders and archives.
-        text_column, label_column: names of a table's columns.
+        text_column, label_column: names of a table's columns; several columns of labels have commas between them.
         encoding: encoding of all files.
+        known: labels that are the columns of a table without a column of labels; by default all that hold 0 and 1.
 
     Raises:
         DataError: files of an unknown format, a missing column, or a line without label or text; with file and line.
@@ -65,14 +78,61 @@ def read_labelled(
     [('ham', 'See you'), ('spam', 'Win now')]
     """
     files = data_files(*places)
+    names = (text_column, *label_column.split(","))
+    parts = {
+        part: [_as_lines(file, names, encoding) for file in group]
+        for part, group in (by_part(files) or {"train": files}).items()
+    }
+    tables = [file for file in parts["train"] if file.suffix in TABLES]
+    columns = find_label_columns(tables, text_column, label_column, encoding=encoding, known=known)
 
     def read(files: Sequence[File]) -> tuple[LabelledText, ...]:
-        return check_texts(_examples(_below_common(files), text_column, label_column, encoding))
+        own = columns or (label_column,)
+        for file in files:
+            if file.suffix in TABLES:
+                _check_head(file, text_column, own, encoding, trained=bool(known))
+        return check_texts(_examples(_below_common(files), text_column, own, encoding))
 
-    parts = by_part(files)
-    if not parts:
-        return LabelledTexts(read(files))
-    return LabelledTexts(**{name: read(group) for name, group in parts.items()})
+    return LabelledTexts(**{name: read(group) for name, group in parts.items()}, columns=columns)
+
+
+def labelled_in(
+    table: AnyFrame, *, text_column: str, label_column: str, known: Sequence[str] = (), name: str = TABLE
+) -> Iterator[LabelledText]:
+    """Reads the labelled texts of a table in memory. A label may be a list of several, or columns of 0 and 1 as in
+    files.
+
+    >>> [one[:2] for one in labelled_in({"text": ["a"], "label": ["x"]}, text_column="text", label_column="label")]
+    [('a', 'x')]
+
+    Raises:
+        DataError: a missing column, or a text or label that is missing or no text; with its row.
+    """
+    frame = read_frame(table, name=name)
+    if frame.is_series:
+        raise DataError(f"{name}: one column, {frame.own[0]}; expected two, {text_column} and {label_column}")
+    mend = "; name them with text_column and label_column"
+    texts, marks = frame.texts(text_column, mend), _mark_columns(frame, text_column, label_column, known)
+    if marks:
+        for row, text in enumerate(texts):
+            values = {column: str(frame.column(column)[row]) for column in marks}
+            yield LabelledText(text, label_of_marks(values, marks, frame.place(row)), frame.place(row))
+        return
+    for row, (text, label) in enumerate(zip(texts, frame.column(label_column, mend), strict=True)):
+        label = list_text(label.tolist() if isinstance(label, np.ndarray) else label)
+        yield LabelledText(text, check_text(label, f"{frame.place(row)}, {label_column}"), frame.place(row))
+
+
+def _mark_columns(frame: Frame, text: str, label: str, known: Sequence[str]) -> Sequence[str]:
+    """The columns of a frame that are labels, as `find_label_columns` tells them in files."""
+    if label in frame.columns:
+        return ()
+    if "," in label or any(name in frame.own for name in known):
+        names = known or [one.strip() for one in label.split(",")]
+        return [name for name in names if frame.column(name)]
+    rows = ({name: str(values[row]) for name, values in frame.columns.items()} for row in range(len(frame)))
+    marked = marked_columns(rows, [name for name in frame.own if name != text])
+    return marked if len(marked) >= LEAST and len(frame) else ()
 
 
 def check_texts(examples: Iterable[LabelledText]) -> tuple[LabelledText, ...]:
@@ -82,8 +142,7 @@ def check_texts(examples: Iterable[LabelledText]) -> tuple[LabelledText, ...]:
     (LabelledText(text='a b', label='x', place='the text'),)
 
     Raises:
-        DataError: a text that is empty or no string, or a label that is no string, has a tab or a line end, or is
-            nearly a list of labels.
+        DataError: a text that is empty or no string, or a label that is no string or nearly a list of labels.
     """
     texts = []
     for example in examples:
@@ -93,20 +152,9 @@ def check_texts(examples: Iterable[LabelledText]) -> tuple[LabelledText, ...]:
         text, label = example.text.strip(), example.label.strip()
         if not text:
             raise DataError(f"{example.place}: the text is empty; write one, or delete it")
-        check_label(label, example.place)
         marked_labels(label, example.place)
         texts.append(LabelledText(text, label, example.place))
     return tuple(texts)
-
-
-def check_label(label: str, place: str) -> None:
-    """Refuses a label that no line can hold beside other fields.
-
-    Raises:
-        DataError: a label with a tab or a line end.
-    """
-    if re.search(r"[\t\n\r]", label):
-        raise DataError(f"{place}: the label {label[:40]!r} holds a tab or a line end; take it out")
 
 
 @runtime_checkable
@@ -161,6 +209,25 @@ def check_known(labels: Sequence[str], *parts: Iterable[HasLabel]) -> None:
                 raise DataError(f"{example.place}: label {example.label!r} is not among those of training: {shown}")
 
 
+def lacks_head(written: Sequence[str], names: Collection[str]) -> bool:
+    r"""True for lines `label<TAB>text` in place of a table: what would be the name of the first of two columns is a
+    value of it too, and none has a name that is asked for.
+
+    >>> lines = ["ham\tSee you", "spam\tWin now", "ham\tOn my way"]
+    >>> lacks_head(lines, ["text"]), lacks_head(["label\ttext", *lines], ["text"]), lacks_head(lines, ["See you"])
+    (True, False, False)
+    """
+    head, *rows = [line.split("\t") for line in written if line.strip()] or [[]]
+    return len(head) == 2 and not {*map(table.column_name, head)} & {*names} and head[0] in {row[0] for row in rows}
+
+
+def _as_lines(file: File, names: Sequence[str], encoding: str) -> File:
+    """The file, or lines of labels and texts where it is called a table and lacks a head."""
+    if file.suffix != table.TSV or not lacks_head(lines(text_of(file, encoding)), names):
+        return file
+    return file._replace(path=(*file.path[:-1], f"{file.path[-1]}.txt"))
+
+
 def _below_common(files: Sequence[File]) -> list[File]:
     """The files, with paths from the folders of the classes on: folders that all files share are left out."""
     while all(len(file.path) > 2 for file in files) and len({file.path[0] for file in files}) == 1:
@@ -168,15 +235,17 @@ def _below_common(files: Sequence[File]) -> list[File]:
     return list(files)
 
 
-def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> Iterator[LabelledText]:
+def _examples(files: Sequence[File], text: str, labels: Sequence[str], encoding: str) -> Iterator[LabelledText]:
     tables = [file for file in files if file.suffix in TABLES]
     if tables and len(tables) < len(files):
         other = next(file for file in files if file.suffix not in TABLES)
         raise DataError(f"{other.name}: not a table ({', '.join(TABLES)}), as other files here; move it away")
+    kinds = {"lists": labels[:1], "texts": [text]}
     for file in tables:
-        _check_head(file, text, label, encoding)
-        for row in table.read_table(file, columns=[text, label], encoding=encoding, lists=[label]):
-            yield LabelledText(row.values[text], row.values[label], f"{file.name}, line {row.line}")
+        for row in table.read_table(file, columns=[text, *labels], encoding=encoding, **kinds):
+            place = f"{file.name}, line {row.line}"
+            label = row.values[labels[0]] if len(labels) == 1 else label_of_marks(row.values, labels, place)
+            yield LabelledText(row.values[text], label, place)
     if tables:
         return
     if any(len(file.path) > 1 for file in files):
@@ -190,13 +259,24 @@ def _examples(files: Sequence[File], text: str, label: str, encoding: str) -> It
                 yield LabelledText(written, label, f"{file.name}, line {line}")
 
 
-def _check_head(file: File, text: str, label: str, encoding: str) -> None:
+def _check_head(file: File, text: str, labels: Sequence[str], encoding: str, *, trained: bool) -> None:
     there = table.columns_of(file, encoding=encoding)
-    if there and not {text, label} & set(there):
+    missing = [name for name in (text, *labels) if table.column_name(name) not in there]
+    if not there or not missing:
+        return
+    listed = f"there are {', '.join(there)[:120]}"
+    if trained:
+        lacks = " and ".join(f"no column {name!r}" for name in missing)
+        raise DataError(f"{file.name}: {lacks}, as in training; {listed}. Rename them in the head")
+    if len(missing) <= len(labels):
+        option = "--text-column" if missing[0] == text else "--label-column, also several of 0 and 1: a,b"
         raise DataError(
-            f"{file.name}: no column {text!r} and no column {label!r}; there are {', '.join(there)}. Name them with "
-            "--text-column and --label-column; lines `label<TAB>text` without a head must be in a .txt file"
+            f"{file.name}: no column {missing[0]!r}{nearest(missing[0], there)}; {listed}. Name it with {option}"
         )
+    raise DataError(
+        f"{file.name}: no column {text!r} and no column {labels[0]!r}; {listed}. Name them with --text-column and "
+        "--label-column; lines `label<TAB>text` without a head must be in a .txt file"
+    )
 
 
 def _folders(files: Sequence[File], encoding: str) -> Iterator[LabelledText]:

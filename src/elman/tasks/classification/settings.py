@@ -10,9 +10,10 @@ from elman._config import Config
 from elman._errors import ConfigError
 from elman._types import VocabularyKind
 from elman.formats.names import PARTS, TEXTS
-from elman.tasks.classification.labels import Labels, are_marked
+from elman.tasks.classification.labels import LEAST, Labels, are_marked, marked_columns
 from elman.tasks.settings import (
     Answering,
+    BatchSizes,
     CellName,
     Count,
     Layers,
@@ -64,6 +65,16 @@ class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
     """Settings of `Classification`."""
 
     training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003}
+    fixed: ClassVar[tuple[str, ...]] = (
+        "vocabulary",
+        "vocabulary_size",
+        "pieces",
+        "lower",
+        "normal_form",
+        "labels",
+        "pooling",
+    )
+    batch_sizes: ClassVar[BatchSizes | None] = BatchSizes("batch_size", usual=32, least=8)
     options: ClassVar[type[Config] | None] = TextPrediction
 
     vocabulary: VocabularyKind = "words"
@@ -124,8 +135,8 @@ class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
     """Weight of texts of rare classes: 0 weighs all texts alike, 1 all classes alike."""
     label_smoothing: Rate = 0.0
     """Share of each target that is spread over all classes in training."""
-    batch_size: Count = 32
-    """Texts in a batch."""
+    batch_size: Count | None = None
+    """Texts in a batch (32, or down to 8 where a budget in epochs or minutes has fewer than 1,000 steps)."""
 
     def __post_init__(self) -> None:
         PretrainedSettings.__post_init__(self)
@@ -150,8 +161,8 @@ class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
 
     @classmethod
     def recognises(cls, places: Sequence[Place]) -> str:
-        """The mark of labelled texts: named columns, fastText's words, files called train and test, a folder for each
-        class, or a first column with few different values."""
+        """The mark of labelled texts: named columns, columns of 0 and 1 beside texts, fastText's words, files called
+        train and test, a folder for each class, or a first column with few different values."""
         files = [file for place in places for file in place.files]
         columns = next((file.columns for file in files if {"text", "label"} & {*file.columns}), ())
         if (columns and "series" not in columns) or {"text", "label"} <= {*columns}:
@@ -163,7 +174,9 @@ class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
         folders = next((place.folders for place in places if len(place.folders) > 1), ())
         if folders and any(file.suffix in ("", *TEXTS) for file in files):
             return f"a folder for each class: {', '.join(folders[:3])}{', ...' if len(folders) > 3 else ''}"
-        labelled = len(files) == 1 and files[0].suffix in ("", ".tsv") and _are_labelled(files[0].lines)
+        if any(_has_label_columns(file.rows) for file in files[:3]):
+            return "columns hold 0 and 1 beside texts"
+        labelled = len(files) == 1 and files[0].suffix in ("", ".txt", ".tsv") and _are_labelled(files[0].lines)
         return "the first column has few different values" if labelled else ""
 
     @classmethod
@@ -176,7 +189,15 @@ class ClassificationSettings(PretrainedSettings, frozen=True, kw_only=True):
         return mostly_tables or any(place.is_archive or len(place.folders) > 1 for place in places)
 
 
+def _has_label_columns(rows: Sequence[dict[str, str]]) -> bool:
+    """True for rows with columns of 0 and 1, and one in which most fields are several words."""
+    if len(marked_columns(rows, [*rows[0]] if rows else [])) < LEAST:
+        return False
+    return any(2 * sum(len(row[name].split()) > 2 for row in rows) > len(rows) for name in rows[0])
+
+
 def _are_labelled(lines: Sequence[str]) -> bool:
-    """True for lines whose first column has few different values. In pairs of texts it hardly repeats."""
-    firsts = [line.split("\t")[0] for line in lines if "\t" in line]
+    """True for lines whose first column has few different values. In pairs of texts it hardly repeats, and in an
+    indented text it is empty."""
+    firsts = [first for first, tab, _ in (line.partition("\t") for line in lines) if tab and first.strip()]
     return len(firsts) >= 4 and len(firsts) >= 0.9 * (len(lines) - 1) and len(set(firsts)) <= len(firsts) / 4

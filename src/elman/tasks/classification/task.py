@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,25 +19,41 @@ from elman._normal_form import normalise
 from elman._types import Carry
 from elman.cells import Cell, WeightDropout
 from elman.cells.find import build_cell, find_cell
+from elman.formats.frames import TABLE, AnyFrame, is_frame, table_name, table_or_files
 from elman.formats.text import absolute_places
+from elman.tasks.baseline import Baseline
 from elman.tasks.checks import check_read, check_validation
+from elman.tasks.classification.baseline import frequent_labels, majority, same_for_all
 from elman.tasks.classification.batches import ClassBatch, ClassBatches
 from elman.tasks.classification.codec import ReadingSettings, TextCodec
 from elman.tasks.classification.fitted import Classifier
+from elman.tasks.classification.label_columns import describe_columns
 from elman.tasks.classification.label_metrics import LabelMetrics
 from elman.tasks.classification.labels import LabelForm, check_labels, list_text
 from elman.tasks.classification.loss import class_loss, class_metrics, label_metrics
 from elman.tasks.classification.metrics import ClassificationMetrics
 from elman.tasks.classification.model import ClassificationModel
-from elman.tasks.classification.reading import LabelledText, check_classes, check_known, check_texts, read_labelled
+from elman.tasks.classification.reading import (
+    LabelledText,
+    check_classes,
+    check_known,
+    check_texts,
+    labelled_in,
+    read_labelled,
+)
 from elman.tasks.classification.settings import ClassificationSettings
 from elman.tasks.data import Data, Part, Parts, complete_parts
+from elman.tasks.growth import Growth, label_news, token_news
+from elman.tasks.items import Items
 from elman.tasks.language_modelling.readers import LanguageReaders
 from elman.tasks.language_modelling.start import readers_of
 from elman.tasks.pretrained import KnownWords, Pretrained
 from elman.tasks.settings import SUBWORDS
 from elman.tasks.task import Metrics
-from elman.words._vocabulary import saved_form
+from elman.words._vocabulary import form_of, saved_form
+
+TextsInMemory = Iterable[tuple[str, str | Sequence[str]]] | AnyFrame
+"""Texts with their labels: pairs, or a table with a column of each."""
 
 
 class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True, kw_only=True):
@@ -53,61 +69,74 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
     codec_class: ClassVar[Any] = TextCodec
     metrics_class: ClassVar[Any] = ClassificationMetrics
 
-    def read(self, *places: str | Path) -> Data:
+    def read(self, *places: str | Path | AnyFrame) -> Data:
         """Reads labelled texts: tables, a folder or a file for each class, `label<TAB>text`; also compressed, or in an
-        archive. Files called train, dev and test are the parts; a part without a file is split from the training texts,
-        with the same share of each class.
+        archive; or one table in memory, such as a data frame. Files called train, dev and test are the parts; a part
+        without a file is split from the training texts, with the same share of each class.
 
         Raises:
             DataError: files of an unknown format, a missing column, an empty text, a text without label, a class with
                 one text, or one class only.
         """
-        if not places:
+        table, files = table_or_files(places)
+        if table is not None:
+            return self.read_texts(table)
+        if not files:
             raise DataError(
                 "expected labelled texts: a table (.csv, .tsv, .jsonl), a folder, or lines `label<TAB>text`"
             )
-        texts = read_labelled(*places, **self._columns())
+        texts = read_labelled(*files, **self._columns())
         parts = texts.train, texts.validation, texts.test
-        return self._data(*parts, source=", ".join(map(str, places)), places=absolute_places(*places))
+        notes = describe_columns(texts.columns, [text.label for text in texts.train])
+        return self._data(*parts, source=", ".join(map(str, files)), places=absolute_places(*files), notes=notes)
 
     def read_texts(
         self,
-        train: Iterable[tuple[str, str | Sequence[str]]],
+        train: TextsInMemory,
         *,
-        validation: Iterable[tuple[str, str | Sequence[str]]] = (),
-        test: Iterable[tuple[str, str | Sequence[str]]] = (),
+        validation: TextsInMemory = (),
+        test: TextsInMemory = (),
     ) -> Data:
-        """The data of pairs of text and label in memory, or of text and a sequence of labels.
+        """The data of pairs of text and label in memory, or of text and a sequence of labels, or of tables in memory.
 
         Raises:
             DataError: as `read`.
         """
         parts = [
-            check_texts(
-                LabelledText(text, list_text(label), f"{name}, text {n}")
-                for n, (text, label) in enumerate(part, start=1)
-            )
+            check_texts(self._in_memory(name, part))
             for name, part in (("train", train), ("validation", validation), ("test", test))
         ]
         return self._data(*parts, source="the texts", places=())
 
-    def read_part(self, codec: TextCodec, *places: str | Path) -> Part:
+    def _in_memory(self, name: str, part: TextsInMemory, *, known: Sequence[str] = ()) -> Iterator[LabelledText]:
+        if is_frame(part):
+            columns = {"text_column": self.text_column, "label_column": self.label_column}
+            return labelled_in(part, **columns, known=known, name=table_name(name))
+        pairs: Any = enumerate(part, start=1)  # ty: ignore[invalid-argument-type] - as it is no table
+        return (LabelledText(text, list_text(label), f"{name}, text {n}") for n, (text, label) in pairs)
+
+    def read_part(self, codec: TextCodec, *places: str | Path | AnyFrame) -> Part:
         """Reads the texts of `places`, encoded by a codec, to measure a model on. Where file names tell parts, it reads
         the test part, or else the validation part.
 
         Raises:
             DataError: as `read`, or a label that the codec does not know.
         """
-        parts = read_labelled(*places, **self._columns())
-        texts = self._named(codec.form, parts.test or parts.validation or parts.train)
+        table, files = table_or_files(places)
+        source = TABLE if table is not None else ", ".join(map(str, files))
+        if table is not None:
+            texts = check_texts(self._in_memory("train", table, known=codec.labels))
+        else:
+            parts = read_labelled(*files, **self._columns(), known=codec.labels)
+            texts = parts.test or parts.validation or parts.train
+        texts = self._named(codec.form, texts)
         if not codec.several:
             check_known(codec.labels, texts)
         elif not any({*codec.labels} & {*codec.form.labels(text.label)} for text in texts):
             raise DataError(
-                f"{', '.join(map(str, places))}: no text has a label that occurred in training, such as "
-                f"{', '.join(codec.labels[:5])}"
+                f"{source}: no text has a label that occurred in training, such as {', '.join(codec.labels[:5])}"
             )
-        return Part.of(", ".join(map(str, places)), texts, codec, codec.example)
+        return Part.of(source, texts, codec, TextCodec.example)
 
     def configure(self, data: Data) -> Classification:
         """This task with the embedding size of its word vectors filled in.
@@ -123,9 +152,38 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         check_validation(data)
         return msgspec.structs.replace(self, embedding_size=self.word_size(self.embedding_size))
 
+    def unknown_rows(self, codec: TextCodec) -> Mapping[str, int]:
+        """The row of the unknown word; other tokens have none."""
+        return {} if codec.vocabulary.unknown is None else {"embedding": codec.vocabulary.unknown}
+
     def known_words(self, codec: TextCodec) -> KnownWords:
         """The words of the vocabulary."""
         return KnownWords(codec.vocabulary.tokens[2:], 2, codec.vocabulary.added)  # ty: ignore
+
+    def reading_of(self, codec: TextCodec) -> dict[str, Any]:
+        """The kind of tokens and their spelling."""
+        reading = codec.reading
+        return {
+            "vocabulary": reading.vocabulary,
+            "lower": reading.lower,
+            "normal_form": "none" if reading.vocabulary == "bytes" else form_of(reading.normal_form),
+            "min_count": self.min_count if reading.vocabulary == "words" else 1,
+        }
+
+    def grow(self, codec: TextCodec, data: Data) -> Growth:
+        """The codec of a saved model with the tokens and labels of new data that it lacks.
+
+        Raises:
+            DataError: texts with several labels, for a model that predicts one.
+        """
+        if data.codec.several and not codec.several:
+            raise DataError(
+                f"{data.source}: texts have several labels, and the model predicts one; --labels one takes what is "
+                "written as one label"
+            )
+        grown = codec.grown(data.codec)
+        words = token_news(codec.vocabulary.unit, codec.vocabulary.size, grown.vocabulary.size)
+        return Growth(grown, (*label_news("label", codec.labels, data.codec.labels), *words))
 
     def network(self, codec: TextCodec, *, key: PRNGKeyArray) -> ClassificationModel:
         """The classifier for the vocabulary and the classes of `codec`, with random weights."""
@@ -169,8 +227,12 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
 
     def batches(self, part: Part, *, seed: int) -> ClassBatches:
         """Batches of texts of similar length, shuffled in every epoch."""
-        size, balance = self.batch_size, self.balance
+        size, balance = self.in_batch, self.balance
         return ClassBatches(part.examples, part.codec, batch_size=size, seed=seed, balance=balance)
+
+    def evaluation_batches(self, part: Part) -> ClassBatches:
+        """Batches of all examples in order of length, each with the weight 1."""
+        return ClassBatches(part.examples, part.codec, batch_size=self.in_batch, shuffle=False)
 
     def loss(
         self, model: ClassificationModel, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None
@@ -195,6 +257,18 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         if codec.several:
             return label_metrics(model, part, codec, thresholds=None)
         return class_metrics(model, part, codec, temperature=None)
+
+    def items(self, part: Part) -> Items:
+        """The ids of each text: capitals that are lowered, unknown words and the rest of a long text do not count."""
+        return Items((example.pieces for example in part.examples), "text", len(part))
+
+    def baselines(self, data: Data) -> Sequence[Baseline]:
+        """The most frequent class, or the most frequent labels, for every text."""
+        return [(frequent_labels if data.codec.several else majority)(data, balance=self.balance)]
+
+    def verdicts(self, metrics: ClassificationMetrics | LabelMetrics) -> Sequence[str]:
+        """The verdict on one class, or the same labels, for every text."""
+        return same_for_all(metrics)
 
     @classmethod
     def metrics_from(cls, values: dict[str, Any]) -> ClassificationMetrics | LabelMetrics:
@@ -246,9 +320,10 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
         *texts: Sequence[LabelledText],
         source: str,
         places: tuple[str, ...],
+        notes: Sequence[str] = (),
     ) -> Data:
         """Encodes the parts; empty ones are first split from the training texts."""
-        form, notes = LabelForm.recognise(
+        form, more = LabelForm.recognise(
             [text.label for text in texts[0]], chosen=self.labels, separator=self.label_separator
         )
         parts = Parts(*(self._named(form, part) for part in texts))
@@ -269,7 +344,10 @@ class Classification(ClassificationSettings, Pretrained[Classifier], frozen=True
             )
         else:
             codec = TextCodec(models.vocabulary, labels, reading, models.settings, form)
-        return Data.of(parts, codec, source=source, places=places, unit=codec.unit, encode=codec.example, notes=notes)
+        notes = (*notes, *more)
+        return Data.of(
+            parts, codec, source=source, places=places, unit=codec.unit, encode=TextCodec.example, notes=notes
+        )
 
     def _cell(self, kind: Callable[..., Cell], input_size: int, hidden_size: int, *, key: PRNGKeyArray) -> Cell:
         cell = build_cell(kind, input_size, hidden_size, key=key)

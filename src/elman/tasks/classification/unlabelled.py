@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from elman._errors import DataError
 from elman.formats.files import text_of
-from elman.formats.lines import AT_MOST
+from elman.formats.lines import AT_MOST, Lines
 from elman.formats.names import TABLES
+from elman.formats.rows import field_text
 from elman.formats.sources import Source, open_sources
+from elman.formats.table import TSV
 from elman.tasks.answers import Group, Input, lines_asked, rows_asked
 from elman.tasks.classification.labels import are_marked, split_marked
-from elman.tasks.classification.reading import has_tabs, split_label
+from elman.tasks.classification.reading import has_tabs, lacks_head, split_label
 from elman.tasks.fitted import Warning
 
 
@@ -49,10 +51,15 @@ def texts_asked(
         if whole and (form != "files" or len(whole) == AT_MOST):
             yield whole
             whole = []
+        if form == "files":
+            continue
+        lines = source.lines(own)
+        if form == TSV and read == "auto" and lacks_head(lines.ahead(), [column]):
+            form = "auto"
         if form in TABLES:
-            yield from rows_asked(source.lines(own), form, column)
-        elif form != "files":
-            yield from _lines(source, form, is_label, own)
+            yield from rows_asked(lines, form, column)
+        else:
+            yield from _lines(source, lines, form, is_label)
     if whole:
         yield whole
 
@@ -66,25 +73,37 @@ def _form(source: Source, read: str) -> str:
 
 def _file(source: Source, encoding: str) -> Input:
     try:
-        return Input(text_of(source.whole(), encoding).strip(), (source.name,), place=source.name)
+        return Input(text_of(source.whole(), encoding).strip(), (field_text(source.name),), place=source.name)
     except DataError as error:
-        return Input("", (source.name,), error=error)
+        return Input("", (field_text(source.name),), error=error)
 
 
-def _lines(source: Source, form: str, is_label: Callable[[str], bool], encoding: str) -> Iterator[Group | Warning]:
-    lines = source.lines(encoding)
+def _lines(source: Source, lines: Lines, form: str, is_label: Callable[[str], bool]) -> Iterator[Group | Warning]:
     guess = form == "auto" and not source.is_pipe
     marked = (guess or form == "labelled") and are_marked([line for line in lines.ahead() if line.strip()])
     if guess and (marked or _begin_with(is_label, lines.ahead())):
         form = "labelled"
         yield Warning(f"{source.name}: lines have labels, as in training, which are left out; --read lines reads all")
     if form != "labelled":
-        yield from lines_asked(lines)
+        asked = lines_asked(lines)
+        yield from asked if form == "lines" else _with_notice(source.name, asked, is_label)
     elif marked:
         yield from lines_asked(lines, lambda line, _: split_marked(line)[1])
     else:
         tabs = has_tabs([line for line in lines.ahead() if line.strip()])
         yield from lines_asked(lines, lambda line, place: split_label(line, place, tabs=tabs)[1])
+
+
+def _with_notice(name: str, groups: Iterator[Group], is_label: Callable[[str], bool]) -> Iterator[Group | Warning]:
+    """The lines of a pipe, which is not read ahead, with a warning before the first if they seem to have labels."""
+    for number, group in enumerate(groups):
+        written = ["".join(one.fields) for one in group if one.asked]
+        if number == 0 and written and (are_marked(written) or _begin_with(is_label, written)):
+            yield Warning(
+                f"{name}: lines begin with labels, as in training, which are read as text; --read labelled leaves them "
+                "out, --read lines is silent"
+            )
+        yield group
 
 
 def _begin_with(is_label: Callable[[str], bool], lines: Sequence[str]) -> bool:

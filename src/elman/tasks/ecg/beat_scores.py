@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from elman._errors import DataError, one_of
+from elman._show import ShownMeasures
 from elman._types import Whole
 from elman.metrics.saved import restore
 from elman.tasks.ecg.delineation import WINDOW_MS, PointScores, inside_known
@@ -26,7 +27,7 @@ NONE = len(KINDS)
 """The row and the column of beats without a partner."""
 
 UNKNOWN = NONE + 1
-"""The row and the column of beats of unknown kind, which are dropped."""
+"""The row of true beats of unknown kind, which is dropped, and the column of beats found without a kind."""
 
 
 @runtime_checkable
@@ -43,7 +44,7 @@ class AnyBeat(Protocol):
 
 
 @dataclass(frozen=True)
-class BeatScores:
+class BeatScores(ShownMeasures):
     """Counts of beats by true and predicted kind. `+` adds the scores of strips.
 
     Beats are matched by time alone, within 150 ms. Beats of unknown kind count in the detection, but not in the table;
@@ -70,14 +71,14 @@ class BeatScores:
     """
 
     counts: tuple[tuple[Whole, ...], ...]
-    """The table: a row for each true kind and one for false beats; a column for each predicted kind and one for missed
-    beats."""
+    """The table: a row for each true kind and one for false beats; a column for each predicted kind, one for missed
+    beats, and one for beats found without a kind."""
     detection: PointScores
     """The scores of detection, whatever the kinds."""
 
     def __post_init__(self) -> None:
-        if len(self.counts) != UNKNOWN or any(len(row) != UNKNOWN for row in self.counts):
-            raise ValueError(f"counts: expected {UNKNOWN} rows of {UNKNOWN} counts")
+        if len(self.counts) != UNKNOWN or any(len(row) != UNKNOWN + 1 for row in self.counts):
+            raise ValueError(f"counts: expected {UNKNOWN} rows of {UNKNOWN + 1} counts")
 
     @classmethod
     def of(
@@ -105,7 +106,7 @@ class BeatScores:
         np.add.at(counts, (kinds[missed], NONE), 1)
         np.add.at(counts, (NONE, found_kinds[extra]), 1)
         detection = PointScores.of(times, found_times, rate=rate, known=known, window_ms=window_ms)
-        return cls(tuple(map(tuple, counts[:UNKNOWN, :UNKNOWN].tolist())), detection)
+        return cls(tuple(map(tuple, counts[:UNKNOWN].tolist())), detection)
 
     @classmethod
     def none(cls) -> BeatScores:
@@ -115,7 +116,7 @@ class BeatScores:
     @classmethod
     def from_builtins(cls, values: dict[str, Any]) -> BeatScores:
         """The scores that `to_builtins` turned into plain values."""
-        return restore(cls, values)
+        return restore(cls, saved_fields(values))
 
     def __add__(self, other: BeatScores) -> BeatScores:
         counts = np.array(self.counts) + np.array(other.counts)
@@ -123,8 +124,9 @@ class BeatScores:
 
     @property
     def accuracy(self) -> float:
-        """The share of right kinds among the matched beats; 0 without any."""
-        pairs = np.array(self.counts)[:NONE, :NONE]
+        """The share of right kinds among the matched beats, of which those found without a kind are wrong; 0 without
+        any."""
+        pairs = np.delete(np.array(self.counts)[:NONE], NONE, axis=1)
         return float(np.trace(pairs) / max(pairs.sum(), 1))
 
     def sensitivity(self, kind: str) -> float:
@@ -133,7 +135,7 @@ class BeatScores:
         Raises:
             ConfigError: no such kind.
         """
-        right, true, _ = self._of_kind(kind)
+        right, _, true = self.counts_of(kind)
         return right / max(true, 1)
 
     def precision(self, kind: str) -> float:
@@ -143,7 +145,7 @@ class BeatScores:
         Raises:
             ConfigError: no such kind.
         """
-        right, _, detected = self._of_kind(kind)
+        right, detected, _ = self.counts_of(kind)
         return right / max(detected, 1)
 
     def to_builtins(self) -> dict[str, Any]:
@@ -159,13 +161,14 @@ class BeatScores:
 
     def report(self) -> str:
         """The table, then the line of `str()`."""
-        columns = [*zip(*self.counts, strict=True)]
-        widths = [max(len(f"{number:,}") for number in column) for column in columns]
-        widths = [max(width, len(head)) for width, head in zip(widths, (*KINDS, "missed"), strict=True)]
-        heads = "".join(f"  {head:>{width}}" for head, width in zip((*KINDS, "missed"), widths, strict=True))
+        columns = dict(zip((*KINDS, "missed", "-"), zip(*self.counts, strict=True), strict=True))
+        if not any(columns["-"]):
+            del columns["-"]
+        widths = [max(len(head), *(len(f"{number:,}") for number in column)) for head, column in columns.items()]
+        heads = "".join(f"  {head:>{width}}" for head, width in zip(columns, widths, strict=True))
         lines = [f"{'':5}  found as", f"{'true':5}{heads}  sensitivity  precision"]
         for name, row in zip((*KINDS, "extra"), self.counts, strict=True):
-            shown = row if name != "extra" else row[:-1]
+            shown = row[: len(widths)] if name != "extra" else row[:NONE]
             numbers = "".join(f"  {number:>{width},}" for number, width in zip(shown, widths, strict=False))
             lines.append(f"{name:5}{numbers}{self._shares(name) if name in KINDS else ''}")
         return "\n".join([*lines, str(self)])
@@ -174,17 +177,29 @@ class BeatScores:
         detection = f"QRS sensitivity {self.detection.sensitivity:.1%}, precision {self.detection.precision:.1%}"
         return f"{detection}; {self.accuracy:.1%} of the beats found are of the right kind"
 
-    def _of_kind(self, kind: str) -> tuple[int, int, int]:
-        """The numbers of right, true and predicted beats of a kind."""
+    def counts_of(self, kind: str) -> tuple[int, int, int]:
+        """The numbers of right, predicted and true beats of a kind.
+
+        Raises:
+            ConfigError: no such kind.
+        """
         one_of("kind", kind, KINDS)
         counts, place = np.array(self.counts), KINDS.index(kind)
         forgiven = sum(counts[KINDS.index(other), place] for other in FORGIVEN.get(kind, ""))
-        return int(counts[place, place]), int(counts[place].sum()), int(counts[:, place].sum() - forgiven)
+        return int(counts[place, place]), int(counts[:, place].sum() - forgiven), int(counts[place].sum())
 
     def _shares(self, kind: str) -> str:
-        right, true, detected = self._of_kind(kind)
+        right, detected, true = self.counts_of(kind)
         shares = (f"{right / all:.1%}" if all else "-" for all in (true, detected))
         return "{:>13}{:>11}".format(*shares)
+
+
+def saved_fields(values: Any) -> Any:
+    """The plain values of scores, of which an earlier elman saved no column for beats found without a kind."""
+    if not isinstance(values, dict) or not isinstance(values.get("counts"), list):
+        return values
+    rows = [[*row, 0] if isinstance(row, list) and len(row) == UNKNOWN else row for row in values["counts"]]
+    return {**values, "counts": rows}
 
 
 def _arrays(beats: Sequence[AnyBeat]) -> tuple[np.ndarray, np.ndarray]:

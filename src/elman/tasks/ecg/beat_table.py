@@ -13,6 +13,7 @@ from statistics import median
 import numpy as np
 
 from elman._errors import DataError, quantity
+from elman._show import Shown, table
 from elman.formats.numbers import number_text
 from elman.tasks.ecg.detected import DetectedBeat, DetectedWave
 from elman.tasks.ecg.normal_limits import LIMITS
@@ -20,7 +21,7 @@ from elman.tasks.ecg.normal_limits import LIMITS
 SECONDS_MINUTE = 60.0
 
 TEXT_HEAD = (
-    "  beat      R at  kind       P s       Q s       R s       S s       T s"
+    "  beat  R sample  kind       P s       Q s       R s       S s       T s"
     "   PR ms  QRS ms  QT ms  QTcB  QTcF   RR ms    rate   P sure  T sure"
 )
 """The head of the lines of `BeatRow.line`."""
@@ -40,7 +41,7 @@ CSV_HEAD = (
 
 
 @dataclass(frozen=True)
-class BeatRow:
+class BeatRow(Shown):
     """A beat and its intervals in ms; None for one that cannot be measured.
 
     PR goes from the onset of P to that of QRS, QRS from its onset to its end, QT from the onset of QRS to the end of T,
@@ -79,7 +80,7 @@ class BeatRow:
             number: the beat's number.
         """
         milliseconds = 1000.0 / rate
-        begins = beat.qrs.onset > 0  # else the record's start cuts the complex
+        begins = beat.has_waves and beat.qrs.onset > 0  # else the record's start cuts the complex
         qt = (beat.t.end - beat.qrs.onset) * milliseconds if beat.t and begins else None
         rr = (beat.sample - before) * milliseconds if before is not None else None
         seconds = rr / 1000.0 if rr else None
@@ -104,20 +105,25 @@ class BeatRow:
 
     def line(self) -> str:
         """The beat as a line of text below `TEXT_HEAD`; H and L follow values above and below their limits."""
-        beat, marks = self.beat, self.marks
+        beat = self.beat
         times = [beat.p and beat.p.peak, beat.q, beat.sample, beat.s, beat.t and beat.t.peak]
         shown = [self._seconds(sample) for sample in times]
-        if beat.p is None:
+        if beat.p is None and beat.has_waves:
             shown[0] = "none"
-        intervals = [_whole(getattr(self, name)) + (marks.get(name) or " ") for name in INTERVALS]
         return "{:>6}{:>10}{:>6}{:>10}{:>10}{:>10}{:>10}{:>10}{:>9}{:>8}{:>7}{:>6}{:>6}{:>8}{:>8}{:>8}{:>8}".format(
-            self.number, beat.sample, beat.symbol, *shown, *intervals, _confidence(beat.p), _confidence(beat.t)
+            self.number, beat.sample, beat.symbol, *shown, *self.intervals(), _confidence(beat.p), _confidence(beat.t)
         ).rstrip()
+
+    def intervals(self) -> list[str]:
+        """The intervals without decimals, each with its mark or a blank."""
+        marks = self.marks
+        return [_whole(getattr(self, name)) + (marks.get(name) or " ") for name in INTERVALS]
 
     def cells(self) -> list[str]:
         """The cells of `CSV_HEAD` from `beat` on."""
         beat = self.beat
-        points = [*_points(beat.p), beat.qrs.onset, beat.q, beat.sample, beat.s, beat.qrs.end, *_points(beat.t)]
+        onset, end = (beat.qrs.onset, beat.qrs.end) if beat.has_waves else (None, None)
+        points = [*_points(beat.p), onset, beat.q, beat.sample, beat.s, end, *_points(beat.t)]
         return [
             str(self.number),
             beat.symbol,
@@ -133,7 +139,7 @@ class BeatRow:
 
 
 @dataclass(frozen=True)
-class BeatTable:
+class BeatTable(Shown):
     """The beats of one lead.
 
     >>> waves = [DetectedWave("QRS", at - 20, at, at + 25, 0.99) for at in (500, 900, 1310)]
@@ -217,7 +223,7 @@ class BeatTable:
         medians = self.medians()
         shown = ("RR", "PR", "QRS", "QT", "QTcB", "QTcF")
         middle = ", ".join(f"{name} {medians[name]:.0f} ms" for name in shown if name in medians)
-        without = sum(row.beat.p is None for row in self.rows)
+        without = sum(row.beat.p is None and row.beat.has_waves for row in self.rows)
         missing = f"; {without:,} without P wave" if without else ""
         return f"{head}{quantity(len(self.rows), 'beat')}{rate}; medians {middle}{missing}; {self._outside()}"
 
@@ -228,6 +234,13 @@ class BeatTable:
     def text(self) -> str:
         """The lines and the summary."""
         return "\n".join([*self.lines(), self.summary()])
+
+    def _repr_html_(self) -> str:
+        head = ("beat", "s", "kind", *INTERVALS)
+        rows = [
+            (row.number, f"{row.beat.sample / self.rate:.3f}", row.beat.symbol, *row.intervals()) for row in self.rows
+        ]
+        return table(rows, head=head, caption=self.summary())
 
     def csv(self, *, head: bool = True) -> str:
         """The table as CSV with the columns `CSV_HEAD`; without `head` it can follow another lead's."""

@@ -35,7 +35,9 @@ class LeadBeats(NamedTuple):
         ended: bool,
     ) -> tuple[LeadBeats, list[list[Heartbeat]]]:
         """Reads the next samples, without those of broken leads; returns the new state and the beats certain by now."""
-        heads = labels[..., : len(WAVES)], labels[..., len(WAVES) :]
+        heads = [labels[..., : len(WAVES)], labels[..., len(WAVES) :]]
+        if codec.waves is False:
+            heads[0] = np.broadcast_to(np.eye(len(WAVES))[0], heads[0].shape)
         alone = [np.where(broken[..., None], np.arange(head.shape[-1]) == 0, head) for head in heads]
         together = [join_leads(head, ~broken)[None] for head in heads]
         labels = np.concatenate([np.concatenate(pair) for pair in zip(alone, together, strict=True)], axis=-1)

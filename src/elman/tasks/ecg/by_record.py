@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from elman._errors import DataError, quantity
+from elman._show import Shown
 from elman.tasks.ecg.beat_scores import BeatScores
 from elman.tasks.ecg.delineation import Delineation, PointScores
 
@@ -15,7 +16,7 @@ S = TypeVar("S", PointScores, Delineation, BeatScores)
 
 
 @dataclass(frozen=True)
-class ByRecord(Generic[S]):
+class ByRecord(Shown, Generic[S]):
     """The scores of records, each the sum of those of its strips, and of all records together.
 
     >>> good, bad = PointScores(9, 9, 9, 0.0, 0.0), PointScores(9, 6, 3, 0.0, 0.0)

@@ -5,12 +5,14 @@ running size. Both use running means over past samples, so that a signal in piec
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 from jaxtyping import Float
+from msgspec import UNSET
 
+from elman._show import Shown
 from elman.tasks.ecg import strip as ecg
 
 WAVES = ("", "P", "QRS", "T")
@@ -58,7 +60,7 @@ class EcgState(NamedTuple):
     power: RunningMean
 
 
-class EcgCodec(msgspec.Struct, frozen=True, tag="ecg"):
+class EcgCodec(Shown, msgspec.Struct, frozen=True, tag="ecg"):
     """Encodes signals as features, and names the kinds of beats in the training part.
 
     >>> codec = EcgCodec()
@@ -74,6 +76,8 @@ class EcgCodec(msgspec.Struct, frozen=True, tag="ecg"):
     """The network's sampling rate, in samples a second."""
     kinds: tuple[str, ...] = ()
     """Kinds of beats in the training part; empty where its beats have no kinds."""
+    waves: Literal[False] | msgspec.UnsetType = UNSET
+    """False where the training part has no annotated wave, so that none is looked for."""
     FEATURES: ClassVar[int] = 2
     """Features of a sample."""
 

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Real
 from msgspec import Meta
 
 from elman._errors import DataError
+from elman._show import Shown, ShownMeasures
 from elman._types import Whole
 from elman.metrics.saved import restore
 from elman.tasks.ecg.matching import match_events
@@ -53,7 +54,7 @@ class AnyWave(Protocol):
 
 
 @dataclass(frozen=True)
-class PointScores:
+class PointScores(ShownMeasures):
     """Counts of detected events and sums of their errors in time. `+` adds scores: it pools sums, not shares.
 
     An error is the detected time minus the true one, so positive is late; SD is the root of the mean squared distance
@@ -139,7 +140,7 @@ class PointScores:
 
 
 @dataclass(frozen=True)
-class WaveScores:
+class WaveScores(Shown):
     """The scores of the three points of a kind of wave, each matched by itself. A wave is in the known part if its peak
     is."""
 
@@ -168,7 +169,7 @@ class WaveScores:
 
 
 @dataclass(frozen=True)
-class Delineation:
+class Delineation(ShownMeasures):
     """The scores of onsets, peaks and ends of P, QRS and T waves. `+` adds the scores of strips.
 
     >>> from elman.tasks.ecg.detected import DetectedWave

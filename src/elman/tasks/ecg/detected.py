@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+UNLEARNED = "-"
+"""The symbol of a beat whose kind a model cannot tell, since training never had it."""
 
 
 class DetectedWave(NamedTuple):
@@ -28,7 +31,7 @@ class DetectedBeat(NamedTuple):
     """
 
     symbol: str
-    """The WFDB symbol: N, S, V, F or Q, the kinds of ANSI/AAMI EC57."""
+    """The WFDB symbol: N, S, V, F or Q, the kinds of ANSI/AAMI EC57; - for a kind that training never had."""
     qrs: DetectedWave
     q: int | None
     """The sample of the Q wave; None where the QRS begins with R."""
@@ -48,6 +51,17 @@ class DetectedBeat(NamedTuple):
     def kind(self) -> str:
         """The kind of beat."""
         return self.symbol
+
+    @property
+    def has_waves(self) -> bool:
+        """True where its QRS complex was found; of other beats the place and the kind alone are known."""
+        return self.qrs.confidence > 0
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The beat as plain values, in samples."""
+        waves = [wave._asdict() for wave in self.waves]
+        return {"sample": self.sample, "kind": self.kind, "q": self.q, "s": self.s, "waves": waves}
 
     @property
     def waves(self) -> tuple[DetectedWave, ...]:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from elman._errors import quantity
 from elman.tasks.ecg.strip import Strip
 
 What = Literal["missing", "flat", "saturated", "too large"]
@@ -98,7 +99,7 @@ def describe_faults(faults: Sequence[Fault]) -> list[str]:
         else:
             total = sum((fault.end + 1 - fault.onset) / fault.rate for fault in those)
             first = str(those[0]).partition(f"{what} ")[2]
-            lines.append(f"lead {lead}: {what} {len(those):,} times, {total:.1f} s together, first {first}")
+            lines.append(f"lead {lead}: {what} {quantity(len(those), 'time')}, {total:.1f} s together, first {first}")
     return lines
 
 

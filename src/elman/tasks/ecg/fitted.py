@@ -2,51 +2,70 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
+import jax.numpy as jnp
 import numpy as np
 
 from elman._errors import ConfigError, DataError, RecordError, excerpt, nearest
+from elman._show import Shown
+from elman._types import Carry
+from elman.artefact import SavedState
 from elman.formats.files import lines, read_files
+from elman.formats.frames import AnyFrame, is_frame
 from elman.formats.names import SAMPLES, ending
+from elman.formats.results import ResultTable
+from elman.formats.rows import write_row
 from elman.formats.wfdb.places import record_folders
 from elman.formats.wfdb.record import Record, record_of, whole_records, write_annotations
 from elman.tasks.answers import pass_over
+from elman.tasks.choices import Choices, Question, token_choices
 from elman.tasks.data import Part
-from elman.tasks.ecg.beat_table import TEXT_HEAD, BeatRow, BeatTable
+from elman.tasks.ecg.batches import SOME_KIND, EcgBatch
+from elman.tasks.ecg.beat_table import CSV_HEAD, TEXT_HEAD, BeatRow, BeatTable
 from elman.tasks.ecg.beats import LeadBeats, at_rate
-from elman.tasks.ecg.codec import EcgCodec
-from elman.tasks.ecg.detected import DetectedBeat
+from elman.tasks.ecg.codec import KINDS, WAVES, EcgCodec
+from elman.tasks.ecg.detected import UNLEARNED, DetectedBeat
+from elman.tasks.ecg.evaluation import beat_mistakes
 from elman.tasks.ecg.faults import Fault, describe_faults, find_faults, unreadable
 from elman.tasks.ecg.metrics import EcgMetrics
 from elman.tasks.ecg.model import STRIDE, Segmenter
 from elman.tasks.ecg.picture import draw_ecg
 from elman.tasks.ecg.probabilities import LabelProbabilities, label_probabilities, pieces, read
+from elman.tasks.ecg.reading import records_of
 from elman.tasks.ecg.resample import Resampler, resample
-from elman.tasks.ecg.settings import EcgPrediction
+from elman.tasks.ecg.session import EcgSession
+from elman.tasks.ecg.settings import EcgPrediction, EcgStreamOptions
 from elman.tasks.ecg.stream import EcgStream, StreamState
 from elman.tasks.ecg.strip import Strip, strips_of
-from elman.tasks.ecg.text import SampleGroup, arriving_samples, read_ecg_table
+from elman.tasks.ecg.text import SampleGroup, arriving_samples, ecg_in, read_ecg_table
+from elman.tasks.ecg.unlearned import NO_WAVES_READ, note_on_beats, note_on_unlearned
 from elman.tasks.ecg.wave_marks import wave_marks
-from elman.tasks.fitted import Output, Picture, Predictor, Warning, largest_difference
+from elman.tasks.fitted import Examples, Output, Picture, Predictor, Remark, Row, Warning, largest_difference
+from elman.tasks.plain import plain_table
+from elman.tasks.session import check_options
+from elman.tasks.settings import OnUnreadable
 
 if TYPE_CHECKING:
     from elman.tasks.ecg.task import Ecg
-
 LEAST_RATE = 50
 """The lowest sampling rate, in Hz, at which waves can be recognised."""
+
+MOST_LEADS = 256
+"""The most leads of a stream."""
 
 ENDING = "elm"
 """The extension of the annotation files that `elman predict` writes."""
 
 
 @dataclass(frozen=True)
-class RecordBeats:
+class RecordBeats(Shown):
     """The beats found in a record, in samples at its sampling rate."""
 
     name: str
@@ -75,10 +94,27 @@ class RecordBeats:
         breaks = [(first, after - 1) for first, after in runs.tolist()]
         return BeatTable.of(beats, rate=self.rate, record=self.name, lead=", ".join(names), breaks=breaks)
 
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
     def broken(self, lead: str) -> np.ndarray:
         """A mask of the samples at which a lead could not be read."""
         own = [fault for fault in self.faults if fault.lead == lead]
         return unreadable(own, len(self.strips[lead].signal))
+
+
+class _Unread(NamedTuple):
+    """A record that cannot be read."""
+
+    name: str
+    error: DataError
+
+    def blank(self, options: EcgPrediction, *, head: bool) -> list[str]:
+        """The lines of its blank answer, which names it."""
+        if options.table == "csv":
+            row = write_row([self.name, *[None] * (len(CSV_HEAD) - 1)])
+            return [write_row(CSV_HEAD), row] if head else [row]
+        return [f"{self.name}: not read"] if options.table == "text" else []
 
 
 @dataclass(frozen=True)
@@ -97,6 +133,8 @@ class EcgReader(Predictor[EcgMetrics]):
     ('me', ['II'], ())
     """
 
+    reading: ClassVar[tuple[str, ...]] = ("on_error",)
+
     task: Ecg
     codec: EcgCodec
     model: Segmenter
@@ -105,27 +143,48 @@ class EcgReader(Predictor[EcgMetrics]):
     def summary(self) -> str:
         """The waves and kinds of beats that the model finds, in words."""
         kinds = f", kinds of beats {', '.join(self.codec.kinds)}" if self.codec.kinds else ""
-        return f"P, QRS and T{kinds}"
+        return f"{'beats' if self.codec.waves is False else 'P, QRS and T'}{kinds}"
 
-    def read(self, *places: str | Path) -> Part:
-        """Reads annotated leads for `evaluate`.
+    def read(self, *places: str | Path | AnyFrame, on_error: OnUnreadable = "fail") -> Part:
+        """Reads annotated leads for `evaluate`; tables in memory have no annotations.
+
+        Args:
+            places: see `read_record`.
+            on_error: "skip" leaves out records that cannot be read; the part's `notes` name them.
 
         Raises:
             DataError: a record that cannot be read, or one without annotations.
         """
-        return self.task.read_part(self.codec, *places)
+        return self.task.read_part(self.codec, *records_of(places), on_error=on_error)
 
-    def predict(self, record: Record, *, leads: Sequence[str] = ()) -> RecordBeats:
+    def questions(self, examples: Examples) -> tuple[Question, ...]:
+        """The wave and the beat of each sample."""
+        return (Question("wave", ("none", *WAVES[1:])), Question("beat", ("none", *KINDS)))
+
+    def choices(self, model: Segmenter, carry: Carry, batch: EcgBatch) -> tuple[tuple[Choices, ...], Carry]:
+        """The probabilities of waves and of beats at each sample of pieces. Where a beat's kind is unknown, nothing
+        counts as right."""
+        features, lengths, waves, wave_weights, beats, beat_weights = map(jnp.asarray, batch)
+        wave_scores, beat_scores = model(features, lengths=lengths)
+        known = beat_weights * (beats != SOME_KIND)
+        of_beats = token_choices(beat_scores, jnp.minimum(beats, len(KINDS)), known)
+        return (token_choices(wave_scores, waves, wave_weights), of_beats), carry
+
+    def predict(
+        self, record: Record | AnyFrame, *, leads: Sequence[str] = (), rate: float | None = None
+    ) -> RecordBeats:
         """Finds the beats of a record. For all leads together, the probabilities are the geometric mean over leads,
         and Q, R, S and the peaks of P and T are those of the first lead that can be read.
 
         Args:
-            record: an ECG of any length.
+            record: an ECG of any length: a record, or a table in memory with a column for each lead.
             leads: the leads to read; all by default.
+            rate: samples a second of a table; by default those of its times, a column or the index.
 
         Raises:
             DataError: a lead that the record does not have, or a record without a signal in volts.
         """
+        record = ecg_in(record, rate=rate) if is_frame(record) else cast(Record, record)
         strips = {strip.lead: strip for strip in strips_of(record)}
         names = _chosen(leads, strips, record) or tuple(strips)
         own = {name: strips[name] for name in names}
@@ -138,6 +197,10 @@ class EcgReader(Predictor[EcgMetrics]):
         *single, together = self._find_beats(signals, broken, share)
         return replace(empty, leads=dict(zip(own, single, strict=True)), beats=together)
 
+    def mistakes_of(self, part: Part) -> ResultTable:
+        """The beats of each lead that were missed, added, or taken for another kind."""
+        return beat_mistakes(self.model, part.examples, self.codec)
+
     def stream(self, *, rate: float, leads: int = 1) -> EcgStream:
         """A stream that reads leads piece by piece.
 
@@ -148,7 +211,39 @@ class EcgReader(Predictor[EcgMetrics]):
         Raises:
             ConfigError: a bidirectional model, or a rate that is not above 0.
         """
-        return EcgStream(self.model, self.codec, rate, leads)
+        return EcgStream(self.quick_model, self.codec, rate, leads)
+
+    def plain_session(self, **options: Any) -> EcgSession:
+        """A new session, whose options are plain values; see `new_session`."""
+        chosen = EcgStreamOptions(**options)
+        return self.new_session(rate=chosen.rate, leads=chosen.leads)
+
+    def new_session(self, *, rate: float = 0.0, leads: int = 1, **options: Any) -> EcgSession:
+        """A session before the first sample.
+
+        Args:
+            rate: the samples a second.
+            leads: the number of leads that come together.
+            options: none.
+
+        Raises:
+            ConfigError: a bidirectional model, a rate below 50, no lead or too many, or an unknown option.
+        """
+        check_options("session", options, ("rate", "leads"))
+        self.stream(rate=LEAST_RATE)  # refuses a model that reads from both ends first
+        if not rate >= LEAST_RATE:
+            raise ConfigError(f"rate: expected the samples a second, {LEAST_RATE} or more, such as 360; got {rate!r}")
+        if not isinstance(leads, int) or not 1 <= leads <= MOST_LEADS:
+            raise ConfigError(f"leads: expected a number of leads, 1 to {MOST_LEADS}; got {leads!r}")
+        return EcgSession(self, self.stream(rate=rate, leads=leads))
+
+    def saved_session(self, saved: SavedState) -> EcgSession:
+        """The session in a state that was saved with this model.
+
+        Raises:
+            ArtefactError: values or arrays that make no state of this model.
+        """
+        return EcgSession.restored(self, saved)
 
     def differences(self) -> dict[str, float]:
         """The largest difference when random signals are read alone and in a batch; for a causal model also that
@@ -179,28 +274,38 @@ class EcgReader(Predictor[EcgMetrics]):
         readings, head = self._readings(*places, options=options), True
         first = [*islice(readings, 2)]
         for reading in chain(first, readings):
-            if isinstance(reading, DataError):
-                yield pass_over(reading, options.on_error)
+            if isinstance(reading, _Unread):
+                yield pass_over(reading.error, options.on_error)
+                if options.on_error == "blank":
+                    yield from reading.blank(options, head=head)
+                    head = False
                 continue
             if options.annotations:
                 _annotate(reading, Path(options.annotations))
-            yield from _lines(reading, options, head=head)
+            yield from _lines(reading, options, self.codec, head=head)
             head = False
             if options.plot:
                 yield _picture(reading, options, several=len(first) > 1)
 
-    def _readings(self, *places: str, options: EcgPrediction) -> Iterator[RecordBeats | DataError]:
-        """Finds the beats of each record; one that cannot be read is its error."""
+    def answers(self, inputs: Sequence[Any], *, options: EcgPrediction) -> list[dict[str, Any]]:
+        """The beats of each table of leads: kinds and samples of the waves, and the parts that could not be read."""
+        tables = [plain_table(one, f"input {n}") for n, one in enumerate(inputs, start=1)]
+        found = [self.predict(one, leads=options.leads, rate=options.rate or None) for one in tables]
+        return [{"beats": [one.plain for one in each.beats], "faults": describe_faults(each.faults)} for each in found]
+
+    def _readings(self, *places: str, options: EcgPrediction) -> Iterator[RecordBeats | _Unread]:
+        """Finds the beats of each record."""
         for place in places:
-            records = _records(place, options)
+            name, records = place, _records(place, options)
             while True:
                 try:
-                    read_record = next(records, None)
-                    if read_record is None:
+                    asked = next(records, None)
+                    if asked is None:
                         break
+                    name, read_record = asked
                     yield self.predict(read_record(), leads=options.leads)
                 except DataError as error:
-                    yield error
+                    yield _Unread(name, error)
 
     def _streamed_difference(self, signal: np.ndarray, whole: LabelProbabilities) -> float:
         """The largest difference between the probabilities of a whole signal and of its pieces of 4 and 64 samples."""
@@ -220,9 +325,11 @@ class EcgReader(Predictor[EcgMetrics]):
             raise ConfigError(
                 f"rate: a stream does not say it; give the samples a second, {LEAST_RATE} or more, such as --rate 360"
             )
+        self.stream(rate=options.rate)  # refuses a model that reads from both ends, before the head is written
         yield TEXT_HEAD
         running: tuple[EcgStream, StreamState] | None = None
         row: BeatRow | None = None
+        counts = Counter[str]()
         groups, broken = _readable(arriving_samples(*places), options), None
         while True:
             try:
@@ -243,10 +350,16 @@ class EcgReader(Predictor[EcgMetrics]):
             for beat in beats:
                 row = _next_row(row, beat, options.rate)
                 yield row.line()
+                counts[beat.kind] += 1
+                if beat.kind == UNLEARNED and counts[UNLEARNED] == 1:
+                    yield Warning(f"a beat of the kind {note_on_unlearned(self.codec.kinds)}")
             yield from (f"# {line}" for line in stream.changes(before, after))
         for beat in () if running is None else running[0].finish(running[1]):
             row = _next_row(row, beat, options.rate)
             yield row.line()
+            counts[beat.kind] += 1
+        notes = note_on_beats(counts, self.codec.kinds), "" if self.codec.waves is not False else NO_WAVES_READ
+        yield from (Remark(f"# {note}") for note in notes if note)
         if broken is not None:
             raise broken
 
@@ -279,31 +392,37 @@ def _chosen(leads: Sequence[str], known: Iterable[str], record: Record) -> tuple
     return tuple(dict.fromkeys(names[lead.lower()] for lead in asked))
 
 
-def _lines(reading: RecordBeats, options: EcgPrediction, *, head: bool) -> Iterator[str | Warning]:
-    """Yields the table of a record, and the parts that could not be read; the first table of a CSV has a head."""
-    for line in describe_faults(reading.faults):
-        yield Warning(f"{reading.name}: {line}") if options.table == "csv" else f"# {line}"
+def _lines(reading: RecordBeats, options: EcgPrediction, codec: EcgCodec, *, head: bool) -> Iterator[str | Warning]:
+    """Yields the table of a record, and what could not be read or told; the first table of a CSV has a head."""
+    note = note_on_beats(Counter(beat.kind for beat in reading.beats), codec.kinds)
+    notes = [note] if note else []
+    notes += [NO_WAVES_READ] if codec.waves is False else []
+    for line in [*describe_faults(reading.faults), *notes]:
+        yield Remark(f"# {line}") if options.table == "text" else Warning(f"{reading.name}: {line}")
     if options.table == "none":
         return
     for table in [reading.table(lead) for lead in reading.leads] if options.each_lead else [reading.table()]:
-        yield from lines(table.csv(head=head) if options.table == "csv" else table.text())
-        head = False
+        if options.table == "csv":
+            yield from lines(table.csv(head=head))
+            head = False
+        else:
+            yield from map(Row, table.lines())
+            yield Remark(table.summary())
 
 
-def _records(place: str, options: EcgPrediction) -> Iterator[Callable[[], Record]]:
-    """Yields a function that reads each record of a place: those of WFDB, or a table (.csv, .tsv, .txt) with a column
-    for each lead.
+def _records(place: str, options: EcgPrediction) -> Iterator[tuple[str, Callable[[], Record]]]:
+    """Yields the name of each record of a place, and a function that reads it: those of WFDB, or a table (.csv, .tsv,
+    .txt, or standard input) with a column for each lead.
 
     Raises:
         DataError: a place that cannot be read.
     """
-    if place == "-":
-        raise DataError("standard input cannot be a record; read lines of numbers with --stream --rate 360")
-    if ending(place) in SAMPLES:
-        yield from (partial(read_ecg_table, file, rate=options.rate or None) for file in read_files(place))
+    if place == "-" or ending(place) in SAMPLES:
+        for file in read_files(place):
+            yield file.stem, partial(read_ecg_table, file, rate=options.rate or None)
         return
     for shelf, names in record_folders(place):
-        yield from (partial(record_of, shelf, name) for name in whole_records(shelf, names))
+        yield from ((name, partial(record_of, shelf, name)) for name in whole_records(shelf, names))
 
 
 def _readable(groups: Iterable[SampleGroup | RecordError], options: EcgPrediction) -> Iterator[SampleGroup | Warning]:

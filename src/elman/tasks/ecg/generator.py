@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import ConfigError
+from elman._show import brief, brief_table
 from elman.tasks.ecg.strip import LEAST_RATE, Beat, Strip, Wave, kind_of
 
 EDGE = 2.5
@@ -104,6 +105,8 @@ class GeneratedEcg(NamedTuple):
     """The times of the waves of each beat of the strip."""
     clean: Float[np.ndarray, " time"]
     """The signal without noise."""
+
+    __repr__, _repr_html_ = brief, brief_table
 
 
 def generate_ecg(

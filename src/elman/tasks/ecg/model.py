@@ -16,9 +16,11 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from elman._errors import ConfigError, ShapeError
+from elman._module import Module
 from elman._types import Carry
 from elman.cells import Cell
 from elman.layers import Dense, Stack
+from elman.layers.graph import Graph, Input
 from elman.layers.recurrent import make_layers
 from elman.layers.signal import Delay, Doubling, SignalConvolution
 from elman.ops.dropout import variational_dropout
@@ -41,7 +43,7 @@ class SegmenterCarry(NamedTuple):
     layers: tuple[Carry, ...]
 
 
-class Segmenter(eqx.Module):
+class Segmenter(Module):
     """Samples -> front end -> recurrent layers -> decoder -> the scores of each head.
 
     With `delay`, the segmenter is causal: the layers read forwards only, and the scores of a sample come `delay`
@@ -143,6 +145,23 @@ class Segmenter(eqx.Module):
         """
         return tuple(ys for _, ys in self.activations(xs, lengths=lengths, key=key)[-len(self.heads) :])
 
+    def graphs(self) -> dict[str, Graph]:
+        """Scores the samples of signals, a multiple of 4. A causal segmenter goes on from a state, and its scores are
+        those of the samples `delay` before."""
+        names = [f"scores.{number}" for number in range(len(self.heads))]
+        signal = Input(("batch", f"{STRIDE}*time", self.features))
+
+        def read(state: Any, signal: Array) -> tuple[Any, dict[str, Array]]:
+            state, scores = self.read(state, signal)
+            return state, dict(zip(names, scores, strict=True))
+
+        def whole(state: Any, signal: Array, lengths: Array) -> tuple[Any, dict[str, Array]]:
+            return state, dict(zip(names, self(signal, lengths=lengths), strict=True))
+
+        if self.causal:
+            return {"model": Graph(read, {"signal": signal}, self.init_carry)}
+        return {"model": Graph(whole, {"signal": signal, "lengths": Input(("batch",), f"{STRIDE}*time")})}
+
     def activations(
         self,
         xs: Float[Array, "batch time feature"],
@@ -153,9 +172,9 @@ class Segmenter(eqx.Module):
         """The outputs of each part of the model, by name, in the order of computation; the heads' scores come last."""
         time = xs.shape[1]
         xs = jnp.pad(xs, [(0, 0), (0, self.delay - time % -STRIDE), (0, 0)])
-        ends = jnp.full(len(xs), time) if lengths is None else lengths
+        ends = jnp.full(xs.shape[0], time) if lengths is None else lengths
         xs, ends = _masked(xs, ends), None if self.causal else ends  # causal: zeros follow, as after a stream's end
-        _, parts = self._parts(self.init_carry(len(xs)), xs, ends, key)
+        _, parts = self._parts(self.init_carry(xs.shape[0]), xs, ends, key)
         heads = [(name, ys[:, self.delay : self.delay + time]) for name, ys in parts[-len(self.heads) :]]
         return parts[: -len(self.heads)] + heads
 

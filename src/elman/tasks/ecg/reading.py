@@ -4,13 +4,15 @@ Mark, 2001), and records that are annotated in the same ways.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from elman._errors import DataError
+from elman._errors import DataError, quantity
+from elman.formats.frames import table_or_files
 from elman.formats.wfdb.annotations import FARTHEST, NOTE, Annotations
 from elman.formats.wfdb.places import RecordFolder, record_folders
 from elman.formats.wfdb.record import Record, annotations_of, record_of, whole_records
@@ -31,9 +33,24 @@ from elman.tasks.ecg.strip import Strip, strips_of
 WAVES, BEATS = "q1c", "atr"
 """Endings of annotation files with the waves of some beats, and with every beat."""
 
+NAMED = 24
+"""The most damaged records that a message names."""
+
 MIT_RATE = 360.0
 _MIT = range(100, 235)
 _SAME_PATIENT = {"202": "201"}
+
+
+def records_of(places: Sequence[Any]) -> tuple[str | Path, ...]:
+    """The places of annotated records.
+
+    Raises:
+        DataError: a table in memory, which has no annotations.
+    """
+    table, files = table_or_files(places)
+    if table is not None:
+        raise DataError("a table has no annotations to learn from or to measure with; expected records of WFDB")
+    return files
 
 
 def read_strips(*places: str | Path) -> tuple[Strip, ...]:
@@ -51,20 +68,64 @@ def read_strips(*places: str | Path) -> tuple[Strip, ...]:
         places: see `read_record`; folders and archives may hold any number of records.
 
     Raises:
-        DataError: no annotated record, annotations outside their record, or a damaged file.
+        DataError: no annotated record, annotations outside their record, or damaged files; names all such records.
     """
-    strips, bare = [], []
+    return read_annotated(*places).complete("mend them, or name the others alone")
+
+
+class AnnotatedRecords(NamedTuple):
+    """The leads of the records of places, and the errors of records that cannot be read, by name."""
+
+    strips: tuple[Strip, ...]
+    errors: dict[str, DataError]
+    count: int
+    """The number of records, those included."""
+
+    def complete(self, mend: str) -> tuple[Strip, ...]:
+        """The leads, where all records can be read; `mend` says what to do where several cannot.
+
+        Raises:
+            DataError: records that cannot be read; names all of them, as far as a line can.
+        """
+        if not self.errors:
+            return self.strips
+        first = next(iter(self.errors.values()))
+        if self.count == 1:
+            raise first
+        raise DataError(f"{self._damaged()} cannot be read; {mend} ({first})")
+
+    def describe_left_out(self) -> str:
+        """A sentence on the records that cannot be read."""
+        return f"{self._damaged()} left out, since they cannot be read ({next(iter(self.errors.values()))})"
+
+    def _damaged(self) -> str:
+        listed = ", ".join([*self.errors][:NAMED]) + (", ..." if len(self.errors) > NAMED else "")
+        return f"{len(self.errors):,} of {quantity(self.count, 'record')}, {listed},"
+
+
+def read_annotated(*places: str | Path) -> AnnotatedRecords:
+    """Reads annotated records as `read_strips` does, and keeps the errors of those that cannot be read.
+
+    Raises:
+        DataError: a place that cannot be read, or no annotated record among those that can.
+    """
+    strips, bare, errors, count = list[Strip](), list[str](), dict[str, DataError](), 0
     for shelf, names in record_folders(*places):
         for name in whole_records(shelf, names):
-            ready = [_readable(strip) for strip in _strips(shelf, name)]
+            count += 1
+            try:
+                ready = [_readable(strip) for strip in _strips(shelf, name)]
+            except DataError as error:
+                errors[f"{shelf.name}/{name}" if name in errors else name] = error
+                continue
             strips += ready
             bare += [] if ready else [f"{shelf.name}/{name}"]
-    if not strips:
+    if not strips and not errors:
         raise DataError(
             f"{bare[0]}: no annotations; expected {BEATS} (beats), {WAVES} (waves) or a file for each lead such as .ii "
             "beside the header, or an EDF+ file with marks such as N and V"
         )
-    return tuple(strips)
+    return AnnotatedRecords(tuple(strips), errors, count)
 
 
 def _strips(shelf: RecordFolder, name: str) -> Iterator[Strip]:

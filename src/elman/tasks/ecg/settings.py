@@ -8,7 +8,18 @@ from msgspec import Meta
 
 from elman._config import Config
 from elman.formats.names import EDF, HEADER, SIGNALS
-from elman.tasks.settings import CellName, Count, Layers, Rate, Size, Stream, TaskSettings, check_parts
+from elman.tasks.settings import (
+    BatchSizes,
+    CellName,
+    Count,
+    Layers,
+    OnUnreadable,
+    Rate,
+    Size,
+    Stream,
+    TaskSettings,
+    check_parts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
@@ -52,13 +63,26 @@ class EcgPrediction(Stream, frozen=True, kw_only=True):
     """Sampling rate of a stream, or of a table without a time column, in samples a second."""
 
 
+class EcgStreamOptions(Config, frozen=True, kw_only=True):
+    """Options of a session of an ECG model."""
+
+    rate: Annotated[float, Meta(ge=0, le=100_000)] = 0.0
+    """Samples a second."""
+    leads: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Leads that come together."""
+
+
 class EcgSettings(TaskSettings, frozen=True, kw_only=True):
     """Settings of `Ecg`."""
 
     training: ClassVar[dict[str, Any]] = {"epochs": 20.0, "learning_rate": 0.006, "weight_decay": 0.01}
+    batch_sizes: ClassVar[BatchSizes | None] = BatchSizes("batch_size", usual=16, least=8)
     options: ClassVar[type[Config] | None] = EcgPrediction
+    fixed: ClassVar[tuple[str, ...]] = ("causal", "look_ahead_ms")
     generated: ClassVar[tuple[str, ...]] = ("ecg",)
 
+    on_error: OnUnreadable = "fail"
+    """Treatment of records that cannot be read: the end, with the names of all (fail), or leave them out (skip)."""
     validation: Size = 0.1
     """Part that chooses the best weights: a share, or from 1 on a number of patients."""
     test: Size = 0.1
@@ -83,8 +107,8 @@ class EcgSettings(TaskSettings, frozen=True, kw_only=True):
     """Strength of changes to the training signals: gain, polarity, baseline wander, hum, noise, tempo; 0 is none."""
     seconds: Annotated[float, Meta(ge=1, le=60)] = 8.0
     """Length of the pieces that training reads, in seconds."""
-    batch_size: Count = 16
-    """Pieces in a batch."""
+    batch_size: Count | None = None
+    """Pieces in a batch (16, or down to 8 where a budget in epochs or minutes has fewer than 1,000 steps)."""
 
     def __post_init__(self) -> None:
         TaskSettings.__post_init__(self)

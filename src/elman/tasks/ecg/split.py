@@ -38,7 +38,9 @@ def split_by_patient(strips: Sequence[Strip], *, validation: float, test: float,
     mit = [patient for patient in patients if patient.startswith("mitdb ")]
     tested = [patient for patient in mit if patient in DS2] if test else []
     named = mit if 0 < len(tested) < len(mit) else []
-    groups = [split([p for p in patients if p not in named], validation=validation, test=test, seed=seed)]
+    others, groups = [patient for patient in patients if patient not in named], list[Parts]()
+    if others or not named:
+        groups.append(split(others, validation=validation, test=test, seed=seed))
     if named:
         learned = split([p for p in mit if p not in tested], validation=validation, test=0, seed=seed)
         groups.append(learned._replace(test=tested))

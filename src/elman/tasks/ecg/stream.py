@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy.lib.stride_tricks import sliding_window_view
 
 from elman._errors import ConfigError, DataError
+from elman._show import Shown
 from elman.tasks.ecg.beats import LeadBeats, at_rate
 from elman.tasks.ecg.codec import EcgCodec, EcgState
 from elman.tasks.ecg.detected import DetectedBeat
@@ -43,7 +44,7 @@ class StreamState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class EcgStream:
+class EcgStream(Shown):
     """Reads several leads together, piece by piece: `start`, then `step` for each piece, then `finish`. The beats are
     those of all leads together, the same as `predict` finds in the whole record.
     """

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 
 from elman._errors import DataError, excerpt
+from elman._show import brief, brief_table
 from elman.formats.wfdb.record import Record
 from elman.tasks.ecg.resample import Resampler, resample
 
@@ -94,6 +95,14 @@ class Strip(NamedTuple):
     """The mask of samples where every beat is annotated."""
     place: str = "the strip"
     """The file or record of the strip, for messages."""
+
+    __repr__, _repr_html_ = brief, brief_table
+
+
+def few_samples(strip: Strip) -> tuple[int, Integer[np.ndarray, " sample"]]:
+    """The number of samples, and 64 of them or more in hundredths of a millivolt, by which a lead is recognised."""
+    step = max(1, len(strip.signal) // 64)
+    return len(strip.signal), np.rint(100 * np.nan_to_num(strip.signal[::step])).astype(np.int64)
 
 
 def kind_of(symbol: str) -> str | None:

@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from elman._errors import DataError, RecordError
+from elman._errors import DataError, RecordError, quantity
 from elman.formats.files import File, lines, text_of
+from elman.formats.frames import AnyFrame, read_frame
 from elman.formats.lines import Lines, in_groups
 from elman.formats.sources import open_sources
 from elman.formats.wfdb.record import Record
@@ -59,20 +60,35 @@ def read_ecg_table(file: File, *, rate: float | None = None) -> Record:
         raise DataError(f"{file.name}: empty; expected a column of numbers for each lead")
     columns, has_head = _columns(rows[0][1], f"{file.name}, line {rows[0][0]}")
     rows = rows[has_head:]
-    values = columns.numbers([line for _, line in rows], [f"{file.name}, line {number}" for number, _ in rows])
-    if columns.time is not None:
-        timed = _rate(values[:, columns.time] * columns.scales[columns.time], [number for number, _ in rows], file.name)
-        if rate is not None and abs(timed - rate) > 0.01 * rate:
-            raise DataError(
-                f"{file.name}: the column of time gives {timed:g} samples a second, and the rate is {rate:g}"
-            )
-        rate = timed if rate is None else rate
-    if rate is None:
-        raise DataError(f"{file.name}: no rate; give the samples a second with --rate, or a column named time")
-    if not 0 < rate < math.inf:
-        raise DataError(f"{file.name}: a rate of {rate:g}; expected samples a second, such as 250")
-    signals = columns.millivolts(values).astype(np.float32)
-    return Record(file.stem, signals, rate, columns.leads, ("mV",) * len(columns.leads), (), file.name)
+    places = [f"{file.name}, line {number}" for number, _ in rows]
+    values = columns.numbers([line for _, line in rows], places)
+    return _record(columns, values, places, rate, file.name, file.stem)
+
+
+def ecg_in(table: AnyFrame, *, rate: float | None = None) -> Record:
+    """The ECG in a table in memory: a column for each lead, and its times as a column or as the index.
+
+    Args:
+        table: the table, with units in the names of columns as in files.
+        rate: samples a second; None takes the rate of the times.
+
+    Raises:
+        DataError: as `read_ecg_table`; rows are counted from 1.
+
+    >>> ecg_in({"II (uV)": [500, None]}, rate=250).signals.tolist()
+    [[0.5], [nan]]
+    """
+    frame = read_frame(table, alone="1")
+    level = frame.times or next((name for name in frame.levels if name.lower() in TIME), "")
+    names = [*frame.own, *([level] if level else [])]
+    columns = _named_columns(["time (s)" if name == level else name for name in names], None, frame.name)
+    rows = [frame.place(row) for row in range(len(frame))]
+    values = np.empty((len(rows), len(names)))
+    for place, name in enumerate(names):
+        own = _seconds(frame.columns[name]) if name == level else frame.columns[name]
+        fields = ("" if value is None else str(value) for value in own)
+        values[:, place] = [_number(field, f"{row}, column {name}") for field, row in zip(fields, rows, strict=True)]
+    return _record(columns, values, rows, rate, frame.name, "the table")
 
 
 def arriving_samples(*places: str) -> Iterator[SampleGroup | RecordError]:
@@ -101,6 +117,34 @@ def arriving_samples(*places: str) -> Iterator[SampleGroup | RecordError]:
                 if numbers := [one for one in alike if not isinstance(one, RecordError)]:
                     yield rows.samples(numbers)
         columns = rows.columns
+
+
+def _seconds(times: Sequence[Any]) -> list[Any]:
+    """Times of an index in seconds since the first, or as they are where they are numbers."""
+    first = times[0] if times else None
+    return [(time - first).total_seconds() if hasattr(time - first, "total_seconds") else time for time in times]
+
+
+def _record(
+    columns: _Columns,
+    values: Float[np.ndarray, "time column"],
+    places: Sequence[str],
+    rate: float | None,
+    name: str,
+    stem: str,
+) -> Record:
+    """The record of a table's numbers, whose rate is that of the column of time, if there is one."""
+    if columns.time is not None:
+        timed = _rate(values[:, columns.time] * columns.scales[columns.time], places, name)
+        if rate is not None and abs(timed - rate) > 0.01 * rate:
+            raise DataError(f"{name}: the column of time gives {timed:g} samples a second, and the rate is {rate:g}")
+        rate = timed if rate is None else rate
+    if rate is None:
+        raise DataError(f"{name}: no rate; give the samples a second with --rate, or a column named time")
+    if not 0 < rate < math.inf:
+        raise DataError(f"{name}: a rate of {rate:g}; expected samples a second, such as 250")
+    signals = columns.millivolts(values).astype(np.float32)
+    return Record(stem, signals, rate, columns.leads, ("mV",) * len(columns.leads), (), name)
 
 
 class _Rows:
@@ -157,8 +201,10 @@ class _Columns(NamedTuple):
         """The fields of a row as numbers."""
         fields = row.split(self.separator)
         if len(fields) != len(self.names):
-            raise RecordError(f"{place}: {len(fields)} columns; expected {len(self.names)}, as in the first line")
-        return [_number(field, f"{place}, {name}") for field, name in zip(fields, self.names, strict=True)]
+            raise RecordError(
+                f"{place}: {quantity(len(fields), 'column')}; expected {len(self.names)}, as in the first line"
+            )
+        return [_number(field, f"{place}, column {name}") for field, name in zip(fields, self.names, strict=True)]
 
 
 def _columns(line: str, place: str) -> tuple[_Columns, bool]:
@@ -168,6 +214,11 @@ def _columns(line: str, place: str) -> tuple[_Columns, bool]:
     if all(_is_number(field) for field in fields):
         names = tuple(str(index) for index in range(1, len(fields) + 1))
         return _Columns(separator, names, (1.0,) * len(fields), None), False
+    return _named_columns(fields, separator, place), True
+
+
+def _named_columns(fields: Sequence[str], separator: str | None, place: str) -> _Columns:
+    """The columns that a head names."""
     names, scales, time = [], [], None
     for index, field in enumerate(fields):
         match = _UNIT.search(field)
@@ -182,20 +233,22 @@ def _columns(line: str, place: str) -> tuple[_Columns, bool]:
         scales.append(factor)
     if len(names) == (time is not None):
         raise DataError(f"{place}: no lead; expected a column for each lead beside the time")
-    return _Columns(separator, tuple(names), tuple(scales), time), True
+    return _Columns(separator, tuple(names), tuple(scales), time)
 
 
-def _rate(times: Float[np.ndarray, " time"], numbers: Sequence[int], name: str) -> float:
+def _rate(times: Float[np.ndarray, " time"], places: Sequence[str], name: str) -> float:
     """The sampling rate of times that are even up to rounding."""
     steps = np.diff(times)
     if not len(steps):
-        raise DataError(f"{name}: {len(times)} samples; expected at least two, since the rate follows from their times")
+        raise DataError(
+            f"{name}: {quantity(len(times), 'sample')}; expected at least two, since the rate follows from their times"
+        )
     usual = float(np.median(steps))
     odd = np.flatnonzero(~((steps > 0) & (steps < 1.6 * usual)))
     if len(odd):
-        line, step = numbers[odd[0] + 1], steps[odd[0]]
+        place, step = places[odd[0] + 1], steps[odd[0]]
         raise DataError(
-            f"{name}, line {line}: {step:g} s after the sample before; expected about {usual:g} s, as elsewhere: sort "
+            f"{place}: {step:g} s after the sample before; expected about {usual:g} s, as elsewhere: sort "
             "the rows, and add missing ones with empty values"
         )
     rate = len(steps) / float(times[-1] - times[0])

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from elman.formats.wfdb.annotations import Annotations
-from elman.tasks.ecg.detected import DetectedBeat
+from elman.tasks.ecg.detected import UNLEARNED, DetectedBeat
 
 NUMBERS = {"P": 0, "QRS": 1, "T": 2}
 """The number of each wave in the field `num` of its brackets, as in the QT Database."""
+
+
+UNCLASSIFIED = "Q"
+"""WFDB's symbol of a beat that cannot be classified, which stands for - in annotations."""
 
 
 def wave_marks(leads: Sequence[Sequence[DetectedBeat]]) -> Annotations:
@@ -37,7 +41,9 @@ def wave_marks(leads: Sequence[Sequence[DetectedBeat]]) -> Annotations:
 
 
 def _marks(beat: DetectedBeat, channel: int) -> list[tuple[int, str, int, int]]:
-    symbols = {"P": "p", "QRS": beat.symbol, "T": "t"}
+    symbols = {"P": "p", "QRS": UNCLASSIFIED if beat.symbol == UNLEARNED else beat.symbol, "T": "t"}
+    if not beat.has_waves:
+        return [(beat.sample, symbols["QRS"], channel, 0)]
     marks = []
     for wave in beat.waves:
         number = NUMBERS[wave.kind]

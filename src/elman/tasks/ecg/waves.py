@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from elman.tasks.ecg.detected import UNLEARNED
+
 LEAST_MS = {"P": 30, "QRS": 28, "T": 50}
 """Least duration of a wave of each kind."""
 
@@ -110,7 +112,8 @@ def find_beats(probabilities: Float[np.ndarray, "time label"], *, names: Sequenc
 
     Args:
         probabilities: probabilities of the labels at every sample; the first label is no beat.
-        names: names of the kinds, which are the labels from 1 on; a kind called "" is never found.
+        names: names of the kinds, which are the labels from 1 on; a beat most like one called "" has the kind -,
+            since training never had it.
         rate: sampling rate, in samples a second.
 
     >>> probabilities = np.full((100, 3), [0.98, 0.01, 0.01])
@@ -120,7 +123,6 @@ def find_beats(probabilities: Float[np.ndarray, "time label"], *, names: Sequenc
     """
     beat = 1 - probabilities[:, 0]
     runs = _join([run for run in _runs(beat > 0.5) if run[0]], gap=BEAT_GAP_MS * rate / 1000)
-    known = [place for place, name in enumerate(names) if name]
     beats = list[Detection]()
     masses = list[float]()
     for _, onset, end in runs:
@@ -128,7 +130,7 @@ def find_beats(probabilities: Float[np.ndarray, "time label"], *, names: Sequenc
         mass = float(likely.sum())
         sample = onset + round(float((likely * np.arange(len(likely))).sum() / mass))
         kinds = probabilities[onset : end + 1, 1:].sum(axis=0)
-        kind = names[max(known, key=lambda place: kinds[place])] if known else "N"
+        kind = names[int(kinds.argmax())] or UNLEARNED
         one = Detection(sample, kind, float(likely.max()))
         if beats and sample - beats[-1].sample < REFRACTORY_MS * rate / 1000:
             if mass > masses[-1]:

@@ -14,7 +14,7 @@ With `normalise="last"` the output is relative to the last known value: the netw
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -25,6 +25,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from elman._types import Carry
 from elman.cells import Cell
 from elman.layers import Dense, Embedding, Stack
+from elman.layers.graph import Graph, Input, named_leaves
 from elman.layers.recurrent import make_layers
 from elman.ops.distributions import Distribution, OutputName, Point, Samples, distribution, parameters
 from elman.tasks.forecasting.model import Forecaster, Normalise, Sizes, TrainingForecasts, WindowInputs, channel_vector
@@ -131,6 +132,24 @@ class AutoregressiveForecaster(Forecaster):
         known = jnp.concatenate([inputs.known, inputs.weights], axis=1)
         _, outputs = self.layers.outputs(self._read(inputs, values, known), self._start(len(values)))
         return [*((f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)), ("head", self.head(outputs[-1]))]
+
+    def graphs(self) -> dict[str, Graph]:
+        """Reads one step of histories from a state on, with 1 in `known` where there is a value, and gives the
+        parameters of the forecast of the next step, whose covariates are `future`."""
+        widths = {"past": self.sizes.past, "future": self.sizes.future, "static": self.sizes.static}
+
+        def read(state: Any, value: Array, known: Array, channel: Array, scale: Array, **given: Array) -> Any:
+            batch = value.shape[0]
+            past, future, static = (given.get(name, jnp.zeros((batch, 0))) for name in widths)
+            state = self._observe(state, value, known.astype(value.dtype), past)
+            carry, raw = self._step(state, StaticInputs(static, channel, scale), future)
+            forecast = self._distribution(raw, state.last, scale)
+            return state._replace(carry=carry), {f"forecast.{name}": leaf for name, leaf in named_leaves(forecast)}
+
+        inputs = {"value": Input(("batch",)), "known": Input(("batch",), 2), "scale": Input(("batch",), positive=True)}
+        inputs |= {"channel": Input(("batch",), self.sizes.channels + 1)}
+        inputs |= {name: Input(("batch", width)) for name, width in widths.items() if width}
+        return {"model": Graph(read, inputs, self.begin)}
 
     def begin(self, batch: int) -> Filter:
         """The state before the first step."""

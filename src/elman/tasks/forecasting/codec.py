@@ -9,10 +9,12 @@ import msgspec
 import numpy as np
 from jaxtyping import Bool, Float
 
-from elman._errors import DataError
+from elman._errors import DataError, quantity
+from elman._show import Shown, brief, brief_table
 from elman.formats.frequency import Frequency, Stamps
 from elman.formats.numbers import number_text
 from elman.formats.stamp_forms import StampForm, show
+from elman.formats.table import column_name
 from elman.tasks.forecasting.calendar import calendar_features, calendar_names
 from elman.tasks.forecasting.histories import Histories, History
 from elman.tasks.scaler import Scaler
@@ -40,8 +42,10 @@ class EncodedHistory(NamedTuple):
     scaler: Scaler
     """The scaler of the values."""
 
+    __repr__, _repr_html_ = brief, brief_table
 
-class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
+
+class ForecastCodec(Shown, msgspec.Struct, frozen=True, tag="forecast"):
     """Encodes time series: the names of their columns, their step, and their scalers.
 
     >>> values = np.array([[1.0], [3.0], [np.nan], [9.0]])
@@ -147,27 +151,57 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
         step = self.step_of(history)
         return self.season if step == self.frequency else step.season
 
+    def grown(self, other: ForecastCodec) -> ForecastCodec:
+        """This codec with the series of another one that it lacks, after its own; a series that it has keeps its
+        scaler."""
+        new = [place for place, name in enumerate(other.series) if name not in self.series]
+        steps = (
+            *(self.steps or [self.frequency] * len(self.series)),
+            *((other.steps or [other.frequency] * len(other.series))[place] for place in new),
+        )
+        return msgspec.structs.replace(
+            self,
+            series=(*self.series, *(other.series[place] for place in new)),
+            scalers=(*self.scalers, *(other.scalers[place] for place in new)),
+            steps=steps if len({*steps}) > 1 else (),
+            constant=other.constant,
+        )
+
     def check(self, histories: Histories) -> None:
         """Refuses series with other targets, covariates or steps than the model's.
 
         Raises:
             DataError: names the difference.
         """
-        for kind in ("targets", "past", "future", "static"):
-            there, known = getattr(histories, kind), getattr(self, kind)
-            if there != known:
-                raise DataError(
-                    f"{_place(histories)}: {kind} {', '.join(there) or 'none'}; the model knows "
-                    f"{', '.join(known) or 'none'}"
-                )
+        self.check_columns(histories, place=_place(histories))
         for one in histories.histories:
-            step = one.frequency or histories.frequency
-            if step not in (self.frequency, *self.steps):
+            self.check_step(one.frequency or histories.frequency, place=one.place)
+
+    def check_columns(self, there: Histories | ForecastCodec, *, place: str) -> None:
+        """Refuses other targets and covariates than the model's.
+
+        Raises:
+            DataError: names the difference.
+        """
+        for kind in ("targets", "past", "future", "static"):
+            names, known = (tuple(map(column_name, getattr(one, kind))) for one in (there, self))
+            if names != known:
                 raise DataError(
-                    f"{one.place}: steps of {step}; the model knows steps of "
-                    f"{' or '.join(dict.fromkeys(map(str, self.steps or [self.frequency])))}: aggregate the rows with "
-                    f"--resample {self.frequency}, if their steps are shorter"
+                    f"{place}: {kind} {', '.join(names) or 'none'}; the model knows {', '.join(known) or 'none'}"
                 )
+
+    def check_step(self, step: Frequency, *, place: str) -> None:
+        """Refuses another step than the model's.
+
+        Raises:
+            DataError: names both.
+        """
+        if step not in (self.frequency, *self.steps):
+            raise DataError(
+                f"{place}: steps of {step}; the model knows steps of "
+                f"{' or '.join(dict.fromkeys(map(str, self.steps or [self.frequency])))}: aggregate the rows with "
+                f"--resample {self.frequency}, if their steps are shorter"
+            )
 
     def scaler_of(self, history: History) -> Scaler:
         """The scaler of a series: the one of its name, or for a series not in the training part one of its own values.
@@ -193,7 +227,8 @@ class ForecastCodec(msgspec.Struct, frozen=True, tag="forecast"):
             last = step.from_first(history.stamps[0], steps)[-1]
             raise DataError(
                 f"{history.place}: {', '.join(self.future)} of {history.name!r} ends before {show(missing)}; expected "
-                f"covariates known ahead up to {show(last)}, {ahead} steps after the last value: add rows with them, "
+                f"covariates known ahead up to {show(last)}, {quantity(ahead, 'step')} after the last value: add "
+                "rows with them, "
                 f"and with {', '.join(self.targets)} empty"
             )
         steps = max(steps, len(history.future)) if self.future else steps
@@ -272,7 +307,8 @@ def _check_known(history: History, end: int, targets: Sequence[str]) -> None:
     for target, column in zip(targets, history.values[:end].T, strict=True):
         if np.isnan(column).all():
             raise DataError(
-                f"{history.place}: {target} of {history.name!r} is missing in all {end:,} steps to train on; leave the "
+                f"{history.place}: {target} of {history.name!r} is missing in all {quantity(end, 'step')} to train "
+                "on; leave the "
                 "series out, or train on more of it"
             )
 

@@ -87,7 +87,7 @@ class SegmentForecaster(WholeForecaster):
         """The forecast, and the outputs of each part of the model; `key=None` means no dropout."""
         window = normalise(inputs, self.normalise)
         xs = jax.nn.relu(self.embedding(self._segments(inputs, window)))
-        carry, read = self.layers.outputs(xs, self.layers.init_carry(len(xs)))
+        carry, read = self.layers.outputs(xs, self.layers.init_carry(xs.shape[0]))
 
         questions = self._questions(inputs)
         batch, segments, size = questions.shape
@@ -111,7 +111,7 @@ class SegmentForecaster(WholeForecaster):
     def _questions(self, inputs: WindowInputs) -> Float[Array, "batch segment feature"]:
         """The layers' inputs for each segment of the horizon: its position, the series and the known covariates."""
         places, channels = self.places.table, channel_vector(self.channels, inputs.channel)
-        batch, segments = len(channels), len(places)
+        batch, segments = channels.shape[0], len(places)
         both = jnp.concatenate(
             [
                 jnp.broadcast_to(places, (batch, *places.shape)),

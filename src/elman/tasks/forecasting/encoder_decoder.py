@@ -53,6 +53,7 @@ class EncoderDecoderForecaster(WholeForecaster):
     encoder: Stack
     decoder: Stack
     head: Dense
+    sizes: Sizes = eqx.field(static=True)
     output: OutputName = eqx.field(static=True)
     normalise: Normalise = eqx.field(static=True)
 
@@ -70,7 +71,7 @@ class EncoderDecoderForecaster(WholeForecaster):
     ):
         """`cell(input_size, hidden_size, key=key)` makes each layer's cell, in the encoder and in the decoder."""
         place_key, channel_key, encoder_key, decoder_key, head_key = jr.split(key, 5)
-        self.output, self.normalise = output, normalise
+        self.sizes, self.output, self.normalise = sizes, output, normalise
         self.places = Embedding(sizes.horizon, PLACE_SIZE, key=place_key)
         self.channels = Embedding(sizes.channels, CHANNEL_SIZE, key=channel_key)
         same = sizes.static + CHANNEL_SIZE

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import jax
+import jax.numpy as jnp
 import msgspec
 import numpy as np
 
 from elman import artefact
-from elman._errors import ConfigError, DataError
+from elman._errors import ConfigError, DataError, quantity
+from elman._types import Carry
+from elman.formats.frames import TABLE, AnyFrame
+from elman.formats.results import ResultTable, concatenate
 from elman.formats.stamp_forms import StampForm
+from elman.ops.distributions import LEVELS
+from elman.tasks.baseline import Baseline
+from elman.tasks.choices import Forecasts, Question
 from elman.tasks.data import Data
-from elman.tasks.fitted import Output, Picture, Predictor, Warning
+from elman.tasks.fitted import Examples, Output, Picture, Predictor, Warning
 from elman.tasks.forecasting.codec import ForecastCodec
-from elman.tasks.forecasting.evaluation import measure_forecasts
+from elman.tasks.forecasting.evaluation import measure_forecasts, model_inputs, window_errors
 from elman.tasks.forecasting.forecasts import forecast_series
 from elman.tasks.forecasting.histories import Histories, History
+from elman.tasks.forecasting.intervals import POINTS, Intervals, TrainedSize, note_on
 from elman.tasks.forecasting.memory import SeriesMemory, SeriesReader, by_name, pack, unpack
 from elman.tasks.forecasting.metrics import ErrorQuantiles, ForecastMetrics, shares_of
 from elman.tasks.forecasting.model import Forecaster
+from elman.tasks.forecasting.naive import naive_forecasts
 from elman.tasks.forecasting.picture import draw_forecast
+from elman.tasks.forecasting.session import ForecastSession
 from elman.tasks.forecasting.settings import ForecastPrediction
-from elman.tasks.forecasting.table import NAME, ForecastTable, concatenate, level_names, levels_of
-from elman.tasks.forecasting.windows import WindowPart
+from elman.tasks.forecasting.table import NAME, level_names, levels_of, with_truth
+from elman.tasks.forecasting.windows import WindowBatch, WindowPart
+from elman.tasks.plain import plain_columns, plain_table
+from elman.tasks.session import check_options
 
 if TYPE_CHECKING:
     from elman.tasks.forecasting.task import Forecasting
@@ -35,9 +49,8 @@ if TYPE_CHECKING:
 DEFAULT_LEVEL = 80
 """The level of the intervals that `elman predict` gives by default, in percent."""
 
-SeriesInput = str | Path | Histories | Mapping[str, Any]
-"""Series in one of their forms: a file, the result of `read_histories`, or columns by name, such as a data frame."""
-Intervals = Literal["conformal", "model"]
+SeriesInput = str | Path | Histories | AnyFrame
+"""Series in one of their forms: a file, the result of `read_histories`, or a table in memory, such as a data frame."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,11 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         return f"{len(self.codec.series)} series of {', '.join(self.codec.targets)}, steps of {self.codec.frequency}"
 
     @property
+    def reach(self) -> str:
+        """The horizon, in words."""
+        return f"forecasts the next {quantity(self.horizon, 'step')}"
+
+    @property
     def horizon(self) -> int:
         """The number of steps of a forecast."""
         return self.task.horizon or 1
@@ -85,7 +103,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         *,
         level: str | float | Sequence[float] = (),
         intervals: Intervals = "conformal",
-    ) -> ForecastTable:
+    ) -> ResultTable:
         """Forecasts the steps after the rows that the model remembers, or after those of `history`, which is read
         whole.
 
@@ -99,11 +117,15 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             DataError: an empty memory, a malformed table, or a covariate known ahead that is missing for the horizon.
             ConfigError: an invalid level, or intervals that this model does not have.
 
+        Warns where the errors of the validation part are too few for a level: its bounds then follow the model's own
+        quantiles.
+
         The columns are `unique_id`, `ds`, `elman`, and a pair such as `elman-lo-80` and `elman-hi-80` for each level.
         The forecast `elman` is the median of the distribution whose quantiles are the bounds.
         """
-        fitted = self if history is None else self._after(history)
-        return fitted._table(fitted.memory, levels_of(level), intervals)
+        fitted, levels = self if history is None else self._after(history), levels_of(level)
+        fitted._warn(levels, intervals)
+        return fitted._table(fitted.memory, levels, intervals)
 
     def update(self, rows: SeriesInput) -> Self:
         """Returns this model after new rows. Its memory is bit for bit that of reading the whole history again, at a
@@ -118,6 +140,28 @@ class FittedForecaster(Predictor[ForecastMetrics]):
             memory[new.name] = reading.read(new) if before is None else reading.update(before, new)
         return replace(self, memory=memory)
 
+    def plain_session(self, *, history: Any = None, **options: Any) -> ForecastSession:
+        """A new session, whose options are plain values; see `new_session`."""
+        return self.new_session(history=None if history is None else plain_table(history, "history"), **options)
+
+    def new_session(self, *, history: SeriesInput | None = None, **options: Any) -> ForecastSession:
+        """A session after the rows that the model remembers, or after those of `history`, which is read whole.
+
+        Raises:
+            ConfigError: an unknown option.
+            DataError: a malformed table.
+        """
+        check_options("session", options, ("history",))
+        return ForecastSession(self, self if history is None else self._after(history))
+
+    def saved_session(self, saved: artefact.SavedState) -> ForecastSession:
+        """The session in a state that was saved with this model.
+
+        Raises:
+            ArtefactError: values or arrays that make no state of this model.
+        """
+        return ForecastSession.restored(self, saved)
+
     def backtest(
         self,
         history: SeriesInput,
@@ -126,7 +170,7 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         step: int | None = None,
         level: str | float | Sequence[float] = (),
         intervals: Intervals = "conformal",
-    ) -> ForecastTable:
+    ) -> ResultTable:
         """Forecasts from one origin after another, each from the rows before it alone. The table has two more columns:
         `cutoff`, the last stamp before the forecast, and `y`, the true value.
 
@@ -141,10 +185,12 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         """
         reading, tables = self._reading, []
         begin, step, levels = first or reading.window, step or self.horizon, levels_of(level)
+        self._warn(levels, intervals)
         for one in self._to_histories(history).histories:
             if len(one.values) < begin + self.horizon:
                 raise DataError(
-                    f"{one.place}: {one.name!r} has {len(one.values):,} rows; expected {begin + self.horizon:,} or "
+                    f"{one.place}: {one.name!r} has {quantity(len(one.values), 'row')}; expected "
+                    f"{begin + self.horizon:,} or "
                     "more, for the rows before the first origin and a horizon"
                 )
             now = reading.read(_rows(one, 0, begin, self.horizon))
@@ -152,17 +198,17 @@ class FittedForecaster(Predictor[ForecastMetrics]):
                 if origin > begin:
                     now = reading.update(now, _rows(one, origin - step, origin, self.horizon))
                 table = self._table({one.name: now}, levels, intervals)
-                tables.append(table.with_truth(now.last, one.values[origin : origin + self.horizon]))
+                tables.append(with_truth(table, now.last, one.values[origin : origin + self.horizon]))
         return concatenate(tables)
 
-    def read(self, *places: str | Path) -> WindowPart:
-        """Reads the held-out windows of files for `evaluate`: those whose horizons lie after the validation part, and
-        all windows of series that were not in training.
+    def read(self, *places: str | Path | AnyFrame) -> WindowPart:
+        """Reads the held-out windows of files, or of a table in memory, for `evaluate`: those whose horizons lie after
+        the validation part, and all windows of series that were not in training.
 
         Raises:
             DataError: a malformed file, other columns than the model's, or no held-out window.
         """
-        content = self.task.histories(*places, codec=self.codec)
+        content = self._to_histories(*places)
         spans = []
         for one in content.histories:
             known = self.memory.get(one.name)
@@ -172,7 +218,8 @@ class FittedForecaster(Predictor[ForecastMetrics]):
                 start = int(np.searchsorted(one.stamps, known.last)) + 1 - held_out
             spans.append((max(0, start), len(one.values)))
         series = tuple(self.codec.encode(one) for one in content.histories)
-        name, window = ", ".join(map(str, places)), self._reading.window
+        name = ", ".join(str(place) if isinstance(place, str | Path) else TABLE for place in places)
+        window = self._reading.window
         part = WindowPart(name, series, content.histories, tuple(spans), self.codec, window, self.horizon)
         if not len(part):
             raise DataError(
@@ -183,6 +230,29 @@ class FittedForecaster(Predictor[ForecastMetrics]):
     def measure(self, part: WindowPart) -> ForecastMetrics:
         """The measures of all windows, with the coverage of intervals."""
         return measure_forecasts(self.model, part, self.codec, learned=self.task.objective_name, errors=self.errors)
+
+    def baselines_on(self, part: WindowPart) -> Sequence[Baseline]:
+        """The last value, and the value a season before."""
+        return [*naive_forecasts(part, self.codec, learned=self.task.objective_name)]
+
+    def mistakes_of(self, part: WindowPart) -> ResultTable:
+        """The windows, those with the largest errors first; see `elman.tasks.forecasting.evaluation.window_errors`."""
+        return window_errors(self.model, part, self.codec, errors=self.errors)
+
+    def questions(self, examples: Examples) -> tuple[Question, ...]:
+        """The values of the horizon."""
+        steps = tuple(f"+{step}" for step in range(1, self.horizon + 1))
+        return (Question(" and ".join(self.codec.targets), (), steps),)
+
+    def choices(self, model: Forecaster, carry: Carry, batch: WindowBatch) -> tuple[tuple[Forecasts, ...], Carry]:
+        """The model's own quantiles for each step of the horizon, in the units of the data; a row for each target."""
+        inputs = model_inputs(batch)
+        forecast = model.forecast(inputs, key=jax.random.key(0))
+        shift, scale = inputs.shift[:, None], inputs.scale[:, None]
+        quantiles = shift[..., None] + scale[..., None] * forecast.quantile(jnp.array(LEVELS))
+        return (
+            Forecasts(quantiles, shift + scale * inputs.targets, inputs.weights, forecast.loss(inputs.targets)),
+        ), carry
 
     def differences(self) -> dict[str, float]:
         """The largest difference between forecasts after reading the last remembered rows one by one and all at
@@ -215,20 +285,34 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         fitted = self.continue_from(*places)
         if options.save:
             fitted.save(options.save, force=True)
-        level = options.level
-        if level is None and (options.intervals == "model" or self._knows_errors(DEFAULT_LEVEL)):
-            level = str(DEFAULT_LEVEL)
-        elif level is None:
-            level = ""
-            yield Warning(f"no intervals: the validation part has too few errors for {DEFAULT_LEVEL}%")
-        table = fitted.predict(level=level, intervals=options.intervals)
+        levels = levels_of(DEFAULT_LEVEL if options.level is None else options.level)
+        try:
+            note = fitted._note(levels, options.intervals)
+        except ConfigError as error:
+            if options.level is not None or options.intervals == "model":
+                raise
+            levels, note = (), f"no intervals: {error}"
+        if note:
+            yield Warning(note)
+        table = fitted._table(fitted.memory, levels, options.intervals)
         yield from table.lines()
         if options.plot:
             yield Picture(Path(options.plot), partial(draw_forecast, fitted, table))
 
-    def _knows_errors(self, level: float) -> bool:
-        """True if the errors of the validation part are enough for conformal intervals."""
-        return self.errors is not None and not np.isnan([self.errors.at(share) for share in shares_of(level)]).any()
+    def answers(self, inputs: Sequence[Any], *, options: ForecastPrediction) -> list[dict[str, Any]]:
+        """The forecasts after each table of series, by column; None stands for the remembered series."""
+        level = () if options.level is None else options.level
+        histories = [one and plain_table(one, f"input {n}") for n, one in enumerate(inputs, start=1)]
+        return [plain_columns(self.predict(one, level=level, intervals=options.intervals)) for one in histories]
+
+    def _warn(self, levels: tuple[float, ...], intervals: Intervals) -> None:
+        if note := self._note(levels, intervals):
+            warnings.warn(note, stacklevel=3)
+
+    def _note(self, levels: tuple[float, ...], intervals: Intervals) -> str:
+        """The sentence of `note_on` for this model."""
+        size = TrainedSize(self.horizon, len(self.codec.series) * len(self.codec.targets))
+        return note_on(levels, intervals, self.validation, size, output=self.task.output)
 
     def continue_from(self, *places: str) -> Self:
         """Returns this model after the rows of files, with a memory of the files' series alone. New rows of a series
@@ -295,11 +379,9 @@ class FittedForecaster(Predictor[ForecastMetrics]):
 
     def _table(
         self, memory: Mapping[str, SeriesMemory], levels: tuple[float, ...], intervals: Intervals
-    ) -> ForecastTable:
+    ) -> ResultTable:
         if not memory:
             raise DataError("the model remembers no series; pass a history to continue")
-        if intervals not in ("conformal", "model"):
-            raise ConfigError(f"intervals: expected conformal or model; got {intervals!r}")
         for one in memory.values():
             self._check_rows(one)
         forecasts = [each for one in memory.values() for each in self._forecasts(one, levels, intervals)]
@@ -307,13 +389,13 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         names = ("unique_id", "ds", NAME, *level_names(NAME, levels))
         labels = np.repeat(np.array(ids), [len(each) for each in stamps])
         arrays = labels, np.concatenate(stamps), *np.concatenate(numbers, axis=1)
-        return ForecastTable(names, arrays, self.codec.stamps)
+        return ResultTable(names, arrays, self.codec.stamps)
 
     def _check_rows(self, one: SeriesMemory) -> None:
         window, rows = self._reading.window, one.rows
         if one.history.name not in self.codec.series and rows < window:
             raise DataError(
-                f"{one.history.place}: {one.history.name!r} has {rows:,} rows; expected {window:,} or more, "
+                f"{one.history.place}: {one.history.name!r} has {quantity(rows, 'row')}; expected {window:,} or more, "
                 "since this series was not in training, and its scale is estimated from its rows"
             )
 
@@ -323,32 +405,18 @@ class FittedForecaster(Predictor[ForecastMetrics]):
         """Yields for each target of a series its name, stamps, and an array of the median and the bounds of intervals,
         which are quantiles of the same distribution."""
         shares = (0.5, *(share for level in levels for share in shares_of(level)))
-        centre, spread, quantiles = forecast_series(self._reading, one, self.horizon, shares)
-        if intervals == "conformal" and self.errors is not None:
-            quantiles = [centre + spread * at for at in _error_quantiles(self.errors, levels)]
-        elif intervals == "conformal" and levels:
-            raise ConfigError("intervals: the model was never validated; expected intervals='model'")
-        elif levels and self.task.output in ("squared", "absolute"):
-            raise ConfigError(f"intervals 'model': output {self.task.output!r} has none; choose conformal")
+        errors = self.errors if intervals == "conformal" else None
+        needed = shares if errors is None else errors.shares_beyond(shares)
+        centre, spread, quantiles = forecast_series(self._reading, one, self.horizon, needed)
+        by_share = dict(zip(needed, quantiles, strict=True))
+        if errors is not None:
+            by_share = errors.around(centre, spread, by_share, shares, is_point=self.task.output in POINTS)
+        quantiles = [by_share[share] for share in shares]
         stamps = self.codec.step_of(one.history).after(one.last, self.horizon)
         for place, target in enumerate(self.codec.targets):
             name = one.history.name if len(self.codec.targets) == 1 else f"{one.history.name}/{target}"
             units = np.array(one.scaler.mean[place]), np.array(one.scaler.std[place])
             yield name, stamps, np.stack([self.codec.real(each[place], *units) for each in quantiles])
-
-
-def _error_quantiles(errors: ErrorQuantiles, levels: Sequence[float]) -> Iterator[np.ndarray]:
-    """Yields the distances of the median and of the bounds of intervals from the centre, in spreads, for each step of
-    the horizon."""
-    yield errors.median
-    for level in levels:
-        bounds = [errors.at(share) for share in shares_of(level)]
-        if np.isnan(bounds).any():
-            raise ConfigError(
-                f"level {level:g}: the validation part has too few errors for such intervals; expected a lower level, "
-                "intervals 'model', or training with more to validate"
-            )
-        yield from bounds
 
 
 def _rows(history: History, begin: int, end: int, horizon: int) -> History:

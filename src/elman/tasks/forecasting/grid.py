@@ -57,8 +57,10 @@ def on_grid(rows: SeriesRows, frequency: Frequency) -> Grid:
         wide = int(np.diff(at).argmax())
         raise DataError(
             f"{rows.places[wide + 1]}: {show(rows.stamps[wide + 1])} of {rows.name!r} comes after "
-            f"{show(rows.stamps[wide])}, {at[wide + 1] - at[wide]:,} steps of {frequency}; expected most of the "
-            f"{steps:,} steps to have a row, and there are {quantity(len(at), 'row')}: mend the stamps, or aggregate "
+            f"{show(rows.stamps[wide])}, {quantity(at[wide + 1] - at[wide], 'step')} of {frequency}; expected most "
+            "of the "
+            f"{quantity(steps, 'step')} to have a row, and there are {quantity(len(at), 'row')}: mend the stamps, "
+            "or aggregate "
             "the rows over longer steps with --resample"
         )
     indices, values = np.full(steps, -1), np.full((steps, rows.values.shape[1]), np.nan)

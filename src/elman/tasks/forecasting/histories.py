@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import ConfigError, DataError, quantity
+from elman._show import brief, brief_table
 from elman._types import StampKind
 from elman.formats.files import data_files
 from elman.formats.frequency import Frequency, Stamps
@@ -20,6 +21,7 @@ from elman.formats.numbers import number_text
 from elman.formats.stamp_forms import StampForm, show
 from elman.formats.stamps import check_ascending
 from elman.formats.steps import infer_steps
+from elman.formats.zones import change_meets, clock_times, is_of_the_clock
 from elman.tasks.forecasting.grid import Gathering, SeriesRows, aggregate, on_grid
 from elman.tasks.forecasting.reading import Names, SeriesColumns, TableRows, rows_of
 
@@ -41,6 +43,8 @@ class History(NamedTuple):
     frequency: Frequency | None = None
     """The step of the series; None where it is that of the data set."""
 
+    __repr__, _repr_html_ = brief, brief_table
+
 
 class Histories(NamedTuple):
     """The series of a data set, with the names of their columns and their shortest step."""
@@ -56,12 +60,17 @@ class Histories(NamedTuple):
     notes: tuple[str, ...] = ()
     """Sentences for people on what was inferred of the stamps."""
 
+    __repr__, _repr_html_ = brief, brief_table
+
     def __str__(self) -> str:
         rows = [len(one.values) for one in self.histories]
         least = f"{min(rows):,} to " if min(rows) < max(rows) else ""
         missing = sum(int(np.isnan(one.values).sum()) for one in self.histories)
         steps = " or ".join(dict.fromkeys(str(one.frequency or self.frequency) for one in self.histories))
-        return f"{len(self.histories):,} series of {least}{max(rows):,} steps of {steps}, {missing:,} values missing"
+        return (
+            f"{len(self.histories):,} series of {least}{quantity(max(rows), 'step')} of {steps}, "
+            f"{quantity(missing, 'value')} missing"
+        )
 
 
 def read_histories(
@@ -74,6 +83,7 @@ def read_histories(
     frequency: Frequency | None = None,
     steps: Mapping[str, Frequency] = {},
     known: StampKind | None = None,
+    by_clock: bool | None = None,
     encoding: str = "utf-8",
 ) -> Histories:
     """Reads the series of tables (CSV, TSV, JSON lines), also compressed. The rows of one series may lie in several
@@ -84,12 +94,14 @@ def read_histories(
         columns: roles of the columns.
         resample: a step, such as 1h, to which rows are aggregated; they may then come in any order and at any time.
         by: aggregation of the rows of one step; "sum" applies to targets, covariates are averaged.
-        zone: time zone of times that name none, such as Europe/Berlin; with it, all times become UTC.
+        zone: time zone of times that name none, such as Europe/Berlin; with it, all times become UTC, or where steps
+            are days or longer, or lie in a calendar such as trading hours, those of the zone's clocks.
         step: the step of all series, such as 1d; without it, the step of each is inferred from its stamps, and steps
             that never have a row, such as weekends, are left out.
         frequency: the step that a trained model knows; rows may then be the next ones of a series.
         steps: the steps of series that a trained model knows, by name.
         known: the kind of the stamps that a trained model knows.
+        by_clock: whether a trained model knows times in a zone by its clocks, or in UTC.
         encoding: encoding of the text.
 
     Raises:
@@ -107,7 +119,8 @@ def read_histories(
     [5.0, nan, nan, 6.0]
     """
     written = rows_of(data_files(*places), columns, zone=zone, known=known, encoding=encoding)
-    return histories_of(written, resample=resample, by=by, step=step, frequency=frequency, steps=steps)
+    options = {"resample": resample, "step": step, "frequency": frequency, "steps": steps, "by_clock": by_clock}
+    return histories_of(written, by=by, **options)
 
 
 def histories_of(
@@ -118,6 +131,7 @@ def histories_of(
     step: str = "",
     frequency: Frequency | None = None,
     steps: Mapping[str, Frequency] = {},
+    by_clock: bool | None = None,
 ) -> Histories:
     """The series of rows as a file has them, at even steps; see `read_histories`.
 
@@ -130,6 +144,8 @@ def histories_of(
         DataError: see `read_histories`.
         ConfigError: an invalid step, or one of time for stamps that are whole numbers.
     """
+    if by_clock or (by_clock is None and _are_by_clock(written, resample or step)):
+        written = _by_clock(written)
     names, rows = written.names, written.rows
     statics = [_static(one, names.static) for one in rows]
     moving = [one._replace(values=one.values[:, : one.values.shape[1] - len(names.static)]) for one in rows]
@@ -152,6 +168,33 @@ def histories_of(
     )
     notes = _notes(moving, own_steps, histories) if whole else ()
     return Histories(*names, min(own_steps, key=_length), histories, written.form, (*written.notes, *notes))
+
+
+def _are_by_clock(written: TableRows, step: str) -> bool:
+    """True if steps follow the clocks of a zone over their changes: days and longer ones, and those of calendars with
+    holes where clocks change."""
+    zone = written.form.zone
+    if not zone or any(one.stamps.dtype.kind != "M" for one in written.rows):
+        return False
+    if step:
+        return is_of_the_clock(Frequency.parse(step))
+    series = [clock_times(one.stamps, zone) for one in written.rows]
+    if any((stamps[1:] <= stamps[:-1]).any() for stamps in series):
+        return False
+    try:
+        steps = infer_steps(series)
+    except DataError:  # a row a series
+        return False
+    return all(
+        is_of_the_clock(step) or (bool(step.open) and not change_meets(step, one.stamps, zone))
+        for step, one in zip(steps, written.rows, strict=True)
+    )
+
+
+def _by_clock(written: TableRows) -> TableRows:
+    zone = written.form.zone
+    rows = tuple(one._replace(stamps=clock_times(one.stamps, zone)) for one in written.rows) if zone else written.rows
+    return written._replace(rows=rows, form=msgspec.structs.replace(written.form, by_clock=bool(zone)))
 
 
 def _steps(

@@ -18,7 +18,8 @@ import msgspec
 import numpy as np
 
 from elman import artefact
-from elman._errors import ArtefactError, DataError
+from elman._errors import ArtefactError, DataError, quantity
+from elman._show import brief, brief_table
 from elman._types import Whole
 from elman.formats.frequency import Frequency, Stamp
 from elman.formats.stamp_forms import show
@@ -47,6 +48,8 @@ class SeriesMemory(NamedTuple):
     """The number of rows in the training and validation parts."""
     state: Filter | None
     """The state after all rows; only for an autoregressive model."""
+
+    __repr__, _repr_html_ = brief, brief_table
 
     @property
     def last(self) -> Stamp:
@@ -137,7 +140,8 @@ class SeriesReader(NamedTuple):
         between = len(before.values) + gap
         if self.codec.future and len(before.future) < between:
             raise DataError(
-                f"{new.place}: {gap} steps of {new.name!r} are left out between {show(last)} and {show(first)}; "
+                f"{new.place}: {quantity(gap, 'step')} of {new.name!r} are left out between {show(last)} and "
+                f"{show(first)}; "
                 f"expected a row for each, with {', '.join(self.codec.future)}"
             )
         values, past = (
@@ -229,7 +233,8 @@ def _check_rows(arrays: dict[str, np.ndarray], one: _Saved, reading: SeriesReade
     rows = len(arrays["stamps"])
     if not 1 <= rows <= reading.window or one.rows < rows or one.learned > one.rows:
         raise ArtefactError(
-            f"{what}: expected up to {reading.window:,} of {one.rows:,} rows, {one.learned:,} learned; got {rows:,}"
+            f"{what}: expected up to {reading.window:,} of {quantity(one.rows, 'row')}, {one.learned:,} learned; "
+            f"got {rows:,}"
         )
     units = {step.unit == "step" for step in (reading.codec.frequency, one.frequency) if step}
     if one.times in units or (np.diff(arrays["stamps"]) <= 0).any():

@@ -8,17 +8,21 @@ same distribution, so that it lies in every interval.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from elman._errors import quantity
+from elman._show import Shown
 from elman._types import Whole
+from elman.metrics.measures import Measures
 from elman.metrics.saved import numbers, restore
 from elman.tasks.forecasting.codec import ForecastCodec
-from elman.tasks.forecasting.scores import absolute_scaled_errors, symmetric_percentage_errors
+from elman.tasks.forecasting.scores import absolute_scaled_errors, crps_of_knots, symmetric_percentage_errors
 
 SHARES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995)
 """Shares of the quantiles of the errors that are kept; others are interpolated linearly."""
@@ -26,12 +30,15 @@ SHARES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.75, 0.8, 0.85, 
 LEAST = 9
 """The fewest errors of a step that an interval of 80% needs."""
 
+TINY = 1e-9
+"""A difference of shares that is rounding."""
+
 COVERED = (80, 95)
 """Levels of the intervals whose coverage is reported, in percent."""
 
 
 @dataclass(frozen=True)
-class ForecastMetrics:
+class ForecastMetrics(Measures):
     """Measures of forecasts on one part, over the known true values."""
 
     objective: float
@@ -79,7 +86,8 @@ class ForecastMetrics:
 
     def __str__(self) -> str:
         held = ", ".join(f"{level}% intervals hold {share:.1%}" for level, share in self.coverage.items())
-        return f"scaled MSE {self.values['scaled_mse']:.4f}, MAE {self.values['scaled_mae']:.4f}; {held}"
+        errors = f"scaled MSE {self.values['scaled_mse']:.4f}, MAE {self.values['scaled_mae']:.4f}"
+        return f"{errors}; {held}" if held else errors
 
 
 class ScaledForecasts(NamedTuple):
@@ -92,16 +100,17 @@ class ScaledForecasts(NamedTuple):
     median: Float[np.ndarray, "row horizon"]
     """The model's own median."""
     crps: Float[np.ndarray, "row horizon"]
-    """The continuous ranked probability score of each value."""
+    """The continuous ranked probability score of each value, of the model's own distribution."""
     unit_crps: Float[np.ndarray, "row horizon"]
-    """The continuous ranked probability score of each value in the units of the data."""
+    """The same in the units of the data."""
     bounds: Float[np.ndarray, "row horizon side"]
-    """The bounds of the model's own intervals of `COVERED`: lower, upper, lower, upper."""
+    """The model's own quantiles at `ErrorSums.shares`: without known errors, the bounds of intervals of `COVERED`."""
 
 
 @dataclass
 class ErrorSums:
-    """Sums of the errors of batches, which `metrics` divides by the count."""
+    """Sums of the errors of batches, which `metrics` divides by the count. With the errors of the validation part, all
+    measures are of conformal forecasts: points, coverage and the continuous ranked probability score."""
 
     learned: str
     """The measure that training minimises."""
@@ -109,6 +118,16 @@ class ErrorSums:
     """The errors of the validation part, if it was measured before."""
     sums: dict[str, float] = field(default_factory=dict)
     scores: list[Float[np.ndarray, "some horizon"]] = field(default_factory=list)
+
+    @property
+    def is_point(self) -> bool:
+        """True for forecasts that are numbers alone."""
+        return self.learned != "scaled_crps"
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The shares of the model's own quantiles in `ScaledForecasts.bounds`."""
+        return SIDES if self.errors is None else self.errors.shares_beyond(SHARES)
 
     def add(
         self,
@@ -122,9 +141,18 @@ class ErrorSums:
         """Adds windows, scaled by `mean` and `std`. `naive` is the scaled mean change of a row's series from season to
         season, NaN where there is none."""
         known = forecasts.weights > 0
-        median = forecasts.median
+        median, crps, unit_crps = forecasts.median, forecasts.crps, forecasts.unit_crps
+        own = {share: forecasts.bounds[..., place] for place, share in enumerate(self.shares)}
         if self.errors is not None:
             median = forecasts.centre + forecasts.spread * self.errors.median
+            own = self.errors.around(forecasts.centre, forecasts.spread, own, SHARES, is_point=self.is_point)
+            # Where errors are too few to tell how wide a distribution is, it ends with those that are known.
+            reached = forecasts.centre[..., None] + forecasts.spread[..., None] * self.errors.knots
+            knots = np.stack([own[share] for share in SHARES], axis=-1)
+            knots = np.where(np.isnan(knots), reached, knots)
+            real_knots = codec.real(knots, mean[..., None], std[..., None])
+            crps = crps_of_knots(forecasts.truth, knots, np.array(SHARES))
+            unit_crps = crps_of_knots(codec.real(forecasts.truth, mean, std), real_knots, np.array(SHARES))
         error = np.where(known, forecasts.truth - median, 0.0).astype(np.float64)
         real = np.where(known, codec.real(forecasts.truth, mean, std), 0.0)
         point = np.where(known, codec.real(median, mean, std), 0.0)
@@ -134,20 +162,18 @@ class ErrorSums:
             "count": known.sum(),
             "scaled_mse": (error**2).sum(),
             "scaled_mae": np.abs(error).sum(),
-            "scaled_crps": np.where(known, forecasts.crps, 0.0).sum(),
+            "scaled_crps": np.where(known, crps, 0.0).sum(),
             "mse": (off**2).sum(),
             "mae": off.sum(),
-            "crps": np.where(known, forecasts.unit_crps, 0.0).sum(),
+            "crps": np.where(known, unit_crps, 0.0).sum(),
             "size": np.abs(real).sum(),
             "smape": symmetric_percentage_errors(real, point).sum(),
             "mase": np.nansum(scaled),
             "mase_count": (known & ~np.isnan(scaled)).sum(),
         }
-        for place, level in enumerate(COVERED):
-            low, high = forecasts.bounds[..., 2 * place], forecasts.bounds[..., 2 * place + 1]
-            if self.errors is not None:
-                low, high = (forecasts.centre + forecasts.spread * self.errors.at(share) for share in shares_of(level))
-            if np.isnan(low).any() or np.isnan(high).any():  # too few errors are known for this level
+        for level in COVERED:
+            low, high = (own[share] for share in shares_of(level))
+            if np.isnan(low).any() or (self.errors is None and self.is_point):  # there is no such interval yet
                 continue
             sums[f"within_{level}"] = (known & (low <= forecasts.truth) & (forecasts.truth <= high)).sum()
         for name, value in sums.items():
@@ -181,7 +207,7 @@ class ErrorSums:
 
 
 @dataclass(frozen=True)
-class ErrorQuantiles:
+class ErrorQuantiles(Shown):
     """Quantiles of the scaled errors (value - forecast) / spread at each step of the horizon, for `SHARES`."""
 
     quantiles: tuple[tuple[float, ...], ...]
@@ -208,6 +234,76 @@ class ErrorQuantiles:
         """The median at each step; 0 where no error is known."""
         return np.nan_to_num(self.at(0.5))
 
+    @property
+    def knots(self) -> Float[np.ndarray, "horizon share"]:
+        """The quantiles at `SHARES` for each step, from which those of other shares follow. Beyond the known ones they
+        are the nearest known one; where no error is known, 0."""
+        quantiles = np.stack([self.at(share) for share in SHARES], axis=1)
+        filled = [
+            np.interp(SHARES, np.array(SHARES)[known], row[known]) if known.any() else np.zeros(len(SHARES))
+            for row, known in zip(quantiles, ~np.isnan(quantiles), strict=True)
+        ]
+        return np.array(filled)
+
+    @property
+    def reach(self) -> Float[np.ndarray, "side horizon"]:
+        """The least and the greatest share whose quantile is known, at each step; the median where no error is."""
+        known = ~np.isnan(np.array(self.quantiles))
+        ends = known.argmax(axis=1), len(SHARES) - 1 - known[:, ::-1].argmax(axis=1)
+        return np.where(known.any(axis=1), np.array(SHARES)[np.array(ends)], 0.5)
+
+    def shares_beyond(self, shares: Sequence[float]) -> tuple[float, ...]:
+        """The shares whose own quantiles of a model `around` needs; none where the errors reach to all of `shares`.
+
+        >>> few = ErrorQuantiles.of(np.arange(36.0)[:, None])
+        >>> few.shares_beyond([0.1, 0.9]), few.shares_beyond([0.025])
+        ((), (0.025, 0.05, 0.95))
+        """
+        low, high = self.reach
+        if all(np.all((low - TINY <= share) & (share <= high + TINY)) for share in shares):
+            return ()
+        return tuple(sorted({*shares, *low.tolist(), *high.tolist()}))
+
+    def around(
+        self,
+        centre: Float[np.ndarray, "*rows horizon"],
+        spread: Float[np.ndarray, "*rows horizon"],
+        own: Mapping[float, Float[np.ndarray, "*rows horizon"]],
+        shares: Sequence[float],
+        *,
+        is_point: bool,
+    ) -> dict[float, Float[np.ndarray, "*rows horizon"]]:
+        """The quantiles of forecasts, by share: those of the errors. Beyond the last known one they follow the model's
+        own, stretched where the model is surer than its errors allow, so that wider intervals hold narrower ones.
+
+        Args:
+            centre, spread: the forecasts.
+            own: the model's own quantiles at the shares that `shares_beyond` names.
+            shares: the shares of the quantiles.
+            is_point: the model has no quantiles of its own; a normal distribution as wide as the errors stands for
+                them. They are NaN where there are too few errors to tell how wide.
+        """
+        low, high = self.reach
+        least, most = self._at_each(low), self._at_each(high)
+        if is_point:
+            z = {share: NormalDist().inv_cdf(share) for share in self.shares_beyond(shares)}
+            width = np.array([z.get(share) or np.nan for share in high.tolist()])
+            own = {share: centre + spread * (most - least) / (2 * width) * value for share, value in z.items()}
+        result = {}
+        for share in shares:
+            result[share] = centre + spread * np.nan_to_num(self.at(share))
+            beyond, edge = (share < low - TINY) | (share > high + TINY), np.clip(share, low, high)
+            if np.any(beyond):
+                first, last, nearest = (_of_steps(own, each) for each in (low, high, edge))
+                stretch = np.maximum(1.0, (most - least) * spread / np.maximum(last - first, spread))
+                more = stretch * np.abs(own[share] - nearest) * np.sign(share - edge)
+                result[share] = np.where(beyond, centre + spread * self._at_each(edge) + more, result[share])
+        return result
+
+    def _at_each(self, shares: Float[np.ndarray, " horizon"]) -> Float[np.ndarray, " horizon"]:
+        """The quantile of a known share at each step; 0 where no error is known."""
+        return np.nan_to_num([_between(share, row) for share, row in zip(shares, self.quantiles, strict=True)])
+
     def at(self, share: float) -> Float[np.ndarray, " horizon"]:
         """The quantile for any share, at each step; NaN beyond the known ones. Quantiles of larger shares are never
         smaller, also where they come from the scores of other steps."""
@@ -221,6 +317,17 @@ def shares_of(level: float) -> tuple[float, float]:
     (0.1, 0.9)
     """
     return (100 - level) / 200, (100 + level) / 200
+
+
+SIDES = tuple(share for level in COVERED for share in shares_of(level))
+"""The shares of the bounds of intervals of `COVERED`."""
+
+
+def _of_steps(
+    own: Mapping[float, Float[np.ndarray, "*rows horizon"]], shares: Float[np.ndarray, " horizon"]
+) -> Float[np.ndarray, "*rows horizon"]:
+    """The quantile at a share of its own for each step."""
+    return np.stack([own[share][..., step] for step, share in enumerate(shares.tolist())], axis=-1)
 
 
 def _first_known(share: float, *groups: Float[np.ndarray, " _"]) -> float:
@@ -240,7 +347,7 @@ def _corrected_quantile(known: Float[np.ndarray, " some"], share: float) -> floa
 def _between(share: float, row: tuple[float, ...]) -> float:
     known = ~np.isnan(row)
     shares = np.array(SHARES)[known]
-    if not known.any() or not shares[0] - 1e-9 <= share <= shares[-1] + 1e-9:
+    if not known.any() or not shares[0] - TINY <= share <= shares[-1] + TINY:
         return np.nan
     values, half = np.array(row)[known], int(np.argmin(np.abs(shares - 0.5)))
     values[half:] = np.maximum.accumulate(values[half:])

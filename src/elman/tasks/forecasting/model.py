@@ -13,13 +13,15 @@ window may then be normalised on its own, which is undone in the forecast:
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from elman._module import Module
 from elman.layers import Embedding
+from elman.layers.graph import Graph, Input, named_leaves
 from elman.ops.distributions import Distribution, OutputName, distribution
 
 Normalise = Literal["last", "window", "none"]
@@ -63,8 +65,10 @@ class TrainingForecasts(NamedTuple):
     weights: Float[Array, "batch time"]
 
 
-class Forecaster(eqx.Module):
+class Forecaster(Module):
     """Base class of all forecasters."""
+
+    sizes: eqx.AbstractVar[Sizes]
 
     @abstractmethod
     def teach(self, inputs: WindowInputs, *, key: PRNGKeyArray | None = None) -> TrainingForecasts:
@@ -93,6 +97,33 @@ class WholeForecaster(Forecaster):
     def forecast(self, inputs: WindowInputs, *, key: PRNGKeyArray) -> Distribution:
         """The forecast of each step of the horizon, without dropout."""
         return self.answer(inputs, None)[0]
+
+    def graphs(self) -> dict[str, Graph]:
+        """Reads windows of scaled values, with 1 in `known` where there is one, and their covariates; gives the
+        parameters of the forecast. Covariates known ahead are `future` for the window and `ahead` for the horizon."""
+        widths = {"past": self.sizes.past, "future": self.sizes.future, "static": self.sizes.static}
+
+        def forecast(state: Any, **given: Array) -> tuple[Any, dict[str, Array]]:
+            batch, time = given["values"].shape
+            empty = {"past": (batch, time, 0), "future": (batch, time, 0), "static": (batch, 0)}
+            empty["ahead"] = (batch, self.sizes.horizon, 0)
+            given = {**{name: jnp.zeros(shape) for name, shape in empty.items()}, **given}
+            given["future"] = jnp.concatenate([given["future"], given.pop("ahead")], axis=1)
+            given["known"] = given["known"].astype(given["values"].dtype)
+            unknown = jnp.zeros((batch, self.sizes.horizon))
+            inputs = WindowInputs(**given, targets=unknown, weights=unknown, shift=jnp.zeros(batch))
+            answer = self.answer(inputs, None)[0]
+            return state, {f"forecast.{name}": leaf for name, leaf in named_leaves(answer)}
+
+        time = self.sizes.lookback
+        inputs = {"values": Input(("batch", time)), "known": Input(("batch", time), 2)}
+        inputs |= {name: Input(("batch", time, widths[name])) for name in ("past", "future") if widths[name]}
+        if widths["future"]:
+            inputs["ahead"] = Input(("batch", self.sizes.horizon, widths["future"]))
+        if widths["static"]:
+            inputs["static"] = Input(("batch", widths["static"]))
+        inputs |= {"channel": Input(("batch",), self.sizes.channels + 1), "scale": Input(("batch",), positive=True)}
+        return {"model": Graph(forecast, inputs)}
 
     def activations(self, inputs: WindowInputs) -> list[tuple[str, Array]]:
         """The outputs of each part."""

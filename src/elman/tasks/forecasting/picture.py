@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from elman._errors import DataError, quantity
+from elman.formats.results import ResultTable
 from elman.tasks.drawing import label, new_figure, save_figure
-from elman.tasks.forecasting.table import NAME, ForecastTable
+from elman.tasks.forecasting.table import NAME
 
 if TYPE_CHECKING:
     from elman.tasks.forecasting.fitted import FittedForecaster
@@ -23,7 +24,7 @@ DOTS_INCH, TITLE = 150, 100
 """The resolution, and the most characters of a series' name."""
 
 
-def draw_forecast(fitted: FittedForecaster, table: ForecastTable, path: str | Path) -> None:
+def draw_forecast(fitted: FittedForecaster, table: ResultTable, path: str | Path) -> None:
     """Draws the last rows that a model remembers and its forecast after them, in a row for each series. The file has
     the format of its extension, such as `.png` or `.svg`. Needs matplotlib.
 
@@ -55,14 +56,14 @@ def draw_forecast(fitted: FittedForecaster, table: ForecastTable, path: str | Pa
     save_figure(figure, path, dpi=DOTS_INCH)
 
 
-def _draw(axis: Any, stamps: np.ndarray, values: np.ndarray, table: ForecastTable, mine: np.ndarray) -> None:
+def _draw(axis: Any, stamps: np.ndarray, values: np.ndarray, table: ResultTable, mine: np.ndarray) -> None:
     ahead, last = table["ds"][mine], values[-1]
     axis.plot(stamps, values, color=CAME, linewidth=1, label="history")
     joined = np.concatenate([stamps[-1:].astype(ahead.dtype), ahead])  # forecast and bands begin where the history ends
     levels = [name.removeprefix(f"{NAME}-lo-") for name in table.columns if name.startswith(f"{NAME}-lo-")]
     for place, level in enumerate(sorted(levels, key=float, reverse=True)):
         low, high = (table[f"{NAME}-{side}-{level}"][mine] for side in ("lo", "hi"))
-        shade = 0.15 + 0.15 * place
+        shade = 0.15 + min(0.15, 0.6 / len(levels)) * place
         low, high = np.append(last, low), np.append(last, high)
         axis.fill_between(joined, low, high, color=FORECAST, alpha=shade, linewidth=0, label=f"{level}%")
     axis.plot(joined, np.append(last, table[NAME][mine]), color=FORECAST, linewidth=1.5, label="forecast")

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import calendar
-from collections import Counter
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from elman._errors import ConfigError, DataError, nearest
-from elman._types import StampKind
+from elman._normal_form import normalise
+from elman._types import NormalForm, StampKind
 from elman.formats import table
+from elman.formats.clocks import are_times_of_day
 from elman.formats.files import File, text_of
+from elman.formats.frames import AnyFrame, Frame, read_frame
 from elman.formats.frequency import Stamps
-from elman.formats.names import JSON_LINES, TABLES, table_ending
+from elman.formats.names import JSON_LINES, TABLES, table_ending, with_tabs
 from elman.formats.numbers import number_of
-from elman.formats.stamp_forms import StampForm
+from elman.formats.stamp_forms import StampForm, zone_called
 from elman.formats.stamp_kinds import NUMBER
 from elman.formats.stamp_texts import StampColumn
 from elman.formats.stamps import TIMES, parse_stamps
+from elman.formats.table import CSV, column_name, named
 from elman.tasks.forecasting.grid import SeriesRows
+from elman.tasks.forecasting.stamp_columns import is_unnamed, read_stamps, stamp_columns
 
 SERIES = "unique_id"
 TARGET = "y"
-PARTS = ("year", "month", "day", "hour", "minute", "second")
-"""Columns that together form a stamp, where at least the first two are present."""
-
 HEADLESS = "its first column is taken as stamps, the others as values"
 """The reading of a table without names."""
 
@@ -51,14 +52,16 @@ class SeriesColumns(NamedTuple):
     """Covariates that are the same at all steps of a series."""
     stamps: StampKind | None = None
     """The kind of the stamps; by default it is inferred from the column."""
+    normal_form: NormalForm = "NFC"
+    """The normal form of Unicode in which names of series are compared and returned."""
 
-
-@runtime_checkable
-class ColumnTable(Protocol):
-    """The interface of a table in memory, such as a dictionary of columns or a data frame."""
-
-    def __iter__(self) -> Iterator[Any]: ...
-    def __getitem__(self, name: str, /) -> Any: ...
+    @property
+    def compared(self) -> SeriesColumns:
+        """The roles with the names of columns as they are compared."""
+        groups = (tuple(map(column_name, group)) for group in (self.targets, self.past, self.future, self.static))
+        targets, past, future, static = groups
+        series, time = column_name(self.series), column_name(self.time)
+        return SeriesColumns(series, time, targets, past, future, static, self.stamps, self.normal_form)
 
 
 class Names(NamedTuple):
@@ -105,7 +108,7 @@ def rows_of(
     names, notes = [], []
     forms: list[StampForm] = []
     for file in files:
-        file, added = _with_head(_as_table(file), encoding)
+        file, added = _with_head(_as_table(file, encoding), encoding)
         notes += [f"{file.name}: line 1 has values and no names; {HEADLESS}"] if added else []
         layout = _layout(file.name, table.columns_of(file, encoding=encoding), columns)
         rows = list(table.read_table(file, columns=layout.columns, encoding=encoding))
@@ -124,24 +127,38 @@ def rows_of(
 
 def is_history(columns: Sequence[str], row: Mapping[str, str]) -> bool:
     """True for a table with a column of stamps or of names of series, whose other columns have numbers in its first
-    row, and none of which is called text or label; where the stamps have separators, words may be beside a number. Also
-    for one without names, whose first line is a stamp with separators and numbers.
+    row, and none of which is called text or label; where the stamps have separators, words may be beside a number. The
+    column of stamps has a name, or their separators. Also for one without names, whose first line is a stamp with
+    separators and numbers.
 
     >>> is_history(("date", "OT"), {"date": "2016-07-01", "OT": "30"}), is_history(("2016-07-01", "30"), {})
     (True, True)
     """
     if _is_headless(columns):
         return True
-    names = [name for name in columns if name.lower() not in TIMES and name != SERIES]
+    names = [name for name in columns if name.lower() not in TIMES and name != SERIES and not is_unnamed(name)]
     if not row or not names or len(names) == len(columns) or {"text", "label"} & {*columns}:
         return False
+    others = [name for name in columns if name not in names]
+    dated = any(_is_date(row[name]) for name in others)
+    counted = any(re.search(r"\d", row[name]) for name in others if not is_unnamed(name))
+    if not (dated or counted or SERIES in others):
+        return False
     numbers = [_is_number(row[name]) for name in names]
-    dated = any(_is_date(row[name]) for name in columns if name not in names)
     return all(numbers) or (dated and any(numbers) and all(len(row[name].split()) < 2 for name in names))
 
 
-def rows_in(frame: ColumnTable, columns: SeriesColumns, *, zone: str = "", known: StampKind | None = None) -> TableRows:
-    """Reads the rows of a table in memory, by series. None and NaN are missing values.
+def rows_in(
+    table: AnyFrame,
+    columns: SeriesColumns,
+    *,
+    zone: str = "",
+    known: StampKind | None = None,
+    alone: str = TARGET,
+) -> TableRows:
+    """Reads the rows of a table in memory, by series; see `elman.formats.frames`. Where no column is named as that of
+    the stamps, the index has them; other levels of it are names of series. Times with a time zone are read
+    as those of files with `zone`. `alone` is the name of a series that came alone and has none.
 
     >>> found = rows_in({"ds": ["2016-07-01", "2016-07-02"], "y": [5, None]}, SeriesColumns())
     >>> found.rows[0].values.ravel().tolist()
@@ -151,29 +168,79 @@ def rows_in(frame: ColumnTable, columns: SeriesColumns, *, zone: str = "", known
         DataError: see `rows_of`; or columns of different length. Rows are counted from 1.
         ConfigError: a column with two roles.
     """
-    layout = _layout("the table", tuple(frame), columns)
-    fields = {name: ["" if value is None else str(value) for value in frame[name]] for name in layout.columns}
-    for name, column in fields.items():
-        if len(column) != len(fields[layout.columns[0]]):
-            raise DataError(
-                f"the table: {len(column):,} rows of {name}, and {len(fields[layout.columns[0]]):,} of "
-                f"{layout.columns[0]}; expected as many"
-            )
-    places = [f"the table, row {row}" for row in range(1, len(fields[layout.columns[0]]) + 1)]
-    written = _Table("the table", fields, places)
+    frame = read_frame(table, alone=alone)
+    if not frame.own:
+        raise DataError(f"{frame.name}: no column in it")
+    there, columns = _with_index(frame, columns)
+    spelt = named({name: name for name in there}, frame.name)
+    layout = _layout(frame.name, tuple(spelt), columns)
+    values = {name: frame.columns[spelt[name]] for name in layout.columns}
+    zoned = {column_name(name): zone for name, zone in frame.zones}
+    zone = zone or next((_zone_name(zoned[name]) for name in layout.time if name in zoned), "")
+    written = _Table(
+        frame.name,
+        {name: [*map(_field, column)] for name, column in values.items()},
+        [frame.place(row) for row in range(len(frame))],
+    )
     column = _stamps(written, layout, columns.stamps, known, zone)
-    texts = all(isinstance(next(iter(frame[name]), ""), str) for name in layout.time)
-    form = column.form if texts or column.form.kind != "times" else StampForm()  # times in memory have no form
+    texts = all(isinstance(next(iter(values[name]), ""), str) for name in layout.time)
+    # Times in memory have no form, unless they have a zone.
+    form = column.form if texts or zone or column.form.kind != "times" else StampForm()
     notes = (column.note,) if column.note else ()
     return TableRows(layout.names, tuple(_series(written, layout, column.stamps, own="")), form, notes)
 
 
-def _as_table(file: File) -> File:
-    """The file, with the ending of a table where its name has none."""
-    if file.suffix in TABLES:
+def _with_index(frame: Frame, columns: SeriesColumns) -> tuple[tuple[str, ...], SeriesColumns]:
+    """The names of the columns that have or may have a role, and the roles with those of the levels of the index."""
+    roles = columns.series, columns.time, *columns.targets, *columns.past, *columns.future, *columns.static
+    free = [name for name in frame.levels if name not in roles and name != SERIES]
+    series = columns.series or (SERIES if SERIES in frame.columns else "")
+    time = columns.time or frame.times
+    if not time and len(free) == 1 and not series and not stamp_columns(frame.own):
+        (time,) = free
+    names = [name for name in free if name != time] if frame.times else []
+    if names and not series:
+        series = names[0] if len(names) == 1 else SERIES
+        frame.columns.setdefault(series, _joined_names(frame, names))
+    if series and series not in frame.own:
+        values = [name for name in frame.own if name not in roles]
+        if not columns.targets and TARGET not in values and len(values) == 1:  # the only column can only be the target
+            columns = columns._replace(targets=(values[0],))
+    used = {*roles, series, time, *(stamp_columns(frame.levels) if not time else ())}
+    there = (*frame.own, *(name for name in dict.fromkeys((*frame.levels, series)) if name in used and name))
+    return tuple(dict.fromkeys(there)), columns._replace(series=series, time=time)
+
+
+def _joined_names(frame: Frame, levels: Sequence[str]) -> list[str]:
+    """The names of series that have several levels, such as north/7."""
+    rows = zip(*(frame.columns[level] for level in levels), strict=True)
+    return ["/".join(map(_field, row)) for row in rows]
+
+
+def _field(value: Any) -> str:
+    """A value in memory as the field of a file."""
+    return "" if value is None else str(int(value) if isinstance(value, bool | np.bool_) else value)
+
+
+def _zone_name(zone: str) -> str:
+    """The name of a time zone in which stamps are written; UTC for one that is an offset alone."""
+    try:
+        zone_called(zone)
+    except ConfigError:
+        return "UTC"
+    return zone
+
+
+def _as_table(file: File, encoding: str) -> File:
+    """The file, with the ending of a table where its name has none, and with the columns of one."""
+    if file.suffix in TABLES and file.suffix != CSV:
         return file
-    first = file.content[: 1 << 16].partition(b"\n")[0].decode("latin-1")
-    return file._replace(path=(*file.path[:-1], file.path[-1] + table_ending(first)))
+    written = text_of(file, encoding)
+    text = with_tabs(written)
+    if file.suffix == CSV and text == written:
+        return file
+    name = f"{file.stem if file.suffix == CSV else file.path[-1]}{table_ending(text.partition(chr(10))[0])}"
+    return file._replace(path=(*file.path[:-1], name), content=text.encode(encoding))
 
 
 def _with_head(file: File, encoding: str) -> tuple[File, int]:
@@ -183,14 +250,17 @@ def _with_head(file: File, encoding: str) -> tuple[File, int]:
     head = table.columns_of(file, encoding=encoding)
     if not _is_headless(head):
         return file, 0
-    names = ("ds", TARGET) if len(head) == 2 else ("ds", *(f"column {place}" for place in range(2, len(head) + 1)))
+    stamps = ("date", "time") if are_times_of_day(head[1:2]) else ("ds",)
+    values = range(len(stamps) + 1, len(head) + 1)
+    names = (*stamps, *((TARGET,) if len(values) == 1 else (f"column {place}" for place in values)))
     between = "\t" if file.suffix == ".tsv" else ","
     return file._replace(content=f"{between.join(names)}\n{text_of(file, encoding)}".encode(encoding)), 1
 
 
 def _is_headless(columns: Sequence[str]) -> bool:
-    """True for a first line that has a stamp with separators and numbers in place of names."""
+    """True for a first line that has a stamp with separators, in one column or two, and numbers in place of names."""
     first, *others = columns or ("",)
+    others = others[1:] if are_times_of_day(others[:1]) else others
     return bool(others) and _is_date(first) and all(map(_is_number, others))
 
 
@@ -226,6 +296,7 @@ class _Layout(NamedTuple):
     series: str
     time: tuple[str, ...]
     names: Names
+    normal_form: NormalForm
     channels: tuple[str, ...]
     """Columns of a wide table that are series of their own; empty where the targets are columns of one series."""
 
@@ -242,12 +313,13 @@ class _Layout(NamedTuple):
 
 
 def _layout(table_name: str, there: Sequence[str], columns: SeriesColumns) -> _Layout:
+    columns = columns.compared
     covariates = (*columns.past, *columns.future, *columns.static)
     for name in (columns.series, columns.time, *columns.targets, *covariates):
         if name and name not in there:
             raise DataError(f"{table_name}: no column {name!r}{nearest(name, there)}; there are {', '.join(there)}")
     series = columns.series or (SERIES if SERIES in there else "")
-    time = (columns.time,) if columns.time else _time(there)
+    time = (columns.time,) if columns.time else stamp_columns(there)
     named = (series, *time, *columns.targets, *covariates)
     twice = next((name for name in named if name and named.count(name) > 1), None)
     if twice:
@@ -256,18 +328,10 @@ def _layout(table_name: str, there: Sequence[str], columns: SeriesColumns) -> _L
     if not targets and TARGET in there:
         targets = (TARGET,)
     elif not targets:
-        targets, channels = (TARGET,), tuple(name for name in there if name not in named)
+        targets, channels = (TARGET,), tuple(name for name in there if name not in named and not is_unnamed(name))
         _check_wide(table_name, series, channels, there)
-    return _Layout(series, time, Names(targets, columns.past, columns.future, columns.static), channels)
-
-
-def _time(there: Sequence[str]) -> tuple[str, ...]:
-    """The columns that form the stamps; none where the rows are only counted."""
-    by_name = {name.lower(): name for name in reversed(there)}
-    if "ds" not in by_name and {*PARTS[:2]} <= {*by_name}:
-        last = next((n for n, part in enumerate(PARTS) if part not in by_name), len(PARTS))
-        return tuple(by_name[part] for part in PARTS[:last])
-    return next(((by_name[name],) for name in TIMES if name in by_name), ())
+    names = Names(targets, columns.past, columns.future, columns.static)
+    return _Layout(series, time, names, columns.normal_form, channels)
 
 
 def _check_wide(table_name: str, series: str, channels: Sequence[str], there: Sequence[str]) -> None:
@@ -294,9 +358,9 @@ def _series(written: _Table, layout: _Layout, stamps: Stamps, *, own: str) -> It
     elif layout.series:
         by_name: dict[str, list[int]] = {}
         for number, (name, place) in enumerate(zip(written.columns[layout.series], places, strict=True)):
-            if not name.strip():
+            if not (name := normalise(name.strip(), layout.normal_form)):
                 raise DataError(f"{place}: {layout.series} is empty; expected the name of the row's series")
-            by_name.setdefault(name.strip(), []).append(number)
+            by_name.setdefault(name, []).append(number)
         for name, numbers in by_name.items():
             yield _rows(name, stamps, values, places, numbers)
     else:
@@ -313,35 +377,12 @@ def _stamps(
     written: _Table, layout: _Layout, kind: StampKind | None, known: StampKind | None, zone: str
 ) -> StampColumn:
     """The stamps of the rows of a table; where it has none, rows are counted by series."""
-    places, names = written.places, layout.time
+    places = written.places
     if not places:
         raise DataError(f"{written.name}: no row in it")
-    if not names:
-        return StampColumn(_counted(written.columns[layout.series] if layout.series else [""] * len(places)))
-    fields = [written.columns[name] for name in names]
-    if len(fields) == 1:
-        return parse_stamps(fields[0], places, zone=zone, kind=kind, known=known, name=names[0])
-    texts = []
-    for parts, place in zip(zip(*fields, strict=True), places, strict=True):
-        for part, name in zip(parts, names, strict=True):
-            if not (part.strip().isdecimal() and part.isascii() and len(part.strip()) < 5):
-                raise DataError(f"{place}, {name}: expected a whole number; got {part[:40]!r}")
-        year, month, *rest = (int(part.strip()) for part in parts)
-        day, *clock = (*rest, *(1, 0, 0, 0)[len(rest) :])
-        texts.append(f"{year:04}-{month:02}-{day:02} {':'.join(f'{part:02}' for part in clock)}")
-    column = parse_stamps(texts, places, zone=zone)
-    pattern = "%Y-%m-%d %H:%M:%S"[: {2: 5, 3: 8, 4: 14, 5: 14}.get(len(names))]
-    return column._replace(form=msgspec.structs.replace(column.form, pattern=pattern))
-
-
-def _counted(names: Sequence[str]) -> Stamps:
-    """The number of each row among those of its series, from 0."""
-    counts: Counter[str] = Counter()
-    numbers = []
-    for name in map(str.strip, names):
-        numbers.append(counts[name])
-        counts[name] += 1
-    return np.array(numbers, np.int64)
+    series = written.columns[layout.series] if layout.series else [""] * len(places)
+    fields = [written.columns[name] for name in layout.time]
+    return read_stamps(fields, layout.time, places, series, kind=kind, known=known, zone=zone)
 
 
 def _numbers(written: _Table, name: str, layout: _Layout) -> np.ndarray:

@@ -150,6 +150,28 @@ def crps_of_quantiles(
     return 2 * _mean(quantile_loss(truth, quantiles, levels).mean(axis=-1))
 
 
+def crps_of_knots(
+    truth: Float[np.ndarray, "*shape"], knots: Float[np.ndarray, "*shape level"], levels: Float[np.ndarray, " level"]
+) -> Float[np.ndarray, "*shape"]:
+    """The continuous ranked probability score of each value, for distributions whose quantiles are linear between
+    those at ascending levels, and constant beyond them: the integral of (F(x) - [y <= x])^2 (Matheson and Winkler,
+    1976). It is exact.
+
+    >>> crps_of_knots(np.array([0.5, 2.0]), np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([0.0, 1.0])).round(4).tolist()
+    [0.0833, 1.3333]
+    """
+    low, high, first, last = knots[..., :-1], knots[..., 1:], levels[:-1], levels[1:]
+    cut = np.clip(truth[..., None], low, high)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(high > low, (cut - low) / (high - low), 0.0)
+    there = first + (last - first) * share  # F at the true value
+    above, rest = 1 - there, 1 - last
+    before = (cut - low) * (first**2 + first * there + there**2) / 3
+    after = (high - cut) * (above**2 + above * rest + rest**2) / 3
+    beyond = np.maximum(knots[..., 0] - truth, 0) + np.maximum(truth - knots[..., -1], 0)
+    return (before + after).sum(axis=-1) + beyond
+
+
 def crps_of_samples(truth: Float[np.ndarray, "*shape"], samples: Float[np.ndarray, "*shape sample"]) -> float:
     """The mean continuous ranked probability score of the samples' distribution: E|X - y| - E|X - X'| / 2 (Gneiting and
     Raftery, 2007).

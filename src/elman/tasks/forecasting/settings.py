@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from elman._config import Config
 from elman._errors import ConfigError
-from elman._types import StampKind
-from elman.tasks.settings import CellName, Count, Layers, Rate, Size, TaskSettings, check_parts
+from elman._types import NormalForm, StampKind
+from elman.tasks.settings import BatchSizes, CellName, Count, Layers, Rate, Size, TaskSettings, check_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,19 @@ class ForecastPrediction(Config, frozen=True, kw_only=True):
 class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
     """Settings of `Forecasting`."""
 
-    training: ClassVar[dict[str, Any]] = {"epochs": 10.0, "learning_rate": 0.001}
+    training: ClassVar[dict[str, Any]] = {"learning_rate": 0.001}
+    fixed: ClassVar[tuple[str, ...]] = (
+        "horizon",
+        "window",
+        "season",
+        "scaling",
+        "calendar",
+        "normalise",
+        "segment",
+        "model",
+        "output",
+    )
+    batch_sizes: ClassVar[BatchSizes | None] = BatchSizes("batch_size", usual=64, least=8)
     options: ClassVar[type[Config] | None] = ForecastPrediction
     generated: ClassVar[tuple[str, ...]] = ("sines", "seasonal")
 
@@ -63,6 +75,8 @@ class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
     """Kind of the stamps (inferred from the column): times; numbers that count; dates such as 202401 or 20240131; weeks
     such as 202405; seconds, milliseconds, microseconds or nanoseconds since 1970; days of a spreadsheet that begin in
     1900 or 1904; dates such as 1/2/2024 with the day or the month first."""
+    normal_form: NormalForm = "NFC"
+    """Normal form of Unicode in which names of series are compared; none leaves their spelling."""
     past: tuple[str, ...] = ()
     """Covariates that are known up to the present."""
     future: tuple[str, ...] = ()
@@ -110,8 +124,8 @@ class ForecastingSettings(TaskSettings, frozen=True, kw_only=True):
     """Recurrent layers on top of each other."""
     dropout: Rate = 0.2
     """Share of each layer's outputs dropped in training."""
-    batch_size: Count = 64
-    """Windows in a batch."""
+    batch_size: Count | None = None
+    """Windows in a batch (64, or down to 8 where a budget in epochs or minutes has fewer than 1,000 steps)."""
     stride: Count = 1
     """Steps between one training window and the next."""
     windows_per_epoch: Count | None = None

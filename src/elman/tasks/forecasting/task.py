@@ -14,7 +14,9 @@ from jaxtyping import PRNGKeyArray
 from elman._errors import ConfigError, DataError, quantity
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
+from elman.formats.frames import AnyFrame, table_or_files
 from elman.formats.text import absolute_places
+from elman.tasks.baseline import Baseline
 from elman.tasks.checks import check_read, check_validation
 from elman.tasks.data import Data
 from elman.tasks.forecasting.autoregressive import AutoregressiveForecaster
@@ -27,9 +29,12 @@ from elman.tasks.forecasting.generated import seasonal, sines
 from elman.tasks.forecasting.histories import Histories, History, histories_of, read_histories
 from elman.tasks.forecasting.metrics import ForecastMetrics
 from elman.tasks.forecasting.model import Forecaster, Sizes
-from elman.tasks.forecasting.reading import ColumnTable, SeriesColumns, rows_in
+from elman.tasks.forecasting.naive import naive_forecasts
+from elman.tasks.forecasting.reading import TARGET, SeriesColumns, rows_in
 from elman.tasks.forecasting.settings import ForecastingSettings, Normalise
 from elman.tasks.forecasting.windows import Ends, WindowBatch, WindowPart, Windows, ends_of, parts_of
+from elman.tasks.growth import Growth, label_news
+from elman.tasks.items import Items
 from elman.tasks.task import Metrics, Task
 
 WITHOUT_SEASON = 12
@@ -56,22 +61,23 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
     codec_class: ClassVar[Any] = ForecastCodec
     metrics_class: ClassVar[Any] = ForecastMetrics
 
-    def read(self, *places: str | Path) -> Data:
+    def read(self, *places: str | Path | AnyFrame) -> Data:
         """Reads time series from tables: long ones, a row for each step of each series, or wide ones, where each column
-        is a series; also compressed. "sines" and "seasonal" stand for generated series.
+        is a series; also compressed, or one table in memory. "sines" and "seasonal" stand for generated series.
 
         Raises:
             DataError: a malformed file (names the line), stamps that are repeated, out of order or unevenly spaced, or
                 too few steps.
         """
-        if not places:
+        table, files = table_or_files(places)
+        if table is not None:
+            return self.read_table(table)
+        if not files:
             raise DataError("expected time series: a file ending in .csv, .tsv or .jsonl, or a folder of them")
-        if self.is_generated(*places):
-            name, make = str(places[0]), {"sines": sines, "seasonal": seasonal}
+        if self.is_generated(*files):
+            name, make = str(files[0]), {"sines": sines, "seasonal": seasonal}
             return self._data(make[name](), source=f"generated {name}", places=(name,))
-        return self._data(
-            self._read_files(*places), source=", ".join(map(str, places)), places=absolute_places(*places)
-        )
+        return self._data(self._read_files(*files), source=", ".join(map(str, files)), places=absolute_places(*files))
 
     def read_histories(self, histories: Histories) -> Data:
         """The data of series in memory.
@@ -81,8 +87,8 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         """
         return self._data(histories, source="the series", places=())
 
-    def read_table(self, table: Mapping[str, Any]) -> Data:
-        """The data of a table in memory, columns by name, such as a data frame.
+    def read_table(self, table: AnyFrame) -> Data:
+        """The data of a table in memory, such as a data frame, or of one series of pandas.
 
         Raises:
             DataError: as `read`.
@@ -101,13 +107,14 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
         codec.check(histories)
         return histories
 
-    def histories_in(self, table: ColumnTable, *, codec: ForecastCodec) -> Histories:
+    def histories_in(self, table: AnyFrame, *, codec: ForecastCodec) -> Histories:
         """The series of a table in memory for a trained model with the given codec; one row is enough.
 
         Raises:
             DataError: as `histories`.
         """
-        rows = rows_in(table, self.columns, zone=self.zone, known=codec.stamps.kind)
+        known = {"zone": self.zone or codec.stamps.zone, "known": codec.stamps.kind}
+        rows = rows_in(table, self.columns, **known, alone=codec.series[0] if len(codec.series) == 1 else TARGET)
         histories = histories_of(rows, resample=self.resample, by=self.by, **self._known_steps(codec))
         codec.check(histories)
         return histories
@@ -116,7 +123,7 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
     def columns(self) -> SeriesColumns:
         """The roles of the columns of a table."""
         roles = self.target, self.past, self.future, self.static
-        return SeriesColumns(self.series_column, self.time_column, *roles, self.stamps)
+        return SeriesColumns(self.series_column, self.time_column, *roles, self.stamps, self.normal_form)
 
     def configure(self, data: Data) -> Forecasting:
         """This task with window, horizon and the settings that depend on them filled in.
@@ -138,6 +145,17 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
             scaling=data.codec.scaling,
             normalise=self.normalise or self._normalise,
         )
+
+    def grow(self, codec: ForecastCodec, data: Data) -> Growth:
+        """The codec of a saved model with the series of new data that it lacks.
+
+        Raises:
+            DataError: other targets, covariates or steps than the model's.
+        """
+        there = data.codec
+        codec.check_columns(there, place=data.source)
+        codec.check_step(there.frequency, place=data.source)
+        return Growth(codec.grown(there), label_news("series", codec.series, there.series))
 
     def check_saved(self, codec: ForecastCodec, metrics: Metrics | None) -> None:
         """Refuses settings that `configure` would have filled in, and measures of another horizon.
@@ -181,9 +199,15 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
 
     def batches(self, part: WindowPart, *, seed: int) -> Windows:
         """Batches of windows drawn at random."""
-        return Windows(
-            part, batch_size=self.batch_size, seed=seed, stride=self.stride, per_epoch=self.windows_per_epoch
-        )
+        return Windows(part, batch_size=self.in_batch, seed=seed, stride=self.stride, per_epoch=self.windows_per_epoch)
+
+    def evaluation_batches(self, part: WindowPart) -> Windows:
+        """Batches of all windows in order."""
+        return Windows(part, batch_size=self.in_batch, shuffle=False)
+
+    def work(self, batch: WindowBatch) -> int:
+        """The segments of all windows, which the direct model reads as steps; of other models, the steps."""
+        return super().work(batch) // (self.segment or 1)
 
     def loss(
         self, model: Forecaster, carry: Carry, batch: WindowBatch, *, key: PRNGKeyArray | None = None
@@ -204,6 +228,16 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
             DataError: an empty part.
         """
         return measure_forecasts(model, part, codec, learned=self.objective_name, at_most=self.validation_windows)
+
+    def items(self, part: WindowPart) -> Items:
+        """The values of each step, with its stamp and the name of its series."""
+        return part.items()
+
+    def baselines(self, data: Data) -> Sequence[Baseline]:
+        """The last value, and the value a season before."""
+        part, at_most = data.validation, self.validation_windows
+        assert isinstance(part, WindowPart)
+        return [*naive_forecasts(part, data.codec, learned=self.objective_name, at_most=at_most)]
 
     @property
     def objective_name(self) -> str:
@@ -228,9 +262,10 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
 
     def _known_steps(self, codec: ForecastCodec) -> dict[str, Any]:
         """The options of reading that name the steps of a codec."""
+        known = {"by_clock": codec.stamps.by_clock}
         if self.resample:
-            return {}
-        return {"frequency": None if codec.steps else codec.frequency, "steps": codec.known_steps}
+            return known
+        return known | {"frequency": None if codec.steps else codec.frequency, "steps": codec.known_steps}
 
     @property
     def _normalise(self) -> Normalise:
@@ -260,15 +295,39 @@ class Forecasting(ForecastingSettings, Task[FittedForecaster], frozen=True, kw_o
             calendar=self.calendar,
         )
         window, horizon = self._lengths(codec, ends)
-        parts = parts_of(series, codec, ends, window=window, horizon=horizon)
-        notes = (*content.notes, *_left_out(parts, series, ends))
-        return Data(*parts, codec=codec, source=source, places=places, unit=codec.unit, notes=notes)
+        names = {"source": source, "places": places, "unit": codec.unit}
+        return _encoded(content, ends, {"window": window, "horizon": horizon}, names, codec)
 
     def _lengths(self, codec: ForecastCodec, ends: Sequence[Ends]) -> tuple[int, int]:
         """The steps of the window and of the horizon."""
         horizon = self.horizon or (codec.season if codec.season > 1 else WITHOUT_SEASON)
         room = max(1, (min(end.train for end in ends) - horizon) // 2)
         return self.window or min(4 * horizon, room), horizon
+
+
+def _encoded(
+    content: Histories,
+    ends: Sequence[Ends],
+    lengths: Mapping[str, int],
+    names: Mapping[str, Any],
+    codec: ForecastCodec,
+) -> Data:
+    parts = parts_of(content.histories, codec, ends, **lengths)
+    notes = (*content.notes, *_left_out(parts, content.histories, ends))
+    again = partial(_encoded, content, ends, lengths, names)
+    counts = f"{_steps_of(ends)}; forecasts of {quantity(lengths['horizon'], 'step')} from {lengths['window']:,} before"
+    return Data(*parts, codec=codec, **names, notes=notes, counts=counts, encoded=again)
+
+
+def _steps_of(ends: Sequence[Ends]) -> str:
+    """The numbers of steps of all series in each part, in words."""
+    uses = {"train": "to train on", "validation": "to validate with", "test": "to test with"}
+    counts = {part: sum(last - first for first, last in (end.span(part) for end in ends)) for part in uses}
+    return ", ".join(
+        f"{quantity(count, 'step') if part == 'train' else format(count, ',')} {uses[part]}"
+        for part, count in counts.items()
+        if count
+    )
 
 
 def _left_out(parts: Sequence[WindowPart], series: Sequence[History], ends: Sequence[Ends]) -> Iterator[str]:

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from elman._errors import DataError
+from elman._errors import DataError, quantity
+from elman._show import Shown
 from elman.tasks.fingerprint import digest
 from elman.tasks.forecasting.codec import EncodedHistory, ForecastCodec
 from elman.tasks.forecasting.histories import History
+from elman.tasks.items import Items
 
 
 class Ends(NamedTuple):
@@ -60,7 +62,7 @@ class WindowBatch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class WindowPart:
+class WindowPart(Shown):
     """One part of all series, and the windows in it."""
 
     name: str
@@ -90,6 +92,17 @@ class WindowPart:
         steps = slice(max(0, begin - self.window), None if self.name == Ends._fields[-1] else end)
         moving = (each[steps] for each in (history.stamps, history.values, history.past, history.future))
         return history.name, history.static, span, self.window, self.horizon, *moving
+
+    def items(self) -> Items:
+        """The steps of this part: the name of their series, their stamp and their values."""
+        values, stamps = list[bytes](), []
+        for history, (begin, end) in zip(self.histories, self.spans, strict=True):
+            name, own = history.name.encode(), history.stamps[begin:end]
+            times = own.astype("datetime64[s]") if own.dtype.kind == "M" else own
+            for stamp, row in zip(times.astype("<i8"), history.values[begin:end].astype("<f8"), strict=True):
+                values.append(b"%b\0%b%b" % (name, stamp.tobytes(), row.tobytes()))
+            stamps.extend(own)
+        return Items(values, "step", len(values), lambda place: self.codec.stamps.write(stamps[place]))
 
     @property
     def left_out(self) -> int:
@@ -238,7 +251,8 @@ def ends_of(history: History, *, validation: float, test: float, train: float = 
     trained = trained or steps - validated - tested
     if trained < 1 or trained + validated + tested > steps:
         raise DataError(
-            f"{history.place}: {history.name!r} has {steps:,} steps; expected more than validation {validation:g} and "
+            f"{history.place}: {history.name!r} has {quantity(steps, 'step')}; expected more than validation "
+            f"{validation:g} and "
             f"test {test:g} take" + (f" beside {train:g} to train on" if train else "")
         )
     return Ends(trained, trained + validated, trained + validated + tested)
@@ -247,7 +261,8 @@ def ends_of(history: History, *, validation: float, test: float, train: float = 
 def _check_room(history: History, ends: Ends, window: int, horizon: int) -> None:
     if ends.train < window + horizon:
         raise DataError(
-            f"{history.place}: {history.name!r} has {ends.train:,} steps to train on; expected {window + horizon:,} or "
+            f"{history.place}: {history.name!r} has {quantity(ends.train, 'step')} to train on; expected "
+            f"{window + horizon:,} or "
             f"more, for a window of {window:,} and a horizon of {horizon:,}: choose smaller ones, or leave the series "
             "out"
         )
@@ -255,6 +270,7 @@ def _check_room(history: History, ends: Ends, window: int, horizon: int) -> None
         begin, end = ends.span(part)
         if 0 < end - begin < horizon:
             raise DataError(
-                f"{history.place}: {history.name!r} has {end - begin:,} steps for {part}; expected {horizon:,} or "
+                f"{history.place}: {history.name!r} has {quantity(end - begin, 'step')} for {part}; expected "
+                f"{horizon:,} or "
                 f"more, those of the horizon: choose a larger part with --{part}, or a shorter horizon"
             )

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,7 +22,9 @@ from jaxtyping import Integer
 from elman._cache import cache_folder
 from elman._errors import DataError, VocabularyError
 from elman._normal_form import normal_pieces
+from elman._show import Shown
 from elman._types import NormalForm, Unknown, VocabularyKind
+from elman.formats.frames import AnyFrame, read_frame, table_or_files
 from elman.formats.text import TextSource
 from elman.tasks.data import Data
 from elman.tasks.fingerprint import digest
@@ -39,7 +43,7 @@ LARGEST_SHARE = 250_000
 
 
 @dataclass(frozen=True)
-class TextPart:
+class TextPart(Shown):
     """A contiguous part of a text as ids."""
 
     name: str
@@ -47,6 +51,8 @@ class TextPart:
     codec: AnyVocabulary
     digest: str
     """A hash of the whole text, of the settings by which it is encoded, and of the place of the part."""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """Sentences on what was left out as it was read to be measured."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -71,6 +77,20 @@ class MappedTokens:
     def between(self, start: int, stop: int) -> MappedTokens:
         """The ids from `start` to `stop`, which are not read yet."""
         return MappedTokens(self._path, self._dtype, self._start + start, self._start + stop)
+
+
+def source_of(*places: str | Path | AnyFrame) -> TextSource:
+    """The text of files and folders; or the texts of one table in memory, each with a line end behind it.
+
+    Raises:
+        DataError: as `TextSource.open`; or a text of the table that is missing or none, with its row.
+    """
+    table, files = table_or_files(places)
+    if table is None:
+        return TextSource.open(*files)
+    frame = read_frame(table, alone="text")
+    column = "text" if "text" in frame.own or len(frame.own) != 1 else frame.own[0]
+    return TextSource.of_text(frame.name, "".join(f"{text}\n" for text in frame.texts(column)))
 
 
 def read_corpus(
@@ -119,7 +139,7 @@ def read_corpus(
         "vocabulary_size": vocabulary_size,
         # The hash of a text that both leave alone is as it was before there were normal forms and rules.
         **({} if normal_form == "none" or vocabulary == "bytes" else {"normal_form": normal_form}),
-        **({"rules": "unicode"} if vocabulary == "words" else {}),
+        **({"rules": "unicode", "elisions": True} if vocabulary == "words" else {}),
     }
     numbered = digest([content, CACHE_VERSION, made_with, unknown])
 
@@ -152,7 +172,19 @@ def read_corpus(
         part("validation", train, train + held_out),
         part("test", train + held_out, count),
     )
-    return Data(*parts, codec=used, source=source.name, places=source.places, unit=used.unit)
+    sizes = {"validation": validation, "test": test, "at_least": at_least}
+    return Data(
+        *parts,
+        codec=used,
+        source=source.name,
+        places=source.places,
+        unit=used.unit,
+        encoded=partial(_read_with, source, sizes),
+    )
+
+
+def _read_with(source: TextSource, sizes: Mapping[str, Any], codec: AnyVocabulary) -> Data[TextPart]:
+    return read_corpus(source, codec=codec, **sizes)
 
 
 def _part(count: int, size: float) -> int:
@@ -187,14 +219,16 @@ def _encoded(source: TextSource, codec: AnyVocabulary, unknown: Unknown) -> Iter
         yield from (np.frombuffer(piece, np.uint8) for piece in source.raw())
         return
     texts = normal_pieces(source.characters(), form_of(codec.normal_form))
-    place = 0
+    place, line, alone = 0, 1, len(source.places) < 2
     for text in texts if codec.kind == "characters" else whole_words(texts):
         text = codec.normal(text)
         try:
             yield codec.ids(text, unknown).astype(_dtype(codec))
         except VocabularyError as error:
-            raise VocabularyError.at(error.token, place + error.place, source.name) from None
-        place += len(text)
+            number = line + text.count("\n", 0, error.place)
+            name = f"{source.name}, line {number:,}" if alone else source.name
+            raise VocabularyError.at(error.token, place + error.place, name) from None
+        place, line = place + len(text), line + text.count("\n")
 
 
 def _dtype(codec: AnyVocabulary) -> np.dtype:

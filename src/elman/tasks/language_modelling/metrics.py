@@ -8,11 +8,12 @@ from typing import Any
 
 from elman._errors import ConfigError
 from elman._types import Whole
+from elman.metrics.measures import Measures
 from elman.metrics.saved import restore
 
 
 @dataclass(frozen=True)
-class LanguageMetrics:
+class LanguageMetrics(Measures):
     """The measures of a language model on a part, in the units of the field.
 
     >>> metrics = LanguageMetrics(nats_per_token=math.log(2), tokens=100, unit="character")

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from elman._module import Module
 from elman._types import Carry
 from elman.cells import Cell
 from elman.layers import Dense, Embedding, Stack
+from elman.layers.chain import Chain, Dropout, dense, stack_parts
+from elman.layers.graph import Graph, Input
 from elman.ops.dropout import variational_dropout
 
+EMBEDDING_DEVIATION = 1.0
+"""With Adam a weight moves by about the learning rate, whatever its gradient; so the larger the vectors, the more a
+step of the input kernel changes. `docs/benchmarks.md` has what 0.3, 1 and 2 gave."""
 
-class TiedHead(eqx.Module):
+
+class TiedHead(Module):
     """A head that shares its weights with the embedding (Press and Wolf, 2017) and adds only a bias."""
 
     bias: Float[Array, " vocab"]
@@ -27,10 +36,11 @@ class TiedHead(eqx.Module):
         self, hidden: Float[Array, "batch time feature"], table: Float[Array, "vocab feature"]
     ) -> Float[Array, "batch time vocab"]:
         """The logits, hidden table^T + b."""
-        return hidden @ table.T + self.bias
+        with jax.named_scope("output"):
+            return hidden @ table.T + self.bias
 
 
-class LanguageModel(eqx.Module):
+class LanguageModel(Module):
     """embedding -> dropout -> recurrent layers -> logits of the next token.
 
     With `tied`, the last layer has the embedding's width and the head shares the embedding's weights.
@@ -62,7 +72,9 @@ class LanguageModel(eqx.Module):
             wanted = embedding_size if tied and layer == num_layers else hidden_size
             cells.append(cell(size, wanted, key=cell_key))
             size = cells[-1].hidden_size
-        self.embedding = Embedding(vocab, embedding_size, key=embedding_key)
+        # A tied table is the head's kernel too, whose logits should begin small.
+        deviation = 0.3 if tied else EMBEDDING_DEVIATION
+        self.embedding = Embedding(vocab, embedding_size, deviation=deviation, key=embedding_key)
         self.layers = Stack(tuple(cells), layer_norm=layer_norm, residual=residual, dropout=dropout)
         self.head = TiedHead(vocab) if tied else Dense(size, vocab, key=head_key)
         self.input_dropout = input_dropout
@@ -93,6 +105,23 @@ class LanguageModel(eqx.Module):
         _, outputs = self.layers.outputs(xs, carry)
         layers = [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]
         return [("embedding", xs), *layers, ("head", self._logits(outputs[-1]))]
+
+    def as_chain(self) -> Chain:
+        """The network as layers one after the other; a tied head has the embedding's weights as its own."""
+        dropout = {"input_dropout": Dropout(self.input_dropout)} if self.input_dropout else {}
+        tied = isinstance(self.head, TiedHead)
+        head = dense(self.embedding.table.T, self.head.bias) if tied else self.head
+        return Chain({"embedding": self.embedding, **dropout, **stack_parts(self.layers), "head": head})
+
+    def graphs(self) -> dict[str, Graph]:
+        """Reads tokens from a state on, and gives the logits of the token after each."""
+
+        def read(state: Any, tokens: Array, lengths: Array) -> tuple[Any, dict[str, Array]]:
+            state, logits = self(tokens, state, lengths=lengths)
+            return state, {"logits": logits}
+
+        inputs = {"tokens": Input(("batch", "time"), len(self.embedding.table)), "lengths": Input(("batch",), "time")}
+        return {"model": Graph(read, inputs, self.init_carry)}
 
     def _logits(self, hidden: Array) -> Array:
         return self.head(hidden, self.embedding.table) if isinstance(self.head, TiedHead) else self.head(hidden)

@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from elman._module import Module
 from elman.layers import Embedding, Stack
 from elman.ops.dropout import variational_dropout
 from elman.tasks.language_modelling.model import LanguageModel
 
 
-class LanguageReader(eqx.Module):
+class LanguageReader(Module):
     """The embedding and the recurrent layers of a language model that reads forwards or backwards."""
 
     embedding: Embedding
@@ -44,17 +45,22 @@ class LanguageReader(eqx.Module):
         input_key, layers_key = (None, None) if key is None else jr.split(key)
         xs = self.embedding(reverse_sequences(ids, lengths) if self.reverse else ids)
         xs = variational_dropout(xs, self.input_dropout, key=input_key)
-        _, ys = self.layers(xs, self.layers.init_carry(len(ids)), lengths=lengths, key=layers_key)
+        _, ys = self.layers(xs, self.layers.init_carry(ids.shape[0]), lengths=lengths, key=layers_key)
         return reverse_sequences(ys, lengths) if self.reverse else ys
 
 
-class LanguageReaders(eqx.Module):
+class LanguageReaders(Module):
     """Readers of the same tokens with concatenated outputs; those that read forwards come first."""
 
     readers: tuple[LanguageReader, ...]
 
     def __init__(self, readers: Sequence[LanguageReader]):
         self.readers = tuple(sorted(readers, key=lambda reader: reader.reverse))
+
+    @property
+    def vocab(self) -> int:
+        """The number of tokens that the readers know."""
+        return len(self.readers[0].embedding.table)
 
     @property
     def forward_size(self) -> int:

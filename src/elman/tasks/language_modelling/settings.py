@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from elman._errors import ConfigError
 from elman._types import NormalForm, VocabularyKind
 from elman.formats.names import TEXTS
 from elman.tasks.settings import (
+    BatchSizes,
     CellName,
     Count,
     Layers,
@@ -28,6 +29,17 @@ if TYPE_CHECKING:
 class LanguageModellingSettings(TaskSettings, frozen=True, kw_only=True):
     """Settings of `LanguageModelling`."""
 
+    batch_sizes: ClassVar[BatchSizes | None] = BatchSizes("batch_size", usual=32, least=8)
+    foundation: ClassVar[bool] = True
+    fixed: ClassVar[tuple[str, ...]] = (
+        "vocabulary",
+        "vocabulary_size",
+        "lower",
+        "normal_form",
+        "reverse",
+        "residual",
+    )
+
     vocabulary: VocabularyKind = "characters"
     """Kind of token; bytes suit any language or file, words need a large text, subwords (frequent pieces of words) need
     the extra `subwords`."""
@@ -41,8 +53,8 @@ class LanguageModellingSettings(TaskSettings, frozen=True, kw_only=True):
     min_count: Count = 1
     """Words that occur less often become <unk>."""
     reverse: bool = False
-    """Read the text backwards, to predict the previous token: for a model from which a classifier or a tagger starts
-    (see start_from); it cannot generate text."""
+    """Read the text backwards, to predict the previous token: for a model from which a classifier or a tagger starts;
+    it cannot generate text."""
     validation: Size = 0.05
     """Part that chooses the best weights: a share (of 250,000 tokens at most), or from 1 on a number of tokens."""
     test: Size = 0.05
@@ -71,8 +83,8 @@ class LanguageModellingSettings(TaskSettings, frozen=True, kw_only=True):
     """Add each layer's input to its output, where the widths agree."""
     tied: bool = False
     """Share the weights of embedding and output; the last layer then has the embedding's width."""
-    batch_size: Count = 32
-    """Streams of text in a batch."""
+    batch_size: Count | None = None
+    """Streams of text in a batch (32, or down to 8 where a budget in epochs or minutes has fewer than 1,000 steps)."""
     unroll_length: Count = 64
     """Tokens that gradients reach back; the state is passed on over the whole text."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,17 +13,23 @@ import jax.numpy as jnp
 import msgspec
 from jaxtyping import PRNGKeyArray
 
-from elman._errors import DataError
+from elman._errors import DataError, quantity
 from elman._types import Carry
 from elman.cells import Cell, LearnedStart, WeightDropout, Zoneout
 from elman.cells.find import build_cell, find_cell
+from elman.formats.frames import AnyFrame, check_text, is_frame
 from elman.formats.text import TextSource
 from elman.ops.losses import cross_entropy
+from elman.tasks.baseline import Baseline
 from elman.tasks.checks import check_read
 from elman.tasks.data import Data
 from elman.tasks.evaluation import total_loss
-from elman.tasks.language_modelling.corpus import TextPart, read_corpus
+from elman.tasks.growth import Growth, token_news
+from elman.tasks.items import Items
+from elman.tasks.language_modelling.baseline import ngrams
+from elman.tasks.language_modelling.corpus import TextPart, read_corpus, source_of
 from elman.tasks.language_modelling.fitted import FittedLanguageModel
+from elman.tasks.language_modelling.landmarks import landmarks
 from elman.tasks.language_modelling.metrics import LanguageMetrics
 from elman.tasks.language_modelling.model import LanguageModel
 from elman.tasks.language_modelling.settings import LanguageModellingSettings
@@ -53,17 +59,25 @@ class LanguageModelling(LanguageModellingSettings, Task[FittedLanguageModel], fr
     codec_class: ClassVar[Any] = AnyVocabulary
     metrics_class: ClassVar[Any] = LanguageMetrics
 
-    def read(self, *places: str | Path) -> Data:
-        """Reads text from files and folders ("-" is standard input); without any, the embedded default text.
+    def read(self, *places: str | Path | AnyFrame) -> Data:
+        """Reads text from files and folders ("-" is standard input), or from a table in memory, as `read_text` does;
+        without any, the embedded default text.
 
         Raises:
             DataError: no such file, not text, or too short for the split.
         """
-        return self._split(TextSource.open(*places) if places else TextSource.embedded())
+        return self._split(source_of(*places) if places else TextSource.embedded())
 
-    def read_text(self, text: str) -> Data:
-        """The data of a text in memory."""
-        return self._split(TextSource.of_text("the text", text))
+    def read_text(self, text: str | AnyFrame) -> Data:
+        """The data of a text in memory, or of the texts in one column, or in a table's column `text`, a line or more
+        each.
+
+        Raises:
+            DataError: a text that is missing or none, with its row; or too short for the split.
+        """
+        if is_frame(text):
+            return self._split(source_of(text))
+        return self._split(TextSource.of_text("the text", check_text(text, "the text")))
 
     def _split(self, source: TextSource) -> Data:
         return read_corpus(
@@ -102,6 +116,15 @@ class LanguageModelling(LanguageModellingSettings, Task[FittedLanguageModel], fr
         weights = sum(leaf.size for leaf in jax.tree.leaves(self.shapes(data.codec)))
         return msgspec.structs.replace(self, dropout=round(min(0.5, 0.13 * (weights / len(data.train)) ** 1.5), 3))
 
+    def grow(self, codec: AnyVocabulary, data: Data) -> Growth:
+        """The vocabulary of a saved model with the characters or words of new data that it lacks."""
+        grown = codec.grown(data.codec)
+        return Growth(grown, token_news(codec.unit, codec.size, grown.size))
+
+    def unknown_rows(self, codec: AnyVocabulary) -> Mapping[str, int]:
+        """The row of the unknown word; tied to the output, new words are means there too."""
+        return {} if self.tied or codec.unknown is None else {"embedding": codec.unknown}
+
     def network(self, codec: AnyVocabulary, *, key: PRNGKeyArray) -> LanguageModel:
         """The language model for the tokens of `codec`, with random weights."""
         return LanguageModel(
@@ -128,13 +151,14 @@ class LanguageModelling(LanguageModellingSettings, Task[FittedLanguageModel], fr
 
     def batches(self, part: TextPart, *, seed: int) -> Streams:
         """Batches of the text in order; nothing is random."""
-        return Streams(self._in_order(part), batch_size=self.batch_size, unroll_length=self.unroll_length)
+        return Streams(self._in_order(part), batch_size=self.in_batch, unroll_length=self.unroll_length)
 
     def evaluation_batches(self, part: TextPart) -> Streams:
         """Batches of the whole of `part`, in which every token but the first is a target once."""
         if len(part) < 2:
             raise DataError(
-                f"the {part.name} part has {len(part)} tokens, too few to evaluate; split with a larger part"
+                f"the {part.name} part has {quantity(len(part), 'token')}, too few to evaluate; split with a larger "
+                "part"
             )
         streams = max(1, min(EVALUATION_STREAMS, len(part) // 1000))
         return Streams(self._in_order(part), batch_size=streams, unroll_length=EVALUATION_UNROLL)
@@ -166,6 +190,14 @@ class LanguageModelling(LanguageModellingSettings, Task[FittedLanguageModel], fr
         """
         nats, tokens = total_loss(self, model, self.evaluation_batches(part))
         return LanguageMetrics(nats_per_token=nats / tokens, tokens=int(tokens), unit=codec.unit)
+
+    def items(self, part: TextPart) -> Items:
+        """Passages that stand for the text around them; see `landmarks`."""
+        return Items(landmarks(part.tokens), part.codec.unit, len(part))
+
+    def baselines(self, data: Data) -> Sequence[Baseline]:
+        """The frequencies of tokens, of pairs and, in a small vocabulary, of triples."""
+        return [*ngrams(data, reverse=self.reverse)]
 
     def loss_unit(self, codec: AnyVocabulary) -> str:
         """The unit that the loss is averaged over: that of a token."""

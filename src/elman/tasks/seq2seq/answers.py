@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Integer
 
 from elman._errors import ConfigError, nearest
+from elman._show import brief, brief_table
 from elman.tasks.buckets import padded_length
 from elman.tasks.decoding import Decoding
 from elman.tasks.seq2seq.beam import Outputs, beam_search, sample_outputs
@@ -40,6 +41,8 @@ class Candidate(NamedTuple):
     """The score that ranks answers: the log-probability, divided by a length penalty if there is one."""
     log_probability: float
     """The log-probability by the model without constraint, in nats."""
+
+    __repr__, _repr_html_ = brief, brief_table
 
 
 def answers(
@@ -84,7 +87,8 @@ def _constraint(codec: PairCodec, decoding: Decoding, longest: int, backwards: b
     if decoding.tokens is not None:
         allowed &= _mask_of(decoding.tokens, vocabulary, texts)
     if decoding.pattern is None:
-        return allow_tokens(allowed)
+        joints = vocabulary.joints()
+        return allow_tokens(allowed, joints.reversed if joints and backwards else joints)
     constraint = match_pattern(
         vocabulary.normal(decoding.pattern), texts, separator=vocabulary.separator, allowed=allowed, backwards=backwards
     )
@@ -93,8 +97,10 @@ def _constraint(codec: PairCodec, decoding: Decoding, longest: int, backwards: b
 
 
 def _mask_of(tokens: str, vocabulary: Vocabulary, texts: Sequence[str | None]) -> Bool[np.ndarray, " vocab"]:
-    if vocabulary.kind == "subwords":
-        raise ConfigError("tokens: this model writes sub-words, which split a text in many ways; use pattern instead")
+    if vocabulary.kind != "characters" and not vocabulary.separator:
+        raise ConfigError(
+            f"tokens: this model writes {vocabulary.kind} with the spaces before them; use pattern instead"
+        )
     known = {text: token for token, text in enumerate(texts) if text is not None}
     allowed = np.zeros(len(texts), bool)
     tokens = vocabulary.normal(tokens)

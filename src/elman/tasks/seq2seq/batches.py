@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
+from elman._types import Unknown
 from elman.tasks.buckets import Buckets, padded_length
 from elman.tasks.seq2seq.codec import PairCodec
 from elman.tasks.seq2seq.reading import Pair
@@ -52,6 +53,7 @@ class PairBatches:
         ramp: int = 1,
         seed: int = 0,
         shuffle: bool = False,
+        unknown: Unknown = "error",
     ):
         """Encodes the pairs and groups them by length.
 
@@ -63,10 +65,12 @@ class PairBatches:
                 the first `ramp` epochs.
             ramp: see `sampled`.
             seed, shuffle: shuffles the examples anew in every epoch, with this seed.
+            unknown: "skip" leaves out characters that the codec does not know.
         """
         self._reversed, self._sampled, self._ramp, self._seed = (reverse_inputs, reverse_answers), sampled, ramp, seed
-        self._sources = codec.rows("source", [pair.source for pair in pairs])
-        self._targets = codec.rows("target", [target for pair in pairs for target in pair.targets])
+        self._sources = codec.rows("source", [pair.source for pair in pairs], unknown=unknown)
+        targets = [target for pair in pairs for target in pair.targets]
+        self._targets = codec.rows("target", targets, unknown=unknown)
         counts = [len(pair.targets) for pair in pairs]
         self._owners = np.repeat(np.arange(len(pairs)), counts)
         lengths = self._sources.lengths[self._owners], self._targets.lengths + 1
@@ -92,9 +96,9 @@ class PairBatches:
         weights = ((np.arange(time) <= counts[:, None]) & real[:, None]).astype(np.float32)
         return PairBatch(sources, lengths, targets, weights, self._forced(step, targets.shape))
 
-    def owners(self, step: int) -> Integer[np.ndarray, " row"]:
+    def indices(self, step: int) -> list[int]:
         """The index of the pair in each row of the batch of a step."""
-        return self._owners[self._buckets.at(step).indices]
+        return self._owners[self._buckets.at(step).indices].tolist()
 
     def _forced(self, step: int, shape: tuple[int, ...]) -> Any:
         if not self._sampled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple, SupportsIndex
+from typing import Any, Literal, NamedTuple, SupportsIndex
 
 import msgspec
 import numpy as np
@@ -12,17 +12,19 @@ from jaxtyping import Integer
 from msgspec import UNSET
 
 from elman._errors import VocabularyError
+from elman._show import Shown
 from elman._types import NormalForm, Unknown
 from elman.tasks.seq2seq.reading import Pair
 from elman.tasks.settings import SUBWORDS
 from elman.words._vocabulary import SavedForm, WordVocabulary, most_frequent, saved_form
-from elman.words.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords
+from elman.words.portable import PARTS, portable
+from elman.words.vocabulary import PADDING, UNKNOWN_WORD, Characters, Subwords, Words
 
 PER_SUBWORD = 400
 """The characters of text for each sub-word to learn: fewer make the output layer slow and its rows rare."""
 
 Unit = Literal["characters", "words", "subwords"]
-"""Kinds of tokens in a pair: characters, words between spaces, or pieces of words."""
+"""Kinds of tokens in a pair: characters, words, or pieces of words."""
 
 
 class SpacedTokens(WordVocabulary, frozen=True, tag="spaced"):
@@ -55,12 +57,16 @@ class SpacedTokens(WordVocabulary, frozen=True, tag="spaced"):
         """The tokens of a normal text, which spaces separate."""
         return text.split()
 
+    def reading(self) -> dict[str, Any]:
+        """The pattern of tokens for programs without this package."""
+        return portable(f"[^{PARTS['letters'].space[1:]}+")
+
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The tokens with a space between them; padding is left out."""
         return " ".join(self.tokens[i] for i in ids if i != 0)
 
 
-Side = Characters | SpacedTokens | Subwords
+Side = Characters | SpacedTokens | Subwords | Words
 
 
 class RaggedIds(NamedTuple):
@@ -95,7 +101,7 @@ class RaggedIds(NamedTuple):
         return np.where(real, self.ids[at] if len(self.ids) else 0, 0).astype(np.int32), lengths
 
 
-class PairCodec(msgspec.Struct, frozen=True):
+class PairCodec(Shown, msgspec.Struct, frozen=True):
     """The vocabularies of sources and of targets. In each, id 0 is padding; it also marks the start and end of targets.
 
     >>> codec = PairCodec.of([Pair("ab", ("K AE", "T"))], target="words")
@@ -130,6 +136,20 @@ class PairCodec(msgspec.Struct, frozen=True):
             target=_vocabulary(targets, target, min_count, size, normal_form),
         )
 
+    def grown(self, other: PairCodec) -> PairCodec:
+        """This codec with the tokens of another one that it lacks, after its own."""
+        return PairCodec(self.source.grown(other.source), self.target.grown(other.target))
+
+    @property
+    def answer_unit(self) -> str:
+        """The unit by which answers are compared: "character" or "word"."""
+        return "character" if self.target.kind == "characters" else "word"
+
+    @property
+    def sentences(self) -> bool:
+        """True if the answers are sentences, few of which are exactly those of a person."""
+        return self.target.kind == "subwords" or self.source.kind == self.target.kind == "words"
+
     def rows(self, side: Literal["source", "target"], texts: Sequence[str], *, unknown: Unknown = "error") -> RaggedIds:
         """The ids of many texts.
 
@@ -152,11 +172,26 @@ class PairCodec(msgspec.Struct, frozen=True):
         return RaggedIds(np.concatenate([np.zeros(0, np.int32), *ids]), np.concatenate([[0], np.cumsum(lengths)]))
 
 
+def is_running_text(texts: Iterable[str]) -> bool:
+    """True if marks stand next to words, as people write them; False for words and marks with spaces between them, and
+    for phones.
+
+    >>> is_running_text(["Stop, please!"]), is_running_text(["Stop , please !"]), is_running_text(["S T AA P"])
+    (True, False, False)
+    """
+    ends = Counter(len(word) > 1 for text in texts for word in text.split() if word[-1] in ".,;:!?…،؟।")
+    return ends[True] > ends[False]
+
+
 def _vocabulary(texts: Iterable[str], unit: Unit, min_count: int, size: int | None, form: NormalForm) -> Side:
     match unit:
         case "characters":
             return Characters.of(texts, normal_form=form)
         case "words":
+            texts = list(texts)
+            if is_running_text(texts):
+                words = Words.of((text + "\n" for text in texts), min_count=min_count, normal_form=form)
+                return msgspec.structs.replace(words, tokens=tuple(word for word in words.tokens if word != "\n"))
             return SpacedTokens.of(texts, min_count=min_count, normal_form=form)
         case "subwords":
             lines = [text + "\n" for text in texts]

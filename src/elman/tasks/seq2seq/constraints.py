@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from elman._errors import ConfigError
+from elman._errors import ConfigError, quantity
 from elman.tasks.seq2seq.regular import Automaton, State
+from elman.words.joints import Joints
 
 MOST_STATES = 20_000
 """Most states of a table."""
@@ -33,15 +34,18 @@ class Constraint(NamedTuple):
     """The least number of tokens until the output may end; 0 where it may end."""
 
 
-def allow_tokens(allowed: Bool[np.ndarray, " vocab"]) -> Constraint:
-    """The constraint that outputs consist of the allowed tokens.
+def allow_tokens(allowed: Bool[np.ndarray, " vocab"], joints: Joints | None = None) -> Constraint:
+    """The constraint that outputs consist of the allowed tokens, side by side as `joints` allows them.
 
     >>> allow_tokens(np.array([True, True, False])).after.tolist()
     [[-1, 0, -1]]
     """
-    after = np.where(allowed, 0, -1).astype(np.int32)[None]
+    if joints is None:
+        after = np.where(allowed, 0, -1)[None]
+    else:
+        after = np.where(allowed & joints.fits[:, joints.first], joints.last, -1)
     after[:, 0] = -1
-    return Constraint(after, np.zeros(1, np.int32))
+    return Constraint(after.astype(np.int32), np.zeros(len(after), np.int32))
 
 
 def match_pattern(
@@ -89,8 +93,8 @@ def check_length(constraint: Constraint, longest: int, what: str) -> None:
     """Refuses a constraint that only outputs of more than `longest` tokens meet."""
     if constraint.left[0] > longest:
         raise ConfigError(
-            f"{what}: the shortest matching output has {constraint.left[0]:,} tokens, and outputs have at most "
-            f"{longest:,}; allow longer ones with max_length"
+            f"{what}: the shortest matching output has {quantity(int(constraint.left[0]), 'token')}, and outputs have "
+            f"at most {longest:,}; allow longer ones with max_length"
         )
 
 
@@ -147,4 +151,4 @@ def _distances(rows: Int[np.ndarray, "state vocab"], accepting: Sequence[bool]) 
 
 def _some(texts: Sequence[str]) -> str:
     shown = " ".join(sorted(texts)[:40])
-    return shown if len(texts) <= 40 else f"{shown} ... ({len(texts):,} tokens)"
+    return shown if len(texts) <= 40 else f"{shown} ... ({quantity(len(texts), 'token')})"

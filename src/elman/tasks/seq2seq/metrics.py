@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from elman._errors import DataError
+from elman._errors import DataError, quantity
 from elman._types import Whole
+from elman.metrics.measures import Measures
 from elman.metrics.saved import restore
 from elman.tasks.seq2seq.scores import SequenceScores, bleu, chrf
 
 
 @dataclass(frozen=True)
-class Seq2SeqMetrics:
+class Seq2SeqMetrics(Measures):
     """Measures of the answers of greedy search. Where several answers are right, the nearest one counts.
 
     >>> metrics = Seq2SeqMetrics(
@@ -42,7 +43,9 @@ class Seq2SeqMetrics:
     token: str = ""
     """Kind of token of the loss, where it is another than `unit`: a sentence is written by subwords."""
     sentences: bool = False
-    """The answers are sentences, few of which are exactly those of a person: the errors of words choose weights."""
+    """The answers are sentences, few of which are exactly those of a person: chrF or the loss chooses the weights."""
+    different: Whole = 0
+    """The number of different answers; 0 where an earlier elman measured."""
 
     @classmethod
     def of(
@@ -81,6 +84,7 @@ class Seq2SeqMetrics:
             signatures=tuple(map(str, scored)),
             token=token,
             sentences=sentences,
+            different=len({*answers}),
         )
 
     @classmethod
@@ -90,27 +94,32 @@ class Seq2SeqMetrics:
 
     @property
     def objective(self) -> float:
-        """The measure that chooses the best weights: the share of wrong answers, or for sentences of wrong words; the
-        loss breaks ties."""
-        return (self.token_error_rate if self.sentences else 1 - self.exact_accuracy) + 1e-4 * self.nats_per_token
+        """The measure that chooses the best weights: the share of wrong answers, of which the loss breaks ties. For
+        sentences it is 1 - chrF, or the loss where sacreBLEU is not installed: early in training the word error rate is
+        least for the shortest answers."""
+        if not self.sentences:
+            return 1 - self.exact_accuracy + 1e-4 * self.nats_per_token
+        return self.nats_per_token if self.chrf is None else 1 - self.chrf / 100
 
     def report(self) -> str:
         """The line of `str()`, the number of answers, and sacreBLEU's scores with their signatures."""
-        return "\n".join([f"{self}, over {self.answers:,} answers", *self.signatures])
+        return "\n".join([f"{self}, over {quantity(self.answers, 'answer')}", *self.signatures])
 
     def to_builtins(self) -> dict[str, Any]:
         """Plain values, each with its unit in its name."""
         return asdict(self) | {"signatures": list(self.signatures)}
 
     def __str__(self) -> str:
-        corpus = [
-            f"{name} {value:.1f}" for name, value in (("BLEU", self.bleu), ("chrF", self.chrf)) if value is not None
-        ]
-        nats, errors = (
-            f"{self.nats_per_token:.4f} nats per {self.token or self.unit}",
-            f"{self.unit} error rate {self.token_error_rate:.2%}",
-        )
+        nats = f"{self.nats_per_token:.4f} nats per {self.token or self.unit}"
+        return f"{self.answers_text}, {nats}" if self.sentences else f"{nats}, {self.answers_text}"
+
+    @property
+    def answers_text(self) -> str:
+        """The measures of the answers by themselves, in words."""
+        named = (("BLEU", self.bleu), ("chrF", self.chrf))
+        corpus = [f"{name} {value:.1f}" for name, value in named if value is not None]
+        errors = f"{self.unit} error rate {self.token_error_rate:.2%}"
         if self.sentences:
-            return ", ".join([*corpus, errors, nats])
-        exact, right = f"{self.exact_accuracy:.2%} exact", f"{self.token_accuracy:.2%} of {self.unit}s right"
-        return ", ".join([nats, exact, right, errors, *corpus])
+            return ", ".join([*corpus, errors])
+        right = f"{self.exact_accuracy:.2%} exact, {self.token_accuracy:.2%} of {self.unit}s right"
+        return ", ".join([right, errors, *corpus])

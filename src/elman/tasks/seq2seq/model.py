@@ -29,9 +29,11 @@ import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from elman._errors import ConfigError
+from elman._module import Module
 from elman._types import Carry
 from elman.cells import Cell
 from elman.layers import AdditiveAttention, BidirectionalCarry, Dense, DotAttention, Embedding, MovingAttention, Stack
+from elman.layers.graph import Graph, Input, named_leaves
 from elman.layers.recurrent import final, make_layers
 from elman.ops.dropout import variational_dropout
 from elman.recurrence.unroll import Engine
@@ -76,7 +78,7 @@ class DecoderOutput(NamedTuple):
     attention: Float[Array, "batch time source"]
 
 
-class EncoderDecoder(eqx.Module):
+class EncoderDecoder(Module):
     """An encoder and a decoder, each of an embedding, dropout and recurrent layers, then attention and logits."""
 
     source_embedding: Embedding
@@ -175,7 +177,7 @@ class EncoderDecoder(eqx.Module):
         """Encodes `sources` for the decoder; `engine` is `unroll`'s."""
         input_key, layers_key = (None, None) if key is None else jr.split(key)
         xs = variational_dropout(self.source_embedding(sources), self.input_dropout, key=input_key)
-        batch = len(sources)
+        batch = sources.shape[0]
         last, states = self.encoder(xs, self.encoder.init_carry(batch), lengths=lengths, engine=engine, key=layers_key)
         if self.connection == "repeat":
             vector = final(self.encoder.cells[-1], states, lengths=lengths)
@@ -237,12 +239,48 @@ class EncoderDecoder(eqx.Module):
         _, decoded = jax.lax.scan(step, start, (inputs.T, forced.T, jnp.arange(inputs.shape[1])))
         return DecoderOutput(*(jnp.swapaxes(each, 0, 1) for each in decoded))
 
+    def graphs(self) -> dict[str, Graph]:
+        """Reads sources, and writes a token: the encoder's outputs are the decoder's inputs of the same name; those
+        that begin with `state` are its first state.
+
+        Raises:
+            ConfigError: moving attention, whose state is as long as the source.
+        """
+        if self.connection == "moving":
+            raise ConfigError("connection 'moving': its state is as long as the source; train one with 'additive'")
+        some = jax.ShapeDtypeStruct((1, 2), jnp.int32), jax.ShapeDtypeStruct((1,), jnp.int32)
+        shapes = jax.eval_shape(self.encode, *some)
+        parts = [name for name in ("vector", "states", "keys") if not isinstance(getattr(shapes, name), tuple)]
+
+        def read(state: Any, sources: Array, lengths: Array) -> tuple[Any, dict[str, Array]]:
+            encoded = self.encode(sources, lengths)
+            first = {f"state.{name}": leaf for name, leaf in named_leaves(encoded.carry)}
+            return state, first | {name: getattr(encoded, name) for name in parts}
+
+        def write(state: Any, tokens: Array, lengths: Array, **given: Array) -> tuple[Any, dict[str, Array]]:
+            others = {name: given.get(name, ()) for name in ("vector", "states", "keys")}
+            encoded = EncodedSource(carry=state, lengths=lengths, **others)
+            beam = jax.tree.map(lambda leaf: leaf[:, None], state)
+            after, decoded = self.step(encoded, beam, tokens[:, None])
+            return jax.tree.map(lambda leaf: leaf[:, 0], after), {"logits": decoded.logits[:, 0]}
+
+        lengths = {"lengths": Input(("batch",), "time")}
+        sources = {"sources": Input(("batch", "time"), len(self.source_embedding.table)), **lengths}
+        axes = {"vector": ("batch",), "states": ("batch", "time"), "keys": ("batch", "time")}
+        given = {name: Input((*axes[name], getattr(shapes, name).shape[-1])) for name in parts}
+        tokens = {"tokens": Input(("batch",), self.head.kernel.shape[1]), **lengths, **given}
+
+        def start(batch: int) -> DecoderState:
+            return jax.tree.map(lambda leaf: jnp.zeros((batch, *leaf.shape[1:]), leaf.dtype), shapes.carry)
+
+        return {"encoder": Graph(read, sources), "decoder": Graph(write, tokens, start)}
+
     def activations(
         self, sources: Int[Array, "batch source"], lengths: Int[Array, " batch"], inputs: Int[Array, "batch time"]
     ) -> list[tuple[str, Any]]:
         """The outputs of each part of the model, by name, in the order of computation."""
         xs = self.source_embedding(sources)
-        _, read = self.encoder.outputs(xs, self.encoder.init_carry(len(sources)), lengths=lengths)
+        _, read = self.encoder.outputs(xs, self.encoder.init_carry(sources.shape[0]), lengths=lengths)
         encoded = self.encode(sources, lengths)
         _, written = self.decoder.outputs(self._inputs(encoded, inputs, None), encoded.carry.layers)
         _, (logits, attention) = self._score(encoded, encoded.carry, written[-1])

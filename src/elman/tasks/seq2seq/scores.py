@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Integer
 
-from elman._errors import ConfigError, DataError
+from elman._errors import ConfigError, DataError, quantity
+from elman._show import Shown
 
 Tokens = Sequence[Hashable]
 """A string, whose tokens are its characters, or a sequence of words, phones or numbers."""
@@ -23,7 +24,7 @@ AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
-class SequenceScores:
+class SequenceScores(Shown):
     """Counts of right answers, right tokens and edits.
 
     Of several references of an answer, the nearest counts: the one with the fewest edits, and of those the longest.
@@ -51,17 +52,9 @@ class SequenceScores:
         Raises:
             DataError: more or fewer answers than references, none, or an answer without a reference.
         """
-        _check(answers, references)
-        owners = [number for number, several in enumerate(references) for _ in several]
-        candidates = [reference for several in references for reference in several]
-        distances = edit_distances([answers[owner] for owner in owners], candidates).tolist()
-        nearest: dict[int, tuple[int, int, Tokens]] = {}
-        for owner, edits, reference in zip(owners, distances, candidates, strict=True):
-            best = nearest.get(owner)
-            if best is None or (edits, -len(reference)) < best[:2]:
-                nearest[owner] = (edits, -len(reference), reference)
-        chosen = [nearest[number][2] for number in range(len(answers))]
-        edits = [nearest[number][0] for number in range(len(answers))]
+        nearest = nearest_references(answers, references)
+        chosen = [several[one.place] for several, one in zip(references, nearest, strict=True)]
+        edits = [one.edits for one in nearest]
         pairs = list(zip(answers, chosen, strict=True))
         return cls(
             exact=edits.count(0),
@@ -87,6 +80,35 @@ class SequenceScores:
         """The number of edits divided by that of the references' tokens: the word error rate for words, the phone error
         rate for phones. Above 1 where answers are much too long."""
         return self.edits / max(self.reference_tokens, 1)
+
+
+class NearestReference(NamedTuple):
+    """The place of the reference nearest to an answer among its references, and the edits that turn one into the
+    other."""
+
+    place: int
+    edits: int
+
+
+def nearest_references(answers: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> list[NearestReference]:
+    """The reference nearest to each answer: the one with the fewest edits, and of those the longest.
+
+    >>> nearest_references(["12"], [["123", "12"]])
+    [NearestReference(place=1, edits=0)]
+
+    Raises:
+        DataError: more or fewer answers than references, none, or an answer without a reference.
+    """
+    _check(answers, references)
+    owners = [number for number, several in enumerate(references) for _ in several]
+    candidates = [reference for several in references for reference in several]
+    distances = iter(edit_distances([answers[owner] for owner in owners], candidates).tolist())
+    edits = [[next(distances) for _ in several] for several in references]
+    places = [
+        min(range(len(own)), key=lambda place, own=own, several=several: (own[place], -len(several[place])))
+        for own, several in zip(edits, references, strict=True)
+    ]
+    return [NearestReference(place, own[place]) for place, own in zip(places, edits, strict=True)]
 
 
 def edit_distance(one: Tokens, other: Tokens) -> int:
@@ -121,7 +143,7 @@ def edit_distances(ones: Sequence[Tokens], others: Sequence[Tokens]) -> Integer[
 
 
 @dataclass(frozen=True)
-class CorpusScore:
+class CorpusScore(Shown):
     """A score of sacreBLEU, from 0 to 100, with the signature of its settings.
 
     >>> print(CorpusScore("BLEU", 28.104, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"))
@@ -179,7 +201,7 @@ def _corpus_score(metric: str, answers: Sequence[str], references: Sequence[Sequ
 
 def _check(answers: Sequence, references: Sequence[Sequence]) -> None:
     if len(answers) != len(references):
-        raise DataError(f"expected references for {len(answers)} answers; got {len(references)}")
+        raise DataError(f"expected references for {quantity(len(answers), 'answer')}; got {len(references)}")
     if not answers:
         raise DataError("no answer to measure; expected at least one")
     for number, several in enumerate(references, start=1):

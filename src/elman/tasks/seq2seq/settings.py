@@ -11,6 +11,7 @@ from elman._types import NormalForm
 from elman.formats.names import DICTIONARY, TEXTS
 from elman.tasks.decoding import Decoding
 from elman.tasks.settings import (
+    BatchSizes,
     CellName,
     Count,
     Layers,
@@ -48,12 +49,22 @@ class Seq2SeqSettings(TaskSettings, frozen=True, kw_only=True):
     """Settings of `Seq2Seq`."""
 
     training: ClassVar[dict[str, Any]] = {}
+    fixed: ClassVar[tuple[str, ...]] = (
+        "source_vocabulary",
+        "target_vocabulary",
+        "vocabulary_size",
+        "normal_form",
+        "connection",
+        "reverse_inputs",
+        "reverse_answers",
+    )
+    batch_sizes: ClassVar[BatchSizes | None] = BatchSizes("batch_size", usual=128, least=32)
     options: ClassVar[type[Config] | None] = PairPrediction
     generated: ClassVar[tuple[str, ...]] = ("sums", "dates")
 
     source_vocabulary: Unit | None = None
-    """Kind of token of inputs: characters, words (separated by spaces), or subwords (pieces of words), which sentences
-    get unless you say otherwise (characters for other texts)."""
+    """Kind of token of inputs: characters, words, or subwords (pieces of words), which sentences get unless you say
+    otherwise (characters for other texts)."""
     target_vocabulary: Unit | None = None
     """Kind of token of answers (subwords for sentences; words, which are phones, for a pronouncing dictionary; else
     characters)."""
@@ -101,8 +112,8 @@ class Seq2SeqSettings(TaskSettings, frozen=True, kw_only=True):
     """Probability that the decoder reads its own last token in training (Bengio et al., 2015)."""
     sampling_epochs: Count = 5
     """Epochs over which that probability grows from zero."""
-    batch_size: Count = 128
-    """Pairs in a batch."""
+    batch_size: Count | None = None
+    """Pairs in a batch (128, or down to 32 where a budget in epochs or minutes has fewer than 1,000 steps)."""
     max_length: Count | None = None
     """Longest answer, in tokens (twice the longest training answer)."""
     corpus_scores: bool = False
@@ -137,9 +148,24 @@ class Seq2SeqSettings(TaskSettings, frozen=True, kw_only=True):
         if suffix == DICTIONARY:
             return f"{DICTIONARY} is the ending of pronouncing dictionaries"
         two = suffix == ".tsv" and len(places[0].columns) == 2 and "label" not in places[0].columns
-        return "there are two columns" if two else ""
+        if two or (len(places) == 1 and suffix in ("", *TEXTS) and _are_pairs(places[0].lines)):
+            return "there are two columns"
+        return ""
 
     @classmethod
     def accepts(cls, places: Sequence[Place]) -> bool:
         """True for a table with tabs: a third column, such as a source, is left out."""
         return len(places) == 1 and places[0].suffix == ".tsv"
+
+
+def _are_pairs(lines: Sequence[str]) -> bool:
+    """True for lines of two columns of texts, or three, of which the last is left out; in an indented text the first is
+    empty."""
+    rows = [line.split("\t") for line in lines if line.strip()]
+    widths = {len(row) for row in rows}
+    return (
+        len(rows) > 1
+        and widths <= {2, 3}
+        and len(widths) == 1
+        and all(row[0].strip() and row[1].strip() for row in rows)
+    )

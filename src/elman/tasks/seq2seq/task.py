@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,20 +17,25 @@ from jaxtyping import PRNGKeyArray
 from elman._errors import DataError
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
+from elman.formats.frames import AnyFrame, is_frame, table_or_files
 from elman.formats.text import absolute_places
 from elman.ops.losses import cross_entropy
+from elman.tasks.baseline import Baseline
 from elman.tasks.checks import check_part, check_read, check_validation
 from elman.tasks.data import Data, Part, split
 from elman.tasks.decoding import Decoding
 from elman.tasks.evaluation import total_loss
+from elman.tasks.growth import Growth, token_news
+from elman.tasks.items import Items
 from elman.tasks.seq2seq.answers import answers
+from elman.tasks.seq2seq.baseline import copies
 from elman.tasks.seq2seq.batches import PairBatch, PairBatches
 from elman.tasks.seq2seq.codec import PairCodec
 from elman.tasks.seq2seq.fitted import Translator
 from elman.tasks.seq2seq.generated import dates, how_many_sums, sums
 from elman.tasks.seq2seq.metrics import Seq2SeqMetrics
 from elman.tasks.seq2seq.model import EncoderDecoder, shift_targets
-from elman.tasks.seq2seq.reading import Line, Pair, check_line, group_lines, is_dictionary, read_pairs
+from elman.tasks.seq2seq.reading import Line, Pair, check_line, group_lines, is_dictionary, lines_in, read_pairs
 from elman.tasks.seq2seq.scores import has_sacrebleu
 from elman.tasks.seq2seq.settings import Seq2SeqSettings, Unit
 from elman.tasks.settings import check_vocabulary
@@ -59,30 +64,37 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
     codec_class: ClassVar[Any] = PairCodec
     metrics_class: ClassVar[Any] = Seq2SeqMetrics
 
-    def read(self, *places: str | Path) -> Data:
-        """Reads pairs from a file or two aligned files ("-" is standard input), or generates "sums" or "dates"; without
-        places, sums.
+    def read(self, *places: str | Path | AnyFrame) -> Data:
+        """Reads pairs from a file or two aligned files ("-" is standard input), or from a table in memory; or generates
+        "sums" or "dates"; without places, sums.
 
         Raises:
             DataError: no such file, a line that is not a pair, or too few pairs.
         """
-        name = str(places[0]) if places else "sums"
-        if len(places) < 2 and self.is_generated(name):
+        table, files = table_or_files(places)
+        if table is not None:
+            return self.read_pairs(table)
+        name = str(files[0]) if files else "sums"
+        if len(files) < 2 and self.is_generated(name):
             most = how_many_sums(self.digits) if name == "sums" else EXAMPLES
             count = self.examples or min(EXAMPLES, most)
             pairs = sums(self.digits, count) if name == "sums" else dates(count)
             return self._data(pairs, name, (name,), ("characters", "characters"))
-        pairs = read_pairs(*places, stress=self.stress, normal_form=self.normal_form)
+        pairs = read_pairs(*files, stress=self.stress, normal_form=self.normal_form)
         units = ("characters", "words") if is_dictionary(name) else None
-        return self._data(pairs, ", ".join(map(str, places)), absolute_places(*places), units)
+        return self._data(pairs, ", ".join(map(str, files)), absolute_places(*files), units)
 
-    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> Data:
-        """The data of pairs of source and target in memory.
+    def read_pairs(self, pairs: Sequence[tuple[str, str]] | AnyFrame) -> Data:
+        """The data of pairs of source and target in memory, or of a table with a column of each.
 
         Raises:
             DataError: an empty text, or too few pairs.
         """
-        lines = [check_line(Line(*pair), f"pair {number}") for number, pair in enumerate(pairs, start=1)]
+        if is_frame(pairs):
+            lines = [*lines_in(pairs)]
+        else:
+            given: Any = enumerate(pairs, start=1)  # ty: ignore[invalid-argument-type] - as it is no table
+            lines = [check_line(Line(*pair, f"pair {number}")) for number, pair in given]
         if not lines:
             raise DataError("the pairs: expected at least two, of a source and a target; got none")
         return self._data(group_lines(lines, self.normal_form), "the pairs", (), None)
@@ -103,6 +115,22 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         targets = [target for pair in data.train.examples for target in pair.targets]
         longest = int(data.codec.rows("target", targets).lengths.max())
         return msgspec.structs.replace(self, **units, max_length=2 * longest)
+
+    def for_new_data(self, codec: PairCodec) -> Seq2Seq:
+        """This task without the files that chose the best weights of its own training."""
+        return msgspec.structs.replace(self, valid=())
+
+    def grow(self, codec: PairCodec, data: Data) -> Growth:
+        """The codec of a saved model with the characters and words of new data that it lacks."""
+        grown, news = codec.grown(data.codec), []
+        for side, old, new in (("input", codec.source, grown.source), ("answer", codec.target, grown.target)):
+            news += token_news(f"{side} {old.unit}", old.size, new.size)
+        return Growth(grown, tuple(news))
+
+    def unknown_rows(self, codec: PairCodec) -> Mapping[str, int]:
+        """The rows of the unknown words of inputs and of answers."""
+        rows = {"source_embedding": codec.source.unknown, "target_embedding": codec.target.unknown}
+        return {name: row for name, row in rows.items() if row is not None}
 
     def network(self, codec: PairCodec, *, key: PRNGKeyArray) -> EncoderDecoder:
         """The encoder and decoder for the tokens of `codec`, with random weights."""
@@ -125,13 +153,17 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         return PairBatches(
             part.examples,
             part.codec,
-            batch_size=self.batch_size,
+            batch_size=self.in_batch,
             **self.directions,
             sampled=self.scheduled_sampling,
             ramp=self.sampling_epochs,
             seed=seed,
             shuffle=True,
         )
+
+    def evaluation_batches(self, part: Part[Pair]) -> PairBatches:
+        """Batches of all pairs, in which the decoder reads the right tokens; `Translator.read` refuses unknown ones."""
+        return PairBatches(part.examples, part.codec, batch_size=self.in_batch, **self.directions, unknown="skip")
 
     def loss(
         self, model: EncoderDecoder, carry: Carry, batch: PairBatch, *, key: PRNGKeyArray | None = None
@@ -160,23 +192,36 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
         """
         check_part(part)
         pairs = part.examples
-        batches = PairBatches(pairs, codec, batch_size=self.batch_size, **self.directions)
-        nats, tokens = total_loss(self, model, batches)
+        nats, tokens = total_loss(self, model, self.evaluation_batches(part))
         sources = [pair.source for pair in pairs]
-        written = answers(model, codec, sources, decoding=Decoding(), longest=self.longest, **self.directions)
-        sentences = codec.target.kind == "subwords" or codec.source.kind == codec.target.kind == "words"
+        written = answers(
+            model, codec, sources, decoding=Decoding(unknown="skip"), longest=self.longest, **self.directions
+        )
         return Seq2SeqMetrics.of(
             [several[0].text for several in written],
             [pair.targets for pair in pairs],
             nats=nats / tokens,
-            unit="character" if codec.target.kind == "characters" else "word",
+            unit=codec.answer_unit,
             token=codec.target.unit,
-            corpus=self.corpus_scores or (sentences and has_sacrebleu()),
-            sentences=sentences,
+            corpus=self._corpus(codec),
+            sentences=codec.sentences,
         )
 
+    def items(self, part: Part[Pair]) -> Items:
+        """The source of each pair."""
+        return Items((pair.source for pair in part.examples), "pair", len(part))
+
+    def baselines(self, data: Data) -> Sequence[Baseline]:
+        """The source itself, and the most frequent target, as the answer to every source."""
+        return copies(data, corpus=self._corpus(data.codec))
+
+    def verdicts(self, metrics: Seq2SeqMetrics) -> Sequence[str]:
+        """The verdict on one answer to every source, though not all of them are right."""
+        alike = metrics.different == 1 < metrics.answers and metrics.exact_accuracy < 1
+        return ["gives the same answer to every source"] if alike else []
+
     @property
-    def directions(self) -> dict[str, bool]:
+    def directions(self) -> dict[str, Any]:
         """The settings `reverse_inputs` and `reverse_answers`, by name."""
         return {"reverse_inputs": self.reverse_inputs, "reverse_answers": self.reverse_answers}
 
@@ -184,6 +229,10 @@ class Seq2Seq(Seq2SeqSettings, Task[Translator], frozen=True, kw_only=True):
     def longest(self) -> int:
         """The most tokens of an answer."""
         return self.max_length or 100
+
+    def _corpus(self, codec: PairCodec) -> bool:
+        """True where BLEU and chrF are measured."""
+        return self.corpus_scores or (codec.sentences and has_sacrebleu())
 
     def loss_unit(self, codec: PairCodec) -> str:
         """The unit that the loss is averaged over: that of a target token."""

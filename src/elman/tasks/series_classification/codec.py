@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -10,9 +10,11 @@ import numpy as np
 from jaxtyping import Float
 
 from elman._errors import DataError
+from elman._show import Shown, brief, brief_table
 from elman.tasks.classification.batches import Inputs
 from elman.tasks.scaler import Scaler
 from elman.tasks.series_classification.reading import Series
+from elman.words._vocabulary import joined
 
 
 class EncodedSeries(NamedTuple):
@@ -21,8 +23,10 @@ class EncodedSeries(NamedTuple):
     values: Float[np.ndarray, "time channel"]
     label: int
 
+    __repr__, _repr_html_ = brief, brief_table
 
-class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
+
+class SeriesCodec(Shown, msgspec.Struct, frozen=True, tag="series"):
     """Scales series, and names their channels and classes.
 
     >>> codec = SeriesCodec(("x",), ("down", "up"), Scaler((2.0,), (0.5,)))
@@ -37,6 +41,10 @@ class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
     def __post_init__(self) -> None:
         self.scaler.check(len(self.channels), "channels")
 
+    def grown(self, other: SeriesCodec) -> SeriesCodec:
+        """This codec with the labels of another one that it lacks; series are scaled as before."""
+        return msgspec.structs.replace(self, labels=joined(self.labels, other.labels))
+
     @property
     def unit(self) -> str:
         """series"""
@@ -46,6 +54,10 @@ class SeriesCodec(msgspec.Struct, frozen=True, tag="series"):
     def several(self) -> bool:
         """False: a series has one class."""
         return False
+
+    def unknown_words(self, series: Iterable[EncodedSeries]) -> float | None:
+        """None: a series has no words."""
+        return None
 
     def encode(self, values: Float[np.ndarray, "time channel"], *, place: str = "the series") -> np.ndarray:
         """The scaled values in float32; messages name the series as `place`.

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from jaxtyping import Float
 
-from elman._errors import DataError
+from elman._errors import DataError, quantity
 from elman.formats.files import File
+from elman.formats.frames import AnyFrame, is_frame
 from elman.formats.names import JSON_LINES, TABLES
+from elman.formats.results import ResultTable
 from elman.formats.rows import write_object
-from elman.tasks.answers import Answer, Input, TableForm, answers_in_order
+from elman.tasks.answers import Answer, Input, TableForm, answer_table, answers_in_order
+from elman.tasks.checks import check_part
+from elman.tasks.classification.batches import ClassBatches
+from elman.tasks.classification.mistakes import InputNames, input_names
 from elman.tasks.classification.model import ClassificationModel
 from elman.tasks.classification.predictor import ClassPredictor, Prediction
 from elman.tasks.classification.settings import ClassPrediction
 from elman.tasks.data import Part
-from elman.tasks.fitted import Warning
+from elman.tasks.fitted import LONGEST, Examples, NamedBatch, Warning, named_rows
+from elman.tasks.plain import plain_array
 from elman.tasks.series_classification.codec import EncodedSeries, SeriesCodec
 from elman.tasks.series_classification.reading import SeriesFile
 
@@ -51,18 +57,46 @@ class SeriesClassifier(ClassPredictor):
     def summary(self) -> str:
         """The numbers of channels and classes."""
         channels = len(self.codec.channels)
-        return f"{channels} channel{'s' * (channels != 1)} and {len(self.codec.labels)} classes"
+        return f"{quantity(channels, 'channel')} and {quantity(len(self.codec.labels), 'class')}"
 
-    def read(self, *places: str | Path) -> Part:
-        """Reads labelled series for `evaluate`; where file names tell the parts, only the test part.
+    @property
+    def input_names(self) -> InputNames:
+        """Those of the tables to train on; series have no texts."""
+        return input_names("text", self.task.label_column)
+
+    def read(self, *places: str | Path | AnyFrame) -> Part:
+        """Reads labelled series for `evaluate`, from a table in memory or from files; where file names tell the parts,
+        only the test part.
 
         Raises:
             DataError: a malformed file, or channels or a class that the model does not know.
         """
         return self.task.read_part(self.codec, *places)
 
-    def predict(self, series: Values, *, threshold: float = 0.0) -> Prediction:
-        """Predicts the class of a series.
+    def examples(self, inputs: Values | Part, *, longest: int = LONGEST) -> Examples:
+        """The first series of a part, or a series as `predict` takes it.
+
+        Raises:
+            DataError: a part without series, or a series that the model cannot read.
+        """
+        if isinstance(inputs, Part):
+            check_part(inputs)
+            example = inputs.examples[0]
+        else:
+            label = self.codec.labels.index(self.predict(inputs).label)
+            example = EncodedSeries(self.codec.encode(np.asarray(inputs, float)), label)
+        return Examples(ClassBatches([example], self.codec, batch_size=1, shuffle=False).at(0), {})
+
+    def named_batches(self, part: Part) -> Iterator[NamedBatch]:
+        """Yields the series of a part, whose steps have no names."""
+        return named_rows(self.task.evaluation_batches(part), lambda index: {})
+
+    @overload
+    def predict(self, series: Values, *, threshold: float = 0.0) -> Prediction: ...
+    @overload
+    def predict(self, series: AnyFrame, *, threshold: float = 0.0) -> ResultTable: ...
+    def predict(self, series: Values | AnyFrame, *, threshold: float = 0.0) -> Prediction | ResultTable:
+        """Predicts the class of a series; of a table in memory in long form, that of each series as a table.
 
         Args:
             series: values with the axes time and channel, in the units of the training data.
@@ -72,6 +106,11 @@ class SeriesClassifier(ClassPredictor):
             DataError: a series with another number of channels, without steps, or with a value that is not finite.
         """
         options = ClassPrediction(threshold=threshold)
+        if is_frame(series):
+            read = self.task.unlabelled_in(self.codec, series)
+            encoded = [EncodedSeries(self.codec.encode(one.values, place=one.place), 0) for one in read.series]
+            answers = [one.answer(options) for one in self._predictions(encoded, options.threshold)]
+            return answer_table(answers, beside={self.task.series_column: read.names})
         return next(
             self._predictions([EncodedSeries(self.codec.encode(np.asarray(series, float)), 0)], options.threshold)
         )
@@ -87,6 +126,11 @@ class SeriesClassifier(ClassPredictor):
             self.codec.encode(np.asarray(one, float), place=f"series {n}") for n, one in enumerate(series, start=1)
         ]
         return list(self._predictions([EncodedSeries(one, 0) for one in encoded], options.threshold))
+
+    def answers(self, inputs: Sequence[Any], *, options: ClassPrediction) -> list[dict[str, Any]]:
+        """The label of each series, and the probabilities of all."""
+        series = [plain_array(one, f"series {number}") for number, one in enumerate(inputs, start=1)]
+        return [one.plain for one in self.predict_all(series, threshold=options.threshold or 0.0)]
 
     def output(self, *places: str, options: ClassPrediction) -> Iterator[str | Warning]:
         """Yields the label and probability of each series of the files, with a tab between them, in order. The files

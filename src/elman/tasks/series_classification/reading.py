@@ -1,77 +1,35 @@
-"""Reads numeric series, each with a class: the `.ts` files of aeon and sktime, with any lengths and channels, and
-tables in long form, with a row for each step.
+"""Reads numeric series, each with a class: the `.ts` files of aeon and sktime, with any lengths and channels, files of
+the UCR archive, with a series in each line, and tables in long form, with a row for each step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
-from jaxtyping import Float
-
-from elman._errors import DataError
+from elman._errors import DataError, quantity
 from elman._normal_form import normalise
+from elman._show import Shown
 from elman._types import NormalForm
-from elman.formats import table
 from elman.formats.files import File, by_part, data_files, text_of
-from elman.formats.names import SERIES, TABLES
-from elman.formats.numbers import number_of, whole_of
-from elman.formats.stamp_texts import parse_order
-from elman.tasks.classification.reading import check_label
-
-Order = dict[int, tuple[float, ...]]
-"""Keys that order the rows of a table, by their lines."""
-
-Missing = Literal["error", "interpolate"]
-"""Ways of treating missing values: an error, or linear interpolation."""
-
-
-class Series(NamedTuple):
-    """One series, its class ("" where the file has none), and the file and line where it begins, for messages."""
-
-    values: Float[np.ndarray, "time channel"]
-    label: str = ""
-    place: str = "the series"
-
-
-class SeriesFile(NamedTuple):
-    """The series of one file."""
-
-    channels: tuple[str, ...]
-    """Names of the channels; "1", "2" and so on for `.ts` files, which name none."""
-    series: tuple[Series, ...]
-    names: tuple[str, ...]
-    """The names of the series; `.ts` files number them from 1 on."""
-    errors: dict[str, DataError]
-    """The errors of series that cannot be read, by name, where they are kept; such a series has no steps."""
+from elman.formats.frames import TABLE, AnyFrame, read_frame
+from elman.formats.names import JSON_LINES, SERIES, TABLES, TEXTS
+from elman.formats.numbers import whole_of
+from elman.tasks.classification.labels import single_label
+from elman.tasks.series_classification.long_tables import ColumnRoles, of_file, of_frame, read_long
+from elman.tasks.series_classification.row_tables import is_row, read_rows
+from elman.tasks.series_classification.series import Missing, Series, SeriesFile, Trial, numbers_of
 
 
 @dataclass(frozen=True)
-class SeriesParts:
+class SeriesParts(Shown):
     """The series of several files, by part; `validation` and `test` are empty where no file is named so."""
 
     channels: tuple[str, ...]
     train: tuple[Series, ...]
     validation: tuple[Series, ...] = ()
     test: tuple[Series, ...] = ()
-
-
-class ColumnRoles(NamedTuple):
-    """The roles of the columns of a table in long form."""
-
-    series: str = "series"
-    """The column with the name of each row's series."""
-    time: str = "time"
-    """The column that orders the steps; without such a column the rows are in order."""
-    values: tuple[str, ...] = ()
-    """The columns of the channels; all other columns where empty."""
-    label: str = "label"
-    """The column of the class."""
 
 
 def read_series(
@@ -105,20 +63,51 @@ def read_series(
     >>> found.channels, found.series[0].label, found.series[0].values.tolist()
     (('1', '2'), 'b', [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]])
     """
-    trial = _Trial(keep_errors)
+    trial = Trial(keep_errors)
+    text = "" if file.suffix in JSON_LINES else text_of(file, encoding)
     if file.suffix == SERIES:
-        content = _read_ts(file, normalise(text_of(file, encoding), normal_form), missing, trial)
+        content = _read_ts(file, normalise(text, normal_form), missing, trial)
+    elif file.suffix in (*TABLES, *TEXTS) and is_row(text.lstrip().partition("\n")[0]):
+        content = read_rows(file.name, text, missing, trial)
     elif file.suffix in TABLES:
-        content = _read_table(file, columns, labelled, missing, encoding, normal_form, trial)
+        content = read_long(of_file(file, encoding), columns, labelled, missing, normal_form, trial)
     else:
         raise DataError(f"{file.name}: expected series, a file ending in {', '.join((SERIES, *TABLES))} (or .gz, .xz)")
+    return _checked(content, file.name, labelled=labelled)
+
+
+def series_in(
+    in_memory: AnyFrame,
+    *,
+    columns: ColumnRoles = ColumnRoles(),
+    labelled: bool = True,
+    missing: Missing = "error",
+    normal_form: NormalForm = "none",
+    name: str = TABLE,
+) -> SeriesFile:
+    """Reads the series of a table in memory in long form, in order. Of an index of two levels, the first has the names
+    of the series and the second the times of the steps, unless columns are named so.
+
+    Raises:
+        DataError: as `read_series`; rows are counted from 1.
+
+    >>> series_in({"series": [1, 1], "x": [0.5, 1.5], "label": ["a", "a"]}).series[0].values.tolist()
+    [[0.5], [1.5]]
+    """
+    frame = read_frame(in_memory, name=name)
+    others = [level for level in frame.levels if level != frame.times]
+    if columns.time not in frame.columns and frame.times:
+        columns = columns._replace(time=frame.times)
+    if columns.series not in frame.columns and len(others) == 1 and frame.times:
+        columns = columns._replace(series=others[0])
+    read = read_long(of_frame(frame, {columns.label}), columns, labelled, missing, normal_form, Trial(False))
+    return _checked(read, frame.name, labelled=labelled)
+
+
+def _checked(content: SeriesFile, name: str, *, labelled: bool) -> SeriesFile:
     if not content.series:
-        raise DataError(f"{file.name}: no series in it")
-    for one in content.series:
-        if labelled and not one.label:
-            raise DataError(f"{one.place}: the series has no class; write one, or leave it out")
-        check_label(one.label, one.place)
-    return content
+        raise DataError(f"{name}: no series in it")
+    return content._replace(series=tuple(map(_labelled, content.series))) if labelled else content
 
 
 def read_series_parts(
@@ -169,22 +158,6 @@ def series_files(*places: str | Path) -> list[File]:
     return [_named(file) for file in data_files(*places)]
 
 
-class _Trial:
-    """Reads series after series; it keeps the errors, or raises the first."""
-
-    def __init__(self, keep_errors: bool):
-        self.keep_errors, self.errors = keep_errors, dict[str, DataError]()
-
-    def __call__(self, read: Callable[[], Series], name: str, place: str) -> Series:
-        try:
-            return read()
-        except DataError as error:
-            if not self.keep_errors:
-                raise
-            self.errors[name] = error
-            return Series(np.zeros((0, 0), np.float32), "", place)
-
-
 class _Head(NamedTuple):
     """The content of the lines with @; None where no line gives it."""
 
@@ -195,6 +168,12 @@ class _Head(NamedTuple):
     """The listed classes; empty where there are classes but no list, None where there are no classes."""
 
 
+def _labelled(one: Series) -> Series:
+    if not one.label:
+        raise DataError(f"{one.place}: the series has no class; write one, or leave it out")
+    return one._replace(label=single_label(one.label, one.place))
+
+
 def _named(file: File) -> File:
     if file.suffix:
         return file
@@ -202,7 +181,7 @@ def _named(file: File) -> File:
     return file._replace(path=(*file.path[:-1], file.path[-1] + (SERIES if is_ts else ".csv")))
 
 
-def _read_ts(file: File, text: str, missing: Missing, trial: _Trial) -> SeriesFile:
+def _read_ts(file: File, text: str, missing: Missing, trial: Trial) -> SeriesFile:
     head, series, begun = _Head(), list[Series](), False
 
     def case() -> Series:
@@ -264,22 +243,23 @@ def _case(place: str, line: str, head: _Head, missing: Missing) -> Series:
         if head.labels and label not in head.labels:
             raise DataError(f"{place}: class {label[:40]!r} is not among those of @classLabel: {' '.join(head.labels)}")
     if head.channels not in (None, len(channels)):
-        raise DataError(f"{place}: {len(channels)} channels; the head says {head.channels}")
+        raise DataError(f"{place}: {quantity(len(channels), 'channel')}; the head says {head.channels}")
     columns = [channel.split(",") for channel in channels]
     for number, column in enumerate(columns, start=1):
         if len(column) != len(columns[0]):
             raise DataError(
-                f"{place}: channel {number} has {len(column)} values, channel 1 has {len(columns[0])}; expected as many"
+                f"{place}: channel {number} has {quantity(len(column), 'value')}, channel 1 has {len(columns[0])}; "
+                "expected as many"
             )
     names = [f"channel {number}" for number in range(1, len(columns) + 1)]
-    return Series(_numbers(columns, [place] * len(columns[0]), names, missing), label, place)
+    return Series(numbers_of(columns, [place] * len(columns[0]), names, missing), label, place)
 
 
 def _check_agreed(place: str, head: _Head, one: Series) -> None:
     steps = len(one.values)
     if head.equal_length is not False and head.length not in (None, steps):
         raise DataError(
-            f"{place}: {steps} steps; expected {head.length}, since the head says that all are equally long"
+            f"{place}: {quantity(steps, 'step')}; expected {head.length}, since the head says that all are equally long"
         )
 
 
@@ -290,117 +270,3 @@ def _agreed(head: _Head, one: Series) -> _Head:
     steps, channels = one.values.shape
     fixed = head.equal_length and head.length is None
     return head._replace(channels=channels, length=steps if fixed else head.length)
-
-
-def _read_table(
-    file: File,
-    columns: ColumnRoles,
-    labelled: bool,
-    missing: Missing,
-    encoding: str,
-    form: NormalForm,
-    trial: _Trial,
-) -> SeriesFile:
-    there = table.columns_of(file, encoding=encoding)
-    time = [columns.time] if columns.time in there else []
-    label = [columns.label] if labelled or columns.label in there else []
-    others = {columns.series, columns.time, columns.label}
-    channels = columns.values or tuple(name for name in there if name not in others)
-    if not channels:
-        raise DataError(f"{file.name}: no column with values; there are {', '.join(there)}")
-    rows = list(table.read_table(file, columns=[columns.series, *time, *label, *channels], encoding=encoding))
-    keys = _order(file, columns.time, rows) if time else {}
-    steps: dict[str, list[table.Row]] = {}
-    written: dict[str, str] = {}  # the names of the series as the file has them
-    for row in rows:
-        if not steps and not columns.values:
-            _check_channels(file, row, channels)
-        named = {name: normalise(row.values[name], form) for name in (columns.series, *label)}
-        written.setdefault(named[columns.series], row.values[columns.series])
-        steps.setdefault(named[columns.series], []).append(row._replace(values=row.values | named))
-
-    def one(name: str, own: list[table.Row]) -> Series:
-        kind = _label(file, columns, name, own) if label else ""
-        ordered = _by_time(file, columns.time, name, own, keys) if time else own
-        values = [[row.values[channel] for row in ordered] for channel in channels]
-        places = [f"{file.name}, line {row.line}" for row in ordered]
-        return Series(_numbers(values, places, channels, missing), kind, f"{file.name}, line {own[0].line}")
-
-    series = tuple(
-        trial(partial(one, name, own), written[name], f"{file.name}, line {own[0].line}") for name, own in steps.items()
-    )
-    return SeriesFile(tuple(channels), series, tuple(written.values()), trial.errors)
-
-
-def _check_channels(file: File, row: table.Row, channels: Sequence[str]) -> None:
-    """Refuses a column without numbers that would become a channel."""
-    for name in channels:
-        try:
-            number_of(row.values[name], f"{file.name}, line {row.line}, {name}")
-        except DataError as error:
-            raise DataError(f"{error}; say which columns are channels with --value-columns") from None
-
-
-def _label(file: File, columns: ColumnRoles, name: str, rows: list[table.Row]) -> str:
-    first = rows[0].values[columns.label].strip()
-    for row in rows:
-        if (label := row.values[columns.label].strip()) != first:
-            raise DataError(
-                f"{file.name}, line {row.line}: {columns.label} {label!r}; expected {first!r}, as in line "
-                f"{rows[0].line} of the same {columns.series} {name!r}"
-            )
-    return first
-
-
-def _order(file: File, column: str, rows: list[table.Row]) -> Order:
-    """The keys that order rows by time, by their lines; none where some time cannot be read."""
-    try:
-        return _keys(file, column, rows)
-    except DataError:
-        return {}  # the series that it belongs to is refused
-
-
-def _keys(file: File, column: str, rows: list[table.Row]) -> Order:
-    places = [f"{file.name}, line {row.line}, {column}" for row in rows]
-    keys = parse_order([row.values[column] for row in rows], places)
-    return {row.line: key for row, key in zip(rows, keys, strict=True)}
-
-
-def _by_time(file: File, column: str, name: str, rows: list[table.Row], keys: Order) -> list[table.Row]:
-    """The rows of a series in the order of their times."""
-    keys = keys or _keys(file, column, rows)
-    ordered = sorted(rows, key=lambda row: keys[row.line])
-    for before, after in pairwise(ordered):
-        if keys[before.line] == keys[after.line]:
-            raise DataError(
-                f"{file.name}, line {after.line}: {column} {after.values[column]!r} of {name!r} is already in line "
-                f"{before.line}; expected each once"
-            )
-    return ordered
-
-
-def _numbers(
-    channels: Sequence[Sequence[str]], places: Sequence[str], names: Sequence[str], missing: Missing
-) -> Float[np.ndarray, "time channel"]:
-    """The texts of each channel as numbers; `places` names each step and `names` each channel in messages."""
-    values = np.array(
-        [
-            [number_of(text, f"{place}, {name}") for text, place in zip(channel, places, strict=True)]
-            for channel, name in zip(channels, names, strict=True)
-        ],
-        np.float64,
-    )
-    gaps = np.isnan(values)
-    if gaps.any():
-        channel, step = np.argwhere(gaps)[0]
-        where = f"{places[step]}, {names[channel]}"
-        if missing == "error":
-            raise DataError(
-                f"{where}: the value of step {step + 1} is missing ({channels[channel][step].strip()!r}); leave the "
-                "series out, or fill gaps linearly with --missing interpolate"
-            )
-        for row, absent, name in zip(values, gaps, names, strict=True):
-            if absent.all():
-                raise DataError(f"{places[0]}, {name}: all values are missing; leave the series or the channel out")
-            row[absent] = np.interp(np.flatnonzero(absent), np.flatnonzero(~absent), row[~absent])
-    return values.T.astype(np.float32)

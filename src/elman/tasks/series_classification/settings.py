@@ -9,9 +9,9 @@ from msgspec import Meta
 from elman._config import Config
 from elman._errors import ConfigError
 from elman._types import NormalForm
-from elman.formats.names import SERIES
+from elman.formats.names import JSON_LINES, SERIES, TABLES, TEXTS
 from elman.tasks.classification.settings import ClassPrediction
-from elman.tasks.settings import CellName, Count, Layers, Rate, Size, TaskSettings, check_parts
+from elman.tasks.settings import BatchSizes, CellName, Count, Layers, Rate, Size, TaskSettings, check_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ class SeriesClassificationSettings(TaskSettings, frozen=True, kw_only=True):
     """Settings of `SeriesClassification`."""
 
     training: ClassVar[dict[str, Any]] = {"epochs": 60.0, "learning_rate": 0.003}
+    batch_sizes: ClassVar[BatchSizes | None] = BatchSizes("batch_size", usual=16, least=8)
     options: ClassVar[type[Config] | None] = ClassPrediction
 
     series_column: str = "series"
@@ -69,8 +70,8 @@ class SeriesClassificationSettings(TaskSettings, frozen=True, kw_only=True):
     """Weight of series of rare classes: 0 weighs all series alike, 1 all classes alike."""
     label_smoothing: Rate = 0.0
     """Share of each target that is spread over all classes in training."""
-    batch_size: Count = 16
-    """Series in a batch."""
+    batch_size: Count | None = None
+    """Series in a batch (16, or down to 8 where a budget in epochs or minutes has fewer than 1,000 steps)."""
 
     def __post_init__(self) -> None:
         TaskSettings.__post_init__(self)
@@ -84,11 +85,16 @@ class SeriesClassificationSettings(TaskSettings, frozen=True, kw_only=True):
 
     @classmethod
     def recognises(cls, places: Sequence[Place]) -> str:
-        """The mark of labelled series: `.ts`, of which TypeScript and films are no series, or a column `series`."""
+        """The mark of labelled series: `.ts`, of which TypeScript and films are no series, a column `series`, or many
+        numbers behind a class in each line."""
         for file in (file for place in places for file in place.files):
+            from elman.tasks.series_classification.row_tables import are_rows  # NumPy, which help does not need
+
             begun = not file.exists or any(line.strip().lower() == "@data" for line in file.lines)
             if file.suffix == SERIES and begun:
                 return f"{SERIES} is the ending of files of series"
             if "series" in file.columns and "text" not in file.columns:
                 return "there is a column series"
+            if file.suffix in (*TABLES, *TEXTS, "") and file.suffix not in JSON_LINES and are_rows(file.lines):
+                return "each line has a class and the numbers of a series"
         return ""

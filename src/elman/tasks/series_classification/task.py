@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,14 +18,19 @@ from elman._normal_form import normalise
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
 from elman.formats.files import File
+from elman.formats.frames import TABLE, AnyFrame, is_frame, table_name, table_or_files
 from elman.formats.text import absolute_places
+from elman.tasks.baseline import Baseline
 from elman.tasks.checks import check_read, check_validation
+from elman.tasks.classification.baseline import majority, same_for_all
 from elman.tasks.classification.batches import ClassBatch, ClassBatches
 from elman.tasks.classification.loss import class_loss, class_metrics
 from elman.tasks.classification.metrics import ClassificationMetrics
 from elman.tasks.classification.model import ClassificationModel
 from elman.tasks.classification.reading import check_classes, check_known
 from elman.tasks.data import Data, Part, Parts, complete_parts
+from elman.tasks.growth import Growth, label_news
+from elman.tasks.items import Items
 from elman.tasks.scaler import Scaler
 from elman.tasks.series_classification.codec import SeriesCodec, check_values
 from elman.tasks.series_classification.fitted import SeriesClassifier
@@ -37,9 +42,13 @@ from elman.tasks.series_classification.reading import (
     read_series,
     read_series_parts,
     series_files,
+    series_in,
 )
 from elman.tasks.series_classification.settings import SeriesClassificationSettings
 from elman.tasks.task import Task
+
+SeriesInMemory = Iterable[tuple[np.ndarray, str]] | AnyFrame
+"""Series with their classes: pairs, or a table in long form."""
 
 
 class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier], frozen=True, kw_only=True):
@@ -56,58 +65,66 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
     codec_class: ClassVar[Any] = SeriesCodec
     metrics_class: ClassVar[Any] = ClassificationMetrics
 
-    def read(self, *places: str | Path) -> Data:
+    def read(self, *places: str | Path | AnyFrame) -> Data:
         """Reads series with their classes: the `.ts` files of aeon and sktime, or tables in long form, a row for each
-        step; also compressed. Files called train, dev and test are the parts; a part without a file is split from the
-        training series, with the same share of each class.
+        step, also compressed; or one such table in memory. Files called train, dev and test are the parts; a part
+        without a file is split from the training series, with the same share of each class.
 
         Raises:
             DataError: a malformed file (names the line), a missing value, series without class, a class with one
                 series, or one class only.
         """
-        if not places:
+        table, files = table_or_files(places)
+        if table is not None:
+            return self._data(self._read_tables({"train": table}), source=TABLE, places=())
+        if not files:
             raise DataError("expected series: a file ending in .ts, .csv, .tsv or .jsonl, or a folder of them")
-        return self._data(
-            self._read_files(*places), source=", ".join(map(str, places)), places=absolute_places(*places)
-        )
+        return self._data(self._read_files(*files), source=", ".join(map(str, files)), places=absolute_places(*files))
 
     def read_series(
         self,
-        train: Iterable[tuple[np.ndarray, str]],
+        train: SeriesInMemory,
         *,
-        validation: Iterable[tuple[np.ndarray, str]] = (),
-        test: Iterable[tuple[np.ndarray, str]] = (),
+        validation: SeriesInMemory = (),
+        test: SeriesInMemory = (),
         channels: tuple[str, ...] = (),
     ) -> Data:
-        """The data of series in memory: pairs of values, with the axes time and channel, and class. Channels without
-        names are called "1", "2" and so on.
+        """The data of series in memory: pairs of values, with the axes time and channel, and class; or tables in long
+        form, for all parts that there are. Channels without names are called "1", "2" and so on.
 
         Raises:
             DataError: as `read`.
         """
+        tables: dict[str, Any] = {"train": train, "validation": validation, "test": test}
+        if is_frame(train):
+            return self._data(self._read_tables(tables), source=TABLE, places=())
         parts = {
             name: tuple(
                 Series(np.asarray(values, np.float32), normalise(label, self.normal_form), f"{name}, series {n}")
                 for n, (values, label) in enumerate(part, start=1)
             )
-            for name, part in (("train", train), ("validation", validation), ("test", test))
+            for name, part in tables.items()
         }
         first = next(iter(parts["train"]), None)
         known = first.values.shape[-1] if first is not None else 0
         names = channels or tuple(str(channel + 1) for channel in range(known))
         return self._data(SeriesParts(names, **parts), source="the series", places=())
 
-    def read_part(self, codec: SeriesCodec, *places: str | Path) -> Part:
+    def read_part(self, codec: SeriesCodec, *places: str | Path | AnyFrame) -> Part:
         """Reads the series of `places`, encoded by a codec, to measure a model on. Where file names tell parts, it
         reads the test part, or else the validation part.
 
         Raises:
             DataError: as `read`, or other channels or classes than the codec's.
         """
-        parts = self._read_files(*places, values=codec.channels)
+        table, files = table_or_files(places)
+        if table is not None:
+            parts, source = self._read_tables({"train": table}, codec.channels), TABLE
+        else:
+            parts, source = self._read_files(*files, values=codec.channels), ", ".join(map(str, files))
         series = parts.test or parts.validation or parts.train
         check_known(codec.labels, series)
-        return Part.of(", ".join(map(str, places)), series, codec, codec.example)
+        return Part.of(source, series, codec, SeriesCodec.example)
 
     def configure(self, data: Data) -> SeriesClassification:
         """Checks the data and returns this task unchanged.
@@ -118,6 +135,15 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         check_read(data, SeriesCodec)
         check_validation(data)
         return self
+
+    def grow(self, codec: SeriesCodec, data: Data) -> Growth:
+        """The codec of a saved model with the labels of new data that it lacks.
+
+        Raises:
+            DataError: series of other channels.
+        """
+        self._check_channels(data.codec.channels, codec.channels, data.source)
+        return Growth(codec.grown(data.codec), label_news("label", codec.labels, data.codec.labels))
 
     def network(self, codec: SeriesCodec, *, key: PRNGKeyArray) -> ClassificationModel:
         """The classifier for the channels and the classes of `codec`, with random weights."""
@@ -138,7 +164,11 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
 
     def batches(self, part: Part, *, seed: int) -> ClassBatches:
         """Batches of series of similar length, shuffled in every epoch."""
-        return ClassBatches(part.examples, part.codec, batch_size=self.batch_size, seed=seed, balance=self.balance)
+        return ClassBatches(part.examples, part.codec, batch_size=self.in_batch, seed=seed, balance=self.balance)
+
+    def evaluation_batches(self, part: Part) -> ClassBatches:
+        """Batches of all examples in order of length, each with the weight 1."""
+        return ClassBatches(part.examples, part.codec, batch_size=self.in_batch, shuffle=False)
 
     def loss(
         self, model: ClassificationModel, carry: Carry, batch: ClassBatch, *, key: PRNGKeyArray | None = None
@@ -161,6 +191,18 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
         """
         return class_metrics(model, part, codec, temperature=None)
 
+    def items(self, part: Part) -> Items:
+        """The scaled values of each series."""
+        return Items((example.values for example in part.examples), "series", len(part))
+
+    def baselines(self, data: Data) -> Sequence[Baseline]:
+        """The most frequent class for every series."""
+        return [majority(data, balance=self.balance)]
+
+    def verdicts(self, metrics: ClassificationMetrics) -> Sequence[str]:
+        """The verdict on one class for every series."""
+        return same_for_all(metrics)
+
     def loss_unit(self, codec: SeriesCodec) -> str:
         """The unit that the loss is averaged over: that of an example."""
         return codec.unit
@@ -180,6 +222,33 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
             if len(content.errors) < len(content.series):
                 self._check_channels(content.channels, codec.channels, file.name)
             yield file, content
+
+    def unlabelled_in(self, codec: SeriesCodec, table: AnyFrame) -> SeriesFile:
+        """The series of a table in memory, with or without classes, to predict their classes.
+
+        Raises:
+            DataError: as `read`.
+        """
+        columns = self._columns(codec.channels)
+        return series_in(table, columns=columns, labelled=False, missing=self.missing, normal_form=self.normal_form)
+
+    def _read_tables(self, tables: Mapping[str, Any], values: tuple[str, ...] = ()) -> SeriesParts:
+        """The series of tables in memory, by part."""
+        parts = {
+            part: series_in(
+                table,
+                columns=self._columns(values),
+                missing=self.missing,
+                normal_form=self.normal_form,
+                name=table_name(part),
+            )
+            for part, table in tables.items()
+            if is_frame(table)
+        }
+        channels = parts["train"].channels
+        for part, content in parts.items():
+            self._check_channels(content.channels, channels, table_name(part))
+        return SeriesParts(channels, **{part: content.series for part, content in parts.items()})
 
     def _read_files(self, *places: str | Path, values: tuple[str, ...] = ()) -> SeriesParts:
         parts = read_series_parts(
@@ -215,4 +284,4 @@ class SeriesClassification(SeriesClassificationSettings, Task[SeriesClassifier],
             by=lambda series: series.label,
         )
         codec = SeriesCodec(series_parts.channels, labels, Scaler.of([series.values for series in parts.train]))
-        return Data.of(parts, codec, source=source, places=places, unit=codec.unit, encode=codec.example)
+        return Data.of(parts, codec, source=source, places=places, unit=codec.unit, encode=SeriesCodec.example)

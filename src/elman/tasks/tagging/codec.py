@@ -12,18 +12,32 @@ from msgspec import UNSET
 
 from elman._errors import ConfigError
 from elman._normal_form import normalise
+from elman._show import Shown
 from elman._types import NormalForm, Whole
 from elman.formats.conllu import find_column
 from elman.tasks.tagging.reading import Form, TaggedWords
 from elman.tasks.tagging.spans import Notation, Scheme, SchemeName, Span
-from elman.words._vocabulary import SavedForm, SavedModels, SavedRules, form_of, ids_of, most_frequent, saved_form
+from elman.words._vocabulary import (
+    SavedForm,
+    SavedModels,
+    SavedRules,
+    form_of,
+    ids_of,
+    joined,
+    most_frequent,
+    rules_of,
+    saved_form,
+)
+from elman.words.cut_learning import learn_cuts
+from elman.words.learned_cuts import LearnedCuts
+from elman.words.tokenise import Token, tokenise
 from elman.words.vocabulary import PADDING, UNKNOWN_WORD, AnyVocabulary
 
 LETTERS = 24
 """The most letters that are read of a word; of a longer word, half from the front and half from the back."""
 
 
-class TagCodec(msgspec.Struct, frozen=True):
+class TagCodec(Shown, msgspec.Struct, frozen=True):
     """The vocabularies of words, letters and tags. Of words and letters, id 0 is padding and id 1 is unknown.
 
     >>> codec = TagCodec.of([TaggedWords(("The", "cat", "the"), ("DET", "NOUN", "DET"))])
@@ -56,6 +70,8 @@ class TagCodec(msgspec.Struct, frozen=True):
     """The normal form in which words and letters are looked up; the sentences keep their spelling."""
     rules: SavedRules = UNSET
     """The rules by which a text is split into words."""
+    cuts: LearnedCuts | msgspec.UnsetType = UNSET
+    """The words into which a text is split as the training sentences were; models saved before have the rules alone."""
 
     def __post_init__(self) -> None:
         if self.form == "conllu":
@@ -64,7 +80,7 @@ class TagCodec(msgspec.Struct, frozen=True):
     @classmethod
     def of(
         cls,
-        sentences: Iterable[TaggedWords],
+        sentences: Sequence[TaggedWords],
         *,
         lower: bool = True,
         min_count: int = 1,
@@ -102,7 +118,13 @@ class TagCodec(msgspec.Struct, frozen=True):
             added=len(others),
             normal_form=saved_form(normal_form),
             rules="unicode",
+            cuts=learn_cuts((sentence.words, sentence.surfaces) for sentence in sentences),
         )
+
+    def grown(self, other: TagCodec) -> TagCodec:
+        """This codec with the words, letters and tags of another one that it lacks, after its own."""
+        more = {name: joined(getattr(self, name), getattr(other, name)) for name in ("words", "letters", "tags")}
+        return msgspec.structs.replace(self, **more, added=0)
 
     def read_by(self, language_models: tuple[str, ...], vocabulary: AnyVocabulary) -> TagCodec:
         """This codec with the words of language models instead of its own.
@@ -122,6 +144,17 @@ class TagCodec(msgspec.Struct, frozen=True):
         words = ("" if f" {token}" in known else token.removeprefix(" ") for token in tokens)
         kept = {"words": tuple(words), "lower": vocabulary.lower, "added": 0, "language_models": language_models}
         return msgspec.structs.replace(self, **kept)
+
+    def tokens(self, text: str) -> list[Token]:
+        """Splits a text into words as the training sentences were.
+
+        >>> codec = TagCodec.of([TaggedWords(("L'", "ami", "d'", "Anne"), ("DET", "NOUN", "ADP", "PROPN"))] * 2)
+        >>> [token.form for token in codec.tokens("L'amie d'Alain")]
+        ["L'", 'amie', "d'", 'Alain']
+        """
+        if isinstance(self.cuts, msgspec.UnsetType):
+            return tokenise(text, rules_of(self.rules))
+        return self.cuts.tokens(text)
 
     def word_ids(self, words: Sequence[str]) -> Integer[np.ndarray, " time"]:
         """The ids of words; 1 for words that are not in the vocabulary."""

@@ -2,39 +2,60 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast, overload
 
+import jax.numpy as jnp
 import numpy as np
 
-from elman._errors import ConfigError, DataError
+from elman._errors import ConfigError, DataError, excerpt, quantity
+from elman._show import Shown, table
+from elman._types import Carry
 from elman.formats import conllu
 from elman.formats.columns import write_comment, write_rows
+from elman.formats.frames import AnyFrame, Frame, is_frame, read_frame, table_or_files
 from elman.formats.numbers import number_text
-from elman.tasks.answers import Group, in_order
+from elman.formats.results import ResultTable
+from elman.tasks.answers import NAME, Group, in_order
 from elman.tasks.buckets import padded_length
+from elman.tasks.checks import check_part
+from elman.tasks.choices import Choices, Question
 from elman.tasks.data import Part
-from elman.tasks.fitted import Predictor, Warning, largest_difference
+from elman.tasks.fitted import (
+    LONGEST,
+    Examples,
+    NamedBatch,
+    Predictor,
+    Warning,
+    largest_difference,
+    named_rows,
+)
 from elman.tasks.tagging import decoding as decoding
-from elman.tasks.tagging.batches import EVALUATION_WORDS, TagBatches
+from elman.tasks.tagging.batches import EVALUATION_WORDS, TagBatch, TagBatches
 from elman.tasks.tagging.codec import TagCodec
 from elman.tasks.tagging.decoding import BatchScores
 from elman.tasks.tagging.metrics import TaggingMetrics
+from elman.tasks.tagging.mistakes import AnsweredSpan, span_mistakes, tag_mistakes
 from elman.tasks.tagging.model import TaggingModel
-from elman.tasks.tagging.reading import TaggedWords, check_spans, normal_tags, read_tagged
+from elman.tasks.tagging.reading import TaggedWords, check_spans, normal_tags, read_tagged, sentences_in, tagged_in
 from elman.tasks.tagging.settings import TagPrediction
 from elman.tasks.tagging.spans import Span
 from elman.tasks.tagging.untagged import Untagged, sentences_asked
-from elman.words._vocabulary import rules_of
-from elman.words.tokenise import tokenise
 
 if TYPE_CHECKING:
     from elman.tasks.tagging.task import Tagging
 
 FEW_WORDS = 64
 """The number of words in a batch for few sentences, padding included."""
+
+UNKNOWN = 1
+"""The id of a word that the model does not know."""
+
+FEWEST_COUNTED = 4
+"""The fewest words of which it is said that most are unknown."""
 
 RARE = 1e-12
 """The lower bound of probabilities where logarithms are compared."""
@@ -53,7 +74,7 @@ class TagSpan(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TaggedSentence:
+class TaggedSentence(Shown):
     """A sentence and a way to tag it."""
 
     words: tuple[str, ...]
@@ -64,6 +85,17 @@ class TaggedSentence:
     """The marginal probability of each tag at its word."""
     spans: tuple[TagSpan, ...] = ()
     """The spans that `tags` mark, if the tags are of spans."""
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The sentence as plain values."""
+        shares = {"probability": self.probability, "probabilities": list(self.probabilities)}
+        spans = [span._asdict() for span in self.spans]
+        return {"words": list(self.words), "tags": list(self.tags), **shares, "spans": spans}
+
+    def _repr_html_(self) -> str:
+        rows = zip(self.words, self.tags, (f"{share:.1%}" for share in self.probabilities), strict=True)
+        return table(rows, head=("word", "tag", "probability"), most=100)
 
     def __str__(self) -> str:
         return " ".join(f"{word}/{tag}" for word, tag in zip(self.words, self.tags, strict=True))
@@ -76,12 +108,14 @@ class Tagger(Predictor[TaggingMetrics]):
 
     >>> task = elman.Tagging(hidden_size=16, letter_hidden_size=8)
     >>> data = task.read("grammar")
-    >>> fitted = elman.fit(task, data, epochs=2, learning_rate=0.02)
+    >>> fitted = elman.fit(task, data, steps=80, learning_rate=0.02)
     >>> print(fitted.predict("the dog can see a watch ."))
     the/DET dog/NOUN can/AUX see/VERB a/DET watch/NOUN ./PUNCT
     >>> fitted.evaluate(data.test).accuracy > 0.95
     True
     """
+
+    verb: ClassVar[str] = "tag"
 
     task: Tagging
     codec: TagCodec
@@ -90,23 +124,50 @@ class Tagger(Predictor[TaggingMetrics]):
     @property
     def summary(self) -> str:
         """The numbers of words, letters and tags."""
-        return f"{len(self.codec.words):,} words, {len(self.codec.letters):,} letters, {len(self.codec.tags):,} tags"
+        return (
+            f"{quantity(len(self.codec.words), 'word')}, {quantity(len(self.codec.letters), 'letter')}, "
+            f"{quantity(len(self.codec.tags), 'tag')}"
+        )
 
-    def predict(self, sentence: str | Sequence[str]) -> TaggedSentence:
-        """Predicts the most probable tags of one sentence.
+    @overload
+    def predict(self, sentence: str | Sequence[str]) -> TaggedSentence: ...
+    @overload
+    def predict(self, sentence: AnyFrame) -> ResultTable: ...
+    def predict(self, sentence: str | Sequence[str] | AnyFrame) -> TaggedSentence | ResultTable:
+        """Predicts the most probable tags of one sentence; of those in a table in memory or in one column of it, as a
+        table with a row for each word.
 
         Raises:
             DataError: a sentence without words.
         """
-        return self.predict_all([sentence])[0]
+        if is_frame(sentence):
+            return self._predict_rows(read_frame(sentence, alone="text"))
+        words: Any = [sentence]
+        return self.predict_all(words)[0]
 
-    def predict_all(self, sentences: Iterable[str | Sequence[str]]) -> list[TaggedSentence]:
-        """Tags many sentences, faster than one by one; they do not change each other's tags.
+    def predict_all(self, sentences: Iterable[str | Sequence[str]] | AnyFrame) -> list[TaggedSentence]:
+        """Tags many sentences, or those of a table, faster than one by one; they do not change each other's tags.
 
         Raises:
             DataError: a sentence without words.
         """
-        return [ranked[0] for ranked in self._ranked([self._words_of(sentence) for sentence in sentences], 1)]
+        if is_frame(sentences):
+            sentences = _sentences_of(read_frame(sentences, alone="text"))
+        elif isinstance(sentences, str):
+            raise DataError(f"expected several sentences, such as a list; got one: {excerpt(sentences)}")
+        words = [self._words_of(sentence) for sentence in cast(Iterable[str], sentences)]
+        return [ranked[0] for ranked in self._ranked(words, 1)]
+
+    def _predict_rows(self, frame: Frame) -> ResultTable:
+        tagged = self.predict_all(cast(Any, _sentences_of(frame)))
+        columns = {
+            "sentence": np.array([number for number, one in enumerate(tagged, start=1) for _ in one.words], np.int64),
+            "word": [word for one in tagged for word in one.words],
+            NAME: [tag for one in tagged for tag in one.tags],
+            f"{NAME}-probability": np.array([p for one in tagged for p in one.probabilities], np.float32),
+        }
+        index = frame.index if len(frame) == len(columns["word"]) else None
+        return ResultTable.of(columns, index=index)
 
     def n_best(self, sentence: str | Sequence[str], count: int = 5) -> list[TaggedSentence]:
         """The `count` most probable ways to tag a sentence as a whole, the best first, which is `predict`'s; fewer
@@ -128,17 +189,67 @@ class Tagger(Predictor[TaggingMetrics]):
         [probabilities] = self._tag_probabilities([self._words_of(sentence)])
         return [{self.codec.tags[i]: float(row[i]) for i in np.argsort(-row, kind="stable")} for row in probabilities]
 
-    def read(self, *places: str | Path) -> Part[TaggedWords]:
-        """Reads tagged sentences for `evaluate`; where file names tell the parts, only the test part.
+    def read(self, *places: str | Path | AnyFrame) -> Part[TaggedWords]:
+        """Reads tagged sentences for `evaluate`, from a table in memory or from files; where file names tell the parts,
+        only the test part.
 
         Raises:
             DataError: a file that does not exist, is malformed, or has no sentence.
         """
-        parts = read_tagged(*places, column=self.codec.column)
-        sentences = normal_tags(parts.test or parts.validation or parts.train, self.task.normal_form)
+        table, files = table_or_files(places)
+        if table is not None:
+            sentences = tuple(tagged_in(table, column=self.task.column))
+        else:
+            parts = read_tagged(*files, column=self.codec.column)
+            sentences = parts.test or parts.validation or parts.train
+        sentences = normal_tags(sentences, self.task.normal_form)
         if self.codec.spans:
             sentences = check_spans(sentences, scheme=self.codec.spans, ill_formed=self.task.ill_formed)
         return Part("test", sentences, self.codec)
+
+    def answer_rules(self) -> dict[str, Any]:
+        """The scores of transitions between tags, which are added to those of the words' tags."""
+        return {"chain": {name: np.asarray(scores).tolist() for name, scores in self.model.chain()._asdict().items()}}
+
+    def mistakes_of(self, part: Part[TaggedWords]) -> ResultTable:
+        """The words with a wrong tag, or the wrong spans."""
+        sentences = part.examples
+        ranked = [ways[0] for ways in self._ranked([sentence.words for sentence in sentences], 1)]
+        if self.codec.spans is not None:
+            spans = [[AnsweredSpan(Span(*span[:3]), span.probability) for span in one.spans] for one in ranked]
+            return span_mistakes(sentences, spans, self.codec)
+        shares = self._tag_probabilities([sentence.words for sentence in sentences])
+        return tag_mistakes(sentences, [one.tags for one in ranked], shares, self.codec)
+
+    def examples(self, inputs: str | Sequence[str] | Part[TaggedWords], *, longest: int = LONGEST) -> Examples:
+        """The first sentence of a part, or a sentence as `predict` takes it; its words name its steps.
+
+        Raises:
+            DataError: a part without sentences, or a sentence without words.
+        """
+        if isinstance(inputs, Part):
+            check_part(inputs)
+            sentence = inputs.examples[0]
+        else:
+            answer = self.predict(inputs)
+            sentence = TaggedWords(answer.words, answer.tags)
+        batches = TagBatches([sentence], self.codec, batch_words=len(sentence.words))
+        return Examples(batches.at(0), {"layers": tuple(sentence.words)}, {"layers": " "})
+
+    def named_batches(self, part: Part[TaggedWords]) -> Iterator[NamedBatch]:
+        """Yields the sentences of a part; the words of each name its steps."""
+        batches = self.task.evaluation_batches(part)
+        return named_rows(batches, lambda index: {"layers": tuple(part.examples[index].words)})
+
+    def questions(self, examples: Examples) -> tuple[Question, ...]:
+        """The tag of each word."""
+        return (Question("tag", self.codec.tags, examples.steps.get("layers", ())),)
+
+    def choices(self, model: TaggingModel, carry: Carry, batch: TagBatch) -> tuple[tuple[Choices, ...], Carry]:
+        """The marginal probability of every tag at each word."""
+        probabilities = decoding.tag_probabilities(model.chain, decoding.score(model, batch))
+        logs = jnp.log(jnp.maximum(probabilities, RARE))
+        return (Choices(logs, jnp.asarray(batch.tags), jnp.asarray(batch.weights)),), carry
 
     def output(self, *places: str, options: TagPrediction) -> Iterator[str | Warning]:
         """Yields the tagged sentences of files as lines, in order: CoNLL-U, or words and tags in columns if the
@@ -149,15 +260,33 @@ class Tagger(Predictor[TaggingMetrics]):
                 it.
         """
 
+        counts = Counter[bool]()
+
         def answer(group: Group) -> Iterator[list[str]]:
-            ranked = iter(self._ranked([one.asked.words for one in group if one.asked.words], options.n_best))
+            sentences = [one.asked.words for one in group if one.asked.words]
+            counts.update(id == UNKNOWN for words in sentences for id in self.codec.word_ids(words).tolist())
+            ranked = iter(self._ranked(sentences, options.n_best))
             for one in group:
                 ways = next(ranked) if one.asked.words else []
                 texts = self._format(one.asked, ways, options)
                 yield [line for text in texts for line in text.removesuffix("\n").split("\n")]
 
-        asked = sentences_asked(*places, read=options.read, tags=self.codec.tags, rules=rules_of(self.codec.rules))
-        return in_order(asked, answer, blank=lambda _: [""], on_error=options.on_error)
+        asked = sentences_asked(*places, read=options.read, tags=self.codec.tags, split=self.codec.tokens)
+        yield from in_order(asked, answer, blank=lambda _: [""], on_error=options.on_error)
+        if 2 * counts[True] > counts.total() >= FEWEST_COUNTED:
+            yield Warning(
+                f"{counts[True]:,} of {quantity(counts.total(), 'word')} are new to the model, which tags them by "
+                "their letters and cuts words as in its training; it may be another language"
+            )
+
+    def answers(self, inputs: Sequence[Any], *, options: TagPrediction) -> list[dict[str, Any]]:
+        """The words of each text with their tags, the probabilities of these, and the spans that the tags mark; with
+        `n_best` above 1 also the other ways to tag it."""
+        sentences = [self._words_of(one) for one in inputs]
+        return [
+            best.plain | ({"others": [one.plain for one in others]} if options.n_best > 1 else {})
+            for best, *others in self._ranked(sentences, options.n_best)
+        ]
 
     def differences(self) -> dict[str, float]:
         """The largest difference when random sentences are tagged alone and in a batch with longer ones."""
@@ -217,11 +346,13 @@ class Tagger(Predictor[TaggingMetrics]):
         return str(tagged)
 
     def _words_of(self, sentence: str | Sequence[str]) -> tuple[str, ...]:
+        if not isinstance(sentence, str | Sequence):
+            raise DataError(f"expected a text or words to tag; got {type(sentence).__name__}")
         if isinstance(sentence, str):
-            words = tuple(token.form for token in tokenise(sentence, rules_of(self.codec.rules)))
+            words = tuple(token.form for token in self.codec.tokens(sentence))
         else:
             words = tuple(sentence)
-        if not words or not all(words):
+        if not words or not all(isinstance(word, str) and word for word in words):
             raise DataError(f"expected a text or words to tag; got {sentence!r}")
         return words
 
@@ -284,3 +415,11 @@ class Tagger(Predictor[TaggingMetrics]):
         batches = TagBatches(untagged, self.codec, batch_words=FEW_WORDS if few else EVALUATION_WORDS)
         for step in range(len(batches)):
             yield decoding.score(self.model, batches.at(step)), batches.indices(step)
+
+
+def _sentences_of(frame: Frame) -> list[str] | list[list[str]]:
+    """The sentences of a frame: texts of one column, or words."""
+    alone = frame.own[0] if len(frame.own) == 1 else "text" if "text" in frame.own else ""
+    if alone and any(isinstance(value, str) or value is None for value in frame.columns[alone]):
+        return frame.texts(alone)
+    return [words for _, words, _ in sentences_in(frame)]

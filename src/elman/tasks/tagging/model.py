@@ -5,6 +5,7 @@ al., 2015; Lample et al., 2016).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,15 +13,17 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from elman._module import Module
 from elman.cells import Cell
 from elman.layers import Bidirectional, Dense, Embedding, Stack
 from elman.layers.crf import TagChain
+from elman.layers.graph import Graph, Input
 from elman.layers.recurrent import final, make_layers, run
 from elman.ops.dropout import variational_dropout
 from elman.tasks.language_modelling.readers import LanguageReaders
 
 
-class Speller(eqx.Module):
+class Speller(Module):
     """Computes a word's vector from its letters: the last outputs of a cell that reads forwards and of one that reads
     backwards.
     """
@@ -46,7 +49,7 @@ class Speller(eqx.Module):
         return final(self.reader, ys, lengths=counts)
 
 
-class TaggingModel(eqx.Module):
+class TaggingModel(Module):
     """(word vector, spelling) -> dropout -> bidirectional layers -> scores of tags. Language models may compute the
     word vectors, which then depend on the context (Peters et al., 2017).
 
@@ -106,6 +109,24 @@ class TaggingModel(eqx.Module):
         """
         return self.activations(words, spellings, letters, letter_counts, lengths, key=key)[-1][1]
 
+    def graphs(self) -> dict[str, Graph]:
+        """Reads sentences, with the letters of their distinct words, and gives the scores of tags; the best sequence of
+        tags also needs the transitions of the codec."""
+
+        def read(state: Any, words: Any, spellings: Any, letters: Any, letter_counts: Any, lengths: Any) -> Any:
+            return state, {"scores": self(words, spellings, letters, letter_counts, lengths)}
+
+        readers = isinstance(self.embedding, LanguageReaders)
+        vocab = self.embedding.vocab if readers else len(self.embedding.table)
+        inputs = {
+            "words": Input(("batch", "time"), vocab),
+            "spellings": Input(("batch", "time"), "spelling"),
+            "letters": Input(("spelling", "letter"), len(self.speller.letters.table)),
+            "letter_counts": Input(("spelling",), "letter"),
+            "lengths": Input(("batch",), "time"),
+        }
+        return {"model": Graph(read, inputs)}
+
     def activations(
         self,
         words: Int[Array, "batch time"],
@@ -126,6 +147,6 @@ class TaggingModel(eqx.Module):
         spelt = self.speller(letters, letter_counts, key=speller_key)
         xs = jnp.concatenate([vectors, spelt[spellings]], axis=-1)
         xs = variational_dropout(xs, self.input_dropout, key=input_key)
-        _, outputs = self.layers.outputs(xs, self.layers.init_carry(len(words)), lengths=lengths, key=layers_key)
+        _, outputs = self.layers.outputs(xs, self.layers.init_carry(words.shape[0]), lengths=lengths, key=layers_key)
         layers = [(f"layers.cells.{layer}", ys) for layer, ys in enumerate(outputs)]
         return [("embedding", vectors), ("speller", spelt), *layers, ("head", self.head(outputs[-1]))]

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from elman._config import Config
 from elman.formats.columns import DOCUMENT
-from elman.formats.names import CONLLU, PARTS, WORD_COLUMNS
-from elman.tasks.settings import Answering, CellName, Count, Layers, PretrainedSettings, Rate, Size, check_parts
+from elman.formats.names import CONLLU, PARTS, TEXTS, WORD_COLUMNS
+from elman.tasks.settings import (
+    Answering,
+    BatchSizes,
+    CellName,
+    Count,
+    Layers,
+    PretrainedSettings,
+    Rate,
+    Size,
+    check_parts,
+)
 from elman.tasks.tagging.spans import SchemeName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from elman.formats.place import Place
+
+
+_NUMBER = re.compile(r"\d+([-.]\d+)?", re.ASCII)
+"""The number of a word in CoNLL-U."""
+
+_SPAN = re.compile(r"O|[BIELSUMW]-\S+|\S+-[BIELSUMW]")
+"""A tag that marks spans."""
 
 
 class TagPrediction(Answering, frozen=True, kw_only=True):
@@ -35,6 +53,8 @@ class TaggingSettings(PretrainedSettings, frozen=True, kw_only=True):
     """Settings of `Tagging`."""
 
     training: ClassVar[dict[str, Any]] = {"learning_rate": 0.003, "weight_decay": 0.01}
+    fixed: ClassVar[tuple[str, ...]] = ("lower", "normal_form", "scheme")
+    batch_sizes: ClassVar[BatchSizes | None] = BatchSizes("batch_words", usual=1024, least=256)
     options: ClassVar[type[Config] | None] = TagPrediction
     generated: ClassVar[tuple[str, ...]] = ("grammar",)
 
@@ -75,8 +95,9 @@ class TaggingSettings(PretrainedSettings, frozen=True, kw_only=True):
     """Share of the words' features dropped in training."""
     dropout: Rate = 0.33
     """Share of each layer's outputs dropped in training."""
-    batch_words: Count = 1024
-    """Words in a batch, padding included."""
+    batch_words: Count | None = None
+    """Words in a batch, padding included (1,024, or down to 256 where a budget in epochs or minutes has fewer
+    than 1,000 steps)."""
 
     def __post_init__(self) -> None:
         PretrainedSettings.__post_init__(self)
@@ -84,10 +105,27 @@ class TaggingSettings(PretrainedSettings, frozen=True, kw_only=True):
 
     @classmethod
     def recognises(cls, places: Sequence[Place]) -> str:
-        """The mark of tagged sentences: an ending, or the line that begins a document of CoNLL-2003."""
+        """The mark of tagged sentences: an ending, the line that begins a document of CoNLL-2003, or columns of words
+        and tags with empty lines between sentences."""
         for file in (file for place in places for file in place.files):
             if file.suffix in (*CONLLU, *WORD_COLUMNS):
                 return f"{file.suffix} is the ending of files of tagged words"
-            if file.suffix.removeprefix(".") in PARTS and any(line.startswith(DOCUMENT) for line in file.lines[:1]):
-                return f"it begins with {DOCUMENT}"
+            if file.suffix in ("", *TEXTS) or file.suffix.removeprefix(".") in PARTS:
+                if any(line.startswith(DOCUMENT) for line in file.lines[:1]):
+                    return f"it begins with {DOCUMENT}"
+                if _are_tagged(file.lines):
+                    return "each line has a word and its tags, and empty lines stand between sentences"
         return ""
+
+
+def _are_tagged(lines: Sequence[str]) -> bool:
+    """True for lines of CoNLL-U, or of words with marks of spans in the last column, and empty lines between some."""
+    rows = [line.split("\t") if "\t" in line else line.split() for line in lines if line.strip() and line[:2] != "# "]
+    if len(rows) < 2 or len({len(row) for row in rows}) > 1:
+        return False
+    if len(rows[0]) == 10 and all(_NUMBER.fullmatch(row[0]) for row in rows):
+        return True
+    if len(rows[0]) < 2 or all(map(str.strip, lines)):
+        return False
+    tags = {row[-1].strip() for row in rows}
+    return tags > {"O"} and all(_SPAN.fullmatch(tag) for tag in tags)

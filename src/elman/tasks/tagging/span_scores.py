@@ -11,13 +11,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from elman._errors import DataError
+from elman._errors import DataError, quantity
+from elman._show import Shown
 from elman._types import Whole
 from elman.tasks.tagging.spans import IOB2, Scheme
 
 
 @dataclass(frozen=True)
-class SpanScores:
+class SpanScores(Shown):
     """Counts of spans by label; printed, the report of conlleval.
 
     The numbers are conlleval's, for ill-formed tags too; in schemes whose marks end spans, they are seqeval's.
@@ -57,7 +58,7 @@ class SpanScores:
         correct_tags = tokens = 0
         for number, (ours, right) in enumerate(zip(predicted, truth, strict=True), start=1):
             if len(ours) != len(right):
-                raise DataError(f"sequence {number}: expected {len(right)} tags; got {len(ours)}")
+                raise DataError(f"sequence {number}: expected {quantity(len(right), 'tag')}; got {len(ours)}")
             our_spans, right_spans = scheme.spans(ours), scheme.spans(right)
             marked.update(span.label for span in our_spans)
             there.update(span.label for span in right_spans)

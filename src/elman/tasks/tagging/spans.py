@@ -16,6 +16,10 @@ two and of one, and a second one of the same label right behind the first:
 | BMEWO | B M E | B E | W | B E | Borthwick, 1999; LingPipe |
 | BIOS | B I I | B I | S | B I | |
 
+BMEWO+, as LingPipe writes it, is BMEWO with tags that say what is beside a token outside of spans, such as BB_O_PER for
+the first one behind a PER, MM_O for one inside, or O_PER for one before a PER. They follow from the spans: they are
+read as O.
+
 In ill-formed sequences, which a scheme does not write, spans are those of conlleval, the script of the CoNLL-2000 task,
 and where marks end spans those of seqeval: a span begins where a mark says so, where the label is another than before,
 and behind O or a mark that ends a span. `Scheme.problems` names what is ill-formed, and `Scheme.repair` writes these
@@ -24,11 +28,14 @@ spans in the scheme.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import Literal, NamedTuple, get_args
+
+from elman._show import Shown
 
 SchemeName = Literal["IOB2", "IO", "IOB1", "IOE2", "IOE1", "BIOES", "BILOU", "BMES", "BMEWO", "BIOS"]
 """Names of the schemes; of several that read the same tags alike, the first is chosen."""
@@ -63,6 +70,9 @@ _MARKS: dict[SchemeName, dict[str, Mark]] = {
     "BIOS": {"B": _FIRST, "I": Mark(False, None), "S": _ALONE},
 }
 
+_CONTEXT = re.compile(r"(?:BB|EE|WW)([-_])O\1.+|O[-_].+|.+[-_]O")
+"""Tags of BMEWO+ outside of spans; before and behind a sentence stand BOS and EOS, or OOS."""
+
 
 class Span(NamedTuple):
     """The tokens from `start` up to, but not including, `stop`, with one `label`."""
@@ -89,7 +99,7 @@ class _Token(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Scheme:
+class Scheme(Shown):
     """A scheme of tags, and the way in which they are written.
 
     >>> scheme = Scheme("BILOU")
@@ -122,9 +132,23 @@ class Scheme:
         outside = next((tag for tag in OUTSIDE if tag in kinds), OUTSIDE[0])
         marked = kinds - {outside}
         every = (cls(name, notation, outside) for notation in get_args(Notation) for name in names)
-        fitting = [scheme for scheme in every if marked and scheme._is_likely(marked)]
-        whole = (scheme for scheme in fitting if not any(next(scheme.problems(tags), None) for tags in several))
+        fitting = [scheme for scheme in every if scheme._is_likely({*scheme.without_context(marked)} - {outside})]
+        whole = (
+            scheme
+            for scheme in fitting
+            if not any(next(scheme.problems(scheme.without_context(tags)), None) for tags in several)
+        )
         return next(whole, fitting[0] if fitting else None)
+
+    def without_context(self, tags: Iterable[str]) -> tuple[str, ...]:
+        """The tags, where those of BMEWO+ that say what is beside a token outside of spans are O.
+
+        >>> Scheme("BMEWO", "B_X").without_context(["EE_O_PER", "W_PER", "BB_O_PER", "MM_O"])
+        ('O', 'W_PER', 'O', 'O')
+        """
+        if self.name != "BMEWO":
+            return tuple(tags)
+        return tuple(self.outside if _CONTEXT.fullmatch(tag) and self._token(tag) is None else tag for tag in tags)
 
     def has(self, tag: str) -> bool:
         """True for a tag that belongs to the scheme, wherever it stands.
@@ -242,7 +266,7 @@ class Scheme:
     def _is_likely(self, marked: set[str]) -> bool:
         """True for tags that all belong to the scheme. Marks alone are likely where B or I is one of them: single
         letters may be tags of any kind."""
-        return all(map(self._token, marked)) and (self.notation != "B" or not marked.isdisjoint("BI"))
+        return bool(marked) and all(map(self._token, marked)) and (self.notation != "B" or not marked.isdisjoint("BI"))
 
     def _token(self, tag: str | None) -> _Token | None:
         return None if tag is None else _parse(self.name, self.notation, tag)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import jax.numpy as jnp
 import msgspec
@@ -14,12 +14,18 @@ from jaxtyping import PRNGKeyArray
 from elman._errors import DataError
 from elman._types import Carry
 from elman.cells.find import build_cell, find_cell
+from elman.formats.columns import is_field
+from elman.formats.frames import TABLE, AnyFrame, is_frame, table_or_files
 from elman.formats.text import absolute_places
+from elman.tasks.baseline import Baseline
 from elman.tasks.checks import check_part, check_read, check_validation
 from elman.tasks.data import Data, Part, Parts, complete_parts
+from elman.tasks.growth import Growth, label_news, token_news
+from elman.tasks.items import Items
 from elman.tasks.language_modelling.readers import LanguageReaders
 from elman.tasks.language_modelling.start import readers_of
 from elman.tasks.pretrained import KnownWords, Pretrained
+from elman.tasks.tagging.baseline import frequent_tags, same_for_all
 from elman.tasks.tagging.batches import EVALUATION_WORDS, TagBatch, TagBatches
 from elman.tasks.tagging.codec import TagCodec
 from elman.tasks.tagging.decoding import measure
@@ -36,6 +42,7 @@ from elman.tasks.tagging.reading import (
     normal_tags,
     read_tagged,
     scheme_of,
+    tagged_in,
 )
 from elman.tasks.tagging.settings import TaggingSettings
 from elman.words._vocabulary import form_of
@@ -55,34 +62,45 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
     codec_class: ClassVar[Any] = TagCodec
     metrics_class: ClassVar[Any] = TaggingMetrics
 
-    def read(self, *places: str | Path) -> Data:
+    def read(self, *places: str | Path | AnyFrame) -> Data:
         """Reads CoNLL-U, or files in columns, or folders of them (.xz and .gz too); files whose names say train, dev
-        and test are the parts. "grammar" stands for generated sentences of a toy grammar.
+        and test are the parts; or a table in memory. "grammar" stands for generated sentences of a toy grammar.
 
         Raises:
             DataError: a malformed file (names the line), or no sentences.
             ConfigError: no such column.
         """
-        if not places:
+        table, files = table_or_files(places)
+        if table is not None:
+            return self.read_sentences(table)
+        if not files:
             raise DataError("nothing to read; expected files of tagged sentences, a folder of them, or grammar")
-        if self.is_generated(*places):
+        if self.is_generated(*files):
             sentences_of, (name,) = TaggedSentences(tuple(sentences(5000)), (), (), "conllu"), self.generated
             return self._data(sentences_of, UPOS, name, (name,))
-        sentences_of = read_tagged(*places, column=self.column)
+        sentences_of = read_tagged(*files, column=self.column)
         column = self.column or (UPOS if sentences_of.form == "conllu" else "")
-        source = ", ".join(map(str, places))
-        return self._data(sentences_of, column, source, absolute_places(*places))
+        source = ", ".join(map(str, files))
+        return self._data(sentences_of, column, source, absolute_places(*files))
 
-    def read_sentences(self, sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Data:
-        """The data of pairs of words and tags in memory.
+    def read_sentences(self, sentences: Iterable[tuple[Sequence[str], Sequence[str]]] | AnyFrame) -> Data:
+        """The data of pairs of words and tags in memory, or of a table; see `tagged_in`.
 
         Raises:
             DataError: more or fewer tags than words, or no sentences.
         """
-        tagged = []
-        for number, (words, tags) in enumerate(sentences, start=1):
+        if is_frame(sentences):
+            tagged = tuple(tagged_in(sentences, column=self.column))
+            return self._data(TaggedSentences(tagged, (), (), "columns"), self.column, TABLE, ())
+        tagged, pairs = list[TaggedWords](), cast(Iterable[tuple[Sequence[str], Sequence[str]]], sentences)
+        for number, (words, tags) in enumerate(pairs, start=1):
             if len(words) != len(tags):
                 raise DataError(f"sentence {number}: expected a tag for each of {len(words)} words; got {len(tags)}")
+            if odd := [tag for tag in tags if not is_field(tag)]:
+                raise DataError(
+                    f"sentence {number}: the tag {odd[0]!r} cannot be written in columns; expected a text without "
+                    "tabs, line ends, and spaces around it"
+                )
             tagged.append(TaggedWords(tuple(words), tuple(tags), f"sentence {number}"))
         return self._data(TaggedSentences(tuple(tagged), (), (), "columns"), "", "the sentences", ())
 
@@ -124,6 +142,35 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         """The words of the vocabulary."""
         return KnownWords(codec.words[2:], 2, codec.added)
 
+    def reading_of(self, codec: TagCodec) -> dict[str, Any]:
+        """The spelling of words."""
+        return {"lower": codec.lower, "normal_form": form_of(codec.normal_form)}
+
+    def for_new_data(self, codec: TagCodec) -> Tagging:
+        """This task of a saved model as it reads other data, with the scheme of its tags."""
+        scheme = self.scheme or codec.scheme or "plain"
+        return msgspec.structs.replace(super().for_new_data(codec), scheme=scheme)
+
+    def grow(self, codec: TagCodec, data: Data) -> Growth:
+        """The codec of a saved model with the words, letters and tags of new data that it lacks.
+
+        Raises:
+            DataError: tags that mark spans in another scheme.
+        """
+        there = data.codec
+        if (there.scheme, there.notation) != (codec.scheme, codec.notation) and there.scheme is not None:
+            raise DataError(
+                f"{data.source}: the tags mark spans in {there.scheme}, such as {there.notation}; those of the model "
+                f"{f'in {codec.scheme}, such as {codec.notation}' if codec.scheme else 'mark none'}"
+            )
+        grown = codec.grown(there)
+        words = token_news("word", len(codec.words), len(grown.words))
+        return Growth(grown, (*label_news("tag", codec.tags, there.tags), *words))
+
+    def unknown_rows(self, codec: TagCodec) -> Mapping[str, int]:
+        """The rows of the unknown word and of the unknown letter."""
+        return {"embedding": 1, "speller": 1}
+
     def network(self, codec: TagCodec, *, key: PRNGKeyArray) -> TaggingModel:
         """The tagger for the words, letters and tags of `codec`, with random weights."""
         return TaggingModel(
@@ -155,11 +202,15 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
         return TagBatches(
             part.examples,
             part.codec,
-            batch_words=self.batch_words,
+            batch_words=self.in_batch,
             word_dropout=self.word_dropout,
             seed=seed,
             shuffle=True,
         )
+
+    def evaluation_batches(self, part: Part[TaggedWords]) -> TagBatches:
+        """Batches of all sentences, in which no word is dropped."""
+        return TagBatches(part.examples, part.codec, batch_words=EVALUATION_WORDS)
 
     def loss(
         self, model: TaggingModel, carry: Carry, batch: TagBatch, *, key: PRNGKeyArray | None = None
@@ -183,7 +234,7 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
             DataError: a part without sentences.
         """
         check_part(part)
-        batches = TagBatches(part.examples, codec, batch_words=EVALUATION_WORDS)
+        batches = self.evaluation_batches(part)
         nats, known, predictions = 0.0, 0.0, [()] * len(part)
         for step in range(len(batches)):
             total, count, tags = measure(model, batches.at(step))
@@ -192,6 +243,18 @@ class Tagging(TaggingSettings, Pretrained[Tagger], frozen=True, kw_only=True):
                 words = part.examples[index].words
                 predictions[index] = tuple(codec.tags[tag] for tag in row[: len(words)])
         return TaggingMetrics.of(predictions, part.examples, codec, nats_per_word=nats / max(known, 1))
+
+    def items(self, part: Part[TaggedWords]) -> Items:
+        """The words of each sentence."""
+        return Items((sentence.words for sentence in part.examples), "sentence", len(part))
+
+    def baselines(self, data: Data) -> Sequence[Baseline]:
+        """The most frequent tag of each word."""
+        return [frequent_tags(data)]
+
+    def verdicts(self, metrics: TaggingMetrics) -> Sequence[str]:
+        """The verdict on one tag for every word, or no span."""
+        return same_for_all(metrics)
 
     def loss_unit(self, codec: TagCodec) -> str:
         """The unit that the loss is averaged over: "word"."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from elman._errors import RecordError
@@ -15,8 +16,7 @@ from elman.formats.sources import Source, open_sources
 from elman.tasks.answers import Group, Input, lines_asked
 from elman.tasks.fitted import Warning
 from elman.tasks.tagging.reading import is_conllu
-from elman.words.boundaries import WordRules
-from elman.words.tokenise import tokenise, unspaced_tokens
+from elman.words.tokenise import Token, tokenise, unspaced_tokens
 
 InputFormat = Literal["auto", "text", "words", "columns", "conllu"]
 
@@ -48,7 +48,7 @@ _SAID = {
 
 
 def sentences_asked(
-    *places: str, read: InputFormat, tags: Sequence[str] = (), rules: WordRules = "unicode"
+    *places: str, read: InputFormat, tags: Sequence[str] = (), split: Callable[[str], list[Token]] = tokenise
 ) -> Iterator[Group | Warning]:
     """Yields the sentences of files, folders, archives or standard input ("-") as inputs, in groups as they arrive.
 
@@ -56,7 +56,7 @@ def sentences_asked(
         places: files, folders and archives.
         read: the form of the input, as in `TagPrediction`.
         tags: the tags of the model, by which tagged words are known.
-        rules: the rules by which a text is split into words.
+        split: a function that splits a text into words.
 
     Raises:
         DataError: a missing file.
@@ -77,7 +77,7 @@ def sentences_asked(
         form = form if read == "auto" else read
         if form == "text":
             for group in lines_asked(lines):
-                yield [one._replace(asked=_of_text(one.asked, rules)) if one.asked else one for one in group]
+                yield [one._replace(asked=_of_text(one.asked, split(one.asked))) if one.asked else one for one in group]
         else:
             yield from _blocks(lines, form)
 
@@ -94,10 +94,15 @@ def _form(source: Source, lines: Lines, tags: Sequence[str]) -> tuple[InputForma
     return ("columns", True) if tagged else ("text", False)
 
 
-def _of_text(line: str, rules: WordRules) -> Untagged:
-    tokens = tokenise(line, rules)
+def _of_text(line: str, tokens: list[Token]) -> Untagged:
+    starts = [place for place, token in enumerate(tokens) if not place or token.start != tokens[place - 1].start]
+    ranges = {
+        start: (stop, line[tokens[start].start : tokens[start].stop])
+        for start, stop in pairwise([*starts, len(tokens)])
+        if stop > start + 1
+    }
     forms = [token.form for token in tokens]
-    return Untagged(sentence_of(forms, text=line, unspaced=unspaced_tokens(tokens)), line)
+    return Untagged(sentence_of(forms, text=line, unspaced=unspaced_tokens(tokens), ranges=ranges), line)
 
 
 def _blocks(lines: Lines, form: InputFormat) -> Iterator[Group]:
