@@ -4,8 +4,9 @@
 # A network reads three characters and predicts the next one. It is the smallest step towards a recurrent network: the
 # same two layers are used again and again, once for each character.
 #
-# **You need** a little Python, and to know that a dense layer multiplies by a matrix and adds a bias, and that Adam is
-# an optimiser that lowers a loss by its gradient.
+# **You need** a little Python, and to know that a dense layer multiplies by a matrix and adds a bias, and that an
+# optimiser such as Adam changes the weights step by step so that a number, the loss, falls. The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import jax
@@ -15,7 +16,7 @@ import numpy as np
 import elman
 from elman.cells import three_characters
 from elman.layers import Dense, Embedding
-from elman.lessons import draw_losses, draw_steps, lesson_text, pace, seed
+from elman.lessons import count_weights, draw_losses, draw_steps, lesson_text, pace, seed
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
 from elman.training.shuffled import Shuffled
@@ -27,7 +28,8 @@ print(text.note)
 # %% [markdown]
 # ## Characters as numbers
 #
-# Each character gets a number, in sorted order; 0 is reserved for padding. The network sees only these numbers.
+# A network computes with numbers, so each character gets one, in sorted order; 0 is reserved for padding. The network
+# sees only these numbers.
 
 # %%
 characters = Characters.of([text.characters])
@@ -36,9 +38,11 @@ print(f"{characters.size} numbers, padding included")
 print(ids[:10].tolist(), "is", repr(characters.decode(ids[:10])))
 
 # %% [markdown]
-# There are three columns of inputs and one of targets. Every third position of the text begins a new example, so that
-# the fourth character of one example is the first of the next. The last two examples are dropped, as in the printed
-# lesson.
+# An example is three characters, the inputs, and the character after them, the target that the network has to predict.
+# Below, the inputs of all examples are three columns and the targets are a fourth. Every third position of the text
+# begins a new example, so that the fourth character of one example is the first of the next. (The last two examples are
+# left out, so that their number is that of the course whose networks lessons 1 to 13 build again: *Practical deep
+# learning*, lesson 6, by fast.ai, 2017. [All figures of both](../docs/lessons.md) are side by side.)
 
 # %%
 starts = np.arange(0, len(ids) - 1 - 3, 3)[:-2]
@@ -49,19 +53,23 @@ print("y ", y[:4], y.shape)
 # %% [markdown]
 # ## The network
 #
-# - An **embedding**: 42 numbers for each character, learnt like all other weights.
-# - The **input layer**, from 42 to 256, with relu: the green arrows. All three characters share it.
-# - The **hidden layer**, from 256 to 256, with tanh: the orange arrows, from one hidden state to the next.
+# - An **embedding**: a table with a row of 42 numbers for each character, learnt like all other weights.
+# - The **input layer**, from 42 to 256 numbers: the green arrows. It multiplies by a matrix, adds a bias, and replaces
+#   negative numbers by 0 (relu). All three characters share it.
+# - The **hidden layer**, from 256 to 256, with tanh, which squeezes each number into -1 to 1: the orange arrows, from
+#   one hidden state to the next.
 # - The **output layer**, from 256 to one number for each character: the blue arrow.
 #
-# A hidden state is the sum of the two arrows that meet in it. Arrows of one colour are one layer, with one set of
-# weights.
+# A hidden state is 256 numbers that summarise the characters read so far: the sum of the two arrows that meet in it.
+# Arrows of one colour are one layer, with one set of weights.
 
 # %%
 draw_steps(["character 1", "character 2", "character 3"], ["", "", "character 4"], "01-network")
 
 # %% [markdown]
-# `three_characters` is the part of the network between the embedding and the output layer.
+# `three_characters` is the part of the network between the embedding and the output layer. All weights begin as random
+# numbers, which the key determines: the same key, the same numbers. The output layer gives a logit for each character;
+# a function called softmax turns the logits into probabilities, which are positive and sum to 1.
 
 # %%
 HIDDEN, FACTORS = 256, 42
@@ -73,7 +81,7 @@ model = {
     "output": Dense(HIDDEN, characters.size, key=keys[2]),
 }
 for name, part in model.items():
-    print(f"{name:<10}{sum(weights.size for weights in jax.tree.leaves(part)):>8,} weights")
+    print(f"{name:<10}{count_weights(part):>8,} weights")
 
 
 @jax.jit
@@ -85,7 +93,8 @@ def scores(model, c1, c2, c3):
 
 
 # %% [markdown]
-# The same network written out by hand, layer after layer as in the drawing, gives the same state.
+# To see that nothing is hidden in it, we compute the state by hand for four examples, layer after layer as in the
+# drawing. It is the same up to rounding.
 
 # %%
 cell = model["network"].cell
@@ -107,30 +116,38 @@ print(f"largest difference from the drawing: {difference:.1e}")
 # %% [markdown]
 # ## Training
 #
-# The loss is the cross-entropy: minus the logarithm of the probability that the network gave to the right character. A
-# uniform guess, the same probability for all characters, has the loss ln(number of characters).
+# The loss says how wrong the network is. Here it is the cross-entropy, minus the logarithm of the probability $p$ that
+# the network gave to the right character, on average over all examples:
+#
+# $$L = -\frac{1}{N} \sum_{i=1}^{N} \ln p_i$$
+#
+# It is 0 for a network that is always sure and right. A uniform guess, the same probability for all $V$ characters, has
+# the loss $\ln V$. Its unit is the nat. Training takes 64 examples at a time (a batch), and changes all weights a
+# little in the direction that lowers their loss; once through all examples is an epoch.
 
 
 # %%
 def loss(model, carry, batch, *, key):
-    *inputs, answers = batch
+    *inputs, targets = batch
     logits = scores(model, *inputs)
-    return cross_entropy(logits[:, None], answers[:, None], jnp.ones((len(answers), 1))), carry
+    return cross_entropy(logits[:, None], targets[:, None], jnp.ones((len(targets), 1))), carry
 
 
-examples = pace(full=len(y), short=10_000)
+examples = pace(full=len(y), short=5_000)
 batches = Shuffled(x1[:examples], x2[:examples], x3[:examples], y[:examples], batch_size=64, seed=SEED)
 print(f"a uniform guess has loss {np.log(characters.size):.4f}")
 losses = []
-for epoch in learn(model, loss, batches, epochs=pace(full=8, short=1)):
+for epoch in learn(model, loss, batches, epochs=pace(full=8, short=2)):
     print(epoch)
     losses.append(epoch.loss)
 trained = epoch.model
-draw_losses({"three characters": losses}, "01-losses")
+draw_losses(losses, "01-losses")
 
 
 # %% [markdown]
 # ## What does it predict?
+#
+# We take the character with the largest logit, which is the most probable one.
 
 
 # %%
@@ -139,28 +156,34 @@ def next_character(three):
     return characters.token(int(logits[0, 1:].argmax()) + 1)  # from 1: padding is never predicted
 
 
-answers = {three: next_character(three) for three in ("phi", " th", " an")}
-print(answers)
+predictions = {three: next_character(three) for three in ("phi", " th", " an")}
+print(predictions)
 
 # %% [markdown]
-# The printed run predicted a space in all three cases, after sixteen epochs. Its learning rate began at 1e-6 and stayed
-# there. `model.optimizer.kr = 0.01` is a typing error, which Python accepts as a new attribute that nothing reads.
-# `model.optimizer.lr = 0.01`, later on, is spelt correctly but did nothing either: the Keras of that time built its
-# training function at the first `fit`, with the learning rate set then. The network had learnt only that spaces are
-# frequent. Here the learning rate is an argument of the training (`learn(..., optimiser=...)`), and an unknown option
-# raises an error that suggests the right name:
+# ## Two classic bugs
+#
+# A network that predicts a space after anything has learnt only that spaces are frequent. It is what you get when the
+# learning rate, the size of the steps, is far too small. Two bugs do this without a word:
+#
+# - **A misspelt attribute.** After `model.optimizer.kr = 0.01`, with k for l, Python has a new attribute that nothing
+#   reads, and the learning rate is what it was.
+# - **A setting that comes too late.** `model.optimizer.lr = 0.01` is spelt correctly. But a library that builds its
+#   training function once, when `fit` is called first, never looks at it again.
+#
+# Here the learning rate is an argument of the training (`learn(..., optimiser=...)`), so it cannot come too late, and
+# an unknown option is an error that suggests the right name:
 
 # %%
 try:
     elman.Training(learning_rat=0.01)
 except elman.ConfigError as error:
     slip = str(error)
-    print(slip)
+    print("a misspelt setting:", slip)
 
 # %% [markdown]
 # ## Try next
 #
-# - Set the learning rate to 1e-6: `import optax`, and `learn(..., optimiser=optax.adam(1e-6))`. The network predicts
-#   spaces again.
-# - Give each of the three positions its own embedding, three tables in all, as the printed network did. Is it better?
+# - Set the learning rate to 1e-6: `import optax`, and `learn(..., optimiser=optax.adam(1e-6))`. What does the network
+#   predict, and what is its loss beside that of a uniform guess?
+# - Give each of the three positions its own embedding, three tables in all. Is it better?
 # - Then read four characters: `elman.cells.Unrolled(cell, 4)`. Lesson 2 reads eight.

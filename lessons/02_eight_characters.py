@@ -2,10 +2,11 @@
 # # Eight characters, one layer used eight times
 #
 # The same two layers, defined once and used for any number of characters, are a recurrent network, unrolled. Its inputs
-# are eight characters; it predicts the ninth.
+# are eight characters; it predicts the ninth. More characters are better context, and the number of weights stays the
+# same.
 #
 # **You need** the idea of lesson 1: a layer from each input to its hidden state, a layer from one hidden state to the
-# next, and a sum where they meet.
+# next, and a sum where they meet. The [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import jax
@@ -15,7 +16,7 @@ import numpy as np
 import elman
 from elman.cells import eight_characters
 from elman.layers import Dense, Embedding
-from elman.lessons import draw_losses, figure, lesson_text, pace, seed, show
+from elman.lessons import count_weights, draw_losses, figure, lesson_text, pace, seed, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
 from elman.training.shuffled import Shuffled
@@ -30,7 +31,7 @@ ids = characters.encode(text.characters)
 # ## Windows
 #
 # The text is cut into windows of eight characters. `next_token_windows` returns each window, and the window one
-# character further on, whose last character is the target. The last two windows are dropped, as in the printed lesson.
+# character further on, whose last character is the target. (As in lesson 1, the last two are left out.)
 
 # %%
 windows, further = next_token_windows(ids, 8)
@@ -44,10 +45,10 @@ print(f"the first eight examples, one a column, and under the line what comes ne
 # The hidden layer has relu here, and its matrix is initialised as the **identity**: at first it passes the state on
 # unchanged, so that nothing is lost over eight steps before it has learnt what to keep (Le, Jaitly and Hinton, 2015).
 #
-# One embedding serves all eight positions; the printed network has a table for each of them.
+# One embedding serves all eight positions.
 #
-# From here on the tables have 86 rows, one more than the vocabulary has numbers: the printed lesson does so too, and
-# its counts of weights are for 86.
+# From here on the tables have one row more than the vocabulary has numbers, 86 for 85. The spare row is never used;
+# with it the numbers of weights are those of the course (lesson 1).
 
 # %%
 HIDDEN, FACTORS, VOCAB = 256, 42, characters.size + 1
@@ -58,7 +59,7 @@ model = {
     "network": eight_characters(FACTORS, HIDDEN, key=keys[1]),
     "output": Dense(HIDDEN, VOCAB, key=keys[2]),
 }
-weights = {name: sum(array.size for array in jax.tree.leaves(part)) for name, part in model.items()}
+weights = {name: count_weights(part) for name, part in model.items()}
 for name, count in weights.items():
     print(f"{name:<10}{count:>8,} weights")
 
@@ -71,8 +72,8 @@ def scores(model, windows):
 
 
 # %% [markdown]
-# Rolled up again, the network is a cell, which `elman.unroll` applies at each time step. It gives the same state, and
-# it no longer depends on the number of characters.
+# Rolled up again, the network is a cell: the computation of one step, from a state and an input to the next state.
+# `elman.unroll` applies the cell at each time step, for any number of characters. It gives the same state.
 
 # %%
 cell = model["network"].cell
@@ -84,29 +85,29 @@ print(f"largest difference between written out and rolled up: {difference:.1e}")
 
 # %% [markdown]
 # ## Training
+#
+# Training is that of lesson 1, with windows for the three columns.
 
 
 # %%
 def loss(model, carry, batch, *, key):
-    windows, answers = batch
+    windows, targets = batch
     logits = scores(model, windows)
-    return cross_entropy(logits[:, None], answers[:, None], jnp.ones((len(answers), 1))), carry
+    return cross_entropy(logits[:, None], targets[:, None], jnp.ones((len(targets), 1))), carry
 
 
-examples = pace(full=len(y), short=10_000)
+examples = pace(full=len(y), short=5_000)
 batches = Shuffled(xs[:examples], y[:examples], batch_size=64, seed=SEED)
 losses = []
-for epoch in learn(model, loss, batches, epochs=pace(full=12, short=1)):
+for epoch in learn(model, loss, batches, epochs=pace(full=12, short=2)):
     print(epoch)
     losses.append(epoch.loss)
 trained = epoch.model
-draw_losses({"unrolled": losses}, "02-losses", printed=(2.5385, 1.8050))
+draw_losses(losses, "02-losses")
 
 
 # %% [markdown]
 # ## What does it predict?
-#
-# The printed run predicted "e", "t" and "n".
 
 
 # %%
@@ -115,12 +116,13 @@ def next_character(eight):
     return characters.token(int(logits[0, 1 : characters.size].argmax()) + 1)
 
 
-answers = {eight: next_character(eight) for eight in ("for thos", "part of ", "queens a")}
-print(answers)
+predictions = {eight: next_character(eight) for eight in ("for thos", "part of ", "queens a")}
+print(predictions)
 
 # %% [markdown]
-# Which of the eight characters does it depend on? One position of every window is filled with characters from other
-# windows; the more the network needs that position, the more the loss rises.
+# Which of the eight characters does the prediction depend on? We fill one position of every window with characters from
+# other windows, and measure the loss again: the more the network needs that position, the more the loss rises. The last
+# characters should matter most.
 
 # %%
 sample = np.arange(0, examples, 16)
@@ -139,7 +141,7 @@ for place in range(8):
     print(f"character {place + 1} of 8: {rises[-1]:.3f} nats")
 drawing, axes = figure()
 axes.bar(range(1, 9), rises)
-axes.set_xlabel("character whose place holds others")
+axes.set_xlabel("position filled with other characters")
 axes.set_ylabel("rise of the loss, nats")
 show(drawing, "02-places")
 

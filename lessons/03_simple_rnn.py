@@ -4,7 +4,7 @@
 # The unrolled network of lesson 2 is so common that every toolkit has it as one layer: the simple recurrent network of
 # Elman (1990). One line replaces eight.
 #
-# **You need** lesson 2, or to know what a hidden state is.
+# **You need** lesson 2, or to know what a hidden state is. The [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import jax
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import elman
-from elman.lessons import draw_losses, lesson_text, pace, seed
+from elman.lessons import count_weights, draw_losses, lesson_text, pace, seed
 from elman.ops.losses import cross_entropy
 from elman.tasks.language_modelling.model import LanguageModel
 from elman.training.learn import learn
@@ -29,11 +29,13 @@ print(xs.shape, y.shape)
 # %% [markdown]
 # ## The network
 #
-# `LanguageModel` combines an embedding, a recurrent layer and an output layer. The cell computes one step,
+# `LanguageModel` combines an embedding, a recurrent layer and an output layer. The cell computes one step, the new
+# state $h_t$ from the vector $x_t$ of the character read and the state $h_{t-1}$ before it,
 #
-#     h = relu(x W + h U + b)
+# $$h_t = \mathrm{relu}(x_t W + h_{t-1} U + b)$$
 #
-# and `unroll` repeats it for every step. One thing differs from lesson 2: here the two arrows are added *before* relu.
+# and `unroll` repeats it for every step. $W$ and $U$ are matrices and $b$ is a bias, the same at all steps. One thing
+# differs from lesson 2: here the two arrows are added *before* relu.
 
 # %%
 HIDDEN, FACTORS, VOCAB = 256, 42, characters.size + 1
@@ -51,7 +53,9 @@ model = LanguageModel(
 # %% [markdown]
 # ## Where the weights are
 #
-# | layer | how many | for 86 rows |
+# A matrix from $m$ to $n$ numbers has $m n$ weights, and a bias has $n$. For 256 units and a table of 86 rows:
+#
+# | layer | weights | sum |
 # |---|---|---|
 # | embedding | rows x 42 | 3,612 |
 # | recurrent | 42 x 256 + 256 x 256 + 256 | 76,544 |
@@ -60,12 +64,12 @@ model = LanguageModel(
 
 
 # %%
-def size(part):
-    return sum(array.size for array in jax.tree.leaves(part))
-
-
-counts = {"embedding": size(model.embedding), "recurrent": size(model.layers), "output": size(model.head)}
-counts["all"] = size(model)
+counts = {
+    "embedding": count_weights(model.embedding),
+    "recurrent": count_weights(model.layers),
+    "output": count_weights(model.head),
+}
+counts["all"] = count_weights(model)
 for name, count in counts.items():
     print(f"{name:<10}{count:>8,}")
 
@@ -78,25 +82,23 @@ for name, count in counts.items():
 
 # %%
 def loss(model, carry, batch, *, key):
-    windows, answers = batch
+    windows, targets = batch
     _, logits = model(jnp.asarray(windows), model.init_carry(len(windows)))
-    return cross_entropy(logits[:, -1:], answers[:, None], jnp.ones((len(answers), 1))), carry
+    return cross_entropy(logits[:, -1:], targets[:, None], jnp.ones((len(targets), 1))), carry
 
 
-examples = pace(full=len(y), short=10_000)
+examples = pace(full=len(y), short=5_000)
 batches = Shuffled(xs[:examples], y[:examples], batch_size=64, seed=SEED)
 losses = []
-for epoch in learn(model, loss, batches, epochs=pace(full=8, short=1)):
+for epoch in learn(model, loss, batches, epochs=pace(full=8, short=2)):
     print(epoch)
     losses.append(epoch.loss)
 trained = epoch.model
-draw_losses({"one layer": losses}, "03-losses", printed=(2.7939, 1.6421))
+draw_losses(losses, "03-losses")
 
 
 # %% [markdown]
 # ## What does it predict?
-#
-# The printed run predicted "a", "t" and "n".
 
 
 # %%
@@ -106,12 +108,13 @@ def next_character(eight):
     return characters.token(int(logits[0, -1, 1 : characters.size].argmax()) + 1)
 
 
-answers = {eight: next_character(eight) for eight in ("this is ", "part of ", "queens a")}
-print(answers)
+predictions = {eight: next_character(eight) for eight in ("this is ", "part of ", "queens a")}
+print(predictions)
 
 # %% [markdown]
-# Two engines give the same result: the C++ kernel, which `unroll` uses where there is one, and the reference engine, a
-# readable loop in NumPy and float64.
+# Can we trust a fast layer? elman can compute it in several ways, called engines. The C++ kernel, which `unroll` uses
+# where there is one, and the reference engine, a readable loop in NumPy with twice the digits (float64), agree up to
+# rounding:
 
 # %%
 ids = jnp.asarray(xs[:64])

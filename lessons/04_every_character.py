@@ -1,10 +1,11 @@
 # %% [markdown]
-# # An answer after every character
+# # A prediction after every character
 #
 # A network that reads eight characters and predicts only the ninth wastes seven chances to learn. Here it predicts the
 # next character after each: one window has eight targets.
 #
-# **You need** lesson 2: the network of eight characters, written out.
+# **You need** lesson 2: the network of eight characters, written out. The [glossary](../docs/glossary.md) explains all
+# terms.
 
 # %%
 import jax
@@ -32,8 +33,8 @@ print(f"eight examples, one a column:\n{xs[:8].T}\nand their targets, shifted by
 # ## The initial state
 #
 # The first character needs a state before it, so that it is processed like all others. The network begins with an
-# **input of zeros**: the input layer maps it to relu(b), the initial state. As b is learnt, the initial state is learnt
-# too.
+# **input of zeros**: the input layer maps it to $\mathrm{relu}(b)$, the initial state. As the bias $b$ is learnt, the
+# initial state is learnt too.
 
 # %%
 drawn = "␣this␣is␣"
@@ -61,7 +62,8 @@ def scores(model, windows):
 print("scores of 64 windows:", scores(model, jnp.asarray(xs[:64])).shape)
 
 # %% [markdown]
-# Rolled up, the cell's `init_carry` returns the initial state, and `unroll` returns all eight states at once.
+# Rolled up, the cell's `init_carry` returns the initial state, and `unroll` returns all eight states at once. Both
+# forms give the same states.
 
 # %%
 cell = model["network"].cell
@@ -75,29 +77,31 @@ print(f"largest difference between written out and rolled up: {difference:.1e}")
 # %% [markdown]
 # ## Training
 #
-# Eight predictions have eight losses. Keras prints their sum; here it is their mean, the loss per character.
+# Eight predictions have eight losses. Some libraries print their sum; here it is their mean, the loss per character, so
+# that it can be compared with lessons 1 to 3.
 
 
 # %%
 def loss(model, carry, batch, *, key):
-    windows, answers = batch
-    return cross_entropy(scores(model, windows), answers, jnp.ones(answers.shape)), carry
+    windows, targets = batch
+    return cross_entropy(scores(model, windows), targets, jnp.ones(targets.shape)), carry
 
 
-examples = pace(full=len(xs), short=10_000)
+examples = pace(full=len(xs), short=5_000)
 batches = Shuffled(xs[:examples], ys[:examples], batch_size=64, seed=SEED)
 losses = []
-for epoch in learn(model, loss, batches, epochs=pace(full=12, short=1)):
+for epoch in learn(model, loss, batches, epochs=pace(full=12, short=2)):
     print(epoch, f"(the sum of eight: {8 * epoch.loss:.3f})")
     losses.append(epoch.loss)
 trained = epoch.model
-draw_losses({"eight answers": losses}, "04-losses")
+draw_losses(losses, "04-losses")
 
 
 # %% [markdown]
 # ## What does it predict?
 #
-# The printed run predicted "thet in " for " this is", and "tortiof " for " part of".
+# The first letter of the result is the prediction after the first character, and so on. Compare it with the window one
+# character further on: after "p" of "part" the network cannot know that "a" follows.
 
 
 # %%
@@ -106,8 +110,8 @@ def next_characters(eight):
     return characters.decode(logits[:, 1 : characters.size].argmax(-1) + 1)
 
 
-answers = {eight: next_characters(eight) for eight in (" this is", " part of")}
-print(answers)
+predictions = {eight: next_characters(eight) for eight in (" this is", " part of")}
+print(predictions)
 
 # %% [markdown]
 # The first predictions are based on few characters, the last on more. The loss by position shows how much each further

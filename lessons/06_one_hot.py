@@ -4,7 +4,8 @@
 # An embedding looks up a row of a table. This equals a product: a one-hot vector, with 1 at the character's place and 0
 # elsewhere, times the table. Here the recurrent layer reads such vectors directly, without an embedding before it.
 #
-# **You need** lesson 5, the network that predicts after every character.
+# **You need** lesson 5, the network that predicts after every character. The [glossary](../docs/glossary.md) explains
+# all terms.
 
 # %%
 import equinox as eqx
@@ -14,7 +15,7 @@ import numpy as np
 
 import elman
 from elman.layers import Dense, Embedding
-from elman.lessons import draw_losses, figure, lesson_text, pace, seed, show
+from elman.lessons import count_weights, draw_losses, figure, lesson_text, pace, seed, show
 from elman.ops.initializers import embedding
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
@@ -35,7 +36,7 @@ SEED = seed()
 # that a network computes with takes four, so each batch is converted only when it is used.
 
 # %%
-examples = pace(full=len(windows) - 2, short=10_000)
+examples = pace(full=len(windows) - 2, short=5_000)
 hot = np.eye(VOCAB, dtype=bool)
 xs, ys = hot[windows[:examples]], hot[further[:examples]]
 print(xs.shape, ys.shape, f"{xs.nbytes / 1e6:.0f} million bytes each")
@@ -52,9 +53,13 @@ print(f"largest difference: {difference}")
 # %% [markdown]
 # ## The network
 #
-# The kernel of the recurrent layer now has a row for each character: it is the table. The target is one-hot as well.
-# The cross-entropy with a one-hot target is minus the logarithm of the probability at the place of its 1; the loss
-# computed from the character's number (`cross_entropy` here, "sparse" in Keras) is the same.
+# The kernel of the recurrent layer, the matrix by which the input is multiplied, now has a row for each character: it
+# is the table. The target is one-hot as well. With a one-hot target $y$ and probabilities $p$, the cross-entropy
+#
+# $$-\sum_{j} y_j \ln p_j$$
+#
+# is minus the logarithm of the probability at the place of the 1. The loss computed from the character's number
+# (`cross_entropy` here, "sparse" in Keras) is the same.
 
 # %%
 keys = jax.random.split(jax.random.key(SEED))
@@ -64,7 +69,7 @@ model = {
     "recurrent": cell,
     "output": Dense(HIDDEN, VOCAB, key=keys[1]),
 }
-weights = {name: sum(array.size for array in jax.tree.leaves(part)) for name, part in model.items()}
+weights = {name: count_weights(part) for name, part in model.items()}
 print(weights)
 
 
@@ -75,10 +80,10 @@ def scores(model, hot):
 
 
 def loss(model, carry, batch, *, key):
-    inputs, answers = batch
-    log_chances = jax.nn.log_softmax(scores(model, inputs))
-    total = -(answers * log_chances).sum()
-    return (total, answers.shape[0] * answers.shape[1]), carry
+    inputs, targets = batch
+    log_probabilities = jax.nn.log_softmax(scores(model, inputs))
+    total = -(targets * log_probabilities).sum()
+    return (total, targets.shape[0] * targets.shape[1]), carry
 
 
 batch = (jnp.asarray(xs[:64]), jnp.asarray(ys[:64]))
@@ -92,30 +97,29 @@ print(f"loss with one-hot targets {float(with_one_hot):.4f}, with numbers {float
 # %%
 batches = Shuffled(xs, ys, batch_size=64, seed=SEED)
 losses = []
-for epoch in learn(model, loss, batches, epochs=pace(full=8, short=1)):
+for epoch in learn(model, loss, batches, epochs=pace(full=8, short=2)):
     print(epoch)
     losses.append(epoch.loss)
 trained = epoch.model
-draw_losses({"one-hot": losses}, "06-losses", printed=(2.4383, 1.7410))
+draw_losses(losses, "06-losses")
 
 # %% [markdown]
 # ## What does it predict?
-#
-# The printed run predicted "thes cs " for " this is".
 
 # %%
 eight = " this is"
 logits = scores(trained, jnp.asarray(hot[characters.encode(eight)])[None])[0]
-answer = characters.decode(logits[:, 1 : characters.size].argmax(-1) + 1)
-print(repr(eight), "->", repr(answer))
+prediction = characters.decode(logits[:, 1 : characters.size].argmax(-1) + 1)
+print(repr(eight), "->", repr(prediction))
 
 # %% [markdown]
 # ## What it learnt about characters
 #
 # The rows of the kernel are vectors of characters, so they are an embedding. Rows that point the same way belong to
-# characters that the network treats alike. The picture shows the cosine of the angle between the rows of letters, lower
-# and upper case: 1 where two rows point the same way, 0 where they are orthogonal. After a full run there are pale blue
-# squares along the diagonal, the vowels, the consonants and the capitals, and pale red between vowels and consonants.
+# characters that the network treats alike, for instance since the same letters follow them. The picture shows the
+# cosine of the angle between the rows of letters, lower and upper case: 1 where two rows point the same way, 0 where
+# they are orthogonal. After a full run there are pale blue squares along the diagonal, the vowels, the consonants and
+# the capitals, and pale red between vowels and consonants.
 
 # %%
 letters = [letter for letter in "aeiouybcdfghlmnprstvwAEIOTS" if letter in characters.tokens]

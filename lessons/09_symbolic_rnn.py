@@ -2,10 +2,11 @@
 # # The network as a formula
 #
 # This lesson uses no layers. We write down the computation of one step, repeat it along the sequence, and ask for the
-# gradients; the toolkit sees the whole formula and compiles it. Theano worked this way, and so does JAX, on which elman
-# is built.
+# gradients: how much the error changes when each weight changes a little. The toolkit, JAX, on which elman is built,
+# sees the whole formula, derives it and compiles it.
 #
-# **You need** to know what a recurrent network computes (lesson 3) and what one-hot means (lesson 6).
+# **You need** to know what a recurrent network computes (lesson 3) and what one-hot means (lesson 6). The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import equinox as eqx
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import elman
-from elman.lessons import figure, lesson_text, pace, seed, show
+from elman.lessons import figure, legend_above, lesson_text, pace, seed, show
 from elman.recurrence import reference
 from elman.words import Characters, next_token_windows
 
@@ -29,8 +30,8 @@ SEED = seed()
 # %% [markdown]
 # ## scan
 #
-# `scan(f, start, sequence)` is the loop of recurrent networks: f takes the carry and one element, and returns the new
-# carry and an output. With addition it is the running sum:
+# `scan(f, start, sequence)` is the loop of recurrent networks: `f` takes the carry, which is the value passed from step
+# to step, and one element, and returns the new carry and an output. With addition it is the running sum:
 
 # %%
 _, sums = jax.lax.scan(lambda total, number: (total + number, total + number), 0, jnp.arange(5))
@@ -39,9 +40,12 @@ print(sums.tolist())
 # %% [markdown]
 # ## Weights
 #
-# The hidden weights are initialised as the identity, the others from a normal distribution with variance 2 / inputs,
-# the biases as zero. All are float32. The printed lesson failed here: some of its numbers were float64, and so were the
-# updates of the weights, which Theano refused to store as float32 weights. One place should decide the type.
+# The hidden weights are initialised as the identity, the others from a normal distribution with variance $2 / n$ for
+# $n$ inputs, the biases as zero. With that variance a sum of $n$ products neither shrinks nor grows on the way through
+# relu.
+#
+# All weights are float32, numbers of 32 bits. A classic bug begins here: if a single array is float64, so are the
+# updates of the weights, and the weights change their type, or the program stops. One place should decide the type.
 
 
 # %%
@@ -77,6 +81,15 @@ except elman.ShapeError as error:
 
 # %% [markdown]
 # ## One step, and its repetition
+#
+# A step reads the one-hot character $x_t$ and the state $h_{t-1}$:
+#
+# $$
+# \begin{aligned}
+# h_t &= \mathrm{relu}(x_t W_x + b_x + h_{t-1} W_h + b_h) \\
+# p_t &= \mathrm{softmax}(h_t W_y + b_y)
+# \end{aligned}
+# $$
 
 
 # %%
@@ -86,10 +99,10 @@ def step(weights, h, x):
     return h, jax.nn.softmax(h @ weights["W_y"] + weights["b_y"])
 
 
-def error_of(weights, inputs, answers):
+def error_of(weights, inputs, targets):
     """Minus the logarithms of the probabilities of the right characters, summed over a sequence."""
     _, probabilities = jax.lax.scan(lambda h, x: step(weights, h, x), jnp.zeros(HIDDEN), jax.nn.one_hot(inputs, VOCAB))
-    return -jnp.log((probabilities * jax.nn.one_hot(answers, VOCAB)).sum(1)).sum()
+    return -jnp.log((probabilities * jax.nn.one_hot(targets, VOCAB)).sum(1)).sum()
 
 
 error, gradients = jax.value_and_grad(error_of)(weights, xs[0], ys[0])
@@ -97,9 +110,9 @@ print(f"error of the first window {float(error):.3f}; a uniform guess has 8 ln {
 print({name: gradient.shape for name, gradient in gradients.items()})
 
 # %% [markdown]
-# These are the gradients of all weights, though we wrote no derivative. Are they right? In the reference engine they
-# are derived by hand, in NumPy and float64. It has one bias where we have two, and returns means over the eight
-# characters.
+# These are the gradients of all weights, though we wrote no derivative: JAX applied the chain rule to every operation
+# (automatic differentiation). Are they right? In the reference engine they are derived by hand, in NumPy and float64.
+# It has one bias where we have two, and returns means over the eight characters, which we multiply by 8.
 
 # %%
 by_name = {"kernel": "W_x", "recurrent_kernel": "W_h", "bias": "b_x", "output_kernel": "W_y", "output_bias": "b_y"}
@@ -114,18 +127,22 @@ print({name: f"{difference:.1e}" for name, difference in differences.items()})
 # %% [markdown]
 # ## Learning
 #
-# Plain gradient descent: after each sequence every weight moves against its gradient. A thousand sequences are one
-# compiled call, itself a scan whose carry is the weights.
+# Plain gradient descent: after each sequence every weight $w$ moves against the gradient of the error $E$, by a small
+# learning rate $\eta$:
+#
+# $$w \leftarrow w - \eta \, \frac{\partial E}{\partial w}$$
+#
+# A thousand sequences are one compiled call, itself a scan whose carry is the weights.
 
 
 # %%
 @jax.jit
-def learn_from(weights, inputs, answers):
+def learn_from(weights, inputs, targets):
     def one(weights, example):
         error, gradients = jax.value_and_grad(error_of)(weights, *example)
         return jax.tree.map(lambda weight, slope: weight - RATE * slope, weights, gradients), error
 
-    weights, errors = jax.lax.scan(one, weights, (inputs, answers))
+    weights, errors = jax.lax.scan(one, weights, (inputs, targets))
     return weights, errors.mean()
 
 
@@ -138,12 +155,11 @@ for first in range(0, pace(full=len(xs), short=500) - thousand + 1, thousand):
 
 # %%
 drawing, axes = figure()
-axes.plot(np.arange(1, len(errors) + 1) * thousand, errors, label="here")
-axes.plot([1000, max(2, len(errors)) * thousand], [25.20, 14.46], "k:s", markersize=4, label="printed, first and last")
+axes.plot(np.arange(1, len(errors) + 1) * thousand, errors, marker=".", label="network")
 axes.axhline(8 * np.log(VOCAB), color="grey", linewidth=0.8, label="uniform guess")
 axes.set_xlabel("sequences")
 axes.set_ylabel("error of 8 characters, nats")
-axes.legend(frameon=False)
+legend_above(axes)
 show(drawing, "09-errors")
 
 
@@ -153,14 +169,14 @@ show(drawing, "09-errors")
 
 # %%
 @jax.jit
-def answers_to(weights, inputs):
+def predictions_of(weights, inputs):
     _, probabilities = jax.lax.scan(lambda h, x: step(weights, h, x), jnp.zeros(HIDDEN), jax.nn.one_hot(inputs, VOCAB))
     return probabilities[:, 1 : characters.size].argmax(1) + 1
 
 
 eight = " this is"
-answer = characters.decode(answers_to(weights, jnp.asarray(characters.encode(eight))))
-print(repr(eight), "->", repr(answer))
+prediction = characters.decode(predictions_of(weights, jnp.asarray(characters.encode(eight))))
+print(repr(eight), "->", repr(prediction))
 
 # %% [markdown]
 # ## The formula is a cell

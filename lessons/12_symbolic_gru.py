@@ -4,7 +4,8 @@
 # This is the network of lesson 9 with gates. Each gate needs its own weights, so there are three of everything; the
 # scan, the gradients and the gradient descent around the step stay as they were.
 #
-# **You need** lesson 9 for the scan and the gradients, and lesson 11 for the purpose of the gates.
+# **You need** lesson 9 for the scan and the gradients, and lesson 11 for the purpose of the gates. The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 from typing import NamedTuple
@@ -16,7 +17,7 @@ import numpy as np
 
 import elman
 from elman.layers import Dense
-from elman.lessons import figure, lesson_text, pace, seed, show
+from elman.lessons import figure, legend_above, lesson_text, pace, seed, show
 from elman.testing import check_cell
 from elman.words import Characters, next_token_windows
 
@@ -31,13 +32,18 @@ SEED = seed()
 # %% [markdown]
 # ## The step
 #
-# W multiplies the character, U the previous state. The two gates and the candidate each have both, and a bias:
+# $W$ multiplies the character, $U$ the previous state. The two gates and the candidate each have both, and a bias:
 #
-#     r = sigmoid(x W_r + h U_r + b_r)          reset
-#     z = sigmoid(x W_z + h U_z + b_z)          update
-#     n = tanh(x W_n + (r h) U_n + b_n)         candidate
-#     h = z h + (1 - z) n
+# $$
+# \begin{aligned}
+# r_t &= \sigma(x_t W_r + h_{t-1} U_r + b_r) && \text{reset} \\
+# z_t &= \sigma(x_t W_z + h_{t-1} U_z + b_z) && \text{update} \\
+# n_t &= \tanh(x_t W_n + (r_t \odot h_{t-1}) U_n + b_n) && \text{candidate} \\
+# h_t &= z_t \odot h_{t-1} + (1 - z_t) \odot n_t
+# \end{aligned}
+# $$
 #
+# The reset gate acts before the product with $U_n$ here, as in the first paper, and after it in lesson 11.
 # In elman such a step is a cell: `init_carry` returns the initial state, `project` computes what depends on the input
 # alone, `step` the rest. Batches, time and gradients are handled outside the cell.
 
@@ -116,22 +122,22 @@ difference = float(abs(elman.unroll(cell, hot)[1] - elman.unroll(library, hot)[1
 print(f"largest difference of the states: {difference:.0e}")
 
 # %% [markdown]
-# ## A mistake in the printed formula
+# ## A classic bug: a sigmoid too many
 #
-# The printed formula uses the sigmoid for its candidate too. A sigmoid is never negative, so the state stays between 0
-# and 1; the network learns, but its states have a smaller range. As a cell it is one line:
+# Who copies the line of a gate for the candidate forgets that it has tanh. A sigmoid is never negative, so the state
+# stays between 0 and 1; the network learns, but its states have a smaller range. As a cell it is one line:
 
 
 # %%
-class SlippedGRU(SymbolicGRU):
+class SigmoidGRU(SymbolicGRU):
     def candidate(self, a):
         return jax.nn.sigmoid(a)
 
 
 _, states = elman.unroll(cell, hot)
-_, slipped = elman.unroll(SlippedGRU(VOCAB, HIDDEN, key=jax.random.key(SEED)), hot)
+_, with_sigmoid = elman.unroll(SigmoidGRU(VOCAB, HIDDEN, key=jax.random.key(SEED)), hot)
 print(f"states with tanh {float(states.min()):.2f} to {float(states.max()):.2f}", end=", ")
-print(f"with the sigmoid {float(slipped.min()):.2f} to {float(slipped.max()):.2f}")
+print(f"with the sigmoid {float(with_sigmoid.min()):.2f} to {float(with_sigmoid.max()):.2f}")
 
 # %% [markdown]
 # ## Learning
@@ -141,19 +147,19 @@ print(f"with the sigmoid {float(slipped.min()):.2f} to {float(slipped.max()):.2f
 
 
 # %%
-def error_of(model, inputs, answers):
+def error_of(model, inputs, targets):
     _, states = elman.unroll(model["cell"], jax.nn.one_hot(inputs[None], VOCAB))
     log_probabilities = jax.nn.log_softmax(model["output"](states[0]))
-    return -jnp.take_along_axis(log_probabilities, answers[:, None], axis=1).sum()
+    return -jnp.take_along_axis(log_probabilities, targets[:, None], axis=1).sum()
 
 
 @jax.jit
-def learn_from(model, inputs, answers):
+def learn_from(model, inputs, targets):
     def one(model, example):
         error, gradients = jax.value_and_grad(error_of)(model, *example)
         return jax.tree.map(lambda weight, slope: weight - RATE * slope, model, gradients), error
 
-    model, errors = jax.lax.scan(one, model, (inputs, answers))
+    model, errors = jax.lax.scan(one, model, (inputs, targets))
     return model, errors.mean()
 
 
@@ -171,23 +177,22 @@ def train(kind, sequences):
     return model, errors
 
 
-_, slipped_errors = train(SlippedGRU, pace(full=10_000, short=250))
+_, sigmoid_errors = train(SigmoidGRU, pace(full=10_000, short=250))
 trained, errors = train(SymbolicGRU, pace(full=len(xs), short=250))
 
 # %%
 drawing, axes = figure()
-axes.plot(np.arange(1, len(errors) + 1) * thousand, errors, label="here")
-axes.plot(np.arange(1, len(slipped_errors) + 1) * thousand, slipped_errors, label="with a sigmoid for tanh")
-axes.plot([1000, max(2, len(errors)) * thousand], [21.89, 16.96], "k:s", markersize=4, label="printed, first and last")
+axes.plot(np.arange(1, len(errors) + 1) * thousand, errors, label="tanh")
+axes.plot(np.arange(1, len(sigmoid_errors) + 1) * thousand, sigmoid_errors, label="sigmoid")
 axes.set_xlabel("sequences")
 axes.set_ylabel("error of 8 characters, nats")
-axes.legend(frameon=False)
+legend_above(axes)
 show(drawing, "12-errors")
 
 # %% [markdown]
 # ## Try next
 #
-# - Leave the reset gate out: r = 1. Does the check still pass, and does the network miss it on eight characters?
-# - Initialise b_z with -1, so that a new cell takes more of the candidate. What happens in the first thousand
+# - Leave the reset gate out: $r = 1$. Does the check still pass, and does the network miss it on eight characters?
+# - Initialise `b_z` with -1, so that a new cell takes more of the candidate. What happens in the first thousand
 #   sequences?
 # - Lesson 13 joins the six matrices into three.

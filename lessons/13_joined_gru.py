@@ -1,10 +1,13 @@
 # %% [markdown]
 # # The same GRU with joined weights
 #
-# x W + h U is one product: that of the row [h, x] with U stacked on W. So each gate needs one matrix instead of two,
-# and the step is shorter. The results are the same.
+# A sum of two products is one product, that of the row $[h, x]$ with $U$ stacked on $W$:
 #
-# **You need** lesson 12.
+# $$x W + h U = [h, x] \begin{bmatrix} U \\ W \end{bmatrix}$$
+#
+# So each gate needs one matrix instead of two, and the step is shorter. The results are the same.
+#
+# **You need** lesson 12. The [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import time
@@ -99,9 +102,9 @@ def states_of(step, w, inputs):
     return jax.lax.scan(one, jnp.zeros(HIDDEN), jax.nn.one_hot(inputs, VOCAB))[1]
 
 
-def error_of(step, w, inputs, answers):
+def error_of(step, w, inputs, targets):
     log_probabilities = jax.nn.log_softmax(states_of(step, w, inputs) @ w["W_y"] + w["b_y"])
-    return -jnp.take_along_axis(log_probabilities, answers[:, None], axis=1).sum()
+    return -jnp.take_along_axis(log_probabilities, targets[:, None], axis=1).sum()
 
 
 def largest(a, b):
@@ -117,8 +120,8 @@ print(f"errors {float(error):.5f} and {float(other_error):.5f}, states differ by
 print(f"gradients differ by {gradient_difference:.0e}, their largest entry is {size:.2f}")
 
 # %% [markdown]
-# The states are often the same to the last bit: with one-hot characters x W is one row of W, so that both ways add one
-# number to the same product with h. The gradients are summed in another order.
+# The states are often the same to the last bit: with one-hot characters $x W$ is one row of $W$, so that both ways add
+# one number to the same product with $h$. The gradients are summed in another order.
 
 # %% [markdown]
 # ## Learning
@@ -129,12 +132,12 @@ print(f"gradients differ by {gradient_difference:.0e}, their largest entry is {s
 # %%
 def learner(step):
     @jax.jit
-    def learn_from(w, inputs, answers):
+    def learn_from(w, inputs, targets):
         def one(w, example):
             error, gradients = jax.value_and_grad(lambda w: error_of(step, w, *example))(w)
             return jax.tree.map(lambda weight, slope: weight - RATE * slope, w, gradients), error
 
-        w, errors = jax.lax.scan(one, w, (inputs, answers))
+        w, errors = jax.lax.scan(one, w, (inputs, targets))
         return w, errors.mean()
 
     return learn_from
@@ -161,17 +164,15 @@ for first in range(0, pace(full=len(xs), short=250) - thousand + 1, thousand):
 
 # %%
 drawing, axes = figure()
-axes.plot(np.arange(1, len(errors) + 1) * thousand, errors, label="here")
-axes.plot([1000, max(2, len(errors)) * thousand], [24.71, 16.11], "k:s", markersize=4, label="printed, first and last")
+axes.plot(np.arange(1, len(errors) + 1) * thousand, errors, marker=".")
 axes.set_xlabel("sequences")
 axes.set_ylabel("error of 8 characters, nats")
-axes.legend(frameon=False)
 show(drawing, "13-errors")
 
 # %% [markdown]
 # ## Try next
 #
-# - r and z read the same row: put their matrices side by side and split the product. `elman.GRU` stores its weights in
-#   this way. It also applies the reset after the product, so that all three are one product.
+# - $r$ and $z$ read the same row: put their matrices side by side and split the product. `elman.GRU` stores its weights
+#   in this way. It also applies the reset after the product, so that all three are one product.
 # - Write the joined step as a cell as in lesson 12, and run `elman.unroll` on many sequences at once.
 # - Do all of this in one line, with kernels in C++: `elman train nietzsche.txt --cell GRU`.

@@ -4,7 +4,8 @@
 # A recurrent network is four equations and a loop. Here they are computed one by one, with weights chosen by hand, so
 # that you can follow every number with a pencil. Nothing is trained.
 #
-# **You need** to know the product of a matrix and a vector, and that tanh squeezes any number into -1 to 1.
+# **You need** to know the product of a matrix and a vector, and that tanh squeezes any number into -1 to 1. The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import equinox as eqx
@@ -14,7 +15,7 @@ import numpy as np
 
 import elman
 from elman.layers import Dense
-from elman.lessons import figure, pace, show
+from elman.lessons import count_weights, figure, legend_above, pace, show
 
 # %% [markdown]
 # ## A question that needs a memory
@@ -23,14 +24,20 @@ from elman.lessons import figure, pace, show
 # wide it is, since a single one before it would change the answer. One bit of memory is needed, and it is enough.
 #
 # ## The four equations
-#     a_t = b + W h_(t-1) + U x_t      the sums: from the previous state, and from the input
-#     h_t = tanh(a_t)                  the state
-#     o_t = c + V h_t                  the logits of the output layer
-#     y_t = softmax(o_t)               the probabilities
 #
-# Two units are enough. Let p be 1 where the number of ones was odd before this bit, else 0. The first unit computes
-# whether x or p is 1, the second whether both are; 1 stands for yes and -1 for no. The new number of ones is odd where
-# the first is yes and the second no, and so p is (first - second) / 2, which the product with W computes.
+# $$
+# \begin{aligned}
+# a_t &= b + W h_{t-1} + U x_t && \text{the sums: from the previous state, and from the input} \\
+# h_t &= \tanh(a_t) && \text{the state} \\
+# o_t &= c + V h_t && \text{the logits of the output layer} \\
+# p_t &= \mathrm{softmax}(o_t) && \text{the probabilities}
+# \end{aligned}
+# $$
+#
+# Two units are enough. Let $q$ be 1 where the number of ones was odd before this bit, else 0. The first unit computes
+# whether $x$ or $q$ is 1, the second whether both are; 1 stands for yes and -1 for no. The new number of ones is odd
+# where the first is yes and the second no, and so $q$ is half of the first minus the second, which the product with $W$
+# computes.
 
 # %%
 SHARP = 10  # the larger, the nearer the states are to 1 and -1
@@ -45,8 +52,8 @@ def step(h, x):
     a = b + W @ h + U @ x
     h = np.tanh(a)
     o = c + V @ h
-    y = np.exp(o - o.max())
-    return a, h, o, y / y.sum()
+    p = np.exp(o - o.max())
+    return a, h, o, p / p.sum()
 
 
 # %% [markdown]
@@ -59,10 +66,10 @@ bits = np.array([1, 0, 1, 1, 0, 0, 1, 0])
 h, states, probabilities = np.zeros(2), [], []
 print("  x    a                h              P(odd)  ones so far")
 for ones, bit in zip(bits.cumsum(), bits, strict=True):
-    a, h, o, y = step(h, np.array([float(bit)]))
+    a, h, o, p = step(h, np.array([float(bit)]))
     states.append(h)
-    probabilities.append(y)
-    print(f"  {bit}  {a[0]:6.2f} {a[1]:6.2f}  {h[0]:6.3f} {h[1]:6.3f}  {y[1]:6.3f}  {ones}")
+    probabilities.append(p)
+    print(f"  {bit}  {a[0]:6.2f} {a[1]:6.2f}  {h[0]:6.3f} {h[1]:6.3f}  {p[1]:6.3f}  {ones}")
 states, probabilities = np.array(states), np.array(probabilities)
 
 # %%
@@ -70,11 +77,11 @@ drawing, (above, middle, below) = figure(3, 1, height=1.7)
 places = np.arange(1, len(bits) + 1)
 above.bar(places, bits, color="0.4")
 above.set_ylabel("bit x")
-middle.plot(places, states[:, 0], marker="o", label="x or p")
-middle.plot(places, states[:, 1], marker="s", label="x and p")
+middle.plot(places, states[:, 0], marker="o", markersize=10, fillstyle="none", label="x or q")
+middle.plot(places, states[:, 1], marker="s", label="x and q")
 middle.set_ylabel("state h")
-middle.legend(frameon=False, loc="upper center", ncols=2)
-middle.set_ylim(-1.2, 2.2)
+legend_above(middle)
+middle.set_ylim(-1.3, 1.3)
 below.bar(places, probabilities[:, 1], color="tab:green")
 below.set_ylabel("P(odd)")
 below.set_xlabel("step")
@@ -83,7 +90,7 @@ show(drawing, "14-steps")
 # %% [markdown]
 # ## A program with a variable
 #
-# The loop is a program that runs as long as there is input; h is its variable. The units pull h back to 1 or -1 at
+# The loop is a program that runs as long as there is input; $h$ is its variable. The units pull $h$ back to 1 or -1 at
 # every step, so that errors do not accumulate, and the network never forgets: ten thousand bits are no harder than
 # eight. A network that has to learn its weights finds this harder, as lesson 15 shows.
 
@@ -91,8 +98,8 @@ show(drawing, "14-steps")
 many = np.random.default_rng(0).integers(0, 2, pace(full=10_000, short=1_000))
 h, right = np.zeros(2), 0
 for bit, ones in zip(many, many.cumsum(), strict=True):
-    _, h, _, y = step(h, np.array([float(bit)]))
-    right += int(y.argmax() == ones % 2)
+    _, h, _, p = step(h, np.array([float(bit)]))
+    right += int(p.argmax() == ones % 2)
 print(f"right after {right:,} of {len(many):,} bits")
 
 # %% [markdown]
@@ -115,25 +122,24 @@ output = eqx.tree_at(
 last, ys = elman.unroll(cell, jnp.asarray(bits, jnp.float32)[None, :, None])
 by_elman = jax.nn.softmax(output(ys))[0]
 difference = float(abs(by_elman - probabilities).max())
-weights = sum(array.size for array in jax.tree.leaves((cell, output)))
+weights = count_weights((cell, output))
 print(f"{weights} weights for sequences of any length; largest difference from the loop {difference:.1e}")
 
 # %% [markdown]
 # ## The other way to write it
 #
-# The lecture has the equations in two forms. In the first, the state is the sum before tanh:
+# Some texts call the sum before tanh the state:
 #
-#     s_t = W tanh(s_(t-1)) + U x_t        y_t = V tanh(s_t)
+# $$s_t = b + W \tanh(s_{t-1}) + U x_t \qquad o_t = c + V \tanh(s_t)$$
 #
-# It is the same network with a as its state; the lecture omits the biases, which are kept here. The difference matters
-# as soon as we take derivatives: lesson 15.
+# It is the same network with $a$ as its state. The difference matters as soon as we take derivatives: lesson 15.
 
 # %%
-s, heard = np.zeros(2), []
+s, from_sums = np.zeros(2), []
 for bit in bits:
     s = W @ np.tanh(s) + U @ [bit] + b
-    heard.append(np.tanh(s))
-same = float(np.abs(np.array(heard) - states).max())
+    from_sums.append(np.tanh(s))
+same = float(np.abs(np.array(from_sums) - states).max())
 print(f"largest difference of the states {same:.1e}")
 
 # %% [markdown]

@@ -5,7 +5,8 @@
 # step contributes a term to the gradient of the weights. Here every term of that sum is written down and compared with
 # automatic differentiation. Then we measure how the error shrinks or grows on its way back.
 #
-# **You need** the four equations (lesson 14), and the chain rule for functions of vectors.
+# **You need** the four equations (lesson 14), and the chain rule for functions of vectors. The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import equinox as eqx
@@ -14,44 +15,62 @@ import jax.numpy as jnp
 import numpy as np
 
 import elman
-from elman.lessons import figure, pace, show
+from elman.lessons import figure, legend_above, pace, show
 
 HIDDEN, VOCAB, TIME = 5, 3, 6
 random = np.random.default_rng(0)
 shapes = {"U": (HIDDEN, VOCAB), "W": (HIDDEN, HIDDEN), "b": (HIDDEN,), "V": (VOCAB, HIDDEN), "c": (VOCAB,)}
 weights = {name: random.normal(scale=0.6, size=shape) for name, shape in shapes.items()}
 tokens = random.integers(0, VOCAB, TIME + 1)
-xs, targets = np.eye(VOCAB)[tokens[:-1]], np.eye(VOCAB)[tokens[1:]]
+xs, ys = np.eye(VOCAB)[tokens[:-1]], np.eye(VOCAB)[tokens[1:]]  # one-hot inputs and targets
 
 # %% [markdown]
 # ## Forwards
 #
-#     a_t = b + W h_(t-1) + U x_t    h_t = tanh(a_t)    o_t = c + V h_t    y_t = softmax(o_t)
-#     L = sum of L_t                 L_t = -log(the probability in y_t of the right token)
+# $$
+# \begin{aligned}
+# a_t &= b + W h_{t-1} + U x_t & h_t &= \tanh(a_t) \\
+# o_t &= c + V h_t & p_t &= \mathrm{softmax}(o_t) \\
+# L &= \sum_t L_t & L_t &= -\ln (p_t^\top y_t)
+# \end{aligned}
+# $$
+#
+# Here $p_t$ are the predicted probabilities and $y_t$ is the one-hot target, so $p_t^\top y_t$ is the probability of
+# the right token.
 
 # %%
 U, W, b, V, c = (weights[name] for name in "UWbVc")
-hs, ys = [np.zeros(HIDDEN)], []
+hs, ps = [np.zeros(HIDDEN)], []
 for x in xs:
     hs.append(np.tanh(b + W @ hs[-1] + U @ x))
     powers = np.exp(c + V @ hs[-1])
-    ys.append(powers / powers.sum())
-loss = -sum(np.log(y @ target) for y, target in zip(ys, targets, strict=True))
+    ps.append(powers / powers.sum())
+loss = -sum(np.log(p @ y) for p, y in zip(ps, ys, strict=True))
 print(f"loss {loss:.6f} over {TIME} steps")
 
 # %% [markdown]
 # ## Backwards
 #
-# For the logits, dL/do_t = y_t - target: the predicted probabilities minus the target. A state affects the loss in two
-# ways, through the output of its own step and through the next state; at the last step only the first remains:
+# With respect to the logits, the gradient of the loss is the predicted probabilities minus the targets (lesson 10):
 #
-#     dL/dh_T = V' dL/do_T
-#     dL/dh_t = V' dL/do_t + J_(t+1)' dL/dh_(t+1)       J_(t+1) = dh_(t+1)/dh_t = diag(1 - h_(t+1)^2) W
+# $$\frac{\partial L}{\partial o_t} = p_t - y_t$$
 #
-# where ' is the transpose, and 1 - h^2 is the derivative of tanh. The rest is bookkeeping.
+# A state affects the loss in two ways, through the output of its own step and through the next state; at the last step,
+# $t = T$, only the first remains:
+#
+# $$
+# \begin{aligned}
+# \frac{\partial L}{\partial h_T} &= V^\top \frac{\partial L}{\partial o_T} \\
+# \frac{\partial L}{\partial h_t} &= V^\top \frac{\partial L}{\partial o_t}
+#   + J_{t+1}^\top \frac{\partial L}{\partial h_{t+1}}
+# & J_{t+1} &= \frac{\partial h_{t+1}}{\partial h_t} = \mathrm{diag}(1 - h_{t+1}^2) \, W
+# \end{aligned}
+# $$
+#
+# where $^\top$ is the transpose, and $1 - h^2$ is the derivative of tanh. The rest is bookkeeping.
 
 # %%
-d_o = [y - target for y, target in zip(ys, targets, strict=True)]
+d_o = [p - y for p, y in zip(ps, ys, strict=True)]
 d_h = [np.zeros(HIDDEN)] * TIME
 for t in reversed(range(TIME)):
     d_h[t] = V.T @ d_o[t]
@@ -60,7 +79,16 @@ for t in reversed(range(TIME)):
         d_h[t] = d_h[t] + jacobian.T @ d_h[t + 1]
 
 # %% [markdown]
-# The weights are used at every step, and each use contributes a term. With d_a = (1 - h_t^2) dL/dh_t:
+# The weights are used at every step, and each use contributes a term. With
+# $\partial L / \partial a_t = (1 - h_t^2) \odot \partial L / \partial h_t$ these are
+#
+# $$
+# \frac{\partial L}{\partial U} = \sum_t \frac{\partial L}{\partial a_t} x_t^\top \qquad
+# \frac{\partial L}{\partial W} = \sum_t \frac{\partial L}{\partial a_t} h_{t-1}^\top \qquad
+# \frac{\partial L}{\partial V} = \sum_t \frac{\partial L}{\partial o_t} h_t^\top
+# $$
+#
+# and for the biases the gradients of $a_t$ and $o_t$ themselves.
 
 # %%
 d_a = [(1 - hs[t + 1] ** 2) * d_h[t] for t in range(TIME)]
@@ -86,7 +114,7 @@ def loss_of(copies, onto_h, onto_o):
     for t in range(TIME):
         own = {name: array[t] for name, array in copies.items()}
         h = jnp.tanh(own["b"] + own["W"] @ h + own["U"] @ xs[t]) + onto_h[t]
-        total -= jax.nn.log_softmax(own["c"] + own["V"] @ h + onto_o[t]) @ targets[t]
+        total -= jax.nn.log_softmax(own["c"] + own["V"] @ h + onto_o[t]) @ ys[t]
     return total
 
 
@@ -99,20 +127,21 @@ for name, difference in differences.items():
     print(f"{name:<10} largest difference over all steps {difference:.1e}")
 
 # %% [markdown]
-# ## A formula that is nearly right
+# ## A classic bug: transposed twice
 #
-# The lecture writes the network in two ways (lesson 14), and its formulas mix them: dh_(t+1)/dh_t is given as W'
-# diag(...), which is already transposed, and is then transposed once more; and in the product the derivatives of tanh
-# are those of the step before. Neither raises an error, since the shapes fit. How large is the error?
+# Texts differ in whether $\partial h_{t+1} / \partial h_t$ means the Jacobian $J$ or its transpose $J^\top$. Who takes
+# the formula of the one, $W^\top \mathrm{diag}(1 - h_{t+1}^2)$, and transposes it as in the other, has transposed
+# twice. No error is raised, since the shapes fit. How wrong are the gradients?
 
 # %%
-as_printed = [np.zeros(HIDDEN)] * TIME
+transposed_twice = [np.zeros(HIDDEN)] * TIME
 for t in reversed(range(TIME)):
-    as_printed[t] = V.T @ d_o[t]
+    transposed_twice[t] = V.T @ d_o[t]
     if t + 1 < TIME:
-        as_printed[t] = as_printed[t] + (W.T @ np.diag(1 - hs[t + 2] ** 2)).T @ as_printed[t + 1]
-printed_error = float(np.abs(np.array(as_printed) - d_h).max() / np.abs(d_h).max())
-print(f"largest error {printed_error:.0%} of the largest entry")
+        wrong = W.T @ np.diag(1 - hs[t + 2] ** 2)
+        transposed_twice[t] = transposed_twice[t] + wrong.T @ transposed_twice[t + 1]
+bug_error = float(np.abs(np.array(transposed_twice) - d_h).max() / np.abs(d_h).max())
+print(f"largest error {bug_error:.0%} of the largest entry")
 
 # %% [markdown]
 # Always check gradients derived by hand: `elman.recurrence.reference.gradient_check` does so by moving each weight a
@@ -120,10 +149,13 @@ print(f"largest error {printed_error:.0%} of the largest entry")
 #
 # ## The product of Jacobians
 #
-# The derivative of state t with respect to state k is J_t J_(t-1) ... J_(k+1): the same matrix W again and again, with
-# derivatives of tanh, below 1, between. If the factors shrink vectors on the whole, the product vanishes exponentially,
-# and the network cannot learn from the distant past; if they stretch them, it explodes, and one step of learning ruins
-# all weights. (Hochreiter, 1991; Bengio, Simard and Frasconi, 1994.)
+# The derivative of state $t$ with respect to an earlier state $k$ is a product:
+#
+# $$\frac{\partial h_t}{\partial h_k} = J_t J_{t-1} \cdots J_{k+1}$$
+#
+# the same matrix $W$ again and again, with derivatives of tanh, at most 1, between. If the factors shrink vectors on
+# the whole, the product vanishes exponentially, and the network cannot learn from the distant past; if they stretch
+# them, it explodes, and one step of learning ruins all weights. (Hochreiter, 1991; Bengio, Simard and Frasconi, 1994.)
 #
 # For the small network above, the product predicts how the last state moves when the first is moved a little.
 
@@ -211,24 +243,25 @@ for name, curve in sizes.items():
 axes.axhline(1, color="grey", linewidth=0.8)
 axes.set_xlabel("steps back")
 axes.set_ylabel("norm of the product of Jacobians")
-axes.legend(frameon=False)
+legend_above(axes)
 show(drawing, "15-jacobians")
 
 # %% [markdown]
-# None of these cells is trained: this is how training begins. With a halved W the gradient vanishes within ten steps; a
-# rotation neither shrinks nor stretches, and only the derivatives of tanh shrink the error; with a doubled W it
-# explodes. The GRU begins with its gate z near 1/2: half of the state is kept unchanged, the rest passes through tanh
-# and shrinks. The LSTM's memory c is kept by a gate that begins near 0.73, the sigmoid of its bias 1, and can learn to
-# be 1: then its Jacobian is 1 and no longer a product with W. Lesson 16 looks at gates.
+# None of these cells is trained: this is how training begins. With a halved $W$ the gradient vanishes within ten steps;
+# a rotation neither shrinks nor stretches, and only the derivatives of tanh shrink the gradient; with a doubled $W$ it
+# explodes. The GRU begins with its gate $z$ near 1/2: half of the state is kept unchanged, the rest passes through tanh
+# and shrinks. The LSTM's memory $c$ is kept by a gate that begins near 0.73, the sigmoid of its bias 1, and can learn
+# to be 1: then its Jacobian is 1 and no longer a product with $W$. Lesson 16 looks at gates.
 #
-# The remedy against explosion is gradient clipping: where the norm of the gradient of all weights exceeds a limit,
-# scale the gradient to that limit (Pascanu, Mikolov and Bengio, 2013). `elman.fit` does so.
+# The remedy against explosion is gradient clipping: where the norm of the gradient $g$ of all weights exceeds a limit
+# $m$, scale the gradient to that limit, $g \leftarrow g \min(1, m / \lVert g \rVert)$ (Pascanu, Mikolov and Bengio,
+# 2013). `elman.fit` does so. With a limit of 1:
 
 # %%
-long, short = np.full(4, 30.0), np.full(4, 0.1)
-for gradient in (long, short):
-    size = np.linalg.norm(gradient)
-    print(f"length {size:.1f} becomes {np.linalg.norm(gradient * min(1, 1 / size)):.1f}")
+large, small = np.full(4, 30.0), np.full(4, 0.1)
+for gradient in (large, small):
+    norm = np.linalg.norm(gradient)
+    print(f"norm {norm:.1f} becomes {np.linalg.norm(gradient * min(1, 1 / norm)):.1f}")
 
 # %% [markdown]
 # ## Try next

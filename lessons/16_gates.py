@@ -5,7 +5,8 @@
 # learns from the input and from its own state when to forget, when to add, and when to output. Here it is trained on a
 # task that needs all three, and then we look at the gates.
 #
-# **You need** to know what a recurrent network is (lesson 14), and why gradients vanish (lesson 15).
+# **You need** to know what a recurrent network is (lesson 14), and why gradients vanish (lesson 15). The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import jax
@@ -28,15 +29,15 @@ from elman.training.shuffled import Shuffled
 
 # %%
 SIGNS, ANSWERS = ".abc!?", ".abc-"
-CHANCES = [0.6, 0.08, 0.08, 0.08, 0.06, 0.1]
+FREQUENCIES = [0.6, 0.08, 0.08, 0.08, 0.06, 0.1]
 
 
-def answers_to(signs):
-    note, answers = "-", []
+def targets_of(signs):
+    note, targets = "-", []
     for sign in signs:
         note = sign if sign in "abc" else "-" if sign == "!" else note
-        answers.append(note if sign == "?" else ".")
-    return "".join(answers)
+        targets.append(note if sign == "?" else ".")
+    return "".join(targets)
 
 
 def numbers(text, alphabet):
@@ -44,19 +45,25 @@ def numbers(text, alphabet):
 
 
 random = np.random.default_rng(0)
-texts = ["".join(random.choice(list(SIGNS), 30, p=CHANCES)) for _ in range(pace(full=4000, short=1000))]
+texts = ["".join(random.choice(list(SIGNS), 30, p=FREQUENCIES)) for _ in range(pace(full=4000, short=1000))]
 xs = np.stack([numbers(text, SIGNS) for text in texts])
-ys = np.stack([numbers(answers_to(text), ANSWERS) for text in texts])
+ys = np.stack([numbers(targets_of(text), ANSWERS) for text in texts])
 print(texts[0])
-print(answers_to(texts[0]))
+print(targets_of(texts[0]))
 
 # %% [markdown]
 # ## The network
 #
-#     i = sigmoid(...)    what to add      f = sigmoid(...)    what to keep      o = sigmoid(...)    what to show
-#     g = tanh(...)       the candidate    c = f * c + i * g   the memory        h = o * tanh(c)     the output
-#
-# where each ... is a product with x, a product with h, and a bias of its own.
+# $$
+# \begin{aligned}
+# i_t &= \sigma(x_t W_i + h_{t-1} U_i + b_i) && \text{input gate: what to add} \\
+# f_t &= \sigma(x_t W_f + h_{t-1} U_f + b_f) && \text{forget gate: what to keep} \\
+# o_t &= \sigma(x_t W_o + h_{t-1} U_o + b_o) && \text{output gate: what to show} \\
+# g_t &= \tanh(x_t W_g + h_{t-1} U_g + b_g) && \text{the candidate} \\
+# c_t &= f_t \odot c_{t-1} + i_t \odot g_t && \text{the memory} \\
+# h_t &= o_t \odot \tanh(c_t) && \text{the output}
+# \end{aligned}
+# $$
 
 # %%
 UNITS = 8
@@ -73,13 +80,15 @@ def scores(model, inputs):
 
 
 def loss(model, carry, batch, *, key):
-    inputs, answers = batch
-    return cross_entropy(scores(model, jnp.asarray(inputs)), answers, jnp.ones(answers.shape)), carry
+    inputs, targets = batch
+    return cross_entropy(scores(model, jnp.asarray(inputs)), targets, jnp.ones(targets.shape)), carry
 
 
 losses = []
 batches = Shuffled(xs, ys, batch_size=32)
-for epoch in learn(model, loss, batches, epochs=pace(full=20, short=8), optimiser=optax.adam(0.01)):
+for epoch in learn(
+    model, loss, batches, epochs=pace(full=20, short=40), optimiser=optax.adam(pace(full=0.01, short=0.03))
+):
     losses.append(epoch.loss)
     if epoch.number % 4 == 0:
         print(epoch)
@@ -100,17 +109,17 @@ def look(model, inputs):
 
 
 example = ".a...?..b..?....!..?.c.?"
-fresh = ["".join(random.choice(list(SIGNS), 300, p=CHANCES)) for _ in range(20)]
+fresh = ["".join(random.choice(list(SIGNS), 300, p=FREQUENCIES)) for _ in range(20)]
 fresh[0] = example + fresh[0][len(example) :]
 signs = np.stack([numbers(text, SIGNS) for text in fresh])
-hidden, guesses, seen = jax.tree.map(np.asarray, look(trained, signs))
-right = guesses == np.stack([numbers(answers_to(text), ANSWERS) for text in fresh])
+hidden, predictions, seen = jax.tree.map(np.asarray, look(trained, signs))
+right = predictions == np.stack([numbers(targets_of(text), ANSWERS) for text in fresh])
 asked = signs == SIGNS.index("?")
 accuracy = float(right[asked].mean())
-answer = "".join(ANSWERS[number] for number in guesses[0, : len(example)])
+prediction = "".join(ANSWERS[number] for number in predictions[0, : len(example)])
 print(f"{accuracy:.1%} of {asked.sum()} questions right")
 print(example)
-print(answer)
+print(prediction)
 
 # %% [markdown]
 # Do the gates satisfy the equations?
@@ -161,16 +170,17 @@ axes[-1].set_xlabel("sign read")
 show(drawing, "16-gates")
 
 # %% [markdown]
-# The picture of a full run shows the following; with another seed other units play these parts.
+# The table and the picture show how each part is played; which units play it depends on the seed.
 #
-# - **When to forget**: the f of unit 3 is white at `b`, `c` and `!`, and black at dots; that of unit 1 is white at all
-#   three letters. The old note is forgotten when a new one comes or when it is deleted, and is kept otherwise.
-# - **When to add**: the i of unit 1 is black at `b`, `c` and `!`, and nearly shut at dots, where little is added.
-#   Nothing is added at `a`, for which unit 1 is zero.
-# - **When to output**: the o of unit 3 is black at `?` alone. Otherwise the note is kept, and not shown.
+# - **When to forget**: an f is near 1 at dots and near 0 at `!` and at letters, though not at all of them: units share
+#   the work. The old note is forgotten when a new one comes or when it is deleted, and is kept otherwise.
+# - **When to add**: an i is near 1 at letters, and low at dots, where little is added.
+# - **When to output**: an o is near 1 at `?` and near 0 elsewhere. Until it is asked for, the note is kept and not
+#   shown.
 # - Most other units keep a constant that stands for "a dot", and are shut at `?`.
 #
-# The red or blue in the memory of units 1 and 3 lasts from letter to question: this is the note.
+# In the memory, the red or blue of some units comes with a letter and lasts until the next letter or `!`: this is the
+# note.
 #
 # ## Try next
 #

@@ -5,7 +5,8 @@
 # non-linear. Both see a window of fixed size, with weights for each position in it; a recurrent network reads each
 # value once, with the same weights, and keeps what matters in its state. When is each of them best?
 #
-# **You need** to know what a recurrent network is (lesson 14), and least squares.
+# **You need** to know what a recurrent network is (lesson 14), and least squares. The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import jax
@@ -15,7 +16,7 @@ import optax
 
 import elman
 from elman.layers import Dense
-from elman.lessons import data_file, figure, pace, show
+from elman.lessons import count_weights, data_file, figure, legend_above, pace, show
 from elman.tasks.forecasting.baselines import LinearAutoregression, NonlinearAutoregression, lag_windows
 from elman.training.learn import learn
 from elman.training.shuffled import Shuffled
@@ -23,15 +24,20 @@ from elman.training.shuffled import Shuffled
 random = np.random.default_rng(0)
 
 
-def rmse(forecasts, wanted):
+def rmse(forecasts, values):
     """The root of the mean squared error."""
-    return float(np.sqrt(np.mean(np.square(forecasts - wanted))))
+    return float(np.sqrt(np.mean(np.square(forecasts - values))))
 
 
 # %% [markdown]
-# ## Linear: x_t = w_0 x_(t-1) + w_1 x_(t-2) + w_2
+# ## Linear
 #
-# Two values are enough for any sine, whatever its amplitude and phase: w_0 = 2 cos(2 pi / period), w_1 = -1, w_2 = 0.
+# The forecast is a weighted sum of the last values, here two, and a constant:
+#
+# $$x_t = w_0 x_{t-1} + w_1 x_{t-2} + w_2$$
+#
+# Two values are enough for any sine, whatever its amplitude and phase: $w_0 = 2 \cos(2 \pi / \text{period})$,
+# $w_1 = -1$ and $w_2 = 0$.
 
 # %%
 PERIOD = 20
@@ -45,10 +51,14 @@ sine_error = rmse(hundred, sine[100:])
 print(f"a hundred steps ahead, each from the forecasts before it: error {sine_error:.1e}")
 
 # %% [markdown]
-# ## Non-linear: x_t = G(x_(t-1), x_(t-2), ...)
+# ## Non-linear
 #
-# In the series x_t = 3.9 x_(t-1) (1 - x_(t-1)) every value follows exactly from the one before, but no linear model
-# comes near it.
+# Any function $G$ of the last values may take the place of the sum, such as a dense network:
+#
+# $$x_t = G(x_{t-1}, x_{t-2}, \dots)$$
+#
+# In the series $x_t = 3.9 \, x_{t-1} (1 - x_{t-1})$ every value follows exactly from the one before, but no linear
+# model comes near it.
 
 # %%
 chaos = [0.3]
@@ -71,7 +81,7 @@ left.plot(grid, straight.forecast(grid[:, None], 1)[:, 0], label="linear")
 left.plot(grid, bent.forecast(grid[:, None], 1)[:, 0], label="non-linear")
 left.set_xlabel("value")
 left.set_ylabel("the next")
-left.legend(frameon=False)
+legend_above(left)
 
 # %% [markdown]
 # ## A fixed window
@@ -118,7 +128,7 @@ end_errors["recurrent"] = rmse(np.asarray(next_values(network, series[half:, :-1
 sizes = {
     "linear, 10 values": WINDOW + 1,
     "non-linear, 10 values": WINDOW + 1 + sum(np.size(part) for part in ends["non-linear, 10 values"][1:4]),
-    "recurrent": sum(array.size for array in jax.tree.leaves(network)),
+    "recurrent": count_weights(network),
 }
 for name, error in end_errors.items():
     print(f"{name:<22} error {error:.3f}, {sizes[name]:>4} weights")
@@ -147,11 +157,11 @@ sun_linear = LinearAutoregression.best([scaled[:known]], orders=orders)
 order = len(sun_linear.weights)
 sun_bent = NonlinearAutoregression.fit([scaled[:known]], order=order, steps=pace(full=500, short=50))
 windows, targets = lag_windows([scaled], order)
-history, wanted = windows[known - order :, ::-1], targets[known - order :]  # the oldest first
+history, values = windows[known - order :, ::-1], targets[known - order :]  # the oldest first
 sun_errors = {
-    "the last month": rmse(history[:, -1], wanted),
-    f"linear, {order} months": rmse(sun_linear.forecast(history, 1)[:, 0], wanted),
-    f"non-linear, {order} months": rmse(sun_bent.forecast(history, 1)[:, 0], wanted),
+    "the last month": rmse(history[:, -1], values),
+    f"linear, {order} months": rmse(sun_linear.forecast(history, 1)[:, 0], values),
+    f"non-linear, {order} months": rmse(sun_bent.forecast(history, 1)[:, 0], values),
 }
 
 # %% [markdown]
@@ -173,25 +183,25 @@ def sun_loss(network, carry, batch, *, key):
 
 each_month = []
 for seed in range(pace(full=3, short=1)):
-    batches, epochs = Shuffled(pieces, batch_size=32, seed=seed), pace(full=40, short=2)
+    batches, epochs = Shuffled(pieces, batch_size=32, seed=seed), pace(full=40, short=8)
     falling = optax.adam(optax.cosine_decay_schedule(0.005, epochs * len(batches)))
     *_, last = learn(new_network(seed, 16), sun_loss, batches, epochs=epochs, optimiser=falling)
     print(f"network {seed + 1}, {last}")
     whole = jnp.asarray(scaled[None, :-1], jnp.float32)
     each_month.append(np.asarray(whole + next_values(last.model, whole))[0, known - 1 :])
-foretold = np.mean(each_month, axis=0)
-sun_errors["recurrent"] = rmse(foretold, scaled[known:])
+forecasts = np.mean(each_month, axis=0)
+sun_errors["recurrent"] = rmse(forecasts, scaled[known:])
 sun_errors = {name: error * spread for name, error in sun_errors.items()}
 for name, error in sun_errors.items():
     print(f"{name:<22} error {error:6.2f} spots")
 
 # %%
-years = 1950 + np.arange(len(wanted)) / 12
+years = 1950 + np.arange(len(values)) / 12
 right.plot(years, months[known:], color="0.7", label="sunspots")
-right.plot(years, foretold * spread + months[:known].mean(), linewidth=0.8, label="recurrent, a month ahead")
+right.plot(years, forecasts * spread + months[:known].mean(), linewidth=0.8, label="recurrent, a month ahead")
 right.set_xlabel("year")
 right.set_ylabel("spots")
-right.legend(frameon=False)
+legend_above(right)
 show(drawing, "17-autoregression")
 
 # %% [markdown]

@@ -5,7 +5,8 @@
 # or both, are sequences: it maps a vector to a sequence, a sequence to a class, or a sequence to a sequence. The same
 # cell does all three; only its inputs differ, and which of its outputs are used. All three are shown on waves.
 #
-# **You need** to know what a recurrent network is (lesson 14), and that training minimises a loss.
+# **You need** to know what a recurrent network is (lesson 14), and that training minimises a loss. The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import jax
@@ -16,7 +17,7 @@ import optax
 import elman
 from elman.layers import Dense
 from elman.layers.pooling import LastPooling
-from elman.lessons import figure, pace, show
+from elman.lessons import figure, legend_above, pace, show
 from elman.training.learn import learn
 from elman.training.shuffled import Shuffled
 
@@ -54,8 +55,8 @@ def train(model, loss_of, inputs, answers, *, epochs):
         each = loss_of(model, *map(jnp.asarray, batch))
         return (each.sum(), jnp.float32(each.size)), carry
 
-    batches = Shuffled(inputs[held:], answers[held:], batch_size=64)
-    *_, last = learn(model, loss, batches, epochs=epochs, optimiser=optax.adam(0.005))
+    batches = Shuffled(inputs[held:], answers[held:], batch_size=pace(full=64, short=32))
+    *_, last = learn(model, loss, batches, epochs=epochs, optimiser=optax.adam(pace(full=0.005, short=0.02)))
     print(last)
     return last.model
 
@@ -83,7 +84,7 @@ drawer = train(
     lambda model, vectors, waves: jnp.square(draw(model, vectors) - waves).mean(axis=(1, 2)),
     vectors,
     waves,
-    epochs=pace(full=60, short=6),
+    epochs=pace(full=60, short=40),
 )
 drawn = np.asarray(draw(drawer, vectors[:held]))
 drawing_error = float(np.square(drawn - waves[:held]).mean())
@@ -109,7 +110,7 @@ classifier = train(
     lambda model, waves, kinds: optax.softmax_cross_entropy_with_integer_labels(classify(model, waves), kinds),
     noisy,
     kinds,
-    epochs=pace(full=15, short=4),
+    epochs=pace(full=15, short=8),
 )
 named = np.asarray(classify(classifier, noisy[:held]).argmax(-1))
 accuracy = float((named == kinds[:held]).mean())
@@ -134,7 +135,7 @@ cleaner = train(
     lambda model, noisy, waves: jnp.square(clean(model, noisy) - waves).mean(axis=(1, 2)),
     noisy,
     waves,
-    epochs=pace(full=15, short=4),
+    epochs=pace(full=15, short=8),
 )
 cleaned = np.asarray(clean(cleaner, noisy[:held]))
 by_step = np.square(cleaned - waves[:held]).mean(axis=(0, 2))
@@ -151,19 +152,19 @@ print(f"in the first ten steps {by_step[:10].mean():.3f}, in the last ten {by_st
 examples = [int(np.flatnonzero(kinds[:held] == kind)[0]) for kind in range(3)]
 drawing, axes = figure(3, 3, width=3.6, height=1.9)
 for column, row in enumerate(examples):
-    axes[0, column].plot(waves[row, :, 0], color="0.6", label="wanted")
+    axes[0, column].plot(waves[row, :, 0], color="0.6", label="target")
     axes[0, column].plot(drawn[row, :, 0], label="drawn")
     axes[1, column].plot(noisy[row, :, 0], color="0.6")
     axes[1, column].set_title(f"a {SHAPES[kinds[row]]}, called {SHAPES[named[row]]}", fontsize="medium")
-    axes[2, column].plot(noisy[row, :, 0], color="0.8", label="heard")
-    axes[2, column].plot(waves[row, :, 0], color="0.5", label="wanted")
+    axes[2, column].plot(noisy[row, :, 0], color="0.8", label="noisy input")
+    axes[2, column].plot(waves[row, :, 0], color="0.5", label="target")
     axes[2, column].plot(cleaned[row, :, 0], label="cleaned")
 for place, form in zip(axes[:, 0], ("vector\nto sequence", "sequence\nto class", "sequence\nto sequence"), strict=True):
     place.set_ylabel(form)
 for place in axes[2]:
     place.set_xlabel("step")
-axes[0, 0].legend(fontsize="small", loc="upper right")
-axes[2, 0].legend(fontsize="small", loc="upper right")
+legend_above(axes[0, 1])
+legend_above(axes[2, 1], columns=3)
 show(drawing, "20-forms")
 
 # %% [markdown]

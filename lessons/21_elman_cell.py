@@ -3,9 +3,9 @@
 #
 # The cell that textbooks draw contains an output layer, and an initial state that is learnt like any weight. We first
 # compute it by hand, then train it on the letters with which Elman showed in 1990 that such a network finds structure
-# in time: where words begin, though it is not told what a word is.
+# in time: where words begin, though nothing says what a word is.
 #
-# **You need** to know what a recurrent network is (lesson 14).
+# **You need** to know what a recurrent network is (lesson 14). The [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import jax
@@ -14,24 +14,29 @@ import numpy as np
 import optax
 
 import elman
-from elman.lessons import figure, pace, show
+from elman.lessons import count_weights, figure, pace, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
 from elman.training.shuffled import Shuffled
 
 # %% [markdown]
 # ## The equations
-#     h_i = phi(x_i W + s_(i-1) U + b)      the hidden layer, from the input and the previous state
-#     y_i = phi(h_i W_y + b_y)              the output layer
-#     s_i = h_i                             the state passed to the next step; s_0 is learnt
 #
-# phi is the logistic sigmoid, as in the lab sheet. `OutputElman` is this cell.
+# $$
+# \begin{aligned}
+# h_t &= \sigma(x_t W + s_{t-1} U + b) && \text{the hidden layer, from the input and the previous state} \\
+# y_t &= \sigma(h_t W_y + b_y) && \text{the output layer} \\
+# s_t &= h_t && \text{the state passed to the next step; } s_0 \text{ is learnt}
+# \end{aligned}
+# $$
+#
+# $\sigma$ is the sigmoid. `OutputElman` is this cell.
 
 # %%
 cell = elman.OutputElman(3, 2, state_size=4, activation="sigmoid", output_activation="sigmoid", key=jax.random.key(0))
 shapes = {name: getattr(cell, name).shape for name in ("kernel", "recurrent_kernel", "bias", "start")}
 shapes |= {name: getattr(cell, name).shape for name in ("output_kernel", "output_bias")}
-weights = sum(array.size for array in jax.tree.leaves(cell))
+weights = count_weights(cell)
 print(shapes)
 print(f"{weights} weights, the same at every step")
 
@@ -162,20 +167,23 @@ print(
     {letter: round(float(probability), 2) for letter, probability in zip(LETTERS, first_guess, strict=True)},
 )
 start_size = float(jnp.linalg.norm(trained.start))
-print(f"length of the start state {start_size:.2f}; it began at 0")
+print(f"norm of the initial state {start_size:.2f}; it began at 0")
 
 # %% [markdown]
 # Does a learnt initial state help? We repeat the training with one that stays zero; the weights shared by all steps
 # must then replace it. The least possible surprise follows from the probabilities: the first letter is a `u` in two
-# texts of three, else one of three consonants, and the second letter follows from the first.
+# texts of three, else one of three consonants, and the second letter follows from the first. So the mean of the two is
+# half of the entropy of the first:
+#
+# $$-\tfrac{1}{2} \left( \tfrac{2}{3} \ln \tfrac{2}{3} + 3 \cdot \tfrac{1}{9} \ln \tfrac{1}{9} \right)$$
 
 # %%
 zero = learnt(start=False)
-first_chances = np.array([2 / 3, 1 / 9, 1 / 9, 1 / 9])
+first_probabilities = np.array([2 / 3, 1 / 9, 1 / 9, 1 / 9])
 early = {
     "start learnt": float(nats[:, :2].mean()),
     "start zero": float(np.asarray(surprise(zero, fresh))[:, :2].mean()),
-    "the least": float(-(first_chances * np.log(first_chances)).sum() / 2),
+    "the least": float(-(first_probabilities * np.log(first_probabilities)).sum() / 2),
 }
 print("surprise at the first two letters:", ", ".join(f"{name} {value:.3f} nats" for name, value in early.items()))
 

@@ -4,7 +4,7 @@
 # A recurrent layer maps many inputs to one output, one input to many outputs, or each input to an output. The layer is
 # the same; the questions are which of its outputs are used, and what its inputs are where there are none.
 #
-# **You need** to know the forms of tasks (lesson 20), and what one-hot means.
+# **You need** to know the forms of tasks (lesson 20). The [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 from collections import Counter
@@ -42,8 +42,8 @@ def train(model, scores, *arrays, epochs):
     """The trained model; `scores(model, *inputs)` returns logits by row and step, the last array holds the targets."""
 
     def loss(model, carry, batch, *, key):
-        *inputs, answers = map(jnp.asarray, batch)
-        return cross_entropy(scores(model, *inputs), answers, jnp.ones(answers.shape)), carry
+        *inputs, targets = map(jnp.asarray, batch)
+        return cross_entropy(scores(model, *inputs), targets, jnp.ones(targets.shape)), carry
 
     *_, last = learn(model, loss, Shuffled(*arrays, batch_size=50), epochs=epochs, optimiser=optax.adam(0.01))
     return last.model
@@ -141,8 +141,8 @@ def write(model, numbers, key):
     return jax.lax.scan(step, start, jax.random.split(key, STEPS))[1].T
 
 
-same = train(new_model(10, len(ALPHABET)), from_the_same, numbers, names, epochs=pace(full=150, short=10))
-own = train(new_model(len(ALPHABET) + 10, len(ALPHABET)), from_its_own, before, names, epochs=pace(full=150, short=10))
+same = train(new_model(10, len(ALPHABET)), from_the_same, numbers, names, epochs=pace(full=150, short=80))
+own = train(new_model(len(ALPHABET) + 10, len(ALPHABET)), from_its_own, before, names, epochs=pace(full=150, short=80))
 
 asked = np.repeat(np.arange(10, dtype=np.int32), 50)[:, None]
 answers = {
@@ -201,7 +201,7 @@ batches = Shuffled(words[held:], lengths[held:], parts[held:], batch_size=50)
     new_model(len(lexicon) + 1, len(tags)),
     tagging_loss,
     batches,
-    epochs=pace(full=5, short=2),
+    epochs=pace(full=5, short=12),
     optimiser=optax.adam(0.01),
 )
 tagged = np.asarray(tag_all(last.model, words[:held], lengths[:held]).argmax(-1))

@@ -5,7 +5,8 @@
 # encoder and decoder, and a recurrent layer behind a convolution over the frames of a film. Each solves a problem that
 # it suits, and is compared with a network that lacks it.
 #
-# **You need** to know a network with an output for each input, and one with an output for all of them (lesson 22).
+# **You need** to know a network with an output for each input, and one with an output for all of them (lesson 22). The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import jax
@@ -16,7 +17,7 @@ import optax
 import elman
 from elman.layers import Dense, Embedding, FrameConvolution, Hierarchical, Stack
 from elman.layers.recurrent import make_layers
-from elman.lessons import figure, pace, show
+from elman.lessons import count_weights, figure, legend_above, pace, show
 from elman.ops.losses import cross_entropy
 from elman.training.learn import learn
 from elman.training.shuffled import Shuffled
@@ -24,26 +25,22 @@ from elman.training.shuffled import Shuffled
 random = np.random.default_rng(0)
 
 
-def train(model, scores, inputs, answers, weights, *, epochs, rate=0.005):
-    """The trained model, and the loss of each epoch; `scores(model, *inputs)` returns the logits of every answer, and
-    only answers of weight 1 count."""
+def train(model, scores, inputs, targets, weights, *, epochs, rate=pace(full=0.005, short=0.02)):
+    """The trained model, and the loss of each epoch; `scores(model, *inputs)` returns the logits of every target, and
+    only targets of weight 1 count."""
 
     def loss(model, carry, batch, *, key):
-        *inputs, answers, weights = map(jnp.asarray, batch)
-        return cross_entropy(scores(model, *inputs), answers, weights), carry
+        *inputs, targets, weights = map(jnp.asarray, batch)
+        return cross_entropy(scores(model, *inputs), targets, weights), carry
 
-    batches = Shuffled(*inputs, answers, weights, batch_size=50)
+    batches = Shuffled(*inputs, targets, weights, batch_size=50)
     history = list(learn(model, loss, batches, epochs=epochs, optimiser=optax.adam(rate)))
     return history[-1].model, [epoch.loss for epoch in history]
 
 
-def share_right(model, scores, inputs, answers, weights):
-    guesses = np.asarray(scores(model, *inputs).argmax(-1))
-    return float((guesses == answers)[weights > 0].mean())
-
-
-def size(model):
-    return sum(array.size for array in jax.tree.leaves(model))
+def share_right(model, scores, inputs, targets, weights):
+    predictions = np.asarray(scores(model, *inputs).argmax(-1))
+    return float((predictions == targets)[weights > 0].mean())
 
 
 # %% [markdown]
@@ -104,13 +101,14 @@ both_ends = {}
 ways_to_read = (("the start", 34, read), ("the end", 34, read_from_the_end), ("both ends", 22, read))
 for ways, units, scores in pace(full=ways_to_read, short=ways_to_read[2:]):
     model = new_reader(ways, units=units, outputs=4)
-    model, _ = train(model, scores, [signs], pairs, asked, epochs=pace(full=5, short=4))
+    model, _ = train(model, scores, [signs], pairs, asked, epochs=pace(full=5, short=6))
     both_ends[ways] = share_right(model, scores, [test_signs], test_pairs, test_asked)
-    print(f"from {ways:<9} {size(model):,} weights, {both_ends[ways]:.1%} of the dots right")
+    print(f"from {ways:<9} {count_weights(model):,} weights, {both_ends[ways]:.1%} of the dots right")
 
 # %% [markdown]
 # A network that reads one way knows one of the two letters and guesses the other: half are right. A bidirectional
 # network knows both.
+#
 # ## Stacked layers
 #
 # The question for the same signs looks easier: are the two letters the same? The two cells of a bidirectional layer do
@@ -125,8 +123,8 @@ units_by_depth = pace(full={1: 42, 2: 22, 3: 17, 4: 14, 5: 12}, short={2: 22})
 by_depth, weights_by_depth, losses_by_depth = {}, {}, {}
 for depth, units in units_by_depth.items():
     model = new_reader("both ends", units=units, layers=depth, outputs=2)
-    weights_by_depth[depth] = size(model)
-    model, losses_by_depth[depth] = train(model, read, [signs], same, asked, epochs=pace(full=10, short=6))
+    weights_by_depth[depth] = count_weights(model)
+    model, losses_by_depth[depth] = train(model, read, [signs], same, asked, epochs=pace(full=10, short=24))
     by_depth[depth] = share_right(model, read, [test_signs], test_same, test_asked)
     print(f"{depth} of 2 x {units:<3} {weights_by_depth[depth]:,} weights, {by_depth[depth]:.1%} of the dots right")
 share_same = float(test_same[test_asked > 0].mean())
@@ -312,7 +310,7 @@ pair = {
 single = {name: part for name, part in pair.items() if name != "decoder"}
 every = np.ones(backward.shape, np.float32)
 single, _ = train(single, at_once, [forward], backward, every, epochs=pace(full=10, short=8))
-pair, _ = train(pair, encode_decode, [forward, shifted], backward, every, epochs=pace(full=15, short=3))
+pair, _ = train(pair, encode_decode, [forward, shifted], backward, every, epochs=pace(full=15, short=60))
 written = {
     "an answer for each input": np.asarray(at_once(single, test_forward).argmax(-1)),
     "encoder and decoder": np.asarray(write(pair, test_forward)),
@@ -394,9 +392,11 @@ for name in pace(full=list(watchers), short=list(watchers)[2:]):
     scores = watchers[name]
     once, test_once = (np.ones(answers.shape, np.float32) for answers in (moved, test_moved))
     watcher = new_watcher(scores is in_order)
-    watcher, _ = train(watcher, scores, [seen], moved, once, epochs=pace(full=10, short=5), rate=0.003)
+    watcher, _ = train(
+        watcher, scores, [seen], moved, once, epochs=pace(full=10, short=30), rate=pace(full=0.003, short=0.01)
+    )
     directions[name] = share_right(watcher, scores, [test_seen], test_moved, test_once)
-    print(f"{name:<19} {size(watcher):,} weights, {directions[name]:.1%} of the directions right")
+    print(f"{name:<19} {count_weights(watcher):,} weights, {directions[name]:.1%} of the directions right")
 
 # %% [markdown]
 # One frame gives about a quarter, which is chance (on 500 films the figure varies by some points); all frames without
@@ -422,14 +422,15 @@ depths.set_ylim(bottom=0)
 depths.set_xlabel("epoch; dotted is a guess")
 depths.set_ylabel("training loss, nats")
 depths.set_title("are both letters the same?")
-depths.legend(frameon=False, fontsize="small")
+legend_above(depths)
 for name, shares in by_place.items():
     axes[1, 0].plot(range(1, LONG + 1), 100 * shares, "o-", label=name)
 axes[1, 0].set_ylim(0, 102)
+axes[1, 0].set_xticks(range(1, LONG + 1))
 axes[1, 0].set_xlabel("letter of the answer")
 axes[1, 0].set_ylabel("right, %")
-axes[1, 0].set_title("letters turned round")
-axes[1, 0].legend(frameon=False, fontsize="x-small", loc="lower right")
+axes[1, 0].set_title("letters reversed")
+legend_above(axes[1, 0])
 framed = [np.pad(frame, ((1, 1), (1, 1)), constant_values=1) for frame in test_seen[0, ..., 0]]
 strips = np.concatenate([np.concatenate(framed[at : at + 3], axis=1) for at in range(0, FRAMES, 3)])
 axes[1, 1].imshow(strips, cmap="Greys", vmin=0, vmax=1)

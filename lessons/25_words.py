@@ -5,7 +5,8 @@
 # This is an embedding layer, and it equals one-hot vectors times a matrix. With it, a network predicts whether a
 # message is spam.
 #
-# **You need** to know that a recurrent network can read a sequence and give one output (lesson 22).
+# **You need** to know that a recurrent network can read a sequence and give one output (lesson 22). The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import jax
@@ -16,7 +17,7 @@ import optax
 import elman
 from elman.layers import Dense, Embedding
 from elman.layers.pooling import LastPooling
-from elman.lessons import data_file, figure, pace, show
+from elman.lessons import count_weights, data_file, figure, pace, show
 from elman.tasks.classification.reading import read_labelled
 from elman.training.learn import learn
 from elman.training.shuffled import Shuffled
@@ -41,7 +42,7 @@ if path is None:
     messages = [(str(random.choice(frames[label])).format(*random.choice(things, 2)), str(label)) for label in labels]
 else:
     messages = [(message.text, message.label) for message in read_labelled(path).train]
-messages = [messages[number] for number in random.permutation(len(messages))[: pace(full=None, short=300)]]
+messages = [messages[number] for number in random.permutation(len(messages))[: pace(full=None, short=700)]]
 held, rest = messages[: len(messages) // 5], messages[len(messages) // 5 :]
 print(f"{len(rest):,} messages to learn from, {len(held):,} held back")
 text, label = held[0]
@@ -80,7 +81,7 @@ print(words.shape, "the first:", words[0, :8].tolist(), "... of length", lengths
 # ## Vectors
 #
 # A one-hot vector has as many numbers as there are words, all 0 but for a 1 at the place of the word. Such a vector
-# times a matrix W is a row of W. Looking up the row gives the same, and saves the product with all those zeros.
+# times a matrix $W$ is a row of $W$. Looking up the row gives the same, and saves the product with all those zeros.
 
 # %%
 VECTOR, UNITS = 32, 32
@@ -106,7 +107,8 @@ print(f"the gradients differ by {gradient_difference:.0e} of the largest; {moved
 # ## A classifier
 #
 # The layers are embedding, LSTM and dense. The shape (messages, words) becomes (messages, words, vector), then
-# (messages, units), then one number per message: the logit, the logarithm of the odds of spam.
+# (messages, units), then one number per message: the logit, the logarithm of the odds of spam. Where $p$ is the
+# probability of spam, it is $\ln (p / (1 - p))$, which is positive where spam is more probable than not.
 
 # %%
 keys = jax.random.split(jax.random.key(1), 3)
@@ -115,7 +117,7 @@ model = {
     "lstm": elman.LSTM(VECTOR, UNITS, key=keys[1]),
     "dense": Dense(UNITS, 1, key=keys[2]),
 }
-counts = {name: sum(array.size for array in jax.tree.leaves(part)) for name, part in model.items()}
+counts = {name: count_weights(part) for name, part in model.items()}
 print(counts)
 
 
@@ -133,7 +135,9 @@ def loss(model, carry, batch, *, key):
 
 losses = []
 batches = Shuffled(words, lengths, spam, batch_size=32)
-for epoch in learn(model, loss, batches, epochs=pace(full=6, short=3), optimiser=optax.adam(0.003)):
+for epoch in learn(
+    model, loss, batches, epochs=pace(full=6, short=5), optimiser=optax.adam(pace(full=0.003, short=0.01))
+):
     print(epoch)
     losses.append(epoch.loss)
 trained = epoch.model
@@ -169,10 +173,10 @@ show(drawing, "25-words")
 # words and features in training, keeps the weights that were best on the validation part, and returns probabilities.
 
 # %%
-longest = pace(full=1024, short=8)  # the most words read of a text; each shape of batch is compiled once
+longest = pace(full=1024, short=16)  # the most words read of a text; each shape of batch is compiled once
 task = elman.Classification(embedding_size=VECTOR, hidden_size=UNITS, min_count=2, max_length=longest)
 data = task.read_texts(rest, test=held)
-fitted = elman.fit(task, data, **pace(full={"epochs": 6}, short={"steps": 4}))
+fitted = elman.fit(task, data, **pace(full={"epochs": 6}, short={"steps": 120, "learning_rate": 0.02}))
 by_task = fitted.evaluate(data.test).accuracy
 print(f"{by_task:.1%} right")
 for text in ("Are we still meeting for lunch?", "You have won a prize! Call now to claim"):

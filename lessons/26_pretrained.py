@@ -5,7 +5,7 @@
 # about them. Pretrained vectors, learnt from billions of words, hold more. Here they are loaded, inspected, matched
 # with the words of a task, and used: frozen, or trained further.
 #
-# **You need** to know what an embedding is (lesson 25).
+# **You need** to know what an embedding is (lesson 25). The [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 import lzma
@@ -65,8 +65,11 @@ print(f"{len(vectors):,} words of {vectors.width} numbers; film: {vectors.vector
 # %% [markdown]
 # ## Nearest words
 #
-# Vectors are similar where they point the same way: the cosine of the angle between them is near 1. GloVe was not told
-# what a word means; it learnt from the words that stand beside it.
+# Vectors are similar where they point the same way: the cosine of the angle between them,
+#
+# $$\cos(u, v) = \frac{u \cdot v}{\lVert u \rVert \, \lVert v \rVert}$$
+#
+# is near 1. Nothing says to GloVe what a word means; it learnt from the words that stand beside it.
 
 # %%
 nearest = {word: vectors.neighbours(word, 5) for word in ("film", "good", "king", "she")}

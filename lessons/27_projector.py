@@ -6,7 +6,8 @@
 # network has just learnt and for vectors of a file; we also compute and draw the projector's map here, to see what such
 # a map shows, and what it loses.
 #
-# **You need** to know what word vectors are, and that similar ones have a cosine near 1 (lessons 25 and 26).
+# **You need** to know what word vectors are, and that similar ones have a cosine near 1 (lessons 25 and 26). The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 from collections import Counter, defaultdict
@@ -43,7 +44,7 @@ data = task.read_sentences(
     (one.words, one.tags) for one in grammar if len(one.words) in pace(full=range(99), short=range(5, 9))
 )
 untrained = task.build(data.codec, key=jax.random.key(0))
-fitted = elman.fit(task, data, **pace(full={"epochs": 6}, short={"steps": 6}))
+fitted = elman.fit(task, data, **pace(full={"epochs": 6}, short={"steps": 80, "learning_rate": 0.02}))
 after = elman.word_vectors(fitted)
 words = list(after.words())
 before = WordVectors("before training", words, np.asarray(untrained.embedding.table)[2:])

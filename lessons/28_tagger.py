@@ -6,7 +6,8 @@
 # sentences differ in length, so the short ones of a batch are padded, and padding must be neither read nor learnt nor
 # counted.
 #
-# **You need** to know word ids and embeddings (lesson 25), and a network with an output for each input (lesson 22).
+# **You need** to know word ids and embeddings (lesson 25), and a network with an output for each input (lesson 22). The
+# [glossary](../docs/glossary.md) explains all terms.
 
 # %%
 from collections import Counter
@@ -19,7 +20,7 @@ import optax
 
 import elman
 from elman.layers import Bidirectional, Dense, Embedding
-from elman.lessons import data_file, figure, pace, show
+from elman.lessons import count_weights, data_file, figure, legend_above, pace, show
 from elman.ops.losses import cross_entropy
 from elman.tasks.tagging.batches import TagBatches
 from elman.tasks.tagging.generated import sentences
@@ -39,7 +40,7 @@ task = elman.Tagging(
     num_layers=1,
     decoder="softmax",
     embedding_size=100,
-    hidden_size=pace(full=100, short=12),
+    hidden_size=pace(full=100, short=24),
     letter_size=pace(full=32, short=4),
     letter_hidden_size=pace(full=64, short=4),
 )
@@ -114,7 +115,7 @@ def scores(model, words, lengths=None):
     return model["dense"](ys)
 
 
-weights_of = {name: sum(array.size for array in jax.tree.leaves(part)) for name, part in model.items()}
+weights_of = {name: count_weights(part) for name, part in model.items()}
 print(weights_of)
 
 # %% [markdown]
@@ -194,11 +195,15 @@ print(f"padded with words: loss differs by {filling_difference}; gradient of the
 # %% [markdown]
 # ## The loss is a mean over real words
 #
-# A batch has two sentences, one short, one long. `cross_entropy` returns the sum over words and the number of words. In
-# NumPy we compute from the logits this mean and three others:
+# A batch has two sentences, one short, one long. `cross_entropy` returns the sum over words and the number of words.
+# With the loss $L_{st}$ of word $t$ of sentence $s$, and $m_{st} = 1$ at words and 0 at padding, their quotient is
 #
-# - **over places**: the sum over words, divided by words *and* padding. Keras does so with sample weights that are 0 at
-#   padding; with a mask it divides by the words.
+# $$\frac{\sum_{s,t} m_{st} L_{st}}{\sum_{s,t} m_{st}}$$
+#
+# In NumPy we compute from the logits this mean and three others:
+#
+# - **over places**: the sum over words, divided by words *and* padding. Some libraries do so with sample weights that
+#   are 0 at padding, and divide by the words with a mask.
 # - **padding as a tag**: there is no mask; padding has tag number 0, and is learnt as if it were a word.
 # - **by sentence**: the mean of each sentence, then the mean of these. The words of a short sentence count more.
 
@@ -248,7 +253,7 @@ print(f"cross_entropy: {total:.2f} nats over {count:.0f} words = {total / count:
 # We train the bidirectional network, and for comparison a unidirectional one with about as many weights.
 
 # %%
-EPOCHS = pace(full=4, short=12)
+EPOCHS, RATE = pace(full=4, short=16), pace(full=0.003, short=0.02)
 
 
 @jax.jit
@@ -274,13 +279,13 @@ def train(name, model, scores):
         words, lengths, tags, weights = map(jnp.asarray, batch)
         return cross_entropy(scores(model, words, lengths), tags, weights), carry
 
-    for epoch in learn(model, loss, train_batches, epochs=EPOCHS, optimiser=optax.adam(0.003)):
+    for epoch in learn(model, loss, train_batches, epochs=EPOCHS, optimiser=optax.adam(RATE)):
         guesses, right = tag_all(scores, epoch.model, data.validation)
         print(f"{name}: {epoch}; {np.mean(guesses == right):.2%} of the validation's words right")
     return epoch.model, *tag_all(scores, epoch.model, data.test)
 
 
-weights_of_reader = sum(array.size for array in jax.tree.leaves(model["reader"]))
+weights_of_reader = count_weights(model["reader"])
 one_way = next(size for size in range(UNITS, 3 * UNITS) if 4 * size * (VECTOR + size + 1) >= weights_of_reader)
 trained, tagged, right = train("both ends", model, scores)
 reader = elman.LSTM(VECTOR, one_way, key=ahead_key)
@@ -308,7 +313,7 @@ for name, share in accuracy.items():
     print(f"{name:<15} {share:.2%} of {len(right):,} words right")
 
 # %% [markdown]
-# ## The accuracy without masking
+# ## A classic bug: accuracy without a mask
 #
 # This is the same network in the most obvious form: all sentences are padded to one length, and padding is read, learnt
 # as tag 0 and counted. Then most places are padding, which is easy to predict.
@@ -326,7 +331,7 @@ def slip_loss(model, carry, batch, *, key):
 
 
 batches = Shuffled(*slip_train[:2], batch_size=32)
-for epoch in learn(model, slip_loss, batches, epochs=pace(full=2, short=2), optimiser=optax.adam(0.003)):
+for epoch in learn(model, slip_loss, batches, epochs=pace(full=2, short=2), optimiser=optax.adam(RATE)):
     print(epoch)
 words, tags, real = slip_test
 slip_model = epoch.model
@@ -373,7 +378,7 @@ right_hand.set_ylim(bottom=0)
 right_hand.set_xlabel("places to which two sentences are padded")
 right_hand.set_ylabel("loss, nats")
 right_hand.set_title("four means")
-right_hand.legend(frameon=False, fontsize="small")
+legend_above(right_hand)
 show(drawing, "28-padding")
 
 # %% [markdown]
@@ -392,8 +397,8 @@ for place, tag in enumerate(order):
 axes.scatter([100 * gains[tag][0] for tag in order], range(len(order)), color="tab:orange", label="from the start")
 axes.scatter([100 * gains[tag][1] for tag in order], range(len(order)), color="tab:blue", label="from both ends")
 axes.set_yticks(range(len(order)), order)
-axes.set_xlabel("of the words with this tag, % found")
-axes.legend(frameon=False)
+axes.set_xlabel("recall: of the words with this tag, % right")
+legend_above(axes)
 show(drawing, "28-tags")
 print("gain most:", ", ".join(f"{tag} {gains[tag][0]:.1%} to {gains[tag][1]:.1%}" for tag in order[:-4:-1]))
 
@@ -429,7 +434,7 @@ batch = TagBatches(data.test.examples, codec, batch_words=1024).at(0)
 by_task = np.asarray(eqx.filter_jit(same)(*map(jnp.asarray, batch[:5])))
 by_lesson = np.asarray(scores(trained, batch.words, batch.lengths))
 task_difference = float(np.abs(by_task - by_lesson)[batch.weights > 0].max())
-(task_nats, task_words), _ = task.loss(same, (), batch)
+(task_nats, task_words), _ = eqx.filter_jit(task.loss)(same, (), batch)
 rows = batch.lengths > 0  # the last rows of a batch may be empty
 hand_mean = four_means(by_lesson[rows].astype(np.float64), batch.tags[rows], batch.weights[rows] > 0)["over real words"]
 print(f"scores differ by {task_difference:.0e}")
@@ -439,7 +444,7 @@ print(f"{float(task_nats / task_words):.5f} nats over {float(task_words):.0f} wo
 # The task is trained with letters and dropout, and keeps the weights that were best on the validation part:
 
 # %%
-fitted = elman.fit(task, data, **pace(full={"epochs": 3}, short={"steps": 4}))
+fitted = elman.fit(task, data, **pace(full={"epochs": 3}, short={"steps": 40, "learning_rate": 0.02}))
 measured = fitted.evaluate(data.test)
 print(f"{measured.accuracy:.2%} of {len(right):,} words right")
 answer = fitted.predict("The old man the boats .")

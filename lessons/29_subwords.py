@@ -6,7 +6,8 @@
 # which are spam or not.
 #
 # **You need** to know how words become numbers, and what a text classifier is (lesson 25), and what a language model is
-# (lesson 5). Sub-words need SentencePiece: `pip install 'elman[subwords]'`.
+# (lesson 5). Sub-words need SentencePiece: `pip install 'elman[subwords]'`. The [glossary](../docs/glossary.md)
+# explains all terms.
 
 # %%
 import re
@@ -16,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 import elman
-from elman.lessons import data_file, figure, pace, show
+from elman.lessons import data_file, figure, legend_above, pace, show
 from elman.tasks.classification.reading import read_labelled
 from elman.words import Characters, Subwords, Words
 
@@ -142,11 +143,13 @@ print(f"{same} of the first {len(merges)} pieces are those of elman")
 
 # %%
 language = elman.LanguageModelling(
-    vocabulary="subwords", vocabulary_size=PIECES, lower=True, embedding_size=64, hidden_size=pace(full=128, short=16),
-    num_layers=1, dropout=0.2, test=0, batch_size=pace(full=32, short=4), unroll_length=pace(full=64, short=16),
+    vocabulary="subwords", vocabulary_size=PIECES, lower=True, embedding_size=64, hidden_size=pace(full=128, short=32),
+    num_layers=1, dropout=0.2, test=0, batch_size=pace(full=32, short=8), unroll_length=pace(full=64, short=32),
 )  # fmt: skip
 plain = language.read_text(text)
-reader = elman.fit(language, plain, **pace(full={"epochs": 10}, short={"steps": 10, "evaluations": 1}))
+reader = elman.fit(
+    language, plain, **pace(full={"epochs": 10}, short={"steps": 600, "evaluations": 1, "learning_rate": 0.02})
+)
 reader.save("reader.elman", force=True)
 print(reader.validation)
 for number in range(pace(full=3, short=0)):
@@ -175,7 +178,7 @@ elman.fit(language, plain, steps=1, learning_rate=1e-9).save("untrained.elman", 
 # predicting ham gives an F1 of 0 for spam, and hence a mean below 50%.
 
 # %%
-SMALL = {"hidden_size": pace(full=32, short=8), "max_length": pace(full=64, short=12)}
+SMALL = {"hidden_size": pace(full=32, short=16), "max_length": pace(full=64, short=32)}
 MILD, AT_ONCE = {"input_dropout": 0.1, "dropout": 0.2}, {"thaw_epochs": 0, "layer_rate": 1.0}
 starts = {
     "words": elman.Classification(**SMALL),
@@ -197,12 +200,14 @@ def judge(task, count, draw):
     """A trained classifier, and its mean F1."""
     learn_from, choose_by = few_messages(count, draw)
     data = task.read_texts(learn_from, validation=choose_by, test=held)
-    budget = pace(full={"epochs": 15 if "reader.elman" in task.start_from else 30}, short={"steps": 3})
-    fitted = elman.fit(task, data, seed=draw, warmup_steps=10, evaluations=pace(full=5, short=1), **budget)
+    budget = pace(
+        full={"epochs": 15 if "reader.elman" in task.start_from else 30}, short={"steps": 60, "learning_rate": 0.02}
+    )
+    fitted = elman.fit(task, data, seed=draw, warmup_steps=10, evaluations=pace(full=5, short=3), **budget)
     return fitted, fitted.evaluate(data.test).macro_f1
 
 
-COUNTS, DRAWS = pace(full=(30, 90, 300), short=(30,)), pace(full=4, short=1)
+COUNTS, DRAWS = pace(full=(30, 90, 300), short=(90,)), pace(full=4, short=1)
 scores, judges = {}, {}
 
 
@@ -248,7 +253,7 @@ for name in ("at once", "frozen"):
 print("largest change of a number in the pieces' vectors:", moved)
 
 # %% [markdown]
-# With thirty labels, the gentler the better: frozen is best, and its draws lie close together; thawed comes next;
+# With few labels, the gentler the better: frozen is best, and its draws lie close together; thawed comes next;
 # training all at once destroys some of what was learnt.
 
 # %%
@@ -272,7 +277,7 @@ other.set_xticks(COUNTS, [str(count) for count in COUNTS])
 other.minorticks_off()
 other.set_xlabel("labelled messages")
 other.set_ylabel("mean F1, %")
-other.legend(frameon=False, fontsize="small")
+legend_above(other)
 show(drawing, "29-subwords")
 
 # %%

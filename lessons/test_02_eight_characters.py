@@ -4,7 +4,7 @@ import numpy as np
 def test_eight_characters(names):
     assert names["weights"]["network"] == 42 * 256 + 256 + 256 * 256 + 256
     assert names["difference"] < 1e-4
-    assert names["losses"][0] < 3.4 < np.log(names["VOCAB"])
+    assert names["losses"][1] < min(3.4, names["losses"][0]) < np.log(names["VOCAB"])
     assert names["pictures"] == ["02-losses", "02-places"]
     assert names["rises"][7] > 2 * max(names["rises"][:4])  # the last character matters most
     if names["text"].is_source:

@@ -11,6 +11,6 @@ def test_simple_rnn(names):
     }
     if names["text"].is_source:
         assert counts == {"embedding": 3612, "recurrent": 76544, "output": 22102, "all": 102258}
-    assert names["losses"][0] < 3.4 < np.log(vocab)
+    assert names["losses"][1] < min(3.4, names["losses"][0]) < np.log(vocab)
     assert names["difference"] < 1e-4
     assert names["pictures"] == ["03-losses"]

@@ -5,9 +5,9 @@ import pytest
 
 
 def test_numpy_rnn(names):
-    guess, wanted = names["guess"], names["wanted"]
-    assert names["cross_entropy"](guess, wanted) == 0.35667494393873245
-    assert names["cross_entropy_slope"](guess, wanted).round(4).tolist() == [0, -1.4286, 0]
+    guess, target = names["guess"], names["target"]
+    assert names["cross_entropy"](guess, target) == 0.35667494393873245
+    assert names["cross_entropy_slope"](guess, target).round(4).tolist() == [0, -1.4286, 0]
     assert names["softmax"](guess).round(4).tolist() == [0.2814, 0.4640, 0.2546]
     assert names["softmax_slope"](guess).round(4).tolist() == [
         [0.2022, -0.1306, -0.0717],
@@ -26,14 +26,14 @@ def test_numpy_rnn(names):
     assert names["wrong"] == {
         "inner product": ["W_h"],
         "changed inside": ["W_x", "W_h"],
-        "neither fault": [],
-        "mended": [],
+        "neither bug": [],
+        "correct": [],
     }
     assert names["reference_difference"] < 1e-10
-    printed, uniform = names["curves"]["as printed"], names["uniform"]
+    faulty, uniform = names["curves"]["faulty, 0.00001"], names["uniform"]
     assert uniform == pytest.approx(8 * np.log(names["VOCAB"]))
-    assert abs(printed[-1] - uniform) < 2
-    assert names["curves"]["mended, 0.01"][-1] < 31 < min(printed)
+    assert abs(faulty[-1] - uniform) < 2
+    assert names["curves"]["correct, 0.01"][-1] < 31 < min(faulty)
     assert names["pictures"] == ["10-errors"]
     if names["text"].is_source:
         assert f"{uniform:.2f}" == "35.63"

@@ -6,7 +6,7 @@ def test_through_time(names):
     assert max(names["differences"].values()) < 1e-5
     assert names["terms"]["W"].shape == (6, 5, 5)
     assert not names["terms"]["W"][0].any()  # the state before the first step is zero
-    assert names["printed_error"] > 0.1
+    assert names["bug_error"] > 0.1
     assert names["product_error"] < 1e-6
     sizes = names["sizes"]
     np.testing.assert_allclose(sizes["Elman, W doubled"][0], 2 * sizes["Elman, W a rotation"][0], rtol=0.05)

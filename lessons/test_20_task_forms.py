@@ -8,7 +8,9 @@ def test_task_forms(names):
     assert set(names["wave"]("square", 9, 0.1)) == {-1.0, 1.0}
     assert names["drawn"].shape == names["cleaned"].shape == (80, 40, 1)
     assert names["named"].shape == (80,)
-    assert names["drawing_error"] < names["spread"]
+    assert names["drawing_error"] < names["spread"] / 2
+    assert names["accuracy"] > 0.9
+    assert names["by_step"].mean() < names["noise"] / 2
     assert names["by_step"][-10:].mean() < names["by_step"][:10].mean()
     assert 0.14 < names["noise"] < 0.18
     assert names["pictures"] == ["20-forms"]

@@ -15,12 +15,11 @@ def test_words(names):
         "lstm": 4 * (32 * 32 + 32 * 32 + 32),
         "dense": 33,
     }
-    assert names["words"].shape == (240, 40)
+    assert names["words"].shape == (560, 40)
     assert all(
         (row[:length] > 0).all() and not row[length:].any()
         for row, length in zip(names["words"], names["lengths"], strict=True)
     )
     assert names["losses"][-1] < names["losses"][0] < np.log(2) + 0.05
-    assert names["accuracy"] >= names["always_ham"] - 0.1
-    assert 0 <= names["by_task"] <= 1
+    assert min(names["accuracy"], names["by_task"]) > names["always_ham"] + 0.02
     assert names["pictures"] == ["25-words"]

@@ -33,6 +33,7 @@ def test_projector(names):
     assert after.neighbours(words[3], 1)[0].word == words[cosines[3].argmax()]
 
     assert len(names["every"]) == len(names["points"])
+    assert names["same_tag"]["after training"] > 2 * names["same_tag"]["before training"]
     kept = names["kept"]
     assert kept[2] < kept[3] < kept[names["every"].shape[1]] <= 1
     assert names["pictures"] == ["27-grammar", "27-neighbours"]

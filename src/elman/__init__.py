@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from elman._errors import (
         ArtefactError,
         ConfigError,
+        ConversionError,
         DataError,
         ElmanError,
         InputError,
         Interrupted,
         NonFiniteError,
+        ServiceError,
         ShapeError,
         VocabularyError,
     )
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from elman.formats.vectors.files import open_vectors
     from elman.inspection.verify import verify
     from elman.inspection.words import word_vectors
+    from elman.layers.pack import pack
+    from elman.layers.stepper import Stepper
     from elman.recurrence import tap, unroll
     from elman.tasks.classification.task import Classification
     from elman.tasks.decoding import Sampling
@@ -65,11 +69,13 @@ _HOMES = {
     "elman._errors": (
         "ArtefactError",
         "ConfigError",
+        "ConversionError",
         "DataError",
         "ElmanError",
         "InputError",
         "Interrupted",
         "NonFiniteError",
+        "ServiceError",
         "ShapeError",
         "VocabularyError",
     ),
@@ -106,6 +112,8 @@ _HOMES = {
     "elman.training.fit": ("fit",),
     "elman.inspection.verify": ("verify",),
     "elman.inspection.words": ("word_vectors",),
+    "elman.layers.pack": ("pack",),
+    "elman.layers.stepper": ("Stepper",),
     "elman.recurrence": ("tap", "unroll"),
     "elman.tasks.classification.task": ("Classification",),
     "elman.tasks.ecg.task": ("Ecg",),
@@ -129,6 +137,7 @@ __all__ = [
     "Cell",
     "Classification",
     "ConfigError",
+    "ConversionError",
     "DataError",
     "Ecg",
     "EchoState",
@@ -154,7 +163,9 @@ __all__ = [
     "Sampling",
     "Seq2Seq",
     "SeriesClassification",
+    "ServiceError",
     "ShapeError",
+    "Stepper",
     "SummedElman",
     "Tagging",
     "Training",
@@ -164,6 +175,7 @@ __all__ = [
     "fit",
     "load",
     "open_vectors",
+    "pack",
     "tap",
     "trusting",
     "unroll",

@@ -42,6 +42,9 @@ class DataError(InputError):
 class RecordError(DataError):
     """A line, a row or another record that cannot be read, though those before and after it may be."""
 
+    fields: tuple[str, ...] = ()
+    """The fields of a row that are known all the same, as many as the table has columns; none where no row is."""
+
 
 class VocabularyError(DataError):
     """A token that is not in the vocabulary: `token`, at position `place` of the text."""
@@ -68,6 +71,25 @@ class ArtefactError(InputError):
     """A saved model that is damaged, not elman's, newer than this elman, or could not be written."""
 
 
+class ConversionError(InputError):
+    """A network that another library cannot compute, or computes differently; nothing was written."""
+
+
+class ServiceError(ElmanError):
+    """A request that a service refused, with the `status` and the `problem` document of its answer; or a service that
+    cannot be reached, whose status is 0."""
+
+    def __init__(self, message: str, *, status: int = 0, problem: dict[str, Any] | None = None):
+        super().__init__(message)
+        self.status, self.problem = status, problem or {}
+
+    @classmethod
+    def of(cls, problem: dict[str, Any], status: int) -> ServiceError:
+        """The error for a problem document (RFC 9457)."""
+        parts = problem.get("detail") or problem.get("title", ""), problem.get("mend", "")
+        return cls(f"{status}: " + "; ".join(part for part in parts if part), status=status, problem=problem)
+
+
 class NonFiniteError(ElmanError):
     """A loss or gradient that became infinite or not a number; the last good state was kept."""
 
@@ -79,6 +101,10 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, message: str, fitted: Any = None, *, number: int = signal.SIGINT):
         super().__init__(message)
         self.fitted, self.number = fitted, int(number)
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that a notebook shows: the message alone."""
+        return [str(self)]
 
     @property
     def exit_code(self) -> int:
@@ -114,13 +140,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     "; did you mean 'hidden_size'?"
     >>> nearest("lr", ["learning_rate", "layer_rate", "seed"])
     "; did you mean 'learning_rate' or 'layer_rate'?"
+    >>> nearest("gru", ["GRU", "LSTM"])
+    "; did you mean 'GRU'?"
     """
     if len(name) > _LONGEST_NAME:
         return ""
     known = list(islice((one for one in known if len(one) <= _LONGEST_NAME), _NAMES))
     parts = {one: re.split(r"[-_\W]+", one.strip("-")) for one in known}
+    small = name.lower()
     close = difflib.get_close_matches(name, known, n=1) or [
-        one for one in known if name in (*parts[one], "".join(part[:1] for part in parts[one]))
+        one for one in known if name in (*parts[one], "".join(part[:1] for part in parts[one])) or small == one.lower()
     ]
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
@@ -158,6 +187,16 @@ def excerpt(text: str) -> str:
     return shown if len(shown) <= 50 else f"{shown[:45]}...{shown[-1]}"
 
 
+def byte_size(count: float) -> str:
+    """A number of bytes in words, in powers of ten.
+
+    >>> byte_size(400), byte_size(2_540_000), byte_size(3e9)
+    ('0.4 kB', '2.5 MB', '3.0 GB')
+    """
+    unit, name = next(((unit, name) for unit, name in ((1e9, "GB"), (1e6, "MB")) if count >= unit), (1e3, "kB"))
+    return f"{count / unit:.1f} {name}"
+
+
 def quantity(count: int, unit: str) -> str:
     """A count with its unit, in the singular or plural.
 
@@ -170,7 +209,7 @@ def quantity(count: int, unit: str) -> str:
 def plural(unit: str) -> str:
     """The plural of a unit's name.
 
-    >>> plural("word"), plural("series")
-    ('words', 'series')
+    >>> plural("word"), plural("series"), plural("class")
+    ('words', 'series', 'classes')
     """
-    return unit if unit.endswith("s") else f"{unit}s"
+    return f"{unit}es" if unit.endswith("ss") else unit if unit.endswith("s") else f"{unit}s"

@@ -1,4 +1,4 @@
-"""A folder of files that is replaced as a whole: at every moment a complete one is at its place.
+"""A folder of files, or one file, that is replaced as a whole: at every moment a complete one is at its place.
 
 | beside the folder | holds |
 |---|---|
@@ -61,6 +61,26 @@ def replace(path: Path, files: Mapping[str, bytes], *, own: Sequence[str]) -> No
     with suppress(OSError):  # it is written; what stays is for the next time
         _keep_foreign(beside, path, own)
         _delete(beside, own)
+
+
+def replace_file(path: Path, content: bytes, *, beside: Path) -> None:
+    """Writes a file that its owner alone may read, in place of one that is there; when this returns, it is on disk.
+    `beside` is another name in the same directory, which no other process uses; a kill may leave a file there.
+
+    Raises:
+        OSError: it could not be written; the file before is whole.
+    """
+    try:
+        with open(beside, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        _sync(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def _clear_leftovers(path: Path, beside: Path, own: Sequence[str]) -> None:

@@ -46,6 +46,18 @@ def normal_pieces(texts: Iterable[str], form: NormalForm) -> Iterator[str]:
     yield waiting
 
 
+def settled(text: str, form: NormalForm) -> int:
+    """The length of the beginning of a text whose normal form nothing that follows can change: what follows may combine
+    with the last character, unless that is white space.
+
+    >>> settled("cafe", "NFC"), settled("cafe", "none"), settled("cafe ", "NFC")
+    (3, 4, 5)
+    """
+    if form == "none" or not text or text[-1].isspace():
+        return len(text)
+    return next((at for at in range(len(text) - 1, 0, -1) if _is_apart(text[:at], text[at], form)), 0)
+
+
 def _is_apart(before: str, after: str, form: NormalForm) -> bool:
     """True if the last character of `after` does not combine with the text before it."""
     character, context = normalise(after[-1], form), (before[-CONTEXT:] + after[:-1])[-CONTEXT:]

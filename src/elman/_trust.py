@@ -80,6 +80,11 @@ def trusting(names: str | Iterable[str]) -> Generator[None]:
         _TRUSTED.reset(token)
 
 
+def trusted() -> list[str]:
+    """The modules that are trusted by name here."""
+    return sorted(_TRUSTED.get())
+
+
 def find_named(name: str) -> Any:
     """The object that `module:Class` or `module:Outer.Inner` names, None if the module has none of this name.
 

@@ -36,6 +36,9 @@ NormalForm = Literal["NFC", "NFD", "NFKC", "NFKD", "none"]
 Padding = Literal["right", "left"]
 """The side of a sequence that its padding is on."""
 
+WeightFormat = Literal["float32", "bfloat16", "int8"]
+"""The format in which a packed model stores its weights; int8 has a scale for each column."""
+
 StampKind = Literal[
     "times", "numbers", "dates", "weeks", "seconds", "milliseconds", "microseconds", "nanoseconds",
     "spreadsheet", "spreadsheet-1904", "day-first", "month-first",

@@ -5,8 +5,10 @@
 | `model.json` | format version, task, training settings, measures, versions |
 | `weights.safetensors` | the weights, by name |
 | `codec.json` | the codec, which turns raw data into arrays and back |
+| `history.json` | the measures of every evaluation |
+| `items.safetensors` | hashes of the inputs of the training and validation parts |
 | `memory.json`, `memory.safetensors` | last rows of the data and the state after them, for models that continue there |
-| `training/` | state to resume from: optimiser, carry, place in the text; deleted once training is done |
+| `training/` | state to resume from, or to extend: optimiser, carry, place in the text; `Fitted.save` leaves it out |
 | `manifest.json` | sha256 and size of each of the above |
 
 A new artefact is written beside its place and exchanged with the old one when it is complete and on disk; see
@@ -30,16 +32,20 @@ from safetensors.numpy import save as save_arrays
 
 from elman import _folder, _lock
 from elman._errors import ArtefactError, shorten
+from elman._show import Shown
 from elman._types import Whole
 
 FORMAT = "elman"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The version of the format, raised when an artefact has a file that an earlier elman would not know. Version 1 has no
+history and no hashes."""
 
 _MANIFEST, MODEL, CODEC, WEIGHTS = "manifest.json", "model.json", "codec.json", "weights.safetensors"
+HISTORY, ITEMS = "history.json", "items.safetensors"
 MEMORY, MEMORY_ARRAYS = "memory.json", "memory.safetensors"
 STATE, _STATE_ARRAYS = "training/state.json", "training/state.safetensors"
 
-_FILES = (MODEL, CODEC, WEIGHTS, MEMORY, MEMORY_ARRAYS, STATE, _STATE_ARRAYS)
+_FILES = (MODEL, CODEC, WEIGHTS, HISTORY, ITEMS, MEMORY, MEMORY_ARRAYS, STATE, _STATE_ARRAYS)
 
 _LARGEST_MANIFEST, _LARGEST_MODEL = 2**20, 2**26
 _DEEPEST = 32  # levels of JSON; elman writes fewer than ten
@@ -50,19 +56,21 @@ ATTEMPTS = 5
 Arrays = Mapping[str, np.ndarray]
 
 
-class SavedState(msgspec.Struct, frozen=True):
+class SavedState(Shown, msgspec.Struct, frozen=True):
     """A state to continue from: of training, or of a model after the data that it has read."""
 
     values: dict[str, Any]
     arrays: Arrays
 
 
-class Contents(msgspec.Struct, frozen=True, kw_only=True):
+class Contents(Shown, msgspec.Struct, frozen=True, kw_only=True):
     """The contents of an artefact, as plain values and arrays."""
 
     model: dict[str, Any]
     codec: dict[str, Any]
     weights: Arrays
+    history: dict[str, Any] | None = None
+    items: Arrays | None = None
     memory: SavedState | None = None
     state: SavedState | None = None
 
@@ -176,6 +184,8 @@ def parse(path: Path, files: dict[str, bytes], *, with_state: bool = False) -> C
         model=_json(path, MODEL, files),
         codec=_json(path, CODEC, files),
         weights=_arrays(path, WEIGHTS, files),
+        history=_json(path, HISTORY, files) if HISTORY in files else None,
+        items=_arrays(path, ITEMS, files) if ITEMS in files else None,
         memory=memory,
         state=state,
     )
@@ -247,7 +257,7 @@ def _checked(path: Path, place: Path | None) -> dict[str, bytes]:
         raise ArtefactError(f"{path}: no such artefact")
     content = _manifest(place)
     if content is None:
-        raise ArtefactError(f"{path}: not an elman artefact; expected a directory with a {_MANIFEST} of elman's")
+        raise ArtefactError(_no_manifest(path, place))
     version = msgspec.json.decode(content, type=_Head).format_version
     if version > FORMAT_VERSION:
         raise ArtefactError(
@@ -265,6 +275,17 @@ def _checked(path: Path, place: Path | None) -> dict[str, bytes]:
         if (place / name).exists() and not _is_own(place / name, place):
             raise ArtefactError(f"{path / name}: expected a plain file; got a link to another folder, or a device")
     return {name: _content(path / name, place / name, entry) for name, entry in manifest.files.items()}
+
+
+def _no_manifest(path: Path, place: Path) -> str:
+    """The sentence on a place whose manifest is none of elman's: it is lost or damaged where all else is there."""
+    if not all((place / name).exists() for name in (MODEL, CODEC, WEIGHTS)):
+        return f"{path}: not an elman artefact; expected a directory with a {_MANIFEST} of elman's"
+    if not (place / _MANIFEST).exists():
+        return f"{path / _MANIFEST}: missing; restore the artefact from a copy"
+    if not (place / _MANIFEST).is_file():
+        return f"{path / _MANIFEST}: expected a plain file; restore the artefact from a copy"
+    return f"{path / _MANIFEST}: damaged: not what elman writes; restore the artefact from a copy"
 
 
 def _is_own(file: Path, place: Path) -> bool:
@@ -303,6 +324,11 @@ def named_arrays(tree: Any) -> dict[str, np.ndarray]:
     ['a.0', 'a.1']
     """
     return {name: np.asarray(leaf, order="C") for name, leaf in _named_leaves(tree)}
+
+
+def shapes_by_name(tree: Any) -> dict[str, tuple[int, ...]]:
+    """The shapes of the arrays of a pytree by path, as `named_arrays` names them."""
+    return {name: tuple(leaf.shape) for name, leaf in _named_leaves(tree)}
 
 
 def fill(tree: Any, arrays: Arrays, *, what: str, put: Callable[[np.ndarray], Any] | None = None) -> Any:
@@ -346,6 +372,10 @@ def _files(saved: Contents) -> dict[str, bytes]:
         CODEC: msgspec.json.encode(saved.codec),
         WEIGHTS: save_arrays(dict(saved.weights)),
     }
+    if saved.history is not None:
+        files[HISTORY] = msgspec.json.encode(saved.history)
+    if saved.items is not None:
+        files[ITEMS] = save_arrays(dict(saved.items))
     if saved.memory is not None:
         files[MEMORY] = _pretty(saved.memory.values)
         files[MEMORY_ARRAYS] = save_arrays(dict(saved.memory.arrays))

@@ -11,7 +11,7 @@ from elman.formats.wfdb.record import Record, read_annotations, write_record
 from elman.tasks.ecg.fitted import EcgReader
 from elman.tasks.ecg.generator import generate_ecg, generate_patients
 from elman.tasks.ecg.settings import EcgPrediction
-from elman.tasks.fitted import Picture
+from elman.tasks.fitted import Picture, Warning
 from tests.formats.edf_bytes import Channel, annotations, edf
 
 
@@ -43,8 +43,9 @@ def folder(tmp_path, monkeypatch):
 
 def test_the_table_of_a_record(model, records, capsys):
     assert run([model, str(records / "r1")]) == 0
-    head, *rows, summary = capsys.readouterr().out.splitlines()
-    assert head.split()[:3] == ["beat", "R", "at"]
+    remark, head, *rows, summary = capsys.readouterr().out.splitlines()
+    assert remark.startswith("# kind - of 2 beats: ")
+    assert head.split()[:3] == ["beat", "R", "sample"]
     assert all(len(row.split()) == 17 for row in rows)
     assert summary.startswith("r1, leads I, V5: ")
 
@@ -84,7 +85,9 @@ def test_a_picture_of_each_record_and_the_lines_as_without(model, records, tmp_p
     assert {place.name for place in tmp_path.glob("*.svg")} == {"strip-r1.svg", "strip-r2.svg"}
     assert run([model, str(records / "r2"), "--plot", "one.png", "--leads", "V5", "--table", "none"]) == 0
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
-    assert capsys.readouterr().out == ""
+    done = capsys.readouterr()
+    assert done.out == ""
+    assert "r2: kind - of 2 beats: " in done.err
 
 
 def test_a_stream_is_not_drawn(model):
@@ -99,9 +102,10 @@ def test_csv_and_annotations_say_the_same(model, records, tmp_path, capsys):
     marks = read_annotations(place, "elm")
     peaks = [int(at) for at, symbol in zip(marks.samples, marks.symbols, strict=True) if symbol in "NSVFQ"]
     assert [int(row["R_sample"]) for row in rows] == peaks
-    assert [int(row["QRS_onset_sample"]) for row in rows] == [
-        int(before) for before, after in zip(marks.samples[:-1], marks.symbols[1:], strict=True) if after in "NSVFQ"
-    ]
+    before = [("", 0), *zip(marks.symbols, marks.samples, strict=True)]
+    at_beats = [pair for pair, beat in zip(before, marks.symbols, strict=False) if beat in "NSVFQ"]
+    onsets = [str(at) if mark == "(" else "" for mark, at in at_beats]  # none where no complex was found
+    assert [row["QRS_onset_sample"] for row in rows] == onsets
 
 
 def test_parts_that_cannot_be_read_are_comments_or_beside_a_csv_warnings(model, tmp_path, capsys):
@@ -119,7 +123,8 @@ def test_parts_that_cannot_be_read_are_comments_or_beside_a_csv_warnings(model, 
 def test_output_is_lines_warnings_and_pictures_that_are_drawn_when_saved(model, records, tmp_path):
     pytest.importorskip("matplotlib")
     options = EcgPrediction(table="none", plot=str(tmp_path / "a.png"))
-    [picture] = elman.load(model).output(str(records / "r1"), options=options)
+    warning, picture = elman.load(model).output(str(records / "r1"), options=options)
+    assert isinstance(warning, Warning)
     assert isinstance(picture, Picture)
     assert not picture.path.exists()
     picture.save()

@@ -48,6 +48,8 @@ def test_a_saved_model_is_whole_and_says_what_it_is(trained, task):
     assert json.loads((folder / model / "model.json").read_text())["task"]["type"].lower() == task
     assert "knows" in shown
     assert "engine" in shown
+    assert f"{model}: {task}, with --" in shown
+    assert "serve --resume; a copy without: python -c" in shown
 
 
 def test_labels_come_with_their_probability(trained):
@@ -165,7 +167,7 @@ BAD_INPUT = {
     ),
     "characters to skip": (
         ["evaluate", "classification.elman", "sms", "--unknown", "skip"],
-        "belongs to language models",
+        "belongs to models that read characters of texts or pairs",
     ),
     "another task": (["train", "sms", "--task", "taging"], "did you mean 'tagging'"),
     "a label it does not know": (["evaluate", "classification.elman", "other"], "line 2: label 'eggs'"),
@@ -181,3 +183,16 @@ def test_bad_input_is_a_clear_error(trained, case):
     done = run(trained(model), *arguments, stdin="1+2\n", code=2)
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_an_evaluation_leaves_out_the_lines_that_cannot_be_read(trained):
+    folder = trained("seq2seq")
+    (folder / "odd.tsv").write_text("1+2\t3\nno tab\n1*2\t2\n")
+    refused = run(folder, "evaluate", "seq2seq.elman", "odd.tsv", code=2)
+    assert "odd.tsv, line 2: expected source<TAB>target" in refused.stderr
+    skipped = run(folder, "evaluate", "seq2seq.elman", "odd.tsv", "--on-error", "skip", "--json")
+    assert json.loads(skipped.stdout)["answers"] == 1
+    assert "odd.tsv, line 3: the source '1*2': the model knows no '*' (U+002A); left out" in skipped.stderr
+    assert "2 of 3 lines left out" in skipped.stderr
+    kept = run(folder, "evaluate", "seq2seq.elman", "odd.tsv", "--on-error", "skip", "--unknown", "skip", "--json")
+    assert json.loads(kept.stdout)["answers"] == 2

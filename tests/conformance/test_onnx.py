@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from elman.cells import GRU, LSTM, Elman
+from elman.interop import gates
 from elman.recurrence import unroll
-from tests.conformance import weights
 from tests.conformance.peers import cell_class, peer
 
 RELATIVE, ABSOLUTE = 1e-5, 1e-6  # the cases state rtol 1e-3, atol 1e-7
@@ -52,16 +52,16 @@ def cases():
 def the_cell(family, tensors, attributes, direction):
     """The cell that the node's `direction` (0 or 1) asks for."""
     B, P = tensors["B"], tensors["P"]
-    result = weights.from_onnx(
+    result = gates.from_onnx_arrays(
         family, tensors["W"][direction], tensors["R"][direction], None if B is None else B[direction]
     )
     if family == "GRU":
         kind = GRU if attributes.get("linear_before_reset", 0) else cell_class("ResetBeforeGRU")
-        return weights.cell_with(kind, result)
+        return gates.cell_with(kind, result)
     if P is not None:
-        peepholes = weights.ordered(P[direction], (0, 2, 1))  # i o f, ours i f o
-        return weights.cell_with(cell_class("PeepholeLSTM"), result, peepholes=peepholes)
-    return weights.cell_with({"RNN": Elman, "LSTM": LSTM}[family], result)
+        peepholes = gates.ordered(P[direction], (0, 2, 1))  # i o f, ours i f o
+        return gates.cell_with(cell_class("PeepholeLSTM"), result, peepholes=peepholes)
+    return gates.cell_with({"RNN": Elman, "LSTM": LSTM}[family], result)
 
 
 def run_node(model, arrays):

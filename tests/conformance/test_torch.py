@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from elman.cells import GRU, LSTM, Elman
+from elman.interop import gates
 from elman.recurrence import engine_for, unroll
-from tests.conformance import weights
 from tests.conformance.peers import cell_class, peer
 
 TOLERANCE: dict[str, dict[str, Any]] = {
@@ -35,13 +35,13 @@ def cell_of(module, suffix=""):
     result = [getattr(module, name + suffix, None) for name in names]
     *result, projection = [None if array is None else array.detach().numpy() for array in result]
     family = type(module).__name__.removesuffix("Cell")
-    result = weights.from_torch(family, *result)
+    result = gates.from_torch_arrays(*result)
     if projection is not None:
         projected = functools.partial(cell_class("ProjectedLSTM"), memory_size=module.hidden_size)
-        return weights.cell_with(projected, result, projection=projection.T)
+        return gates.cell_with(projected, result, projection=projection.T)
     if family == "RNN":
-        return weights.cell_with(functools.partial(Elman, activation=module.nonlinearity), result)
-    return weights.cell_with({"GRU": GRU, "LSTM": LSTM}[family], result)
+        return gates.cell_with(functools.partial(Elman, activation=module.nonlinearity), result)
+    return gates.cell_with({"GRU": GRU, "LSTM": LSTM}[family], result)
 
 
 def suffixes(module):

@@ -10,6 +10,8 @@ from elman import lessons
 from elman.cli.main import run
 from elman.lessons import catalogue, pictures, sources
 
+SHELL = types.SimpleNamespace(kernel=object())  # the shell of a notebook
+
 
 @pytest.fixture
 def scripts(tmp_path, monkeypatch):
@@ -93,12 +95,12 @@ def test_a_picture_is_written_and_shown_where_there_is_a_notebook(tmp_path, monk
     display = types.SimpleNamespace(display=shown.append, Image=lambda filename: filename)
     notebook = types.SimpleNamespace(get_ipython=lambda: None, display=display, version_info=(9, 0))
     monkeypatch.setitem(sys.modules, "IPython", notebook)
-    lessons.draw_losses({"here": [2.0, 1.5]}, "losses", printed=(2.5, 1.8))
+    lessons.draw_losses([2.0, 1.5], "losses")
     path = pictures.FOLDER / "losses.png"
     assert path.read_bytes().startswith(b"\x89PNG")
     assert not shown
-    notebook.get_ipython = object
-    lessons.draw_losses({"here": [2.0]}, "losses")
+    notebook.get_ipython = lambda: SHELL
+    lessons.draw_losses([2.0], "losses")
     assert shown == [str(path)]
 
 
@@ -106,10 +108,23 @@ def test_the_curves_are_what_was_given(monkeypatch):
     pytest.importorskip("matplotlib")
     kept = []
     monkeypatch.setattr(pictures, "show", lambda figure, name: kept.append(figure))
-    lessons.draw_losses({"here": [2.0, 1.5, 1.2]}, "losses", printed=(2.5, 1.8))
-    here, there = kept[0].axes[0].lines
+    lessons.draw_losses([2.0, 1.5, 1.2], "losses")
+    (here,) = kept[0].axes[0].lines
     np.testing.assert_array_equal(here.get_xydata(), [(1, 2.0), (2, 1.5), (3, 1.2)])
-    np.testing.assert_array_equal(there.get_xydata(), [(1, 2.5), (3, 1.8)])
+
+
+def test_a_legend_is_above_the_curves():
+    pytest.importorskip("matplotlib")
+    drawing, axes = pictures.figure()
+    axes.plot([1, 2], label="one")
+    axes.set_title("numbers")
+    pictures.legend_above(axes)
+    drawing.draw_without_rendering()
+    legend = axes.get_legend()
+    assert legend.get_title().get_text() == "numbers"
+    assert not axes.get_title()
+    assert legend.get_window_extent().y0 >= axes.get_window_extent().y1
+    assert legend.get_window_extent().y1 <= drawing.bbox.y1
 
 
 def test_a_network_is_drawn_step_by_step(monkeypatch):
@@ -150,7 +165,7 @@ def test_marks_are_coloured_in_a_terminal_and_told_by_their_sign_elsewhere(monke
     assert lessons.marked("5", False) == "☒ 5"
     monkeypatch.setattr(sys, "stdout", Output(terminal=False, encoding="ascii"))
     assert (lessons.marked("4", True), lessons.marked("5", False)) == ("v 4", "x 5")
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=object))
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: SHELL))
     assert lessons.marked("4", True) == "\033[32mv 4\033[0m"
 
 

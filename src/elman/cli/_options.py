@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
-from functools import cache
+from functools import partial
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+import msgspec
 import tyro
 from tyro.constructors import StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
-from elman._config import Config
+from elman._config import Config, field_texts, fields
 
 VALUES = {int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
 """The words that stand in help for the values of a type."""
@@ -33,13 +31,15 @@ def read_settings(info: StructTypeInfo) -> StructConstructorSpec | None:
         StructFieldSpec(name, option(hints[name], value), value, texts.get(name, ""))
         for name, value in ((name, getattr(defaults, name)) for name in fields(info.type))
     )
-    return StructConstructorSpec(instantiate=info.type, fields=tuple(specs))
+    return StructConstructorSpec(instantiate=partial(msgspec.structs.replace, defaults), fields=tuple(specs))
 
 
-def option(kind: Any, default: Any, metavar: str | None = None) -> Any:
-    """The type of an option with its look in help: a name for its values, and its default unless that is empty."""
+def option(kind: Any, default: Any, metavar: str | None = None, text: str | None = None) -> Any:
+    """The type of an option with its look in help: a name for its values, its text if that is no field's, and its
+    default unless that is empty."""
     bare, *marks = get_args(kind) if get_origin(kind) is Annotated else (kind,)
     look = tyro.conf.arg(
+        help=text,
         metavar=metavar or (None if bare is bool else value_name(bare)),
         help_behavior_hint="" if default in (None, "", ()) or default is False else f"(default: {_written(default)})",
     )
@@ -56,30 +56,6 @@ def positional_name(name: str, kind: Any, *, needed: bool) -> str:
     many = tuple in map(get_origin, (kind, *get_args(kind)))
     label = f"{name.removesuffix('s').upper()} ..." if many else name.upper()
     return label if needed else f"[{label}]"
-
-
-def fields(settings: type[Config]) -> tuple[str, ...]:
-    """The names of the fields of settings."""
-    return settings.__struct_fields__
-
-
-@cache
-def field_texts(settings: type[Config]) -> dict[str, str]:
-    """The docstrings below the fields of settings, on one line each, by the fields' names.
-
-    >>> from elman.training.settings import Training
-    >>> field_texts(Training)["steps"]
-    'Budget in optimiser steps.'
-    """
-    texts: dict[str, str] = {}
-    for kind in reversed(settings.__mro__):
-        if kind is not Config and issubclass(kind, Config):
-            (body,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-            assert isinstance(body, ast.ClassDef)
-            for field, below in zip(body.body, body.body[1:], strict=False):
-                if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
-                    texts[ast.unparse(field.target)] = " ".join(ast.literal_eval(below.value).split())
-    return texts
 
 
 def value_name(kind: Any) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 import tyro
 
 from elman._errors import ConfigError
-from elman._types import Unknown
+from elman._types import Unknown, WeightFormat
 from elman.cli._parse import call
+from elman.cli._weights import in_format, say_cost
 from elman.tasks.decoding import Sampling
 
 
@@ -26,6 +27,7 @@ def main(
     stop: str = "",
     samples: int = 1,
     unknown: Unknown = "error",
+    weights: WeightFormat = "float32",
     sampling: Sampling = Sampling(),
 ) -> int:
     """Generate text that continues a prime.
@@ -37,6 +39,7 @@ def main(
         stop: The text before which to end.
         samples: Number of texts to generate, in one batch.
         unknown: skip leaves out characters of the prime that the model does not know.
+        weights: Format of the weights: bfloat16 and int8 are rounded, and faster.
         sampling: How each token is chosen.
     """
     from elman.tasks.fitted import TextGenerator
@@ -45,6 +48,8 @@ def main(
     fitted = load(model)
     if not isinstance(fitted, TextGenerator):
         raise ConfigError(f"{model}: no language model, so it generates no text; run elman predict {model} FILE")
+    fitted = in_format(fitted, weights)
+    say_cost("generate", model, weights)
     options = {"length": length, "stop": stop, "unknown": unknown, **sampling.to_builtins()}
     if samples == 1:
         pieces = fitted.stream(prime, **options)

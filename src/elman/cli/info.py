@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tyro
 
 from elman._cache import cache_folder
+from elman._errors import byte_size
+from elman._terminal import say
+from elman.cli._names import typed
 from elman.cli._parse import call
+from elman.tasks.registry import option_name
 
 if TYPE_CHECKING:
     from elman.artefact import Arrays, Contents
+    from elman.tasks.task import Task
+
+EMPTY = (None, "", (), [])
+"""Values of settings that say nothing."""
 
 
 def run(arguments: list[str]) -> int:
@@ -28,7 +37,7 @@ def main(model: tyro.conf.Positional[Path | None] = None, /) -> int:
     Args:
         model: A saved model.
     """
-    print("\n".join(_installation() if model is None else _model(model)))
+    say("\n".join(_installation() if model is None else _model(model)))
     return 0
 
 
@@ -72,9 +81,10 @@ def _model(path: Path) -> list[str]:
     try:
         fitted = from_saved(path, saved, remembered=False)
     except Untrusted as error:
-        return [*_described(path, saved), f"engine not known: {error}", *_table(saved.weights)]
+        return [*_described(path, saved), *_sizes(path, saved), f"engine not known: {error}", *_table(saved.weights)]
     engine = f"engine {' because '.join(engine_for(first_cell(fitted.model)))}"
-    return [*_described(path, saved), engine, *_table(artefact.named_arrays(fitted.model))]
+    table = _table(artefact.named_arrays(fitted.model))
+    return [*_described(path, saved), *_sizes(path, saved), engine, *table]
 
 
 def _described(path: Path, saved: Contents) -> list[str]:
@@ -86,21 +96,47 @@ def _described(path: Path, saved: Contents) -> list[str]:
     try:
         task, training, codec, measures = parts_of(path, saved, remembered=False)
     except Untrusted:
-        return [f"{path}: {_listed(saved.model['task'])}"]
+        task = saved.model["task"]
+        return [f"{path}: {', '.join(f'{name} {value}' for name, value in task.items() if value not in EMPTY)}"]
     fitted = task.fitted_class(task=task, codec=codec, model=None, training=training, measures=measures)
     trained = f"trained for {training.budget}"
-    if saved.state is not None:
-        step = saved_run(path, saved.state).progress.step
-        trained = f"stopped at step {step:,} of a training for {training.budget}; --resume continues it"
+    run = None if saved.state is None else saved_run(path, saved.state)
+    if run is not None and not run.complete:
+        trained = f"stopped at step {run.progress.step:,} of a training for {training.budget}; --resume continues it"
+    before = measures.get("start_from") or (run.start_from if run is not None else "")
     return [
-        f"{path}: {_listed(task.to_builtins())}",
-        f"knows {fitted.summary}; {trained}",
+        f"{path}: {option_name(task.to_builtins()['type'])}{_options(task)}",
+        f"knows {fitted.summary}; {trained}{f', from the weights of {before}' if before else ''}",
         f"validation: {fitted.validation or 'not yet measured'}",
+        *(f"baseline, {baseline}" for baseline in fitted.baselines),
+        *fitted.verdicts,
     ]
 
 
-def _listed(settings: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in settings.items())
+def _options(task: Task) -> str:
+    """The settings that are not the defaults, as options of `elman train`."""
+    defaults = type(task)()
+    options = []
+    for name in task.__struct_fields__:
+        value = getattr(task, name)
+        if value == getattr(defaults, name):
+            continue
+        if isinstance(value, bool):
+            options.append(typed(name if value else f"no_{name}"))
+        else:
+            options.append(shlex.join([typed(name), *map(str, value if isinstance(value, tuple) else (value,))]))
+    return f", with {' '.join(options)}" if options else ", with the default settings"
+
+
+def _sizes(path: Path, saved: Contents) -> list[str]:
+    """The line on the bytes of an artefact; a copy without the state of its training is the one to deploy."""
+    sizes = {file: file.stat().st_size for file in path.rglob("*") if file.is_file()}
+    line = f"size: {byte_size(sum(sizes.values()))}"
+    if saved.state is None:
+        return [line]
+    kept = sum(size for file, size in sizes.items() if file.parent != path)
+    copy = f"elman.load({str(path)!r}).save('small.elman')"
+    return [f'{line}, of which {byte_size(kept)} serve --resume; a copy without: python -c "import elman; {copy}"']
 
 
 def _table(arrays: Arrays) -> list[str]:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from elman._config import Config
+from elman._config import Config, fields
 from elman._errors import ConfigError
-from elman.cli._options import fields
+from elman._terminal import fold_table, say, width_of
+from elman._types import WeightFormat
 from elman.cli._parse import FirstLook, call
+from elman.cli._weights import in_format, say_cost
 from elman.tasks.registry import TASKS, find_settings, option_name
+
+if TYPE_CHECKING:
+    from elman.tasks.fitted import Output
 
 
 def run(arguments: list[str]) -> int:
@@ -51,6 +57,7 @@ def _command(default: Config) -> Callable[..., int]:
         model: tyro.conf.Positional[Path],
         files: tyro.conf.Positional[tuple[str, ...]] = (),
         /,
+        weights: WeightFormat = "float32",
         prediction: Any = default,
     ) -> int:
         """Predict an answer for each input, in one line of output. The options that --help shows depend on the model.
@@ -58,23 +65,20 @@ def _command(default: Config) -> Callable[..., int]:
         Args:
             model: A saved model.
             files: Files, folders and archives of inputs, as train reads them; - or none is standard input.
+            weights: Format of the weights: bfloat16 and int8 are rounded, and faster for few inputs at once.
             prediction: Options of the model's task.
         """
-        from elman.tasks.fitted import Picture, Predictor, TextGenerator, Warning
+        from elman.tasks.fitted import Predictor, TextGenerator
         from elman.tasks.load import load
 
         fitted = load(model)
         if not isinstance(fitted, Predictor):
             mend = f"; run elman generate {model}" if isinstance(fitted, TextGenerator) else ""
             raise ConfigError(f"{model}: the model answers no inputs{mend}")
-        for item in fitted.output(*(files or (("-",) if fitted.needs_input else ())), options=prediction):
-            match item:
-                case str():
-                    print(item, flush=True)
-                case Warning():
-                    print(item.text, file=sys.stderr)
-                case Picture():
-                    item.save()
+        fitted = in_format(fitted, weights)
+        say_cost("predict", model, weights)
+        items = fitted.output(*(files or (("-",) if fitted.needs_input else ())), options=prediction)
+        _show(_blocks(items, width_of(sys.stdout)))
         return 0
 
     main.__annotations__["prediction"] = type(default)
@@ -83,6 +87,32 @@ def _command(default: Config) -> Callable[..., int]:
             "depend on the model.", f"depend on the model.\n\n        {_by_task()}", 1
         )
     return main
+
+
+def _show(items: Iterable[Output]) -> None:
+    from elman.tasks.fitted import Picture, Remark, Warning  # imports what help does not need
+
+    for item in items:
+        match item:
+            case Remark():
+                say(item)
+            case str():
+                print(item, flush=True)
+            case Warning():
+                say(item.text, sys.stderr)
+            case Picture():
+                item.save()
+
+
+def _blocks(items: Iterable[Output], width: int | None) -> Iterator[Output]:
+    """The items with each table folded into the columns that a terminal has room for."""
+    from elman.tasks.fitted import Row
+
+    for is_row, group in groupby(items, lambda item: width is not None and isinstance(item, Row)):
+        if is_row:
+            yield from fold_table([str(item) for item in group], width)
+        else:
+            yield from group
 
 
 def _by_task() -> str:

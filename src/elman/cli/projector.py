@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from elman._errors import quantity
 from elman.cli._parse import call
 
 
@@ -34,5 +35,5 @@ def main(
     from elman.inspection.projector import write_projector
 
     words = write_projector(open_place(place), out, count=count, force=force)
-    print(f"{len(words):,} words in {out}; look at them with tensorboard --logdir {out}, under PROJECTOR")
+    print(f"{quantity(len(words), 'word')} in {out}; look at them with tensorboard --logdir {out}, under PROJECTOR")
     return 0

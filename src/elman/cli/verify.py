@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tyro
 
+from elman._errors import quantity
 from elman.cli._parse import call
 
 
@@ -26,9 +27,9 @@ def main(model: tyro.conf.Positional[Path], /) -> int:
 
     verification = verify(model)
     if verification.untrusted:
-        print(f"{model}: {verification.files} files whole; nothing was computed: {verification.untrusted}")
+        print(f"{model}: {quantity(verification.files, 'file')} whole; nothing was computed: {verification.untrusted}")
         return 0
-    print(f"{model}: {verification.files} files whole; log-probabilities differ at most by")
+    print(f"{model}: {quantity(verification.files, 'file')} whole; log-probabilities differ at most by")
     for name, difference in verification.differences.items():
         print(f"  {difference:.1e}  {name}")
     if not verification.agrees:

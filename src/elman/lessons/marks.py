@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from elman.lessons.notebook import notebook
+from elman._notebook import notebook
 
 _SIGNS = {True: ("☑", "v"), False: ("☒", "x")}
 _COLOURS = {True: "\033[32m", False: "\033[31m"}

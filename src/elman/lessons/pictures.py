@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from elman._errors import ConfigError
-from elman.lessons.notebook import notebook
+from elman._notebook import notebook
 
 FOLDER = Path("lesson-pictures")
 """The folder of the pictures, relative to the folder in which a lesson runs."""
@@ -23,8 +23,8 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = 6.0, height: float
         from matplotlib.figure import Figure
     except ImportError:
         raise ConfigError("the lessons draw with matplotlib: pip install 'elman[plot]'") from None
-    made = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    return made, made.subplots(rows, columns)
+    drawing = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return drawing, drawing.subplots(rows, columns)
 
 
 def show(figure: Any, name: str) -> None:
@@ -37,27 +37,32 @@ def show(figure: Any, name: str) -> None:
         shown.display.display(shown.display.Image(filename=str(path)))
 
 
-def draw_losses(
-    curves: Mapping[str, Sequence[float]], name: str, *, printed: tuple[float, float] | None = None, unit: str = "epoch"
-) -> None:
-    """Draws losses by epoch, one line per name, beside the first and last loss that a teaching text prints."""
-    made, axes = figure()
-    for label, losses in curves.items():
-        axes.plot(range(1, len(losses) + 1), losses, marker=".", label=label)
-    if printed is not None:
-        last = max(map(len, curves.values()))
-        axes.plot([1, max(last, 2)], printed, "k:", marker="s", markersize=4, label="printed there, first and last")
-    axes.set_xlabel(unit)
+def legend_above(axes: Any, *, columns: int = 2) -> None:
+    """Adds a legend above the axes, where it hides no curve; the title of the axes goes above it."""
+    title = axes.get_title()
+    axes.set_title("")
+    axes.legend(
+        title=title or None, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, frameon=False,
+        fontsize="small",
+    )  # fmt: skip
+
+
+def draw_losses(losses: Sequence[float], name: str) -> None:
+    """Draws the losses of training by epoch."""
+    drawing, axes = figure()
+    axes.plot(range(1, len(losses) + 1), losses, marker=".")
+    axes.set_xlim(0.5, len(losses) + 0.5)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("epoch")
     axes.set_ylabel("training loss, nats per character")
-    axes.legend(frameon=False)
-    show(made, name)
+    show(drawing, name)
 
 
 def draw_steps(inputs: Sequence[str], outputs: Sequence[str], name: str, *, start: str = "") -> None:
     """Draws an unrolled recurrent network: arrows lead from each input to a hidden state (green), from each state to
     the next (orange) and, where `outputs` is not "", to an output (blue). `start` is an input before the first."""
     columns = [start, *inputs] if start else list(inputs)
-    made, axes = figure(width=1.0 + 1.0 * len(columns), height=3.2)
+    drawing, axes = figure(width=1.0 + 1.0 * len(columns), height=3.2)
 
     def box(place: int, row: int, label: str) -> None:
         axes.text(place, row, label, ha="center", va="center", bbox={"boxstyle": "round", "fc": "white", "ec": "0.5"})
@@ -80,4 +85,4 @@ def draw_steps(inputs: Sequence[str], outputs: Sequence[str], name: str, *, star
     axes.set_xlim(-0.7, len(columns) - 0.3)
     axes.set_ylim(-0.5, 2.5)
     axes.axis("off")
-    show(made, name)
+    show(drawing, name)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from elman._errors import quantity
 from elman.formats.text import TextSource
 
 _BESIDE = Path(__file__).parents[4] / "shared" / "data"
@@ -34,7 +35,7 @@ def lesson_text() -> LessonText:
     path = data_file("text/nietzsche.txt")
     source = TextSource.embedded() if path is None else TextSource.open(path)
     characters = "".join(source.characters())
-    note = f"{source.name if path is None else path.name}: {len(characters):,} characters"
+    note = f"{source.name if path is None else path.name}: {quantity(len(characters), 'character')}"
     if path is None:
         note += (
             "; figures differ from those of the lesson, which reads nietzsche.txt in the folder that ELMAN_DATA names"
