@@ -2,16 +2,19 @@
 
 Without `--all` the tests marked `slow` are left out, and all but n cases of one that is marked `sample(n)`; a test that
 takes more than `LIMIT` fails the run. Programs are compiled quickly and run slowly, since most of them run once. With
-`--optimised` they are compiled as users do, and only those tests run whose results optimisations may change.
+`--optimised` they are compiled as users do, and only those tests run whose results optimisations may change; `--second`
+leaves to that run what is not of the first tier anyway.
 """
 
 import ctypes
+import gc
 import os
 import shutil
 import sys
 import tempfile
 from collections import defaultdict
 from functools import partial
+from importlib.util import find_spec
 
 import pytest
 
@@ -22,12 +25,17 @@ QUICK_TO_COMPILE = (
     "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 )
 
+IMPORTING = {"torch": ("torch_network", "torch_trace"), "onnx": ("onnx_graph", "onnx_ops", "onnx_recurrence")}
+collect_ignore = [  # by doctest, where there is no peer that they import
+    f"src/elman/interop/{module}.py" for peer in IMPORTING if find_spec(peer) is None for module in IMPORTING[peer]
+]
+
 PROCESSOR_SECONDS, STARTED = "processor_seconds", pytest.StashKey[float]()
 
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also run the second tier: what is slow, and what needs peers")
-    parser.addoption("--second", action="store_true", help="of `--all`, run only the second tier")
+    parser.addoption("--second", action="store_true", help="of `--all`, leave out the first tier and `--optimised`")
     parser.addoption("--optimised", action="store_true", help="run only tests so marked, compiled as users do")
 
 
@@ -57,14 +65,24 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     sampled = _samples(items)
     first = {item for item in items if item in sampled and not item.get_closest_marker("slow")}
+    optimised = {item for item in items if item in sampled and item.get_closest_marker("optimised")}
     if config.getoption("--optimised"):
-        selected = {item for item in items if item in sampled and item.get_closest_marker("optimised")}
+        selected = optimised
     elif config.getoption("--second"):
-        selected = {*items} - first
+        selected = {*items} - first - optimised
     else:
         selected = {*items} if config.getoption("--all") else first
     config.hook.pytest_deselected(items=[item for item in items if item not in selected])
     items[:] = [item for item in items if item in selected]
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Bytes are not part of a test's name: archives hold the time, and two processes are to collect the same tests."""
+    return argname if isinstance(val, bytes) else None
+
+
+def pytest_collection_finish():
+    gc.freeze()  # what was imported and collected stays: not to go through it again and again saves a twentieth
 
 
 def _samples(items):

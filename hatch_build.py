@@ -2,6 +2,7 @@
 the lessons into a wheel."""
 
 import importlib.util
+import platform
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ class KernelHook(BuildHookInterface):
         except kernels.BuildError as error:
             self.app.display_warning(f"elman goes without native kernels: {error}")
             return
-        tag = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        # A Python for both processors of a Mac says so; the kernels are for the one that they are built on.
+        system = sysconfig.get_platform().replace("universal2", platform.machine())
+        tag = system.replace("-", "_").replace(".", "_")
         build_data.update(pure_python=False, tag=f"py3-none-{tag}")
         build_data["artifacts"].append(str(kernels.LIBRARY.relative_to(self.root)))

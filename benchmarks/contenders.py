@@ -3,30 +3,47 @@ outputs in the library's own layout.
 """
 
 import os
-import sys
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ["KERAS_BACKEND"] = "jax"
-sys.path.append(str(Path(__file__).parents[1]))  # the conformance suite knows how peers keep weights
-
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tests.conformance import weights
 
 import elman
+import peer_weights as weights
 
 FAMILIES = {"Elman": "RNN", "GRU": "GRU", "LSTM": "LSTM"}
 THREADS = os.cpu_count()
+
+
+def noisy(wrapper):
+    """An LSTM in a wrapper with noise, as in training."""
+    return lambda *sizes, key: wrapper(elman.LSTM(*sizes, key=key), rate=0.1).sample(key)
+
+
+OTHERS = {  # without peers: each is timed beside its scan
+    "ResetBeforeGRU": elman.ResetBeforeGRU,
+    "PeepholeLSTM": elman.PeepholeLSTM,
+    "ProjectedLSTM": elman.ProjectedLSTM,
+    "SLSTM": elman.SLSTM,
+    "MinGRU": elman.MinGRU,
+    "MinLSTM": elman.MinLSTM,
+    "LRU": elman.LRU,
+    "RGLRU": elman.RGLRU,
+    "Normalised(LSTM)": lambda *sizes, key: elman.Normalised(elman.LSTM(*sizes, key=key)),
+    "Zoneout(LSTM)": noisy(elman.Zoneout),
+    "RecurrentDropout(LSTM)": noisy(elman.RecurrentDropout),
+}
 
 
 class Case(NamedTuple):
     """A layer to run; arrays are batch first. `pull` is the gradient that comes from above."""
 
     cell: str
-    weights: Any
+    weights: Any  # of one of the families, as all libraries take them; of one of the others the cell itself
     xs: np.ndarray
     pull: np.ndarray
     lengths: np.ndarray | None
@@ -38,6 +55,8 @@ def make_case(cell, shape, *, training, ragged=False):
     rng = np.random.default_rng(0)
     xs, pull = (rng.normal(size=(batch, time, size)).astype(np.float32) for size in (inputs, hidden))
     lengths = rng.permutation(np.linspace(1, time, batch).round().astype(np.int32)) if ragged else None
+    if cell in OTHERS:
+        return Case(cell, OTHERS[cell](inputs, hidden, key=jax.random.key(0)), xs, pull, lengths, training)
     return Case(cell, weights.random_weights(FAMILIES[cell], inputs, hidden), xs, pull, lengths, training)
 
 
@@ -59,13 +78,16 @@ def jax_call(layer, parameters, xs, pull, *, training):
 
 
 def elman_call(case, engine="auto"):
-    cell = weights.cell_with(getattr(elman, case.cell), case.weights)
+    cell = case.weights
+    if case.cell in FAMILIES:
+        cell = weights.cell_with(getattr(elman, case.cell), case.weights)
+    learned, rest = eqx.partition(cell, eqx.is_inexact_array)
     lengths = None if case.lengths is None else jnp.asarray(case.lengths)
 
-    def layer(cell, xs):
-        return elman.unroll(cell, xs, lengths=lengths, engine=engine)[1]
+    def layer(learned, xs):
+        return elman.unroll(eqx.combine(learned, rest), xs, lengths=lengths, engine=engine)[1]
 
-    return jax_call(layer, cell, case.xs, case.pull, training=case.training)
+    return jax_call(layer, learned, case.xs, case.pull, training=case.training)
 
 
 def plain_step(cell, U, second, carry, a):

@@ -24,7 +24,7 @@ from results import Table, middle
 from workers import forth_and_back
 
 EMBEDDING, HIDDEN, LAYERS, BATCH, UNROLL, VOCAB = 64, 256, 2, 32, 64, 64
-SMOKE = ("--rounds 1 --hidden-size 4",)
+SMOKE = ("--rounds 0 --hidden-size 4",)
 HELP = ("", "train", "train --task tagging", "generate", "predict", "evaluate", "neighbours", "projector")
 HELP += ("info", "lesson", "verify")
 ELMAN = [sys.executable, "-c", "from elman.cli.main import main; main()"]
@@ -88,13 +88,14 @@ def seconds(command, caches, until):
 
 
 def measured(commands, rounds, caches):
-    """For each name of a (command, what is waited for): the seconds of a first run, and a list of those after it."""
+    """For each name of a (command, what is waited for): the seconds of a first run, and a list of those after it, or of
+    the first where no rounds are run."""
     first = {name: seconds(command, caches, until) for name, (command, until) in commands.items()}
     later = {name: [] for name in commands}
     for _, name in forth_and_back(commands, rounds):
         command, until = commands[name]
         later[name].append(seconds(command, caches, until))
-    return first, later
+    return first, later if rounds else {name: [one] for name, one in first.items()}
 
 
 def training(options, folder):

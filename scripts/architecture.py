@@ -16,7 +16,7 @@ import grimp
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "architecture.svg"
-WIDTH, HEIGHT = 1000, 1354
+WIDTH, HEIGHT = 1000, 1892
 SIZES = {"title": (14, 8.6), "note": (12.5, 6.9), "files": (11.5, 6.2)}
 """Height of each kind of text, and width of its letters where the font is a wide one, in pixels."""
 
@@ -44,27 +44,31 @@ class Room(NamedTuple):
 
 
 ROOMS = {
-    "cli": Room(50, 20, 900, 72),
-    "lessons": Room(50, 126, 230, 116),
-    "testing": Room(420, 126, 250, 86),
-    "inspection": Room(296, 246, 210, 90),
-    "training": Room(522, 246, 428, 90),
-    "tasks": Room(50, 378, 900, 382, "tasks"),
-    "formats": Room(50, 804, 128, 374, "plain"),
-    "words": Room(186, 804, 112, 374, "plain"),
-    "metrics": Room(306, 804, 112, 374, "plain"),
-    "artefact": Room(426, 804, 112, 374, "plain"),
-    "layers": Room(556, 804, 394, 98, "engine"),
-    "recurrence": Room(556, 922, 394, 80, "engine"),
-    "cells": Room(556, 1022, 394, 112, "engine"),
-    "ops": Room(556, 1154, 394, 80, "engine"),
+    "cli": Room(50, 20, 900, 82),
+    "studio": Room(336, 126, 574, 154),
+    "serving": Room(50, 126, 270, 154),
+    "web": Room(672, 296, 226, 114, "plain"),
+    "lessons": Room(50, 420, 220, 130),
+    "testing": Room(420, 420, 220, 104),
+    "interop": Room(664, 420, 286, 198),
+    "inspection": Room(296, 620, 210, 152),
+    "training": Room(522, 620, 428, 152),
+    "tasks": Room(50, 816, 900, 394, "tasks"),
+    "formats": Room(50, 1254, 128, 400, "plain"),
+    "words": Room(186, 1254, 112, 400, "plain"),
+    "metrics": Room(306, 1254, 112, 400, "plain"),
+    "artefact": Room(426, 1254, 112, 400, "plain"),
+    "layers": Room(556, 1254, 394, 98, "engine"),
+    "recurrence": Room(556, 1372, 394, 80, "engine"),
+    "cells": Room(556, 1472, 394, 112, "engine"),
+    "ops": Room(556, 1604, 394, 94, "engine"),
 }
 WINGS = ("series_classification", "classification", "language_modelling", "tagging", "seq2seq", "forecasting", "ecg")
-ROOMS |= {f"tasks.{wing}": Room(60 + 126 * place, 444, 122, 206, "wing") for place, wing in enumerate(WINGS)}
-SHARED = Room(60, 666, 878, 82, "wing")
+ROOMS |= {f"tasks.{wing}": Room(60 + 126 * place, 882, 122, 218, "wing") for place, wing in enumerate(WINGS)}
+SHARED = Room(60, 1116, 878, 82, "wing")
 """The modules of `tasks` that belong to no wing."""
-FOUNDATION = Room(50, 1302, 900, 32)
-LEGEND = Room(50, 1148, 488, 124)
+FOUNDATION = Room(50, 1822, 900, 50)
+LEGEND = Room(50, 1672, 488, 124)
 
 STYLE = """
 text { font-family: system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; fill: #1f2933; }
@@ -181,7 +185,9 @@ def _arrows(graph):
     drawn, parts = [], []
     for a, b in sorted(_reduced(down), key=lambda pair: (ROOMS[pair[1]].top - ROOMS[pair[0]].bottom, pair)):
         parts.append(_arrow(_way(ROOMS[a], ROOMS[b], drawn)))
-    for a, b in sorted(pairs - down):
+    beside = {(a, b) for a, b in pairs if ROOMS[a].top < ROOMS[b].bottom and ROOMS[b].top < ROOMS[a].bottom}
+    parts += [_arrow(_way_beside(ROOMS[a], ROOMS[b])) for a, b in sorted(beside)]
+    for a, b in sorted(pairs - down - beside):
         way = _way(ROOMS[b], ROOMS[a], drawn)
         parts.append(_arrow(way[::-1], exception=True))
     for wing in WINGS:
@@ -215,6 +221,17 @@ def _exceptions(graph):
             room = ROOMS[f"tasks.{wing}"]
             parts.append(_arrow([(room.middle + 24, SHARED.top), (room.middle + 24, room.bottom)], exception=True))
     return parts
+
+
+def _way_beside(start, end):
+    """The points of an arrow between rooms of one row: across the gap, or below the rooms between them."""
+    left, right = sorted((start, end), key=lambda room: room.left)
+    between = Room(left.right + 1, left.top, right.left - left.right - 2, left.height)
+    if not any(_overlap(between, other) for other in ROOMS.values()):
+        y = (max(start.top, end.top) + min(start.bottom, end.bottom)) // 2
+        return [(start.right, y), (end.left, y)] if start is left else [(start.left, y), (end.right, y)]
+    y = max(start.bottom, end.bottom) + 10
+    return [(start.middle, start.bottom), (start.middle, y), (end.middle, y), (end.middle, end.bottom)]
 
 
 def _way(upper, lower, drawn):

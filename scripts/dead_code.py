@@ -12,18 +12,30 @@ ALIVE = {
     "__dir__": "Python calls it",
     "read_annotations": "public, the counterpart of read_record",
     "write_record": "public, in docs/read-an-ecg.md",
-    "draw_attention": "public, in docs/translate-pairs.md",
-    "to_dict": "public, in docs/forecast-a-series.md",
+    "draw_units": "public, in docs/look-inside.md",
+    "Codec": "an export brings its file, for programs of others",
+    "log_severity_level": "ONNX Runtime reads it",
+    "python_tracer_level": "JAX reads it",
+    "nan_as_null": "an argument of the interchange protocol",
+    "requested_schema": "an argument of the Arrow PyCapsule protocol",
+    "_render_traceback_": "IPython calls it",
+    "allow_copy": "an argument of the interchange protocol",
     "DS1": "public, the counterpart of DS2",
     "read_settings": "tyro calls it",
     "to_csv": "public, in docs/forecast-a-series.md",
     "log_probability": "public, a field of a translation",
-    "lookback": "public, a size of a forecaster",
     "d_c": "an argument of the kernels, passed by its place",
+    "zone_h": "an argument of the kernels, passed by its place",
+    "zone_c": "an argument of the kernels, passed by its place",
+    "background": "Starlette reads it",
+    **dict.fromkeys(
+        ("best_of", "logprobs", "presence_penalty", "frequency_penalty", "logit_bias"),
+        "a field of OpenAI's, looked at by its name to be refused",
+    ),
     "PR": "public, a column that is found by its name",
+    "QRS": "public, a column that is found by its name",
     "QT": "public, a column that is found by its name",
     "QTcB": "public, a column that is found by its name",
-    "readable": "a buffered reader calls it",
     "seekable": "a buffered reader calls it",
     "_train_on": "a process of its own runs it, by name",
     "QTcF": "public, a column that is found by its name",
@@ -36,7 +48,7 @@ MEASURES = ("tasks/forecasting/scores.py", "tasks/seq2seq/scores.py")
 
 def unused(*places):
     """The definitions in `places` whose names occur nowhere else in them."""
-    finder = Vulture()
+    finder = Vulture(ignore_decorators=["@*.defjvp", "@*.def_abstract_eval"])  # JAX calls these
     finder.scavenge(places)
     return finder.get_unused_code()
 
