@@ -28,6 +28,7 @@ export async function show(panel, model, about) {
     const cells = choice(seen.cells.map((one) => one.name), seen.cells[0].name, { id: "cell", onchange: units });
     const arrays = choice([], "", { id: "array", onchange: units });
     const maps = h("div", {});
+    let chosen = null;
     fill(place,
       h("h2", {}, "How much the loss depends on each step"),
       h("p", { class: "soft" }, `‖dL/ds‖ after each step, in powers of ten; the loss is ${number(seen.loss)} nats per ${seen.unit}.`),
@@ -53,10 +54,13 @@ export async function show(panel, model, about) {
       const matrix = unpack(await newest(post(`/api/see/array/${path(model)}`, { kept: seen.kept, cell: cell.name, array: arrays.value })));
       map?.close();
       const said = h("p", { "aria-live": "polite", class: "soft" }, "Click on the map, or walk on it with the arrow keys, to read a step.");
-      map = heat(`log10 of the gradient: ${matrix.units} units over ${matrix.steps} steps, ${number(matrix.low, 2)} to ${number(matrix.high, 2)}`, matrix, { keys: true, pick: (step) => {
+      const read = (step) => {
+        chosen = step;
         map.at(step);
         fill(said, `step ${step + 1}, ${shown(cell.steps[step])}: norm ${number(cell.norms[step], 3)}`);
-      } });
+      };
+      map = heat(`log10 of the gradient: ${matrix.units} units over ${matrix.steps} steps, ${number(matrix.low, 2)} to ${number(matrix.high, 2)}`, matrix, { keys: true, pick: read });
+      if (chosen !== null) read(Math.min(chosen, matrix.steps - 1));  // the step that was read on the map before this one
       fill(maps, map.place, said, h("p", { class: "scale" }, h("span", {}, `10^${number(matrix.low, 2)}`), h("i", { class: "one-sided" }), h("span", {}, `10^${number(matrix.high, 2)}`)));
     }
     units();
