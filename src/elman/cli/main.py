@@ -14,11 +14,12 @@ from importlib import import_module
 from itertools import pairwise
 from keyword import iskeyword
 from types import ModuleType
-from typing import TextIO
+from typing import NoReturn
 
 from elman import _trust
 from elman._errors import ConfigError, ElmanError, Interrupted, nearest
 from elman._terminal import say
+from elman.cli._interrupts import heeded
 from elman.cli._names import as_typed
 
 COMMANDS = {
@@ -42,11 +43,16 @@ COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs `elman` and exits."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        sys.exit(run(sys.argv[1:] if arguments is None else arguments))
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            _write_out(stream)
+        with heeded(lambda: _end(_interrupted(arguments))):
+            code = run(arguments)
+    except SystemExit as help_or_usage:
+        code = help_or_usage.code
+    if isinstance(code, int) and code > 128:  # a signal's
+        _end(code)
+    _write_out()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -65,7 +71,7 @@ def run(arguments: list[str]) -> int:
     except Interrupted as error:
         return _failed(name, error, error.exit_code)
     except KeyboardInterrupt:
-        return _failed(name, "interrupted", Interrupted("").exit_code)
+        return _interrupted(arguments)
 
 
 def _run(name: str, rest: list[str]) -> int:
@@ -116,13 +122,24 @@ def _failed(name: str, error: object, code: int) -> int:
     return code
 
 
-def _write_out(stream: TextIO) -> None:
-    """Writes out a stream, or drops the rest where nobody can read it any more; Python itself would try again at its
-    end, fail, and change the exit code to 120."""
-    try:
-        stream.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def _interrupted(arguments: list[str]) -> int:
+    return _failed(arguments[0] if arguments else "", "interrupted", Interrupted("").exit_code)
+
+
+def _end(code: int) -> NoReturn:
+    """Ends the process without Python's own end, which crashes where JAX compiles in other threads."""
+    _write_out()
+    os._exit(code)
+
+
+def _write_out() -> None:
+    """Writes out what was printed, or drops the rest where nobody can read it any more; Python itself would try again at
+    its end, fail, and change the exit code to 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _trusted(arguments: list[str]) -> list[str]:

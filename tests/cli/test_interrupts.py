@@ -1,0 +1,69 @@
+"""Interrupts that come where an exception would be lost or would crash the process."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from elman.cli._interrupts import heeded
+
+IN_A_COLLECTION = """
+import gc, os, signal, sys, time
+from elman.cli import info
+from elman.cli.main import main
+
+def collected(phase, about):
+    if phase == "start":
+        gc.callbacks.remove(collected)
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(10): pass  # where Python calls the handler
+
+def run(arguments):
+    print("begun")
+    gc.callbacks.append(collected)
+    gc.collect()
+    time.sleep(60)
+
+info.run = run
+main(["info"])
+"""
+
+
+def test_an_interrupt_in_a_garbage_collection_ends_the_command():
+    ended = subprocess.run([sys.executable, "-c", IN_A_COLLECTION], capture_output=True, text=True, timeout=50)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "begun\n", "elman info: interrupted\n")
+
+
+def test_an_interrupt_while_a_module_is_imported_ends_the_process(tmp_path, monkeypatch):
+    class Ended(BaseException):
+        pass
+
+    def end():
+        raise Ended
+
+    lines = "import os, signal", "os.kill(os.getpid(), signal.SIGINT)", "for _ in range(10): pass"
+    (tmp_path / "interrupted_module.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    before = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    with pytest.raises(Ended), heeded(end):
+        import interrupted_module  # noqa: F401
+    assert (signal.getsignal(signal.SIGINT), sys.unraisablehook) == before
+
+
+def test_other_exceptions_of_callbacks_are_shown_as_before(monkeypatch):
+    shown = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+    with heeded(lambda: None):
+        one = type("One", (), {"__del__": lambda self: 1 / 0})()
+        del one
+    assert [lost.exc_type for lost in shown] == [ZeroDivisionError]
+
+
+def test_an_interrupt_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with heeded(lambda: None):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
