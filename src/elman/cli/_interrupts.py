@@ -19,9 +19,9 @@ AGAIN = 0.02
 def heeded(end: Callable[[], None]) -> Generator[None]:
     """A block that Ctrl-C leaves by a `KeyboardInterrupt`, wherever it comes.
 
-    Where it comes in a callback, as JAX has one in each garbage collection, Python drops the exception; it is raised again.
-    While a module is imported, `end` is called instead: modules of C and C++ crash of exceptions or turn them into others.
-    An interrupt that is ignored, as in a job that a shell runs in the background, stays so.
+    Where it comes in a callback, as JAX has one in each garbage collection, Python drops the exception; it is raised
+    again. While a module is imported, `end` is called instead: modules of C and C++ crash of exceptions or turn them
+    into others. An interrupt that is ignored, as in a job that a shell runs in the background, stays so.
     """
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield

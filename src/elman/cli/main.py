@@ -133,8 +133,8 @@ def _end(code: int) -> NoReturn:
 
 
 def _write_out() -> None:
-    """Writes out what was printed, or drops the rest where nobody can read it any more; Python itself would try again at
-    its end, fail, and change the exit code to 120."""
+    """Writes out what was printed, or drops the rest where nobody can read it any more; Python itself would try again
+    at its end, fail, and change the exit code to 120."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
