@@ -11,7 +11,7 @@ from elman.formats.wfdb.record import Record, read_annotations, write_record
 from elman.tasks.ecg.fitted import EcgReader
 from elman.tasks.ecg.generator import generate_ecg, generate_patients
 from elman.tasks.ecg.settings import EcgPrediction
-from elman.tasks.fitted import Picture, Warning
+from elman.tasks.output import Picture, Warning
 from tests.formats.edf_bytes import Channel, annotations, edf
 
 

@@ -9,7 +9,7 @@ import elman
 from elman.formats.lines import Lines
 from elman.formats.numbers import number_text
 from elman.tasks.answers import Answer, answers_in_order, lines_asked, rows_asked
-from elman.tasks.fitted import Warning
+from elman.tasks.output import Warning
 
 BLANK = Answer(("", ""), {"elman": None, "elman-probability": None})
 

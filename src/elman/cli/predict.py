@@ -19,7 +19,7 @@ from elman.cli._weights import in_format, say_cost
 from elman.tasks.registry import TASKS, find_settings, option_name
 
 if TYPE_CHECKING:
-    from elman.tasks.fitted import Output
+    from elman.tasks.output import Output
 
 
 def run(arguments: list[str]) -> int:
@@ -90,7 +90,7 @@ def _command(default: Config) -> Callable[..., int]:
 
 
 def _show(items: Iterable[Output]) -> None:
-    from elman.tasks.fitted import Picture, Remark, Warning  # imports what help does not need
+    from elman.tasks.output import Picture, Remark, Warning  # imports what help does not need
 
     for item in items:
         match item:
@@ -106,7 +106,7 @@ def _show(items: Iterable[Output]) -> None:
 
 def _blocks(items: Iterable[Output], width: int | None) -> Iterator[Output]:
     """The items with each table folded into the columns that a terminal has room for."""
-    from elman.tasks.fitted import Row
+    from elman.tasks.output import Row
 
     for is_row, group in groupby(items, lambda item: width is not None and isinstance(item, Row)):
         if is_row:

@@ -18,7 +18,8 @@ from elman._show import Shown
 from elman.metrics.calibration import Bin, error_of, reliability_of
 from elman.ops.distributions import LEVELS
 from elman.tasks.choices import Choices, Forecasts, Question
-from elman.tasks.fitted import LONGEST, Fitted, TextGenerator
+from elman.tasks.examples import LONGEST
+from elman.tasks.fitted import Fitted, TextGenerator
 
 SHOWN = tuple(LEVELS.index(level) for level in (0.5, 0.1, 0.9))
 """The quantiles that stand for a forecast: the median, and the ends of the interval of 80%."""

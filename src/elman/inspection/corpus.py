@@ -24,7 +24,8 @@ from elman.inspection.record import record
 from elman.inspection.watched import Call, named_states, own_steps, valid_steps, watched_pass
 from elman.recurrence import tap, unroll
 from elman.recurrence.steps import Steps
-from elman.tasks.fitted import Examples, Fitted, NamedBatch, TextGenerator
+from elman.tasks.examples import Examples, NamedBatch
+from elman.tasks.fitted import Fitted, TextGenerator
 
 LONGEST = 2_000_000
 """The most tokens of a corpus."""

@@ -31,7 +31,8 @@ from elman.inspection.watched import (
 )
 from elman.recurrence import scan, start_carry
 from elman.recurrence.steps import Steps
-from elman.tasks.fitted import LONGEST, Examples, Fitted
+from elman.tasks.examples import LONGEST, Examples
+from elman.tasks.fitted import Fitted
 from elman.tasks.task import Task
 
 OCCLUDED, TOGETHER = 64, 16

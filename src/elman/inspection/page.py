@@ -22,7 +22,8 @@ from elman.inspection.record import record
 from elman.inspection.report import CALIBRATED
 from elman.inspection.sections import Section
 from elman.inspection.words import word_vectors
-from elman.tasks.fitted import LONGEST, Fitted
+from elman.tasks.examples import LONGEST
+from elman.tasks.fitted import Fitted
 
 DARKEST = 6.0
 """The loss in nats from which the mark of a token is darkest."""

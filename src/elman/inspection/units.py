@@ -23,7 +23,8 @@ from elman.cells import Cell, Wrapper
 from elman.inspection.watched import Call, named_states, own_steps, valid_steps, watch_examples, watched_loss
 from elman.recurrence import scan, start_carry, tap, unroll
 from elman.recurrence.steps import Steps
-from elman.tasks.fitted import Examples, Fitted
+from elman.tasks.examples import Examples
+from elman.tasks.fitted import Fitted
 
 BINS = 4096
 """The bins of a unit's values by which areas are computed; values in one bin count as equal."""

@@ -24,7 +24,8 @@ from elman._types import Carry
 from elman.cells import Cell
 from elman.recurrence.steps import Steps
 from elman.recurrence.watch import watched_by
-from elman.tasks.fitted import Examples, Fitted
+from elman.tasks.examples import Examples
+from elman.tasks.fitted import Fitted
 from elman.tasks.task import Task
 
 Watch = Callable[[int, Cell, Array, Carry, Steps], tuple[tuple[Carry, Array], Any]]

@@ -14,7 +14,8 @@ from elman._errors import ConfigError
 from elman.inspection.attention import attention
 from elman.studio.look import Input, Look, need_input
 from elman.studio.models import of_kind
-from elman.tasks.fitted import Picture, Predictor, Warning
+from elman.tasks.fitted import Predictor
+from elman.tasks.output import Picture, Warning
 from elman.tasks.seq2seq.fitted import Translator
 from elman.tasks.tagging.fitted import Tagger
 

@@ -15,7 +15,7 @@ from elman.formats.names import JSON_LINES
 from elman.formats.results import ResultTable
 from elman.formats.rows import Cell, field_text, write_object, write_row
 from elman.formats.table import Row, Table
-from elman.tasks.fitted import Warning
+from elman.tasks.output import Warning
 from elman.tasks.settings import OnError
 
 NAME = "elman"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import jax
 import msgspec
@@ -28,8 +27,10 @@ from elman.tasks.baseline import Baseline
 from elman.tasks.checks import check_part
 from elman.tasks.choices import Choices, Forecasts, Question
 from elman.tasks.data import Data, Part
+from elman.tasks.examples import LONGEST, Examples, NamedBatch
 from elman.tasks.fingerprint import digest
 from elman.tasks.items import ItemHashes, Overlap
+from elman.tasks.output import Output
 from elman.tasks.session import Session, read_session
 from elman.tasks.task import Metrics, Task
 from elman.training.history import History
@@ -37,88 +38,6 @@ from elman.training.settings import Training
 
 M = TypeVar("M", bound=Metrics, covariant=True)
 """The type of a task's measures."""
-
-
-@dataclass(frozen=True)
-class Warning:
-    """A sentence on the input or the answers that is no answer itself."""
-
-    text: str
-
-
-class Row(str):
-    """A line of a table with a head, whose columns a narrow terminal shows in several blocks."""
-
-    __slots__ = ()
-
-
-class Remark(str):
-    """A line of words about the answers, which a narrow terminal folds."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture of answers, which is drawn when it is saved."""
-
-    path: Path
-    """The file, whose ending names the format."""
-    draw: Callable[[Path], None]
-    """The function that draws it into a file."""
-
-    def save(self) -> None:
-        """Draws the picture into its file.
-
-        Raises:
-            ConfigError: matplotlib is not installed, or does not know the format.
-            DataError: answers that a picture has no room for, or a file that cannot be written.
-        """
-        self.draw(self.path)
-
-
-Output = str | Warning | Picture
-"""A line, without its end; a warning; or a picture."""
-
-
-LONGEST = 1000
-"""The steps of a text in one piece that are taken for inspection."""
-
-
-class Examples(NamedTuple):
-    """A batch of examples, and the names of its steps."""
-
-    batch: Any
-    steps: dict[str, tuple[str, ...]]
-    """The names of the first example's steps, such as its characters or words, by the first words of the name of the
-    cells that read them: {"encoder": ("a", "b"), "decoder": ("", "c")}."""
-    separators: Mapping[str, str] = MappingProxyType({})
-    """The text between the names, by the same words: a space between words, nothing between characters."""
-
-
-class NamedBatch(NamedTuple):
-    """A batch of a part of the data, and the names of the steps of its rows."""
-
-    batch: Any
-    indices: Sequence[int] = ()
-    """The indices of the examples in the first rows; () where rows are no examples, as random pieces of a strip."""
-    steps: Sequence[dict[str, tuple[str, ...]]] = ()
-    """The names of the steps of these rows, as in `Examples.steps`."""
-
-
-class Indexed(Protocol):
-    """Batches that know the indices of their examples."""
-
-    def __len__(self) -> int: ...
-    def at(self, step: int) -> Any: ...
-    def indices(self, step: int) -> Sequence[int]: ...
-
-
-def named_rows(batches: Indexed, names: Callable[[int], dict[str, tuple[str, ...]]]) -> Iterator[NamedBatch]:
-    """Yields batches with the names of their rows; `names` gives those of the steps of an example."""
-    for step in range(len(batches)):
-        indices = batches.indices(step)
-        yield NamedBatch(batches.at(step), indices, [names(index) for index in indices])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 import elman
 from elman.tasks.classification.unlabelled import texts_asked
-from elman.tasks.fitted import Warning
+from elman.tasks.output import Warning
 
 ROWS = [("cross" if n % 3 else "happy", f'parcel {n}, "late"' + "\nand lost" * (n % 5 == 0)) for n in range(40)]
 

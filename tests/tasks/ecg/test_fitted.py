@@ -15,7 +15,7 @@ from elman.tasks.ecg.delineation import PointScores
 from elman.tasks.ecg.fitted import EcgReader
 from elman.tasks.ecg.generator import generate_ecg, generate_patients
 from elman.tasks.ecg.settings import EcgPrediction
-from elman.tasks.fitted import Warning
+from elman.tasks.output import Warning
 from elman.training.reporters import Quiet
 
 SMALL = dict(channels=4, hidden_size=16, num_layers=1, seconds=4)

@@ -9,8 +9,8 @@ import pytest
 
 import elman
 from elman.formats.stamps import parse_stamps
-from elman.tasks.fitted import Warning
 from elman.tasks.forecasting.settings import ForecastPrediction
+from elman.tasks.output import Warning
 from elman.training.reporters import Quiet
 
 KINDS = [

@@ -1,6 +1,6 @@
 import pytest
 
-from elman.tasks.fitted import Warning
+from elman.tasks.output import Warning
 from elman.tasks.tagging.untagged import sentences_asked
 
 CONLLU = "1\tHi" + 8 * "\t_" + "\n\n"

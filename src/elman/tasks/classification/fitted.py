@@ -20,7 +20,8 @@ from elman.tasks.classification.predictor import ClassPredictor, Prediction
 from elman.tasks.classification.settings import ClassPrediction, TextPrediction
 from elman.tasks.classification.unlabelled import texts_asked
 from elman.tasks.data import Part
-from elman.tasks.fitted import LONGEST, Examples, NamedBatch, Warning, named_rows
+from elman.tasks.examples import LONGEST, Examples, NamedBatch, named_rows
+from elman.tasks.output import Warning
 
 if TYPE_CHECKING:
     from elman.tasks.classification.task import Classification

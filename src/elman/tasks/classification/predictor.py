@@ -31,7 +31,8 @@ from elman.tasks.classification.mistakes import InputNames, class_mistakes, labe
 from elman.tasks.classification.reading import LabelledText
 from elman.tasks.classification.settings import ClassPrediction
 from elman.tasks.data import Part
-from elman.tasks.fitted import Examples, Predictor, largest_difference
+from elman.tasks.examples import Examples
+from elman.tasks.fitted import Predictor, largest_difference
 
 
 class Prediction(NamedTuple):

@@ -16,7 +16,7 @@ from elman.formats.table import TSV
 from elman.tasks.answers import Group, Input, lines_asked, rows_asked
 from elman.tasks.classification.labels import are_marked, split_marked
 from elman.tasks.classification.reading import has_tabs, lacks_head, split_label
-from elman.tasks.fitted import Warning
+from elman.tasks.output import Warning
 
 
 def texts_asked(

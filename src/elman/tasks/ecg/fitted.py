@@ -47,7 +47,9 @@ from elman.tasks.ecg.strip import Strip, strips_of
 from elman.tasks.ecg.text import SampleGroup, arriving_samples, ecg_in, read_ecg_table
 from elman.tasks.ecg.unlearned import NO_WAVES_READ, note_on_beats, note_on_unlearned
 from elman.tasks.ecg.wave_marks import wave_marks
-from elman.tasks.fitted import Examples, Output, Picture, Predictor, Remark, Row, Warning, largest_difference
+from elman.tasks.examples import Examples
+from elman.tasks.fitted import Predictor, largest_difference
+from elman.tasks.output import Output, Picture, Remark, Row, Warning
 from elman.tasks.plain import plain_table
 from elman.tasks.session import check_options
 from elman.tasks.settings import OnUnreadable

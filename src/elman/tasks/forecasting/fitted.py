@@ -24,7 +24,8 @@ from elman.ops.distributions import LEVELS
 from elman.tasks.baseline import Baseline
 from elman.tasks.choices import Forecasts, Question
 from elman.tasks.data import Data
-from elman.tasks.fitted import Examples, Output, Picture, Predictor, Warning
+from elman.tasks.examples import Examples
+from elman.tasks.fitted import Predictor
 from elman.tasks.forecasting.codec import ForecastCodec
 from elman.tasks.forecasting.evaluation import measure_forecasts, model_inputs, window_errors
 from elman.tasks.forecasting.forecasts import forecast_series
@@ -39,6 +40,7 @@ from elman.tasks.forecasting.session import ForecastSession
 from elman.tasks.forecasting.settings import ForecastPrediction
 from elman.tasks.forecasting.table import NAME, level_names, levels_of, with_truth
 from elman.tasks.forecasting.windows import WindowBatch, WindowPart
+from elman.tasks.output import Output, Picture, Warning
 from elman.tasks.plain import plain_columns, plain_table
 from elman.tasks.session import check_options
 

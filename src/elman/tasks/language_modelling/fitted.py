@@ -20,7 +20,8 @@ from elman.formats.results import ResultTable
 from elman.recurrence.native.steps import Network, Tokens
 from elman.tasks.choices import Choices, Question, token_choices
 from elman.tasks.decoding import Sampling
-from elman.tasks.fitted import LONGEST, Examples, TextGenerator, largest_difference
+from elman.tasks.examples import LONGEST, Examples
+from elman.tasks.fitted import TextGenerator, largest_difference
 from elman.tasks.language_modelling.corpus import TextPart, read_corpus, source_of
 from elman.tasks.language_modelling.desk import CompiledDesk, Desk, NativeDesk, start_state
 from elman.tasks.language_modelling.generate import generate, network_of, prefill, tokens_of

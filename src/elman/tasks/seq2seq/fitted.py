@@ -25,15 +25,9 @@ from elman.tasks.checks import check_part
 from elman.tasks.choices import Choices, Question, token_choices
 from elman.tasks.data import Part
 from elman.tasks.decoding import Decoding
-from elman.tasks.fitted import (
-    LONGEST,
-    Examples,
-    NamedBatch,
-    Predictor,
-    Warning,
-    largest_difference,
-    named_rows,
-)
+from elman.tasks.examples import LONGEST, Examples, NamedBatch, named_rows
+from elman.tasks.fitted import Predictor, largest_difference
+from elman.tasks.output import Warning
 from elman.tasks.seq2seq.answers import Candidate, answers
 from elman.tasks.seq2seq.batches import PairBatch, PairBatches
 from elman.tasks.seq2seq.codec import PairCodec

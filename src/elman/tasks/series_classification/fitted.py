@@ -24,7 +24,8 @@ from elman.tasks.classification.model import ClassificationModel
 from elman.tasks.classification.predictor import ClassPredictor, Prediction
 from elman.tasks.classification.settings import ClassPrediction
 from elman.tasks.data import Part
-from elman.tasks.fitted import LONGEST, Examples, NamedBatch, Warning, named_rows
+from elman.tasks.examples import LONGEST, Examples, NamedBatch, named_rows
+from elman.tasks.output import Warning
 from elman.tasks.plain import plain_array
 from elman.tasks.series_classification.codec import EncodedSeries, SeriesCodec
 from elman.tasks.series_classification.reading import SeriesFile

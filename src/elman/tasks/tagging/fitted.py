@@ -24,15 +24,9 @@ from elman.tasks.buckets import padded_length
 from elman.tasks.checks import check_part
 from elman.tasks.choices import Choices, Question
 from elman.tasks.data import Part
-from elman.tasks.fitted import (
-    LONGEST,
-    Examples,
-    NamedBatch,
-    Predictor,
-    Warning,
-    largest_difference,
-    named_rows,
-)
+from elman.tasks.examples import LONGEST, Examples, NamedBatch, named_rows
+from elman.tasks.fitted import Predictor, largest_difference
+from elman.tasks.output import Warning
 from elman.tasks.tagging import decoding as decoding
 from elman.tasks.tagging.batches import EVALUATION_WORDS, TagBatch, TagBatches
 from elman.tasks.tagging.codec import TagCodec

@@ -14,7 +14,7 @@ from elman.formats.lines import Lines, in_groups
 from elman.formats.names import CONLLU, WORD_COLUMNS
 from elman.formats.sources import Source, open_sources
 from elman.tasks.answers import Group, Input, lines_asked
-from elman.tasks.fitted import Warning
+from elman.tasks.output import Warning
 from elman.tasks.tagging.reading import is_conllu
 from elman.words.tokenise import Token, tokenise, unspaced_tokens
 
