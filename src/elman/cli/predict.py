@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tyro
 
@@ -16,10 +16,8 @@ from elman._terminal import fold_table, say, width_of
 from elman._types import WeightFormat
 from elman.cli._parse import FirstLook, call
 from elman.cli._weights import in_format, say_cost
+from elman.tasks.output import Output, Picture, Remark, Row, Warning
 from elman.tasks.registry import TASKS, find_settings, option_name
-
-if TYPE_CHECKING:
-    from elman.tasks.output import Output
 
 
 def run(arguments: list[str]) -> int:
@@ -90,8 +88,6 @@ def _command(default: Config) -> Callable[..., int]:
 
 
 def _show(items: Iterable[Output]) -> None:
-    from elman.tasks.output import Picture, Remark, Warning  # imports what help does not need
-
     for item in items:
         match item:
             case Remark():
@@ -106,8 +102,6 @@ def _show(items: Iterable[Output]) -> None:
 
 def _blocks(items: Iterable[Output], width: int | None) -> Iterator[Output]:
     """The items with each table folded into the columns that a terminal has room for."""
-    from elman.tasks.output import Row
-
     for is_row, group in groupby(items, lambda item: width is not None and isinstance(item, Row)):
         if is_row:
             yield from fold_table([str(item) for item in group], width)
