@@ -1,0 +1,27 @@
+"""What the tests in a browser do again and again: open a view, type or choose an input, look."""
+
+import pytest
+
+from tests.studio.conftest import WAIT
+
+expect = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra peers").expect
+expect.set_options(timeout=WAIT)
+
+
+def visit(page, served, place):
+    page.goto(f"{served.address}/#/{place}")
+    expect(page.locator("h1")).to_be_visible()
+
+
+def look(page, served, place, *, text="", file="", button="Look"):
+    """Opens a view and looks at something, by the keyboard."""
+    visit(page, served, place)
+    ask(page, text=text, file=file).get_by_role("button", name=button, exact=True).press("Enter")
+
+
+def ask(page, *, text="", file=""):
+    if text:
+        page.get_by_label("Text", exact=True).fill(text)
+    if file:
+        page.locator("#input-file").select_option(file)
+    return page
