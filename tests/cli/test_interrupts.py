@@ -9,30 +9,43 @@ import pytest
 
 from elman.cli._interrupts import heeded
 
-IN_A_COLLECTION = """
+PROGRAM = """
 import gc, os, signal, sys, time
 from elman.cli import info
 from elman.cli.main import main
 
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(10): pass  # where Python calls the handler
+
 def collected(phase, about):
     if phase == "start":
         gc.callbacks.remove(collected)
-        os.kill(os.getpid(), signal.SIGINT)
-        for _ in range(10): pass  # where Python calls the handler
+        interrupt()
+
+def in_a_collection():
+    gc.callbacks.append(collected)
+    gc.collect()
+
+def dropped():
+    try:
+        interrupt()
+    except KeyboardInterrupt:
+        pass
 
 def run(arguments):
     print("begun")
-    gc.callbacks.append(collected)
-    gc.collect()
+    globals()[arguments[0]]()
     time.sleep(60)
 
 info.run = run
-main(["info"])
+main(["info", *sys.argv[1:]])
 """
 
 
-def test_an_interrupt_in_a_garbage_collection_ends_the_command():
-    ended = subprocess.run([sys.executable, "-c", IN_A_COLLECTION], capture_output=True, text=True, timeout=50)
+@pytest.mark.parametrize("where", ["in_a_collection", "dropped"])
+def test_an_interrupt_that_is_lost_comes_again(where):
+    ended = subprocess.run([sys.executable, "-c", PROGRAM, where], capture_output=True, text=True, timeout=50)
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "begun\n", "elman info: interrupted\n")
 
 
