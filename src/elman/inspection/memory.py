@@ -27,8 +27,9 @@ from elman.tasks.fitted import Fitted
 
 LONGEST = 200
 """The largest lag that is measured."""
-BLOCK, ROUNDS = 8, 4
-"""The directions and the rounds of the subspace iteration that finds a Jacobian's largest singular value."""
+BLOCK, ROUNDS, GAIN = 8, 16, 1e-3
+"""The directions of the subspace iteration that finds a Jacobian's largest singular value, the most rounds of it, and the
+share of the value below which what a round adds ends it. Long products need few rounds, since their values lie far apart."""
 VANISHED, EXPLODED = 1e-3, 1e3
 """The norms at the largest lag beyond which a memory counts as vanishing or exploding."""
 MEASURED = 32
@@ -145,15 +146,23 @@ def _norms(cell: Cell, xs: Array, before: Carry, lags: Array) -> Array:
         return jax.vmap(lambda image: jax.vjp(run, state)[1](image)[0])(images)
 
     def norm(lag: Array) -> Array:
-        def images(directions: Array) -> Array:
-            return jax.lax.fori_loop(steps - lag, steps, forward, directions)
+        def measured(directions: Array) -> tuple[Array, Array]:
+            images = jax.lax.fori_loop(steps - lag, steps, forward, directions)
+            return images, jnp.linalg.svd(images, compute_uv=False)[0]
 
-        def improve(_: Any, directions: Array) -> Array:
-            return jnp.linalg.qr(jax.lax.fori_loop(0, lag, back, images(directions)).T)[0].T
+        def grows(rounds: tuple) -> Array:
+            count, _, before, now = rounds
+            return (now > (1 + GAIN) * before) & (count < ROUNDS)
+
+        def improve(rounds: tuple) -> tuple:
+            count, images, _, before = rounds
+            directions = jnp.linalg.qr(jax.lax.fori_loop(0, lag, back, images).T)[0].T
+            images, now = measured(directions)
+            return count + 1, images, before, now
 
         random = jax.random.normal(jax.random.key(0), (flat.shape[1], min(BLOCK, flat.shape[1])))
-        directions = jax.lax.fori_loop(0, ROUNDS, improve, jnp.linalg.qr(random)[0].T)
-        return jnp.linalg.svd(images(directions), compute_uv=False)[0]
+        images, first = measured(jnp.linalg.qr(random)[0].T)
+        return jax.lax.while_loop(grows, improve, (0, images, jnp.zeros_like(first), first))[3]
 
     return jax.lax.map(norm, lags)
 
