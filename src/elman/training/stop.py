@@ -33,7 +33,7 @@ class Stop:
     failure: OSError | None = None
     at_once: bool = True
     """True where nothing would be lost."""
-    message: str = "interrupted"
+    message: str = "interrupted before training began"
     """The sentence on what was saved."""
 
     def __init__(self, end: End | None = None):

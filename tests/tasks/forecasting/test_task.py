@@ -148,8 +148,11 @@ def test_conformal_intervals_mend_a_model_that_is_too_sure():
     sure = eqx.tree_at(lambda model: model.head.bias, fitted.model, jnp.array(bias.ravel()))
     validation = fitted.task.evaluate(sure, data.validation, data.codec)
     assert validation.coverage["80"] < 0.3
+    assert str(validation).endswith(" before calibration")
     mended = replace(fitted, model=sure, measures={"validation": validation.to_builtins()})
-    assert mended.evaluate(data.test).coverage["80"] == pytest.approx(0.8, abs=0.12)
+    calibrated = mended.evaluate(data.test)
+    assert calibrated.coverage["80"] == pytest.approx(0.8, abs=0.12)
+    assert not str(calibrated).endswith(" before calibration")
 
 
 def test_targets_side_by_side_are_rows_of_their_own():

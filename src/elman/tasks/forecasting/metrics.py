@@ -52,6 +52,8 @@ class ForecastMetrics(Measures):
     `ErrorQuantiles`."""
     count: Whole
     unit: str = "value"
+    calibrated: bool = True
+    """False where the intervals are the model's own: those that `predict` gives are calibrated by the errors."""
 
     def __post_init__(self) -> None:
         if missing := {"scaled_mse", "scaled_mae"} - self.values.keys():
@@ -74,6 +76,7 @@ class ForecastMetrics(Measures):
             "errors": [[None if np.isnan(one) else one for one in row] for row in self.errors],
             "count": self.count,
             "unit": self.unit,
+            "calibrated": self.calibrated,
         }
 
     def report(self) -> str:
@@ -87,7 +90,7 @@ class ForecastMetrics(Measures):
     def __str__(self) -> str:
         held = ", ".join(f"{level}% intervals hold {share:.1%}" for level, share in self.coverage.items())
         errors = f"scaled MSE {self.values['scaled_mse']:.4f}, MAE {self.values['scaled_mae']:.4f}"
-        return f"{errors}; {held}" if held else errors
+        return f"{errors}; {held}{'' if self.calibrated else ' before calibration'}" if held else errors
 
 
 class ScaledForecasts(NamedTuple):
@@ -203,7 +206,10 @@ class ErrorSums:
             values["weighted_quantile_loss"] = sums["crps"] / sums["size"]
         errors = self.errors or ErrorQuantiles.of(np.concatenate(self.scores))
         coverage = {str(level): mean[f"within_{level}"] for level in COVERED if f"within_{level}" in mean}
-        return ForecastMetrics(values[self.learned], values, coverage, errors.quantiles, int(sums["count"]))
+        known = self.errors is not None
+        return ForecastMetrics(
+            values[self.learned], values, coverage, errors.quantiles, int(sums["count"]), calibrated=known
+        )
 
 
 @dataclass(frozen=True)
