@@ -28,8 +28,8 @@ from elman.tasks.fitted import Fitted
 LONGEST = 200
 """The largest lag that is measured."""
 BLOCK, ROUNDS, GAIN = 8, 16, 1e-3
-"""The directions of the subspace iteration that finds a Jacobian's largest singular value, the most rounds of it, and the
-share of the value below which what a round adds ends it. Long products need few rounds, since their values lie far apart."""
+"""The directions of the subspace iteration that finds a Jacobian's largest singular value, the most rounds of it, and
+the share of the value below which what a round adds ends it. Long products need few rounds."""
 VANISHED, EXPLODED = 1e-3, 1e3
 """The norms at the largest lag beyond which a memory counts as vanishing or exploding."""
 MEASURED = 32
