@@ -154,8 +154,9 @@ def test_keras_there_and_back(tmp_path, monkeypatch):
 
 
 @second_tier
-def test_a_network_whose_layers_are_in_no_row_goes_to_onnx_alone(tmp_path):
-    peer("torch")
+def test_a_network_whose_layers_are_in_no_row_does_not_go_to_keras(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    peer("keras")
     tagging = ARTEFACTS / "tagging" / "model"
-    assert "ONNX takes any" in run(tmp_path, "export", tagging, "--to", "pytorch", "--out", "out", code=2).stderr
+    assert "ONNX takes any" in run(tmp_path, "export", tagging, "--to", "keras", "--out", "out", code=2).stderr
     assert not [*tmp_path.iterdir()]

@@ -3,7 +3,7 @@
 | file | holds |
 |---|---|
 | `model.keras` | a Keras 3 model |
-| `network.py`, `network.json`, `weights.pt` | a PyTorch module: its code, its layers and its weights |
+| `network.py`, `network.json`, `weights.pt` | a PyTorch module: its code, its layers or graphs, and its weights |
 | `model.onnx` | an ONNX graph; `encoder.onnx` and `decoder.onnx` of a network of these |
 | `NAME.h`, `NAME.c`, `main.c` | C99: the network with its weights, and a program that uses it |
 | `codec.py`, `codec.js` | readers of `codec.json`, beside ONNX: texts and sentences as numbers, and back |
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import sys
 import tempfile
 from functools import partial
 from importlib.metadata import version
@@ -143,11 +144,9 @@ def _keras(fitted: Any, show: Show | None) -> dict[str, bytes]:
 
 def _pytorch(fitted: Any, show: Show | None) -> dict[str, bytes]:
     module: Any = to_torch(fitted, show=show)
-    from elman.interop import torch_network  # imports PyTorch
-
     weights = io.BytesIO()
     need_torch().save(module.state_dict(), weights)
-    source = inspect.getsource(torch_network).encode()
+    source = inspect.getsource(sys.modules[type(module).__module__]).encode()
     return {"network.py": source, "network.json": msgspec.json.encode(module.config), "weights.pt": weights.getvalue()}
 
 

@@ -15,18 +15,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from elman._errors import ConfigError, ConversionError, nearest
+from elman.cells import GRU, LSTM, Cell, Elman, PeepholeLSTM, ResetBeforeGRU
 from elman.interop.calls import function_of
+from elman.interop.graph_proof import Run, prove_graph
 from elman.interop.int8 import round_weights, stored
-from elman.interop.proof import Proof, Show
-from elman.layers.graph import Graph, Graphed, length_of, named_leaves, random_inputs
-from elman.recurrence import unroll
+from elman.interop.proof import Show
+from elman.layers.graph import Graph, Graphed, length_of, named_leaves
 from elman.recurrence.watch import watched_by
 from elman.tasks.fitted import Fitted
 
 OPSET, IR_VERSION = 18, 8
 
-TRIALS = ({}, {"time": 1}, {"batch": 1})
-"""The sizes that trials change: all at once, one step, one sequence."""
+Native = tuple[type[Cell], ...]
+NATIVE: Native = (Elman, GRU, ResetBeforeGRU, LSTM, PeepholeLSTM)
+"""The cells that ONNX has as nodes."""
 
 
 def need_onnx() -> Any:
@@ -71,7 +73,7 @@ def to_onnx(fitted: Any, *, function: str = "model", int8: bool = False, show: S
         raise ConfigError(f"function: expected {' or '.join(graphs)}; got {function!r}{nearest(function, graphs)}")
     graph = graphs[function]
     task = type(fitted.task).__name__ if isinstance(fitted, Fitted) else ""
-    model, watched = _model(network, graph, outputs_of_layers=False)
+    model, _ = graph_model(network, graph, outputs_of_layers=False)
     facts = {"elman": version("elman"), "task": task, "opset": str(OPSET), "ir_version": str(IR_VERSION)}
     facts["weights"] = "int8" if int8 else "float32"
     facts["start"] = json.dumps(
@@ -81,8 +83,9 @@ def to_onnx(fitted: Any, *, function: str = "model", int8: bool = False, show: S
     if int8:
         _shorten_weights(model)
     onnx.checker.check_model(model, full_check=True)
-    probe, watched = _model(network, graph, outputs_of_layers=True)
-    _prove(graph, model, probe, watched, show)
+    probe, paths = graph_model(network, graph, outputs_of_layers=True)
+    runs = [_runner(model, []), _runner(probe, paths)]
+    prove_graph("ONNX Runtime beside elman", graph, runs, paths, show)
     return model
 
 
@@ -108,15 +111,18 @@ def _shorten_weights(model: Any) -> None:
         field.extend(values)
 
 
-def _model(network: Any, graph: Graph, *, outputs_of_layers: bool) -> tuple[Any, list[str]]:
-    """The ONNX model, and the names of its recurrences, whose outputs may be outputs of the model too."""
+def graph_model(
+    network: Any, graph: Graph, *, outputs_of_layers: bool, native: Native = NATIVE
+) -> tuple[Any, list[str]]:
+    """The ONNX model, and the names of its recurrences, whose outputs may be outputs of the model too, after the rest.
+    Cells of other classes than the `native` ones become a Scan."""
     from elman.interop.onnx_graph import TYPES, Builder, inlined
     from elman.interop.onnx_ops import convert
     from elman.interop.onnx_recurrence import Recurrences
 
     onnx = need_onnx()
     names = {id(leaf): name for name, leaf in named_leaves(network)}
-    recurrences, builder = Recurrences(names), Builder()
+    recurrences, builder = Recurrences(names, native), Builder()
     shapes, axes = _symbolic(graph)
     start = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((axes["batch"], *leaf.shape[1:]), leaf.dtype), graph.start(1)
@@ -208,51 +214,19 @@ def _measure_axes(builder: Any, graph: Graph) -> None:
             builder.axes[symbol] = length
 
 
-def _prove(graph: Graph, model: Any, probe: Any, paths: list[str], show: Show | None) -> None:
-    """Compares outputs, states and the outputs of every recurrence; what a state allows, also in two pieces."""
+def _runner(model: Any, paths: list[str]) -> Run:
+    """A function from the inputs of a model to its outputs, of which the last are those of the layers `paths`."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    sessions = [
-        onnxruntime.InferenceSession(one.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        for one in (model, probe)
-    ]
-    proof = Proof("ONNX Runtime beside elman")
-    for seed, sizes in enumerate(TRIALS):
-        sizes = {"batch": 3, "time": 5, **_others(graph), **sizes}
-        inputs, state = random_inputs(graph, sizes, seed=seed), graph.start(sizes["batch"])
-        for _ in range(2 if named_leaves(state) else 1):  # the second time from the state after the first
-            ours, after = _elman_side(graph, state, inputs, paths)
-            feeds = {f"state.{name}": np.asarray(leaf) for name, leaf in named_leaves(state)} | inputs
-            for session in sessions:
-                used = {one.name for one in session.get_inputs()}
-                named = [one.name for one in session.get_outputs()]
-                values = session.run(None, {name: value for name, value in feeds.items() if name in used})
-                theirs = dict(zip(named, values, strict=True))
-                main = len(named) - (len(paths) if session is sessions[1] else 0)
-                theirs |= dict(zip(paths, [theirs[name] for name in named[main:]], strict=False))
-                proof.compare(ours, theirs)
-            state = after
-    proof.check(show)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    used = {one.name for one in session.get_inputs()}
+    named = [one.name for one in session.get_outputs()]
+    given = [*named[: len(named) - len(paths)], *paths]
 
+    def run(feeds: dict[str, Any]) -> dict[str, Any]:
+        values = session.run(None, {name: value for name, value in feeds.items() if name in used})
+        return dict(zip(given, values, strict=True))
 
-def _others(graph: Graph) -> dict[str, int]:
-    """Lengths for the axes beside batch and time."""
-    axes = {str(axis).rpartition("*")[2] for one in graph.inputs.values() for axis in one.axes}
-    return {axis: 4 + n for n, axis in enumerate(sorted(axes - {"batch", "time"})) if not axis.isdigit()}
-
-
-def _elman_side(graph: Graph, state: Any, inputs: Any, paths: list[str]) -> tuple[dict[str, Any], Any]:
-    outputs = list[Any]()
-
-    def watch(cell: Any, xs: Any, carry: Any, steps: Any) -> Any:
-        with watched_by(None):
-            last, ys = unroll(cell, xs, carry, lengths=steps.lengths, reverse=steps.reverse)
-        outputs.append(ys)
-        return last, ys
-
-    with watched_by(watch), jax.default_matmul_precision("highest"):
-        after, named = graph.function(state, **{name: jnp.asarray(value) for name, value in inputs.items()})
-    ours = {f"next.{name}": leaf for name, leaf in named_leaves(after)} | named
-    return ours | dict(zip(paths, outputs, strict=True)), after
+    return run

@@ -42,13 +42,13 @@ class Builder:
         return outputs
 
     def constant(self, value: Any, name: str = "") -> str:
-        """The name of an array, which is stored once."""
+        """The name of an array, which is stored once; a named one apart from what equals it by chance."""
         array = np.asarray(value)
         if str(array.dtype) not in TYPES:
             raise ConversionError(
-                f"{array.dtype}: ONNX computes with no such numbers, which LRU has; RGLRU and MinGRU are like it"
+                f"{array.dtype}: a graph of ONNX has no such numbers, which LRU has; RGLRU and MinGRU are like it"
             )
-        key = f"{array.dtype}{array.shape}".encode() + array.tobytes()
+        key = f"{name}{array.dtype}{array.shape}".encode() + array.tobytes()
         if key not in self.constants:
             self.constants[key] = name or self.fresh("constant")
             self.initializers.append(

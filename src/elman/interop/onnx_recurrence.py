@@ -15,22 +15,21 @@ from jax.extend.core import Primitive
 from onnx import TensorProto, helper
 
 from elman._errors import ConversionError
-from elman.cells import GRU, LSTM, Cell, Elman, PeepholeLSTM, ResetBeforeGRU
+from elman.cells import GRU, Cell, Elman, PeepholeLSTM, ResetBeforeGRU
 from elman.interop.gates import family_of, inverse, ordered, to_onnx_arrays, weights_of
 from elman.interop.onnx_graph import TYPES, Builder, inlined
 from elman.recurrence.steps import Steps
 
 _ACTIVATIONS = {"tanh": "Tanh", "relu": "Relu", "sigmoid": "Sigmoid"}
-_NATIVE = (Elman, GRU, ResetBeforeGRU, LSTM, PeepholeLSTM)
 
 
 class Recurrences:
     """The recurrences of one trace, in the order of their calls."""
 
-    def __init__(self, names: dict[int, str]):
+    def __init__(self, names: dict[int, str], native: tuple[type[Cell], ...]):
         self.calls = list[tuple[Cell, Any]]()
         self.paths = list[str]()
-        self._names = names
+        self._names, self._native = names, native
 
     def watch(self, cell: Cell, xs: Any, carry: Any, steps: Steps) -> tuple[Any, Any]:
         """Takes the place of `unroll`'s engines.
@@ -63,11 +62,11 @@ class Recurrences:
         xs, *rest = inputs
         state, lengths = rest[: params["state"]], rest[params["state"] :]
         time_major = builder.node("Transpose", [xs], perm=[1, 0, 2])
-        native = isinstance(core, _NATIVE) and type(core) in _NATIVE
+        native = type(core) in self._native
         run = _native if native else _scan
         options: dict[str, Any] = {"reverse": params["reverse"], "path": path}
         if not native:
-            options |= {"tree": tree, "inner": inner, "shape": equation.invars[0].aval.shape}
+            options |= {"tree": tree, "inner": inner, "shape": equation.invars[0].aval.shape, "weights": self._names}
         *last, ys = run(builder, core, time_major, state, lengths, **options)
         return [*last, builder.node("Transpose", [ys], perm=[1, 0, 2])]
 
@@ -119,7 +118,7 @@ def _native(
 
 def _scan(
     builder: Builder, core: Cell, xs: str, state: list[str], lengths: list[str], *, reverse: bool, path: str,
-    tree: Any, inner: Any, shape: Any,
+    tree: Any, inner: Any, shape: Any, weights: dict[int, str],
 ) -> list[str]:  # fmt: skip
     """A Scan: the projection of all inputs, then the step of the cell, which holds the state at padding."""
     batch, time, features = shape
@@ -127,7 +126,7 @@ def _scan(
     projection = jax.make_jaxpr(core.project)(flat)
     projected_shapes = jax.eval_shape(core.project, flat)
     leaves, structure = jax.tree.flatten(projected_shapes)
-    projected = inlined(builder, projection.jaxpr, projection.consts, [xs], inner)
+    projected = inlined(builder, projection.jaxpr, projection.consts, [xs], inner, names=weights)
 
     start = [jax.ShapeDtypeStruct((batch, *leaf.shape), kind) for leaf in jax.tree.leaves(core.init_carry())]
     slices = [jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in leaves]
@@ -140,7 +139,7 @@ def _scan(
     traced = jax.make_jaxpr(step)(*start, *slices)
     body = Builder(builder)
     inputs = [body.fresh(f"{path}.state") for _ in start] + [body.fresh(f"{path}.now") for _ in slices]
-    *after, y = inlined(body, traced.jaxpr, traced.consts, inputs, inner)
+    *after, y = inlined(body, traced.jaxpr, traced.consts, inputs, inner, names=weights)
     scanned = list(projected)
     if lengths:
         real = body.fresh(f"{path}.real")

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from elman._errors import ConfigError
+from elman._errors import ConfigError, ConversionError
 from elman.interop.chains import chain_of
 from elman.interop.proof import Proof, Show, outputs_of, trials
 from elman.interop.torch_layers import torch_layers, torch_name
 from elman.layers.chain import Chain, Skip
+from elman.layers.graph import Graphed
+from elman.tasks.fitted import Fitted
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +32,7 @@ def to_torch(network: Any, *, show: Show | None = None) -> torch.nn.Module:
 
     Raises:
         ConversionError: a part that PyTorch does not have, or outputs that differ.
-        ConfigError: a network whose layers are not in a row; PyTorch is not installed.
+        ConfigError: PyTorch is not installed, or ONNX for a network whose layers are in no row.
 
     >>> import jax
     >>> module = to_torch(elman.LSTM(3, 4, key=jax.random.key(0)))    # doctest: +SKIP
@@ -39,8 +41,16 @@ def to_torch(network: Any, *, show: Show | None = None) -> torch.nn.Module:
     torch = need_torch()
     from elman.interop.torch_network import Network  # imports PyTorch
 
-    chain = chain_of(network)
-    parts = torch_layers(chain)
+    try:
+        chain = chain_of(network)
+        parts = torch_layers(chain)
+    except (ConfigError, ConversionError):
+        from elman.interop.torch_graph import torch_graphs
+
+        model = network.model if isinstance(network, Fitted) else network
+        if not isinstance(model, Graphed):
+            raise
+        return torch_graphs(model, show=show)
     module = Network(parts.layers, parts.skips, parts.tied)
     tied = {f"{second}.weight" for _, second in parts.tied}
     state = {name: torch.tensor(array) for name, array in parts.state.items() if name not in tied}
