@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, NamedTuple
 
 import anyio
@@ -159,8 +159,9 @@ class Service:
     async def _written(self, request: Request, wish: Next) -> AsyncGenerator[bytes]:
         async with self._session(request) as live:
             speech = Speech(self, live)
-            async for piece in speech.next(wish):
-                yield event({"output": piece})
+            async with aclosing(speech.next(wish)) as pieces:  # so that the session is released after them
+                async for piece in pieces:
+                    yield event({"output": piece})
             yield event({"reason": speech.reason, "position": live.position}, "end")
 
     async def fork(self, request: Request) -> Response:

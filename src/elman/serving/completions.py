@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -111,8 +112,10 @@ class _Text:
         if wish.max_tokens != 0:
             options: dict[str, Any] = {"temperature": wish.temperature, "top_k": wish.top_k, "top_p": wish.top_p}
             known = {name: value for name, value in options.items() if value is not None}
-            async for piece in self._speech.next(Next(count=wish.max_tokens or MOST, stop=wish.stop, **known)):
-                yield piece
+            following = Next(count=wish.max_tokens or MOST, stop=wish.stop, **known)
+            async with aclosing(self._speech.next(following)) as pieces:
+                async for piece in pieces:
+                    yield piece
 
     async def whole(self, texts: dict[int, str], index: int) -> None:
         """Writes the text, and puts it into `texts`."""
@@ -121,8 +124,9 @@ class _Text:
 
 async def _streamed(work: list[_Text], about: dict[str, Any], *, usage: bool) -> AsyncGenerator[bytes]:
     for index, text in enumerate(work):
-        async for piece in text.pieces():
-            yield event(about | {"choices": [_choice(index, piece, None)]})
+        async with aclosing(text.pieces()) as pieces:
+            async for piece in pieces:
+                yield event(about | {"choices": [_choice(index, piece, None)]})
         yield event(about | {"choices": [_choice(index, "", text.reason)]})
     if usage:
         yield event(about | {"choices": [], "usage": _usage(work)})

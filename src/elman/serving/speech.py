@@ -67,8 +67,9 @@ class Speech:
         if wish.count > limits.length:
             raise Problem("unusable", f"count: expected at most {limits.length:,}; got {wish.count:,}")
         if "generate" not in live.model.verbs:
-            async for piece in self._write(**wish.sampling, **wish.options):
-                yield piece
+            async with aclosing(self._write(**wish.sampling, **wish.options)) as pieces:
+                async for piece in pieces:
+                    yield piece
             return
         if wish.options:
             raise Problem("unusable", "options: those of a forecast; a text has its own fields, such as temperature")
