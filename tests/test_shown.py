@@ -1,4 +1,4 @@
-"""What a session shows of a value: `repr` has three lines at the most, and a notebook a small table of escaped text."""
+"""Values as a session shows them: `repr` has three lines at the most, and a notebook a small table of escaped text."""
 
 import dataclasses
 from typing import Any

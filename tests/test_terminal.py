@@ -115,7 +115,7 @@ def test_colours_are_left_out_where_nobody_wants_them():
 
 
 def on_terminal(*command, folder=None, **environment):
-    """What a command writes on a real terminal."""
+    """The text that a command writes on a real terminal."""
     parent, child = pty.openpty()
     process = subprocess.Popen(
         command, stdout=child, stderr=child, stdin=child, cwd=folder, env=os.environ | environment

@@ -1,4 +1,4 @@
-"""What the tests in a browser do again and again: open a view, type or choose an input, look."""
+"""Steps that the tests in a browser share: opening a view, typing or choosing an input, looking."""
 
 import pytest
 
